@@ -1,0 +1,112 @@
+"""What components may ask of the gate, and the close reasons a client may see.
+
+The gate keeps everything in memory and forgets it with the router's process; components tell it again when they join.
+Its procedures can be called by components only (role ``component``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final, Protocol
+
+from pydantic import Field
+
+from tutorwamp.kernel.contracts import Id, Instant, Nothing, Procedure, Value
+
+CLOSE_REVOKED: Final = "tutorwamp.close.revoked"
+CLOSE_PING_TIMEOUT: Final = "tutorwamp.close.ping_timeout"
+CLOSE_DRAINING: Final = "tutorwamp.close.draining"
+
+COMPONENT_ROLE: Final = "component"
+"""The WAMP role of our own processes, on the node's private socket."""
+CLIENT_ROLES: Final = ("student", "tutor", "admin")
+
+AUTHENTICATE: Final = "tutorwamp.gate.authenticate"
+AUTHORIZE: Final = "tutorwamp.gate.authorize"
+
+SessionId = int
+"""A WAMP session id: 1 to 2**53, random, given by the router."""
+
+
+class ReportReady(Value):
+    """A component has registered everything it serves."""
+
+    component: str
+    procedures: list[str]
+    """URIs that clients of any role may call; what else they may is the service's to decide."""
+
+
+class Revoked(Value):
+    """Tokens of a user issued at or before ``before`` are worth nothing any more."""
+
+    user_id: Id
+    before: Instant
+
+
+class Grant(Value):
+    """Open topics to one session, under a key by which they can be closed again."""
+
+    session: SessionId
+    key: str
+    subscribe: list[str]
+    publish: list[str]
+
+
+class RevokeGrants(Value):
+    """Close the topics granted under ``key``, for one session, one user or (both null) for everybody.
+
+    Live subscriptions to these topics are taken away at once.
+    """
+
+    key: str
+    session: SessionId | None = None
+    user_id: Id | None = None
+
+
+class Drop(Value):
+    """End one session: GOODBYE with ``reason``, nothing more is allowed from now, and the socket is cut if it stays."""
+
+    session: SessionId
+    reason: str
+    message: str
+
+
+class DropUser(Value):
+    """End all sessions of a user, and refuse the tokens issued until now."""
+
+    user_id: Id
+    before: Instant
+    reason: str
+    message: str
+
+
+class Dropped(Value):
+    """How many sessions were told to go."""
+
+    sessions: int = Field(ge=0)
+
+
+READY: Final = Procedure("tutorwamp.gate.ready", ReportReady, Nothing)
+GRANT: Final = Procedure("tutorwamp.gate.grant", Grant, Nothing)
+REVOKE_GRANTS: Final = Procedure("tutorwamp.gate.revoke_grants", RevokeGrants, Nothing)
+DROP: Final = Procedure("tutorwamp.gate.drop", Drop, Dropped)
+DROP_USER: Final = Procedure("tutorwamp.gate.drop_user", DropUser, Dropped)
+
+
+class Gate(Protocol):
+    """The gate as a service sees it. ``gate/wamp.py`` speaks to the real one over the router."""
+
+    async def grant(
+        self, session: SessionId, key: str, *, subscribe: Sequence[str], publish: Sequence[str] = ()
+    ) -> None:
+        """Open topics to a session that is still there; a session already gone is no error."""
+        ...
+
+    async def revoke_grants(self, key: str, *, session: SessionId | None = None, user_id: str | None = None) -> None:
+        """Close what was granted under ``key``."""
+        ...
+
+    async def drop_user(self, user_id: str, *, before: datetime, reason: str, message: str) -> int:
+        """End all sessions of a user; how many there were."""
+        ...

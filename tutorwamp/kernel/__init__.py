@@ -1,0 +1,1 @@
+"""The machinery every domain stands on; it knows no domain."""

@@ -1,0 +1,188 @@
+"""The small vocabulary of every contract: strict values, ids, instants, texts, pages, procedures.
+
+Values are pydantic models, frozen and strict: nothing is coerced and nothing unknown is let in.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import unicodedata
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any, Final, Generic, Protocol, TypeVar
+
+import uuid_utils
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+)
+
+PAGE_LIMIT_DEFAULT: Final = 50
+PAGE_LIMIT_AT_MOST: Final = 100
+SEQ_AT_MOST: Final = 2**53 - 1
+"""The largest integer a JavaScript client can hold exactly."""
+
+
+class AuthRole(StrEnum):
+    """WAMP ``authrole`` of a person, and the ``role`` in every value that shows one."""
+
+    STUDENT = "student"
+    TUTOR = "tutor"
+    ADMIN = "admin"
+
+
+class Value(BaseModel):
+    """The root of everything that crosses an edge."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    def plain(self) -> dict[str, Any]:
+        """As it goes over the wire: text, numbers, lists and dicts only."""
+        return self.model_dump(mode="json")
+
+
+class Clock(Protocol):
+    """Says what time it is; the tests' one is turned by hand."""
+
+    def __call__(self) -> datetime:
+        """Now, aware, UTC."""
+        ...
+
+
+def utc_now() -> datetime:
+    """The real clock, cut to the contract's milliseconds."""
+    return from_ms(to_ms(datetime.now(UTC)))
+
+
+def to_ms(instant: datetime) -> int:
+    """Milliseconds since 1970, exact (floats would round)."""
+    delta = instant - _EPOCH
+    return (delta.days * 86_400 + delta.seconds) * 1000 + delta.microseconds // 1000
+
+
+def from_ms(milliseconds: int) -> datetime:
+    """The inverse of to_ms. Raises OverflowError or ValueError outside the years 1 to 9999."""
+    return datetime.fromtimestamp(milliseconds // 1000, UTC).replace(microsecond=milliseconds % 1000 * 1000)
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def instant_text(instant: datetime) -> str:
+    """RFC 3339, UTC, milliseconds, ``Z``."""
+    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def new_id() -> str:
+    """A fresh UUIDv7 (RFC 9562): sorts by the time it was made."""
+    return str(uuid_utils.uuid7())
+
+
+def _instant_from_text(value: object) -> object:
+    # Strict mode wants a datetime; the wire has text. Numbers stay numbers and are refused.
+    if isinstance(value, str):
+        return datetime.fromisoformat(value)
+    return value
+
+
+def _cut_to_milliseconds(instant: datetime) -> datetime:
+    try:
+        instant = instant.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("outside the years 1 to 9999") from error
+    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
+
+
+Instant = Annotated[
+    AwareDatetime,
+    BeforeValidator(_instant_from_text),
+    AfterValidator(_cut_to_milliseconds),
+    PlainSerializer(instant_text, return_type=str, when_used="json"),
+]
+"""RFC 3339 text with an offset on the way in, UTC with milliseconds and ``Z`` on the way out."""
+
+Id = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
+"""A UUID in canonical lower-case text."""
+
+
+def _readable(text: str) -> str:
+    """No control characters but newline and tab, no lone surrogates, composed as Unicode NFC."""
+    for character in text:
+        if character in "\n\t":
+            continue
+        if unicodedata.category(character) in ("Cc", "Cs"):
+            raise ValueError("must not contain control characters other than newline and tab")
+    if not unicodedata.is_normalized("NFC", text):
+        raise ValueError("must be in Unicode normalization form C (NFC)")
+    return text
+
+
+def _one_line(text: str) -> str:
+    if "\n" in text or "\t" in text:
+        raise ValueError("must be one line without tabs")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_readable), AfterValidator(str.strip)]
+"""Text for people: NFC, several lines, trimmed. Give it a length with ``Field`` where it is used."""
+
+Line = Annotated[Text, AfterValidator(_one_line)]
+"""Text for people on one line, such as a name or a title."""
+
+ClientId = Annotated[str, AfterValidator(_readable), StringConstraints(min_length=1, max_length=64)]
+"""The idempotency key of a call that creates something, chosen by the caller."""
+
+Limit = Annotated[int, Field(ge=1, le=PAGE_LIMIT_AT_MOST)]
+"""How many items of a list a caller wants."""
+
+Cursor = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9_-]+$")]
+"""Where a list goes on; opaque to callers."""
+
+Seq = Annotated[int, Field(ge=0, le=SEQ_AT_MOST)]
+"""A position in a stream; 0 is before the first event."""
+
+Item = TypeVar("Item")
+
+
+class Page(Value, Generic[Item]):
+    """One page of a list. ``next_cursor`` is null on the last one."""
+
+    items: list[Item]
+    next_cursor: str | None
+
+
+class Nothing(Value):
+    """The answer of a call that has nothing to say: ``{}``."""
+
+
+def cursor_from(*parts: str | int) -> str:
+    """Make an opaque cursor from the sort key of a page's last item."""
+    return base64.urlsafe_b64encode("|".join(map(str, parts)).encode()).decode().rstrip("=")
+
+
+def cursor_parts(cursor: str, count: int) -> list[str]:
+    """Read a cursor back. Raises ValueError when it is not one of ours."""
+    try:
+        parts = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().split("|")
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise ValueError("not a cursor of this list") from error
+    if len(parts) != count:
+        raise ValueError("not a cursor of this list")
+    return parts
+
+
+@dataclass(frozen=True)
+class Procedure:
+    """One thing a client can call: its URI, the model of its arguments and of its result."""
+
+    uri: str
+    arguments: type[Value]
+    result: type[Value]

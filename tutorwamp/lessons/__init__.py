@@ -1,0 +1,1 @@
+"""When people meet, with whom, and who is in the room."""

@@ -1,0 +1,1 @@
+"""The classroom page: static files, no code of the backend."""
