@@ -121,7 +121,7 @@ class Unavailable(Retryable, uri="tutorwamp.error.unavailable", status=503, acti
 
 
 class MethodNotAllowed(TutorwampError, uri="tutorwamp.error.method_not_allowed", status=405, action=Action.FIX):
-    """This address exists, but not for this HTTP method."""
+    """The address exists, but not for this HTTP method."""
 
 
 class UnsupportedMediaType(TutorwampError, uri="tutorwamp.error.unsupported_media_type", status=415, action=Action.FIX):

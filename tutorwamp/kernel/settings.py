@@ -10,14 +10,17 @@ A domain declares what can be tuned as a frozen dataclass in its own ``settings.
         access_token_lifetime: timedelta = setting("ACCESS_TOKEN_LIFETIME", timedelta(minutes=15), "why 15")
 
 The variable's name is the setting's with the prefix ``TUTORWAMP_``. Durations are seconds (``120`` or ``120s``),
-``ms`` and ``min`` are understood as well. The file named by ``TUTORWAMP_SETTINGS`` has lines ``NAME=value`` with the same
-names; the environment wins. A name nobody declared stops the start.
+``ms`` and ``min`` are understood as well. The file named by ``TUTORWAMP_SETTINGS`` has lines ``NAME=value`` with
+the same names; the environment wins. A name nobody declared stops the start.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import os
 import re
+import secrets
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from enum import StrEnum
@@ -99,8 +102,7 @@ def _from_file(path: Path) -> dict[str, str]:
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{FILE_VARIABLE}={path}: cannot be read ({error.__class__.__name__})") from error
     values = {}
-    for number, line in enumerate(lines, 1):
-        line = line.strip()
+    for number, line in enumerate(map(str.strip, lines), 1):
         if not line or line.startswith("#"):
             continue
         name, equals, text = line.partition("=")
@@ -152,3 +154,63 @@ def _parse(text: str, kind: Any) -> Any:
             raise ValueError(f"expected one of {', '.join(kind)}")
         return kind(text)
     return _PARSERS[kind](text)
+
+
+@dataclasses.dataclass(frozen=True)
+class NodeSettings:
+    """What every process of a node must agree on."""
+
+    data_dir: Path = setting(
+        "DATA_DIR",
+        Path("tutorwamp-data"),
+        "One folder holds all a node keeps: database, key, logs, the router's files.",
+    )
+    secret_key: str | None = setting(
+        "SECRET_KEY", None, "Signs access tokens. Unset: made on first start and kept in the data folder, mode 0600."
+    )
+    port: int = setting("PORT", 8080, "The public port: page, /ws and /api.")
+    rest_port: int = setting("REST_PORT", 8081, "The REST process's own port, on loopback; the gate passes /api to it.")
+    allowed_origins: tuple[str, ...] = setting(
+        "ALLOWED_ORIGINS", (), "Other web origins whose pages may connect, comma-separated; the node's own always may."
+    )
+
+    @property
+    def node_dir(self) -> Path:
+        """The router's working folder: its socket, keys and pid file."""
+        return self.data_dir / "node"
+
+    @property
+    def router_socket(self) -> Path:
+        """Where components reach the router; who may open the file is a component."""
+        return self.node_dir / "router.sock"
+
+    def signing_key(self) -> bytes:
+        """The key of access tokens. Makes and keeps one where none is set.
+
+        Raises SettingsError where the one set is too short to be safe (RFC 7518 section 3.2).
+        """
+        if self.secret_key is not None:
+            key = self.secret_key.encode()
+        else:
+            path = self.data_dir / "secret.key"
+            if not path.exists():
+                self.data_dir.mkdir(parents=True, exist_ok=True)
+                _write_new_private(path, secrets.token_urlsafe(48).encode())
+            key = path.read_bytes()
+        if len(key) < SECRET_KEY_BYTES_AT_LEAST:
+            raise SettingsError(f"{PREFIX}SECRET_KEY must have at least {SECRET_KEY_BYTES_AT_LEAST} bytes.")
+        return key
+
+
+SECRET_KEY_BYTES_AT_LEAST = 32
+
+
+def _write_new_private(path: Path, content: bytes) -> None:
+    """Write a file only we can read; the first of several writers wins, and none sees it half written."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+    with contextlib.suppress(FileExistsError):
+        os.link(draft, path)
+    draft.unlink()

@@ -17,8 +17,6 @@ from tutorwamp.kernel.errors import Unauthenticated
 ALGORITHM = "HS256"
 ISSUER = "tutorwamp"
 AUDIENCE = "tutorwamp"
-KEY_BYTES_AT_LEAST = 32
-"""RFC 7518 section 3.2: a key of the hash output's size or larger."""
 
 
 @dataclass(frozen=True)
