@@ -179,10 +179,49 @@ def cursor_parts(cursor: str, count: int) -> list[str]:
     return parts
 
 
+Arguments = TypeVar("Arguments", bound=Value)
+Answer = TypeVar("Answer", bound=Value)
+
+
 @dataclass(frozen=True)
-class Procedure:
-    """One thing a client can call: its URI, the model of its arguments and of its result."""
+class Procedure(Generic[Arguments, Answer]):
+    """One thing a client can call: its URI, the model of its keyword arguments and of its result."""
 
     uri: str
-    arguments: type[Value]
-    result: type[Value]
+    arguments: type[Arguments]
+    result: type[Answer]
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks. ``session`` is the WAMP session's id, or null over REST."""
+
+    user_id: str
+    role: AuthRole
+    session: int | None = None
+
+
+@dataclass(frozen=True)
+class StreamEvent:
+    """One entry of a stream, as it is published and as ``read since`` gives it back.
+
+    ``actor`` and ``data`` are plain values; ``data`` is what a reader would read now.
+    """
+
+    stream: str
+    seq: int
+    type: str
+    at: datetime
+    actor: dict[str, Any] | None
+    data: dict[str, Any]
+
+    def plain(self) -> dict[str, Any]:
+        """The keyword arguments of the published event."""
+        return {
+            "stream": self.stream,
+            "seq": self.seq,
+            "type": self.type,
+            "at": instant_text(self.at),
+            "actor": self.actor,
+            "data": self.data,
+        }

@@ -1,0 +1,121 @@
+"""What others may know of accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal, Protocol
+
+from email_validator import EmailNotValidError, validate_email
+from pydantic import AfterValidator, Field, StringConstraints
+
+from tutorwamp.kernel.contracts import AuthRole, Id, Instant, Line, Value
+
+PASSWORD_LENGTH_AT_LEAST = 8
+PASSWORD_LENGTH_AT_MOST = 128
+"""NIST SP 800-63B section 5.1.1.2: at least 8; a bound keeps hashing from being abused."""
+
+
+def _checked_email(text: str) -> str:
+    try:
+        # globally_deliverable=False: schools have addresses of their own networks.
+        return validate_email(text, check_deliverability=False, globally_deliverable=False).normalized.lower()
+    except EmailNotValidError as error:
+        raise ValueError(f"not an e-mail address: {error}") from error
+
+
+Email = Annotated[
+    str,
+    StringConstraints(max_length=254, pattern=r"^[^\x00-\x1f\x7f]+$"),
+    AfterValidator(_checked_email),
+]
+"""An e-mail address, compared and kept in lower case."""
+
+
+def _without_control_characters(text: str) -> str:
+    if any(ord(character) < 32 or ord(character) == 127 for character in text):
+        raise ValueError("must not contain control characters")
+    return text
+
+
+Password = Annotated[
+    str,
+    Field(min_length=PASSWORD_LENGTH_AT_LEAST, max_length=PASSWORD_LENGTH_AT_MOST),
+    AfterValidator(_without_control_characters),
+]
+Name = Annotated[Line, Field(min_length=1, max_length=100)]
+Opaque = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9_-]+$")]
+
+
+class Person(Value):
+    """A person inside another value."""
+
+    id: Id
+    name: str
+    role: AuthRole
+
+
+class User(Value):
+    """A person as they see themselves."""
+
+    id: Id
+    email: str
+    name: str
+    role: AuthRole
+    created_at: Instant
+
+    @property
+    def person(self) -> Person:
+        """As others see them."""
+        return Person(id=self.id, name=self.name, role=self.role)
+
+
+class Register(Value):
+    """A new account; admins are made on the command line only."""
+
+    email: Email
+    password: Password
+    name: Name
+    role: Literal["student", "tutor"]
+
+
+class LogIn(Value):
+    """Credentials. The password's form is not checked here: that would tell a guesser something."""
+
+    email: Email
+    password: Annotated[str, Field(max_length=PASSWORD_LENGTH_AT_MOST)]
+
+
+class Refresh(Value):
+    """Exchange a refresh token for new tokens; each can be used once."""
+
+    refresh_token: Opaque
+
+
+class LogOut(Value):
+    """End one login, or with ``everywhere`` all of them and the live sessions too."""
+
+    refresh_token: Opaque
+    everywhere: bool = False
+
+
+class Tokens(Value):
+    """What a login gives."""
+
+    access_token: str
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105  # RFC 6750's name of a scheme, not a secret
+    expires_in: int
+    """Seconds until the access token expires."""
+    refresh_token: str
+    user: User
+
+
+class People(Protocol):
+    """The port by which other domains learn who somebody is."""
+
+    async def person(self, user_id: str) -> Person:
+        """One person. Raises NotFound."""
+        ...
+
+    async def persons(self, user_ids: Sequence[str], *, active_only: bool = False) -> list[Person]:
+        """Several people in one query, in the order asked for; those who do not exist are left out."""
+        ...

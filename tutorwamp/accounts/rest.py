@@ -1,0 +1,40 @@
+"""Accounts over REST: ``/api/auth/...``."""
+
+from __future__ import annotations
+
+from tutorwamp.accounts.contracts import LogIn, LogOut, Refresh, Register, Tokens, User
+from tutorwamp.accounts.service import AccountsService
+from tutorwamp.kernel.resource import Answer, Request, route
+
+
+class AccountsResource:
+    """The REST door of accounts."""
+
+    def __init__(self, accounts: AccountsService) -> None:
+        self._accounts = accounts
+
+    @route("/api/auth/register", "POST")
+    async def register(self, request: Request) -> Answer:
+        """Make an account: 201 and the user."""
+        return Answer(await self._accounts.register(request.body(Register)), status=201)
+
+    @route("/api/auth/login", "POST")
+    async def log_in(self, request: Request) -> Tokens:
+        """Exchange credentials for tokens."""
+        return await self._accounts.log_in(request.body(LogIn))
+
+    @route("/api/auth/refresh", "POST")
+    async def refresh(self, request: Request) -> Tokens:
+        """Exchange a refresh token for new tokens."""
+        return await self._accounts.refresh(request.body(Refresh))
+
+    @route("/api/auth/logout", "POST")
+    async def log_out(self, request: Request) -> None:
+        """End this login, or all with ``everywhere``: 204."""
+        await self._accounts.log_out(request.body(LogOut))
+
+    @route("/api/auth/me", "GET")
+    async def me(self, request: Request) -> User:
+        """Who the access token belongs to."""
+        _, user = await self._accounts.authenticate(request.bearer_token())
+        return user

@@ -1,0 +1,193 @@
+"""Register, log in, stay logged in, be thrown out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorThreads
+from twisted.internet.threads import deferToThreadPool
+from twisted.python.threadpool import ThreadPool
+
+from tutorwamp.accounts import rules
+from tutorwamp.accounts.contracts import LogIn, LogOut, Person, Refresh, Register, Tokens, User
+from tutorwamp.accounts.settings import AccountsSettings
+from tutorwamp.accounts.store import AccountsStore, RefreshToken, Spent
+from tutorwamp.gate.contracts import CLOSE_REVOKED, Gate
+from tutorwamp.kernel import tokens
+from tutorwamp.kernel.contracts import AuthRole, Caller, Clock, new_id
+from tutorwamp.kernel.errors import NotFound, Unauthenticated
+from tutorwamp.kernel.memo import Memo
+
+HASHING_THREADS: Final = 2
+"""Argon2 releases the interpreter's lock; more threads than cores would only slow each other down."""
+PEOPLE_AT_MOST: Final = 20_000
+"""Names kept in memory (about 400 bytes each)."""
+
+
+class AccountsService:
+    """Everything that happens to accounts."""
+
+    def __init__(
+        self,
+        store: AccountsStore,
+        gate: Gate,
+        key: bytes,
+        *,
+        settings: AccountsSettings,
+        clock: Clock,
+        reactor: IReactorThreads,
+    ) -> None:
+        self._store = store
+        self._gate = gate
+        self._key = key
+        self._settings = settings
+        self._clock = clock
+        self._reactor = reactor
+        self._hashing = ThreadPool(0, HASHING_THREADS, "argon2")
+        self._people: Memo[str, Person] = Memo(self._look_up_person, at_most=PEOPLE_AT_MOST)
+        self._told: dict[str, datetime] = {}
+
+    def start(self) -> None:
+        """Start the hashing threads."""
+        self._hashing.start()
+
+    def stop(self) -> None:
+        """Give the hashing threads back."""
+        self._hashing.stop()
+
+    async def register(self, asked: Register) -> User:
+        """Make an account. Raises EmailTaken."""
+        return await self.add_user(asked.email, asked.password, asked.name, AuthRole(asked.role))
+
+    async def add_user(self, email: str, password: str, name: str, role: AuthRole) -> User:
+        """Make an account of any role; the command line's door. Raises EmailTaken."""
+        user = User(id=new_id(), email=email, name=name, role=role, created_at=self._clock())
+        await self._store.add(user, await self._hash(rules.hash_password, password))
+        return user
+
+    async def log_in(self, asked: LogIn) -> Tokens:
+        """Begin a new login. Raises Unauthenticated, the same for an unknown address and a wrong password."""
+        account = await self._store.by_email(asked.email)
+        hashed = account.password_hash if account is not None else rules.NOBODYS_HASH
+        fits = await self._hash(rules.password_fits, hashed, asked.password)
+        if account is None or not fits or not account.active:
+            raise Unauthenticated("E-mail address and password do not match.")
+        now = self._clock()
+        secret = rules.new_refresh_token()
+        token = RefreshToken(
+            rules.token_hash(secret), new_id(), account.user.id, now + self._settings.refresh_token_lifetime
+        )
+        await self._store.add_refresh_token(token)
+        return self._tokens(account.user, token.family_id, secret, now)
+
+    async def refresh(self, asked: Refresh) -> Tokens:
+        """Exchange a refresh token for new tokens. Raises Unauthenticated; a reuse revokes the login."""
+        now = self._clock()
+        secret = rules.new_refresh_token()
+        expires_at = now + self._settings.refresh_token_lifetime
+        bought = await self._store.spend(
+            rules.token_hash(asked.refresh_token), rules.token_hash(secret), expires_at, now
+        )
+        account = None if isinstance(bought, Spent) else await self._store.by_id(bought.user_id)
+        if isinstance(bought, Spent) or account is None or not account.active:
+            raise Unauthenticated("This refresh token is not valid. Log in again.")
+        return self._tokens(account.user, bought.family_id, secret, now)
+
+    async def log_out(self, asked: LogOut) -> None:
+        """End a login, or all of them. An unknown token is no error: the caller is logged out either way."""
+        user_id = await self._store.revoke_family_of(rules.token_hash(asked.refresh_token), self._clock())
+        if user_id is not None and asked.everywhere:
+            await self.log_out_everywhere(user_id)
+
+    async def log_out_everywhere(self, user_id: str) -> None:
+        """End all logins and live sessions of a user."""
+        await self._revoke(user_id, "You have logged out everywhere.")
+
+    async def set_password(self, email: str, password: str) -> User:
+        """Set a new password; all logins and live sessions end. Raises NotFound."""
+        user = await self._user_by_email(email)
+        hashed = await self._hash(rules.hash_password, password)
+        await self._revoke(user.id, "Your password was changed.", password_hash=hashed)
+        return user
+
+    async def deactivate(self, email: str) -> User:
+        """Close an account; all logins and live sessions end. Raises NotFound."""
+        user = await self._user_by_email(email)
+        await self._revoke(user.id, "Your account was deactivated.", deactivate=True)
+        self._people.forget(user.id)
+        return user
+
+    async def authenticate(self, access_token: str) -> tuple[Caller, User]:
+        """Who holds this access token (REST). Raises Unauthenticated."""
+        token = tokens.verify(self._key, access_token, now=self._clock())
+        account = await self._store.by_id(token.user_id)
+        if (
+            account is None
+            or not account.active
+            or (account.revoked_at is not None and token.issued_at <= account.revoked_at)
+        ):
+            raise Unauthenticated("This access token was revoked.")
+        return Caller(account.user.id, account.user.role), account.user
+
+    async def person(self, user_id: str) -> Person:
+        """One person, from memory where known. Raises NotFound."""
+        return await self._people.get(user_id)
+
+    async def persons(self, user_ids: Sequence[str], *, active_only: bool = False) -> list[Person]:
+        """Several people in one query, in the order asked for; those who do not exist are left out."""
+        found = await self._store.persons(user_ids, active_only=active_only)
+        return [found[user_id] for user_id in user_ids if user_id in found]
+
+    async def tell_gate_of_revocations(self) -> None:
+        """Tell the gate of every revocation that unexpired tokens could still ignore and it has not heard of.
+
+        Called when the component joins (the gate has forgotten everything) and from then on regularly, for
+        revocations made by other processes, such as the command line.
+        """
+        now = self._clock()
+        recent = await self._store.revoked_since(now - self._settings.access_token_lifetime)
+        for user_id, revoked_at in recent.items():
+            if self._told.get(user_id) != revoked_at:
+                self._people.forget(user_id)
+                await self._drop(user_id, revoked_at, "Your sessions were ended.")
+        self._told = {user_id: revoked_at for user_id, revoked_at in self._told.items() if user_id in recent}
+
+    async def _revoke(
+        self, user_id: str, message: str, *, deactivate: bool = False, password_hash: str | None = None
+    ) -> None:
+        now = self._clock()
+        await self._store.revoke_user(user_id, now, deactivate=deactivate, password_hash=password_hash)
+        await self._drop(user_id, now, message)
+
+    async def _drop(self, user_id: str, revoked_at: datetime, message: str) -> None:
+        await self._gate.drop_user(user_id, before=revoked_at, reason=CLOSE_REVOKED, message=message)
+        self._told[user_id] = revoked_at
+
+    async def _user_by_email(self, email: str) -> User:
+        account = await self._store.by_email(email)
+        if account is None:
+            raise NotFound("There is no account with this e-mail address.")
+        return account.user
+
+    async def _look_up_person(self, user_id: str) -> Person:
+        account = await self._store.by_id(user_id)
+        if account is None:
+            raise NotFound("There is no such person.")
+        return account.user.person
+
+    def _tokens(self, user: User, family_id: str, refresh_token: str, now: datetime) -> Tokens:
+        lifetime = self._settings.access_token_lifetime
+        return Tokens(
+            access_token=tokens.sign(
+                self._key, user_id=user.id, role=user.role, family_id=family_id, now=now, lifetime=lifetime
+            ),
+            expires_in=round(lifetime.total_seconds()),
+            refresh_token=refresh_token,
+            user=user,
+        )
+
+    def _hash(self, function: Callable[..., Any], *args: str) -> Deferred[Any]:
+        return deferToThreadPool(self._reactor, self._hashing, function, *args)

@@ -1,0 +1,216 @@
+"""Users and their refresh tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from sqlalchemy import Column, Connection, ForeignKey, Index, Row, String, Table, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from twisted.internet.defer import Deferred
+
+from tutorwamp.accounts.contracts import Person, User
+from tutorwamp.accounts.errors import EmailTaken
+from tutorwamp.kernel.contracts import AuthRole
+from tutorwamp.kernel.database import Database, InstantColumn, metadata
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("email", String(254), nullable=False, unique=True),
+    Column("name", String(100), nullable=False),
+    Column("role", String(10), nullable=False),
+    Column("password_hash", String(200), nullable=False),
+    Column("created_at", InstantColumn, nullable=False),
+    Column("deactivated_at", InstantColumn),
+    Column("revoked_at", InstantColumn, index=True),
+)
+
+refresh_tokens = Table(
+    "refresh_tokens",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("family_id", String(36), nullable=False, index=True),
+    Column("user_id", String(36), ForeignKey("users.id"), nullable=False),
+    Column("expires_at", InstantColumn, nullable=False),
+    Column("spent_at", InstantColumn),
+    Column("revoked_at", InstantColumn),
+    Index("ix_refresh_tokens_user_id", "user_id"),
+)
+
+
+@dataclass(frozen=True)
+class Account:
+    """A user with what only accounts may know."""
+
+    user: User
+    password_hash: str
+    active: bool
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True)
+class RefreshToken:
+    """A refresh token to be kept; ``hash`` stands for the token itself."""
+
+    hash: str
+    family_id: str
+    user_id: str
+    expires_at: datetime
+
+
+class Spent(Enum):
+    """Why a refresh token buys nothing."""
+
+    UNKNOWN = "unknown, expired or revoked"
+    REUSED = "used before: its family is revoked now"
+
+
+class AccountsStore:
+    """What is remembered of accounts."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, user: User, password_hash: str) -> Deferred[None]:
+        """Keep a new user. Raises EmailTaken."""
+
+        def thd(connection: Connection) -> None:
+            try:
+                connection.execute(
+                    insert(users),
+                    {**user.model_dump(mode="python"), "role": str(user.role), "password_hash": password_hash},
+                )
+            except IntegrityError as error:
+                raise EmailTaken("Somebody has registered with this e-mail address already.") from error
+
+        return self._database.write("accounts.add", thd)
+
+    def by_email(self, email: str) -> Deferred[Account | None]:
+        """The account with this e-mail address, deactivated or not."""
+
+        def thd(connection: Connection) -> Account | None:
+            return _account(connection.execute(select(users).where(users.c.email == email)).one_or_none())
+
+        return self._database.read("accounts.by_email", thd)
+
+    def by_id(self, user_id: str) -> Deferred[Account | None]:
+        """The account with this id, deactivated or not."""
+
+        def thd(connection: Connection) -> Account | None:
+            return _account(connection.execute(select(users).where(users.c.id == user_id)).one_or_none())
+
+        return self._database.read("accounts.by_id", thd)
+
+    def persons(self, user_ids: Sequence[str], *, active_only: bool) -> Deferred[dict[str, Person]]:
+        """Those of these who exist, by id."""
+        query = select(users.c.id, users.c.name, users.c.role).where(users.c.id.in_(user_ids))
+        if active_only:
+            query = query.where(users.c.deactivated_at.is_(None))
+
+        def thd(connection: Connection) -> dict[str, Person]:
+            return {
+                row.id: Person(id=row.id, name=row.name, role=AuthRole(row.role)) for row in connection.execute(query)
+            }
+
+        return self._database.read("accounts.persons", thd)
+
+    def add_refresh_token(self, token: RefreshToken) -> Deferred[None]:
+        """Keep the first token of a family."""
+
+        def thd(connection: Connection) -> None:
+            _add_token(connection, token)
+
+        return self._database.write("accounts.add_refresh_token", thd)
+
+    def spend(
+        self, spent_hash: str, fresh_hash: str, fresh_expires_at: datetime, now: datetime
+    ) -> Deferred[RefreshToken | Spent]:
+        """Exchange a token for a fresh one of its family; a second use revokes the family."""
+
+        def thd(connection: Connection) -> RefreshToken | Spent:
+            row = connection.execute(
+                select(refresh_tokens).where(refresh_tokens.c.hash == spent_hash).with_for_update()
+            ).one_or_none()
+            if row is None or row.revoked_at is not None or row.expires_at <= now:
+                return Spent.UNKNOWN
+            if row.spent_at is not None:
+                _revoke_family(connection, row.family_id, now)
+                return Spent.REUSED
+            connection.execute(update(refresh_tokens).where(refresh_tokens.c.hash == spent_hash).values(spent_at=now))
+            fresh = RefreshToken(fresh_hash, row.family_id, row.user_id, fresh_expires_at)
+            _add_token(connection, fresh)
+            return fresh
+
+        return self._database.write("accounts.spend", thd)
+
+    def revoke_family_of(self, token: str, now: datetime) -> Deferred[str | None]:
+        """Revoke the login a token's hash belongs to; the user's id, or None where the token is unknown."""
+
+        def thd(connection: Connection) -> str | None:
+            row = connection.execute(select(refresh_tokens).where(refresh_tokens.c.hash == token)).one_or_none()
+            if row is None:
+                return None
+            _revoke_family(connection, row.family_id, now)
+            return str(row.user_id)
+
+        return self._database.write("accounts.revoke_family_of", thd)
+
+    def revoke_user(
+        self, user_id: str, now: datetime, *, deactivate: bool = False, password_hash: str | None = None
+    ) -> Deferred[None]:
+        """End all logins of a user; with it a new password or the account's deactivation."""
+        values: dict[str, object] = {"revoked_at": now}
+        if deactivate:
+            values["deactivated_at"] = now
+        if password_hash is not None:
+            values["password_hash"] = password_hash
+
+        def thd(connection: Connection) -> None:
+            connection.execute(update(users).where(users.c.id == user_id).values(values))
+            connection.execute(
+                update(refresh_tokens)
+                .where(refresh_tokens.c.user_id == user_id, refresh_tokens.c.revoked_at.is_(None))
+                .values(revoked_at=now)
+            )
+
+        return self._database.write("accounts.revoke_user", thd)
+
+    def revoked_since(self, instant: datetime) -> Deferred[dict[str, datetime]]:
+        """Who was revoked at or after an instant, and when."""
+
+        def thd(connection: Connection) -> dict[str, datetime]:
+            rows = connection.execute(select(users.c.id, users.c.revoked_at).where(users.c.revoked_at >= instant))
+            return {row.id: row.revoked_at for row in rows}
+
+        return self._database.read("accounts.revoked_since", thd)
+
+
+def _account(row: Row[tuple[object, ...]] | None) -> Account | None:
+    if row is None:
+        return None
+    user = User(id=row.id, email=row.email, name=row.name, role=AuthRole(row.role), created_at=row.created_at)
+    return Account(user, row.password_hash, row.deactivated_at is None, row.revoked_at)
+
+
+def _add_token(connection: Connection, token: RefreshToken) -> None:
+    connection.execute(
+        insert(refresh_tokens),
+        {
+            "hash": token.hash,
+            "family_id": token.family_id,
+            "user_id": token.user_id,
+            "expires_at": token.expires_at,
+        },
+    )
+
+
+def _revoke_family(connection: Connection, family_id: str, now: datetime) -> None:
+    connection.execute(
+        update(refresh_tokens)
+        .where(refresh_tokens.c.family_id == family_id, refresh_tokens.c.revoked_at.is_(None))
+        .values(revoked_at=now)
+    )

@@ -1,0 +1,145 @@
+"""What others may know of chat: values, procedures and the event others can listen to."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, Field
+
+from tutorwamp.accounts.contracts import Person
+from tutorwamp.kernel.contracts import (
+    PAGE_LIMIT_DEFAULT,
+    ClientId,
+    Cursor,
+    Id,
+    Instant,
+    Limit,
+    Line,
+    Page,
+    Procedure,
+    Seq,
+    StreamEvent,
+    Text,
+    Value,
+)
+
+BODY_LENGTH_AT_MOST: Final = 4_000
+EMOJI_LENGTH_AT_MOST: Final = 32
+"""Code points; a family with skin tones has eleven."""
+EMOJI_PER_MESSAGE_AT_MOST: Final = 50
+
+
+class Message(Value):
+    """One message. A deleted one keeps its place, with ``body`` null."""
+
+    id: Id
+    lesson_id: Id
+    seq: int
+    author: Person
+    body: str | None
+    reply_to: Id | None
+    reactions: dict[str, list[Id]]
+    created_at: Instant
+    edited_at: Instant | None
+    deleted_at: Instant | None
+    client_id: str | None
+
+
+def _is_emoji(text: str) -> str:
+    categories = {unicodedata.category(character) for character in text}
+    # Pictographs are So; skin tones Sk, joiners and tags Cf, variation selectors Mn, keycaps a digit, # or * with Me.
+    if not categories <= {"So", "Sk", "Cf", "Mn", "Me", "Nd", "Po"} or not categories & {"So", "Me"}:
+        raise ValueError("must be an emoji")
+    return text
+
+
+Body = Annotated[Text, Field(min_length=1, max_length=BODY_LENGTH_AT_MOST)]
+Emoji = Annotated[Line, Field(min_length=1, max_length=EMOJI_LENGTH_AT_MOST), AfterValidator(_is_emoji)]
+Query = Annotated[Line, Field(min_length=1, max_length=200)]
+
+
+class SendMessage(Value):
+    """Say something in a lesson."""
+
+    lesson_id: Id
+    body: Body
+    client_id: ClientId | None = None
+    reply_to: Id | None = None
+
+
+class EditMessage(Value):
+    """Mend one's own words."""
+
+    message_id: Id
+    body: Body
+
+
+class DeleteMessage(Value):
+    """Take a message away; its place stays."""
+
+    message_id: Id
+
+
+class React(Value):
+    """Put an emoji on a message, or take one's own off again."""
+
+    message_id: Id
+    emoji: Emoji
+    on: bool
+
+
+class ReadHistory(Value):
+    """A page of a lesson's messages."""
+
+    lesson_id: Id
+    limit: Limit = PAGE_LIMIT_DEFAULT
+    cursor: Cursor | None = None
+
+
+class SearchMessages(Value):
+    """Messages that contain all words of the query, whatever their case."""
+
+    query: Query
+    lesson_id: Id | None = None
+    limit: Limit = PAGE_LIMIT_DEFAULT
+    cursor: Cursor | None = None
+
+
+class MarkRead(Value):
+    """I have seen everything up to here."""
+
+    lesson_id: Id
+    seq: Seq
+
+
+class ReadMark(Value):
+    """How far somebody has read, and how many messages of others are newer."""
+
+    read_seq: int
+    unread_count: int
+
+
+class ReadAdvanced(Value):
+    """The data of ``read.advanced``."""
+
+    person: Person
+    read_seq: int
+
+
+SEND: Final = Procedure("tutorwamp.chat.send", SendMessage, Message)
+EDIT: Final = Procedure("tutorwamp.chat.edit", EditMessage, Message)
+DELETE: Final = Procedure("tutorwamp.chat.delete", DeleteMessage, Message)
+REACT: Final = Procedure("tutorwamp.chat.react", React, Message)
+HISTORY: Final = Procedure("tutorwamp.chat.history", ReadHistory, Page[Message])
+SEARCH: Final = Procedure("tutorwamp.chat.search", SearchMessages, Page[Message])
+MARK_READ: Final = Procedure("tutorwamp.chat.mark_read", MarkRead, ReadMark)
+
+
+@dataclass(frozen=True)
+class ChatChanged:
+    """A lesson's chat stream has grown. ``message`` is null for ``read.advanced``."""
+
+    event: StreamEvent
+    message: Message | None

@@ -1,0 +1,381 @@
+"""Messages, reactions and read marks. People are kept by id; the service adds their names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    ForeignKey,
+    Index,
+    Row,
+    Select,
+    String,
+    Table,
+    Text,
+    and_,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
+from twisted.internet.defer import Deferred
+
+from tutorwamp.chat.contracts import EMOJI_PER_MESSAGE_AT_MOST, ReadHistory, ReadMark, SearchMessages
+from tutorwamp.kernel.contracts import StreamEvent, cursor_from, cursor_parts
+from tutorwamp.kernel.database import Database, GroupCommit, InstantColumn, metadata
+from tutorwamp.kernel.errors import Conflict, Invalid, NotFound, TooLarge
+from tutorwamp.kernel.streams import Draft, Repeated, append, append_one, heads, restate
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("lesson_id", String(36), ForeignKey("lessons.id"), nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("author_id", String(36), ForeignKey("users.id"), nullable=False),
+    Column("body", Text),
+    Column("folded", Text, nullable=False),
+    Column("reply_to", String(36)),
+    Column("created_at", InstantColumn, nullable=False),
+    Column("edited_at", InstantColumn),
+    Column("deleted_at", InstantColumn),
+    Column("client_id", String(64)),
+    Index("uq_messages_seq", "lesson_id", "seq", unique=True),
+)
+
+reactions = Table(
+    "reactions",
+    metadata,
+    Column("message_id", String(36), ForeignKey("messages.id"), primary_key=True),
+    Column("emoji", String(32), primary_key=True),
+    Column("user_id", String(36), ForeignKey("users.id"), primary_key=True),
+    Column("at", InstantColumn, nullable=False),
+)
+
+read_marks = Table(
+    "read_marks",
+    metadata,
+    Column("lesson_id", String(36), ForeignKey("lessons.id"), primary_key=True),
+    Column("user_id", String(36), ForeignKey("users.id"), primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+)
+
+
+@dataclass(frozen=True)
+class Record:
+    """A message as it is kept: its author by id."""
+
+    id: str
+    lesson_id: str
+    seq: int
+    author_id: str
+    body: str | None
+    reply_to: str | None
+    reactions: dict[str, list[str]]
+    created_at: datetime
+    edited_at: datetime | None
+    deleted_at: datetime | None
+    client_id: str | None
+
+
+@dataclass(frozen=True)
+class Sending:
+    """A message on its way into a group commit. ``record.seq`` is not known yet."""
+
+    draft: Draft
+    record: Record
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A message that is kept, and its event; no event where it had been sent before."""
+
+    record: Record
+    event: StreamEvent | None
+
+
+class ChatStore:
+    """What is remembered of chat."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._sends: GroupCommit[Sending, Sent] = GroupCommit(database, "chat.send", _send)
+
+    def send(self, sending: Sending) -> Deferred[Sent]:
+        """Keep a message with whatever else waits. Raises StaleGuardError, UnknownStreamError, Conflict or Invalid."""
+        return self._sends.submit(sending)
+
+    def by_id(self, message_id: str) -> Deferred[Record | None]:
+        """One message."""
+
+        def thd(connection: Connection) -> Record | None:
+            return _by_id(connection, message_id)
+
+        return self._database.read("chat.by_id", thd)
+
+    def change(
+        self,
+        message_id: str,
+        decide: Callable[[Record], Record],
+        draft: Callable[[Record], Draft],
+    ) -> Deferred[tuple[Record, StreamEvent | None]]:
+        """Replace a message's text or deletion by what ``decide`` makes of it; no event where nothing changed."""
+
+        def thd(connection: Connection) -> tuple[Record, StreamEvent | None]:
+            before = _locked(connection, message_id)
+            after = decide(before)
+            if after == before:
+                return before, None
+            connection.execute(
+                update(messages)
+                .where(messages.c.id == message_id)
+                .values(
+                    body=after.body,
+                    folded=folded(after.body),
+                    edited_at=after.edited_at,
+                    deleted_at=after.deleted_at,
+                )
+            )
+            return after, _announce(connection, after, draft(after))
+
+        return self._database.write("chat.change", thd)
+
+    def react(
+        self, message_id: str, user_id: str, emoji: str, now: datetime, draft: Callable[[Record], Draft], *, on: bool
+    ) -> Deferred[tuple[Record, StreamEvent | None]]:
+        """Put a reaction on or take it off; no event where it was so already. Raises Conflict or TooLarge."""
+
+        def thd(connection: Connection) -> tuple[Record, StreamEvent | None]:
+            before = _locked(connection, message_id)
+            if before.deleted_at is not None:
+                raise Conflict("The message was deleted.")
+            if (user_id in before.reactions.get(emoji, [])) == on:
+                return before, None
+            if on:
+                if emoji not in before.reactions and len(before.reactions) >= EMOJI_PER_MESSAGE_AT_MOST:
+                    raise TooLarge(
+                        "The message has too many different reactions.",
+                        details={"emoji_at_most": EMOJI_PER_MESSAGE_AT_MOST},
+                    )
+                row = {"message_id": message_id, "emoji": emoji, "user_id": user_id, "at": now}
+                connection.execute(insert(reactions), row)
+            else:
+                connection.execute(
+                    delete(reactions).where(
+                        reactions.c.message_id == message_id,
+                        reactions.c.emoji == emoji,
+                        reactions.c.user_id == user_id,
+                    )
+                )
+            after = replace(before, reactions=_reactions(connection, [message_id]).get(message_id, {}))
+            return after, _announce(connection, after, draft(after))
+
+        return self._database.write("chat.react", thd)
+
+    def mark_read(
+        self, lesson_id: str, user_id: str, seq: int, stream: str, draft: Callable[[int], Draft]
+    ) -> Deferred[tuple[ReadMark, StreamEvent | None]]:
+        """Move a read mark forward, at most to the stream's head; never back."""
+
+        def thd(connection: Connection) -> tuple[ReadMark, StreamEvent | None]:
+            mine = and_(read_marks.c.lesson_id == lesson_id, read_marks.c.user_id == user_id)
+            known = connection.execute(select(read_marks.c.seq).where(mine)).scalar()
+            wanted = min(seq, heads(connection, [stream])[stream])
+            event = None
+            if wanted > (known or 0):
+                if known is None:
+                    row = {"lesson_id": lesson_id, "user_id": user_id, "seq": wanted}
+                    connection.execute(insert(read_marks), row)
+                else:
+                    connection.execute(update(read_marks).where(mine).values(seq=wanted))
+                event = append_one(connection, draft(wanted))
+            read_seq = max(wanted, known or 0)
+            return ReadMark(read_seq=read_seq, unread_count=_unread(connection, lesson_id, user_id, read_seq)), event
+
+        return self._database.write("chat.mark_read", thd)
+
+    def history(self, asked: ReadHistory) -> Deferred[tuple[list[Record], str | None]]:
+        """A lesson's messages, newest first. Raises Invalid (cursor)."""
+        query = select(messages).where(messages.c.lesson_id == asked.lesson_id)
+        if asked.cursor is not None:
+            query = query.where(messages.c.seq < int(_cursor(asked.cursor, str.isdigit)))
+        query = query.order_by(messages.c.seq.desc())
+        return self._page("chat.history", query, asked.limit, lambda record: record.seq)
+
+    def search(
+        self, asked: SearchMessages, lesson_ids: Sequence[str] | None
+    ) -> Deferred[tuple[list[Record], str | None]]:
+        """Messages that contain all words, newest first; None: of all lessons. Raises Invalid (cursor)."""
+        query = select(messages).where(messages.c.deleted_at.is_(None))
+        for word in folded(asked.query).split():
+            query = query.where(messages.c.folded.contains(word, autoescape=True))
+        if lesson_ids is not None:
+            query = query.where(messages.c.lesson_id.in_(lesson_ids))
+        if asked.cursor is not None:
+            query = query.where(messages.c.id < _cursor(asked.cursor, lambda _: True))
+        query = query.order_by(messages.c.id.desc())  # UUIDv7: newest first
+        return self._page("chat.search", query, asked.limit, lambda record: record.id)
+
+    def _page(
+        self, name: str, query: Select[Any], limit: int, key: Callable[[Record], str | int]
+    ) -> Deferred[tuple[list[Record], str | None]]:
+        def thd(connection: Connection) -> tuple[list[Record], str | None]:
+            rows = connection.execute(query.limit(limit + 1)).all()
+            found = _records(connection, rows[:limit])
+            return found, cursor_from(key(found[-1])) if len(rows) > limit else None
+
+        return self._database.read(name, thd)
+
+
+def folded(text: str | None) -> str:
+    """A text as it is searched: without case, in every language (SQL's lower() is not the same on both engines)."""
+    return "" if text is None else text.casefold()
+
+
+def _send(connection: Connection, jobs: Sequence[Sending]) -> list[Sent | Exception]:
+    """Keep a batch of messages: the streams' four statements, one insert, and one look at what is replied to."""
+    known_replies = _existing(connection, [job.record for job in jobs])
+    refused = {
+        index: Invalid("There is no such message.", details=[{"loc": ["reply_to"], "msg": "no such message here"}])
+        for index, job in enumerate(jobs)
+        if job.record.reply_to is not None and (job.record.lesson_id, job.record.reply_to) not in known_replies
+    }
+    admitted = [job for index, job in enumerate(jobs) if index not in refused]
+    outcomes = iter(append(connection, [job.draft for job in admitted]))
+    results: list[Sent | Exception] = []
+    written: list[dict[str, Any]] = []
+    for index, job in enumerate(jobs):
+        if index in refused:
+            results.append(refused[index])
+            continue
+        outcome = next(outcomes)
+        if isinstance(outcome, StreamEvent):
+            record = replace(job.record, seq=outcome.seq)
+            written.append(_columns(record))
+            results.append(Sent(record, outcome))
+        elif isinstance(outcome, Repeated):
+            first = next((row for row in written if row["id"] == outcome.subject), None)
+            results.append(Sent(_from_columns(first) if first else _must(connection, outcome.subject), None))
+        else:
+            results.append(outcome)
+    if written:
+        connection.execute(insert(messages), written)
+    return results
+
+
+def _existing(connection: Connection, records: Sequence[Record]) -> set[tuple[str, str]]:
+    wanted = {record.reply_to for record in records if record.reply_to is not None}
+    if not wanted:
+        return set()
+    rows = connection.execute(select(messages.c.lesson_id, messages.c.id).where(messages.c.id.in_(wanted)))
+    return {(row.lesson_id, row.id) for row in rows}
+
+
+def _columns(record: Record) -> dict[str, Any]:
+    return {
+        "id": record.id,
+        "lesson_id": record.lesson_id,
+        "seq": record.seq,
+        "author_id": record.author_id,
+        "body": record.body,
+        "folded": folded(record.body),
+        "reply_to": record.reply_to,
+        "created_at": record.created_at,
+        "client_id": record.client_id,
+    }
+
+
+def _from_columns(columns: dict[str, Any]) -> Record:
+    """A message of this very batch: no reactions, edits or deletion yet."""
+    kept = {name: value for name, value in columns.items() if name != "folded"}
+    return Record(**kept, reactions={}, edited_at=None, deleted_at=None)
+
+
+def _announce(connection: Connection, record: Record, draft: Draft) -> StreamEvent:
+    event = append_one(connection, draft)
+    restate(connection, draft.stream, record.id, event.data)
+    return event
+
+
+def _by_id(connection: Connection, message_id: str) -> Record | None:
+    rows = connection.execute(select(messages).where(messages.c.id == message_id)).all()
+    return next(iter(_records(connection, rows)), None)
+
+
+def _locked(connection: Connection, message_id: str) -> Record:
+    rows = connection.execute(select(messages).where(messages.c.id == message_id).with_for_update()).all()
+    record = next(iter(_records(connection, rows)), None)
+    if record is None:
+        raise NotFound("There is no such message.")
+    return record
+
+
+def _must(connection: Connection, message_id: str) -> Record:
+    record = _by_id(connection, message_id)
+    if record is None:
+        raise NotFound("There is no such message.")
+    return record
+
+
+def _unread(connection: Connection, lesson_id: str, user_id: str, read_seq: int) -> int:
+    return connection.execute(
+        select(func.count())
+        .select_from(messages)
+        .where(
+            messages.c.lesson_id == lesson_id,
+            messages.c.seq > read_seq,
+            messages.c.author_id != user_id,
+            messages.c.deleted_at.is_(None),
+        )
+    ).scalar_one()
+
+
+def _cursor(cursor: str, fits: Callable[[str], bool]) -> str:
+    try:
+        (part,) = cursor_parts(cursor, 1)
+    except ValueError:
+        part = ""
+    if not part or "\0" in part or len(part) > 36 or not fits(part):
+        raise Invalid("Bad cursor.", details=[{"loc": ["cursor"], "msg": "not a cursor of this list"}])
+    return part
+
+
+def _records(connection: Connection, rows: Sequence[Row[Any]]) -> list[Record]:
+    """Rows of ``messages`` with their reactions, in one query more."""
+    found = _reactions(connection, [row.id for row in rows])
+    return [
+        Record(
+            id=row.id,
+            lesson_id=row.lesson_id,
+            seq=row.seq,
+            author_id=row.author_id,
+            body=row.body,
+            reply_to=row.reply_to,
+            reactions=found.get(row.id, {}),
+            created_at=row.created_at,
+            edited_at=row.edited_at,
+            deleted_at=row.deleted_at,
+            client_id=row.client_id,
+        )
+        for row in rows
+    ]
+
+
+def _reactions(connection: Connection, message_ids: Sequence[str]) -> dict[str, dict[str, list[str]]]:
+    """By message, then by emoji, in the order they were given."""
+    found: dict[str, dict[str, list[str]]] = {}
+    if message_ids:
+        for row in connection.execute(
+            select(reactions)
+            .where(reactions.c.message_id.in_(message_ids))
+            .order_by(reactions.c.at, reactions.c.emoji, reactions.c.user_id)
+        ):
+            found.setdefault(row.message_id, {}).setdefault(row.emoji, []).append(row.user_id)
+    return found

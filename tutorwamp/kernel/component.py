@@ -1,0 +1,196 @@
+"""What every ``wamp.py`` stands on: register, identify the caller, check arguments, translate errors, publish.
+
+Every procedure of ours runs inside ``Component._answer``. Nothing but a contract error leaves it: autobahn would send the
+text of any exception to the caller, an invalid error URI would cost the component its connection, and a result that
+cannot be encoded would leave the caller waiting for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from autobahn.twisted.wamp import ApplicationSession
+from autobahn.wamp.exception import ApplicationError, TransportLost
+from autobahn.wamp.types import CallDetails, ComponentConfig, RegisterOptions, SessionDetails
+from twisted.internet import defer
+from twisted.internet.defer import Deferred
+
+from tutorwamp.kernel.arguments import check
+from tutorwamp.kernel.contracts import Answer, Arguments, AuthRole, Caller, Procedure, StreamEvent, Value, new_id
+from tutorwamp.kernel.errors import Internal, Invalid, TutorwampError, Unavailable
+from tutorwamp.kernel.observability import get_logger
+
+log = get_logger(__name__)
+
+DEADLINE_S: Final = 10.0
+"""After this long a caller is told to try again; people do not wait longer."""
+_DETAILS: Final = "_tutorwamp_call_details"
+"""The keyword autobahn hands the call's details in. An odd name, because it would hide an argument of the same one."""
+
+
+@dataclass(frozen=True)
+class Served:
+    """A procedure together with the bound method that answers it."""
+
+    procedure: Procedure[Any, Any]
+    method: Callable[[Caller, Any], Awaitable[Value]]
+
+
+def serves(
+    procedure: Procedure[Arguments, Answer],
+) -> Callable[
+    [Callable[[Any, Caller, Arguments], Awaitable[Answer]]], Callable[[Any, Caller, Arguments], Awaitable[Answer]]
+]:
+    """Mark a method of a door as the answer to a procedure: ``async (self, caller, arguments) -> result``."""
+
+    def mark(
+        method: Callable[[Any, Caller, Arguments], Awaitable[Answer]],
+    ) -> Callable[[Any, Caller, Arguments], Awaitable[Answer]]:
+        method.__serves__ = procedure  # type: ignore[attr-defined]  # a mark on a function object
+        return method
+
+    return mark
+
+
+def served_by(door: object) -> list[Served]:
+    """All marked methods of a door, in the order of their definition."""
+    return [
+        Served(function.__serves__, getattr(door, name))
+        for name, function in vars(type(door)).items()
+        if hasattr(function, "__serves__")
+    ]
+
+
+class Outlet:
+    """The process's one way to publish and to call: the first component session that is joined.
+
+    One for all domains, so that events leave in the order they were announced.
+    """
+
+    def __init__(self) -> None:
+        self._session: ApplicationSession | None = None
+
+    def attach(self, session: ApplicationSession) -> None:
+        """Use this session unless there is one already."""
+        if self._session is None or not self._session.is_attached():
+            self._session = session
+
+    def publish(self, topic: str, event: Mapping[str, Any]) -> None:
+        """Publish without waiting. Without a router the event is dropped; clients find the gap and resume."""
+        if self._session is not None and self._session.is_attached():
+            try:
+                self._session.publish(topic, **event)
+            except TransportLost:
+                log.warning("not published: the router is gone", topic=topic)
+
+    def publish_stream_event(self, event: StreamEvent) -> None:
+        """Publish on the topic that is named like the stream."""
+        self.publish(event.stream, event.plain())
+
+    async def call(self, uri: str, **arguments: Any) -> Any:
+        """Call a procedure of another component. Raises Unavailable where there is no router."""
+        if self._session is None or not self._session.is_attached():
+            raise Unavailable("The router cannot be reached just now.")
+        try:
+            return await self._session.call(uri, **arguments)
+        except TransportLost as error:
+            raise Unavailable("The router cannot be reached just now.") from error
+
+
+class Component(ApplicationSession):
+    """One domain's WAMP session: registers what its doors serve, then tells the gate that it is ready."""
+
+    def __init__(
+        self,
+        config: ComponentConfig,
+        *,
+        outlet: Outlet,
+        doors: Iterable[object],
+        ready: Callable[[list[str]], Awaitable[None]],
+        joined: Callable[[ApplicationSession], Awaitable[None]] | None = None,
+    ) -> None:
+        super().__init__(config)
+        self._outlet = outlet
+        self._served = [served for door in doors for served in served_by(door)]
+        self._ready = ready
+        self._joined = joined
+
+    def onConnect(self) -> None:  # noqa: N802  # autobahn's name
+        """Join over the node's private socket, where opening the file is the credential."""
+        self.join(self.config.realm, ["anonymous"])
+
+    async def onJoin(self, details: SessionDetails) -> None:  # noqa: N802  # autobahn's name
+        """Register everything, or leave: the container ends with us and the supervisor starts the node again."""
+        try:
+            self._outlet.attach(self)
+            for served in self._served:
+                await self.register(
+                    _endpoint(served), served.procedure.uri, options=RegisterOptions(details_arg=_DETAILS)
+                )
+            if self._joined is not None:
+                await self._joined(self)
+            await self._ready([served.procedure.uri for served in self._served])
+        except Exception:
+            log.exception("a component could not start", component=type(self).__name__)
+            self.leave()
+
+    def onUserError(self, fail: Any, msg: str) -> None:  # noqa: N802  # autobahn's name
+        """Autobahn logs every ApplicationError as an error of ours; contract errors are answers, not faults."""
+        if not isinstance(fail.value, ApplicationError):
+            log.error("unexpected error in a WAMP handler", message=msg, error=repr(fail.value))
+
+
+def _endpoint(served: Served) -> Callable[..., Deferred[dict[str, Any]]]:
+    def endpoint(*positional: Any, **arguments: Any) -> Deferred[dict[str, Any]]:
+        details: CallDetails = arguments.pop(_DETAILS)
+        return Deferred.fromCoroutine(_answer(served, details, positional, arguments))
+
+    return endpoint
+
+
+async def _answer(
+    served: Served, details: CallDetails, positional: tuple[Any, ...], arguments: dict[str, Any]
+) -> dict[str, Any]:
+    """Run one call from its raw arguments to its plain result. Raises ApplicationError only."""
+    try:
+        if positional:
+            raise Invalid(
+                "Arguments go by keyword.", details=[{"loc": [], "msg": "positional arguments are not accepted"}]
+            )
+        checked = check(served.procedure.arguments, arguments)
+        caller = Caller(str(details.caller_authid), AuthRole(details.caller_authrole or ""), details.caller)
+        answer = Deferred.fromCoroutine(_run(served, caller, checked))
+        result = await answer.addTimeout(DEADLINE_S, _reactor())
+        return result.plain()
+    except TutorwampError as error:
+        raise wamp_error(error, new_id()) from None
+    except defer.TimeoutError:
+        log.warning("deadline passed", procedure=served.procedure.uri)
+        raise wamp_error(Unavailable("This took too long. It may still happen; ask again."), new_id()) from None
+    except Exception:
+        request_id = new_id()
+        log.exception("unexpected error", procedure=served.procedure.uri, request_id=request_id)
+        raise wamp_error(Internal("Something went wrong on our side."), request_id) from None
+
+
+async def _run(served: Served, caller: Caller, arguments: Any) -> Value:
+    return await served.method(caller, arguments)
+
+
+def _reactor() -> Any:
+    from twisted.internet import reactor  # late: importing it chooses it
+
+    return reactor
+
+
+def wamp_error(error: TutorwampError, request_id: str) -> ApplicationError:
+    """The contract's form of an error: the URI, no positional arguments, four keywords."""
+    return ApplicationError(
+        error.uri,
+        message=error.message,
+        action=str(error.action),
+        details=error.details,
+        request_id=request_id,
+    )

@@ -1,0 +1,298 @@
+"""SQL: one engine, two thread lanes, named transactions.
+
+Reads run side by side in a pool of threads. Writes of one process run one after another in a single thread, so that
+commits, and what is announced after them, keep their order; that is also what SQLite wants. The function given to
+``read`` and ``write`` runs in such a thread, is always called ``thd``, gets a Connection and returns plain values.
+
+A transaction that fails because the connection was lost, by a deadlock or a serialization failure is tried again, up to
+TRIES_AT_MOST times. After a lost connection nobody knows whether the commit went through: whatever is written must
+therefore be found again by a key made before the first try (see streams and ``client_id``).
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final, Generic, TypeVar
+
+from sqlalchemy import BigInteger, Connection, Engine, MetaData, create_engine, event, make_url, text
+from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.types import TypeDecorator
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorThreads
+from twisted.internet.threads import deferToThreadPool
+from twisted.python.threadpool import ThreadPool
+
+from tutorwamp.kernel.contracts import from_ms, to_ms
+from tutorwamp.kernel.errors import Unavailable
+from tutorwamp.kernel.observability import get_logger
+from tutorwamp.kernel.settings import setting
+
+log = get_logger(__name__)
+Result = TypeVar("Result")
+Job = TypeVar("Job")
+
+TRIES_AT_MOST: Final = 5
+"""Of one transaction; the figure is Synapse's (storage/database.py)."""
+RETRY_PAUSE_S: Final = 0.02
+"""Before the second try; doubled for each further one, with full jitter."""
+BATCH_AT_MOST: Final = 500
+"""Jobs in one group commit: bounds how long the writer's thread is away (about 50 ms on SQLite)."""
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+"""Every store's tables; named constraints, so that migrations can drop them on both engines."""
+
+
+@dataclass(frozen=True)
+class DatabaseSettings:
+    """Where the truth is kept."""
+
+    url: str | None = setting("DATABASE_URL", None, "Unset: a SQLite file in the data folder. PostgreSQL by URL.")
+    slow_query_logging: bool = setting("SLOW_QUERY_LOGGING", True, "Log transactions over the threshold.")
+    slow_query_threshold: timedelta = setting(
+        "SLOW_QUERY_THRESHOLD", timedelta(milliseconds=100), "A person notices an answer that is later than this."
+    )
+
+    def url_in(self, data_dir: Any) -> str:
+        """The URL in use: with the driver we ship, and the SQLite file where none is set."""
+        if self.url is None:
+            return f"sqlite:///{(data_dir / 'tutorwamp.sqlite3').absolute()}"
+        if self.url.startswith(("postgres://", "postgresql://")):
+            return "postgresql+psycopg://" + self.url.partition("://")[2]
+        return self.url
+
+
+class InstantColumn(TypeDecorator[datetime]):
+    """An instant as milliseconds since 1970: exact and the same on both engines."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        """Aware datetime to milliseconds."""
+        return None if value is None else to_ms(value)
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
+        """Milliseconds to an aware datetime, UTC."""
+        return None if value is None else from_ms(value)
+
+
+@dataclass
+class TransactionCounts:
+    """What transactions of one name have cost, for the metrics and for tests that count queries."""
+
+    transactions: int = 0
+    retries: int = 0
+    queries: int = 0
+    waited_s: float = 0.0
+    """For a thread and a connection."""
+    ran_s: float = 0.0
+
+
+@dataclass
+class Counts:
+    """Counts per transaction name."""
+
+    by_name: dict[str, TransactionCounts] = field(default_factory=dict)
+
+    def of(self, name: str) -> TransactionCounts:
+        """The counts of one name, made on first use."""
+        return self.by_name.setdefault(name, TransactionCounts())
+
+    def queries(self) -> int:
+        """All queries so far."""
+        return sum(counts.queries for counts in self.by_name.values())
+
+
+READERS: Final = 8
+"""Threads for reads. Two cores answer about 2,000 reads a second; more threads only wait for one another."""
+
+
+def make_engine(url: str) -> Engine:
+    """Make an engine that is durable and waits instead of failing when another process writes."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return create_engine(parsed, pool_size=READERS + 1, max_overflow=0, pool_pre_ping=False, pool_timeout=10)
+    engine = create_engine(parsed, pool_size=READERS + 1, max_overflow=0, connect_args={"timeout": 10})
+
+    @event.listens_for(engine, "connect")
+    def set_pragmas(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves, below
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")  # an acknowledged write survives a power cut as well
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A writer takes the lock at once: a read lock that is upgraded later cannot wait, it fails.
+        writes = connection.get_execution_options().get("writes", True)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def lock(connection: Connection, key: str) -> None:
+    """Let no other transaction with the same key run until this one ends. SQLite has one writer anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": key})
+
+
+def passes_by_itself(error: DBAPIError) -> bool:
+    """Whether the same transaction may go through when tried again."""
+    if error.connection_invalidated:
+        return True
+    state = getattr(error.orig, "sqlstate", None)
+    if state is not None:
+        return str(state) in ("40001", "40P01") or str(state)[:2] in ("08", "57")
+    return isinstance(error, OperationalError)
+
+
+class Database:
+    """The process's way to SQL."""
+
+    def __init__(self, engine: Engine, reactor: IReactorThreads, settings: DatabaseSettings | None = None) -> None:
+        self.engine = engine
+        self.counts = Counts()
+        self._reactor = reactor
+        self._settings = settings or DatabaseSettings()
+        self._readers = ThreadPool(1, READERS, "sql-read")
+        self._writer = ThreadPool(1, 1, "sql-write")
+        self._running = threading.local()
+        event.listen(engine, "before_cursor_execute", self._count_query)
+
+    def start(self) -> None:
+        """Start the threads."""
+        self._readers.start()
+        self._writer.start()
+
+    def stop(self) -> None:
+        """Finish what is queued, then give back threads and connections. Blocks."""
+        self._writer.stop()
+        self._readers.stop()
+        event.remove(self.engine, "before_cursor_execute", self._count_query)
+        self.engine.dispose()
+
+    def read(self, name: str, thd: Callable[..., Result], *args: Any) -> Deferred[Result]:
+        """Run ``thd(connection, *args)`` in a reader's thread, in one consistent read transaction."""
+        return self._defer(self._readers, name, thd, args, writes=False)
+
+    def write(self, name: str, thd: Callable[..., Result], *args: Any) -> Deferred[Result]:
+        """Run ``thd(connection, *args)`` in the writer's thread. The Deferred fires after the commit, in commit order."""
+        return self._defer(self._writer, name, thd, args, writes=True)
+
+    def _defer(
+        self, pool: ThreadPool, name: str, thd: Callable[..., Result], args: tuple[Any, ...], *, writes: bool
+    ) -> Deferred[Result]:
+        asked_at = time.monotonic()
+        return deferToThreadPool(self._reactor, pool, self._transact, name, writes, asked_at, thd, args)
+
+    def _transact(
+        self, name: str, writes: bool, asked_at: float, thd: Callable[..., Result], args: tuple[Any, ...]
+    ) -> Result:
+        counts = self.counts.of(name)
+        self._running.counts = counts
+        counts.transactions += 1
+        pause_s = RETRY_PAUSE_S
+        for tried in range(1, TRIES_AT_MOST + 1):
+            began_at = asked_at
+            try:
+                # Isolation: PostgreSQL's default (read committed) for writes, which lock the rows they number.
+                with self.engine.connect().execution_options(writes=writes, **self._isolation(writes)) as connection:
+                    began_at = time.monotonic()
+                    counts.waited_s += began_at - asked_at
+                    with connection.begin():
+                        result = thd(connection, *args)
+                self._account(name, counts, time.monotonic() - began_at)
+                return result
+            except IntegrityError:
+                raise
+            except (DBAPIError, PoolTimeoutError) as error:
+                if isinstance(error, DBAPIError) and not passes_by_itself(error):
+                    raise
+                if tried == TRIES_AT_MOST:
+                    log.exception("transaction gave up", name=name, tries=tried)
+                    raise Unavailable("The database cannot be reached just now.", retry_after_s=2.0) from error
+                counts.retries += 1
+                threading.Event().wait(random.uniform(0, pause_s))  # noqa: S311  # jitter, not a secret
+                pause_s *= 2
+                asked_at = time.monotonic()
+        raise AssertionError("unreachable: the loop returns or raises")
+
+    def _isolation(self, writes: bool) -> dict[str, str]:
+        if writes or self.engine.dialect.name != "postgresql":
+            return {}
+        return {"isolation_level": "REPEATABLE READ"}  # several SELECTs of one read see one moment
+
+    def _account(self, name: str, counts: TransactionCounts, ran_s: float) -> None:
+        counts.ran_s += ran_s
+        if self._settings.slow_query_logging and ran_s >= self._settings.slow_query_threshold.total_seconds():
+            log.warning("slow transaction", name=name, ran_ms=round(ran_s * 1000))
+
+    def _count_query(self, *_: Any) -> None:
+        counts = getattr(self._running, "counts", None)
+        if counts is not None:
+            counts.queries += 1
+
+
+class GroupCommit(Generic[Job, Result]):
+    """Whatever waits goes into one transaction; each caller is answered after its commit.
+
+    ``thd(connection, jobs)`` returns one result or exception for each job, in their order. While one batch is being
+    committed the next one gathers: under load the batches grow and a commit's cost is shared.
+    """
+
+    def __init__(
+        self, database: Database, name: str, thd: Callable[[Connection, Sequence[Job]], Sequence[Result | Exception]]
+    ) -> None:
+        self._database = database
+        self._name = name
+        self._thd = thd
+        self._waiting: list[tuple[Job, Deferred[Result]]] = []
+        self._busy = False
+
+    def submit(self, job: Job) -> Deferred[Result]:
+        """Put a job into the next batch. Fires in the order of submission, with the job's result or error."""
+        answer: Deferred[Result] = Deferred()
+        self._waiting.append((job, answer))
+        if not self._busy:
+            self._commit_waiting()
+        return answer
+
+    def _commit_waiting(self) -> None:
+        batch, self._waiting = self._waiting[:BATCH_AT_MOST], self._waiting[BATCH_AT_MOST:]
+        self._busy = True
+        done = self._database.write(self._name, self._thd, [job for job, _ in batch])
+        done.addCallbacks(self._answer, self._fail, callbackArgs=(batch,), errbackArgs=(batch,))
+
+    def _answer(self, results: Sequence[Result | Exception], batch: list[tuple[Job, Deferred[Result]]]) -> None:
+        self._go_on()
+        for (_, answer), result in zip(batch, results, strict=True):
+            if isinstance(result, Exception):
+                answer.errback(result)
+            else:
+                answer.callback(result)
+
+    def _fail(self, failure: Any, batch: list[tuple[Job, Deferred[Result]]]) -> None:
+        self._go_on()
+        for _, answer in batch:
+            answer.errback(failure.value)
+
+    def _go_on(self) -> None:
+        self._busy = False
+        if self._waiting:
+            self._commit_waiting()

@@ -1,0 +1,66 @@
+"""Remember the answers to a question for a while, and ask it once however many want to know."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+from twisted.internet.defer import Deferred
+
+Key = TypeVar("Key")
+Answer = TypeVar("Answer")
+
+
+class Memo(Generic[Key, Answer]):
+    """A bounded memory in front of an asynchronous look-up; the least recently used is forgotten first.
+
+    Those who ask while the look-up is under way share it and are answered in the order they asked. Failures are not
+    remembered.
+    """
+
+    def __init__(self, look_up: Callable[[Key], Awaitable[Answer]], *, at_most: int) -> None:
+        self._look_up = look_up
+        self._at_most = at_most
+        self._answers: OrderedDict[Key, Answer] = OrderedDict()
+        self._asking: dict[Key, list[Deferred[Answer]]] = {}
+
+    async def get(self, key: Key) -> Answer:
+        """The answer, from memory where it is known. Raises what the look-up raises."""
+        if key in self._answers:
+            self._answers.move_to_end(key)
+            return self._answers[key]
+        wanted: Deferred[Answer] = Deferred()
+        if key in self._asking:
+            self._asking[key].append(wanted)
+            return await wanted
+        waiting = self._asking[key] = [wanted]
+        Deferred.fromCoroutine(self._ask(key, waiting)).addErrback(lambda _: None)
+        return await wanted
+
+    def forget(self, key: Key) -> None:
+        """Ask again next time; a look-up already under way may bring old news and is not remembered either."""
+        self._answers.pop(key, None)
+        self._asking.pop(key, None)
+
+    async def _ask(self, key: Key, waiting: list[Deferred[Answer]]) -> None:
+        try:
+            answer = await self._look_up(key)
+        except Exception as error:  # noqa: BLE001  # handed on to everybody who asked
+            self._done(key, waiting)
+            for wanted in waiting:
+                wanted.errback(error)
+            return
+        if self._done(key, waiting):
+            self._answers[key] = answer
+            while len(self._answers) > self._at_most:
+                self._answers.popitem(last=False)
+        for wanted in waiting:
+            wanted.callback(answer)
+
+    def _done(self, key: Key, waiting: list[Deferred[Answer]]) -> bool:
+        """Whether this look-up is still the current one."""
+        if self._asking.get(key) is waiting:
+            del self._asking[key]
+            return True
+        return False

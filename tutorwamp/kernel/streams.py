@@ -1,0 +1,260 @@
+"""Streams: durable, ordered, numbered 1, 2, 3 ... without a gap.
+
+A stream's number is taken from its row inside the transaction that writes the event, so it is gap-free and one order
+for everybody, whatever the number of processes.
+
+Every event has a *key*, unique per stream and actor: the caller's ``client_id``, or one made before the first try. A
+repetition finds the first event by it, also when the answer to a commit was lost.
+
+Every stream has a *guard*: the version of the rules its writers were admitted under (for a lesson's streams, the
+lesson's version). A draft says which guard its writer saw; where the rules have changed since, it is refused as stale
+and costs no number. That makes it safe to admit from memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Index,
+    String,
+    Table,
+    Text,
+    bindparam,
+    insert,
+    select,
+    tuple_,
+    update,
+)
+
+from tutorwamp.kernel.contracts import StreamEvent, new_id
+from tutorwamp.kernel.database import InstantColumn, metadata
+from tutorwamp.kernel.errors import Conflict
+
+NOBODY: Final = ""
+"""The actor of the system's own events."""
+
+streams = Table(
+    "streams",
+    metadata,
+    Column("name", String(120), primary_key=True),
+    Column("head", BigInteger, nullable=False),
+    Column("guard", BigInteger, nullable=False),
+)
+
+stream_events = Table(
+    "stream_events",
+    metadata,
+    Column("stream", String(120), primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("type", String(40), nullable=False),
+    Column("at", InstantColumn, nullable=False),
+    Column("actor_id", String(36), nullable=False),
+    Column("actor", Text),
+    Column("key", String(64), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("subject", String(36), nullable=False),
+    Column("data", Text, nullable=False),
+    Index("uq_stream_events_key", "stream", "actor_id", "key", unique=True),
+    Index("ix_stream_events_subject", "stream", "subject"),
+)
+
+
+class UnknownStreamError(Exception):
+    """There is no such stream (any more)."""
+
+
+class StaleGuardError(Exception):
+    """The rules of this stream have changed since the writer was admitted: look again, then try again."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """An event that has no number yet."""
+
+    stream: str
+    guard: int | None
+    """The guard the writer was admitted under; null for the system, which is always admitted."""
+    type: str
+    at: datetime
+    actor: Mapping[str, Any] | None
+    key: str
+    digest: str
+    subject: str
+    """Id of the thing it is about; later changes of that thing restate its earlier events."""
+    data: Callable[[int], dict[str, Any]]
+    """Makes the event's data from its number."""
+
+    @property
+    def actor_id(self) -> str:
+        """Part of the key."""
+        return NOBODY if self.actor is None else str(self.actor["id"])
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """The draft's key is known: nothing was written. The first event was about ``subject``."""
+
+    seq: int
+    subject: str
+
+
+def key_for(client_id: str | None) -> str:
+    """The caller's idempotency key, or one of our own (marked, so that nobody can choose it)."""
+    return client_id if client_id is not None else f"\x7f{new_id()}"
+
+
+def digest_of(*content: Any) -> str:
+    """A fingerprint of what was asked for, to tell a repetition from another request under the same key."""
+    return hashlib.sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()
+
+
+def open_stream(connection: Connection, name: str, guard: int) -> None:
+    """Make an empty stream."""
+    connection.execute(insert(streams), {"name": name, "head": 0, "guard": guard})
+
+
+def set_guard(connection: Connection, names: Sequence[str], guard: int) -> None:
+    """Let only writers in who know the rules of this version."""
+    connection.execute(update(streams).where(streams.c.name.in_(names)).values(guard=guard))
+
+
+_LOCK_STREAMS = (
+    select(streams.c.name, streams.c.head, streams.c.guard)
+    .where(streams.c.name.in_(bindparam("names", expanding=True)))
+    .order_by(streams.c.name)  # one order of locking for everybody: no deadlock
+    .with_for_update()
+)
+_FIND_KEYS = select(
+    stream_events.c.stream,
+    stream_events.c.actor_id,
+    stream_events.c.key,
+    stream_events.c.digest,
+    stream_events.c.seq,
+    stream_events.c.subject,
+).where(
+    tuple_(stream_events.c.stream, stream_events.c.actor_id, stream_events.c.key).in_(bindparam("keys", expanding=True))
+)
+_MOVE_HEAD = update(streams).where(streams.c.name == bindparam("stream_name")).values(head=bindparam("new_head"))
+
+
+def append(connection: Connection, drafts: Sequence[Draft]) -> list[StreamEvent | Repeated | Exception]:
+    """Number and write a batch, in its order, in four statements whatever its size.
+
+    For each draft the event, or Repeated, or the error that refuses it alone: UnknownStreamError, StaleGuardError, or
+    Conflict where the same key came with other content.
+    """
+    rows = connection.execute(_LOCK_STREAMS, {"names": sorted({draft.stream for draft in drafts})})
+    heads: dict[str, int] = {}
+    guards: dict[str, int] = {}
+    for name, head, guard in rows:
+        heads[name], guards[name] = head, guard
+    known = _known_keys(connection, drafts)
+    outcomes: list[StreamEvent | Repeated | Exception] = []
+    written: list[dict[str, Any]] = []
+    moved: dict[str, int] = {}
+    for draft in drafts:
+        if draft.stream not in heads:
+            outcomes.append(UnknownStreamError(draft.stream))
+            continue
+        first = known.get((draft.stream, draft.actor_id, draft.key))
+        if first is not None:
+            outcomes.append(_repeated(draft, *first))
+            continue
+        if draft.guard is not None and draft.guard != guards[draft.stream]:
+            outcomes.append(StaleGuardError(draft.stream))
+            continue
+        seq = heads[draft.stream] = moved[draft.stream] = heads[draft.stream] + 1
+        event = StreamEvent(
+            draft.stream, seq, draft.type, draft.at, dict(draft.actor) if draft.actor else None, draft.data(seq)
+        )
+        outcomes.append(event)
+        written.append(_row(draft, event))
+        known[draft.stream, draft.actor_id, draft.key] = (draft.digest, seq, draft.subject)
+    if written:
+        connection.execute(insert(stream_events), written)
+        connection.execute(_MOVE_HEAD, [{"stream_name": name, "new_head": head} for name, head in moved.items()])
+    return outcomes
+
+
+def append_one(connection: Connection, draft: Draft) -> StreamEvent:
+    """Write one event of a transaction that does more. Raises what refuses it; its key must be new."""
+    (outcome,) = append(connection, [draft])
+    if isinstance(outcome, Exception):
+        raise outcome
+    if isinstance(outcome, Repeated):
+        raise Conflict("This has been done already.")
+    return outcome
+
+
+def restate(connection: Connection, stream: str, subject: str, data: Mapping[str, Any]) -> None:
+    """Make all events about ``subject`` say what a reader would read now (a deleted text must not live on here)."""
+    connection.execute(
+        update(stream_events)
+        .where(stream_events.c.stream == stream, stream_events.c.subject == subject)
+        .values(data=json.dumps(data, ensure_ascii=False))
+    )
+
+
+def read_since(connection: Connection, stream: str, after: int, limit: int) -> list[StreamEvent]:
+    """The events after a position, in order, at most ``limit``."""
+    rows = connection.execute(
+        select(stream_events)
+        .where(stream_events.c.stream == stream, stream_events.c.seq > after)
+        .order_by(stream_events.c.seq)
+        .limit(limit)
+    )
+    return [
+        StreamEvent(
+            stream=row.stream,
+            seq=row.seq,
+            type=row.type,
+            at=row.at,
+            actor=json.loads(row.actor) if row.actor else None,
+            data=json.loads(row.data),
+        )
+        for row in rows
+    ]
+
+
+def heads(connection: Connection, names: Iterable[str]) -> dict[str, int]:
+    """The position of each stream's newest event; 0 for an empty one."""
+    rows = connection.execute(select(streams.c.name, streams.c.head).where(streams.c.name.in_(list(names))))
+    return {row.name: row.head for row in rows}
+
+
+def _known_keys(connection: Connection, drafts: Sequence[Draft]) -> dict[tuple[str, str, str], tuple[str, int, str]]:
+    keys = [(draft.stream, draft.actor_id, draft.key) for draft in drafts]
+    return {
+        (row.stream, row.actor_id, row.key): (row.digest, row.seq, row.subject)
+        for row in connection.execute(_FIND_KEYS, {"keys": keys})
+    }
+
+
+def _repeated(draft: Draft, digest: str, seq: int, subject: str) -> Repeated | Exception:
+    if digest != draft.digest:
+        return Conflict("This client_id was used before, with other content.")
+    return Repeated(seq, subject)
+
+
+def _row(draft: Draft, event: StreamEvent) -> dict[str, Any]:
+    return {
+        "stream": event.stream,
+        "seq": event.seq,
+        "type": event.type,
+        "at": event.at,
+        "actor_id": draft.actor_id,
+        "actor": json.dumps(event.actor, ensure_ascii=False) if event.actor else None,
+        "key": draft.key,
+        "digest": draft.digest,
+        "subject": draft.subject,
+        "data": json.dumps(event.data, ensure_ascii=False),
+    }

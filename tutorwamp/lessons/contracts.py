@@ -1,0 +1,240 @@
+"""What others may know of lessons: values, procedures, topics, events and the port to ask who may do what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Final, Literal, Protocol
+
+from pydantic import AfterValidator, Field, model_validator
+
+from tutorwamp.accounts.contracts import Person
+from tutorwamp.kernel.contracts import (
+    PAGE_LIMIT_DEFAULT,
+    Caller,
+    ClientId,
+    Cursor,
+    Id,
+    Instant,
+    Limit,
+    Line,
+    Nothing,
+    Page,
+    Procedure,
+    StreamEvent,
+    Value,
+)
+
+STUDENTS_AT_MOST: Final = 30
+
+
+class LessonState(StrEnum):
+    """``scheduled`` → ``live`` ⇄ ``interrupted`` → ``ended``, or ``cancelled``."""
+
+    SCHEDULED = "scheduled"
+    LIVE = "live"
+    INTERRUPTED = "interrupted"
+    ENDED = "ended"
+    CANCELLED = "cancelled"
+
+
+OPEN_STATES: Final = frozenset({LessonState.SCHEDULED, LessonState.LIVE, LessonState.INTERRUPTED})
+"""In these a lesson can be joined and written to: people talk before it starts, too."""
+
+
+class Lesson(Value):
+    """A lesson as its members see it."""
+
+    id: Id
+    title: str
+    subject: str | None
+    state: LessonState
+    tutor: Person
+    students: list[Person]
+    starts_at: Instant
+    ends_at: Instant
+    started_at: Instant | None
+    ended_at: Instant | None
+    pen: list[Id]
+    """Students who may draw; the tutor always may."""
+    version: int
+    created_at: Instant
+
+
+def _all_different(ids: list[str]) -> list[str]:
+    if len(set(ids)) != len(ids):
+        raise ValueError("must not name anybody twice")
+    return ids
+
+
+Title = Annotated[Line, Field(min_length=1, max_length=200)]
+Subject = Annotated[Line, Field(min_length=1, max_length=100)]
+StudentIds = Annotated[list[Id], Field(min_length=1, max_length=STUDENTS_AT_MOST), AfterValidator(_all_different)]
+Reason = Annotated[Line, Field(max_length=500)]
+
+
+class CreateLesson(Value):
+    """Plan a lesson; the caller is its tutor."""
+
+    title: Title
+    subject: Subject | None = None
+    student_ids: StudentIds
+    starts_at: Instant
+    ends_at: Instant
+    client_id: ClientId | None = None
+
+    @model_validator(mode="after")
+    def _ends_after_it_starts(self) -> CreateLesson:
+        if self.ends_at <= self.starts_at:
+            raise ValueError("ends_at must be later than starts_at")
+        return self
+
+
+class OneLesson(Value):
+    """Just which lesson."""
+
+    lesson_id: Id
+
+
+class ListLessons(Value):
+    """Which of the caller's lessons; ``starts_after`` and ``starts_before`` are exclusive."""
+
+    state: LessonState | None = Field(default=None, strict=False)
+    starts_after: Instant | None = None
+    starts_before: Instant | None = None
+    limit: Limit = PAGE_LIMIT_DEFAULT
+    cursor: Cursor | None = None
+
+
+class UpdateLesson(Value):
+    """Change what is given; ``version`` is the one the caller has seen."""
+
+    lesson_id: Id
+    version: Annotated[int, Field(ge=1, le=2**31 - 1)]
+    title: Title | None = None
+    subject: Subject | None = None
+    starts_at: Instant | None = None
+    ends_at: Instant | None = None
+    student_ids: StudentIds | None = None
+
+
+class CancelLesson(Value):
+    """Call a lesson off before it has started."""
+
+    lesson_id: Id
+    reason: Reason | None = None
+
+
+class Participant(Value):
+    """A person who is in the room now, with however many sessions."""
+
+    person: Person
+    state: Literal["present"]
+    joined_at: Instant
+
+
+class Topics(Value):
+    """The topics of one lesson."""
+
+    state: str
+    chat: str
+    board: str
+    presence: str
+    typing: str
+    cursor: str
+
+
+class Joined(Value):
+    """The room as it was on entering. ``heads``: each stream's newest position."""
+
+    lesson: Lesson
+    participants: list[Participant]
+    topics: Topics
+    heads: dict[str, int]
+
+
+CREATE: Final = Procedure("tutorwamp.lesson.create", CreateLesson, Lesson)
+GET: Final = Procedure("tutorwamp.lesson.get", OneLesson, Lesson)
+LIST: Final = Procedure("tutorwamp.lesson.list", ListLessons, Page[Lesson])
+UPDATE: Final = Procedure("tutorwamp.lesson.update", UpdateLesson, Lesson)
+CANCEL: Final = Procedure("tutorwamp.lesson.cancel", CancelLesson, Lesson)
+START: Final = Procedure("tutorwamp.lesson.start", OneLesson, Lesson)
+END: Final = Procedure("tutorwamp.lesson.end", OneLesson, Lesson)
+JOIN: Final = Procedure("tutorwamp.lesson.join", OneLesson, Joined)
+LEAVE: Final = Procedure("tutorwamp.lesson.leave", OneLesson, Nothing)
+
+
+def topics_of(lesson_id: str) -> Topics:
+    """The topics of one lesson."""
+    prefix = f"tutorwamp.lesson.{lesson_id}"
+    return Topics(
+        state=f"{prefix}.state",
+        chat=f"{prefix}.chat",
+        board=f"{prefix}.board",
+        presence=f"{prefix}.presence",
+        typing=f"{prefix}.typing",
+        cursor=f"{prefix}.cursor",
+    )
+
+
+def streams_of(lesson_id: str) -> list[str]:
+    """Those of a lesson's topics that carry a stream."""
+    topics = topics_of(lesson_id)
+    return [topics.state, topics.chat, topics.board]
+
+
+@dataclass(frozen=True)
+class LessonChanged:
+    """A lesson's state stream has grown; ``before`` and ``after`` tell what changed."""
+
+    event: StreamEvent
+    before: Lesson
+    after: Lesson
+
+
+@dataclass(frozen=True)
+class PresenceChanged:
+    """Somebody came or went. ``type``: ``participant.joined`` or ``participant.left``."""
+
+    lesson_id: str
+    type: str
+    at: str
+    participant: Participant
+
+
+@dataclass(frozen=True)
+class Admission:
+    """A person belongs to a lesson."""
+
+    lesson: Lesson
+    moderates: bool
+    """Its tutor, or an admin."""
+
+    @property
+    def guard(self) -> int:
+        """What a write to the lesson's streams shows, to prove that it was admitted under the current rules."""
+        return self.lesson.version
+
+
+class LessonAccessChecker(Protocol):
+    """The one port through which others ask whether a person may do something in a lesson."""
+
+    async def admit(self, caller: Caller, lesson_id: str, *, fresh: bool) -> Admission:
+        """Raise NotFound unless the caller belongs to the lesson. ``fresh``: ask the database.
+
+        Without ``fresh`` the answer may be old; a writer then shows its guard, and calls ``forget`` where it is stale.
+        """
+        ...
+
+    async def admit_writer(self, caller: Caller, lesson_id: str) -> Admission:
+        """The same from memory, and raise WrongState unless the lesson is open for writing."""
+        ...
+
+    async def lesson_ids(self, caller: Caller) -> Sequence[str] | None:
+        """All lessons the caller belongs to; None for an admin, who belongs to all."""
+        ...
+
+    def forget(self, lesson_id: str) -> None:
+        """What memory says about this lesson is old."""
+        ...

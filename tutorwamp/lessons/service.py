@@ -1,0 +1,267 @@
+"""Plan lessons, run them, come in and go out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from tutorwamp.accounts.contracts import People, Person
+from tutorwamp.gate.contracts import Gate
+from tutorwamp.kernel.contracts import AuthRole, Caller, Clock, Page, new_id
+from tutorwamp.kernel.errors import Forbidden, NotFound, TutorwampError, Unavailable
+from tutorwamp.kernel.events import Events
+from tutorwamp.kernel.memo import Memo
+from tutorwamp.kernel.streams import Draft, digest_of, key_for
+from tutorwamp.lessons import rules
+from tutorwamp.lessons.contracts import (
+    OPEN_STATES,
+    Admission,
+    CancelLesson,
+    CreateLesson,
+    Joined,
+    Lesson,
+    LessonChanged,
+    LessonState,
+    ListLessons,
+    Participant,
+    UpdateLesson,
+    topics_of,
+)
+from tutorwamp.lessons.roster import Roster
+from tutorwamp.lessons.settings import LessonsSettings
+from tutorwamp.lessons.store import LessonsStore, Record, StaleVersionError
+
+TRIES_AT_MOST: Final = 5
+"""Of a change that others keep overtaking; each try has read the newest version."""
+
+
+class LessonsService:
+    """Everything that happens to lessons; also the LessonAccessChecker others ask."""
+
+    def __init__(
+        self,
+        store: LessonsStore,
+        people: People,
+        gate: Gate,
+        events: Events,
+        *,
+        settings: LessonsSettings,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._people = people
+        self._gate = gate
+        self._events = events
+        self._clock = clock
+        self._roster = Roster(events, clock)
+        self._lessons: Memo[str, Lesson] = Memo(self._read, at_most=settings.remembered)
+
+    async def create(self, caller: Caller, asked: CreateLesson) -> Lesson:
+        """Plan a lesson. Raises Forbidden, Invalid, Overlap or Conflict."""
+        if caller.role is AuthRole.STUDENT:
+            raise Forbidden("Only tutors plan lessons.")
+        found = await self._people.persons([caller.user_id, *asked.student_ids], active_only=True)
+        tutor = next((person for person in found if person.id == caller.user_id), None)
+        if tutor is None:
+            raise NotFound("There is no such person.")
+        lesson = Lesson(
+            id=new_id(),
+            title=asked.title,
+            subject=asked.subject,
+            state=LessonState.SCHEDULED,
+            tutor=tutor,
+            students=rules.require_students(asked.student_ids, found),
+            starts_at=asked.starts_at,
+            ends_at=asked.ends_at,
+            started_at=None,
+            ended_at=None,
+            pen=[],
+            version=1,
+            created_at=self._clock(),
+        )
+        digest = digest_of(asked.model_dump(mode="json", exclude={"client_id"}))
+        record = await self._store.add(lesson, asked.client_id, digest)
+        return lesson if record.id == lesson.id else (await self._with_people([record]))[0]
+
+    async def get(self, caller: Caller, lesson_id: str) -> Lesson:
+        """One lesson. Raises NotFound."""
+        return (await self.admit(caller, lesson_id, fresh=True)).lesson
+
+    async def list_lessons(self, caller: Caller, asked: ListLessons) -> Page[Lesson]:
+        """The caller's lessons, newest start first. Raises Invalid."""
+        records, next_cursor = await self._store.page(caller, asked)
+        return Page[Lesson](items=await self._with_people(records), next_cursor=next_cursor)
+
+    async def update(self, caller: Caller, asked: UpdateLesson) -> Lesson:
+        """Change a lesson. Raises NotFound, Forbidden, Conflict, WrongState, Overlap or Invalid."""
+        students: list[Person] | None = None
+        if asked.student_ids is not None:
+            found = await self._people.persons(asked.student_ids, active_only=True)
+            students = rules.require_students(asked.student_ids, found)
+        before, after = await self._change(
+            caller, asked.lesson_id, "lesson.updated", lambda lesson: rules.update(lesson, asked, students)
+        )
+        for removed in {person.id for person in before.students} - {person.id for person in after.students}:
+            self._roster.remove_person(asked.lesson_id, removed)
+            await self._gate.revoke_grants(asked.lesson_id, user_id=removed)
+        return after
+
+    async def start(self, caller: Caller, lesson_id: str) -> Lesson:
+        """Begin a lesson. Raises NotFound, Forbidden or WrongState."""
+        _, after = await self._change(
+            caller, lesson_id, "lesson.started", lambda lesson: rules.start(lesson, self._clock())
+        )
+        return after
+
+    async def end(self, caller: Caller, lesson_id: str) -> Lesson:
+        """End a lesson; everybody is led out. Raises NotFound, Forbidden or WrongState."""
+        _, after = await self._change(
+            caller, lesson_id, "lesson.ended", lambda lesson: rules.end(lesson, self._clock())
+        )
+        await self._close(lesson_id)
+        return after
+
+    async def cancel(self, caller: Caller, asked: CancelLesson) -> Lesson:
+        """Call a lesson off. Raises NotFound, Forbidden or WrongState."""
+        _, after = await self._change(
+            caller, asked.lesson_id, "lesson.cancelled", rules.cancel, {"reason": asked.reason}
+        )
+        await self._close(asked.lesson_id)
+        return after
+
+    async def join(self, caller: Caller, lesson_id: str) -> Joined:
+        """Enter the room: its topics open to this session. Raises NotFound or WrongState."""
+        if caller.session is None:
+            raise Forbidden("A lesson is joined over WAMP.")
+        lesson = (await self.admit(caller, lesson_id, fresh=True)).lesson
+        rules.require_open(lesson)
+        person = await self._people.person(caller.user_id)
+        topics = topics_of(lesson_id)
+        await self._gate.grant(
+            caller.session,
+            lesson_id,
+            subscribe=list(topics.plain().values()),
+            publish=[topics.typing, topics.cursor],
+        )
+        # Who was removed, or a lesson that ended, while we asked the gate: their revocation may have come before our grant.
+        try:
+            lesson = (await self.admit(caller, lesson_id, fresh=True)).lesson
+            rules.require_open(lesson)
+        except TutorwampError:
+            await self._gate.revoke_grants(lesson_id, session=caller.session)
+            raise
+        self._roster.add(lesson_id, caller.session, person)
+        heads = await self._store.heads(lesson_id)
+        return Joined(lesson=lesson, participants=self.participants(lesson_id), topics=topics, heads=heads)
+
+    async def leave(self, caller: Caller, lesson_id: str) -> None:
+        """Go out with this session; leaving a room one is not in is no error. Raises NotFound for an outsider."""
+        await self.admit(caller, lesson_id, fresh=False)
+        if caller.session is not None:
+            self._roster.remove(lesson_id, caller.session)
+            await self._gate.revoke_grants(lesson_id, session=caller.session)
+
+    def session_left(self, session: int) -> None:
+        """A WAMP session is gone, however it ended."""
+        self._roster.remove_session(session)
+
+    def participants(self, lesson_id: str) -> list[Participant]:
+        """Who is in the room."""
+        return self._roster.participants(lesson_id)
+
+    async def admit(self, caller: Caller, lesson_id: str, *, fresh: bool) -> Admission:
+        """See LessonAccessChecker."""
+        if fresh:
+            self._lessons.forget(lesson_id)
+        lesson = await self._lessons.get(lesson_id)
+        if not rules.belongs(caller, lesson):
+            raise NotFound("There is no such lesson.")
+        return Admission(lesson, rules.moderates(caller, lesson))
+
+    async def admit_writer(self, caller: Caller, lesson_id: str) -> Admission:
+        """See LessonAccessChecker."""
+        admission = await self.admit(caller, lesson_id, fresh=False)
+        if admission.lesson.state not in OPEN_STATES:
+            # Memory may be old where another process has changed the lesson: refuse only what the database refuses.
+            admission = await self.admit(caller, lesson_id, fresh=True)
+            rules.require_open(admission.lesson)
+        return admission
+
+    async def lesson_ids(self, caller: Caller) -> Sequence[str] | None:
+        """See LessonAccessChecker."""
+        return None if caller.role is AuthRole.ADMIN else await self._store.ids_of(caller)
+
+    def forget(self, lesson_id: str) -> None:
+        """See LessonAccessChecker."""
+        self._lessons.forget(lesson_id)
+
+    async def _change(
+        self,
+        caller: Caller,
+        lesson_id: str,
+        event_type: str,
+        decide: Callable[[Lesson], Lesson],
+        more: dict[str, object] | None = None,
+    ) -> tuple[Lesson, Lesson]:
+        """Read, decide, write where nobody was quicker, announce."""
+        actor = await self._people.person(caller.user_id)
+        for _ in range(TRIES_AT_MOST):
+            before = (await self.admit(caller, lesson_id, fresh=True)).lesson
+            rules.require_moderator(caller, before)
+            after = decide(before)
+            if after is before:
+                return before, before
+            draft = self._draft(after, event_type, actor, {**after.plain(), **(more or {})})
+            try:
+                event = await self._store.change(before, after, draft)
+            except StaleVersionError:
+                continue
+            self._lessons.forget(lesson_id)
+            self._events.announce(LessonChanged(event, before, after))
+            return before, after
+        raise Unavailable("The lesson is being changed by others just now.")
+
+    def _draft(self, lesson: Lesson, event_type: str, actor: Person, data: dict[str, object]) -> Draft:
+        return Draft(
+            stream=topics_of(lesson.id).state,
+            guard=None,
+            type=event_type,
+            at=self._clock(),
+            actor=actor.plain(),
+            key=key_for(None),
+            digest="",
+            subject=lesson.id,
+            data=lambda _seq: data,
+        )
+
+    async def _close(self, lesson_id: str) -> None:
+        self._roster.clear(lesson_id)
+        await self._gate.revoke_grants(lesson_id)
+
+    async def _read(self, lesson_id: str) -> Lesson:
+        record = await self._store.by_id(lesson_id)
+        if record is None:
+            raise NotFound("There is no such lesson.")
+        return (await self._with_people([record]))[0]
+
+    async def _with_people(self, records: Sequence[Record]) -> list[Lesson]:
+        wanted = dict.fromkeys(person for record in records for person in (record.tutor_id, *record.student_ids))
+        people = {person.id: person for person in await self._people.persons(list(wanted))}
+        return [
+            Lesson(
+                id=record.id,
+                title=record.title,
+                subject=record.subject,
+                state=record.state,
+                tutor=people[record.tutor_id],
+                students=[people[student_id] for student_id in record.student_ids],
+                starts_at=record.starts_at,
+                ends_at=record.ends_at,
+                started_at=record.started_at,
+                ended_at=record.ended_at,
+                pen=list(record.pen),
+                version=record.version,
+                created_at=record.created_at,
+            )
+            for record in records
+        ]

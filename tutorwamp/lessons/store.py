@@ -1,0 +1,310 @@
+"""Lessons and who belongs to them. People are kept by id; the service adds their names."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    ForeignKey,
+    Index,
+    Integer,
+    Row,
+    Select,
+    String,
+    Table,
+    Text,
+    delete,
+    insert,
+    select,
+    tuple_,
+    update,
+)
+from twisted.internet.defer import Deferred
+
+from tutorwamp.kernel.contracts import AuthRole, Caller, StreamEvent, cursor_from, cursor_parts, from_ms, to_ms
+from tutorwamp.kernel.database import Database, InstantColumn, lock, metadata
+from tutorwamp.kernel.errors import Conflict, Invalid
+from tutorwamp.kernel.streams import Draft, append_one, heads, open_stream, set_guard
+from tutorwamp.lessons.contracts import OPEN_STATES, Lesson, LessonState, ListLessons, streams_of
+from tutorwamp.lessons.errors import Overlap
+
+lessons = Table(
+    "lessons",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("title", String(200), nullable=False),
+    Column("subject", String(100)),
+    Column("state", String(12), nullable=False),
+    Column("tutor_id", String(36), ForeignKey("users.id"), nullable=False),
+    Column("starts_at", InstantColumn, nullable=False),
+    Column("ends_at", InstantColumn, nullable=False),
+    Column("started_at", InstantColumn),
+    Column("ended_at", InstantColumn),
+    Column("pen", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("created_at", InstantColumn, nullable=False),
+    Column("client_id", String(64)),
+    Column("digest", String(64)),
+    Index("ix_lessons_tutor", "tutor_id", "starts_at", "id"),
+    Index("ix_lessons_starts_at", "starts_at", "id"),
+    Index("uq_lessons_client_id", "tutor_id", "client_id", unique=True),
+)
+
+lesson_students = Table(
+    "lesson_students",
+    metadata,
+    Column("lesson_id", String(36), ForeignKey("lessons.id"), primary_key=True),
+    Column("student_id", String(36), ForeignKey("users.id"), primary_key=True),
+    Column("position", Integer, nullable=False),
+    Index("ix_lesson_students_student_id", "student_id", "lesson_id"),
+)
+
+
+class StaleVersionError(Exception):
+    """The lesson has changed since it was read: read it again, then decide again."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """A lesson as it is kept: people by their ids."""
+
+    id: str
+    title: str
+    subject: str | None
+    state: LessonState
+    tutor_id: str
+    student_ids: tuple[str, ...]
+    starts_at: datetime
+    ends_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    pen: tuple[str, ...]
+    version: int
+    created_at: datetime
+
+
+class LessonsStore:
+    """What is remembered of lessons."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, lesson: Lesson, client_id: str | None, digest: str) -> Deferred[Record]:
+        """Keep a new lesson with its empty streams; an earlier one with the same client_id is returned instead.
+
+        Raises Overlap, or Conflict where the client_id came with other content.
+        """
+
+        def thd(connection: Connection) -> Record:
+            lock(connection, f"tutor:{lesson.tutor.id}")
+            known = _by_client_id(connection, lesson.tutor.id, client_id)
+            if known is not None:
+                if known.digest != digest:
+                    raise Conflict("This client_id was used before, with other content.")
+                return _records(connection, [known])[0]
+            _refuse_overlap(connection, lesson)
+            connection.execute(
+                insert(lessons),
+                {**_columns(lesson), "created_at": lesson.created_at, "client_id": client_id, "digest": digest},
+            )
+            _keep_students(connection, lesson)
+            for name in streams_of(lesson.id):
+                open_stream(connection, name, lesson.version)
+            return _record(lesson)
+
+        return self._database.write("lessons.add", thd)
+
+    def change(self, before: Lesson, after: Lesson, draft: Draft) -> Deferred[StreamEvent]:
+        """Replace a lesson by its next version and write that into its state stream.
+
+        Raises StaleVersionError where ``before`` is not what is kept, or Overlap.
+        """
+
+        def thd(connection: Connection) -> StreamEvent:
+            lock(connection, f"tutor:{after.tutor.id}")
+            changed = connection.execute(
+                update(lessons)
+                .where(lessons.c.id == before.id, lessons.c.version == before.version)
+                .values(_columns(after))
+            )
+            if changed.rowcount != 1:
+                raise StaleVersionError
+            if (before.starts_at, before.ends_at) != (after.starts_at, after.ends_at):
+                _refuse_overlap(connection, after)
+            if before.students != after.students:
+                connection.execute(delete(lesson_students).where(lesson_students.c.lesson_id == after.id))
+                _keep_students(connection, after)
+            set_guard(connection, streams_of(after.id), after.version)
+            return append_one(connection, draft)
+
+        return self._database.write("lessons.change", thd)
+
+    def by_id(self, lesson_id: str) -> Deferred[Record | None]:
+        """One lesson."""
+
+        def thd(connection: Connection) -> Record | None:
+            rows = connection.execute(select(lessons).where(lessons.c.id == lesson_id)).all()
+            return next(iter(_records(connection, rows)), None)
+
+        return self._database.read("lessons.by_id", thd)
+
+    def page(self, caller: Caller, asked: ListLessons) -> Deferred[tuple[list[Record], str | None]]:
+        """The caller's lessons, newest start first, in two queries whatever their number. Raises Invalid (cursor)."""
+        query = _filtered(_of(caller, select(lessons)), asked)
+        query = query.order_by(lessons.c.starts_at.desc(), lessons.c.id.desc()).limit(asked.limit + 1)
+
+        def thd(connection: Connection) -> tuple[list[Record], str | None]:
+            rows = connection.execute(query).all()
+            found = _records(connection, rows[: asked.limit])
+            more = len(rows) > asked.limit
+            return found, cursor_from(to_ms(found[-1].starts_at), found[-1].id) if more else None
+
+        return self._database.read("lessons.page", thd)
+
+    def ids_of(self, caller: Caller) -> Deferred[list[str]]:
+        """The ids of all the caller's lessons."""
+
+        def thd(connection: Connection) -> list[str]:
+            return list(connection.execute(_of(caller, select(lessons.c.id))).scalars())
+
+        return self._database.read("lessons.ids_of", thd)
+
+    def heads(self, lesson_id: str) -> Deferred[dict[str, int]]:
+        """The positions of a lesson's streams."""
+
+        def thd(connection: Connection) -> dict[str, int]:
+            return heads(connection, streams_of(lesson_id))
+
+        return self._database.read("lessons.heads", thd)
+
+
+def _of(caller: Caller, query: Select[Any]) -> Select[Any]:
+    """Only the caller's lessons (rule L1, as SQL)."""
+    if caller.role is AuthRole.ADMIN:
+        return query
+    if caller.role is AuthRole.TUTOR:
+        return query.where(lessons.c.tutor_id == caller.user_id)
+    return query.join(lesson_students, lesson_students.c.lesson_id == lessons.c.id).where(
+        lesson_students.c.student_id == caller.user_id
+    )
+
+
+def _filtered(query: Select[Any], asked: ListLessons) -> Select[Any]:
+    if asked.state is not None:
+        query = query.where(lessons.c.state == str(asked.state))
+    if asked.starts_after is not None:
+        query = query.where(lessons.c.starts_at > asked.starts_after)
+    if asked.starts_before is not None:
+        query = query.where(lessons.c.starts_at < asked.starts_before)
+    if asked.cursor is not None:
+        try:
+            starts_ms, lesson_id = cursor_parts(asked.cursor, 2)
+            starts_at = from_ms(int(starts_ms))
+        except (ValueError, OverflowError) as error:
+            raise Invalid("Bad cursor.", details=[{"loc": ["cursor"], "msg": "not a cursor of this list"}]) from error
+        query = query.where(tuple_(lessons.c.starts_at, lessons.c.id) < tuple_(starts_at, lesson_id))
+    return query
+
+
+def _by_client_id(connection: Connection, tutor_id: str, client_id: str | None) -> Row[Any] | None:
+    if client_id is None:
+        return None
+    return connection.execute(
+        select(lessons).where(lessons.c.tutor_id == tutor_id, lessons.c.client_id == client_id)
+    ).one_or_none()
+
+
+def _refuse_overlap(connection: Connection, lesson: Lesson) -> None:
+    other = connection.execute(
+        select(lessons.c.id)
+        .where(
+            lessons.c.tutor_id == lesson.tutor.id,
+            lessons.c.id != lesson.id,
+            lessons.c.starts_at < lesson.ends_at,
+            lessons.c.ends_at > lesson.starts_at,
+            lessons.c.state.in_([str(state) for state in OPEN_STATES]),
+        )
+        .limit(1)
+    ).scalar()
+    if other is not None:
+        raise Overlap("The tutor has another lesson at that time.", details={"lesson_id": other})
+
+
+def _keep_students(connection: Connection, lesson: Lesson) -> None:
+    connection.execute(
+        insert(lesson_students),
+        [
+            {"lesson_id": lesson.id, "student_id": student.id, "position": position}
+            for position, student in enumerate(lesson.students)
+        ],
+    )
+
+
+def _columns(lesson: Lesson) -> dict[str, Any]:
+    return {
+        "id": lesson.id,
+        "title": lesson.title,
+        "subject": lesson.subject,
+        "state": str(lesson.state),
+        "tutor_id": lesson.tutor.id,
+        "starts_at": lesson.starts_at,
+        "ends_at": lesson.ends_at,
+        "started_at": lesson.started_at,
+        "ended_at": lesson.ended_at,
+        "pen": json.dumps(lesson.pen),
+        "version": lesson.version,
+    }
+
+
+def _record(lesson: Lesson) -> Record:
+    return Record(
+        id=lesson.id,
+        title=lesson.title,
+        subject=lesson.subject,
+        state=lesson.state,
+        tutor_id=lesson.tutor.id,
+        student_ids=tuple(student.id for student in lesson.students),
+        starts_at=lesson.starts_at,
+        ends_at=lesson.ends_at,
+        started_at=lesson.started_at,
+        ended_at=lesson.ended_at,
+        pen=tuple(lesson.pen),
+        version=lesson.version,
+        created_at=lesson.created_at,
+    )
+
+
+def _records(connection: Connection, rows: Sequence[Row[Any]]) -> list[Record]:
+    """Rows of ``lessons`` with their students, in one query more."""
+    students: dict[str, list[str]] = {row.id: [] for row in rows}
+    if rows:
+        for lesson_id, student_id in connection.execute(
+            select(lesson_students.c.lesson_id, lesson_students.c.student_id)
+            .where(lesson_students.c.lesson_id.in_(students))
+            .order_by(lesson_students.c.lesson_id, lesson_students.c.position)
+        ):
+            students[lesson_id].append(student_id)
+    return [
+        Record(
+            id=row.id,
+            title=row.title,
+            subject=row.subject,
+            state=LessonState(row.state),
+            tutor_id=row.tutor_id,
+            student_ids=tuple(students[row.id]),
+            starts_at=row.starts_at,
+            ends_at=row.ends_at,
+            started_at=row.started_at,
+            ended_at=row.ended_at,
+            pen=tuple(json.loads(row.pen)),
+            version=row.version,
+            created_at=row.created_at,
+        )
+        for row in rows
+    ]

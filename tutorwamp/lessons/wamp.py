@@ -1,0 +1,90 @@
+"""Lessons over WAMP: ``tutorwamp.lesson.…``, and the topics ``….state`` and ``….presence``."""
+
+from __future__ import annotations
+
+from tutorwamp.kernel.component import Outlet, serves
+from tutorwamp.kernel.contracts import Caller, Nothing, Page
+from tutorwamp.kernel.events import Events
+from tutorwamp.lessons import contracts
+from tutorwamp.lessons.contracts import (
+    CancelLesson,
+    CreateLesson,
+    Joined,
+    Lesson,
+    LessonChanged,
+    ListLessons,
+    OneLesson,
+    PresenceChanged,
+    UpdateLesson,
+    topics_of,
+)
+from tutorwamp.lessons.service import LessonsService
+
+
+class LessonsDoor:
+    """The WAMP door of lessons."""
+
+    def __init__(self, lessons: LessonsService) -> None:
+        self._lessons = lessons
+
+    @serves(contracts.CREATE)
+    async def create(self, caller: Caller, asked: CreateLesson) -> Lesson:
+        """Plan a lesson."""
+        return await self._lessons.create(caller, asked)
+
+    @serves(contracts.GET)
+    async def get(self, caller: Caller, asked: OneLesson) -> Lesson:
+        """One lesson."""
+        return await self._lessons.get(caller, asked.lesson_id)
+
+    @serves(contracts.LIST)
+    async def list(self, caller: Caller, asked: ListLessons) -> Page[Lesson]:
+        """The caller's lessons."""
+        return await self._lessons.list_lessons(caller, asked)
+
+    @serves(contracts.UPDATE)
+    async def update(self, caller: Caller, asked: UpdateLesson) -> Lesson:
+        """Change a lesson."""
+        return await self._lessons.update(caller, asked)
+
+    @serves(contracts.CANCEL)
+    async def cancel(self, caller: Caller, asked: CancelLesson) -> Lesson:
+        """Call a lesson off."""
+        return await self._lessons.cancel(caller, asked)
+
+    @serves(contracts.START)
+    async def start(self, caller: Caller, asked: OneLesson) -> Lesson:
+        """Begin a lesson."""
+        return await self._lessons.start(caller, asked.lesson_id)
+
+    @serves(contracts.END)
+    async def end(self, caller: Caller, asked: OneLesson) -> Lesson:
+        """End a lesson."""
+        return await self._lessons.end(caller, asked.lesson_id)
+
+    @serves(contracts.JOIN)
+    async def join(self, caller: Caller, asked: OneLesson) -> Joined:
+        """Enter the room."""
+        return await self._lessons.join(caller, asked.lesson_id)
+
+    @serves(contracts.LEAVE)
+    async def leave(self, caller: Caller, asked: OneLesson) -> Nothing:
+        """Go out."""
+        await self._lessons.leave(caller, asked.lesson_id)
+        return Nothing()
+
+
+def publish_lessons(events: Events, outlet: Outlet) -> None:
+    """Publish what lessons announce."""
+
+    def changed(change: LessonChanged) -> None:
+        outlet.publish_stream_event(change.event)
+
+    def presence(change: PresenceChanged) -> None:
+        outlet.publish(
+            topics_of(change.lesson_id).presence,
+            {"type": change.type, "at": change.at, "participant": change.participant.plain()},
+        )
+
+    events.listen(LessonChanged, changed)
+    events.listen(PresenceChanged, presence)
