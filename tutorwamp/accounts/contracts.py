@@ -78,6 +78,13 @@ class Register(Value):
     role: Literal["student", "tutor"]
 
 
+class SetPassword(Value):
+    """A new password for an account (command line)."""
+
+    email: Email
+    password: Password
+
+
 class LogIn(Value):
     """Credentials. The password's form is not checked here: that would tell a guesser something."""
 

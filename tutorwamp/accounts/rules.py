@@ -18,10 +18,6 @@ def hash_password(password: str) -> str:
     return _hasher.hash(_normal(password))
 
 
-NOBODYS_HASH = hash_password(secrets.token_urlsafe())
-"""Verified against where there is no such account, so that both answers take the same time."""
-
-
 def password_fits(hashed: str, password: str) -> bool:
     """Whether this is the password. Slow on purpose: call it in a thread."""
     try:
@@ -43,3 +39,7 @@ def token_hash(token: str) -> str:
 def _normal(password: str) -> str:
     """The same password typed on another keyboard (NIST SP 800-63B section 5.1.1.2 asks for NFKC or NFKD)."""
     return unicodedata.normalize("NFKC", password)
+
+
+NOBODYS_HASH = hash_password(secrets.token_urlsafe())
+"""Verified against where there is no such account, so that both answers take the same time."""

@@ -29,7 +29,7 @@ from twisted.internet.defer import Deferred
 
 from tutorwamp.chat.contracts import EMOJI_PER_MESSAGE_AT_MOST, ReadHistory, ReadMark, SearchMessages
 from tutorwamp.kernel.contracts import StreamEvent, cursor_from, cursor_parts
-from tutorwamp.kernel.database import Database, GroupCommit, InstantColumn, metadata
+from tutorwamp.kernel.database import Database, GroupCommit, InstantColumn, lock, metadata
 from tutorwamp.kernel.errors import Conflict, Invalid, NotFound, TooLarge
 from tutorwamp.kernel.streams import Draft, Repeated, append, append_one, heads, restate
 
@@ -185,6 +185,7 @@ class ChatStore:
         """Move a read mark forward, at most to the stream's head; never back."""
 
         def thd(connection: Connection) -> tuple[ReadMark, StreamEvent | None]:
+            lock(connection, f"read:{lesson_id}:{user_id}")
             mine = and_(read_marks.c.lesson_id == lesson_id, read_marks.c.user_id == user_id)
             known = connection.execute(select(read_marks.c.seq).where(mine)).scalar()
             wanted = min(seq, heads(connection, [stream])[stream])

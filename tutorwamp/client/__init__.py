@@ -1,1 +1,26 @@
-"""Ways into tutorwamp for programs: log in, connect, call, subscribe, come back after a drop."""
+"""The Python client: log in, connect, join a lesson, stay there. ``docs/client.md`` shows how.
+
+Programs on Twisted use ``Client``; scripts use ``tutorwamp.client.script``.
+"""
+
+from tutorwamp.client.client import Client
+from tutorwamp.client.connection import Connection, State, Subscription, Tickets
+from tutorwamp.client.errors import CallError, Disconnected
+from tutorwamp.client.lesson import Lesson
+from tutorwamp.client.login import Login
+from tutorwamp.client.rules import Backoff
+from tutorwamp.client.wamp import Event
+
+__all__ = [
+    "Backoff",
+    "CallError",
+    "Client",
+    "Connection",
+    "Disconnected",
+    "Event",
+    "Lesson",
+    "Login",
+    "State",
+    "Subscription",
+    "Tickets",
+]

@@ -87,9 +87,17 @@ class Dropped(Value):
     sessions: int = Field(ge=0)
 
 
+class Status(Value):
+    """Which components the gate waits for, and which of them are not there."""
+
+    expected: list[str]
+    missing: list[str]
+
+
 READY: Final = Procedure("tutorwamp.gate.ready", ReportReady, Nothing)
 GRANT: Final = Procedure("tutorwamp.gate.grant", Grant, Nothing)
 REVOKE_GRANTS: Final = Procedure("tutorwamp.gate.revoke_grants", RevokeGrants, Nothing)
+STATUS: Final = Procedure("tutorwamp.gate.status", Nothing, Status)
 DROP: Final = Procedure("tutorwamp.gate.drop", Drop, Dropped)
 DROP_USER: Final = Procedure("tutorwamp.gate.drop_user", DropUser, Dropped)
 

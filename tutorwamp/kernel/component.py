@@ -1,8 +1,8 @@
 """What every ``wamp.py`` stands on: register, identify the caller, check arguments, translate errors, publish.
 
-Every procedure of ours runs inside ``Component._answer``. Nothing but a contract error leaves it: autobahn would send the
-text of any exception to the caller, an invalid error URI would cost the component its connection, and a result that
-cannot be encoded would leave the caller waiting for ever.
+Every procedure of ours runs inside ``_answer``. Nothing but a contract error leaves it: autobahn would send the text of
+any exception to the caller, an invalid error URI would cost the component its connection, and a result that cannot be
+encoded would leave the caller waiting for ever.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class Outlet:
 
 
 class Component(ApplicationSession):
-    """One domain's WAMP session: registers what its doors serve, then tells the gate that it is ready."""
+    """One domain's WAMP session: registers what its doors serve, then calls ``ready`` with itself and their URIs."""
 
     def __init__(
         self,
@@ -108,14 +108,12 @@ class Component(ApplicationSession):
         *,
         outlet: Outlet,
         doors: Iterable[object],
-        ready: Callable[[list[str]], Awaitable[None]],
-        joined: Callable[[ApplicationSession], Awaitable[None]] | None = None,
+        ready: Callable[[ApplicationSession, list[str]], Awaitable[None]],
     ) -> None:
         super().__init__(config)
         self._outlet = outlet
         self._served = [served for door in doors for served in served_by(door)]
         self._ready = ready
-        self._joined = joined
 
     def onConnect(self) -> None:  # noqa: N802  # autobahn's name
         """Join over the node's private socket, where opening the file is the credential."""
@@ -129,9 +127,7 @@ class Component(ApplicationSession):
                 await self.register(
                     _endpoint(served), served.procedure.uri, options=RegisterOptions(details_arg=_DETAILS)
                 )
-            if self._joined is not None:
-                await self._joined(self)
-            await self._ready([served.procedure.uri for served in self._served])
+            await self._ready(self, [served.procedure.uri for served in self._served])
         except Exception:
             log.exception("a component could not start", component=type(self).__name__)
             self.leave()
@@ -155,11 +151,7 @@ async def _answer(
 ) -> dict[str, Any]:
     """Run one call from its raw arguments to its plain result. Raises ApplicationError only."""
     try:
-        if positional:
-            raise Invalid(
-                "Arguments go by keyword.", details=[{"loc": [], "msg": "positional arguments are not accepted"}]
-            )
-        checked = check(served.procedure.arguments, arguments)
+        checked = check(served.procedure.arguments, _by_keyword(positional, arguments))
         caller = Caller(str(details.caller_authid), AuthRole(details.caller_authrole or ""), details.caller)
         answer = Deferred.fromCoroutine(_run(served, caller, checked))
         result = await answer.addTimeout(DEADLINE_S, _reactor())
@@ -173,6 +165,12 @@ async def _answer(
         request_id = new_id()
         log.exception("unexpected error", procedure=served.procedure.uri, request_id=request_id)
         raise wamp_error(Internal("Something went wrong on our side."), request_id) from None
+
+
+def _by_keyword(positional: tuple[Any, ...], arguments: dict[str, Any]) -> dict[str, Any]:
+    if positional:
+        raise Invalid("Arguments go by keyword.", details=[{"loc": [], "msg": "positional arguments are not accepted"}])
+    return arguments
 
 
 async def _run(served: Served, caller: Caller, arguments: Any) -> Value:

@@ -61,7 +61,11 @@ class DatabaseSettings:
     """Where the truth is kept."""
 
     url: str | None = setting("DATABASE_URL", None, "Unset: a SQLite file in the data folder. PostgreSQL by URL.")
-    slow_query_logging: bool = setting("SLOW_QUERY_LOGGING", True, "Log transactions over the threshold.")
+    slow_query_logging: bool = setting(
+        "SLOW_QUERY_LOGGING",
+        default=True,
+        reason="Log transactions over the threshold.",
+    )
     slow_query_threshold: timedelta = setting(
         "SLOW_QUERY_THRESHOLD", timedelta(milliseconds=100), "A person notices an answer that is later than this."
     )
@@ -192,8 +196,16 @@ class Database:
         return self._defer(self._readers, name, thd, args, writes=False)
 
     def write(self, name: str, thd: Callable[..., Result], *args: Any) -> Deferred[Result]:
-        """Run ``thd(connection, *args)`` in the writer's thread. The Deferred fires after the commit, in commit order."""
+        """Run ``thd(connection, *args)`` in the writer's thread. Fires after the commit, in commit order."""
         return self._defer(self._writer, name, thd, args, writes=True)
+
+    def ping(self) -> Deferred[None]:
+        """Ask the database something it always knows. Raises Unavailable."""
+
+        def thd(connection: Connection) -> None:
+            connection.execute(text("SELECT 1"))
+
+        return self.read("ping", thd)
 
     def _defer(
         self, pool: ThreadPool, name: str, thd: Callable[..., Result], args: tuple[Any, ...], *, writes: bool

@@ -37,7 +37,7 @@ class LogSettings:
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
     """Give a logger whose lines are keyword values: ``log.info("lesson started", lesson=...)``."""
-    logger: structlog.stdlib.BoundLogger = structlog.get_logger(logger=name)
+    logger: structlog.stdlib.BoundLogger = structlog.get_logger(module=name)
     return logger
 
 

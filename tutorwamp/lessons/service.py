@@ -143,7 +143,7 @@ class LessonsService:
             subscribe=list(topics.plain().values()),
             publish=[topics.typing, topics.cursor],
         )
-        # Who was removed, or a lesson that ended, while we asked the gate: their revocation may have come before our grant.
+        # Somebody was removed, or the lesson ended, while we asked the gate? Its revocation may have come too early.
         try:
             lesson = (await self.admit(caller, lesson_id, fresh=True)).lesson
             rules.require_open(lesson)

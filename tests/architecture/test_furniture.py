@@ -1,0 +1,145 @@
+"""Every domain has the same rooms, tests, rules and place in the node; every file and function stays readable."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from configparser import ConfigParser
+from pathlib import Path
+
+import pytest
+import yaml  # type: ignore[import-untyped]  # PyYAML comes with the router and ships no types
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "tutorwamp"
+
+NOT_DOMAINS = {"app", "client", "gate", "kernel"}
+DOMAINS = sorted(
+    service.parent.name for service in PACKAGE.glob("*/service.py") if service.parent.name not in NOT_DOMAINS
+)
+ROOMS = ("contracts", "errors", "settings", "service", "store")
+EDGES = ("wamp", "rest")
+
+LINES_OF_A_FILE = 400
+LINES_OF_A_FUNCTION = 40
+NAMES_THAT_SAY_NOTHING = {"common", "helper", "helpers", "misc", "util", "utils"}
+
+for_each_domain = pytest.mark.parametrize("domain", DOMAINS)
+
+
+def _sources() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def _place(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def test_the_map_in_setup_cfg_names_every_domain_and_no_other() -> None:
+    setup = ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    layers = setup["importlinter:contract:map"]["layers"].replace("|", " ").split()
+    on_the_map = sorted(set(layers) - NOT_DOMAINS - {"__main__", "migrations"})
+    assert on_the_map == DOMAINS, (
+        "A domain is a folder with a service.py: give each one its place in [importlinter:contract:map], and no other."
+    )
+
+
+@for_each_domain
+def test_a_domain_has_all_its_rooms(domain: str) -> None:
+    missing = [room for room in ROOMS if not (PACKAGE / domain / f"{room}.py").is_file()]
+    assert not missing, f"Add {', '.join(f'tutorwamp/{domain}/{room}.py' for room in missing)}."
+
+
+@for_each_domain
+def test_a_domain_has_an_edge(domain: str) -> None:
+    edges = [edge for edge in EDGES if (PACKAGE / domain / f"{edge}.py").is_file()]
+    assert edges, f"Nobody can ask for {domain}: add tutorwamp/{domain}/wamp.py or tutorwamp/{domain}/rest.py."
+
+
+@for_each_domain
+def test_a_domain_has_tests(domain: str) -> None:
+    assert list((ROOT / "tests" / domain).glob("test_*.py")), f"Add tests/{domain}/test_service.py."
+
+
+@for_each_domain
+def test_a_domain_has_its_rules_written_down(domain: str) -> None:
+    page = ROOT / "docs" / "rules" / f"{domain}.md"
+    assert page.is_file(), f"Write the numbered rules of {domain} into {_place(page)}."
+    assert page.read_text().strip(), f"{_place(page)} is empty: write the numbered rules of {domain} into it."
+
+
+def _component_classes(part: object) -> Iterator[str]:
+    """The class name of every entry under a ``components:`` anywhere in the node's configuration."""
+    if isinstance(part, dict):
+        for component in part.get("components") or ():
+            if isinstance(component, dict):  # the gate is told the components' names, under the same word
+                yield component.get("classname", "")
+        part = list(part.values())
+    if isinstance(part, list):
+        for item in part:
+            yield from _component_classes(item)
+
+
+@pytest.mark.parametrize("domain", [domain for domain in DOMAINS if (PACKAGE / domain / "wamp.py").is_file()])
+def test_the_node_runs_every_domain_that_speaks_wamp(domain: str) -> None:
+    configuration = ROOT / "crossbar" / "config.yaml"
+    assert configuration.is_file(), "Add crossbar/config.yaml, the node's configuration."
+    classes = list(_component_classes(yaml.safe_load(configuration.read_text())))
+    assert any(name.rpartition(".")[2].lower().startswith(domain) for name in classes), (
+        f"Add a component entry to crossbar/config.yaml whose class is named after {domain}; it has {classes}."
+    )
+
+
+def test_the_folder_crossbar_does_not_hide_the_installed_crossbar() -> None:
+    assert (ROOT / "crossbar").is_dir(), "Add crossbar/, the node's configuration."
+    assert not (ROOT / "crossbar" / "__init__.py").exists(), "Remove crossbar/__init__.py: it shadows the router."
+    program = "import importlib.util as u; print(u.find_spec('crossbar').origin)"
+    command = [sys.executable, "-c", program]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603 - a literal program
+    assert "site-packages" in Path(found.stdout).parts, f"'import crossbar' in the checkout finds {found.stdout!r}."
+
+
+def test_no_file_is_too_long() -> None:
+    lengths = {_place(path): len(path.read_text().splitlines()) for path in _sources()}
+    long = {name: length for name, length in lengths.items() if length > LINES_OF_A_FILE}
+    assert not long, f"Cut these files into a package of the same name, at most {LINES_OF_A_FILE} lines each: {long}."
+
+
+def _functions(source: str) -> Iterator[tuple[str, int]]:
+    """Name and length of each function: the lines of its body, docstring not counted."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            body = node.body[1:] if ast.get_docstring(node) is not None else node.body
+            first = body[0].lineno if body else node.lineno
+            yield node.name, (node.body[-1].end_lineno or first) - first + 1 if body else 0
+
+
+def test_no_function_is_too_long() -> None:
+    long = {
+        f"{_place(path)}:{name}": length
+        for path in _sources()
+        for name, length in _functions(path.read_text())
+        if length > LINES_OF_A_FUNCTION
+    }
+    assert not long, (
+        f"Find the steps in these functions and name them, at most {LINES_OF_A_FUNCTION} lines each: {long}."
+    )
+
+
+def test_the_length_of_a_function_is_its_body_without_the_docstring() -> None:
+    source = (
+        "def f(\n    a,\n    b,\n):\n    '''One\n\n    two.\n    '''\n    x = a\n\n    return (\n        x\n    )\n"
+    )
+    assert list(_functions(source)) == [("f", 5)]
+    assert list(_functions("async def only():\n    '''Words.'''\n")) == [("only", 0)]
+
+
+def test_every_module_has_a_name_that_says_something() -> None:
+    nameless = [
+        _place(path)
+        for path in PACKAGE.rglob("*")
+        if path.is_dir() or path.suffix == ".py"
+        if path.stem in NAMES_THAT_SAY_NOTHING
+    ]
+    assert not nameless, f"Name these modules after what they do: {nameless}."

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import pytest_twisted
+from twisted.internet.defer import Deferred
+
+from tests.client.room import PASSWORD, Enter, Person, Room, made, patiently
+from tests.support.node import Node
+from tutorwamp.client import Backoff, Client
+from tutorwamp.kernel.contracts import instant_text, new_id
+
+
+@pytest.fixture(scope="session")
+def router() -> Iterator[Node]:
+    """One router for all tests, with nothing of ours on it; who kills it starts it again."""
+    router = Node(config=Path(__file__).with_name("router.yaml"))
+    try:
+        router.start()
+        router.wait_ready(rest=False)
+        yield router
+    finally:
+        router.close()
+
+
+@pytest.fixture
+def enter(node: Node) -> Iterator[Enter]:
+    """Makes a tutor, a student and their lesson, both connected; closes what it made."""
+    clients: list[Client] = []
+
+    async def connected(person: Person) -> Client:
+        client = Client(node.url, backoff=Backoff(first_ceiling_s=0.05, ceiling_cap_s=0.2))
+        await client.log_in(person.email, PASSWORD)
+        clients.append(client)
+        await client.open()
+        return client
+
+    async def make() -> Room:
+        tutor, student = await made(node, "Tina", "tutor"), await made(node, "Stan", "student")
+        tina, stan = await connected(tutor), await connected(student)
+        now = datetime.now(UTC)
+        lesson = await tina.call_until_answered(
+            "tutorwamp.lesson.create",
+            title="Fractions",
+            student_ids=[student.user["id"]],
+            starts_at=instant_text(now),
+            ends_at=instant_text(now + timedelta(hours=1)),
+            client_id=new_id(),
+        )
+        return Room(tina, stan, lesson["id"], {"tutor": tutor, "student": student})
+
+    yield lambda: patiently(Deferred.fromCoroutine(make()))
+    for client in clients:
+        pytest_twisted.blockon(Deferred.fromCoroutine(client.close()))

@@ -1,0 +1,49 @@
+"""Two people and their lesson on a real node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, DeferredQueue
+
+from tests.support.node import Node
+from tutorwamp.client import Client, Event, Lesson, Login
+from tutorwamp.kernel.contracts import new_id
+
+PATIENCE_S = 60.0
+PASSWORD = "correct horse"
+
+
+@dataclass
+class Person:
+    email: str
+    user: dict[str, Any]
+
+
+async def made(node: Node, name: str, role: str) -> Person:
+    email = f"{new_id()}@example.org"
+    return Person(email, await Login(node.url).register(email, PASSWORD, name=name, role=role))
+
+
+@dataclass
+class Room:
+    tutor: Client
+    student: Client
+    lesson_id: str
+    people: dict[str, Person]
+
+
+def patiently(waiting: Deferred[Any]) -> Deferred[Any]:
+    return waiting.addTimeout(PATIENCE_S, reactor)
+
+
+Enter = Callable[[], Deferred[Room]]
+
+
+async def heard(lesson: Lesson, what: str) -> Callable[[], Deferred[Event]]:
+    events: DeferredQueue[Event] = DeferredQueue()
+    await lesson.on(what, events.put)
+    return lambda: patiently(events.get())

@@ -1,0 +1,38 @@
+"""``docs/client.md`` shows two programs; both run here as they stand there."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import pytest_twisted
+from twisted.internet.utils import getProcessOutputAndValue
+
+from tests.client.room import PASSWORD, Enter, heard, patiently
+from tests.support.node import ROOT, Node
+
+EXAMPLES = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "client.md").read_text(), re.DOTALL)
+
+
+def test_there_is_one_for_twisted_and_one_for_scripts() -> None:
+    assert ["react(main" in example for example in EXAMPLES] == [True, False]
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=["twisted", "script"])
+@pytest_twisted.ensureDeferred
+async def test_the_example_runs(node: Node, enter: Enter, tmp_path: Path, example: str) -> None:
+    room = await enter()
+    lesson = await room.tutor.join(room.lesson_id)
+    created = await heard(lesson, "message.created")
+    program = tmp_path / "example.py"
+    program.write_text(example)
+    arguments = [str(program), node.url, room.people["student"].email, PASSWORD, room.lesson_id]
+    running = getProcessOutputAndValue(sys.executable, ["-Wignore", *arguments], env=node.env())
+
+    assert (await created())["data"]["body"] == "Stan is here"
+    await lesson.send("bye")
+    output, errors, code = await patiently(running)
+    assert (code, errors.decode()) == (0, "")
+    assert output.decode() == "Stan: Stan is here\nTina: bye\n"

@@ -1,0 +1,118 @@
+"""The whole machine on one page: every object, made once, top to bottom."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Engine
+
+from tutorwamp.accounts.service import AccountsService
+from tutorwamp.accounts.settings import AccountsSettings
+from tutorwamp.accounts.store import AccountsStore
+from tutorwamp.chat.service import ChatService
+from tutorwamp.chat.settings import ChatSettings
+from tutorwamp.chat.store import ChatStore
+from tutorwamp.chat.wamp import publish_chat
+from tutorwamp.gate.contracts import Gate
+from tutorwamp.gate.settings import GateSettings
+from tutorwamp.gate.wamp import GateClient
+from tutorwamp.kernel.component import Outlet
+from tutorwamp.kernel.contracts import Clock, utc_now
+from tutorwamp.kernel.database import Database, DatabaseSettings, make_engine
+from tutorwamp.kernel.events import Events
+from tutorwamp.kernel.observability import LogSettings
+from tutorwamp.kernel.settings import NodeSettings, gather, read, refuse_unknown
+from tutorwamp.lessons.service import LessonsService
+from tutorwamp.lessons.settings import LessonsSettings
+from tutorwamp.lessons.store import LessonsStore
+from tutorwamp.lessons.wamp import publish_lessons
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every setting there is, by who it belongs to."""
+
+    node: NodeSettings
+    database: DatabaseSettings
+    log: LogSettings
+    gate: GateSettings
+    accounts: AccountsSettings
+    lessons: LessonsSettings
+    chat: ChatSettings
+
+
+SETTINGS_CLASSES = (
+    NodeSettings,
+    DatabaseSettings,
+    LogSettings,
+    GateSettings,
+    AccountsSettings,
+    LessonsSettings,
+    ChatSettings,
+)
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Read them all. Raises SettingsError, one clear line, for an unknown or ill-formed one."""
+    values = gather(environment)
+    refuse_unknown(values, SETTINGS_CLASSES)
+    return Settings(
+        node=read(NodeSettings, values),
+        database=read(DatabaseSettings, values),
+        log=read(LogSettings, values),
+        gate=read(GateSettings, values),
+        accounts=read(AccountsSettings, values),
+        lessons=read(LessonsSettings, values),
+        chat=read(ChatSettings, values),
+    )
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What one process of the backend is made of."""
+
+    settings: Settings
+    database: Database
+    events: Events
+    outlet: Outlet
+    accounts: AccountsService
+    lessons: LessonsService
+    chat: ChatService
+
+    def start(self) -> None:
+        """Start the threads."""
+        self.database.start()
+        self.accounts.start()
+
+    def stop(self) -> None:
+        """Finish what is queued, give everything back. Blocks for as long as the last transaction takes."""
+        self.accounts.stop()
+        self.database.stop()
+
+
+def engine_for(settings: Settings) -> Engine:
+    """The engine of the database in use; its folder exists afterwards."""
+    settings.node.data_dir.mkdir(parents=True, exist_ok=True)
+    return make_engine(settings.database.url_in(settings.node.data_dir))
+
+
+def assemble(settings: Settings, reactor: Any, *, clock: Clock = utc_now, gate: Gate | None = None) -> Machine:
+    """Put the machine together. ``gate``: instead of the router's, for processes that have none (command line)."""
+    key = settings.node.signing_key()
+    database = Database(engine_for(settings), reactor, settings.database)
+    events = Events()
+    outlet = Outlet()
+    if gate is None:
+        gate = GateClient(outlet.call)
+
+    accounts = AccountsService(
+        AccountsStore(database), gate, key, settings=settings.accounts, clock=clock, reactor=reactor
+    )
+    lessons = LessonsService(LessonsStore(database), accounts, gate, events, settings=settings.lessons, clock=clock)
+    chat = ChatService(ChatStore(database), lessons, accounts, events, settings=settings.chat, clock=clock)
+
+    publish_lessons(events, outlet)
+    publish_chat(events, outlet)
+    return Machine(settings, database, events, outlet, accounts, lessons, chat)

@@ -1,0 +1,75 @@
+"""``tutorwamp check``: what is wrong, and how to mend it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from tutorwamp.app import migrate
+from tutorwamp.app.assembly import Settings, engine_for, read_settings
+from tutorwamp.app.node import config_file
+from tutorwamp.kernel.settings import SettingsError
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at. ``text``: a detail where it is fine, else the mend."""
+
+    what: str
+    fine: bool
+    text: str
+
+
+def findings(environment: Mapping[str, str]) -> list[Finding]:
+    """Look at everything; where the settings cannot be read nothing else can be."""
+    try:
+        settings = read_settings(environment)
+        settings.node.signing_key()
+    except (SettingsError, OSError) as error:
+        return [Finding("settings", fine=False, text=str(error))]
+    return [
+        Finding("settings", fine=True, text=f"data folder {settings.node.data_dir.absolute()}"),
+        _node(settings, environment),
+        *_database(settings),
+    ]
+
+
+def _node(settings: Settings, environment: Mapping[str, str]) -> Finding:
+    """Crossbar's own check of the configuration."""
+    node_dir = settings.node.node_dir.absolute()
+    node_dir.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-c", "import crossbar; crossbar.run()", "check"]
+    checked = subprocess.run(  # noqa: S603  # our own arguments
+        [*command, f"--cbdir={node_dir}", f"--config={config_file()}"],
+        env={**environment, "TUTORWAMP_PORT": str(settings.node.port)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if checked.returncode == 0:
+        return Finding("node configuration", fine=True, text=str(config_file()))
+    lines = (checked.stdout + checked.stderr).strip().splitlines() or ["crossbar check failed"]
+    return Finding("node configuration", fine=False, text=lines[-1].strip())
+
+
+def _database(settings: Settings) -> Iterator[Finding]:
+    engine = engine_for(settings)
+    shown = engine.url.render_as_string(hide_password=True)
+    try:
+        revision = migrate.current_revision(engine)
+    except SQLAlchemyError as error:
+        reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
+        yield Finding("database", fine=False, text=f"{shown}: {reason}; check TUTORWAMP_DATABASE_URL")
+        return
+    finally:
+        engine.dispose()
+    yield Finding("database", fine=True, text=shown)
+    newest = migrate.newest_revision()
+    if revision == newest:
+        yield Finding("migrations", fine=True, text=f"at revision {newest}")
+    else:
+        yield Finding("migrations", fine=False, text=f"at {revision or 'none'}, needed {newest}: run tutorwamp migrate")

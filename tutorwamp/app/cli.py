@@ -1,0 +1,174 @@
+"""The command line: ``tutorwamp up``, ``check``, ``migrate``, ``user``."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from tutorwamp.accounts.contracts import Register, SetPassword, User
+from tutorwamp.app import migrate as schema
+from tutorwamp.app.assembly import Machine, Settings, engine_for, read_settings
+from tutorwamp.app.check import findings
+from tutorwamp.app.demo import prepare as prepare_demo
+from tutorwamp.app.offline import run_offline
+from tutorwamp.kernel.arguments import check as check_arguments
+from tutorwamp.kernel.contracts import AuthRole
+from tutorwamp.kernel.errors import Invalid, TutorwampError
+from tutorwamp.kernel.settings import SettingsError
+
+Result = TypeVar("Result")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="tutorwamp")
+def main() -> None:
+    """Run and look after a tutorwamp node. Settings are TUTORWAMP_... variables; see docs/settings.md."""
+
+
+@main.command()
+@click.option("--port", type=click.IntRange(1, 65535), help="The public port (TUTORWAMP_PORT, 8080).")
+@click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="The data folder (TUTORWAMP_DATA_DIR).")
+@click.option("--demo", is_flag=True, help="Add a tutor, two students and a live lesson.")
+def up(port: int | None, data: Path | None, demo: bool) -> None:  # click passes flags by name
+    """Run the whole node, supervised, until Ctrl-C or SIGTERM."""
+    settings = _settings(port=port, data=data)
+    _require_free_port(settings.node.port, "--port or TUTORWAMP_PORT")
+    _require_free_port(settings.node.rest_port, "TUTORWAMP_REST_PORT")
+    _prepare_database(settings)
+    welcome = _on_machine(settings, prepare_demo) if demo else None
+    settings.node.signing_key()
+
+    from twisted.internet import reactor, task  # late: only this command needs it
+    from twisted.internet.defer import Deferred
+
+    from tutorwamp.app.supervisor import Supervisor
+
+    async def ready() -> None:
+        if welcome:
+            click.echo(welcome)
+        click.echo(f"ready http://127.0.0.1:{settings.node.port}/")
+        sys.stdout.flush()
+
+    click.echo("starting the node ...", err=True)
+    supervisor = Supervisor(reactor, settings)
+    task.react(lambda _: Deferred.fromCoroutine(supervisor.run(ready)), ())
+
+
+@main.command()
+def check() -> None:
+    """Check settings, node configuration, database, migrations. Exit 1 where something is wrong."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("what", "state", "detail or mend", box=None)
+    found = findings(os.environ)
+    for finding in found:
+        table.add_row(finding.what, "ok" if finding.fine else "WRONG", finding.text)
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
+    sys.exit(0 if all(finding.fine for finding in found) else 1)
+
+
+@main.command()
+@click.option("--sql", is_flag=True, help="Print the statements instead of running them.")
+def migrate(sql: bool) -> None:  # click passes flags by name
+    """Bring the database to the newest revision."""
+    settings = _settings()
+    if sql:
+        click.echo(schema.upgrade_sql(settings.database.url_in(settings.node.data_dir)))
+        return
+    engine = engine_for(settings)
+    before = schema.current_revision(engine)
+    schema.upgrade(engine)
+    click.echo(f"database at revision {schema.newest_revision()} (was: {before or 'empty'})")
+
+
+@main.group()
+def user() -> None:
+    """Accounts, admins among them."""
+
+
+@user.command("add")
+@click.argument("email")
+@click.option("--name", required=True, help="As others see it.")
+@click.option("--role", type=click.Choice([str(role) for role in AuthRole]), default="student", show_default=True)
+@click.password_option(help="Asked for where it is not given.")
+def user_add(email: str, name: str, role: str, password: str) -> None:
+    """Add an account of any role."""
+    # The form of e-mail, name and password is the same for every door; only the role is wider here.
+    asked = _checked(Register, {"email": email, "password": password, "name": name, "role": "student"})
+    added = _on_machine(
+        _settings(), lambda machine: machine.accounts.add_user(asked.email, asked.password, asked.name, AuthRole(role))
+    )
+    click.echo(f"added {added.role} {added.email} ({added.id})")
+
+
+@user.command("password")
+@click.argument("email")
+@click.password_option(help="Asked for where it is not given.")
+def user_password(email: str, password: str) -> None:
+    """Set a new password; all logins and live sessions of the account end."""
+    asked = _checked(SetPassword, {"email": email, "password": password})
+    changed = _on_machine(_settings(), lambda machine: machine.accounts.set_password(asked.email, asked.password))
+    click.echo(f"new password set for {changed.email}; live sessions end")
+
+
+@user.command("deactivate")
+@click.argument("email")
+def user_deactivate(email: str) -> None:
+    """Close an account; all its logins and live sessions end."""
+    closed: User = _on_machine(_settings(), lambda machine: machine.accounts.deactivate(email.strip().lower()))
+    click.echo(f"deactivated {closed.email}; live sessions end")
+
+
+def _checked(model: Any, arguments: dict[str, str]) -> Any:
+    try:
+        return check_arguments(model, arguments)
+    except Invalid as error:
+        faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.details]  # type: ignore[index]  # Invalid's are a list of these
+        raise click.ClickException("; ".join(faults)) from error
+
+
+def _settings(*, port: int | None = None, data: Path | None = None) -> Settings:
+    try:
+        settings = read_settings(os.environ)
+    except SettingsError as error:
+        raise click.ClickException(str(error)) from error
+    node = settings.node
+    return replace(settings, node=replace(node, port=port or node.port, data_dir=data or node.data_dir))
+
+
+def _require_free_port(port: int, where: str) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise click.ClickException(f"port {port} is in use; choose another with {where}") from error
+
+
+def _prepare_database(settings: Settings) -> None:
+    """Migrate our own SQLite file; a database server is migrated by its operator."""
+    engine = engine_for(settings)
+    try:
+        if schema.current_revision(engine) == schema.newest_revision():
+            return
+        if engine.dialect.name != "sqlite":
+            raise click.ClickException("the database is not at the newest revision; run: tutorwamp migrate")
+        schema.upgrade(engine)
+    finally:
+        engine.dispose()
+
+
+def _on_machine(settings: Settings, work: Callable[[Machine], Awaitable[Result]]) -> Result:
+    """Do something with a machine of our own; what the contract refuses becomes one line and exit 1."""
+    try:
+        return run_offline(settings, work)
+    except (TutorwampError, SettingsError) as error:
+        raise click.ClickException(str(error)) from error

@@ -1,0 +1,81 @@
+"""The REST root: every domain's door on one Klein app, and health."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from twisted.internet.protocol import ServerFactory
+from twisted.web.server import Site
+
+from tutorwamp.accounts.rest import AccountsResource
+from tutorwamp.app.assembly import Machine
+from tutorwamp.gate.contracts import STATUS
+from tutorwamp.kernel.contracts import Nothing, Value
+from tutorwamp.kernel.errors import TutorwampError
+from tutorwamp.kernel.resource import Answer, Request, make_app, mount, route
+
+State = Literal["ok", "down"]
+
+
+class Health(Value):
+    """Each dependency with its state; ``status`` is ``ok`` where all of them are."""
+
+    status: State
+    dependencies: dict[str, State]
+
+
+class HealthResource:
+    """``/api/health``: for load balancers, supervisors and people."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+
+    @route("/api/health/live", "GET")
+    async def live(self, _request: Request) -> Nothing:
+        """The process answers; nothing else is asked."""
+        return Nothing()
+
+    @route("/api/health", "GET")
+    async def health(self, _request: Request) -> Answer:
+        """200 where calls work, else 503, with the state of each dependency."""
+        return await self._check()
+
+    @route("/api/health/ready", "GET")
+    async def ready(self, _request: Request) -> Answer:
+        """The same, under the name orchestrators ask for."""
+        return await self._check()
+
+    async def _check(self) -> Answer:
+        dependencies: dict[str, State] = {"database": await self._database(), **await self._router()}
+        healthy = all(state == "ok" for state in dependencies.values())
+        return Answer(
+            Health(status="ok" if healthy else "down", dependencies=dependencies), status=200 if healthy else 503
+        )
+
+    async def _database(self) -> State:
+        try:
+            await self._machine.database.ping()
+        except Exception:  # noqa: BLE001  # whatever it is, the answer is "down"
+            return "down"
+        return "ok"
+
+    async def _router(self) -> dict[str, State]:
+        """The router, and each component the gate waits for."""
+        try:
+            status = STATUS.result.model_validate(await self._machine.outlet.call(STATUS.uri))
+        except TutorwampError:
+            return {"router": "down"}
+        return {
+            "router": "ok",
+            **{component: "down" if component in status.missing else "ok" for component in status.expected},
+        }
+
+
+def make_site(machine: Machine) -> ServerFactory:
+    """Everything REST answers."""
+    app = make_app()
+    for door in (HealthResource(machine), AccountsResource(machine.accounts)):
+        mount(app, door)
+    site = Site(app.resource())
+    site.displayTracebacks = False
+    return site  # type: ignore[return-value]  # Twisted types its own Site as no ServerFactory

@@ -1,0 +1,87 @@
+"""One person with a login and a connection: the way in for programs.
+
+::
+
+    client = Client("http://127.0.0.1:8080")
+    await client.log_in("ada@example.org", "correct horse")
+    await client.open()
+    lesson = await client.join(lesson_id)
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from tutorwamp.client.connection import Connection
+from tutorwamp.client.errors import CallError
+from tutorwamp.client.lesson import Lesson
+from tutorwamp.client.login import Login
+from tutorwamp.client.rules import Backoff
+from tutorwamp.client.wamp import Serializer
+
+
+class Client:
+    """``login`` is the REST side, ``connection`` the WAMP side; both may be used directly. Methods raise CallError."""
+
+    def __init__(
+        self,
+        base_url: str = "http://127.0.0.1:8080",
+        *,
+        serializer: Serializer = "cbor",
+        backoff: Backoff | None = None,
+        reactor: Any = None,
+    ) -> None:
+        self.login = Login(base_url, reactor=reactor)
+        self.connection = Connection(
+            socket_url(base_url), self.login, serializer=serializer, backoff=backoff, reactor=reactor
+        )
+        self.connection.on_arrival(self._enter_lessons_again)
+        self._lessons: dict[str, Lesson] = {}
+
+    @property
+    def user(self) -> dict[str, Any]:
+        """Who we are: ``{id, name, role, …}``. Raises CallError before the login."""
+        if self.login.user is None:
+            raise CallError("tutorwamp.error.unauthenticated", "Not logged in.")
+        return self.login.user
+
+    async def log_in(self, email: str, password: str) -> dict[str, Any]:
+        """Log in and answer the user."""
+        return await self.login.log_in(email, password)
+
+    async def open(self) -> None:
+        """Connect, and stay connected from now on; see ``Connection.open``."""
+        await self.connection.open()
+
+    async def close(self) -> None:
+        """Disconnect. The login stays good; ``login.log_out`` ends it."""
+        await self.connection.close()
+
+    async def call(self, uri: str, /, **arguments: Any) -> Any:
+        """Call any procedure once; see ``Connection.call``."""
+        return await self.connection.call(uri, **arguments)
+
+    async def call_until_answered(self, uri: str, /, **arguments: Any) -> Any:
+        """Call any procedure until there is an answer; see ``Connection.call_until_answered``."""
+        return await self.connection.call_until_answered(uri, **arguments)
+
+    async def join(self, lesson_id: str) -> Lesson:
+        """Join a lesson, or answer the one that is joined already."""
+        known = self._lessons.get(lesson_id)
+        if known is not None and known.is_open:
+            return known
+        lesson = Lesson(self.connection, lesson_id)
+        await lesson.enter()
+        self._lessons[lesson_id] = lesson
+        return lesson
+
+    async def _enter_lessons_again(self) -> None:
+        self._lessons = {lesson.id: lesson for lesson in self._lessons.values() if lesson.is_open}
+        for lesson in list(self._lessons.values()):
+            await lesson.enter_again()
+
+
+def socket_url(base_url: str) -> str:
+    """Where the WebSocket is, beside REST on the same origin."""
+    return re.sub("^http", "ws", base_url.rstrip("/")) + "/ws"

@@ -1,0 +1,132 @@
+"""What a caller is told when something did not work, whichever door it came through.
+
+One class for all of it, because a client decides by ``action``, seldom by the name of the error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Self
+
+from tutorwamp.kernel.errors import Action, catalogue
+
+Details = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+
+TRANSPORT_LOST: Final = "wamp.close.transport_lost"
+CLOSED_BY_US: Final = "wamp.close.normal"
+TIMED_OUT: Final = "wamp.error.timeout"
+CLOSE_REVOKED: Final = "tutorwamp.close.revoked"
+
+_ROUTERS: Final[Mapping[str, Action]] = {
+    # The router itself says these; they carry no action of their own.
+    "wamp.error.canceled": Action.RETRY,  # the component died with our call in its hands
+    "wamp.error.no_such_procedure": Action.RETRY,  # the component is not back yet; unknown names are not authorized
+    TIMED_OUT: Action.RETRY,
+    "crossbar.error.max_concurrency_reached": Action.RETRY,
+    "wamp.error.invalid_argument": Action.FIX,
+    "wamp.error.invalid_payload": Action.FIX,
+    "wamp.error.invalid_uri": Action.FIX,
+    "wamp.error.payload_size_exceeded": Action.FIX,
+}
+
+_FOR_GOOD: Final[Mapping[str, Action]] = {
+    # Why a session ended or was refused, where coming back would be refused as well.
+    CLOSED_BY_US: Action.STOP,
+    CLOSE_REVOKED: Action.REAUTH,
+    "wamp.error.not_authorized": Action.STOP,
+    "wamp.error.no_such_realm": Action.STOP,
+    "wamp.error.no_such_role": Action.STOP,
+    "wamp.error.no_auth_method": Action.STOP,
+}
+
+_BY_STATUS: Final[Mapping[int, str]] = {
+    # An answer without problem+json was not written by tutorwamp but by a proxy before it.
+    400: "tutorwamp.error.malformed",
+    401: "tutorwamp.error.unauthenticated",
+    403: "tutorwamp.error.forbidden",
+    404: "tutorwamp.error.not_found",
+    413: "tutorwamp.error.too_large",
+    429: "tutorwamp.error.rate_limited",
+    # The router's own reverse proxy answers 501 when there is nobody behind it.
+    501: "tutorwamp.error.unavailable",
+    502: "tutorwamp.error.unavailable",
+    503: "tutorwamp.error.unavailable",
+    504: "tutorwamp.error.unavailable",
+}
+
+
+class CallError(Exception):
+    """The server said no, or could not be asked.
+
+    ``uri`` names the error, ``message`` is a sentence for a person, ``action`` says what to do about it, ``details``
+    are values for a program, ``request_id`` is what the server's log knows it by.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        message: str = "",
+        *,
+        action: Action | None = None,
+        details: Details | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(f"{uri}: {message}" if message else uri)
+        self.uri = uri
+        self.message = message
+        self.action = _action_of(uri) if action is None else action
+        self.details: Details = {} if details is None else details
+        self.request_id = request_id
+
+    @property
+    def retry_after_s(self) -> float:
+        """How many seconds the server asks to wait; 0 where it does not say."""
+        wished = self.details.get("retry_after_s") if isinstance(self.details, Mapping) else None
+        return max(0.0, float(wished)) if isinstance(wished, int | float) else 0.0
+
+    @property
+    def may_repeat(self) -> bool:
+        """Whether doing the same again can help."""
+        return self.action is Action.RETRY
+
+    @classmethod
+    def from_problem(cls, status: int, problem: object) -> Self:
+        """Read an HTTP answer of 400 or more. ``problem`` is its decoded JSON (RFC 9457), or anything else."""
+        if isinstance(problem, Mapping) and isinstance(problem.get("type"), str) and ":" not in problem["type"]:
+            return cls.from_fields(problem["type"], problem.get("detail", problem.get("title")), problem)
+        return cls(_BY_STATUS.get(status, "tutorwamp.error.internal"), f"The server answered {status}.")
+
+    @classmethod
+    def from_fields(cls, uri: str, message: object, said: Mapping[str, Any]) -> Self:
+        """From the members both doors have in common: ``action``, ``details``, ``request_id``."""
+        # A newer server may know actions that we do not; then the URI decides.
+        known = said.get("action") in list(Action)
+        details = said.get("details")
+        return cls(
+            uri,
+            message if isinstance(message, str) else "",
+            action=Action(said["action"]) if known else None,
+            details=details if isinstance(details, Mapping | list) else None,
+            request_id=said.get("request_id"),
+        )
+
+
+class Disconnected(CallError):
+    """There is no connection, or it ended before the answer came: whether the call took effect is unknown.
+
+    ``uri`` is the reason the server gave (``tutorwamp.close.…``, or the error it refused us with), else
+    ``wamp.close.transport_lost``. ``action`` is ``retry`` as long as the connection comes back by itself.
+    """
+
+    def __init__(self, uri: str = TRANSPORT_LOST, message: str = "", *, action: Action | None = None) -> None:
+        if action is None:
+            action = _FOR_GOOD.get(uri)
+        if action is None and uri in catalogue():
+            action = catalogue()[uri].action
+        super().__init__(uri, message, action=action or Action.RETRY)
+
+
+def _action_of(uri: str) -> Action:
+    if uri in catalogue():
+        return catalogue()[uri].action
+    return _ROUTERS.get(uri, Action.STOP)

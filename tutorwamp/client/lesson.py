@@ -1,0 +1,179 @@
+"""One lesson as a participant sees it: join, hear, speak, leave; still joined after a reconnect.
+
+::
+
+    lesson = await client.join(lesson_id)
+    await lesson.on("message.created", lambda event: print(event["data"]["body"]))
+    await lesson.send("Good morning")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any, Final
+from uuid import uuid4
+
+from twisted.internet.defer import Deferred, DeferredLock
+
+from tutorwamp.client.connection import Connection, Handler, Subscription, hand_over
+from tutorwamp.client.errors import CallError, Disconnected
+from tutorwamp.client.rules import repeat
+from tutorwamp.client.wamp import Event
+
+KINDS: Final = ("state", "chat", "board", "presence", "typing", "cursor")
+"""A lesson's topics, as ``lesson.join`` names them."""
+
+_KIND_OF: Final[Mapping[str, str]] = {
+    # The part of an event's type before the dot says on which topic it comes.
+    "lesson": "state",
+    "pen": "state",
+    "message": "chat",
+    "reaction": "chat",
+    "read": "chat",
+    "board": "board",
+    "page": "board",
+    "participant": "presence",
+}
+
+
+class Lesson:
+    """Made by ``Client.join``. Every method raises CallError.
+
+    What changes something and cannot be answered because the connection is lost is repeated until it is; messages
+    carry a ``client_id``, so that they are sent once however often that happens.
+    """
+
+    def __init__(self, connection: Connection, lesson_id: str) -> None:
+        self.id = lesson_id
+        self.lesson: dict[str, Any] = {}
+        """The lesson, as of the last join."""
+        self.participants: list[dict[str, Any]] = []
+        """Who was there at the last join; the topic ``presence`` says what changed since."""
+        self.topics: dict[str, str] = {}
+        self.heads: dict[str, int] = {}
+        """The ``seq`` of each stream's newest event at the last join."""
+        self.is_open = False
+        self._connection = connection
+        self._heard: dict[str, Subscription] = {}
+        self._one_at_a_time = DeferredLock()  # two subscriptions to one topic would deliver everything twice
+        self._handlers: dict[str, list[Handler]] = {}
+        self._closed_watchers: list[Callable[[CallError | None], object]] = []
+
+    # Being there
+
+    async def enter(self) -> None:
+        """Join in the connection's present session; its topics are open to us from now on."""
+        joined = await self._connection.call("tutorwamp.lesson.join", lesson_id=self.id)
+        self.lesson = joined["lesson"]
+        self.participants = joined["participants"]
+        self.topics = joined["topics"]
+        self.heads = joined["heads"]
+        self.is_open = True
+
+    async def enter_again(self) -> None:
+        """Join in a new session. Waits for a server that is not ready; closes the lesson where it refuses.
+
+        Raises Disconnected when this session is lost as well.
+        """
+        try:
+            await repeat(self.enter, pause=self._connection.pause, while_=_worth_waiting)
+        except Disconnected:
+            raise
+        except CallError as error:
+            self.close(error)
+
+    async def leave(self) -> None:
+        """Leave for good: the place is not kept."""
+        heard, self._heard = self._heard, {}
+        for subscription in heard.values():
+            with suppress(Disconnected):  # then it is gone with the session
+                await subscription.cancel()
+        await self._connection.call_until_answered("tutorwamp.lesson.leave", lesson_id=self.id)
+        self.close(None)
+
+    def close(self, reason: CallError | None) -> None:
+        """Note that we are out of it, and tell those who want to know. Asks nobody; ``leave`` is the polite way."""
+        if self.is_open:
+            self.is_open = False
+            for watcher in self._closed_watchers:
+                watcher(reason)
+
+    def on_closed(self, watcher: Callable[[CallError | None], object]) -> None:
+        """Be told when we are out: None after leaving, otherwise why (removed, or not let in again)."""
+        self._closed_watchers.append(watcher)
+
+    # Hearing
+
+    async def on(self, what: str, handler: Handler) -> None:
+        """Hear a topic (``chat``) or one type of event (``message.created``) from now on, across reconnects."""
+        kind = what if what in KINDS else _KIND_OF.get(what.partition(".")[0], "")
+        if kind not in self.topics:
+            raise ValueError(f"{what!r} is neither a topic ({', '.join(KINDS)}) nor a type of event")
+        await self._one_at_a_time.run(lambda: Deferred.fromCoroutine(self._hear(kind)))
+        self._handlers.setdefault(what, []).append(handler)
+
+    async def _hear(self, kind: str) -> None:
+        if kind not in self._heard:
+            self._heard[kind] = await self._connection.subscribe(
+                self.topics[kind], lambda event: self._receive(kind, event), revoked=self._revoked
+            )
+
+    async def show_typing(self, typing: bool) -> None:
+        """Tell the others that we are writing. Lost with a lost connection, as it should be."""
+        await self._connection.publish(self.topics["typing"], typing=typing)
+
+    async def show_cursor(self, page: str, x: float, y: float) -> None:
+        """Tell the others where we point. Lost with a lost connection, as it should be."""
+        await self._connection.publish(self.topics["cursor"], page=page, x=x, y=y)
+
+    # Speaking
+
+    async def send(self, body: str, *, client_id: str | None = None, reply_to: str | None = None) -> dict[str, Any]:
+        """Send a message and answer it as it was stored."""
+        return await self._ask_here("send", body=body, client_id=client_id or uuid4().hex, **_given(reply_to=reply_to))
+
+    async def edit(self, message_id: str, body: str) -> dict[str, Any]:
+        """Change one's own message; answers it."""
+        return await self._ask("edit", message_id=message_id, body=body)
+
+    async def delete(self, message_id: str) -> dict[str, Any]:
+        """Delete a message; answers what is left of it."""
+        return await self._ask("delete", message_id=message_id)
+
+    async def react(self, message_id: str, emoji: str, *, on: bool = True) -> dict[str, Any]:
+        """Put a reaction on a message, or take it back; answers the message."""
+        return await self._ask("react", message_id=message_id, emoji=emoji, on=on)
+
+    async def history(self, *, limit: int | None = None, cursor: str | None = None) -> dict[str, Any]:
+        """A page of messages, newest first: ``items`` and ``next_cursor``."""
+        return await self._ask_here("history", **_given(limit=limit, cursor=cursor))
+
+    async def mark_read(self, seq: int) -> dict[str, Any]:
+        """Say that everything up to ``seq`` was read: ``read_seq`` and ``unread_count``."""
+        return await self._ask_here("mark_read", seq=seq)
+
+    async def _ask_here(self, verb: str, **arguments: Any) -> dict[str, Any]:
+        return await self._ask(verb, lesson_id=self.id, **arguments)
+
+    async def _ask(self, verb: str, **arguments: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = await self._connection.call_until_answered(f"tutorwamp.chat.{verb}", **arguments)
+        return answer
+
+    def _receive(self, kind: str, event: Event) -> None:
+        # The one door for events of this lesson, whichever topic they come by.
+        for what in (kind, event.type):
+            for handler in self._handlers.get(what or "", ()):
+                hand_over(event, handler)
+
+    def _revoked(self) -> None:
+        self._heard.clear()
+        self.close(CallError("tutorwamp.error.not_found", "We no longer belong to this lesson."))
+
+
+def _given(**arguments: Any) -> dict[str, Any]:
+    return {name: value for name, value in arguments.items() if value is not None}
+
+
+def _worth_waiting(error: CallError) -> bool:
+    return error.may_repeat and not isinstance(error, Disconnected)

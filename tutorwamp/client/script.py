@@ -1,0 +1,188 @@
+"""The same client for scripts: every method waits for its answer.
+
+::
+
+    with tutorwamp.client.script.connect("http://127.0.0.1:8080", "ada@example.org", "correct horse") as me:
+        lesson = me.join(lesson_id)
+        lesson.send("Good morning")
+        for event in lesson.events(timeout_s=60):
+            print(event.type, event["data"])
+
+Twisted's reactor runs in a daemon thread of its own, started with the first ``connect`` and shared by all; where a
+reactor runs already, in another thread, that one is used. Everything raises CallError as in ``Client``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+from queue import Empty, SimpleQueue
+from threading import Event as Signal
+from threading import Lock, Thread
+from typing import Any, Final, TypeVar, cast
+
+from twisted.internet.defer import Deferred
+from twisted.internet.defer import TimeoutError as DeferredTimeout
+from twisted.internet.threads import blockingCallFromThread
+from twisted.python.threadable import isInIOThread
+
+from tutorwamp.client.client import Client
+from tutorwamp.client.errors import CallError
+from tutorwamp.client.lesson import Lesson
+from tutorwamp.client.wamp import Event, Serializer
+
+CONNECT_TIMEOUT_S: Final = 30.0
+"""A script should not wait for ever for a server that is not there; a node starts in less."""
+HEARD: Final = ("state", "chat", "presence")
+"""What a joined lesson listens to unless told otherwise: the topics that people, not pens, fill."""
+
+Answer = TypeVar("Answer")
+
+_starting = Lock()
+
+
+@contextmanager
+def connect(
+    base_url: str,
+    email: str,
+    password: str,
+    *,
+    timeout_s: float = CONNECT_TIMEOUT_S,
+    serializer: Serializer = "cbor",
+) -> Iterator[Me]:
+    """Log in and connect for the length of a ``with`` block. Raises CallError when there is nobody within the time."""
+    _ensure_reactor()
+    client = Client(base_url, serializer=serializer)
+    wait_for(lambda: client.log_in(email, password))
+    try:
+        wait_for(lambda: _opened(client, timeout_s))
+        yield Me(client)
+    finally:
+        wait_for(client.close)
+        with suppress(CallError):  # the server may be gone, and its tokens end by themselves
+            wait_for(client.login.log_out)
+
+
+class Me:
+    """A ``Client`` whose methods wait. ``client`` is the one behind it, for the reactor's thread only."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    @property
+    def user(self) -> dict[str, Any]:
+        """Who we are."""
+        return self.client.user
+
+    def call(self, uri: str, /, **arguments: Any) -> Any:
+        """Call any procedure once."""
+        return wait_for(lambda: self.client.call(uri, **arguments))
+
+    def call_until_answered(self, uri: str, /, **arguments: Any) -> Any:
+        """Call any procedure until there is an answer."""
+        return wait_for(lambda: self.client.call_until_answered(uri, **arguments))
+
+    def join(self, lesson_id: str, *, hear: Sequence[str] = HEARD) -> ScriptLesson:
+        """Join a lesson and collect the events of these topics from now on."""
+        return wait_for(lambda: self._join(lesson_id, hear))
+
+    async def _join(self, lesson_id: str, hear: Sequence[str]) -> ScriptLesson:
+        lesson = ScriptLesson(await self.client.join(lesson_id))
+        for kind in hear:
+            await lesson.lesson.on(kind, lesson.collect)
+        return lesson
+
+
+class ScriptLesson:
+    """A ``Lesson`` whose methods wait. ``lesson`` is the one behind it; its values may be read from anywhere."""
+
+    def __init__(self, lesson: Lesson) -> None:
+        self.lesson = lesson
+        self._events: SimpleQueue[Event | None] = SimpleQueue()
+        lesson.on_closed(lambda _: self._events.put(None))
+
+    def collect(self, event: Event) -> None:
+        """Keep an event for ``events``."""
+        self._events.put(event)
+
+    def events(self, timeout_s: float | None = None) -> Iterator[Event]:
+        """The events since joining, as they come; ends after ``timeout_s`` of silence, or when we are out of it."""
+        while True:
+            try:
+                event = self._events.get(timeout=timeout_s)
+            except Empty:
+                return
+            if event is None:
+                self._events.put(None)  # still true for whoever asks again
+                return
+            yield event
+
+    def leave(self) -> None:
+        """Leave for good."""
+        wait_for(self.lesson.leave)
+
+    def send(self, body: str, *, client_id: str | None = None, reply_to: str | None = None) -> dict[str, Any]:
+        """Send a message and answer it as it was stored."""
+        return wait_for(lambda: self.lesson.send(body, client_id=client_id, reply_to=reply_to))
+
+    def edit(self, message_id: str, body: str) -> dict[str, Any]:
+        """Change one's own message."""
+        return wait_for(lambda: self.lesson.edit(message_id, body))
+
+    def delete(self, message_id: str) -> dict[str, Any]:
+        """Delete a message."""
+        return wait_for(lambda: self.lesson.delete(message_id))
+
+    def react(self, message_id: str, emoji: str, *, on: bool = True) -> dict[str, Any]:
+        """Put a reaction on a message, or take it back."""
+        return wait_for(lambda: self.lesson.react(message_id, emoji, on=on))
+
+    def history(self, *, limit: int | None = None, cursor: str | None = None) -> dict[str, Any]:
+        """A page of messages, newest first."""
+        return wait_for(lambda: self.lesson.history(limit=limit, cursor=cursor))
+
+    def mark_read(self, seq: int) -> dict[str, Any]:
+        """Say that everything up to ``seq`` was read."""
+        return wait_for(lambda: self.lesson.mark_read(seq))
+
+
+def wait_for(doing: Callable[[], Awaitable[Answer]]) -> Answer:
+    """Do something in the reactor's thread and wait here for its answer.
+
+    Raises RuntimeError in the reactor's own thread: it would wait for itself.
+    """
+    from twisted.internet import reactor
+
+    if isInIOThread():
+        raise RuntimeError("the blocking client must not be used in the reactor's thread: use tutorwamp.client.Client")
+
+    async def done() -> Answer:
+        return await doing()
+
+    start: Callable[[], Any] = partial(Deferred.fromCoroutine, done())
+    answer: Answer = blockingCallFromThread(cast("Any", reactor), start)
+    return answer
+
+
+async def _opened(client: Client, timeout_s: float) -> None:
+    from twisted.internet import reactor
+
+    try:
+        await Deferred.fromCoroutine(client.open()).addTimeout(timeout_s, cast("Any", reactor))
+    except DeferredTimeout:
+        raise client.connection.state.reason or CallError("tutorwamp.error.unavailable", "No connection.") from None
+
+
+def _ensure_reactor() -> None:
+    from twisted.internet import reactor
+
+    running = cast("Any", reactor)
+    with _starting:
+        if running.running:
+            return
+        started = Signal()
+        running.callWhenRunning(started.set)
+        # No signal handlers: they can only be set in the main thread, and Ctrl-C belongs to the script.
+        Thread(target=running.run, kwargs={"installSignalHandlers": False}, name="tutorwamp", daemon=True).start()
+        started.wait()

@@ -1,0 +1,273 @@
+"""The public HTTP side of the router's process: the classroom page, and /api passed on to the REST process.
+
+Crossbar has a reverse proxy and a static service of its own. The one writes Authorization headers into the log,
+breaks chunked bodies and answers 501 when REST is away; the other cannot send security headers.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Any, BinaryIO, Final, cast
+from urllib.parse import unquote_to_bytes
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IPushProducer
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.client import Agent, FileBodyProducer, HTTPConnectionPool, ResponseDone
+from twisted.web.http import CACHED, NO_BODY_CODES, RESPONSES, PotentialDataLoss
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import UNKNOWN_LENGTH, IResponse
+from twisted.web.resource import IResource, Resource
+from twisted.web.server import NOT_DONE_YET, Request
+from twisted.web.static import File
+
+from tutorwamp.gate.settings import GateSettings
+from tutorwamp.kernel.contracts import new_id
+from tutorwamp.kernel.errors import Malformed, NotFound, Retryable, TooLarge, TutorwampError, Unavailable
+from tutorwamp.kernel.settings import NodeSettings, gather, read
+
+log = Logger()
+
+_CONNECTIONS_KEPT: Final = 32
+_CONNECTION_KEPT_FOR_S: Final = 20
+"""Less than twisted.web keeps an idle connection (60 s), so that it is we who end it and no request meets its end."""
+
+_OF_ONE_HOP: Final = frozenset(
+    {
+        b"connection",
+        b"content-length",
+        b"expect",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
+"""Headers about one connection (RFC 9110, 7.6.1), and those that Twisted writes for each anew."""
+_SAID_BY_US: Final = (b"x-forwarded-", b"x-real-ip", b"forwarded")
+"""Nobody else may say where a request comes from."""
+
+
+def make_resource(extra: dict[str, Any]) -> IResource:
+    """For Crossbar: ``api: {type: resource, classname: tutorwamp.gate.rest.make_resource}``."""
+    values = gather(os.environ)
+    return Proxy(read(NodeSettings, values).rest_port, read(GateSettings, values))
+
+
+def make_page(extra: dict[str, Any]) -> IResource:
+    """For Crossbar: the root path, ``type: resource``. Serves the files of the package ``tutorwamp.web``."""
+    return Page(str(files("tutorwamp.web")))
+
+
+class Proxy(Resource):
+    """Passes a request on to the REST process on loopback, whole path and query as they are.
+
+    twisted.web has the whole body (in a temporary file above 100 kB) before it asks us, so the limit refuses a large
+    body but cannot stop it on its way; the proxy in front of a public node does that.
+    """
+
+    isLeaf = True  # noqa: N815  # Twisted's name
+
+    def __init__(self, port: int, settings: GateSettings) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Twisted's
+        from twisted.internet import reactor
+
+        self._upstream = b"http://127.0.0.1:%d" % port
+        self._body_limit = settings.request_body_limit
+        self._timeout_s = settings.upstream_timeout.total_seconds()
+        self._reactor: Any = reactor
+        self._pool = HTTPConnectionPool(reactor)
+        self._pool.maxPersistentPerHost = _CONNECTIONS_KEPT
+        self._pool.cachedConnectionTimeout = _CONNECTION_KEPT_FOR_S
+        self._agent = Agent(reactor, connectTimeout=self._timeout_s, pool=self._pool)
+
+    def render(self, request: Request) -> int:
+        """Twisted asks this for every method."""
+        request.responseHeaders.removeHeader(b"server")
+        answer = Deferred.fromCoroutine(self._answer(request))
+        request.notifyFinish().addErrback(lambda _: answer.cancel())
+        answer.addErrback(self._fail, request)
+        return NOT_DONE_YET
+
+    async def _answer(self, request: Request) -> None:
+        length = self._check(request)
+        body = FileBodyProducer(request.content) if length else None
+        try:
+            asked: Deferred[IResponse] = self._agent.request(
+                request.method, self._upstream + request.uri, _forwarded_headers(request), body
+            )
+        except ValueError as error:  # a method or an address that HTTP does not know
+            raise Malformed("This is not a request.") from error
+        response = await asked.addTimeout(self._timeout_s, self._reactor)
+        request.setResponseCode(response.code, response.phrase)
+        for name, values in _end_to_end(response.headers):
+            request.responseHeaders.setRawHeaders(name, values)
+        if request.method != b"HEAD" and response.code not in NO_BODY_CODES and response.length is not UNKNOWN_LENGTH:
+            request.setHeader(b"content-length", b"%d" % response.length)
+        await _pass_body(response, request)
+
+    def _check(self, request: Request) -> int:
+        """Refuse what may not reach the REST process; the length of the body."""
+        if any(unquote_to_bytes(segment) in (b".", b"..") for segment in request.path.split(b"/")):
+            raise NotFound("There is nothing at this address.")  # the way out of /api, to /metrics
+        if len(request.requestHeaders.getRawHeaders(b"host", [])) > 1:
+            raise Malformed("A request has one Host header.")
+        content = cast("BinaryIO", request.content)  # there since the body was read
+        length = content.seek(0, os.SEEK_END)
+        content.seek(0)
+        if length > self._body_limit:
+            raise TooLarge("The body is too large.", details={"bytes_at_most": self._body_limit})
+        return length
+
+    def _fail(self, failure: Failure, request: Request) -> None:
+        if request._disconnected or request.finished:  # noqa: SLF001  # Twisted has no public word for it
+            return  # the client has gone; what was asked upstream is cancelled
+        error: object = failure.value
+        if not isinstance(error, TutorwampError):
+            # Every failure of the way upstream. No headers, no query: they are nobody's business but the client's.
+            log.warning("REST did not answer {path}: {error}", path=request.path, error=type(error).__name__)
+            error = Unavailable("This part of the service does not answer just now.")
+        if request.startedWriting:
+            request.loseConnection()  # half an answer must not look like a whole one
+        else:
+            _write_problem(request, error)
+
+
+def _forwarded_headers(request: Request) -> Headers:
+    headers = Headers(dict(_end_to_end(request.requestHeaders)))
+    for name, _ in list(headers.getAllRawHeaders()):
+        if name.lower().startswith(_SAID_BY_US):
+            headers.removeHeader(name)
+    headers.setRawHeaders(b"x-forwarded-for", [request.getClientAddress().host])
+    headers.setRawHeaders(b"x-forwarded-proto", [b"https" if request.isSecure() else b"http"])
+    headers.setRawHeaders(b"x-forwarded-host", [request.getHeader(b"host") or b""])
+    return headers
+
+
+def _end_to_end(headers: Headers) -> list[tuple[bytes, Sequence[bytes]]]:
+    """Without those that speak about one connection only, among them what ``Connection`` names."""
+    named = {name.strip().lower() for value in headers.getRawHeaders(b"connection", []) for name in value.split(b",")}
+    left_out = _OF_ONE_HOP | named | {b"server"}
+    return [(name, values) for name, values in headers.getAllRawHeaders() if name.lower() not in left_out]
+
+
+async def _pass_body(response: IResponse, request: Request) -> None:
+    passing = _Passing(request)
+    response.deliverBody(passing)
+    await passing.done
+    request.finish()
+
+
+class _Passing(Protocol):
+    """Writes the answer's body to the client as it comes; a slow client slows the REST process down."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self.done: Deferred[None] = Deferred(lambda _: self._stop())
+
+    def connectionMade(self) -> None:  # noqa: N802  # Twisted's name
+        self._request.registerProducer(self.transport, True)  # noqa: FBT003  # Twisted's: a push producer
+
+    def dataReceived(self, data: bytes) -> None:  # noqa: N802  # Twisted's name
+        if not self.done.called:
+            self._request.write(data)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802  # Twisted's name
+        if self.done.called:
+            return
+        self._request.unregisterProducer()
+        if reason.check(ResponseDone, PotentialDataLoss):
+            self.done.callback(None)
+        else:
+            self.done.errback(reason)
+
+    def _stop(self) -> None:
+        if IPushProducer.providedBy(self.transport):
+            self.transport.stopProducing()
+
+
+def _write_problem(request: Request, error: TutorwampError) -> None:
+    request_id = new_id()
+    request.setResponseCode(error.status, RESPONSES[error.status])
+    request.setHeader(b"content-type", b"application/problem+json")
+    request.setHeader(b"cache-control", b"no-store")
+    request.setHeader(b"x-request-id", request_id)
+    if isinstance(error, Retryable):
+        request.setHeader(b"retry-after", b"%d" % max(1, round(error.retry_after_s)))
+    body = json.dumps(
+        {
+            "type": error.uri,
+            "status": error.status,
+            "title": RESPONSES[error.status].decode(),
+            "detail": error.message,
+            "action": error.action.value,
+            "details": error.details,
+            "request_id": request_id,
+        }
+    ).encode()
+    request.setHeader(b"content-length", b"%d" % len(body))
+    request.write(body)
+    request.finish()
+
+
+_PAGE_HEADERS: Final = {
+    b"content-security-policy": b"default-src 'self'; connect-src 'self' ws: wss:; object-src 'none'; "
+    b"base-uri 'none'; frame-ancestors 'none'",
+    b"x-content-type-options": b"nosniff",
+    b"x-frame-options": b"DENY",
+    b"referrer-policy": b"no-referrer",
+    # Ask each time, and be told "as before" (ETag): a page and its scripts always belong together.
+    b"cache-control": b"no-cache",
+}
+
+
+class Page(File):
+    """Static files with safe headers. Shows no folder and no source of the package."""
+
+    def __init__(self, path: str, *args: Any, **kwargs: Any) -> None:
+        super().__init__(path, *args, **kwargs)
+        self.indexNames = ["index.html"]
+        self.contentTypes = {
+            **File.contentTypes,
+            ".mjs": "text/javascript",
+            ".webmanifest": "application/manifest+json",
+        }
+
+    def getChild(self, path: bytes, request: Request) -> IResource:  # noqa: N802  # Twisted's name
+        """What lies at the next segment of the path; headers are set here, so that errors have them as well."""
+        _set_page_headers(request)
+        if path.startswith((b"_", b".")) or path.endswith((b".py", b".pyc")):
+            return self.childNotFound
+        child: IResource = super().getChild(path, request)  # type: ignore[no-untyped-call]  # Twisted's
+        return child
+
+    def directoryListing(self) -> IResource:  # noqa: N802  # Twisted's name
+        """Never."""
+        return self.childNotFound
+
+    def render_GET(self, request: Request) -> Any:  # noqa: N802  # Twisted's name
+        """Serve the file, or say that the client has it."""
+        _set_page_headers(request)
+        self.restat(False)  # noqa: FBT003  # Twisted's: do not raise where the file is missing
+        if self.isfile():
+            etag = b'"%x-%x"' % (int(self.getModificationTime() * 1000), self.getsize())
+            if request.setETag(etag) is CACHED:
+                return b""
+        return super().render_GET(request)  # type: ignore[no-untyped-call]  # Twisted's
+
+    render_HEAD = render_GET  # noqa: N815  # Twisted's name
+
+
+def _set_page_headers(request: Request) -> None:
+    request.responseHeaders.removeHeader(b"server")
+    for name, value in _PAGE_HEADERS.items():
+        request.setHeader(name, value)

@@ -1,0 +1,128 @@
+"""Who may do what on the router: the table of grants and the one decision made from it.
+
+Pure and quick: it runs for every call, subscription and publication of every client.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, TypedDict
+
+from tutorwamp.gate.contracts import SessionId
+
+_NEVER_CALLED: Final = ("wamp.", "tutorwamp.gate.")
+"""The router's own procedures and the gate's, whatever a component reports."""
+
+# Everything else in the options is refused. Above all ``forward_for``, made for links between routers: Crossbar
+# takes the caller's identity from it, so that a client who may send it is whoever it says. ``enc_algo`` would
+# carry a payload past the arguments, ``eligible`` and ``exclude`` choose receivers, ``retain`` keeps an event.
+_CALL_OPTIONS: Final = frozenset({"timeout", "receive_progress"})
+_SUBSCRIBE_OPTIONS: Final = frozenset({"match", "get_retained"})
+_PUBLISH_OPTIONS: Final = frozenset({"acknowledge", "exclude_me"})
+
+CONNECTION_TIMEOUT: Final = "tutorwamp.connection.timeout"
+
+
+class Authorization(TypedDict):
+    """What Crossbar asks of an authorizer."""
+
+    allow: bool
+    disclose: bool
+    """Always: components must know who calls, members who draws. Crossbar needs the key in every answer."""
+    cache: bool
+    """Never: Crossbar's cache does not tell one person from another, nor an exact from a prefix subscription."""
+
+
+@dataclass(frozen=True)
+class Client:
+    """A client's session, as the gate knows it."""
+
+    session: SessionId
+    user_id: str
+
+
+@dataclass
+class _Topics:
+    subscribe: set[str] = field(default_factory=set)
+    publish: set[str] = field(default_factory=set)
+
+
+class Grants:
+    """Which topics are open to which session, and under which key."""
+
+    def __init__(self) -> None:
+        self._topics: dict[SessionId, dict[str, _Topics]] = {}
+
+    def open(self, session: SessionId, key: str, subscribe: Iterable[str], publish: Iterable[str]) -> None:
+        """Add topics under a key to those already there."""
+        topics = self._topics.setdefault(session, {}).setdefault(key, _Topics())
+        topics.subscribe.update(subscribe)
+        topics.publish.update(publish)
+
+    def close(self, session: SessionId, key: str) -> frozenset[str]:
+        """Close a key of a session; the topics it may not be subscribed to any longer."""
+        keys = self._topics.get(session, {})
+        closed = keys.pop(key, None)
+        if not keys:
+            self._topics.pop(session, None)
+        if closed is None:
+            return frozenset()
+        return frozenset(topic for topic in closed.subscribe if not self.may_subscribe(session, topic))
+
+    def holders(self, key: str) -> list[SessionId]:
+        """All sessions that hold a key."""
+        return [session for session, keys in self._topics.items() if key in keys]
+
+    def forget(self, session: SessionId) -> None:
+        """Close everything of a session."""
+        self._topics.pop(session, None)
+
+    def may_subscribe(self, session: SessionId, topic: str) -> bool:
+        """Whether the topic is open to the session for listening."""
+        return any(topic in topics.subscribe for topics in self._topics.get(session, {}).values())
+
+    def may_publish(self, session: SessionId, topic: str) -> bool:
+        """Whether the topic is open to the session for speaking."""
+        return any(topic in topics.publish for topics in self._topics.get(session, {}).values())
+
+
+def decide(
+    client: Client | None,
+    action: str,
+    uri: str,
+    options: Mapping[str, Any],
+    *,
+    procedures: Collection[str],
+    grants: Grants,
+) -> Authorization:
+    """May this session do this? ``client`` is None for one that is unknown or was told to go: it may do nothing.
+
+    ``action`` is Crossbar's word: call, register, subscribe or publish. Anything not allowed here is refused.
+    """
+    allow = False
+    if client is not None:
+        match action:
+            case "call":
+                allow = uri in procedures and not uri.startswith(_NEVER_CALLED) and _only(options, _CALL_OPTIONS)
+            case "subscribe":
+                allow = _is_plain_subscription(options) and (
+                    uri in (CONNECTION_TIMEOUT, f"tutorwamp.user.{client.user_id}.notifications")
+                    or grants.may_subscribe(client.session, uri)
+                )
+            case "publish":
+                allow = _only(options, _PUBLISH_OPTIONS) and grants.may_publish(client.session, uri)
+    return {"allow": allow, "disclose": True, "cache": False}
+
+
+def _only(options: Mapping[str, Any], allowed: frozenset[str]) -> bool:
+    return allowed.issuperset(options)
+
+
+def _is_plain_subscription(options: Mapping[str, Any]) -> bool:
+    """Exactly this topic, and nothing kept from the past: pattern subscriptions see what was never granted."""
+    return (
+        _only(options, _SUBSCRIBE_OPTIONS)
+        and options.get("match", "exact") == "exact"
+        and not options.get("get_retained", False)
+    )

@@ -1,0 +1,194 @@
+"""What the gate knows: who has reported ready, who is here, who is revoked, what is open to whom.
+
+All of it is memory of the router's process. Nothing here waits: every answer is given at once, because an
+authorizer that answers later lets Crossbar reorder a client's messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from tutorwamp.gate.contracts import (
+    CLIENT_ROLES,
+    DropUser,
+    Grant,
+    ReportReady,
+    RevokeGrants,
+    SessionId,
+)
+from tutorwamp.gate.rules import Authorization, Client, Grants, decide
+from tutorwamp.kernel.contracts import Clock
+from tutorwamp.kernel.errors import Forbidden, Invalid, Unauthenticated, Unavailable
+from tutorwamp.kernel.tokens import AccessToken, verify
+
+REVOCATIONS_KEPT_FOR: Final = timedelta(hours=24)
+"""Longer than access tokens live."""
+REVOCATIONS_AT_MOST: Final = 100_000
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+
+class GateService:
+    """The gate's memory and its decisions. Raises the kernel's errors only."""
+
+    def __init__(self, *, key: bytes, expected: Iterable[str], allowed_origins: Iterable[str], clock: Clock) -> None:
+        self._key = key
+        self._expected = frozenset(expected)
+        self._allowed_origins = frozenset(allowed_origins)
+        self._clock = clock
+        self._closing = False
+        self._reports: dict[SessionId, dict[str, ReportReady]] = {}
+        self._procedures: frozenset[str] = frozenset()
+        self._clients: dict[SessionId, Client] = {}
+        self._grants = Grants()
+        self._revocations = Revocations()
+
+    # the node: starting, open, closing
+
+    def report_ready(self, report: ReportReady, session: SessionId) -> None:
+        """A component serves its procedures. Raises Invalid for one that the configuration does not name."""
+        if report.component not in self._expected:
+            raise Invalid(
+                f"The gate does not wait for a component named {report.component!r}.",
+                details=[{"loc": "component", "msg": f"expected one of {', '.join(sorted(self._expected))}"}],
+            )
+        self._reports.setdefault(session, {})[report.component] = report
+        self._count_procedures()
+
+    def expected(self) -> list[str]:
+        """The components the configuration names."""
+        return sorted(self._expected)
+
+    def missing(self) -> frozenset[str]:
+        """Components that have not reported ready, or left since."""
+        return self._expected.difference(*self._reports.values())
+
+    def close(self) -> list[SessionId]:
+        """The node stops: let nobody in any more. Answers with the clients that are still here."""
+        self._closing = True
+        return list(self._clients)
+
+    def _count_procedures(self) -> None:
+        reports = (report for told in self._reports.values() for report in told.values())
+        self._procedures = frozenset(uri for report in reports for uri in report.procedures)
+
+    # coming and going
+
+    def authenticate(self, ticket: str, headers: Mapping[str, str]) -> AccessToken:
+        """Check a ticket, and the page it comes from by the lower-case ``headers`` of the HTTP request.
+
+        Raises Unavailable while a component is missing or the node is closing, Forbidden for a foreign page,
+        Unauthenticated for a bad, expired or revoked token.
+        """
+        if self._closing:
+            raise Unavailable("The node is stopping. Come back in a moment.")
+        if self.missing():
+            raise Unavailable("The node is starting. Come back in a moment.")
+        self._check_origin(headers)
+        now = self._clock()
+        token = verify(self._key, ticket, now=now)
+        if self._revocations.covers(token, now=now):
+            raise Unauthenticated("This access token has been revoked.")
+        return token
+
+    def _check_origin(self, headers: Mapping[str, str]) -> None:
+        # Browsers always say which page opens a WebSocket, and never check it themselves.
+        origin = headers.get("origin")
+        if origin is None or origin in self._allowed_origins or _same_origin(origin, headers.get("host", "")):
+            return
+        raise Forbidden("Pages of this origin may not connect.")
+
+    def joined(self, session: SessionId, user_id: str, role: str) -> None:
+        """A session has been let in."""
+        if role in CLIENT_ROLES:
+            self._clients[session] = Client(session, user_id)
+
+    def left(self, session: SessionId) -> None:
+        """A session has ended, a client's or a component's."""
+        self._forget_client(session)
+        if self._reports.pop(session, None) is not None:
+            self._count_procedures()
+
+    def drop(self, session: SessionId) -> bool:
+        """From now on the session may do nothing. False when it is no client's, or was told before."""
+        return self._forget_client(session)
+
+    def drop_user(self, command: DropUser) -> list[SessionId]:
+        """Refuse the user's tokens issued until ``before``, and drop all sessions; which ones they were."""
+        self._revocations.add(command.user_id, command.before, now=self._clock())
+        return [session for session in self._sessions_of(command.user_id) if self.drop(session)]
+
+    def _forget_client(self, session: SessionId) -> bool:
+        # A session that is not in the table may do nothing, so forgetting it is refusing it.
+        self._grants.forget(session)
+        return self._clients.pop(session, None) is not None
+
+    def _sessions_of(self, user_id: str) -> list[SessionId]:
+        return [client.session for client in self._clients.values() if client.user_id == user_id]
+
+    # what they may do
+
+    def grant(self, command: Grant) -> None:
+        """Open topics to a session; one that has gone meanwhile is no error."""
+        if command.session in self._clients:
+            self._grants.open(command.session, command.key, command.subscribe, command.publish)
+
+    def revoke_grants(self, command: RevokeGrants) -> dict[SessionId, frozenset[str]]:
+        """Close a key; the topics whose live subscriptions must be taken from each session."""
+        sessions = set(self._grants.holders(command.key))
+        if command.session is not None:
+            sessions &= {command.session}
+        if command.user_id is not None:
+            sessions &= set(self._sessions_of(command.user_id))
+        return {session: self._grants.close(session, command.key) for session in sessions}
+
+    def authorize(self, session: SessionId, action: str, uri: str, options: Mapping[str, Any]) -> Authorization:
+        """Crossbar's question for every step of a client."""
+        return decide(
+            self._clients.get(session), action, uri, options, procedures=self._procedures, grants=self._grants
+        )
+
+
+class Revocations:
+    """Whose tokens are worth nothing, until when they were issued; of bounded size.
+
+    What is forgotten becomes a floor for everybody: no token that was revoked is ever accepted again, at the price
+    that a very old one of somebody else must be renewed.
+    """
+
+    def __init__(self) -> None:
+        self._before: dict[str, datetime] = {}
+        self._floor = datetime.min.replace(tzinfo=UTC)
+
+    def add(self, user_id: str, before: datetime, *, now: datetime) -> None:
+        """Remember one; the oldest are forgotten where they are too old or too many."""
+        known = self._before.pop(user_id, before)
+        self._before[user_id] = max(known, before)
+        self._forget(now)
+
+    def covers(self, token: AccessToken, *, now: datetime) -> bool:
+        """Whether the token was revoked."""
+        self._forget(now)
+        return token.issued_at <= max(self._before.get(token.user_id, self._floor), self._floor)
+
+    def _forget(self, now: datetime) -> None:
+        while self._before:
+            user_id, before = next(iter(self._before.items()))
+            if len(self._before) <= REVOCATIONS_AT_MOST and before > now - REVOCATIONS_KEPT_FOR:
+                break
+            del self._before[user_id]
+            self._floor = max(self._floor, before)
+
+
+def _same_origin(origin: str, host: str) -> bool:
+    try:
+        page, here = urlsplit(origin), urlsplit(f"//{host}")
+        default = _DEFAULT_PORTS[page.scheme]
+        return page.hostname is not None and (page.hostname, page.port or default) == (
+            here.hostname,
+            here.port or default,
+        )
+    except (ValueError, KeyError):  # not an http(s) origin, "null" among them, or no port number
+        return False

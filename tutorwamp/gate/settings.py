@@ -1,0 +1,24 @@
+"""What can be tuned at the gate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from tutorwamp.kernel.settings import setting
+
+
+@dataclass(frozen=True)
+class GateSettings:
+    """The way of /api through the router's process to the REST process."""
+
+    request_body_limit: int = setting(
+        "REQUEST_BODY_LIMIT",
+        1024 * 1024,
+        "Bytes a request to /api may carry. Above: tutorwamp.error.too_large. Uploads may need more.",
+    )
+    upstream_timeout: timedelta = setting(
+        "UPSTREAM_TIMEOUT",
+        timedelta(seconds=30),
+        "How long the REST process may take to begin its answer. After: tutorwamp.error.unavailable.",
+    )

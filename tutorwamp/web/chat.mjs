@@ -1,0 +1,237 @@
+// The chat of one lesson: reads, sends, corrects, marks as read. What it looks like is in chat-view.mjs.
+
+import { announce, notify } from "./dom.mjs";
+import { inPlainWords } from "./errors.mjs";
+import { Messages } from "./messages.mjs";
+import { Stream } from "./stream.mjs";
+
+const PAGE = 50;
+const PAGES_AFRESH = 6; // after a gap, read back as far as was shown, but not for ever
+const TRIES = 5; // of one message, while the server says "retry"
+const MARK_EVERY_MS = 1_000;
+
+export class Chat {
+  #connection;
+  #lessonId;
+  #view;
+  #messages;
+  #cursor = null; // where earlier messages begin; null: there are none
+  #readBy = new Map(); // person id -> {person, seq}
+  #readSeq = 0; // what the server knows we have read
+  #newFrom = null; // the first message that was new when it came
+  #sending = false;
+  #marking = null;
+  #loaded = false;
+  #closed = false;
+
+  constructor({ connection, lessonId, me, view }) {
+    this.#connection = connection;
+    this.#lessonId = lessonId;
+    this.me = me;
+    this.#messages = new Messages(me);
+    this.#view = view;
+    this.stream = new Stream({ apply: (event) => this.#apply(event), readAfresh: () => this.#readAfresh() });
+  }
+
+  /** What the view shows. */
+  get picture() {
+    return {
+      messages: this.#messages.numbered,
+      onTheirWay: this.#messages.onTheirWay,
+      earlier: this.#cursor !== null,
+      loaded: this.#loaded,
+      newFrom: this.#newFrom,
+      seenBy: [...this.#readBy.values()],
+      closed: this.#closed,
+    };
+  }
+
+  close() {
+    this.#closed = true;
+    clearTimeout(this.#marking);
+  }
+
+  /** After joining and subscribing, each time. */
+  async begin(head) {
+    if (!this.#loaded) await this.#learnReadMark();
+    await this.stream.begin(head);
+    this.#deliver();
+  }
+
+  /** A lesson that is over has no topics, only its history. */
+  async readOnly() {
+    await this.#readAfresh();
+  }
+
+  async #learnReadMark() {
+    // The mark never moves back, so asking for 0 only tells where it is.
+    const { read_seq, unread_count } = await this.#call("mark_read", { lesson_id: this.#lessonId, seq: 0 }).catch(() => ({}));
+    this.#readSeq = read_seq ?? 0;
+    if (unread_count > 0) this.#newFrom = this.#readSeq + 1;
+  }
+
+  #call(name, kwargs) {
+    return this.#connection.call(`tutorwamp.chat.${name}`, kwargs);
+  }
+
+  async #readAfresh() {
+    const upTo = this.#loaded ? this.#messages.oldestSeq : Infinity;
+    let cursor = null;
+    let oldest = Infinity;
+    for (let page = 0; page < PAGES_AFRESH; page++) {
+      const { items, next_cursor } = await this.#history(cursor);
+      for (const message of items) this.#messages.put(message);
+      oldest = Math.min(oldest, ...items.map(({ seq }) => seq));
+      cursor = next_cursor;
+      if (cursor === null || oldest <= upTo) break;
+    }
+    this.#messages.dropBefore(oldest);
+    this.#cursor = cursor;
+    this.#loaded = true;
+    this.#view.show();
+  }
+
+  #history(cursor) {
+    return this.#call("history", { lesson_id: this.#lessonId, limit: PAGE, ...(cursor && { cursor }) });
+  }
+
+  /** One page further back. */
+  async showEarlier() {
+    const { items, next_cursor } = await this.#history(this.#cursor);
+    for (const message of items) this.#messages.put(message);
+    this.#cursor = next_cursor;
+    this.#view.show();
+  }
+
+  /** Go back until a message is there. */
+  async reach(seq) {
+    while (this.#cursor !== null && this.#messages.oldestSeq > seq) await this.showEarlier();
+  }
+
+  #apply({ type, data }) {
+    if (type === "read.advanced") {
+      this.#readBy.set(data.person.id, { person: data.person, seq: data.read_seq });
+      if (data.person.id === this.me.id) this.#readSeq = Math.max(this.#readSeq, data.read_seq); // in another tab
+    } else if (data.seq >= this.#messages.oldestSeq || this.#cursor === null) {
+      this.#messages.put(data);
+      if (type === "message.created" && data.author.id !== this.me.id) this.#arrived(data);
+    }
+    this.#view.show();
+  }
+
+  #arrived(message) {
+    announce(`${message.author.name}: ${message.body}`);
+    if (!this.#view.isWatched()) this.#newFrom ??= message.seq;
+  }
+
+  /** How many messages of others are below what has been seen. */
+  get newCount() {
+    if (this.#newFrom === null) return 0;
+    return this.#messages.numbered.filter(({ seq, author }) => seq >= this.#newFrom && author.id !== this.me.id).length;
+  }
+
+  /** The person looks at the newest message. */
+  seen() {
+    const newest = this.#messages.newestSeq;
+    if (newest <= this.#readSeq || this.#marking || this.#closed) return;
+    this.#marking = setTimeout(async () => {
+      this.#marking = null;
+      const seq = this.#messages.newestSeq;
+      // Not worth a word when it fails: the next look tries again.
+      await this.#call("mark_read", { lesson_id: this.#lessonId, seq }).then(
+        ({ read_seq }) => (this.#readSeq = Math.max(this.#readSeq, read_seq)),
+        () => {},
+      );
+    }, MARK_EVERY_MS);
+  }
+
+  /** The separator has done its work once the person says something. */
+  nothingIsNew() {
+    this.#newFrom = null;
+  }
+
+  send(body, replyTo) {
+    this.nothingIsNew();
+    this.#messages.echo(body, replyTo?.id ?? null);
+    this.#view.show({ toEnd: true });
+    this.#deliver();
+  }
+
+  retry(message) {
+    message.problem = null;
+    this.#view.show();
+    this.#deliver();
+  }
+
+  discard(message) {
+    this.#messages.discard(message.client_id);
+    this.#view.show();
+  }
+
+  // One at a time, in the order they were written. Without a connection they stay, and the next arrival sends them.
+  async #deliver() {
+    if (this.#sending) return;
+    this.#sending = true;
+    for (;;) {
+      const message = this.#messages.onTheirWay.find(({ problem }) => problem === null);
+      if (!message || !this.#connection.isOpen) break;
+      await this.#deliverOne(message);
+    }
+    this.#sending = false;
+  }
+
+  async #deliverOne(message) {
+    const { client_id, body, reply_to } = message;
+    const kwargs = { lesson_id: this.#lessonId, client_id, body, ...(reply_to && { reply_to }) };
+    for (let attempt = 1; ; attempt++) {
+      try {
+        this.#messages.confirm(await this.#call("send", kwargs));
+        break;
+      } catch (error) {
+        if (!this.#connection.isOpen) return;
+        if (error.action !== "retry" || attempt === TRIES) {
+          message.problem = inPlainWords(error);
+          break;
+        }
+        await pause(error.retryAfter * attempt * (1 + Math.random() / 2));
+      }
+    }
+    this.#view.show();
+  }
+
+  // The answers of these three are not shown: the event that follows is, in its place in the order.
+
+  edit(message, body) {
+    return this.#change("edit", { message_id: message.id, body });
+  }
+
+  delete(message) {
+    return this.#change("delete", { message_id: message.id });
+  }
+
+  react(message, emoji) {
+    const on = !message.reactions[emoji]?.includes(this.me.id);
+    return this.#change("react", { message_id: message.id, emoji, on });
+  }
+
+  /** True when it worked; otherwise the person has been told. */
+  async #change(name, kwargs) {
+    try {
+      await this.#call(name, kwargs);
+      return true;
+    } catch (error) {
+      notify(inPlainWords(error));
+      if (error.action === "reload") await this.#readAfresh().catch(() => {});
+      return false;
+    }
+  }
+
+  async search(query) {
+    const { items } = await this.#call("search", { query, lesson_id: this.#lessonId, limit: 20 });
+    return items;
+  }
+}
+
+function pause(seconds) {
+  return new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+}

@@ -1,0 +1,134 @@
+// The page: which view is shown, and what happens when the connection comes and goes.
+// The address says where one is: `#` the list, `#lesson=<id>` a lesson; `#email=…` fills in the sign-in form.
+
+import { Connection } from "./connection.mjs";
+import { copy, find, h, avatar, notify } from "./dom.mjs";
+import { inPlainWords } from "./errors.mjs";
+import { Lessons, setUpNewLesson } from "./lessons.mjs";
+import { Room } from "./room.mjs";
+import { Session } from "./session.mjs";
+import { SignIn } from "./sign-in.mjs";
+
+const session = new Session();
+const connection = new Connection(session, { onState: showConnection, onArrival: arrive, onSignedOut: showSignIn });
+const lessons = new Lessons(connection);
+const signIn = new SignIn(session, start);
+let room = null;
+let arrived = false;
+
+function address() {
+  return new URLSearchParams(location.hash.slice(1));
+}
+
+function show(view) {
+  for (const section of document.querySelectorAll("main > section")) section.hidden = section.id !== view;
+  document.body.dataset.view = view;
+}
+
+function showSignIn(words) {
+  leaveViews();
+  find("#account").hidden = find("#connection").hidden = true;
+  document.title = "Classroom";
+  show("sign-in");
+  signIn.enter({ email: address().get("email") ?? undefined, words });
+}
+
+/** Somebody is signed in: show who, and connect. */
+function start() {
+  const { user } = session;
+  const account = find("#account");
+  account.hidden = false;
+  account.open = false;
+  find(".face", account).replaceChildren(avatar(user));
+  for (const name of account.querySelectorAll(".name")) name.textContent = user.name;
+  find(".role", account).textContent = user.role;
+  find(".own-id code", account).textContent = user.id;
+  arrived = false;
+  show("waiting");
+  connection.open();
+}
+
+/** On every new WAMP session: it knows nothing of the one before. */
+async function arrive() {
+  arrived = true;
+  if (room && address().get("lesson") === room.id) await enter(room);
+  else await go();
+}
+
+function leaveViews() {
+  lessons.leave();
+  room?.leave();
+  room = null;
+}
+
+/** Show what the address says. */
+async function go() {
+  if (!arrived) return;
+  leaveViews();
+  const lessonId = address().get("lesson");
+  if (!lessonId) {
+    document.title = "Lessons · Classroom";
+    show("lessons");
+    find("#lessons-title").focus({ preventScroll: true });
+    return lessons.enter(session.user);
+  }
+  room = new Room(connection, session.user, lessonId);
+  room.id = lessonId;
+  show("room");
+  find("#room-title").focus({ preventScroll: true });
+  await enter(room);
+}
+
+async function enter(entered) {
+  try {
+    await entered.enter();
+  } catch (error) {
+    if (entered !== room || !connection.isOpen) return; // gone elsewhere, or the next arrival tries again
+    if (error.action === "retry") {
+      setTimeout(() => entered === room && connection.isOpen && enter(entered), error.retryAfter * (1 + Math.random()) * 1000);
+      return;
+    }
+    notify(inPlainWords(error));
+    location.hash = "";
+  }
+}
+
+function showConnection({ state, seconds }) {
+  const status = find("#connection");
+  status.hidden = false;
+  status.className = `connection ${state}`;
+  const words = { open: "Connected", connecting: "Connecting …", waiting: "Offline, trying again soon" };
+  find(".words", status).textContent = words[state];
+  status.title = seconds ? `In about ${Math.ceil(seconds)} s` : "";
+  find("button", status).hidden = state !== "waiting";
+  document.body.dataset.connection = state;
+  if (state === "waiting") room?.lost();
+}
+
+function setUpAccount() {
+  const account = find("#account");
+  find('[data-do="sign-out"]', account).addEventListener("click", async () => {
+    connection.close();
+    const done = session.logOut();
+    location.hash = "";
+    showSignIn("");
+    await done;
+  });
+  addEventListener("click", ({ target }) => account.open && !account.contains(target) && (account.open = false));
+  account.addEventListener("keydown", ({ key }) => {
+    if (key !== "Escape") return;
+    account.open = false;
+    find("summary", account).focus();
+  });
+  for (const button of document.querySelectorAll('[data-do="copy"]')) {
+    button.addEventListener("click", () => copy(find("code", button.parentElement).textContent, button));
+  }
+}
+
+find("main").append(h("section", { id: "waiting", class: "waiting", hidden: true }, h("p", { class: "muted" }, "Opening your classroom …")));
+setUpAccount();
+setUpNewLesson(connection, ({ id }) => (location.hash = `lesson=${id}`));
+find("#connection button").addEventListener("click", () => connection.tryNow());
+addEventListener("hashchange", () => (session.user ? go() : null));
+if (session.user) start();
+else showSignIn("");

@@ -1,0 +1,122 @@
+// Where a message is written: new, as a reply, or as a correction of an old one. Says "typing" while somebody types.
+
+import { find } from "./dom.mjs";
+
+const TYPING_EVERY_MS = 2_500; // the others believe a "typing" for twice as long
+const UNWANTED = /[\u0000-\u0008\u000b-\u001f\u007f]/g; // the contract refuses them; pasted text brings them along
+
+export class Composer {
+  #form;
+  #input;
+  #context;
+  #chat;
+  #whisper;
+  #replyTo = null;
+  #editing = null;
+  #saidTyping = 0;
+
+  constructor(form, { chat, whisper, signal }) {
+    this.#form = form;
+    this.#input = find("textarea", form);
+    this.#context = find(".context", form);
+    this.#chat = chat;
+    this.#whisper = whisper;
+    this.#reset();
+    form.addEventListener("submit", (event) => this.#submit(event), { signal });
+    this.#input.addEventListener("input", () => this.#typed(), { signal });
+    this.#input.addEventListener("blur", () => this.#say(false), { signal });
+    this.#input.addEventListener("keydown", (event) => this.#key(event), { signal });
+    find("button", this.#context).addEventListener("click", () => this.#reset(), { signal });
+  }
+
+  reply(message) {
+    this.#reset();
+    this.#replyTo = message;
+    this.#showContext(`Reply to ${message.author.name}: ${message.body}`);
+  }
+
+  edit(message) {
+    this.#reset();
+    this.#editing = message;
+    this.#input.value = message.body;
+    this.#showContext("Correcting your message");
+    this.#grow();
+  }
+
+  #showContext(words) {
+    find("span", this.#context).textContent = words;
+    this.#context.hidden = false;
+    this.#input.focus();
+  }
+
+  #reset() {
+    this.#replyTo = this.#editing = null;
+    this.#context.hidden = true;
+    this.#input.value = "";
+    this.#grow();
+  }
+
+  get #body() {
+    return this.#input.value.replace(/\r\n?/g, "\n").replace(UNWANTED, "").trim();
+  }
+
+  #key(event) {
+    // Enter also ends the choice of a character in Chinese, Japanese and Korean keyboards (isComposing).
+    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) this.#submit(event);
+    if (event.key === "Escape" && (this.#editing || this.#replyTo)) this.#reset();
+  }
+
+  async #submit(event) {
+    event.preventDefault();
+    const body = this.#body;
+    if (!body) return;
+    this.#say(false);
+    const editing = this.#editing;
+    if (!editing) {
+      this.#chat.send(body, this.#replyTo);
+      this.#reset();
+    } else if (body === editing.body || (await this.#chat.edit(editing, body))) {
+      if (this.#editing === editing) this.#reset(); // otherwise the words stay, to be tried again
+    }
+    this.#input.focus();
+  }
+
+  #typed() {
+    this.#grow();
+    if (!this.#body) this.#say(false);
+    else if (!this.#editing && Date.now() - this.#saidTyping > TYPING_EVERY_MS) this.#say(true);
+  }
+
+  #say(typing) {
+    if (!typing && this.#saidTyping === 0) return;
+    this.#saidTyping = typing ? Date.now() : 0;
+    this.#whisper({ typing });
+  }
+
+  #grow() {
+    this.#input.style.height = "auto";
+    this.#input.style.height = `${this.#input.scrollHeight}px`;
+    find("button.send", this.#form).disabled = !this.#body;
+  }
+}
+
+/** Who types, from what is heard; a "typing" that is not repeated fades. */
+export class Typing {
+  #people = new Map(); // id -> timer
+  #show;
+
+  constructor(show) {
+    this.#show = show;
+  }
+
+  heard(id, typing) {
+    clearTimeout(this.#people.get(id));
+    this.#people.delete(id);
+    if (typing === true) this.#people.set(id, setTimeout(() => this.heard(id, false), 2 * TYPING_EVERY_MS));
+    this.#show([...this.#people.keys()]);
+  }
+
+  clear() {
+    for (const id of [...this.#people.keys()]) this.heard(id, false);
+  }
+}

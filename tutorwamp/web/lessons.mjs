@@ -1,0 +1,166 @@
+// The list of a person's lessons, and for tutors the form that makes one.
+
+import { clockTime, find, h, notify, shortDay } from "./dom.mjs";
+import { inPlainWords } from "./errors.mjs";
+import { newClientId } from "./ids.mjs";
+
+const LOOK_AGAIN_MS = 20_000; // until notifications tell: a student waits for a lesson to appear
+
+export const OVER = new Set(["ended", "cancelled"]);
+
+const STATES = {
+  scheduled: "Planned",
+  live: "Live",
+  interrupted: "Waiting for the tutor",
+  ended: "Ended",
+  cancelled: "Called off",
+};
+
+export function stateBadge({ state }) {
+  return h("span", { class: `badge ${state}` }, STATES[state] ?? state);
+}
+
+export class Lessons {
+  #connection;
+  #root = find("#lessons");
+  #me = null;
+  #timer = null;
+  #pages = 1;
+
+  constructor(connection) {
+    this.#connection = connection;
+    document.addEventListener("visibilitychange", () => this.#refresh());
+    find(".more", this.#root).addEventListener("click", () => {
+      this.#pages++;
+      this.#refresh();
+    });
+  }
+
+  enter(me) {
+    this.#me = me;
+    this.#pages = 1;
+    find('[data-do="new-lesson"]', this.#root).hidden = me.role === "student";
+    find(".own-id", this.#root).hidden = me.role !== "student";
+    find(".own-id code", this.#root).textContent = me.id;
+    clearInterval(this.#timer);
+    this.#timer = setInterval(() => this.#refresh(), LOOK_AGAIN_MS);
+    this.#refresh();
+  }
+
+  leave() {
+    clearInterval(this.#timer);
+    this.#me = null;
+  }
+
+  async #refresh() {
+    if (!this.#me || document.hidden || !this.#connection.isOpen) return;
+    try {
+      const { lessons, more } = await this.#read();
+      if (this.#me) this.#show(lessons, more);
+    } catch (error) {
+      if (this.#me && this.#connection.isOpen) notify(inPlainWords(error));
+    }
+  }
+
+  async #read() {
+    const lessons = [];
+    let cursor = null;
+    for (let page = 0; page < this.#pages; page++) {
+      const { items, next_cursor } = await this.#connection.call("tutorwamp.lesson.list", cursor ? { cursor } : {});
+      lessons.push(...items);
+      cursor = next_cursor;
+      if (cursor === null) break;
+    }
+    return { lessons, more: cursor !== null };
+  }
+
+  #show(lessons, more) {
+    const soonestFirst = (a, b) => a.starts_at.localeCompare(b.starts_at);
+    const now = lessons.filter(({ state }) => state === "live" || state === "interrupted");
+    const planned = lessons.filter(({ state }) => state === "scheduled").sort(soonestFirst);
+    const over = lessons.filter(({ state }) => OVER.has(state));
+    const lists = [this.#list("Now", now), this.#list("Planned", planned), this.#list("Past", over)].filter(Boolean);
+    const empty = this.#me.role === "student" ? "No lessons yet. Your tutor adds you to one with your ID below." : "No lessons yet. Make the first one.";
+    const shown = find(".lists", this.#root);
+    const next = h("div", {}, lists.length ? lists : h("p", { class: "empty" }, empty));
+    // Looking again every few seconds must not take the focus away, nor have everything read out again.
+    const description = next.textContent;
+    if (shown.dataset.description !== description) shown.replaceChildren(...next.childNodes);
+    shown.dataset.description = description;
+    find(".more", this.#root).hidden = !more;
+  }
+
+  #list(title, lessons) {
+    if (lessons.length === 0) return null;
+    return h("section", { class: "list" }, h("h2", {}, title), h("ul", {}, lessons.map((lesson) => this.#row(lesson))));
+  }
+
+  #row(lesson) {
+    const { id, title, subject, tutor, students, starts_at, ends_at, state } = lesson;
+    const others = students.filter((student) => student.id !== this.#me.id).map(({ name }) => name);
+    const people = tutor.id === this.#me.id ? others : [tutor.name, ...(this.#me.role === "student" ? [] : others)];
+    const shown = people.length > 3 ? `${people.slice(0, 2).join(", ")} and ${people.length - 2} more` : people.join(", ");
+    return h(
+      "li",
+      {},
+      h(
+        "a",
+        { class: `lesson card ${state}`, href: `#lesson=${id}` },
+        h("time", { datetime: starts_at }, h("strong", {}, shortDay(starts_at)), `${clockTime(starts_at)} – ${clockTime(ends_at)}`),
+        h("span", { class: "what" }, h("strong", {}, title), h("span", { class: "muted" }, [subject, shown].filter(Boolean).join(" · "))),
+        stateBadge(lesson),
+      ),
+    );
+  }
+}
+
+/** The dialog of a tutor. `created(lesson)` is called when there is a new one. */
+export function setUpNewLesson(connection, created) {
+  const dialog = find("#new-lesson");
+  const form = find("form", dialog);
+  const problem = find(".problem", dialog);
+  let clientId = null;
+
+  find('[data-do="new-lesson"]').addEventListener("click", () => {
+    form.reset();
+    form.starts.value = localMinute(new Date());
+    problem.hidden = true;
+    clientId = newClientId(); // one opening of the form makes one lesson, however often it is sent
+    dialog.showModal();
+  });
+  find('[data-do="cancel"]', dialog).addEventListener("click", () => dialog.close());
+  form.addEventListener("input", () => (clientId = newClientId())); // other words are another lesson
+
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const submit = find('[type="submit"]', form);
+    submit.disabled = true;
+    try {
+      const lesson = await connection.call("tutorwamp.lesson.create", { ...lessonOf(form), client_id: clientId });
+      dialog.close();
+      created(lesson);
+    } catch (error) {
+      problem.textContent = inPlainWords(error);
+      problem.hidden = false;
+    } finally {
+      submit.disabled = false;
+    }
+  });
+}
+
+function lessonOf(form) {
+  const starts = new Date(form.starts.value);
+  const subject = form.subject.value.trim();
+  return {
+    title: form.title.value.trim(),
+    ...(subject && { subject }),
+    student_ids: [...new Set(form.students.value.toLowerCase().split(/[\s,;]+/).filter(Boolean))],
+    starts_at: starts.toISOString(),
+    ends_at: new Date(starts.getTime() + Number(form.minutes.value) * 60_000).toISOString(),
+  };
+}
+
+function localMinute(date) {
+  const local = new Date(date.getTime() - date.getTimezoneOffset() * 60_000);
+  return local.toISOString().slice(0, 16); // the form of datetime-local
+}

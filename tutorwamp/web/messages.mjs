@@ -1,0 +1,76 @@
+// What has been said, in order: the messages the server has numbered, then our own that are still on their way.
+
+import { newClientId } from "./ids.mjs";
+
+export class Messages {
+  #bySeq = new Map();
+  #onTheirWay = new Map(); // by client_id
+  #me;
+
+  constructor(me) {
+    this.#me = me;
+  }
+
+  /** A message as a reader would read it now. It takes the place of its own echo, however it got here. */
+  put(message) {
+    this.#bySeq.set(message.seq, message);
+    if (message.author.id === this.#me.id) this.#onTheirWay.delete(message.client_id);
+  }
+
+  /**
+   * The answer to a send. An event may have come first and may know more (a reaction, an edit), so it never replaces one.
+   */
+  confirm(message) {
+    if (!this.#bySeq.has(message.seq)) this.put(message);
+    this.#onTheirWay.delete(message.client_id);
+  }
+
+  /** Our own words, before the server has them. The client_id makes sending them twice harmless. */
+  echo(body, replyTo) {
+    const message = {
+      id: null,
+      seq: null,
+      client_id: newClientId(),
+      author: this.#me,
+      body,
+      reply_to: replyTo,
+      reactions: {},
+      created_at: new Date().toISOString(),
+      edited_at: null,
+      deleted_at: null,
+      problem: null,
+    };
+    this.#onTheirWay.set(message.client_id, message);
+    return message;
+  }
+
+  discard(clientId) {
+    this.#onTheirWay.delete(clientId);
+  }
+
+  get onTheirWay() {
+    return [...this.#onTheirWay.values()];
+  }
+
+  /** Everything from the server, oldest first. */
+  get numbered() {
+    return [...this.#bySeq.values()].sort((a, b) => a.seq - b.seq);
+  }
+
+  get oldestSeq() {
+    return Math.min(...this.#bySeq.keys());
+  }
+
+  get newestSeq() {
+    return Math.max(0, ...this.#bySeq.keys());
+  }
+
+  withId(id) {
+    return this.numbered.find((message) => message.id === id);
+  }
+
+  /** After reading afresh: everything before `seq` may be out of date and is read again when somebody scrolls there. */
+  dropBefore(seq) {
+    for (const known of this.#bySeq.keys()) if (known < seq) this.#bySeq.delete(known);
+  }
+}
