@@ -3,14 +3,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_twisted
 from twisted.internet.defer import Deferred
 
-from tests.client.room import PASSWORD, Enter, Person, Room, made, patiently
+from tests.client.room import PASSWORD, Enter, Person, Room, made
+from tests.client.talk import WELCOME, Connect, Tickets, patiently
 from tests.support.node import Node
-from tutorwamp.client import Backoff, Client
+from tutorwamp.client import Backoff, Client, Connection
 from tutorwamp.kernel.contracts import instant_text, new_id
 
 
@@ -55,3 +57,18 @@ def enter(node: Node) -> Iterator[Enter]:
     yield lambda: patiently(Deferred.fromCoroutine(make()))
     for client in clients:
         pytest_twisted.blockon(Deferred.fromCoroutine(client.close()))
+
+
+@pytest.fixture
+def connect(router: Node) -> Iterator[Connect]:
+    """Makes connections that come back at once and are closed after the test."""
+    made: list[Connection] = []
+
+    def make(tickets: Tickets | None = None, *, url: str | None = None, **options: Any) -> Connection:
+        options.setdefault("backoff", Backoff(first_ceiling_s=0.05, ceiling_cap_s=0.2))
+        made.append(Connection(url or router.ws_url, tickets or Tickets(WELCOME), **options))
+        return made[-1]
+
+    yield make
+    for connection in made:
+        pytest_twisted.blockon(Deferred.fromCoroutine(connection.close()))

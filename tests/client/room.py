@@ -6,14 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from twisted.internet import reactor
 from twisted.internet.defer import Deferred, DeferredQueue
 
+from tests.client.talk import patiently
 from tests.support.node import Node
 from tutorwamp.client import Client, Event, Lesson, Login
 from tutorwamp.kernel.contracts import new_id
 
-PATIENCE_S = 60.0
 PASSWORD = "correct horse"
 
 
@@ -34,10 +33,6 @@ class Room:
     student: Client
     lesson_id: str
     people: dict[str, Person]
-
-
-def patiently(waiting: Deferred[Any]) -> Deferred[Any]:
-    return waiting.addTimeout(PATIENCE_S, reactor)
 
 
 Enter = Callable[[], Deferred[Room]]

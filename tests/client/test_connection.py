@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import pytest
@@ -11,114 +10,25 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
 from twisted.internet.threads import deferToThread
 
+from tests.client.talk import (
+    EXPIRED,
+    STARTING,
+    TOPIC,
+    WELCOME,
+    Connect,
+    Inbox,
+    Tickets,
+    Watcher,
+    failure_of,
+    opened,
+    patiently,
+    why,
+)
 from tests.support.node import Node, free_port
-from tutorwamp.client import Backoff, CallError, Connection, Disconnected, Event, State
+from tutorwamp.client import Backoff, CallError, Disconnected, Event
 from tutorwamp.client.connection import CALL_TIMEOUT_S, STEADY_AFTER_S
 from tutorwamp.client.wamp import JOIN_TIMEOUT_S, SEND_AT_MOST_BYTES, Serializer
 from tutorwamp.kernel.errors import Action
-
-PATIENCE_S = 30.0
-WELCOME = "welcome:ada"
-EXPIRED = "tutorwamp.error.unauthenticated:ada"
-STARTING = "tutorwamp.error.unavailable:ada"
-TOPIC = "test.topic"
-
-
-class Tickets:
-    """Hands out the tickets in order, the last one for ever; ``replace`` has its own."""
-
-    def __init__(self, *tickets: str | CallError, replacements: list[str | CallError] | None = None) -> None:
-        self._tickets = list(tickets)
-        self._replacements = replacements or []
-        self.replaced: list[str] = []
-
-    async def access_token(self) -> str:
-        return self._given(self._tickets.pop(0) if len(self._tickets) > 1 else self._tickets[0])
-
-    async def replace(self, refused: str) -> str:
-        self.replaced.append(refused)
-        return self._given(self._replacements.pop(0))
-
-    def _given(self, ticket: str | CallError) -> str:
-        if isinstance(ticket, CallError):
-            raise ticket
-        return ticket
-
-
-class Watcher:
-    """The states a connection went through, and a way to wait for the next one of a kind."""
-
-    def __init__(self, connection: Connection) -> None:
-        self.seen: list[State] = []
-        self._wanted: list[tuple[str, Deferred[State]]] = []
-        connection.watch(self._note)
-
-    @property
-    def kinds(self) -> list[str]:
-        return [state.kind for state in self.seen]
-
-    def next(self, kind: str) -> Deferred[State]:
-        wanted: Deferred[State] = Deferred()
-        self._wanted.append((kind, wanted))
-        return patiently(wanted)
-
-    def _note(self, state: State) -> None:
-        self.seen.append(state)
-        for kind, wanted in [one for one in self._wanted if one[0] == state.kind]:
-            self._wanted.remove((kind, wanted))
-            wanted.callback(state)
-
-
-def patiently(waiting: Deferred[Any]) -> Deferred[Any]:
-    return waiting.addTimeout(PATIENCE_S, reactor)
-
-
-class Inbox:
-    """A handler that lets a test wait for the next event."""
-
-    def __init__(self) -> None:
-        self._waiting: list[Deferred[Event]] = []
-
-    def __call__(self, event: Event) -> None:
-        self._waiting.pop(0).callback(event)
-
-    def next(self) -> Deferred[Event]:
-        waiting: Deferred[Event] = Deferred()
-        self._waiting.append(waiting)
-        return patiently(waiting)
-
-
-def why(state: State) -> CallError:
-    assert state.reason is not None
-    return state.reason
-
-
-def opened(connection: Connection) -> Deferred[None]:
-    return patiently(Deferred.fromCoroutine(connection.open()))
-
-
-Connect = Callable[..., Connection]
-
-
-@pytest.fixture
-def connect(router: Node) -> Iterator[Connect]:
-    """Makes connections that come back at once and are closed after the test."""
-    made: list[Connection] = []
-
-    def make(tickets: Tickets | None = None, *, url: str | None = None, **options: Any) -> Connection:
-        options.setdefault("backoff", Backoff(first_ceiling_s=0.05, ceiling_cap_s=0.2))
-        made.append(Connection(url or router.ws_url, tickets or Tickets(WELCOME), **options))
-        return made[-1]
-
-    yield make
-    for connection in made:
-        pytest_twisted.blockon(Deferred.fromCoroutine(connection.close()))
-
-
-async def failure_of(doing: Any) -> CallError:
-    with pytest.raises(CallError) as caught:
-        await doing
-    return caught.value
 
 
 @pytest.mark.parametrize("serializer", ["cbor", "msgpack", "json"])

@@ -10,7 +10,8 @@ import pytest
 import pytest_twisted
 from twisted.internet.utils import getProcessOutputAndValue
 
-from tests.client.room import PASSWORD, Enter, heard, patiently
+from tests.client.room import PASSWORD, Enter, heard
+from tests.client.talk import patiently
 from tests.support.node import ROOT, Node
 
 EXAMPLES = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "client.md").read_text(), re.DOTALL)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import pytest
 import pytest_twisted
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
 
-from tests.client.room import PASSWORD, PATIENCE_S, Enter, heard, patiently
+from tests.client.room import PASSWORD, Enter, heard
+from tests.client.talk import PATIENCE_S, patiently
 from tests.support.node import Node
 from tutorwamp.client import CallError, script
 from tutorwamp.kernel.contracts import new_id
@@ -83,7 +86,7 @@ async def test_an_answer_lost_on_its_way_does_not_send_twice(enter: Enter) -> No
     created = await heard(stan, "message.created")
     session = room.tutor.connection._session
     assert session is not None
-    socket = session._transport.transport
+    socket = cast("Any", session._transport).transport
 
     socket.pauseProducing()  # the answer will come, and nobody will read it
     sending = Deferred.fromCoroutine(tina.send("only once"))

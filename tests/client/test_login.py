@@ -14,8 +14,9 @@ from twisted.web.http import Request
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 
+from tests.client.talk import failure_of
 from tests.support.node import free_port
-from tutorwamp.client import CallError, Login
+from tutorwamp.client import Login
 from tutorwamp.client.login import ANSWER_TIMEOUT_S, REFRESH_AHEAD_S
 from tutorwamp.kernel.errors import Action
 
@@ -108,12 +109,6 @@ def clock() -> Clock:
 @pytest.fixture
 def login(server: Server, clock: Clock) -> Login:
     return Login(server.url + "/", clock=clock)
-
-
-async def failure_of(doing: Any) -> CallError:
-    with pytest.raises(CallError) as caught:
-        await doing
-    return caught.value
 
 
 @pytest_twisted.ensureDeferred

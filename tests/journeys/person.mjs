@@ -7,9 +7,9 @@
 //   in   {"id", "call": procedure, "kwargs"}                    out  {"id", "result"} or {"id", "error": {"uri", "kwargs"}}
 //   in   {"id", "subscribe": topic, "options": {"match"}}       out  {"id", "result": {}} or an error
 //   in   {"id", "publish": topic, "kwargs"}                     out  {"id", "result": {}} or an error
-//   in   {"bye": true}                                          out  {"closed": null} and exit code 0
+//   in   {"bye": true}                                          out  {"closed"} and exit code 0
 //   out  {"event": topic, "kwargs", "publisher"}                whenever one is heard
-//        {"closed": {"reason", "message"}}                      and exit code 0, where the router ends the session
+//        {"closed": {"reason", "message"} or null}              and exit code 0, when the session is over; null: without a goodbye
 
 import { createInterface } from "node:readline";
 

@@ -90,7 +90,7 @@ class Node:
         command = [str(Path(sys.executable).parent / "crossbar"), "start", "--color", "false"]
         command += ["--cbdir", str(cbdir), "--config", str(self.config)]
         with self.output.open("ab") as output:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603  # our own command
                 command,
                 cwd=self.data_dir,
                 env={**self.env(), "NOTIFY_SOCKET": str(path)},
@@ -98,7 +98,7 @@ class Node:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
-                preexec_fn=_die_with_parent,
+                preexec_fn=_die_with_parent,  # noqa: PLW1509  # one system call, safe beside threads
             )
 
     def wait_ready(self, *, timeout_s: float = 90, rest: bool = True) -> None:
@@ -118,10 +118,11 @@ class Node:
         assert notifications is not None
         exited = os.pidfd_open(process.pid)
         try:
-            readable, _, _ = select.select([notifications, exited], [], [], max(0, deadline - time.monotonic()))
+            remaining = max(0, deadline - time.monotonic())
+            readable, _, _ = select.select([notifications.fileno(), exited], [], [], remaining)
         finally:
             os.close(exited)
-        if notifications in readable:
+        if notifications.fileno() in readable:
             return notifications.recv(4096)
         raise self._failure("ended" if readable else "was not ready in time")
 
@@ -163,12 +164,11 @@ class Node:
         self._forget()
 
     def pids(self) -> dict[str, int]:
-        """Process ids of the workers by the last word of their title: router, components."""
-        found = {}
-        for line in Path(f"/proc/{self._running().pid}/task/{self._running().pid}/children").read_text().split():
-            arguments = Path(f"/proc/{line}/cmdline").read_bytes().decode().split("\0")
-            found[_worker_name(arguments)] = int(line)
-        return found
+        """Process ids of the node's workers: ``router`` and ``container``."""
+        process = self._running()
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        titles = {pid: Path(f"/proc/{pid}/cmdline").read_text() for pid in children}
+        return {kind: int(pid) for pid, title in titles.items() for kind in ("router", "container") if kind in title}
 
     def close(self) -> None:
         """Leave nothing behind."""
@@ -191,10 +191,6 @@ class Node:
 
     def _failure(self, what: str) -> NodeError:
         return NodeError(f"The node {what}. Its output:\n{self.log()[-8000:]}")
-
-
-def _worker_name(arguments: list[str]) -> str:
-    return next((after for word, after in zip(arguments, arguments[1:], strict=False) if word == "--worker"), "?")
 
 
 def _die_with_parent() -> None:

@@ -15,9 +15,10 @@ import treq
 from twisted.internet import task
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.error import ConnectError, ConnectionLost
-from twisted.logger import LogEvent, Logger, formatEvent
+from twisted.logger import ILogObserver, LogEvent, Logger, formatEvent
 from twisted.runner.procmon import ProcessMonitor
 from twisted.web.client import ResponseFailed
+from zope.interface import provider
 
 from tutorwamp.app.assembly import Settings
 
@@ -32,6 +33,7 @@ STOP_WITHIN_S: Final = 8.0
 LOOK_EVERY_S: Final = 0.1
 
 
+@provider(ILogObserver)
 def _to_standard_error(event: LogEvent) -> None:
     """What the node prints reaches the operator as it is."""
     line = str(event.get("line") or formatEvent(event)).rstrip()

@@ -134,7 +134,7 @@ class Proxy(Resource):
         error: object = failure.value
         if not isinstance(error, TutorwampError):
             # Every failure of the way upstream. No headers, no query: they are nobody's business but the client's.
-            log.warning("REST did not answer {path}: {error}", path=request.path, error=type(error).__name__)
+            log.warn("REST did not answer {path}: {error}", path=request.path, error=type(error).__name__)  # noqa: G010  # Twisted's logger
             error = Unavailable("This part of the service does not answer just now.")
         if request.startedWriting:
             request.loseConnection()  # half an answer must not look like a whole one

@@ -65,7 +65,7 @@ export function inPlainWords(error) {
     case "reauth":
       return "Your sign-in has run out. Please sign in again.";
     case "reload":
-      return `${error.message} Something changed in the meantime, so you now see the newest state.`;
+      return error.message; // whoever calls also shows the newest state
     case "fix":
       return [error.message, ...fieldsOf(error)].join(" ");
     default:

@@ -6,6 +6,8 @@ import { newClientId } from "./ids.mjs";
 
 const LOOK_AGAIN_MS = 20_000; // until notifications tell: a student waits for a lesson to appear
 
+const ID_FORM = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
 export const OVER = new Set(["ended", "cancelled"]);
 
 const STATES = {
@@ -131,8 +133,16 @@ export function setUpNewLesson(connection, created) {
   find('[data-do="cancel"]', dialog).addEventListener("click", () => dialog.close());
   form.addEventListener("input", () => (clientId = newClientId())); // other words are another lesson
 
+  const complain = (words) => {
+    problem.textContent = words;
+    problem.hidden = false;
+    problem.scrollIntoView({ block: "nearest" });
+  };
+
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
+    const wrong = idsIn(form.students.value).find((id) => !ID_FORM.test(id));
+    if (wrong) return complain(`“${wrong}” is not a student's ID. An ID has 36 letters, digits and hyphens.`);
     const submit = find('[type="submit"]', form);
     submit.disabled = true;
     try {
@@ -140,12 +150,15 @@ export function setUpNewLesson(connection, created) {
       dialog.close();
       created(lesson);
     } catch (error) {
-      problem.textContent = inPlainWords(error);
-      problem.hidden = false;
+      complain(inPlainWords(error));
     } finally {
       submit.disabled = false;
     }
   });
+}
+
+function idsIn(text) {
+  return [...new Set(text.toLowerCase().split(/[\s,;]+/).filter(Boolean))];
 }
 
 function lessonOf(form) {
@@ -154,7 +167,7 @@ function lessonOf(form) {
   return {
     title: form.title.value.trim(),
     ...(subject && { subject }),
-    student_ids: [...new Set(form.students.value.toLowerCase().split(/[\s,;]+/).filter(Boolean))],
+    student_ids: idsIn(form.students.value),
     starts_at: starts.toISOString(),
     ends_at: new Date(starts.getTime() + Number(form.minutes.value) * 60_000).toISOString(),
   };

@@ -125,6 +125,7 @@ export class Room {
     find(".composer", this.#root).hidden = false;
     for (const button of this.#root.querySelectorAll(".room-actions button")) button.hidden = true;
     find("#room .found").hidden = true;
+    find(".people details", this.#root).open = matchMedia("(min-width: 56.01rem)").matches; // as in classroom.css
   }
 
   #showLesson(lesson) {

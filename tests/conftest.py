@@ -1,0 +1,83 @@
+"""The fixtures everybody shares: a stage for services, on both engines; real servers; a real node."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.machine import Stage, set_stage
+from tests.support.node import Node
+from tests.support.postgres import Postgres
+from tutorwamp.app import migrate
+from tutorwamp.kernel.database import make_engine
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A real PostgreSQL for the session; quick, not durable."""
+    with Postgres() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database, once on each engine."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'test.sqlite3'}"
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.create_database(f"test{next(_numbers)}")
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    """A started machine on SQLite, with a clock to turn and a gate that remembers."""
+    made, stop = set_stage(tmp_path)
+    yield made
+    stop()
+
+
+@pytest.fixture
+def stage_on_both(tmp_path: Path, database_url: str) -> Iterator[Stage]:
+    """The same, once on each engine."""
+    made, stop = set_stage(tmp_path, database_url)
+    yield made
+    stop()
+
+
+def migrated_node(database_url: str | None = None, **more: Any) -> Node:
+    """A node that is not started yet, on a migrated database of its own: SQLite in its data folder by default."""
+    node = Node(env={"TUTORWAMP_DATABASE_URL": database_url} if database_url else None, **more)
+    engine = make_engine(database_url or f"sqlite:///{node.data_dir / 'tutorwamp.sqlite3'}")
+    migrate.upgrade(engine)
+    engine.dispose()
+    return node
+
+
+@pytest.fixture(scope="session")
+def node() -> Iterator[Node]:
+    """A real node on SQLite for the session. Who kills it starts it again and waits until it is ready."""
+    made = migrated_node()
+    try:
+        made.start()
+        made.wait_ready()
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_node(postgres: Postgres) -> Iterator[Node]:
+    """A real node on PostgreSQL for the session."""
+    made = migrated_node(postgres.create_database("node"))
+    try:
+        made.start()
+        made.wait_ready()
+        yield made
+    finally:
+        made.close()
