@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 
 from tutorwamp.client import CallError, Connection, Event, State
 
-PATIENCE_S = 6.0
+PATIENCE_S = 60.0
 WELCOME = "welcome:ada"
 EXPIRED = "tutorwamp.error.unauthenticated:ada"
 STARTING = "tutorwamp.error.unavailable:ada"

@@ -280,7 +280,7 @@ class Connection:
         try:
             for step in self._arrivals:
                 await step()
-            pass
+            await gatherResults([Deferred.fromCoroutine(self._renew_or_drop(one)) for one in self._subscriptions])
             if session.joined:
                 self._connected_at = self._clock.seconds()
                 self._become(State("connected"))

@@ -62,8 +62,8 @@ export class ChatView {
 
   #draw() {
     const picture = this.chat.picture;
-    const fromEnd = this.#scroll.scrollHeight - this.#scroll.scrollTop;
-    const wasAt = this.#list.firstElementChild;
+    const first = find(".message", this.#list);
+    const [seq, wasAt] = [first?.dataset.seq, first?.offsetTop];
     const rows = this.#rows(picture);
     this.#reconcile(rows);
     find(".older", this.#root).hidden = !picture.earlier;
@@ -71,7 +71,7 @@ export class ChatView {
     beginning.hidden = !picture.loaded || picture.earlier || rows.length > 0;
     beginning.textContent = picture.closed ? "Nothing was said in this lesson." : "No messages yet. Say hello!";
     if (this.#toEnd) this.#goToEnd();
-    else if (wasAt !== this.#list.firstElementChild) this.#scroll.scrollTop = this.#scroll.scrollHeight - fromEnd;
+    else this.#scroll.scrollTop += (find(`[data-seq="${seq}"]`, this.#list)?.offsetTop ?? wasAt) - wasAt || 0; // what came above
     this.#looked();
   }
 
@@ -111,7 +111,7 @@ export class ChatView {
       if (isNew && message.author.id !== this.chat.me.id) rows.push(separator("new", "New", "new"));
       const follows = !isNew && today === day && isTogether(before, message);
       const answered = message.reply_to ? (bodies.get(message.reply_to) ?? {}) : null;
-      const description = { message, follows, answered, closed, seen: seen.get(message.seq) ?? null, menu: this.#openMenu === message.id };
+      const description = { message, follows, answered, closed, seen: seen.get(message.seq) ?? null, menu: message.id !== null && this.#openMenu === message.id };
       // The echo and the message it becomes share a key. Only of one author: others may choose the same client_id.
       const key = `message ${message.author.id} ${message.client_id ?? message.id}`;
       rows.push({ key, description, make: () => this.#message(description) });

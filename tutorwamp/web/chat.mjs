@@ -18,6 +18,7 @@ export class Chat {
   #cursor = null; // where earlier messages begin; null: there are none
   #readBy = new Map(); // person id -> {person, seq}
   #readSeq = 0; // what the server knows we have read
+  #seenSeq = 0; // the newest that was in front of the person
   #newFrom = null; // the first message that was new when it came
   #sending = false;
   #marking = null;
@@ -66,7 +67,7 @@ export class Chat {
   async #learnReadMark() {
     // The mark never moves back, so asking for 0 only tells where it is.
     const { read_seq, unread_count } = await this.#call("mark_read", { lesson_id: this.#lessonId, seq: 0 }).catch(() => ({}));
-    this.#readSeq = read_seq ?? 0;
+    this.#readSeq = this.#seenSeq = read_seq ?? 0;
     if (unread_count > 0) this.#newFrom = this.#readSeq + 1;
   }
 
@@ -121,18 +122,20 @@ export class Chat {
 
   #arrived(message) {
     announce(`${message.author.name}: ${message.body}`);
-    if (!this.#view.isWatched()) this.#newFrom ??= message.seq;
+    // The separator stays where it is until everything below it has been seen.
+    const allSeen = this.#newFrom === null || this.#newFrom <= this.#seenSeq;
+    if (allSeen && !this.#view.isWatched()) this.#newFrom = message.seq;
   }
 
-  /** How many messages of others are below what has been seen. */
+  /** How many messages of others have not been in front of the person. */
   get newCount() {
-    if (this.#newFrom === null) return 0;
-    return this.#messages.numbered.filter(({ seq, author }) => seq >= this.#newFrom && author.id !== this.me.id).length;
+    return this.#messages.numbered.filter(({ seq, author }) => seq > this.#seenSeq && author.id !== this.me.id).length;
   }
 
   /** The person looks at the newest message. */
   seen() {
     const newest = this.#messages.newestSeq;
+    this.#seenSeq = newest;
     if (newest <= this.#readSeq || this.#marking || this.#closed) return;
     this.#marking = setTimeout(async () => {
       this.#marking = null;

@@ -94,8 +94,9 @@ export class Composer {
   }
 
   #grow() {
-    this.#input.style.height = "auto";
-    this.#input.style.height = `${this.#input.scrollHeight}px`;
+    this.#input.style.height = "";
+    // Measured only where there is something to measure: a hidden field has no height.
+    if (this.#input.value) this.#input.style.height = `${this.#input.scrollHeight + 2}px`; // and its border
     find("button.send", this.#form).disabled = !this.#body;
   }
 }

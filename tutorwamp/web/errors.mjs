@@ -69,7 +69,8 @@ export function inPlainWords(error) {
     case "fix":
       return [error.message, ...fieldsOf(error)].join(" ");
     default:
-      return error.requestId ? `${error.message} (Reference for support: ${error.requestId})` : error.message;
+      // A fault of ours is in the log under this number; a plain "no" needs none.
+      return error.uri === "tutorwamp.error.internal" ? `${error.message} Reference for support: ${error.requestId}` : error.message;
   }
 }
 

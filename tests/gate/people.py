@@ -1,0 +1,201 @@
+"""Clients and components for the tests of the gate: plain autobahn sessions on real transports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from autobahn.twisted.rawsocket import WampRawSocketClientFactory
+from autobahn.twisted.wamp import ApplicationSession
+from autobahn.twisted.websocket import WampWebSocketClientFactory, WampWebSocketClientProtocol
+from autobahn.wamp.message import Goodbye, Message
+from autobahn.wamp.serializer import CBORSerializer, JsonSerializer, MsgPackSerializer
+from autobahn.wamp.types import CallDetails, CloseDetails, ComponentConfig, PublishOptions, RegisterOptions
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, DeferredQueue
+from twisted.internet.endpoints import TCP4ClientEndpoint, UNIXClientEndpoint
+
+from tests.support.node import Node
+from tutorwamp.gate.wamp import GateClient
+
+WAIT_S = 15
+"""How long an event may take before the test fails; it comes in milliseconds."""
+COMPONENTS = ("accounts", "lessons", "chat", "rest")
+SERIALIZERS = {"cbor": CBORSerializer, "msgpack": MsgPackSerializer, "json": JsonSerializer}
+T = TypeVar("T")
+
+
+def soon(deferred: Deferred[T]) -> Deferred[T]:
+    """Fail where it takes too long."""
+    return deferred.addTimeout(WAIT_S, reactor)
+
+
+class Refused(Exception):
+    """ABORT instead of WELCOME."""
+
+    def __init__(self, details: CloseDetails) -> None:
+        super().__init__(f"{details.reason}: {details.message}")
+        self.reason, self.message = details.reason, details.message
+
+
+class Guest(ApplicationSession):
+    """A session whose coming and going can be awaited."""
+
+    def __init__(self, methods: list[str], ticket: str | None = None) -> None:
+        super().__init__(ComponentConfig("tutor", {}))
+        self._methods, self._ticket = methods, ticket
+        self.joined: Deferred[Any] = Deferred()
+        self.left: Deferred[CloseDetails] = Deferred()
+        self.gone: Deferred[None] = Deferred()
+        self.heard: DeferredQueue[tuple[str, dict[str, Any]]] = DeferredQueue()
+
+    def onConnect(self) -> None:
+        # The claimed identity is nobody's: the ticket decides.
+        self.join("tutor", self._methods, "somebody-else" if self._ticket else None)
+
+    def onChallenge(self, challenge: object) -> str:
+        assert self._ticket is not None
+        return self._ticket
+
+    def onJoin(self, details: Any) -> None:
+        self.details = details
+        self.joined.callback(details)
+
+    def onLeave(self, details: CloseDetails) -> None:
+        if not self.joined.called:
+            self.joined.errback(Refused(details))
+        self.left.callback(details)
+        self.disconnect()
+
+    def onDisconnect(self) -> None:
+        self.gone.callback(None)
+
+    def onUserError(self, fail: Any, msg: str) -> None:
+        """Errors raised on purpose need no log."""
+
+    async def listen(self, topic: str, **options: Any) -> Any:
+        """Subscribe; events come to ``heard`` as (topic, kwargs)."""
+
+        def hear(*_: object, **kwargs: Any) -> None:
+            self.heard.put((topic, kwargs))
+
+        return await soon(self.subscribe(hear, topic, **options))
+
+    async def hear(self) -> tuple[str, dict[str, Any]]:
+        """The next event."""
+        return await soon(self.heard.get())
+
+    async def ask(self, uri: str, **arguments: Any) -> Any:
+        """Call a procedure."""
+        return await soon(self.call(uri, **arguments))
+
+
+class Stubborn(Guest):
+    """Ignores GOODBYE and goes on as if nothing had been said."""
+
+    goodbye: Goodbye | None = None
+
+    def onMessage(self, msg: Message) -> None:
+        if isinstance(msg, Goodbye):
+            self.goodbye = msg
+            self.told.callback(msg)
+        else:
+            super().onMessage(msg)
+
+    def __init__(self, methods: list[str], ticket: str | None = None) -> None:
+        super().__init__(methods, ticket)
+        self.told: Deferred[Goodbye] = Deferred()
+
+
+class DeafToClose(WampWebSocketClientProtocol):
+    """Ignores the closing handshake of the WebSocket as well."""
+
+    def onCloseFrame(self, code: int | None, reasonRaw: bytes | None) -> None:
+        return None
+
+
+class Visit:
+    """Joins clients through the public door."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._guests: list[Guest] = []
+
+    async def join(
+        self,
+        ticket: str,
+        *,
+        session: type[Guest] = Guest,
+        protocol: type[WampWebSocketClientProtocol] = WampWebSocketClientProtocol,
+        serializer: str = "cbor",
+        origin: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
+        """A joined session. Raises Refused."""
+        guest = session(["ticket"], ticket)
+        factory = WampWebSocketClientFactory(
+            lambda: guest,
+            url=self._node.ws_url,
+            serializers=[SERIALIZERS[serializer]()],
+            origin=origin,
+            headers=dict(headers or {}),
+        )
+        factory.protocol = protocol
+        self._guests.append(guest)
+        await TCP4ClientEndpoint(reactor, "127.0.0.1", self._node.port).connect(factory)
+        await soon(guest.joined)
+        return guest
+
+    async def end(self) -> None:
+        for guest in self._guests:
+            await _leave(guest)
+
+
+class Office:
+    """A component's session on the private socket, and what components ask of the gate."""
+
+    def __init__(self, session: Guest) -> None:
+        self.session = session
+        self.gate = GateClient(session.call)
+        self.calls: DeferredQueue[tuple[CallDetails, dict[str, Any]]] = DeferredQueue()
+        self.calls_seen = 0
+
+    @classmethod
+    async def open(cls, node: Node, *, ready: bool = True) -> Office:
+        session = Guest(["anonymous"])
+        factory = WampRawSocketClientFactory(lambda: session, serializer=CBORSerializer())
+        await UNIXClientEndpoint(reactor, str(node.router_socket)).connect(factory)
+        await soon(session.joined)
+        office = cls(session)
+        if ready:
+            await office.serve()
+        return office
+
+    async def serve(self) -> None:
+        """Register the test's procedures and report all components ready."""
+        await self.session.register(self._shout, "tutorwamp.test.shout", RegisterOptions(details_arg="call"))
+        await self.session.register(self._shout, "tutorwamp.test.hidden", RegisterOptions(details_arg="call"))
+        for component in COMPONENTS:
+            await self.gate.ready(component, ["tutorwamp.test.shout", "tutorwamp.gate.drop", "wamp.session.count"])
+
+    def _shout(self, *, call: CallDetails, **arguments: Any) -> dict[str, Any]:
+        self.calls_seen += 1
+        text = str(arguments.get("text", ""))
+        return {"length": len(text), "caller": [call.caller, call.caller_authid, call.caller_authrole]}
+
+    async def tell(self, topic: str, **event: Any) -> None:
+        """Publish, and wait until the router has passed it on."""
+        await soon(self.session.publish(topic, options=PublishOptions(acknowledge=True), **event))
+
+    async def close(self) -> None:
+        await _leave(self.session)
+
+
+async def _leave(guest: Guest) -> None:
+    if guest.gone.called:
+        return
+    if guest.is_attached() and not isinstance(guest, Stubborn):
+        guest.leave()
+    elif guest.is_connected():
+        guest._transport.transport.abortConnection()
+    await soon(guest.gone)

@@ -1,0 +1,313 @@
+"""The gate against a real node: who gets in, what they may do, and how they are sent away."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+import pytest_twisted
+from autobahn.wamp.exception import ApplicationError
+from autobahn.wamp.types import CallOptions, PublishOptions, RegisterOptions, SubscribeOptions
+
+from tests.gate.people import SERIALIZERS, DeafToClose, Guest, Office, Refused, Stubborn, Visit, soon
+from tests.support.node import Node
+from tutorwamp.gate.contracts import CLOSE_REVOKED
+from tutorwamp.kernel.contracts import AuthRole, new_id, utc_now
+
+NOT_AUTHORIZED = "wamp.error.not_authorized"
+Ticket = Callable[..., str]
+
+
+async def refused_with(reason: str, attempt: object) -> Refused:
+    with pytest.raises(Refused) as caught:
+        await attempt  # type: ignore[misc]  # a coroutine of any result
+    assert caught.value.reason == reason
+    return caught.value
+
+
+async def error_of(attempt: object) -> ApplicationError:
+    with pytest.raises(ApplicationError) as caught:
+        await attempt  # type: ignore[misc]  # a coroutine of any result
+    error: ApplicationError = caught.value
+    return error
+
+
+# getting in
+
+
+@pytest.mark.parametrize("serializer", SERIALIZERS)
+@pytest_twisted.ensureDeferred
+async def test_the_token_decides_who_one_is(office: Office, visit: Visit, ticket: Ticket, serializer: str) -> None:
+    user_id = new_id()
+    anna = await visit.join(ticket(user_id, role=AuthRole.TUTOR), serializer=serializer)
+    assert (anna.details.authid, anna.details.authrole) == (user_id, "tutor")
+    answer = await anna.ask("tutorwamp.test.shout", text="hello")
+    assert answer == {"length": 5, "caller": [anna.details.session, user_id, "tutor"]}
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_bad_an_expired_and_a_forged_token_are_refused(office: Office, visit: Visit, ticket: Ticket) -> None:
+    for text in ("", "nonsense", "\ud800", ticket()[:-2] + "xx"):
+        if text == "\ud800":
+            continue
+        refusal = await refused_with("tutorwamp.error.unauthenticated", visit.join(text))
+        assert refusal.message == "This access token is not valid."
+    refusal = await refused_with("tutorwamp.error.unauthenticated", visit.join(ticket(age=timedelta(hours=1))))
+    assert refusal.message == "This access token has expired."
+
+
+@pytest_twisted.ensureDeferred
+async def test_nobody_gets_in_until_every_component_is_ready(node: Node, visit: Visit, ticket: Ticket) -> None:
+    await refused_with("tutorwamp.error.unavailable", visit.join(ticket()))
+    office = await Office.open(node, ready=False)
+    for component in ("accounts", "lessons", "chat"):
+        await office.gate.ready(component, [])
+        await refused_with("tutorwamp.error.unavailable", visit.join(ticket()))
+    await office.gate.ready("rest", [])
+    await visit.join(ticket())
+    await office.close()
+    await refused_with("tutorwamp.error.unavailable", visit.join(ticket()))
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_page_of_the_node_or_of_a_named_origin_may_connect_and_no_other(
+    node: Node, office: Office, visit: Visit, ticket: Ticket
+) -> None:
+    await visit.join(ticket(), origin=node.url)
+    await visit.join(ticket(), origin="https://a.test")
+    await refused_with("tutorwamp.error.forbidden", visit.join(ticket(), origin="https://b.test"))
+    await refused_with("tutorwamp.error.forbidden", visit.join(ticket(), origin=f"http://localhost:{node.port}"))
+
+
+# what one may do
+
+
+@pytest_twisted.ensureDeferred
+async def test_only_reported_procedures_can_be_called(office: Office, visit: Visit, ticket: Ticket) -> None:
+    anna = await visit.join(ticket())
+    for uri in (
+        "tutorwamp.test.hidden",
+        "tutorwamp.unknown",
+        "tutorwamp.gate.drop",
+        "tutorwamp.gate.authorize",
+        "wamp.session.count",
+        "wamp.session.kill",
+    ):
+        assert (await error_of(anna.ask(uri))).error == NOT_AUTHORIZED, uri
+    assert office.calls_seen == 0
+
+
+@pytest_twisted.ensureDeferred
+async def test_nobody_can_call_in_the_name_of_somebody_else(office: Office, visit: Visit, ticket: Ticket) -> None:
+    # forward_for is made for links between routers; Crossbar would take the caller's identity from it.
+    anna = await visit.join(ticket())
+    admin = [{"session": 1, "authid": new_id(), "authrole": "admin"}]
+    error = await error_of(anna.ask("tutorwamp.test.shout", options=CallOptions(forward_for=admin)))
+    assert error.error == NOT_AUTHORIZED
+    assert office.calls_seen == 0
+
+
+@pytest_twisted.ensureDeferred
+async def test_nobody_but_a_component_registers(office: Office, visit: Visit, ticket: Ticket) -> None:
+    anna = await visit.join(ticket(role=AuthRole.ADMIN))
+    for options in (None, RegisterOptions(match="prefix")):
+        error = await error_of(soon(anna.register(lambda: None, "tutorwamp.test.mine", options=options)))
+        assert error.error == NOT_AUTHORIZED
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_granted_topic_is_open_to_that_session_only(office: Office, visit: Visit, ticket: Ticket) -> None:
+    user_id, topic = new_id(), "tutorwamp.lesson.one.chat"
+    anna, her_other_session, ben = [await visit.join(ticket(who)) for who in (user_id, user_id, new_id())]
+    await office.gate.grant(anna.details.session, "one", subscribe=[topic])
+    await anna.listen(topic)
+    for outsider in (her_other_session, ben):
+        assert (await error_of(outsider.listen(topic))).error == NOT_AUTHORIZED
+    await office.tell(topic, text="hello")
+    assert await anna.hear() == (topic, {"text": "hello"})
+
+
+@pytest_twisted.ensureDeferred
+async def test_patterns_are_refused_even_on_what_is_granted(office: Office, visit: Visit, ticket: Ticket) -> None:
+    anna = await visit.join(ticket())
+    topic = "tutorwamp.lesson.one.chat"
+    await office.gate.grant(anna.details.session, "one", subscribe=[topic, "tutorwamp.lesson", ""])
+    for uri, options in (
+        (topic, SubscribeOptions(match="prefix")),
+        (topic, SubscribeOptions(match="wildcard")),
+        ("tutorwamp.lesson", SubscribeOptions(match="prefix")),
+        ("", SubscribeOptions(match="prefix")),
+        ("tutorwamp..one.chat", SubscribeOptions(match="wildcard")),
+        (topic, SubscribeOptions(get_retained=True)),
+    ):
+        assert (await error_of(anna.listen(uri, options=options))).error == NOT_AUTHORIZED, (uri, options)
+    await anna.listen(topic, options=SubscribeOptions(match="exact", get_retained=False))
+
+
+@pytest_twisted.ensureDeferred
+async def test_everybody_hears_their_own_notifications_and_their_own_timeout(
+    office: Office, visit: Visit, ticket: Ticket
+) -> None:
+    anna, ben = await visit.join(ticket()), await visit.join(ticket())
+    await anna.listen("tutorwamp.connection.timeout")
+    mine = f"tutorwamp.user.{anna.details.authid}.notifications"
+    await anna.listen(mine)
+    assert (await error_of(ben.listen(mine))).error == NOT_AUTHORIZED
+
+
+@pytest_twisted.ensureDeferred
+async def test_publishing_is_a_grant_of_its_own_and_plain(office: Office, visit: Visit, ticket: Ticket) -> None:
+    anna, ben = await visit.join(ticket()), await visit.join(ticket())
+    chat, typing = "tutorwamp.lesson.one.chat", "tutorwamp.lesson.one.typing"
+    for member in (anna, ben):
+        await office.gate.grant(member.details.session, "one", subscribe=[chat, typing], publish=[typing])
+    await ben.listen(typing)
+    await soon(anna.publish(typing, typing=True, options=PublishOptions(acknowledge=True, exclude_me=False)))
+    assert await ben.hear() == (typing, {"typing": True})
+    assert (await error_of(soon(anna.publish(chat, options=PublishOptions(acknowledge=True))))).error == NOT_AUTHORIZED
+    forged = [{"session": 1, "authid": new_id(), "authrole": "tutor"}]
+    for more in (
+        {"eligible": [ben.details.session]},
+        {"exclude": [1]},
+        {"eligible_authrole": ["student"]},
+        {"retain": True},
+        {"forward_for": forged},
+    ):
+        options = PublishOptions(acknowledge=True, **more)
+        assert (await error_of(soon(anna.publish(typing, options=options)))).error == NOT_AUTHORIZED, more
+
+
+@pytest_twisted.ensureDeferred
+async def test_revoking_takes_the_live_subscription_and_nothing_else(
+    office: Office, visit: Visit, ticket: Ticket
+) -> None:
+    anna, ben = await visit.join(ticket()), await visit.join(ticket())
+    gone: list[tuple[int, int]] = []
+    await office.session.subscribe(
+        lambda session, subscription: gone.append((session, subscription)), "wamp.subscription.on_unsubscribe"
+    )
+    for member in (anna, ben):
+        await office.gate.grant(member.details.session, "one", subscribe=["one.chat", "one.state"])
+        await office.gate.grant(member.details.session, "two", subscribe=["two.chat", "one.state"])
+    taken = await anna.listen("one.chat")
+    for topic in ("one.state", "two.chat"):
+        await anna.listen(topic)
+    await ben.listen("one.chat")
+    await office.gate.revoke_grants("one", session=anna.details.session)
+    for topic in ("one.chat", "one.state", "two.chat"):
+        await office.tell(topic)
+    # one.state is still open under the other key.
+    assert [await anna.hear(), await anna.hear()] == [("one.state", {}), ("two.chat", {})]
+    assert await ben.hear() == ("one.chat", {})
+    assert (await error_of(anna.listen("one.chat"))).error == NOT_AUTHORIZED
+    assert (await anna.ask("tutorwamp.test.shout"))["length"] == 0
+    assert gone == [(anna.details.session, taken.id)]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_key_can_be_revoked_for_a_user_and_for_everybody(office: Office, visit: Visit, ticket: Ticket) -> None:
+    anna, ben = await visit.join(ticket()), await visit.join(ticket())
+    for member in (anna, ben):
+        await office.gate.grant(member.details.session, "one", subscribe=["one.chat", "one.state"])
+        await member.listen("one.chat")
+    await office.gate.revoke_grants("one", user_id=anna.details.authid)
+    await office.tell("one.chat", n=1)
+    assert await ben.hear() == ("one.chat", {"n": 1})
+    assert (await error_of(anna.listen("one.state"))).error == NOT_AUTHORIZED
+    await ben.listen("one.state")
+    await office.gate.revoke_grants("one")
+    assert (await error_of(ben.listen("one.state"))).error == NOT_AUTHORIZED
+    assert anna.heard.pending == []
+
+
+# being sent away
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_dropped_client_is_told_why(office: Office, visit: Visit, ticket: Ticket) -> None:
+    anna = await visit.join(ticket())
+    assert (
+        await office.gate.drop(anna.details.session, reason="tutorwamp.close.ping_timeout", message="Too quiet.") == 1
+    )
+    details = await soon(anna.left)
+    assert (details.reason, details.message) == ("tutorwamp.close.ping_timeout", "Too quiet.")
+    assert await office.gate.drop(anna.details.session, reason=CLOSE_REVOKED, message="Twice.") == 0
+
+
+@pytest.mark.parametrize("protocol", [None, DeafToClose])
+@pytest_twisted.ensureDeferred
+async def test_a_client_that_will_not_go_is_powerless_at_once_and_out_in_two_seconds(
+    office: Office, visit: Visit, ticket: Ticket, protocol: type[DeafToClose] | None
+) -> None:
+    more = {"protocol": protocol} if protocol else {}
+    mallory = await visit.join(ticket(), session=Stubborn, **more)
+    ben = await visit.join(ticket())
+    for member in (mallory, ben):
+        await office.gate.grant(member.details.session, "one", subscribe=["one.chat"], publish=["one.typing"])
+        await member.listen("one.chat")
+    left = office.session.heard
+    await office.session.subscribe(lambda session: left.put(("left", {"session": session})), "wamp.session.on_leave")
+    began = time.monotonic()
+    assert await office.gate.drop(mallory.details.session, reason=CLOSE_REVOKED, message="Go.") == 1
+    assert (await soon(mallory.told)).reason == CLOSE_REVOKED
+    assert (await error_of(mallory.ask("tutorwamp.test.shout"))).error == NOT_AUTHORIZED
+    assert (await error_of(mallory.listen("one.chat"))).error == NOT_AUTHORIZED
+    await office.gate.grant(mallory.details.session, "one", subscribe=["one.chat"])
+    assert (await error_of(mallory.listen("one.chat"))).error == NOT_AUTHORIZED
+    await office.tell("one.chat")
+    assert await ben.hear() == ("one.chat", {})
+    assert await office.session.hear() == ("left", {"session": mallory.details.session})
+    assert time.monotonic() - began < 2
+    await soon(mallory.gone)
+    assert office.calls_seen == 0
+    assert mallory.heard.pending == []
+
+
+@pytest_twisted.ensureDeferred
+async def test_dropping_a_user_ends_all_sessions_and_all_tokens_until_then(
+    office: Office, visit: Visit, ticket: Ticket
+) -> None:
+    user_id = new_id()
+    old = ticket(user_id)
+    first, second = await visit.join(old), await visit.join(old, session=Stubborn)
+    other = await visit.join(ticket())
+    before = utc_now()
+    assert await office.gate.drop_user(user_id, before=before, reason=CLOSE_REVOKED, message="Logged out.") == 2
+    assert (await soon(first.left)).reason == CLOSE_REVOKED
+    refusal = await refused_with("tutorwamp.error.unauthenticated", visit.join(old))
+    assert refusal.message == "This access token has been revoked."
+    await visit.join(ticket(user_id, age=timedelta(milliseconds=-2)))
+    await soon(second.gone)
+    assert (await other.ask("tutorwamp.test.shout"))["length"] == 0
+
+
+# what components are told
+
+
+@pytest_twisted.ensureDeferred
+async def test_components_get_contract_errors(office: Office) -> None:
+    for uri, args, kwargs in (
+        ("tutorwamp.gate.grant", (1,), {}),
+        ("tutorwamp.gate.grant", (), {"session": "1", "key": "k", "subscribe": [], "publish": []}),
+        ("tutorwamp.gate.drop", (), {"session": 1, "reason": "r", "message": "m", "more": 1}),
+        ("tutorwamp.gate.ready", (), {"component": "unheard_of", "procedures": []}),
+    ):
+        error = await error_of(soon(office.session.call(uri, *args, **kwargs)))
+        assert error.error == "tutorwamp.error.invalid"
+        assert error.args == ()
+        assert set(error.kwargs) == {"message", "action", "details", "request_id"}
+        assert error.kwargs["details"]
+
+
+# what the wire can carry
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_leading_nul_in_json_does_not_end_the_session(office: Office, visit: Visit, ticket: Ticket) -> None:
+    anna: Guest = await visit.join(ticket(), serializer="json")
+    for text in ("\0x", "\0", "\0abc!", "\0\0"):
+        answer = await anna.ask("tutorwamp.test.shout", text=text)
+        assert answer["caller"][0] == anna.details.session, text
+    assert (await anna.ask("tutorwamp.test.shout", text="fine"))["length"] == 4

@@ -1,0 +1,82 @@
+"""A bare WAMP session for tests: no reconnect, no conveniences, every option in the test's hands."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from autobahn.twisted.wamp import ApplicationSession
+from autobahn.twisted.websocket import WampWebSocketClientFactory
+from autobahn.wamp.exception import ApplicationError
+from autobahn.wamp.serializer import CBORSerializer, JsonSerializer
+from autobahn.wamp.types import Challenge, CloseDetails, ComponentConfig, SessionDetails, SubscribeOptions
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ClientEndpoint
+
+from tests.support.node import Node
+
+PATIENCE_S = 30.0
+"""For an answer of a real process; reaching it is a failure."""
+
+
+class BareSession(ApplicationSession):
+    """Joins with a ticket; ``joined`` fires with itself or fails with the ABORT as an ApplicationError."""
+
+    def __init__(self, ticket: str) -> None:
+        super().__init__(ComponentConfig("tutor"))
+        self.ticket = ticket
+        self.joined: Deferred[BareSession] = Deferred()
+        self.left: Deferred[CloseDetails] = Deferred()
+        self.heard: list[tuple[str, dict[str, Any]]] = []
+        self._waiting: list[tuple[int, Deferred[None]]] = []
+
+    def onConnect(self) -> None:  # noqa: N802  # autobahn's name, as are the next three
+        self.join("tutor", ["ticket"], "whoever")
+
+    def onChallenge(self, _challenge: Challenge) -> str:  # noqa: N802
+        return self.ticket
+
+    def onJoin(self, _details: SessionDetails) -> None:  # noqa: N802
+        self.joined.callback(self)
+
+    def onLeave(self, details: CloseDetails) -> None:  # noqa: N802
+        if not self.joined.called:
+            self.joined.errback(ApplicationError(details.reason, details.message))
+        self.left.callback(details)
+        self.disconnect()
+
+    async def ask(self, uri: str, **arguments: Any) -> Any:
+        """Call, and fail instead of waiting for ever."""
+        return await self.call(uri, **arguments).addTimeout(PATIENCE_S, reactor)
+
+    async def hear(self, topic: str, match: Literal["exact", "prefix", "wildcard"] | None = None) -> None:
+        """Subscribe; what comes goes to ``heard``. Raises ApplicationError where it is refused."""
+
+        def note(*_: Any, **values: Any) -> None:
+            self.heard.append((topic, values))
+            for count, waiting in list(self._waiting):
+                if len(self.heard) >= count and not waiting.called:
+                    waiting.callback(None)
+
+        options = SubscribeOptions(match=match) if match else None
+        await self.subscribe(note, topic, options=options).addTimeout(PATIENCE_S, reactor)
+
+    async def heard_at_least(self, count: int) -> None:
+        """Wait until so many events have come."""
+        if len(self.heard) < count:
+            waiting: Deferred[None] = Deferred()
+            self._waiting.append((count, waiting))
+            await waiting.addTimeout(PATIENCE_S, reactor)
+
+
+async def connect(node: Node, ticket: str, serializer: Literal["cbor", "json"] = "cbor") -> BareSession:
+    """Connect and join. Raises ApplicationError with the ABORT's reason."""
+    session = BareSession(ticket)
+    factory = WampWebSocketClientFactory(
+        lambda: session,
+        url=node.ws_url,
+        serializers=[CBORSerializer() if serializer == "cbor" else JsonSerializer()],
+    )
+    factory.setProtocolOptions(openHandshakeTimeout=PATIENCE_S, maxMessagePayloadSize=0)
+    await TCP4ClientEndpoint(reactor, "127.0.0.1", node.port).connect(factory)
+    return await session.joined.addTimeout(PATIENCE_S, reactor)
