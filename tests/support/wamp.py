@@ -7,8 +7,10 @@ from typing import Any, Literal
 from autobahn.twisted.wamp import ApplicationSession
 from autobahn.twisted.websocket import WampWebSocketClientFactory
 from autobahn.wamp.exception import ApplicationError
+from autobahn.wamp.message import Call, Publish
+from autobahn.wamp.request import CallRequest, PublishRequest
 from autobahn.wamp.serializer import CBORSerializer, JsonSerializer
-from autobahn.wamp.types import Challenge, CloseDetails, ComponentConfig, SessionDetails, SubscribeOptions
+from autobahn.wamp.types import CallOptions, Challenge, CloseDetails, ComponentConfig, SessionDetails, SubscribeOptions
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint
@@ -45,9 +47,25 @@ class BareSession(ApplicationSession):
         self.left.callback(details)
         self.disconnect()
 
-    async def ask(self, uri: str, **arguments: Any) -> Any:
+    async def ask(self, uri: str, /, **arguments: Any) -> Any:
         """Call, and fail instead of waiting for ever."""
-        return await self.call(uri, **arguments).addTimeout(PATIENCE_S, reactor)
+        return await self.ask_raw(uri, arguments)
+
+    async def ask_raw(self, uri: str, arguments: Any, positional: Any = None) -> Any:
+        """Call with whatever the serializer carries; autobahn's ``call`` takes only what Python's keywords can."""
+        number = self._request_id_gen.next()
+        answer: Deferred[Any] = Deferred()
+        self._call_reqs[number] = CallRequest(number, uri, answer, CallOptions())
+        self._transport.send(Call(number, uri, args=positional, kwargs=arguments))
+        return await answer.addTimeout(PATIENCE_S, reactor)
+
+    async def publish_raw(self, topic: str, arguments: Any) -> None:
+        """Publish, acknowledged, whatever the serializer carries. Raises ApplicationError where it is refused."""
+        number = self._request_id_gen.next()
+        done: Deferred[Any] = Deferred()
+        self._publish_reqs[number] = PublishRequest(number, done, was_encrypted=False)
+        self._transport.send(Publish(number, topic, args=[], kwargs=arguments, acknowledge=True))
+        await done.addTimeout(PATIENCE_S, reactor)
 
     async def hear(self, topic: str, match: Literal["exact", "prefix", "wildcard"] | None = None) -> None:
         """Subscribe; what comes goes to ``heard``. Raises ApplicationError where it is refused."""

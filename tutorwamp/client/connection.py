@@ -83,7 +83,7 @@ class Subscription:
         """Hear no more of it."""
         await self._connection.unsubscribe(self)
 
-    def deliver(self, *_: object, autobahns: EventDetails, **values: Any) -> None:
+    def deliver(self, *, autobahns: EventDetails, values: dict[str, Any]) -> None:
         """Take an event from the session."""
         hand_over(Event(self.topic, values, autobahns.publisher_authid), self._handler)
 

@@ -105,7 +105,13 @@ class Session(ApplicationSession):
         return super().onLeave(details)
 
     def onMessage(self, msg: IMessage) -> None:  # noqa: N802
-        """Let go of a subscription the router took away: autobahn would end the connection over it."""
+        """Keep two things from autobahn over which it would end the connection.
+
+        A subscription the router takes away is let go of. An event's keywords are handed over as one value: another
+        client may have named one ``self``.
+        """
+        if isinstance(msg, message.Event):
+            msg.kwargs, msg.args = {"values": msg.kwargs or {}}, None
         if isinstance(msg, message.Unsubscribed) and msg.request == 0:
             for held in self._subscriptions.pop(msg.subscription, []):
                 held.active = False

@@ -33,11 +33,11 @@ def check(model: type[Arguments], arguments: Mapping[str, Any]) -> Arguments:
         ) from None
 
 
-def _loc(part: str | int) -> str | int:
+def _loc(part: object) -> str | int:
     """A place in the arguments; a hostile name may not make the answer large or unencodable."""
     if isinstance(part, int):
         return part
-    return part.encode("utf-8", "replace").decode().replace("\0", "�")[:64]
+    return str(part).encode("utf-8", "replace").decode().replace("\0", "�")[:64]
 
 
 def size_of(value: Any) -> int:

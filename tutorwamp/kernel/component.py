@@ -7,11 +7,12 @@ encoded would leave the caller waiting for ever.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from autobahn.twisted.wamp import ApplicationSession
+from autobahn.wamp import message
 from autobahn.wamp.exception import ApplicationError, TransportLost
 from autobahn.wamp.types import CallDetails, ComponentConfig, RegisterOptions, SessionDetails
 from twisted.internet import defer
@@ -26,8 +27,9 @@ log = get_logger(__name__)
 
 DEADLINE_S: Final = 10.0
 """After this long a caller is told to try again; people do not wait longer."""
-_DETAILS: Final = "_tutorwamp_call_details"
-"""The keyword autobahn hands the call's details in. An odd name, because it would hide an argument of the same one."""
+_DETAILS: Final = "details"
+_ARGUMENTS: Final = "arguments"
+"""The only two keywords autobahn calls us with, see ``Component.onMessage``."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,17 @@ class Component(ApplicationSession):
             log.exception("a component could not start", component=type(self).__name__)
             self.leave()
 
+    def onMessage(self, msg: Any) -> None:  # noqa: N802  # autobahn's name
+        """Put a caller's arguments into one of our own.
+
+        Autobahn hands them on as Python keywords: one named ``self`` or ``fun``, or a key that is no text, would raise
+        outside of our wrapper and end this component's connection.
+        """
+        if isinstance(msg, message.Invocation):
+            msg.kwargs = {_ARGUMENTS: (msg.args or (), msg.kwargs or {})}
+            msg.args = None
+        super().onMessage(msg)
+
     def onUserError(self, fail: Any, msg: str) -> None:  # noqa: N802  # autobahn's name
         """Autobahn logs every ApplicationError as an error of ours; contract errors are answers, not faults."""
         if not isinstance(fail.value, ApplicationError):
@@ -139,15 +152,14 @@ class Component(ApplicationSession):
 
 
 def _endpoint(served: Served) -> Callable[..., Deferred[dict[str, Any]]]:
-    def endpoint(*positional: Any, **arguments: Any) -> Deferred[dict[str, Any]]:
-        details: CallDetails = arguments.pop(_DETAILS)
-        return Deferred.fromCoroutine(_answer(served, details, positional, arguments))
+    def endpoint(*, details: CallDetails, arguments: tuple[Any, Any]) -> Deferred[dict[str, Any]]:
+        return Deferred.fromCoroutine(_answer(served, details, *arguments))
 
     return endpoint
 
 
 async def _answer(
-    served: Served, details: CallDetails, positional: tuple[Any, ...], arguments: dict[str, Any]
+    served: Served, details: CallDetails, positional: Sequence[Any], arguments: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Run one call from its raw arguments to its plain result. Raises ApplicationError only."""
     try:
@@ -167,7 +179,7 @@ async def _answer(
         raise wamp_error(Internal("Something went wrong on our side."), request_id) from None
 
 
-def _by_keyword(positional: tuple[Any, ...], arguments: dict[str, Any]) -> dict[str, Any]:
+def _by_keyword(positional: Sequence[Any], arguments: Mapping[str, Any]) -> Mapping[str, Any]:
     if positional:
         raise Invalid("Arguments go by keyword.", details=[{"loc": [], "msg": "positional arguments are not accepted"}])
     return arguments

@@ -63,7 +63,7 @@ export class Connection {
     }
   }
 
-  /** Hear a topic; `heard(kwargs, publisher)`, where the publisher (a user id) is known on typing and cursor only. */
+  /** Hear a topic; `heard(kwargs, publisher)`, where the publisher is a user id on typing and cursor, and one of ours elsewhere. */
   async subscribe(topic, heard) {
     const wampy = this.#open();
     try {

@@ -77,7 +77,7 @@ export class Room {
     if (this.#connection.isOpen) this.#call("tutorwamp.lesson.leave").catch(() => {});
   }
 
-  /** The connection is gone: nobody is known to be here. */
+  /** The connection is gone, and with it the subscriptions. */
   lost() {
     this.#subscriptions = [];
     this.#typing.clear();
