@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from autobahn.twisted.rawsocket import WampRawSocketClientFactory
 from autobahn.twisted.wamp import ApplicationSession
 from autobahn.twisted.websocket import WampWebSocketClientFactory, WampWebSocketClientProtocol
-from autobahn.wamp.message import Goodbye, Message
+from autobahn.wamp.message import Goodbye
 from autobahn.wamp.serializer import CBORSerializer, JsonSerializer, MsgPackSerializer
 from autobahn.wamp.types import CallDetails, CloseDetails, ComponentConfig, PublishOptions, RegisterOptions
 from twisted.internet import reactor
@@ -21,7 +21,7 @@ from tutorwamp.gate.wamp import GateClient
 WAIT_S = 15
 """How long an event may take before the test fails; it comes in milliseconds."""
 COMPONENTS = ("accounts", "lessons", "chat", "rest")
-SERIALIZERS = {"cbor": CBORSerializer, "msgpack": MsgPackSerializer, "json": JsonSerializer}
+SERIALIZERS: dict[str, Any] = {"cbor": CBORSerializer, "msgpack": MsgPackSerializer, "json": JsonSerializer}
 T = TypeVar("T")
 
 
@@ -49,29 +49,34 @@ class Guest(ApplicationSession):
         self.gone: Deferred[None] = Deferred()
         self.heard: DeferredQueue[tuple[str, dict[str, Any]]] = DeferredQueue()
 
-    def onConnect(self) -> None:
+    def onConnect(self) -> None:  # noqa: N802  # autobahn's name
         # The claimed identity is nobody's: the ticket decides.
         self.join("tutor", self._methods, "somebody-else" if self._ticket else None)
 
-    def onChallenge(self, challenge: object) -> str:
+    def onChallenge(self, challenge: object) -> str:  # noqa: N802  # autobahn's name
         assert self._ticket is not None
         return self._ticket
 
-    def onJoin(self, details: Any) -> None:
+    def onJoin(self, details: Any) -> None:  # noqa: N802  # autobahn's name
         self.details = details
         self.joined.callback(details)
 
-    def onLeave(self, details: CloseDetails) -> None:
+    def onLeave(self, details: CloseDetails) -> None:  # noqa: N802  # autobahn's name
         if not self.joined.called:
             self.joined.errback(Refused(details))
         self.left.callback(details)
         self.disconnect()
 
-    def onDisconnect(self) -> None:
+    def onDisconnect(self) -> None:  # noqa: N802  # autobahn's name
         self.gone.callback(None)
 
-    def onUserError(self, fail: Any, msg: str) -> None:
+    def onUserError(self, fail: Any, msg: str) -> None:  # noqa: N802  # autobahn's name
         """Errors raised on purpose need no log."""
+
+    @property
+    def wire(self) -> Any:
+        """The transport below the session."""
+        return self._transport
 
     async def listen(self, topic: str, **options: Any) -> Any:
         """Subscribe; events come to ``heard`` as (topic, kwargs)."""
@@ -93,25 +98,22 @@ class Guest(ApplicationSession):
 class Stubborn(Guest):
     """Ignores GOODBYE and goes on as if nothing had been said."""
 
-    goodbye: Goodbye | None = None
-
-    def onMessage(self, msg: Message) -> None:
-        if isinstance(msg, Goodbye):
-            self.goodbye = msg
-            self.told.callback(msg)
-        else:
-            super().onMessage(msg)
-
     def __init__(self, methods: list[str], ticket: str | None = None) -> None:
         super().__init__(methods, ticket)
         self.told: Deferred[Goodbye] = Deferred()
+
+    def onMessage(self, msg: Any) -> None:  # noqa: N802  # autobahn's name
+        if isinstance(msg, Goodbye):
+            self.told.callback(msg)
+        else:
+            super().onMessage(msg)
 
 
 class DeafToClose(WampWebSocketClientProtocol):
     """Ignores the closing handshake of the WebSocket as well."""
 
-    def onCloseFrame(self, code: int | None, reasonRaw: bytes | None) -> None:
-        return None
+    def onCloseFrame(self, code: int | None, reasonRaw: bytes | None) -> None:  # noqa: N802, N803  # autobahn's names
+        """Nothing."""
 
 
 class Visit:
@@ -157,13 +159,13 @@ class Office:
     def __init__(self, session: Guest) -> None:
         self.session = session
         self.gate = GateClient(session.call)
-        self.calls: DeferredQueue[tuple[CallDetails, dict[str, Any]]] = DeferredQueue()
-        self.calls_seen = 0
+        self.texts: list[str] = []
+        """What was said to the test's procedures."""
 
     @classmethod
     async def open(cls, node: Node, *, ready: bool = True) -> Office:
         session = Guest(["anonymous"])
-        factory = WampRawSocketClientFactory(lambda: session, serializer=CBORSerializer())
+        factory = WampRawSocketClientFactory(lambda: session, serializer=SERIALIZERS["cbor"]())
         await UNIXClientEndpoint(reactor, str(node.router_socket)).connect(factory)
         await soon(session.joined)
         office = cls(session)
@@ -179,8 +181,8 @@ class Office:
             await self.gate.ready(component, ["tutorwamp.test.shout", "tutorwamp.gate.drop", "wamp.session.count"])
 
     def _shout(self, *, call: CallDetails, **arguments: Any) -> dict[str, Any]:
-        self.calls_seen += 1
         text = str(arguments.get("text", ""))
+        self.texts.append(text)
         return {"length": len(text), "caller": [call.caller, call.caller_authid, call.caller_authrole]}
 
     async def tell(self, topic: str, **event: Any) -> None:
@@ -197,5 +199,5 @@ async def _leave(guest: Guest) -> None:
     if guest.is_attached() and not isinstance(guest, Stubborn):
         guest.leave()
     elif guest.is_connected():
-        guest._transport.transport.abortConnection()
+        guest.wire.transport.abortConnection()
     await soon(guest.gone)

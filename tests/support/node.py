@@ -150,10 +150,13 @@ class Node:
         self._forget()
         return code
 
+    def ask_to_stop(self) -> None:
+        """Begin to stop it as an operator does; ``wait_stopped`` waits for the end."""
+        self._running().send_signal(signal.SIGINT)
+
     def stop(self) -> int:
         """Stop it as an operator does; its exit code."""
-        process = self._running()
-        process.send_signal(signal.SIGINT)
+        self.ask_to_stop()
         return self.wait_stopped()
 
     def kill(self) -> None:

@@ -47,10 +47,16 @@ class Message(Value):
     client_id: str | None
 
 
+PICTOGRAPHS_BESIDE_SO: Final = frozenset("‼⁉↔◻◼◽◾⤴⤵〰〽")
+"""The emoji Unicode counts among punctuation and mathematics; the category of all others is So."""
+
+
 def _is_emoji(text: str) -> str:
-    categories = {unicodedata.category(character) for character in text}
-    # Pictographs are So; skin tones Sk, joiners and tags Cf, variation selectors Mn, keycaps a digit, # or * with Me.
-    if not categories <= {"So", "Sk", "Cf", "Mn", "Me", "Nd", "Po"} or not categories & {"So", "Me"}:
+    # Without skin tones (Sk), joiners and tags (Cf), variation selectors (Mn) and the keycap's frame (Me).
+    shown = [character for character in text if unicodedata.category(character) not in ("Sk", "Cf", "Mn", "Me")]
+    keycap = len(shown) == 1 and shown[0] in "0123456789#*" and text.endswith("\N{COMBINING ENCLOSING KEYCAP}")
+    pictographs = all(unicodedata.category(one) == "So" or one in PICTOGRAPHS_BESIDE_SO for one in shown)
+    if not shown or not (keycap or pictographs):
         raise ValueError("must be an emoji")
     return text
 

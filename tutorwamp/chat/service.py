@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from tutorwamp.accounts.contracts import People, Person
@@ -26,9 +27,14 @@ from tutorwamp.kernel.errors import NotFound, Unavailable
 from tutorwamp.kernel.events import Events
 from tutorwamp.kernel.streams import Draft, StaleGuardError, UnknownStreamError, digest_of, key_for
 from tutorwamp.lessons.contracts import Admission, LessonAccessChecker, topics_of
+from tutorwamp.lessons.errors import WrongState
 
 TRIES_AT_MOST: Final = 5
 """Of a send whose lesson changes at the same moment; each try has read the newest version."""
+
+
+NO_GUARD: Final = -1
+"""No lesson ever has this version: only what is known already passes."""
 
 
 class ChatService:
@@ -53,27 +59,14 @@ class ChatService:
 
     async def send_message(self, caller: Caller, asked: SendMessage) -> Message:
         """Say something. Raises NotFound, WrongState, Conflict (client_id) or Invalid (reply_to)."""
-        author = await self._people.person(caller.user_id)
-        message = Message(
-            id=new_id(),
-            lesson_id=asked.lesson_id,
-            seq=0,
-            author=author,
-            body=asked.body,
-            reply_to=asked.reply_to,
-            reactions={},
-            created_at=self._clock(),
-            edited_at=None,
-            deleted_at=None,
-            client_id=asked.client_id,
-        )
+        message = _new_message(asked, await self._people.person(caller.user_id), self._clock())
         plain = message.plain()
         key, digest = key_for(asked.client_id), digest_of(asked.body, asked.reply_to)
         for _ in range(TRIES_AT_MOST):
-            admission = await self._access.admit_writer(caller, asked.lesson_id)
+            guard, closed = await self._guard(caller, asked)
             draft = Draft(
                 stream=topics_of(asked.lesson_id).chat,
-                guard=admission.guard,
+                guard=guard,
                 type="message.created",
                 at=message.created_at,
                 actor=plain["author"],
@@ -85,6 +78,8 @@ class ChatService:
             try:
                 sent = await self._store.send(Sending(draft, _record(message)))
             except (StaleGuardError, UnknownStreamError):
+                if closed is not None:
+                    raise closed from None
                 self._access.forget(asked.lesson_id)
                 continue
             if sent.event is None:
@@ -93,6 +88,19 @@ class ChatService:
             self._events.announce(ChatChanged(sent.event, message))
             return message
         raise Unavailable("The lesson is being changed just now.")
+
+    async def _guard(self, caller: Caller, asked: SendMessage) -> tuple[int, WrongState | None]:
+        """What the send shows its stream. Raises NotFound, or WrongState unless it may be a repetition.
+
+        A repetition is answered like the first time, even when the lesson has ended meanwhile: then the guard is one
+        that lets nothing new in, and the error to raise in its place comes with it.
+        """
+        try:
+            return (await self._access.admit_writer(caller, asked.lesson_id)).guard, None
+        except WrongState as closed:
+            if asked.client_id is None:
+                raise
+            return NO_GUARD, closed
 
     async def edit_message(self, caller: Caller, asked: EditMessage) -> Message:
         """Mend one's own words. Raises NotFound, Forbidden, Conflict or EditWindow."""
@@ -221,6 +229,23 @@ class ChatService:
 def _record(message: Message) -> Record:
     values: dict[str, Any] = {name: getattr(message, name) for name in type(message).model_fields if name != "author"}
     return Record(**values, author_id=message.author.id)
+
+
+def _new_message(asked: SendMessage, author: Person, now: datetime) -> Message:
+    """A message that has no number yet."""
+    return Message(
+        id=new_id(),
+        lesson_id=asked.lesson_id,
+        seq=0,
+        author=author,
+        body=asked.body,
+        reply_to=asked.reply_to,
+        reactions={},
+        created_at=now,
+        edited_at=None,
+        deleted_at=None,
+        client_id=asked.client_id,
+    )
 
 
 def _message(record: Record, author: Person) -> Message:

@@ -28,7 +28,7 @@ from sqlalchemy import (
 from twisted.internet.defer import Deferred
 
 from tutorwamp.chat.contracts import EMOJI_PER_MESSAGE_AT_MOST, ReadHistory, ReadMark, SearchMessages
-from tutorwamp.kernel.contracts import StreamEvent, cursor_from, cursor_parts
+from tutorwamp.kernel.contracts import SEQ_AT_MOST, StreamEvent, cursor_from, cursor_parts
 from tutorwamp.kernel.database import Database, GroupCommit, InstantColumn, lock, metadata
 from tutorwamp.kernel.errors import Conflict, Invalid, NotFound, TooLarge
 from tutorwamp.kernel.streams import Draft, Repeated, append, append_one, heads, restate
@@ -206,7 +206,7 @@ class ChatStore:
         """A lesson's messages, newest first. Raises Invalid (cursor)."""
         query = select(messages).where(messages.c.lesson_id == asked.lesson_id)
         if asked.cursor is not None:
-            query = query.where(messages.c.seq < int(_cursor(asked.cursor, str.isdigit)))
+            query = query.where(messages.c.seq < int(_cursor(asked.cursor, _is_seq)))
         query = query.order_by(messages.c.seq.desc())
         return self._page("chat.history", query, asked.limit, lambda record: record.seq)
 
@@ -336,6 +336,10 @@ def _unread(connection: Connection, lesson_id: str, user_id: str, read_seq: int)
             messages.c.deleted_at.is_(None),
         )
     ).scalar_one()
+
+
+def _is_seq(part: str) -> bool:
+    return part.isascii() and part.isdigit() and int(part) <= SEQ_AT_MOST
 
 
 def _cursor(cursor: str, fits: Callable[[str], bool]) -> str:

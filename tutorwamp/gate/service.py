@@ -55,7 +55,8 @@ class GateService:
                 details=[{"loc": "component", "msg": f"expected one of {', '.join(sorted(self._expected))}"}],
             )
         self._reports.setdefault(session, {})[report.component] = report
-        self._count_procedures()
+        # Never taken back: a call to a component that has died must be told to retry, not that it is not allowed.
+        self._procedures |= frozenset(report.procedures)
 
     def expected(self) -> list[str]:
         """The components the configuration names."""
@@ -70,9 +71,10 @@ class GateService:
         self._closing = True
         return list(self._clients)
 
-    def _count_procedures(self) -> None:
-        reports = (report for told in self._reports.values() for report in told.values())
-        self._procedures = frozenset(uri for report in reports for uri in report.procedures)
+    @property
+    def closed_and_empty(self) -> bool:
+        """Whether the last client has left a closing node."""
+        return self._closing and not self._clients
 
     # coming and going
 
@@ -108,8 +110,7 @@ class GateService:
     def left(self, session: SessionId) -> None:
         """A session has ended, a client's or a component's."""
         self._forget_client(session)
-        if self._reports.pop(session, None) is not None:
-            self._count_procedures()
+        self._reports.pop(session, None)
 
     def drop(self, session: SessionId) -> bool:
         """From now on the session may do nothing. False when it is no client's, or was told before."""
@@ -161,6 +162,9 @@ class Revocations:
     def __init__(self) -> None:
         self._before: dict[str, datetime] = {}
         self._floor = datetime.min.replace(tzinfo=UTC)
+
+    def __len__(self) -> int:
+        return len(self._before)
 
     def add(self, user_id: str, before: datetime, *, now: datetime) -> None:
         """Remember one; the oldest are forgotten where they are too old or too many."""

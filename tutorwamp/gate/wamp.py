@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import binascii
+import contextlib
 import json
 import os
+import re
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -13,6 +15,8 @@ from autobahn.twisted.wamp import ApplicationSession
 from autobahn.wamp.exception import ApplicationError
 from autobahn.wamp.serializer import JsonObjectSerializer
 from autobahn.wamp.types import CallDetails, ComponentConfig, RegisterOptions
+from twisted.internet import defer
+from twisted.internet.defer import Deferred
 
 from tutorwamp.gate.contracts import (
     AUTHENTICATE,
@@ -105,18 +109,16 @@ class GateComponent(ApplicationSession):
             clock=utc_now,
         )
         self._router: Router
+        self._all_left: Deferred[None] = Deferred()
 
     async def onJoin(self, details: object) -> None:  # noqa: N802  # autobahn's name
         """Register everything. Where that fails the worker must not live on without its gate."""
-        from twisted.internet import reactor
-
         try:
             await self._open()
         except Exception:  # whatever it was, Crossbar would go on as if the component were ready
             self.log.failure("The gate could not be opened.")
-            reactor.callLater(0, reactor.stop)
+            _reactor().callLater(0, _reactor().stop)
             raise
-        reactor.addSystemEventTrigger("before", "shutdown", self._drain)
 
     async def _open(self) -> None:
         self._router = Router(self)
@@ -177,6 +179,8 @@ class GateComponent(ApplicationSession):
 
     def _on_leave(self, session: SessionId, *_: object) -> None:
         self._service.left(session)
+        if self._service.closed_and_empty and not self._all_left.called:
+            self._all_left.callback(None)
 
     # asked by components
 
@@ -215,16 +219,35 @@ class GateComponent(ApplicationSession):
         return Dropped(sessions=len(sessions))
 
     def _send_away(self, session: SessionId, reason: str, message: str) -> None:
-        from twisted.internet import reactor
-
         self._router.take_subscriptions(session)
         self._router.goodbye(session, reason, message)
-        reactor.callLater(CLOSE_AFTER.total_seconds(), self._router.close, session)
-        reactor.callLater(CUT_AFTER.total_seconds(), self._router.cut, session)
+        _reactor().callLater(CLOSE_AFTER.total_seconds(), self._router.close, session)
+        _reactor().callLater(CUT_AFTER.total_seconds(), self._router.cut, session)
 
-    def _drain(self) -> None:
-        for session in self._service.close():
+    # stopping
+
+    def leave(self, reason: str | None = None, message: str | None = None) -> Deferred[None]:
+        """The router's process asks this of its components when it stops, and waits for the answer.
+
+        So the clients can be told first, while the gate still refuses new ones.
+        """
+        return Deferred.fromCoroutine(self._drain()).addBoth(
+            lambda _: super(GateComponent, self).leave(reason, message)
+        )
+
+    async def _drain(self) -> None:
+        clients = self._service.close()
+        for session in clients:
             self._router.goodbye(session, CLOSE_DRAINING, "The node is stopping. Come back in a moment.")
+        if clients:
+            with contextlib.suppress(defer.TimeoutError):
+                await self._all_left.addTimeout(CLOSE_AFTER.total_seconds(), _reactor())
+
+
+def _reactor() -> Any:
+    from twisted.internet import reactor  # late: importing it chooses it
+
+    return reactor
 
 
 INTERNAL_MESSAGE: Final = "Something went wrong on our side."
@@ -249,18 +272,24 @@ def _caller(call: CallDetails) -> SessionId:
 
 
 _unserialize_json: Final[Callable[[JsonObjectSerializer, bytes], list[Any]]] = JsonObjectSerializer.unserialize
+_SURROGATE_ESCAPE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
+_LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 def unserialize_json(self: JsonObjectSerializer, payload: bytes) -> list[Any]:
-    """As autobahn does, but a text that starts with NUL and is no base64 stays a text.
+    """As autobahn does, but a text that cannot be passed on becomes one that every procedure refuses.
 
-    WAMP's JSON writes bytes as NUL and base64. Autobahn ends the whole connection over a text that only looks so;
-    passed on, the procedure it was meant for says ``tutorwamp.error.invalid``, since no text may hold a NUL.
+    WAMP's JSON writes bytes as NUL and base64, and autobahn ends the whole connection over a text that only looks so:
+    it stays a text here. Half of a surrogate pair has no UTF-8, and the call it is in would never be answered: it
+    becomes a NUL. No text of the contract may hold a NUL, so the answer is ``tutorwamp.error.invalid``.
     """
     try:
-        return _unserialize_json(self, payload)
+        if not _SURROGATE_ESCAPE.search(payload):
+            return _unserialize_json(self, payload)
     except binascii.Error:
-        return [json.loads(payload)]
+        pass
+    texts = [json.dumps(json.loads(part), ensure_ascii=False) for part in payload.split(b"\x18") if part]
+    return [json.loads(_LONE_SURROGATE.sub(r"\\u0000", text)) for text in texts]
 
 
 class GateClient:

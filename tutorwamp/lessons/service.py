@@ -96,6 +96,8 @@ class LessonsService:
         """Change a lesson. Raises NotFound, Forbidden, Conflict, WrongState, Overlap or Invalid."""
         students: list[Person] | None = None
         if asked.student_ids is not None:
+            # Before anybody is looked up: who exists is not for outsiders to find out.
+            rules.require_moderator(caller, (await self.admit(caller, asked.lesson_id, fresh=False)).lesson)
             found = await self._people.persons(asked.student_ids, active_only=True)
             students = rules.require_students(asked.student_ids, found)
         before, after = await self._change(
@@ -143,15 +145,18 @@ class LessonsService:
             subscribe=list(topics.plain().values()),
             publish=[topics.typing, topics.cursor],
         )
-        # Somebody was removed, or the lesson ended, while we asked the gate? Its revocation may have come too early.
+        # From here on a removal or the lesson's end finds this session and leads it out; one that came before, while we
+        # asked the gate, is found by asking the database again.
+        self._roster.add(lesson_id, caller.session, person)
         try:
+            # Heads before the lesson: what happens between the two is then told twice, and never missed.
+            heads = await self._store.heads(lesson_id)
             lesson = (await self.admit(caller, lesson_id, fresh=True)).lesson
             rules.require_open(lesson)
         except TutorwampError:
+            self._roster.remove(lesson_id, caller.session)
             await self._gate.revoke_grants(lesson_id, session=caller.session)
             raise
-        self._roster.add(lesson_id, caller.session, person)
-        heads = await self._store.heads(lesson_id)
         return Joined(lesson=lesson, participants=self.participants(lesson_id), topics=topics, heads=heads)
 
     async def leave(self, caller: Caller, lesson_id: str) -> None:

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Text,
     delete,
     insert,
+    literal,
     select,
     tuple_,
     update,
@@ -204,12 +205,21 @@ def _filtered(query: Select[Any], asked: ListLessons) -> Select[Any]:
         query = query.where(lessons.c.starts_at < asked.starts_before)
     if asked.cursor is not None:
         try:
-            starts_ms, lesson_id = cursor_parts(asked.cursor, 2)
-            starts_at = from_ms(int(starts_ms))
+            starts_at, lesson_id = _place(asked.cursor)
         except (ValueError, OverflowError) as error:
             raise Invalid("Bad cursor.", details=[{"loc": ["cursor"], "msg": "not a cursor of this list"}]) from error
-        query = query.where(tuple_(lessons.c.starts_at, lessons.c.id) < tuple_(starts_at, lesson_id))
+        # The type has to be said: inside a tuple a value does not learn it from its column.
+        last = tuple_(literal(starts_at, InstantColumn), literal(lesson_id, String))
+        query = query.where(tuple_(lessons.c.starts_at, lessons.c.id) < last)
     return query
+
+
+def _place(cursor: str) -> tuple[datetime, str]:
+    """Where a page ended. Raises ValueError or OverflowError."""
+    starts_ms, lesson_id = cursor_parts(cursor, 2)
+    if "\0" in lesson_id:
+        raise ValueError("PostgreSQL's text has no NUL")
+    return from_ms(int(starts_ms)), lesson_id
 
 
 def _by_client_id(connection: Connection, tutor_id: str, client_id: str | None) -> Row[Any] | None:

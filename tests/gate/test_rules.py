@@ -1,0 +1,112 @@
+"""The gate's one decision, without a router."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tutorwamp.gate.rules import Client, Grants, decide
+
+ANNA = Client(session=1, user_id="anna")
+ANNAS_OTHER = Client(session=2, user_id="anna")
+PROCEDURES = {"tutorwamp.chat.send", "wamp.session.kill", "tutorwamp.gate.drop"}
+
+
+def granted() -> Grants:
+    grants = Grants()
+    grants.open(ANNA.session, "one", ["one.chat", "one.typing"], ["one.typing"])
+    return grants
+
+
+def may(client: Client | None, action: str, uri: str, options: dict[str, Any] | None = None) -> bool:
+    answer = decide(client, action, uri, options or {}, procedures=PROCEDURES, grants=granted())
+    assert answer["disclose"] is True
+    assert answer["cache"] is False
+    return answer["allow"]
+
+
+@pytest.mark.parametrize(
+    ("action", "uri", "options"),
+    [
+        ("call", "tutorwamp.chat.send", {}),
+        ("call", "tutorwamp.chat.send", {"timeout": 5, "receive_progress": True}),
+        ("subscribe", "one.chat", {}),
+        ("subscribe", "one.chat", {"match": "exact", "get_retained": False}),
+        ("subscribe", "tutorwamp.user.anna.notifications", {}),
+        ("subscribe", "tutorwamp.connection.timeout", {}),
+        ("publish", "one.typing", {}),
+        ("publish", "one.typing", {"acknowledge": True, "exclude_me": False}),
+    ],
+)
+def test_allowed_and_only_while_here(action: str, uri: str, options: dict[str, Any]) -> None:
+    assert may(ANNA, action, uri, options)
+    assert not may(None, action, uri, options)
+
+
+@pytest.mark.parametrize(
+    ("action", "uri", "options"),
+    [
+        ("call", "tutorwamp.chat.unknown", {}),
+        ("call", "tutorwamp.chat", {}),
+        ("call", "wamp.session.kill", {}),
+        ("call", "tutorwamp.gate.drop", {}),
+        ("call", "tutorwamp.chat.send", {"forward_for": [{"session": 3, "authid": "ben", "authrole": "admin"}]}),
+        ("call", "tutorwamp.chat.send", {"caller": 3}),
+        ("call", "tutorwamp.chat.send", {"enc_algo": "cryptobox"}),
+        ("register", "tutorwamp.chat.send", {}),
+        ("register", "one.chat", {}),
+        ("subscribe", "two.chat", {}),
+        ("subscribe", "one.chat", {"match": "prefix"}),
+        ("subscribe", "one.chat", {"match": "wildcard"}),
+        ("subscribe", "", {"match": "prefix"}),
+        ("subscribe", "one.chat", {"get_retained": True}),
+        ("subscribe", "one.chat", {"forward_for": []}),
+        ("subscribe", "tutorwamp.user.ben.notifications", {}),
+        ("subscribe", "tutorwamp.user.anna.notifications", {"match": "prefix"}),
+        ("subscribe", "tutorwamp.connection.timeout", {"match": "prefix"}),
+        ("subscribe", "wamp.session.on_join", {}),
+        ("publish", "one.chat", {}),
+        ("publish", "two.typing", {}),
+        ("publish", "one.typing", {"eligible": [1]}),
+        ("publish", "one.typing", {"exclude_authid": ["ben"]}),
+        ("publish", "one.typing", {"retain": True}),
+        ("publish", "one.typing", {"forward_for": []}),
+        ("publish", "tutorwamp.user.anna.notifications", {}),
+        ("publish", "tutorwamp.connection.timeout", {}),
+        ("cancel", "tutorwamp.chat.send", {}),
+    ],
+)
+def test_refused(action: str, uri: str, options: dict[str, Any]) -> None:
+    assert not may(ANNA, action, uri, options)
+
+
+def test_a_grant_belongs_to_the_session_not_to_the_person() -> None:
+    assert not may(ANNAS_OTHER, "subscribe", "one.chat")
+    assert not may(ANNAS_OTHER, "publish", "one.typing")
+
+
+def test_closing_names_what_is_not_open_under_another_key() -> None:
+    grants = granted()
+    grants.open(1, "two", ["one.chat"], [])
+    assert grants.close(1, "one") == {"one.typing"}
+    assert grants.may_subscribe(1, "one.chat")
+    assert not grants.may_publish(1, "one.typing")
+    assert grants.close(1, "two") == {"one.chat"}
+    assert grants.close(1, "two") == frozenset()
+
+
+def test_opening_again_adds() -> None:
+    grants = granted()
+    grants.open(1, "one", ["one.board"], [])
+    assert grants.may_subscribe(1, "one.chat")
+    assert grants.close(1, "one") == {"one.chat", "one.typing", "one.board"}
+
+
+def test_holders_are_forgotten_with_their_session() -> None:
+    grants = granted()
+    grants.open(2, "one", [], [])
+    assert sorted(grants.holders("one")) == [1, 2]
+    grants.forget(1)
+    assert grants.holders("one") == [2]
+    assert not grants.may_subscribe(1, "one.chat")

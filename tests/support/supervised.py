@@ -1,0 +1,105 @@
+"""``tutorwamp up`` as an operator runs it: a subprocess whose processes can be found, killed and counted."""
+
+from __future__ import annotations
+
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.support.node import ROOT, free_port
+
+START_WITHIN_S = 90.0
+
+
+class Supervised:
+    """One ``tutorwamp up`` with a data folder and ports of its own; ``url`` and ``ws_url`` as a Node has them."""
+
+    def __init__(self, *options: str, env: dict[str, str] | None = None) -> None:
+        self.data_dir = Path(tempfile.mkdtemp(prefix="tw-"))
+        self.port, self.rest_port = free_port(), free_port()
+        self.url, self.ws_url = f"http://127.0.0.1:{self.port}", f"ws://127.0.0.1:{self.port}/ws"
+        self.errors = self.data_dir / "up.err"
+        self.said: list[str] = []
+        self._options = options
+        self._env = env or {}
+        self._process: subprocess.Popen[str] | None = None
+
+    def start(self) -> None:
+        """Start it and wait for its line ``ready http://…``."""
+        ours = {name: text for name, text in os.environ.items() if not name.startswith("TUTORWAMP_")}
+        with self.errors.open("a") as errors:
+            self._process = subprocess.Popen(  # noqa: S603  # our own arguments
+                [
+                    sys.executable,
+                    "-m",
+                    "tutorwamp",
+                    "up",
+                    f"--port={self.port}",
+                    f"--data={self.data_dir}",
+                    *self._options,
+                ],
+                env={
+                    **ours,
+                    "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")])),
+                    "TUTORWAMP_REST_PORT": str(self.rest_port),
+                    **self._env,
+                },
+                cwd=self.data_dir,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + START_WITHIN_S
+        while not self.said or not self.said[-1].startswith("ready "):
+            self.said.append(self._next_line(deadline))
+
+    def _next_line(self, deadline: float) -> str:
+        stdout = self.process.stdout
+        assert stdout is not None
+        readable, _, _ = select.select([stdout], [], [], max(0.0, deadline - time.monotonic()))
+        line = stdout.readline() if readable else ""
+        assert line, f"not ready; it said {self.said}\n{self.errors.read_text()}"
+        return line.rstrip("\n")
+
+    @property
+    def process(self) -> subprocess.Popen[str]:
+        """The supervisor's process."""
+        assert self._process is not None, "it does not run"
+        return self._process
+
+    def pids(self) -> dict[str, int]:
+        """The processes under the supervisor, by what they are: ``controller``, ``router``, ``container``."""
+        found: dict[str, int] = {}
+        waiting = [self.process.pid]
+        while waiting:
+            for child in Path(f"/proc/{waiting.pop()}").glob("task/*/children"):
+                for pid in map(int, child.read_text().split()):
+                    title = Path(f"/proc/{pid}/cmdline").read_text()
+                    kind = next((kind for kind in ("router", "container") if f".{kind}." in title), "controller")
+                    found[kind] = pid
+                    waiting.append(pid)
+        return found
+
+    def stop(self, how: int = signal.SIGTERM) -> int:
+        """Stop it as an operator does; its exit code."""
+        self.process.send_signal(how)
+        return self.process.wait(30)
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        if self._process is not None:
+            for pid in self.pids().values() if self._process.poll() is None else ():
+                os.kill(pid, signal.SIGKILL)
+            self._process.kill()
+            self._process.wait()
+            if self._process.stdout is not None:
+                self._process.stdout.close()
+        shutil.rmtree(self.data_dir, ignore_errors=True)
