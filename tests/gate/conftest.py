@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import pytest_twisted
-import yaml  # type: ignore[import-untyped]  # ships no types; the node's configuration is only copied
+import yaml
 
 from tests.gate.people import Office, Visit
 from tests.support.node import CONFIG, Node

@@ -12,13 +12,14 @@ import pytest_twisted
 from autobahn.twisted.websocket import WampWebSocketClientProtocol
 from autobahn.wamp.exception import ApplicationError
 from autobahn.wamp.request import CallRequest
-from autobahn.wamp.types import CallOptions, PublishOptions, RegisterOptions, SubscribeOptions
+from autobahn.wamp.types import CallOptions, ComponentConfig, PublishOptions, RegisterOptions, SubscribeOptions
 from twisted.internet.defer import Deferred
 
 from tests.gate.conftest import KEY
 from tests.gate.people import SERIALIZERS, DeafToClose, Guest, Office, Refused, Stubborn, Visit, soon
 from tests.support.node import Node
 from tutorwamp.gate.contracts import CLOSE_DRAINING, CLOSE_REVOKED
+from tutorwamp.gate.wamp import GateComponent
 from tutorwamp.kernel.contracts import AuthRole, new_id, utc_now
 
 NOT_AUTHORIZED = "wamp.error.not_authorized"
@@ -301,6 +302,18 @@ async def test_components_get_contract_errors(office: Office) -> None:
         assert error.args == ()
         assert set(error.kwargs) == {"message", "action", "details", "request_id"}
         assert error.kwargs["details"]
+
+
+def test_an_unexpected_fault_in_authentication_does_not_show_its_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TUTORWAMP_DATA_DIR", str(tmp_path))
+    gate = GateComponent(ComponentConfig("tutor", {"components": []}))
+    with pytest.raises(ApplicationError) as caught:
+        gate._authenticate(None, None, {"nothing": "that Crossbar sends"})
+    assert caught.value.error == "tutorwamp.error.internal"
+    assert "transport" not in str(caught.value)
+    assert "request_id=" in caught.value.args[0]
 
 
 # what the wire can carry

@@ -42,16 +42,17 @@ def _node(settings: Settings, environment: Mapping[str, str]) -> Finding:
     """Crossbar's own check of the configuration."""
     node_dir = settings.node.node_dir.absolute()
     node_dir.mkdir(parents=True, exist_ok=True)
+    config = settings.node.node_config or config_file()
     command = [sys.executable, "-c", "import crossbar; crossbar.run()", "check"]
     checked = subprocess.run(  # noqa: S603  # our own arguments
-        [*command, f"--cbdir={node_dir}", f"--config={config_file()}"],
+        [*command, f"--cbdir={node_dir}", f"--config={config.absolute()}"],
         env={**environment, "TUTORWAMP_PORT": str(settings.node.port)},
         capture_output=True,
         text=True,
         check=False,
     )
     if checked.returncode == 0:
-        return Finding("node configuration", fine=True, text=str(config_file()))
+        return Finding("node configuration", fine=True, text=str(config))
     lines = (checked.stdout + checked.stderr).strip().splitlines() or ["crossbar check failed"]
     return Finding("node configuration", fine=False, text=lines[-1].strip())
 

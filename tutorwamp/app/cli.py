@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import sys
@@ -87,6 +88,27 @@ def migrate(sql: bool) -> None:  # click passes flags by name
     before = schema.current_revision(engine)
     schema.upgrade(engine)
     click.echo(f"database at revision {schema.newest_revision()} (was: {before or 'empty'})")
+
+
+@main.command()
+@click.argument("scenario", type=click.Choice(["chat"]))
+@click.option("--rounds", default=5, show_default=True, help="Of each contender, after one to warm up.")
+@click.option("--calls", default=2_000, show_default=True, help="In each round; a tenth of it one by one.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+def bench(scenario: str, rounds: int, calls: int, as_json: bool) -> None:  # one scenario so far
+    """Measure, on a node of its own; see docs/performance/."""
+    from tutorwamp.app.bench import as_rows, run
+
+    rows = as_rows(run(rounds, calls, os.environ.get("TUTORWAMP_DATABASE_URL")))
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    click.echo(f"{'':<10} {'calls/s':>9} {'x floor':>8} {'p50 ms':>8} {'p99 ms':>8} {'x RPC':>6}")
+    for row in rows:
+        click.echo(
+            f"{row['name']:<10} {row['calls_per_s']:>9.0f} {row['rate_to_floor']:>8.2f} {row['p50_ms']:>8.2f} "
+            f"{row['p99_ms']:>8.2f} {row['p50_to_rpc']:>6.2f}"
+        )
 
 
 @main.group()

@@ -40,7 +40,13 @@ def main() -> None:
     node_dir = settings.node.node_dir.absolute()
     node_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     # crossbar.run() reads the command line of its process.
-    sys.argv = ["crossbar", "start", f"--cbdir={node_dir}", f"--config={config_file()}", *OPTIONS]
+    sys.argv = [
+        "crossbar",
+        "start",
+        f"--cbdir={node_dir}",
+        f"--config={settings.node.node_config or config_file()}",
+        *OPTIONS,
+    ]
     crossbar.run()
 
 

@@ -71,17 +71,19 @@ class Supervisor:
         }
         self._monitor.addProcess(NODE, [sys.executable, "-m", "tutorwamp.app.node"], env=environment)
         self._monitor.startService()
-        self._reactor.addSystemEventTrigger("before", "shutdown", self._stop)
+        self._reactor.addSystemEventTrigger("before", "shutdown", self.stop)
         while not await self._answers():
             await task.deferLater(self._reactor, LOOK_EVERY_S)
         await ready()
         await Deferred()  # until a signal stops the reactor
 
-    def _stop(self) -> Deferred[None]:
+    def stop(self) -> Deferred[None]:
+        """End the node; fires when its processes are gone."""
         return maybeDeferred(self._monitor.stopService)
 
     async def _answers(self) -> bool:
-        url = f"http://127.0.0.1:{self._settings.node.port}/api/health/ready"
+        # REST itself is asked, not the gate in front of it, which would log each of our questions as unanswered.
+        url = f"http://127.0.0.1:{self._settings.node.rest_port}/api/health/ready"
         try:
             answer = await treq.get(url, timeout=5)
             await answer.content()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -113,13 +114,14 @@ Id = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f
 """A UUID in canonical lower-case text."""
 
 
+_UNREADABLE: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Unicode categories Cc but newline and tab, and Cs (a test compares them)."""
+
+
 def _readable(text: str) -> str:
     """No control characters but newline and tab, no lone surrogates, composed as Unicode NFC."""
-    for character in text:
-        if character in "\n\t":
-            continue
-        if unicodedata.category(character) in ("Cc", "Cs"):
-            raise ValueError("must not contain control characters other than newline and tab")
+    if _UNREADABLE.search(text):
+        raise ValueError("must not contain control characters other than newline and tab")
     if not unicodedata.is_normalized("NFC", text):
         raise ValueError("must be in Unicode normalization form C (NFC)")
     return text

@@ -42,7 +42,7 @@ TRIES_AT_MOST: Final = 5
 """Of one transaction; the figure is Synapse's (storage/database.py)."""
 RETRY_PAUSE_S: Final = 0.02
 """Before the second try; doubled for each further one, with full jitter."""
-BATCH_AT_MOST: Final = 500
+BATCH_AT_MOST: Final = 16
 """Jobs in one group commit: bounds how long the writer's thread is away (about 50 ms on SQLite)."""
 
 metadata = MetaData(

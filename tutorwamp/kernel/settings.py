@@ -144,6 +144,7 @@ _PARSERS: dict[Any, Callable[[str], Any]] = {
     str: str,
     str | None: lambda text: text or None,
     Path: Path,
+    Path | None: lambda text: Path(text) if text else None,
     tuple[str, ...]: lambda text: tuple(part.strip() for part in text.split(",") if part.strip()),
 }
 
@@ -172,6 +173,10 @@ class NodeSettings:
     rest_port: int = setting("REST_PORT", 8081, "The REST process's own port, on loopback; the gate passes /api to it.")
     allowed_origins: tuple[str, ...] = setting(
         "ALLOWED_ORIGINS", (), "Other web origins whose pages may connect, comma-separated; the node's own always may."
+    )
+
+    node_config: Path | None = setting(
+        "NODE_CONFIG", None, "Another node configuration than the package's: more containers, other transports."
     )
 
     @property

@@ -97,7 +97,7 @@ class LessonsService:
         students: list[Person] | None = None
         if asked.student_ids is not None:
             # Before anybody is looked up: who exists is not for outsiders to find out.
-            rules.require_moderator(caller, (await self.admit(caller, asked.lesson_id, fresh=False)).lesson)
+            rules.require_moderator(caller, (await self.admit(caller, asked.lesson_id, fresh=True)).lesson)
             found = await self._people.persons(asked.student_ids, active_only=True)
             students = rules.require_students(asked.student_ids, found)
         before, after = await self._change(

@@ -1,0 +1,76 @@
+"""What a lesson's arguments may be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tutorwamp.kernel.arguments import check
+from tutorwamp.kernel.contracts import new_id
+from tutorwamp.kernel.errors import Invalid
+from tutorwamp.lessons.contracts import STUDENTS_AT_MOST, CreateLesson, ListLessons, streams_of, topics_of
+
+ANNA = new_id()
+GOOD: dict[str, Any] = {
+    "title": "Fractions",
+    "student_ids": [ANNA],
+    "starts_at": "2026-11-24T09:00:00Z",
+    "ends_at": "2026-11-24T10:00:00Z",
+}
+
+
+def create(**more: Any) -> CreateLesson:
+    return check(CreateLesson, {**GOOD, **more})
+
+
+@pytest.mark.parametrize(
+    ("more", "place"),
+    [
+        ({"title": " \n "}, ["title"]),
+        ({"title": "two\nlines"}, ["title"]),
+        ({"title": "x" * 201}, ["title"]),
+        ({"subject": ""}, ["subject"]),
+        ({"student_ids": []}, ["student_ids"]),
+        ({"student_ids": [new_id() for _ in range(STUDENTS_AT_MOST + 1)]}, ["student_ids"]),
+        ({"student_ids": [ANNA, ANNA]}, ["student_ids"]),
+        ({"student_ids": [ANNA.upper()]}, ["student_ids", 0]),
+        ({"starts_at": "2026-11-24T09:00:00"}, ["starts_at"]),
+        ({"starts_at": 1_795_510_800}, ["starts_at"]),
+        ({"starts_at": "0001-01-01T00:00:00+01:00"}, ["starts_at"]),
+        ({"ends_at": GOOD["starts_at"]}, []),
+        ({"client_id": ""}, ["client_id"]),
+        ({"client_id": "x" * 65}, ["client_id"]),
+        ({"client_id": "\x7fours"}, ["client_id"]),
+        ({"tutor_id": ANNA}, ["tutor_id"]),
+    ],
+)
+def test_a_fault_is_named_by_its_place(more: dict[str, Any], place: list[str | int]) -> None:
+    with pytest.raises(Invalid) as refused:
+        create(**more)
+    details: Any = refused.value.details
+    assert [fault["loc"] for fault in details] == [place]
+
+
+def test_texts_are_trimmed_and_instants_are_utc_milliseconds() -> None:
+    asked = create(title="  Fractions ", starts_at="2026-11-24T10:00:00.123999+01:30")
+    plain = asked.plain()
+    assert (plain["title"], plain["starts_at"]) == ("Fractions", "2026-11-24T08:30:00.123Z")
+
+
+def test_a_class_of_thirty_is_welcome() -> None:
+    assert len(create(student_ids=[new_id() for _ in range(STUDENTS_AT_MOST)]).student_ids) == 30
+
+
+@pytest.mark.parametrize("more", [{"limit": 0}, {"limit": 101}, {"limit": True}, {"state": "over"}, {"cursor": "%"}])
+def test_a_list_is_asked_for_within_bounds(more: dict[str, Any]) -> None:
+    with pytest.raises(Invalid):
+        check(ListLessons, more)
+
+
+def test_the_streams_of_a_lesson_are_three_of_its_six_topics() -> None:
+    topics = topics_of(ANNA).plain()
+    assert topics == {
+        name: f"tutorwamp.lesson.{ANNA}.{name}" for name in ("state", "chat", "board", "presence", "typing", "cursor")
+    }
+    assert streams_of(ANNA) == [topics["state"], topics["chat"], topics["board"]]

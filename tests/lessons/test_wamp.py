@@ -1,0 +1,96 @@
+"""The WAMP door of lessons: what it serves, and what it publishes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest_twisted
+
+from tests.support.machine import Stage
+from tutorwamp.kernel.component import Outlet, served_by
+from tutorwamp.lessons.contracts import CancelLesson, CreateLesson, ListLessons, OneLesson, UpdateLesson
+from tutorwamp.lessons.wamp import LessonsDoor, publish_lessons
+
+CONTRACT = {
+    "tutorwamp.lesson.create": CreateLesson,
+    "tutorwamp.lesson.get": OneLesson,
+    "tutorwamp.lesson.list": ListLessons,
+    "tutorwamp.lesson.update": UpdateLesson,
+    "tutorwamp.lesson.cancel": CancelLesson,
+    "tutorwamp.lesson.start": OneLesson,
+    "tutorwamp.lesson.end": OneLesson,
+    "tutorwamp.lesson.join": OneLesson,
+    "tutorwamp.lesson.leave": OneLesson,
+}
+"""The public contract's names, spelled out: they are fixed."""
+
+
+class Paper(Outlet):
+    """An outlet that ends on paper instead of in a router."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.published: list[tuple[str, dict[str, Any]]] = []
+
+    def publish(self, topic: str, event: Any) -> None:
+        self.published.append((topic, dict(event)))
+
+
+def test_the_door_serves_the_contracts_names(stage: Stage) -> None:
+    served = served_by(LessonsDoor(stage.machine.lessons))
+    assert {one.procedure.uri: one.procedure.arguments for one in served} == CONTRACT
+
+
+@pytest_twisted.ensureDeferred
+async def test_every_procedure_of_the_door_answers_with_its_result(stage: Stage) -> None:
+    served = {one.procedure.uri.rpartition(".")[2]: one for one in served_by(LessonsDoor(stage.machine.lessons))}
+    tutor, anna = await stage.given.caller("tutor"), await stage.given.caller()
+    lesson = await stage.given.lesson(tutor, anna)
+    spare = await stage.given.lesson(tutor, anna)
+    asked = CreateLesson(title="Roots", student_ids=[anna.user_id], starts_at=lesson.ends_at, ends_at=spare.starts_at)
+    one = OneLesson(lesson_id=lesson.id)
+    steps = {
+        "create": asked,
+        "get": one,
+        "list": ListLessons(),
+        "update": UpdateLesson(lesson_id=lesson.id, version=1, title="Roots"),
+        "cancel": CancelLesson(lesson_id=spare.id),
+        "start": one,
+        "join": one,
+        "leave": one,
+        "end": one,
+    }
+    assert steps.keys() == served.keys()
+    for name, arguments in steps.items():
+        answer = await served[name].method(tutor, arguments)
+        assert isinstance(answer, served[name].procedure.result), name
+        assert served[name].procedure.result.model_validate_json(answer.model_dump_json()) == answer, name
+
+
+@pytest_twisted.ensureDeferred
+async def test_changes_go_out_on_state_and_comings_and_goings_on_presence(stage: Stage) -> None:
+    paper, events = Paper(), stage.machine.events
+    publish_lessons(events, paper)
+    tutor, anna = await stage.given.caller("tutor"), await stage.given.caller()
+    lesson = await stage.given.lesson(tutor, anna)
+    joined = await stage.machine.lessons.join(anna, lesson.id)
+    live = await stage.machine.lessons.start(tutor, lesson.id)
+    actor = (await stage.machine.accounts.person(tutor.user_id)).plain()
+    at = "2026-11-23T09:00:00.000Z"
+    assert paper.published == [
+        (
+            joined.topics.presence,
+            {"type": "participant.joined", "at": at, "participant": joined.participants[0].plain()},
+        ),
+        (
+            joined.topics.state,
+            {
+                "stream": joined.topics.state,
+                "seq": 1,
+                "type": "lesson.started",
+                "at": at,
+                "actor": actor,
+                "data": live.plain(),
+            },
+        ),
+    ]

@@ -1,0 +1,219 @@
+"""``tutorwamp bench chat``: chat.send beside the same router without a database, in one run.
+
+A node of its own is started on a folder of its own, with the floor component (``floor.py``) in a second container. Two
+members of one lesson are connected from this process; rounds of floor and chat alternate, so that the machine's moods
+hit both, and medians of rounds are told.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+from twisted.internet import reactor, task
+from twisted.internet.defer import Deferred, gatherResults
+
+from tutorwamp.app import demo, floor
+from tutorwamp.app import migrate as schema
+from tutorwamp.app.assembly import Settings, engine_for, read_settings
+from tutorwamp.app.node import config_file
+from tutorwamp.app.offline import run_offline
+from tutorwamp.app.supervisor import Supervisor
+from tutorwamp.client import Client, Event
+from tutorwamp.kernel.contracts import new_id
+
+IN_FLIGHT: Final = 64
+"""Calls under way at once in the rate rounds; the figure of design.md section 8."""
+BODY: Final = "What is three quarters of two thirds? " * 2
+"""76 characters: a sentence, as people write."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Medians over the rounds of one contender."""
+
+    name: str
+    calls_per_s: float
+    """Acknowledged, with IN_FLIGHT under way, and delivered to the other member."""
+    p50_ms: float
+    """One call in flight."""
+    p99_ms: float
+
+
+@dataclass
+class Contender:
+    """What is called, and where its events arrive."""
+
+    name: str
+    call: Callable[[int], Awaitable[Any]]
+    heard: int = 0
+    delivers: bool = True
+
+    def hear(self, _event: Event) -> None:
+        """Count a delivery."""
+        self.heard += 1
+
+
+def run(rounds: int, calls: int, database_url: str | None) -> list[Measured]:
+    """Run the benchmark; progress goes to standard error. Takes the process's only reactor."""
+    measured: list[Measured] = []
+
+    async def main() -> None:
+        with tempfile.TemporaryDirectory(prefix="tw-bench-") as folder:
+            settings = _prepare(Path(folder), database_url)
+            supervisor = Supervisor(reactor, settings)
+            ready: Deferred[None] = Deferred()
+
+            async def is_ready() -> None:
+                ready.callback(None)
+
+            running = Deferred.fromCoroutine(supervisor.run(is_ready))
+            running.addErrback(lambda _: None)  # cancelled below
+            await ready
+            try:
+                measured.extend(await _measure(settings, rounds, calls))
+            finally:
+                running.cancel()
+                await supervisor.stop()
+
+    try:
+        task.react(lambda _: Deferred.fromCoroutine(main()), ())
+    except SystemExit as ended:
+        if ended.code:
+            raise
+    return measured
+
+
+def _prepare(folder: Path, database_url: str | None) -> Settings:
+    """An empty node with the demo's people and lesson, and the floor on it."""
+    os.environ["TUTORWAMP_NODE_CONFIG"] = str(_with_floor(folder))
+    environment = {
+        "TUTORWAMP_DATA_DIR": str(folder),
+        "TUTORWAMP_PORT": str(_free_port()),
+        "TUTORWAMP_REST_PORT": str(_free_port()),
+        "TUTORWAMP_NODE_CONFIG": os.environ["TUTORWAMP_NODE_CONFIG"],
+    }
+    if database_url is not None:
+        environment["TUTORWAMP_DATABASE_URL"] = os.environ["TUTORWAMP_DATABASE_URL"] = database_url
+    settings = read_settings(environment)
+    schema.upgrade(engine_for(settings))
+    run_offline(settings, demo.prepare)
+    return settings
+
+
+def _with_floor(folder: Path) -> Path:
+    """The node's own configuration with one container more."""
+    config = yaml.safe_load(config_file().read_text())
+    router, components = config["workers"]
+    router["components"][0]["extra"]["components"].append("floor")
+    transport = components["components"][0]["transport"]
+    extra = {
+        "type": "class",
+        "id": "floor",
+        "classname": "tutorwamp.app.floor.FloorComponent",
+        "realm": "tutor",
+        "transport": transport,
+    }
+    config["workers"].append({**components, "id": "floor", "components": [extra]})
+    path = folder / "bench.yaml"
+    path.write_text(yaml.safe_dump(config))
+    return path
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def _measure(settings: Settings, rounds: int, calls: int) -> list[Measured]:
+    sender, receiver = await _member(settings, 0), await _member(settings, 1)
+    lesson_id = (await sender.call("tutorwamp.lesson.list"))["items"][0]["id"]
+    await sender.join(lesson_id)
+    heard_lesson = await receiver.join(lesson_id)
+    for client in (sender, receiver):
+        await client.call(floor.ENTER)
+    arguments = {"lesson_id": lesson_id, "body": BODY}
+    contenders = [
+        Contender("RPC only", lambda _: sender.call(floor.ECHO, **arguments), delivers=False),
+        Contender("floor", lambda _: sender.call(floor.SAY, **arguments, client_id=new_id())),
+        Contender("chat.send", lambda _: sender.call("tutorwamp.chat.send", **arguments, client_id=new_id())),
+    ]
+    await receiver.connection.subscribe(floor.TOPIC, contenders[1].hear)
+    await heard_lesson.on("message.created", contenders[2].hear)
+    rates: dict[str, list[float]] = {contender.name: [] for contender in contenders}
+    latencies: dict[str, list[list[float]]] = {contender.name: [] for contender in contenders}
+    for number in range(rounds + 1):
+        for contender in contenders:
+            rate = await _rate(contender, calls)
+            one_by_one = await _one_by_one(contender, calls // 10)
+            if number:  # the first round warms up
+                rates[contender.name].append(rate)
+                latencies[contender.name].append(one_by_one)
+                print(f"round {number} {contender.name}: {rate:.0f}/s", file=sys.stderr)  # noqa: T201  # progress
+    for client in (sender, receiver):
+        await client.close()
+    return [
+        Measured(
+            name,
+            statistics.median(rates[name]),
+            statistics.median(statistics.median(times) for times in latencies[name]) * 1000,
+            statistics.median(statistics.quantiles(times, n=100)[98] for times in latencies[name]) * 1000,
+        )
+        for name in rates
+    ]
+
+
+async def _member(settings: Settings, who: int) -> Client:
+    client = Client(f"http://127.0.0.1:{settings.node.port}")
+    await client.log_in(demo.PEOPLE[who][0], demo.PASSWORD)
+    await client.open()
+    return client
+
+
+async def _rate(contender: Contender, calls: int) -> float:
+    """Acknowledged and delivered calls in a second."""
+    contender.heard = 0
+    began_at = time.monotonic()
+    cooperator = task.Cooperator()
+    work = (Deferred.fromCoroutine(_awaited(contender.call(number))) for number in range(calls))
+    await gatherResults([cooperator.coiterate(work) for _ in range(IN_FLIGHT)], consumeErrors=True)
+    while contender.delivers and contender.heard < calls:
+        await task.deferLater(reactor, 0.001)
+    return calls / (time.monotonic() - began_at)
+
+
+async def _one_by_one(contender: Contender, calls: int) -> list[float]:
+    """Seconds from call to answer, one in flight."""
+    times = []
+    for number in range(calls):
+        began_at = time.monotonic()
+        await contender.call(number)
+        times.append(time.monotonic() - began_at)
+    return times
+
+
+async def _awaited(answer: Awaitable[Any]) -> Any:
+    return await answer
+
+
+def as_rows(measured: list[Measured]) -> list[dict[str, Any]]:
+    """The results with their ratios to the floor (rate) and to the bare RPC (latency)."""
+    rpc, base = measured[0], measured[1]
+    return [
+        {
+            **asdict(contender),
+            "rate_to_floor": contender.calls_per_s / base.calls_per_s,
+            "p50_to_rpc": contender.p50_ms / rpc.p50_ms,
+        }
+        for contender in measured
+    ]
