@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import tutorwamp.app.components  # noqa: F401  # imports every domain, so that the catalogue is full
-from tutorwamp.app.assembly import SETTINGS_CLASSES
+from tutorwamp.app.assembly import RESERVED, SETTINGS_CLASSES
 from tutorwamp.chat.wamp import ChatDoor
 from tutorwamp.kernel.component import served_by
 from tutorwamp.kernel.errors import catalogue
-from tutorwamp.kernel.settings import describe
+from tutorwamp.kernel.settings import PREFIX, describe
 from tutorwamp.lessons.wamp import LessonsDoor
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -22,7 +22,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 def shown(default: Any) -> str:
     if isinstance(default, timedelta):
         seconds = default.total_seconds()
-        return f"{round(seconds * 1000)} ms" if seconds < 1 else f"{seconds:g} s"
+        return f"{round(seconds * 1000)} ms" if seconds < 1 else f"{seconds:.15g} s"
     if isinstance(default, bool):
         return "on" if default else "off"
     if default in (None, ()):
@@ -34,7 +34,7 @@ def settings_page() -> str:
     lines = [
         "# Settings",
         "",
-        "Environment variables, or lines `NAME=value` of the file that `TUTORWAMP_SETTINGS` names; the environment wins.",
+        "Environment variables, or lines `NAME=value` of the file named by `TUTORWAMP_SETTINGS`; the environment wins.",
         "Durations are seconds unless a unit is given: `30`, `500ms`, `2min`. Switches are `on` or `off`.",
         "An unknown or ill-formed setting stops the start with one line that names it.",
         "(This page is compared with the code: `tests/architecture/test_pages.py`.)",
@@ -45,6 +45,8 @@ def settings_page() -> str:
     for settings_class in SETTINGS_CLASSES:
         assert dataclasses.is_dataclass(settings_class)
         lines += [f"| `{one.variable}` | {shown(one.default)} | {one.reason} |" for one in describe(settings_class)]
+    lines += ["", "Reserved for parts that are not here yet; setting one has no effect but a warning:", ""]
+    lines += [", ".join(f"`{PREFIX}{name}`" for name in RESERVED) + "."]
     return "\n".join(lines) + "\n"
 
 
