@@ -8,7 +8,7 @@ from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
-import yaml  # type: ignore[import-untyped]  # PyYAML comes with the router and ships no types
+import yaml
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "tutorwamp"

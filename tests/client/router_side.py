@@ -23,7 +23,7 @@ def create_authenticator(_config: object, _controller: object) -> Callable[..., 
 
 
 class Procedures(ApplicationSession):
-    async def onJoin(self, details: SessionDetails) -> None:  # noqa: N802 - autobahn's name
+    async def onJoin(self, details: SessionDetails) -> None:
         for name in ("echo", "refuse", "never", "say_goodbye", "take_away"):
             await self.register(getattr(self, name), f"test.{name}", RegisterOptions(details_arg="asked"))
 

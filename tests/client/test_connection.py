@@ -239,10 +239,10 @@ async def test_a_server_that_says_nothing_is_given_up(connect: Connect) -> None:
     hung_up: Deferred[None] = Deferred()
 
     class Silent(Protocol):
-        def dataReceived(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
+        def dataReceived(self, data: bytes) -> None:
             asked.callback(None)
 
-        def connectionLost(self, reason: object = None) -> None:  # noqa: N802 - Twisted's name
+        def connectionLost(self, reason: object = None) -> None:
             hung_up.callback(None)
 
     port = cast("Any", reactor).listenTCP(0, Factory.forProtocol(Silent), interface="127.0.0.1")

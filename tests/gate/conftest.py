@@ -23,6 +23,8 @@ def router_config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The shipped configuration without its container."""
     config = yaml.safe_load(CONFIG.read_text())
     config["workers"] = [worker for worker in config["workers"] if worker["type"] == "router"]
+    # So that what cuts a connection is the gate, and not the WebSocket's own timer, which is a rough one.
+    config["workers"][0]["transports"][1]["paths"]["ws"]["options"]["close_handshake_timeout"] = 60_000
     path = tmp_path_factory.mktemp("node") / "config.yaml"
     path.write_text(yaml.safe_dump(config))
     return path

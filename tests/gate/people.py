@@ -14,6 +14,7 @@ from autobahn.wamp.types import CallDetails, CloseDetails, ComponentConfig, Publ
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, DeferredQueue
 from twisted.internet.endpoints import TCP4ClientEndpoint, UNIXClientEndpoint
+from twisted.python.failure import Failure
 
 from tests.support.node import Node
 from tutorwamp.gate.wamp import GateClient
@@ -26,8 +27,17 @@ T = TypeVar("T")
 
 
 def soon(deferred: Deferred[T]) -> Deferred[T]:
-    """Fail where it takes too long."""
-    return deferred.addTimeout(WAIT_S, reactor)
+    """Fail where it takes too long. The one waited for is left alone: autobahn cannot cancel on a lost transport."""
+    waiting: Deferred[T] = Deferred()
+
+    def came(result: Any) -> Any:
+        if waiting.called:
+            return result
+        waiting.callback(result)  # a Failure is passed on as one
+        return None if isinstance(result, Failure) else result
+
+    deferred.addBoth(came)
+    return waiting.addTimeout(WAIT_S, reactor)
 
 
 class Refused(Exception):
@@ -49,28 +59,28 @@ class Guest(ApplicationSession):
         self.gone: Deferred[None] = Deferred()
         self.heard: DeferredQueue[tuple[str, dict[str, Any]]] = DeferredQueue()
 
-    def onConnect(self) -> None:  # noqa: N802  # autobahn's name
+    def onConnect(self) -> None:
         # The claimed identity is nobody's: the ticket decides.
         self.join("tutor", self._methods, "somebody-else" if self._ticket else None)
 
-    def onChallenge(self, challenge: object) -> str:  # noqa: N802  # autobahn's name
+    def onChallenge(self, challenge: object) -> str:
         assert self._ticket is not None
         return self._ticket
 
-    def onJoin(self, details: Any) -> None:  # noqa: N802  # autobahn's name
+    def onJoin(self, details: Any) -> None:
         self.details = details
         self.joined.callback(details)
 
-    def onLeave(self, details: CloseDetails) -> None:  # noqa: N802  # autobahn's name
+    def onLeave(self, details: CloseDetails) -> None:
         if not self.joined.called:
             self.joined.errback(Refused(details))
         self.left.callback(details)
         self.disconnect()
 
-    def onDisconnect(self) -> None:  # noqa: N802  # autobahn's name
+    def onDisconnect(self) -> None:
         self.gone.callback(None)
 
-    def onUserError(self, fail: Any, msg: str) -> None:  # noqa: N802  # autobahn's name
+    def onUserError(self, fail: Any, msg: str) -> None:
         """Errors raised on purpose need no log."""
 
     @property
@@ -102,7 +112,7 @@ class Stubborn(Guest):
         super().__init__(methods, ticket)
         self.told: Deferred[Goodbye] = Deferred()
 
-    def onMessage(self, msg: Any) -> None:  # noqa: N802  # autobahn's name
+    def onMessage(self, msg: Any) -> None:
         if isinstance(msg, Goodbye):
             self.told.callback(msg)
         else:
@@ -112,7 +122,7 @@ class Stubborn(Guest):
 class DeafToClose(WampWebSocketClientProtocol):
     """Ignores the closing handshake of the WebSocket as well."""
 
-    def onCloseFrame(self, code: int | None, reasonRaw: bytes | None) -> None:  # noqa: N802, N803  # autobahn's names
+    def onCloseFrame(self, code: int | None, reasonRaw: bytes | None) -> None:  # noqa: N803  # autobahn's names
         """Nothing."""
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -80,15 +79,15 @@ class Exchange(Protocol):
         self.some: Deferred[None] = Deferred()
         self.all: Deferred[bytes] = Deferred()
 
-    def connectionMade(self) -> None:  # noqa: N802  # Twisted's name
+    def connectionMade(self) -> None:
         self.transport.write(self._request)
 
-    def dataReceived(self, data: bytes) -> None:  # noqa: N802  # Twisted's name
+    def dataReceived(self, data: bytes) -> None:
         self.received += data
         if not self.some.called:
             self.some.callback(None)
 
-    def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802  # Twisted's name
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.all.callback(self.received)
 
 
@@ -332,10 +331,9 @@ def page(tmp_path: Path) -> Iterator[int]:
     (tmp_path / ".hidden").write_text("secret")
     (tmp_path / "vendor").mkdir()
     (tmp_path / "vendor" / "x.py").write_text("secret")
-    with ExitStack() as stack:
-        listening = reactor.listenTCP(0, Site(Page(str(tmp_path))), interface="127.0.0.1")
-        stack.callback(listening.stopListening)
-        yield listening.getHost().port
+    listening = reactor.listenTCP(0, Site(Page(str(tmp_path))), interface="127.0.0.1")
+    yield listening.getHost().port
+    listening.stopListening()
 
 
 @pytest_twisted.ensureDeferred

@@ -16,8 +16,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import ProcessProtocol
 
-from tests.support.node import Node
-from tests.support.wamp import PATIENCE_S, BareSession, connect
+from tests.support.wamp import PATIENCE_S, BareSession, Reachable, connect
 from tutorwamp.client import Backoff, CallError, Client, Login
 from tutorwamp.kernel.contracts import instant_text, new_id
 
@@ -37,13 +36,13 @@ class Someone(Protocol):
     async def close(self) -> None: ...
 
 
-async def register(node: Node, name: str, role: str) -> tuple[str, dict[str, Any]]:
+async def register(node: Reachable, name: str, role: str) -> tuple[str, dict[str, Any]]:
     """A new account: its e-mail address and its user."""
     email = f"{new_id()}@school.example"
     return email, await Login(node.url).register(email, PASSWORD, name=name, role=role)
 
 
-async def bare(node: Node, email: str, serializer: Any = "cbor") -> BareSession:
+async def bare(node: Reachable, email: str, serializer: Any = "cbor") -> BareSession:
     """A bare session of somebody."""
     login = Login(node.url)
     await login.log_in(email, PASSWORD)
@@ -91,7 +90,7 @@ class PythonPerson(_Hearing):
         self.user = client.user
 
     @classmethod
-    async def enter(cls, node: Node, email: str) -> PythonPerson:
+    async def enter(cls, node: Reachable, email: str) -> PythonPerson:
         """Log in and connect."""
         client = Client(node.url, backoff=Backoff(first_ceiling_s=0.1, ceiling_cap_s=0.5))
         await client.log_in(email, PASSWORD)
@@ -101,8 +100,8 @@ class PythonPerson(_Hearing):
     async def join(self, lesson_id: str) -> None:
         """Join and hear everything."""
         lesson = await self.client.join(lesson_id)
-        for kind, topic in lesson.topics.items():
-            await lesson.on(kind, lambda event, topic=topic: self.hear(topic, dict(event.values)))
+        for kind in lesson.topics:
+            await lesson.on(kind, lambda event: self.hear(event.topic, dict(event.values)))
 
     async def call(self, uri: str, **arguments: Any) -> Any:
         return await self.client.call(uri, **arguments)
@@ -124,12 +123,12 @@ class JavaScriptPerson(_Hearing, ProcessProtocol):
         self._unfinished = b""
 
     @classmethod
-    async def enter(cls, node: Node, email: str, lesson_id: str) -> JavaScriptPerson:
+    async def enter(cls, node: Reachable, email: str, lesson_id: str) -> JavaScriptPerson:
         """Log in, connect, join, hear everything."""
         person = cls()
         executable = shutil.which("node") or "node"
         script = Path(__file__).with_name("person.mjs")
-        reactor.spawnProcess(  # type: ignore[attr-defined]  # IReactorProcess
+        reactor.spawnProcess(
             person,
             executable,
             [executable, "--experimental-websocket", "--no-warnings", str(script)],
@@ -150,7 +149,7 @@ class JavaScriptPerson(_Hearing, ProcessProtocol):
         self._say({"bye": True})
         await self._ended.addTimeout(PATIENCE_S, reactor)
 
-    def outReceived(self, data: bytes) -> None:  # noqa: N802  # Twisted's name
+    def outReceived(self, data: bytes) -> None:
         *lines, self._unfinished = (self._unfinished + data).split(b"\n")
         for line in lines:
             self._understand(json.loads(line))
@@ -171,7 +170,7 @@ class JavaScriptPerson(_Hearing, ProcessProtocol):
             else:
                 answer.callback(said["result"])
 
-    def processEnded(self, _reason: Any) -> None:  # noqa: N802  # Twisted's name
+    def processEnded(self, _reason: Any) -> None:
         self._ended.callback(None)
 
     def _say(self, line: dict[str, Any]) -> None:

@@ -14,11 +14,12 @@ from sqlalchemy import func, select
 from tests.journeys.people import PythonPerson, bare, planned_lesson, register
 from tests.support.node import Node
 from tests.support.wamp import BareSession
-from tutorwamp.app.components import ChatDoor, LessonsDoor
 from tutorwamp.app.migrate import metadata
+from tutorwamp.chat.wamp import ChatDoor
 from tutorwamp.kernel.component import served_by
 from tutorwamp.kernel.contracts import new_id
 from tutorwamp.kernel.database import make_engine
+from tutorwamp.lessons.wamp import LessonsDoor
 
 REFUSALS = {"tutorwamp.error.invalid", "tutorwamp.error.too_large"}
 PROCEDURES = {served.procedure.uri for door in (ChatDoor, LessonsDoor) for served in served_by(door.__new__(door))}

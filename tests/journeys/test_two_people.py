@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 from typing import Any
 
@@ -35,6 +36,10 @@ async def whole_history(person: Someone, lesson_id: str) -> list[dict[str, Any]]
         cursor = {"cursor": page["next_cursor"]}
 
 
+def has_heard(person: Someone, topic: str, count: int) -> bool:
+    return len(person.heard[topic]) >= count
+
+
 async def say_much(person: Someone, lesson_id: str) -> list[dict[str, Any]]:
     """Many messages, without waiting for one another."""
     sending = [
@@ -61,7 +66,7 @@ async def the_journey(node: Node, tutor: PythonPerson, student: Someone, lesson:
         consumeErrors=True,
     )
     for person in (tutor, student):
-        await person.heard_until(lambda person=person: len(person.heard[chat]) >= 2 * EACH_WAY)
+        await person.heard_until(functools.partial(has_heard, person, chat, 2 * EACH_WAY))
         assert [event["seq"] for event in person.heard[chat]] == list(range(1, 2 * EACH_WAY + 1))
         assert {event["type"] for event in person.heard[chat]} == {"message.created"}
     assert tutor.heard[chat] == student.heard[chat]
@@ -80,7 +85,7 @@ async def the_journey(node: Node, tutor: PythonPerson, student: Someone, lesson:
     assert marked == {"read_seq": 100, "unread_count": len(unread)}
     assert (edited["body"], deleted["body"], reacted["reactions"]) == ("mended", None, {"👍": [student.user["id"]]})
     for person in (tutor, student):
-        await person.heard_until(lambda person=person: len(person.heard[chat]) >= 2 * EACH_WAY + 4)
+        await person.heard_until(functools.partial(has_heard, person, chat, 2 * EACH_WAY + 4))
         latest = person.heard[chat][2 * EACH_WAY :]
         assert [(event["type"], event["seq"]) for event in latest] == [
             ("message.updated", 401),

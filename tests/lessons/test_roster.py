@@ -1,6 +1,5 @@
 """Sessions in rooms, shown as people."""
 
-# ruff: noqa: N802  # tests carry the numbers of the rules, in capitals
 from __future__ import annotations
 
 from dataclasses import dataclass, field

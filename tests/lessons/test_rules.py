@@ -1,6 +1,5 @@
 """The numbered rules of docs/rules/lessons.md, without anything around them."""
 
-# ruff: noqa: N802  # tests carry the numbers of the rules, in capitals
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -1,6 +1,5 @@
 """What happens to lessons: who may, in what order, and what others are told."""
 
-# ruff: noqa: N802  # tests carry the numbers of the rules, in capitals
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
@@ -76,8 +75,7 @@ async def test_L9_tutors_and_admins_plan_and_are_its_tutor(stage: Stage) -> None
 
 
 @pytest_twisted.ensureDeferred
-async def test_L8_only_active_students_are_invited(stage_on_both: Stage) -> None:
-    stage = stage_on_both
+async def test_L8_only_active_students_are_invited(stage: Stage) -> None:
     tutor, anna, colleague = [await stage.given.caller(role) for role in ("tutor", "student", "tutor")]
     gone: User = await stage.given.user()
     await stage.machine.accounts.deactivate(gone.email)
@@ -88,8 +86,7 @@ async def test_L8_only_active_students_are_invited(stage_on_both: Stage) -> None
 
 
 @pytest_twisted.ensureDeferred
-async def test_L11_a_repeated_create_is_answered_like_the_first(stage_on_both: Stage) -> None:
-    stage = stage_on_both
+async def test_L11_a_repeated_create_is_answered_like_the_first(stage: Stage) -> None:
     tutor, anna = await stage.given.caller("tutor"), await stage.given.caller()
     asked = planned(stage, anna.user_id, client_id="one")
     first = await stage.machine.lessons.create(tutor, asked)
@@ -199,9 +196,9 @@ async def test_L6_a_cancelled_lesson_says_why_and_is_closed(stage: Stage) -> Non
 
 
 @pytest_twisted.ensureDeferred
-async def test_L7_a_stale_version_is_told_the_current_lesson(stage_on_both: Stage) -> None:
-    tutor, _, _, lesson = await opened(stage_on_both)
-    service = stage_on_both.machine.lessons
+async def test_L7_a_stale_version_is_told_the_current_lesson(stage: Stage) -> None:
+    tutor, _, _, lesson = await opened(stage)
+    service = stage.machine.lessons
     current = await service.update(tutor, changed(lesson, title="Roots"))
     error = await refused(Conflict, service.update(tutor, changed(lesson, title="Powers")))
     assert error.details == {"version": 2, "lesson": current.plain()}
@@ -257,22 +254,15 @@ async def test_L18_a_page_costs_three_queries_however_many_lessons_there_are(sta
     for total in (10, 1_000):
         await fill(stage, tutor, [anna, ben], total)
         for caller in (tutor, anna, await stage.given.caller("admin")):
-            before = queries(stage.machine)
+            before = stage.machine.database.counts.queries()
             page = await stage.machine.lessons.list_lessons(caller, ListLessons(limit=100))
-            costs[total, caller.role] = queries(stage.machine) - before
+            costs[total, caller.role] = stage.machine.database.counts.queries() - before
             assert len(page.items) == min(100, total)
             assert {len(one.students) for one in page.items} == {2}
     assert set(costs.values()) == {3}
-    before = queries(stage.machine)
+    before = stage.machine.database.counts.queries()
     await stage.machine.lessons.get(tutor, lesson.id)
-    assert queries(stage.machine) - before == 3
-
-
-def queries(machine: Machine) -> int:
-    """What the machine has asked so far. On SQLite every transaction's BEGIN is counted too: not here."""
-    counts = machine.database.counts
-    begins = machine.database.engine.dialect.name == "sqlite"
-    return counts.queries() - begins * sum(one.transactions for one in counts.by_name.values())
+    assert stage.machine.database.counts.queries() - before == 3
 
 
 async def fill(stage: Stage, tutor: Caller, students: list[Caller], total: int) -> None:
@@ -313,9 +303,9 @@ async def test_L17_a_writer_is_admitted_from_memory_and_a_no_is_asked_again(
     tutor, anna, _, lesson = await opened(stage)
     service, elsewhere = stage.machine.lessons, other_on_both.lessons
     assert (await service.admit_writer(anna, lesson.id)).guard == 1
-    before = queries(stage.machine)
+    before = stage.machine.database.counts.queries()
     assert (await service.admit_writer(tutor, lesson.id)).moderates
-    assert queries(stage.machine) == before
+    assert stage.machine.database.counts.queries() == before
     await elsewhere.start(tutor, lesson.id)
     assert (await service.admit_writer(anna, lesson.id)).guard == 1
     service.forget(lesson.id)

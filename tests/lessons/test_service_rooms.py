@@ -1,6 +1,5 @@
 """Coming in and going out: what opens, who is told, and what closes again."""
 
-# ruff: noqa: N802  # tests carry the numbers of the rules, in capitals
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -205,10 +204,10 @@ async def test_L13_a_removal_the_join_has_not_seen_leads_out_again(stage: Stage)
 
 
 @pytest_twisted.ensureDeferred
-async def test_L13_the_heads_are_never_newer_than_the_lesson(stage_on_both: Stage) -> None:
-    tutor, anna, _, lesson = await opened(stage_on_both)
-    people = SlowPeople(stage_on_both.machine.accounts, slow=2)
-    service = service_with(stage_on_both, people=people)
+async def test_L13_the_heads_are_never_newer_than_the_lesson(stage: Stage) -> None:
+    tutor, anna, _, lesson = await opened(stage)
+    people = SlowPeople(stage.machine.accounts, slow=2)
+    service = service_with(stage, people=people)
     joining = under_way(service.join(anna, lesson.id))
     await people.pause.reached
     await service.start(tutor, lesson.id)
@@ -279,8 +278,7 @@ async def test_L14_leaving_closes_this_sessions_topics_only(stage: Stage) -> Non
 
 
 @pytest_twisted.ensureDeferred
-async def test_L14_who_is_removed_is_led_out_with_all_sessions_after_the_news(stage_on_both: Stage) -> None:
-    stage = stage_on_both
+async def test_L14_who_is_removed_is_led_out_with_all_sessions_after_the_news(stage: Stage) -> None:
     tutor, anna, ben, lesson = await opened(stage)
     service, machine = stage.machine.lessons, stage.machine
     phone = stage.given.again(anna)

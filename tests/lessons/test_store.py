@@ -1,6 +1,5 @@
 """What is remembered of lessons, on both engines."""
 
-# ruff: noqa: N802  # tests carry the numbers of the rules, in capitals
 from __future__ import annotations
 
 from dataclasses import replace

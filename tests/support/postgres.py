@@ -186,10 +186,11 @@ class Postgres:
         self.stop()
         shutil.rmtree(self.home)
 
-    def create_database(self, name: str) -> str:
-        """A new, empty UTF-8 database; its SQLAlchemy URL for psycopg 3."""
+    def create_database(self, name: str, *, template: str = "template1") -> str:
+        """A new UTF-8 database, a copy of ``template`` (the default is empty); its SQLAlchemy URL for psycopg 3."""
         with self._connect() as connection:
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+            connection.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
         url = URL.create("postgresql+psycopg", SUPERUSER, database=name, query={"host": str(self.home), "port": "5432"})
         return url.render_as_string()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from autobahn.twisted.wamp import ApplicationSession
 from autobahn.twisted.websocket import WampWebSocketClientFactory
@@ -15,10 +15,20 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint
 
-from tests.support.node import Node
-
 PATIENCE_S = 30.0
 """For an answer of a real process; reaching it is a failure."""
+
+
+class Reachable(Protocol):
+    """A node, however it was started."""
+
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def ws_url(self) -> str: ...
+
+    port: int
 
 
 class BareSession(ApplicationSession):
@@ -32,16 +42,16 @@ class BareSession(ApplicationSession):
         self.heard: list[tuple[str, dict[str, Any]]] = []
         self._waiting: list[tuple[int, Deferred[None]]] = []
 
-    def onConnect(self) -> None:  # noqa: N802  # autobahn's name, as are the next three
+    def onConnect(self) -> None:
         self.join("tutor", ["ticket"], "whoever")
 
-    def onChallenge(self, _challenge: Challenge) -> str:  # noqa: N802
+    def onChallenge(self, _challenge: Challenge) -> str:
         return self.ticket
 
-    def onJoin(self, _details: SessionDetails) -> None:  # noqa: N802
+    def onJoin(self, _details: SessionDetails) -> None:
         self.joined.callback(self)
 
-    def onLeave(self, details: CloseDetails) -> None:  # noqa: N802
+    def onLeave(self, details: CloseDetails) -> None:
         if not self.joined.called:
             self.joined.errback(ApplicationError(details.reason, details.message))
         self.left.callback(details)
@@ -56,15 +66,19 @@ class BareSession(ApplicationSession):
         number = self._request_id_gen.next()
         answer: Deferred[Any] = Deferred()
         self._call_reqs[number] = CallRequest(number, uri, answer, CallOptions())
-        self._transport.send(Call(number, uri, args=positional, kwargs=arguments))
+        self._wire().send(Call(number, uri, args=positional, kwargs=arguments))
         return await answer.addTimeout(PATIENCE_S, reactor)
+
+    def _wire(self) -> Any:
+        assert self._transport is not None
+        return self._transport
 
     async def publish_raw(self, topic: str, arguments: Any) -> None:
         """Publish, acknowledged, whatever the serializer carries. Raises ApplicationError where it is refused."""
         number = self._request_id_gen.next()
         done: Deferred[Any] = Deferred()
         self._publish_reqs[number] = PublishRequest(number, done, was_encrypted=False)
-        self._transport.send(Publish(number, topic, args=[], kwargs=arguments, acknowledge=True))
+        self._wire().send(Publish(number, topic, args=[], kwargs=arguments, acknowledge=True))
         await done.addTimeout(PATIENCE_S, reactor)
 
     async def hear(self, topic: str, match: Literal["exact", "prefix", "wildcard"] | None = None) -> None:
@@ -87,7 +101,7 @@ class BareSession(ApplicationSession):
             await waiting.addTimeout(PATIENCE_S, reactor)
 
 
-async def connect(node: Node, ticket: str, serializer: Literal["cbor", "json"] = "cbor") -> BareSession:
+async def connect(node: Reachable, ticket: str, serializer: Literal["cbor", "json"] = "cbor") -> BareSession:
     """Connect and join. Raises ApplicationError with the ABORT's reason."""
     session = BareSession(ticket)
     factory = WampWebSocketClientFactory(

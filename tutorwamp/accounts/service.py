@@ -23,6 +23,7 @@ from tutorwamp.kernel.memo import Memo
 
 HASHING_THREADS: Final = 2
 """Argon2 releases the interpreter's lock; more threads than cores would only slow each other down."""
+_NO_MATCH: Final = "E-mail address and password do not match."
 PEOPLE_AT_MOST: Final = 20_000
 """Names kept in memory (about 400 bytes each)."""
 
@@ -74,13 +75,14 @@ class AccountsService:
         hashed = account.password_hash if account is not None else rules.NOBODYS_HASH
         fits = await self._hash(rules.password_fits, hashed, asked.password)
         if account is None or not fits or not account.active:
-            raise Unauthenticated("E-mail address and password do not match.")
+            raise Unauthenticated(_NO_MATCH)
         now = self._clock()
         secret = rules.new_refresh_token()
         token = RefreshToken(
             rules.token_hash(secret), new_id(), account.user.id, now + self._settings.refresh_token_lifetime
         )
-        await self._store.add_refresh_token(token)
+        if not await self._store.add_refresh_token(token, account):  # a new password, while the old one was checked
+            raise Unauthenticated(_NO_MATCH)
         return self._tokens(account.user, token.family_id, secret, now)
 
     async def refresh(self, asked: Refresh) -> Tokens:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from typing import Any
 
 from sqlalchemy import Column, Connection, ForeignKey, Index, Row, String, Table, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -70,7 +71,12 @@ class Spent(Enum):
 
 
 class AccountsStore:
-    """What is remembered of accounts."""
+    """What is remembered of accounts.
+
+    Whoever changes a user's tokens holds the lock on the user's row, so that no token is added to a login that another
+    process is ending. A transaction may run again after its commit went through and only the answer was lost: what it
+    made the first time is found by its id or hash.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -79,6 +85,8 @@ class AccountsStore:
         """Keep a new user. Raises EmailTaken."""
 
         def thd(connection: Connection) -> None:
+            if connection.execute(select(users.c.id).where(users.c.id == user.id)).one_or_none() is not None:
+                return
             try:
                 connection.execute(
                     insert(users),
@@ -118,11 +126,15 @@ class AccountsStore:
 
         return self._database.read("accounts.persons", thd)
 
-    def add_refresh_token(self, token: RefreshToken) -> Deferred[None]:
-        """Keep the first token of a family."""
+    def add_refresh_token(self, token: RefreshToken, account: Account) -> Deferred[bool]:
+        """Keep the first token of a family. False where the account is no longer what the login was checked against."""
 
-        def thd(connection: Connection) -> None:
-            _add_token(connection, token)
+        def thd(connection: Connection) -> bool:
+            if _locked_account(connection, token.user_id) != account:
+                return False
+            if _token(connection, token.hash) is None:
+                _add_token(connection, token)
+            return True
 
         return self._database.write("accounts.add_refresh_token", thd)
 
@@ -132,17 +144,17 @@ class AccountsStore:
         """Exchange a token for a fresh one of its family; a second use revokes the family."""
 
         def thd(connection: Connection) -> RefreshToken | Spent:
-            row = connection.execute(
-                select(refresh_tokens).where(refresh_tokens.c.hash == spent_hash).with_for_update()
-            ).one_or_none()
+            row = _token_of_locked_user(connection, spent_hash)
             if row is None or row.revoked_at is not None or row.expires_at <= now:
                 return Spent.UNKNOWN
-            if row.spent_at is not None:
+            fresh = RefreshToken(fresh_hash, row.family_id, row.user_id, fresh_expires_at)
+            if row.spent_at is None:
+                spent = refresh_tokens.c.hash == spent_hash
+                connection.execute(update(refresh_tokens).where(spent).values(spent_at=now))
+                _add_token(connection, fresh)
+            elif _token(connection, fresh_hash) is None:
                 _revoke_family(connection, row.family_id, now)
                 return Spent.REUSED
-            connection.execute(update(refresh_tokens).where(refresh_tokens.c.hash == spent_hash).values(spent_at=now))
-            fresh = RefreshToken(fresh_hash, row.family_id, row.user_id, fresh_expires_at)
-            _add_token(connection, fresh)
             return fresh
 
         return self._database.write("accounts.spend", thd)
@@ -151,7 +163,7 @@ class AccountsStore:
         """Revoke the login a token's hash belongs to; the user's id, or None where the token is unknown."""
 
         def thd(connection: Connection) -> str | None:
-            row = connection.execute(select(refresh_tokens).where(refresh_tokens.c.hash == token)).one_or_none()
+            row = _token_of_locked_user(connection, token)
             if row is None:
                 return None
             _revoke_family(connection, row.family_id, now)
@@ -194,6 +206,25 @@ def _account(row: Row[tuple[object, ...]] | None) -> Account | None:
         return None
     user = User(id=row.id, email=row.email, name=row.name, role=AuthRole(row.role), created_at=row.created_at)
     return Account(user, row.password_hash, row.deactivated_at is None, row.revoked_at)
+
+
+def _locked_account(connection: Connection, user_id: str) -> Account | None:
+    # key_share: those who only refer to the user, such as a new lesson, need not wait.
+    query = select(users).where(users.c.id == user_id).with_for_update(key_share=True)
+    return _account(connection.execute(query).one_or_none())
+
+
+def _token(connection: Connection, token_hash: str) -> Row[Any] | None:
+    return connection.execute(select(refresh_tokens).where(refresh_tokens.c.hash == token_hash)).one_or_none()
+
+
+def _token_of_locked_user(connection: Connection, token_hash: str) -> Row[Any] | None:
+    """A token as it is once nobody else can change it."""
+    row = _token(connection, token_hash)
+    if row is None:
+        return None
+    _locked_account(connection, row.user_id)
+    return _token(connection, token_hash)
 
 
 def _add_token(connection: Connection, token: RefreshToken) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from tutorwamp.accounts.service import AccountsService
 from tutorwamp.accounts.settings import AccountsSettings
@@ -23,7 +24,7 @@ from tutorwamp.kernel.contracts import Clock, utc_now
 from tutorwamp.kernel.database import Database, DatabaseSettings, make_engine
 from tutorwamp.kernel.events import Events
 from tutorwamp.kernel.observability import LogSettings
-from tutorwamp.kernel.settings import PREFIX, NodeSettings, gather, read, refuse_unknown
+from tutorwamp.kernel.settings import PREFIX, NodeSettings, SettingsError, gather, read, refuse_unknown
 from tutorwamp.lessons.service import LessonsService
 from tutorwamp.lessons.settings import LessonsSettings
 from tutorwamp.lessons.store import LessonsStore
@@ -112,9 +113,12 @@ class Machine:
 
 
 def engine_for(settings: Settings) -> Engine:
-    """The engine of the database in use; its folder exists afterwards."""
+    """The engine of the database in use; its folder exists afterwards. Raises SettingsError for a URL that is none."""
     settings.node.data_dir.mkdir(parents=True, exist_ok=True)
-    return make_engine(settings.database.url_in(settings.node.data_dir))
+    try:
+        return make_engine(settings.database.url_in(settings.node.data_dir))
+    except (SQLAlchemyError, ImportError, TypeError) as error:  # no URL, no such driver, SQLite without a file
+        raise SettingsError(f"{PREFIX}DATABASE_URL: {str(error).partition(', using')[0]}") from error
 
 
 def assemble(settings: Settings, reactor: Any, *, clock: Clock = utc_now, gate: Gate | None = None) -> Machine:

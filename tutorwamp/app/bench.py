@@ -47,6 +47,8 @@ class Measured:
     p50_ms: float
     """One call in flight."""
     p99_ms: float
+    cpu_ms: float
+    """Processor time of all the node's processes for one call of a rate round; steadier than the clock."""
 
 
 @dataclass
@@ -151,13 +153,17 @@ async def _measure(settings: Settings, rounds: int, calls: int) -> list[Measured
     await receiver.connection.subscribe(floor.TOPIC, contenders[1].hear)
     await heard_lesson.on("message.created", contenders[2].hear)
     rates: dict[str, list[float]] = {contender.name: [] for contender in contenders}
+    cpu: dict[str, list[float]] = {contender.name: [] for contender in contenders}
     latencies: dict[str, list[list[float]]] = {contender.name: [] for contender in contenders}
     for number in range(rounds + 1):
         for contender in contenders:
+            cpu_before_s = _node_cpu_s()
             rate = await _rate(contender, calls)
+            cpu_s = _node_cpu_s() - cpu_before_s
             one_by_one = await _one_by_one(contender, calls // 10)
             if number:  # the first round warms up
                 rates[contender.name].append(rate)
+                cpu[contender.name].append(cpu_s / calls * 1000)
                 latencies[contender.name].append(one_by_one)
                 print(f"round {number} {contender.name}: {rate:.0f}/s", file=sys.stderr)  # noqa: T201  # progress
     for client in (sender, receiver):
@@ -168,6 +174,7 @@ async def _measure(settings: Settings, rounds: int, calls: int) -> list[Measured
             statistics.median(rates[name]),
             statistics.median(statistics.median(times) for times in latencies[name]) * 1000,
             statistics.median(statistics.quantiles(times, n=100)[98] for times in latencies[name]) * 1000,
+            statistics.median(cpu[name]),
         )
         for name in rates
     ]
@@ -200,6 +207,19 @@ async def _one_by_one(contender: Contender, calls: int) -> list[float]:
         await contender.call(number)
         times.append(time.monotonic() - began_at)
     return times
+
+
+def _node_cpu_s() -> float:
+    """Seconds of processor time of all processes below this one."""
+    ticks = 0
+    waiting = [os.getpid()]
+    while waiting:
+        for children in Path(f"/proc/{waiting.pop()}").glob("task/*/children"):
+            for pid in children.read_text().split():
+                waiting.append(int(pid))
+                user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+                ticks += int(user) + int(system)
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 async def _awaited(answer: Awaitable[Any]) -> Any:

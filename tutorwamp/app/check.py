@@ -40,6 +40,11 @@ def findings(environment: Mapping[str, str]) -> list[Finding]:
     ]
 
 
+def reason_of(error: SQLAlchemyError) -> str:
+    """What the driver says, on one line, without the statement and its values."""
+    return (str(getattr(error, "orig", error)).strip() or type(error).__name__).splitlines()[0]
+
+
 def _node(settings: Settings, environment: Mapping[str, str]) -> Finding:
     """Crossbar's own check of the configuration."""
     node_dir = settings.node.node_dir.absolute()
@@ -60,13 +65,16 @@ def _node(settings: Settings, environment: Mapping[str, str]) -> Finding:
 
 
 def _database(settings: Settings) -> Iterator[Finding]:
-    engine = engine_for(settings)
+    try:
+        engine = engine_for(settings)
+    except SettingsError as error:
+        yield Finding("database", fine=False, text=str(error))
+        return
     shown = engine.url.render_as_string(hide_password=True)
     try:
         revision = migrate.current_revision(engine)
     except SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
-        yield Finding("database", fine=False, text=f"{shown}: {reason}; check TUTORWAMP_DATABASE_URL")
+        yield Finding("database", fine=False, text=f"{shown}: {reason_of(error)}; check TUTORWAMP_DATABASE_URL")
         return
     finally:
         engine.dispose()

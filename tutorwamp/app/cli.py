@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
 import socket
@@ -9,25 +11,44 @@ import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 import click
+from sqlalchemy.exc import SQLAlchemyError
 
 from tutorwamp.accounts.contracts import Register, SetPassword, User
 from tutorwamp.app import migrate as schema
 from tutorwamp.app.assembly import Machine, Settings, engine_for, read_settings, reserved_in
-from tutorwamp.app.check import findings
+from tutorwamp.app.check import findings, reason_of
 from tutorwamp.app.demo import prepare as prepare_demo
 from tutorwamp.app.offline import run_offline
 from tutorwamp.kernel.arguments import check as check_arguments
 from tutorwamp.kernel.contracts import AuthRole
 from tutorwamp.kernel.errors import Invalid, TutorwampError
-from tutorwamp.kernel.settings import SettingsError
+from tutorwamp.kernel.settings import Port, SettingsError
 
 Result = TypeVar("Result")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _OneLine(click.Group):
+    """What can go wrong outside of us becomes one line and exit 1, never a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (TutorwampError, SettingsError) as error:
+            raise click.ClickException(str(error)) from error
+        except SQLAlchemyError as error:
+            raise click.ClickException(f"database: {reason_of(error)}; see: tutorwamp check") from error
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # whoever reads us has gone: click knows what to do
+                raise
+            raise click.ClickException(
+                f"{error.strerror}: {error.filename}" if error.filename else str(error)
+            ) from error
+
+
+@click.group(cls=_OneLine, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="tutorwamp")
 def main() -> None:
     """Run and look after a tutorwamp node. Settings are TUTORWAMP_... variables; see docs/settings.md."""
@@ -44,6 +65,7 @@ def up(port: int | None, data: Path | None, demo: bool) -> None:  # click passes
         click.echo(f"warning: {variable} has no effect in this version", err=True)
     _require_free_port(settings.node.port, "--port or TUTORWAMP_PORT")
     _require_free_port(settings.node.rest_port, "TUTORWAMP_REST_PORT")
+    _held = _hold(settings.node.data_dir)
     _prepare_database(settings)
     welcome = _on_machine(settings, prepare_demo) if demo else None
     settings.node.signing_key()
@@ -105,11 +127,11 @@ def bench(scenario: str, rounds: int, calls: int, as_json: bool) -> None:  # one
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
-    click.echo(f"{'':<10} {'calls/s':>9} {'x floor':>8} {'p50 ms':>8} {'p99 ms':>8} {'x RPC':>6}")
+    click.echo(f"{'':<10} {'calls/s':>9} {'x floor':>8} {'p50 ms':>8} {'p99 ms':>8} {'x RPC':>6} {'cpu ms':>7}")
     for row in rows:
         click.echo(
             f"{row['name']:<10} {row['calls_per_s']:>9.0f} {row['rate_to_floor']:>8.2f} {row['p50_ms']:>8.2f} "
-            f"{row['p99_ms']:>8.2f} {row['p50_to_rpc']:>6.2f}"
+            f"{row['p99_ms']:>8.2f} {row['p50_to_rpc']:>6.2f} {row['cpu_ms']:>7.3f}"
         )
 
 
@@ -160,12 +182,9 @@ def _checked(model: Any, arguments: dict[str, str]) -> Any:
 
 
 def _settings(*, port: int | None = None, data: Path | None = None) -> Settings:
-    try:
-        settings = read_settings(os.environ)
-    except SettingsError as error:
-        raise click.ClickException(str(error)) from error
+    settings = read_settings(os.environ)
     node = settings.node
-    return replace(settings, node=replace(node, port=port or node.port, data_dir=data or node.data_dir))
+    return replace(settings, node=replace(node, port=Port(port) if port else node.port, data_dir=data or node.data_dir))
 
 
 def _require_free_port(port: int, where: str) -> None:
@@ -175,6 +194,19 @@ def _require_free_port(port: int, where: str) -> None:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             raise click.ClickException(f"port {port} is in use; choose another with {where}") from error
+
+
+def _hold(data_dir: Path) -> TextIO:
+    """Let one ``up`` run on a data folder: a lock that ends with this process, however it ends."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    file = (data_dir / "up.lock").open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise click.ClickException(
+            f"another node runs on the data folder {data_dir}; choose another with --data"
+        ) from error
+    return file
 
 
 def _prepare_database(settings: Settings) -> None:
@@ -191,8 +223,6 @@ def _prepare_database(settings: Settings) -> None:
 
 
 def _on_machine(settings: Settings, work: Callable[[Machine], Awaitable[Result]]) -> Result:
-    """Do something with a machine of our own; what the contract refuses becomes one line and exit 1."""
-    try:
-        return run_offline(settings, work)
-    except (TutorwampError, SettingsError) as error:
-        raise click.ClickException(str(error)) from error
+    """Do something with a machine of our own, on a database that is ready for it."""
+    _prepare_database(settings)
+    return run_offline(settings, work)

@@ -25,17 +25,19 @@ def config_file() -> Path:
     return Path(__file__).parents[1] / "node" / "config.yaml"
 
 
-def end_with_parent() -> None:
-    """Have the kernel stop us when our parent is gone, however it went."""
+def end_with_parent(parent: int) -> None:
+    """Have the kernel stop us when our parent is gone, however it went; now, if it has gone before we could ask."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        sys.exit("the process that started this node is gone")
 
 
 def main() -> None:
-    """Run the node until it ends or is told to."""
+    """Run the node until it ends or is told to; the one argument is the process id of our parent."""
+    end_with_parent(int(sys.argv[1]))
     import crossbar  # late: it takes a second
 
-    end_with_parent()
     settings = read_settings(os.environ)
     node_dir = settings.node.node_dir.absolute()
     node_dir.mkdir(parents=True, exist_ok=True, mode=0o700)

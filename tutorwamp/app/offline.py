@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from tutorwamp.app.assembly import Machine, Settings, assemble
+from tutorwamp.kernel.observability import configure
 
 Result = TypeVar("Result")
 
@@ -51,6 +52,8 @@ class _Pump:
 
 def run_offline(settings: Settings, work: Callable[[Machine], Awaitable[Result]]) -> Result:
     """Put a machine together, do the work, take it apart. Raises what the work raises."""
+    # Where the node's lines go; without this, structlog prints them with all variables in sight.
+    configure(settings.log)
     pump = _Pump()
     machine = assemble(settings, pump, gate=NoGate())
     machine.start()

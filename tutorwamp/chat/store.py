@@ -182,7 +182,11 @@ class ChatStore:
     def mark_read(
         self, lesson_id: str, user_id: str, seq: int, stream: str, draft: Callable[[int], Draft]
     ) -> Deferred[tuple[ReadMark, StreamEvent | None]]:
-        """Move a read mark forward, at most to the stream's head; never back."""
+        """Move a read mark forward, at most to the stream's head; never back.
+
+        There is an event only where the mark passes a message: the event moves the head, too, and marking that as read
+        must not be told again, and so on for ever.
+        """
 
         def thd(connection: Connection) -> tuple[ReadMark, StreamEvent | None]:
             lock(connection, f"read:{lesson_id}:{user_id}")
@@ -196,7 +200,8 @@ class ChatStore:
                     connection.execute(insert(read_marks), row)
                 else:
                     connection.execute(update(read_marks).where(mine).values(seq=wanted))
-                event = append_one(connection, draft(wanted))
+                if _said_between(connection, lesson_id, known or 0, wanted):
+                    event = append_one(connection, draft(wanted))
             read_seq = max(wanted, known or 0)
             return ReadMark(read_seq=read_seq, unread_count=_unread(connection, lesson_id, user_id, read_seq)), event
 
@@ -323,6 +328,11 @@ def _must(connection: Connection, message_id: str) -> Record:
     if record is None:
         raise NotFound("There is no such message.")
     return record
+
+
+def _said_between(connection: Connection, lesson_id: str, after: int, up_to: int) -> bool:
+    between = and_(messages.c.lesson_id == lesson_id, messages.c.seq > after, messages.c.seq <= up_to)
+    return connection.execute(select(messages.c.id).where(between).limit(1)).scalar() is not None
 
 
 def _unread(connection: Connection, lesson_id: str, user_id: str, read_seq: int) -> int:

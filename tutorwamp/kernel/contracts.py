@@ -90,7 +90,10 @@ def new_id() -> str:
 def _instant_from_text(value: object) -> object:
     # Strict mode wants a datetime; the wire has text. Numbers stay numbers and are refused.
     if isinstance(value, str):
-        return datetime.fromisoformat(value)
+        try:
+            return datetime.fromisoformat(value)
+        except ValueError:  # its message repeats the text, however long
+            raise ValueError("expected a time such as 2026-11-23T09:00:00.000Z (RFC 3339)") from None
     return value
 
 
@@ -176,7 +179,7 @@ def cursor_parts(cursor: str, count: int) -> list[str]:
         parts = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().split("|")
     except (binascii.Error, UnicodeDecodeError) as error:
         raise ValueError("not a cursor of this list") from error
-    if len(parts) != count:
+    if len(parts) != count or any("\0" in part for part in parts):
         raise ValueError("not a cursor of this list")
     return parts
 

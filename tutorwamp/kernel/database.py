@@ -145,7 +145,8 @@ def make_engine(url: str) -> Engine:
     def begin(connection: Connection) -> None:
         # A writer takes the lock at once: a read lock that is upgraded later cannot wait, it fails.
         writes = connection.get_execution_options().get("writes", True)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        # On the driver's own connection: it is part of the transaction, not one of its queries, and not counted as one.
+        connection.connection.cursor().execute("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
 

@@ -58,7 +58,7 @@ class TutorwampError(Exception):
         if action is not None:
             cls.action = action
         if uri is not None:
-            if not URI_FORM.match(uri):
+            if not URI_FORM.fullmatch(uri):
                 raise TypeError(f"{uri!r} is not of the form tutorwamp.error.<name> or tutorwamp.error.<domain>.<name>")
             known = _catalogue.get(uri)
             if known is not None:

@@ -71,7 +71,7 @@ class Request:
 
         Raises UnsupportedMediaType, TooLarge, Malformed or Invalid.
         """
-        media_type = (self.http.getHeader("content-type") or "").partition(";")[0].strip().lower()
+        media_type = _header(self.http, b"content-type").partition(";")[0].strip().lower()
         if media_type != "application/json":
             raise UnsupportedMediaType("The body must be application/json.")
         raw = self.http.content.read(BODY_BYTES_AT_MOST + 1)
@@ -87,10 +87,15 @@ class Request:
 
     def bearer_token(self) -> str:
         """The access token. Raises Unauthenticated where there is none."""
-        scheme, _, token = (self.http.getHeader("authorization") or "").partition(" ")
+        scheme, _, token = _header(self.http, b"authorization").partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise Unauthenticated("This needs an access token: Authorization: Bearer <token>.")
         return token.strip()
+
+
+def _header(http: IRequest, name: bytes) -> str:
+    """A header's text, empty where there is none. Every byte is a character: Twisted's own way fails for some."""
+    return (http.getHeader(name) or b"").decode("latin-1")
 
 
 def _refuse_constant(name: str) -> Any:
@@ -172,7 +177,7 @@ def _reactor() -> Any:
 
 def _begin(http: IRequest) -> str:
     """Give the request an id and the headers every answer has."""
-    given = http.getHeader("x-request-id") or ""
+    given = _header(http, b"x-request-id")
     request_id = given if REQUEST_ID_FORM.fullmatch(given) else new_id()
     http.setHeader("x-request-id", request_id)
     http.setHeader("cache-control", "no-store")
@@ -193,7 +198,9 @@ def _render(http: IRequest, result: Value | Answer | None) -> bytes:
 
 def _render_failure(http: IRequest, request_id: str, failure: Failure) -> bytes:
     error = failure.value
-    if isinstance(error, defer.TimeoutError):
+    if isinstance(error, defer.CancelledError):
+        error = Unavailable("Nobody waits for this answer any more.")  # the client has gone; nothing is sent
+    elif isinstance(error, defer.TimeoutError):
         error = Unavailable("This took too long. It may still happen; ask again.")
     elif not isinstance(error, TutorwampError):
         log.error("unexpected error", request_id=request_id, traceback=failure.getTraceback())

@@ -21,11 +21,12 @@ import dataclasses
 import os
 import re
 import secrets
+import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, NewType, TypeVar, get_type_hints
 
 PREFIX = "TUTORWAMP_"
 FILE_VARIABLE = "TUTORWAMP_SETTINGS"
@@ -77,8 +78,10 @@ def refuse_unknown(values: Mapping[str, str], settings_classes: Iterable[type]) 
         if variable not in known:
             import difflib
 
-            near = difflib.get_close_matches(variable, known, n=1)
-            hint = f" Did you mean {near[0]}?" if near else ""
+            # Without the prefix, which would make any two of them alike.
+            names = [name.removeprefix(PREFIX) for name in known]
+            near = difflib.get_close_matches(variable.removeprefix(PREFIX), names, n=1)
+            hint = f" Did you mean {PREFIX}{near[0]}?" if near else ""
             raise SettingsError(f"Unknown setting {variable}.{hint}")
 
 
@@ -120,7 +123,10 @@ def _duration(text: str) -> timedelta:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h)?", text)
     if not match:
         raise ValueError("expected a duration in seconds, such as 30, 30s, 500ms or 2min")
-    return timedelta(seconds=float(match[1]) * _UNITS[match[2] or ""])
+    try:
+        return timedelta(seconds=float(match[1]) * _UNITS[match[2] or ""])
+    except OverflowError as error:
+        raise ValueError("longer than anybody waits") from error
 
 
 def _boolean(text: str) -> bool:
@@ -137,10 +143,21 @@ def _integer(text: str) -> int:
     return int(text)
 
 
+Port = NewType("Port", int)
+
+
+def _port(text: str) -> Port:
+    number = _integer(text)
+    if not 1 <= number <= 65_535:
+        raise ValueError("expected a port number, 1 to 65535")
+    return Port(number)
+
+
 _PARSERS: dict[Any, Callable[[str], Any]] = {
     timedelta: _duration,
     bool: _boolean,
     int: _integer,
+    Port: _port,
     str: str,
     str | None: lambda text: text or None,
     Path: Path,
@@ -169,8 +186,10 @@ class NodeSettings:
     secret_key: str | None = setting(
         "SECRET_KEY", None, "Signs access tokens. Unset: made on first start and kept in the data folder, mode 0600."
     )
-    port: int = setting("PORT", 8080, "The public port: page, /ws and /api.")
-    rest_port: int = setting("REST_PORT", 8081, "The REST process's own port, on loopback; the gate passes /api to it.")
+    port: Port = setting("PORT", 8080, "The public port: page, /ws and /api.")
+    rest_port: Port = setting(
+        "REST_PORT", 8081, "The REST process's own port, on loopback; the gate passes /api to it."
+    )
     allowed_origins: tuple[str, ...] = setting(
         "ALLOWED_ORIGINS", (), "Other web origins whose pages may connect, comma-separated; the node's own always may."
     )
@@ -212,10 +231,12 @@ SECRET_KEY_BYTES_AT_LEAST = 32
 
 def _write_new_private(path: Path, content: bytes) -> None:
     """Write a file only we can read; the first of several writers wins, and none sees it half written."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    # A name of its own for each draft: in a container every start may have the same process id. Its mode is 0600.
+    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
+        file.flush()
+        os.fsync(file.fileno())  # a power cut must not leave an empty key behind
     with contextlib.suppress(FileExistsError):
         os.link(draft, path)
-    draft.unlink()
+    Path(draft).unlink()

@@ -1,0 +1,208 @@
+"""Reading back and searching, page by page; and what every procedure costs."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import pytest_twisted
+from twisted.internet.defer import gatherResults
+
+from tests.chat.room import Room, refused, under_way
+from tests.support.machine import Stage
+from tutorwamp.chat.contracts import Message, SearchMessages
+from tutorwamp.kernel.errors import NotFound
+
+# reading back
+
+
+@pytest_twisted.ensureDeferred
+async def test_C10_a_walk_through_history_meets_every_message_once_while_people_talk_on(stage_on_both: Stage) -> None:
+    room = await Room.opened(stage_on_both)
+    for number in range(23):
+        said = await room.send(room.anna, str(number))
+        if number % 3 == 0:
+            await room.react(room.ben, said)  # numbers that no message has
+    whole = (await room.history(room.ben)).items
+    assert [one.body for one in whole] == [str(number) for number in reversed(range(23))]
+    for limit in (1, 5, 22, 23):
+        met, cursor = [], None
+        while True:
+            page = await room.history(room.ben, limit=limit, cursor=cursor)
+            met += page.items
+            await room.send(room.tutor, "new")
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+        assert [one for one in met if one.body != "new"] == whole
+
+
+@pytest_twisted.ensureDeferred
+async def test_C10_an_empty_history_is_one_empty_page(stage: Stage) -> None:
+    room = await Room.opened(stage)
+    page = await room.history(room.ben)
+    assert (page.items, page.next_cursor) == ([], None)
+
+
+# searching
+
+
+@pytest_twisted.ensureDeferred
+async def test_C11_case_does_not_matter_in_any_script(stage_on_both: Stage) -> None:
+    room = await Room.opened(stage_on_both)
+    for body in ("Die Straße ist lang", "DIE STRASSE IST KURZ", "Привет, Мир", "ΣΊΣΥΦΟΣ", "Éclair İstanbul"):
+        await room.send(room.anna, body)
+    both = ["DIE STRASSE IST KURZ", "Die Straße ist lang"]
+    for query, found in {
+        "STRASSE": both,
+        "straße": both,
+        "привет": ["Привет, Мир"],
+        "ПРИВЕТ мир": ["Привет, Мир"],
+        "σίσυφος": ["ΣΊΣΥΦΟΣ"],
+        "éCLAIR": ["Éclair İstanbul"],
+        "eclair": [],
+        "İSTANBUL": ["Éclair İstanbul"],
+    }.items():
+        assert await room.search(room.ben, query) == found, query
+
+
+@pytest_twisted.ensureDeferred
+async def test_C11_nothing_in_a_query_is_a_pattern(stage_on_both: Stage) -> None:
+    room = await Room.opened(stage_on_both)
+    bodies = [
+        "100% sure",
+        "100 sure",
+        "snake_case",
+        "snakeXcase",
+        "back\\slash",
+        "slash/ed",
+        'it\'s "quoted"',
+        "[a-z]*",
+    ]
+    for body in bodies:
+        await room.send(room.anna, body)
+    for query, found in {
+        "100%": ["100% sure"],
+        "%": ["100% sure"],
+        "_": ["snake_case"],
+        "e_c": ["snake_case"],
+        "\\": ["back\\slash"],
+        "/": ["slash/ed"],
+        "slash": ["slash/ed", "back\\slash"],
+        "'": ['it\'s "quoted"'],
+        '"q': ['it\'s "quoted"'],
+        "[a-z]": ["[a-z]*"],
+        "%%": [],
+        "__": [],
+    }.items():
+        assert await room.search(room.ben, query) == found, query
+
+
+@pytest_twisted.ensureDeferred
+async def test_C11_all_words_wherever_they_stand(stage: Stage) -> None:
+    room = await Room.opened(stage)
+    await room.send(room.anna, "half of\na quarter")
+    await room.send(room.anna, "a quarter")
+    assert await room.search(room.ben, "quarter half") == ["half of\na quarter"]
+    assert await room.search(room.ben, "  uart \u00a0 a ") == ["a quarter", "half of\na quarter"]
+    assert await room.search(room.ben, "quarter third") == []
+
+
+@pytest_twisted.ensureDeferred
+async def test_C11_an_edited_message_is_found_by_its_new_words_only(stage: Stage) -> None:
+    room = await Room.opened(stage)
+    said = await room.send(room.anna, "apples")
+    await room.edit(room.anna, said, "Pears")
+    assert await room.search(room.ben, "apples") == []
+    assert await room.search(room.ben, "pears") == ["Pears"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_C11_one_finds_what_was_said_in_ones_own_lessons(stage_on_both: Stage) -> None:
+    room = await Room.opened(stage_on_both)
+    given = stage_on_both.given
+    clara, admin = await given.caller(), await given.caller("admin")
+    other = await given.lesson(room.tutor, room.anna, clara)
+    await room.send(room.anna, "needle here")
+    await room.send(room.anna, "needle there", lesson_id=other.id)
+    both = ["needle there", "needle here"]
+    expected = {room.tutor: both, room.anna: both, room.ben: both[1:], clara: both[:1], admin: both}
+    for caller, found in {**expected, await given.caller(): []}.items():
+        assert await room.search(caller, "needle") == found
+    assert await room.search(room.anna, "needle", lesson_id=other.id) == both[:1]
+    await refused(NotFound, room.search(room.ben, "needle", lesson_id=other.id))
+    await room.remove(room.anna)
+    assert await room.search(room.anna, "needle") == both[:1]
+
+
+@pytest_twisted.ensureDeferred
+async def test_C11_the_pages_of_a_search_fit_together(stage_on_both: Stage) -> None:
+    room = await Room.opened(stage_on_both)
+    await gatherResults(
+        [under_way(room.send(room.anna, f"word {number}" if number % 2 else "-")) for number in range(30)]
+    )
+    whole = await room.search(room.ben, "word")
+    assert len(whole) == 15
+    chat = room.machine.chat
+    for limit in (1, 4, 15):
+        met, cursor = [], None
+        while True:
+            page = await chat.search(room.ben, SearchMessages(query="word", limit=limit, cursor=cursor))
+            met += [one.body for one in page.items]
+            await room.send(room.tutor, "another word")
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+        assert [body for body in met if body != "another word"] == whole
+
+
+# what it costs
+
+COSTS = {
+    "send": 5,
+    "send, a reply": 6,
+    "send, repeated": 5,
+    "edit": 14,
+    "react": 15,
+    "delete": 14,
+    "history": 6,
+    "search, one lesson": 6,
+    "search, all": 4,
+    "mark_read": 12,
+}
+"""Queries of one call, whatever there is already. Who calls is known by name; the lesson is in memory."""
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_call_costs_the_same_queries_however_much_was_said(stage_on_both: Stage) -> None:
+    room = await Room.opened(stage_on_both)
+    costs: dict[int, dict[str, int]] = {}
+    for total in (10, 300):
+        newest = (await room.history(room.anna, limit=1)).items
+        missing = total - (newest[0].seq if newest else 0)
+        people = (room.anna, room.ben)
+        said = [under_way(room.send(people[number % 2], f"word {number}")) for number in range(missing)]
+        await room.send(room.anna, "again", client_id=f"again {total}")
+        costs[total] = {}
+        for name, call in calls(room, (await gatherResults(said))[0], total).items():
+            before = room.machine.database.counts.queries()
+            await call()
+            costs[total][name] = room.machine.database.counts.queries() - before
+    # PostgreSQL is asked for the reader's lock; SQLite has one writer anyway.
+    lock = room.machine.database.engine.dialect.name == "postgresql"
+    assert costs[10] == costs[300] == {**COSTS, "mark_read": COSTS["mark_read"] + lock}
+
+
+def calls(room: Room, mine: Message, total: int) -> dict[str, Callable[[], Awaitable[object]]]:
+    anna = room.anna
+    return {
+        "send": lambda: room.send(anna, "word"),
+        "send, a reply": lambda: room.send(anna, "word", reply_to=mine.id),
+        "send, repeated": lambda: room.send(anna, "again", client_id=f"again {total}"),
+        "edit": lambda: room.edit(anna, mine, "other words"),
+        "react": lambda: room.react(anna, mine),
+        "delete": lambda: room.delete(anna, mine),
+        "history": lambda: room.history(anna, limit=100),
+        "search, one lesson": lambda: room.search(anna, "word", lesson_id=room.lesson.id, limit=100),
+        "search, all": lambda: room.search(anna, "word", limit=100),
+        "mark_read": lambda: room.mark_read(anna, total),
+    }

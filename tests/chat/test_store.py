@@ -1,0 +1,120 @@
+"""What one batch of sends does, and how pages are cut: the store, on both engines."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import pytest_twisted
+
+from tests.chat.room import Room
+from tests.support.machine import Stage
+from tutorwamp.chat.contracts import ReadHistory, SearchMessages
+from tutorwamp.chat.store import ChatStore, Record, Sending, Sent, _send, folded
+from tutorwamp.kernel.contracts import Caller, cursor_from, new_id
+from tutorwamp.kernel.errors import Conflict, Invalid
+from tutorwamp.kernel.streams import Draft, StaleGuardError, UnknownStreamError
+
+
+def sending(room: Room, author: Caller, body: str, *, key: str = "", **draft: Any) -> Sending:
+    message_id, now = new_id(), room.stage.clock()
+    record = Record(message_id, room.lesson.id, 0, author.user_id, body, None, {}, now, None, None, key or None)
+    made = Draft(
+        stream=room.stream,
+        guard=1,
+        type="message.created",
+        at=now,
+        actor={"id": author.user_id},
+        key=key or message_id,
+        digest=body,
+        subject=message_id,
+        data=lambda seq: {"body": body, "seq": seq},
+    )
+    return Sending(replace(made, **draft), record)
+
+
+def replying(one: Sending, reply_to: str) -> Sending:
+    return replace(one, record=replace(one.record, reply_to=reply_to))
+
+
+@pytest_twisted.ensureDeferred
+async def test_C5_C6_every_job_of_a_batch_has_its_own_outcome(stage_on_both: Stage) -> None:
+    room = await Room.opened(stage_on_both)
+    before = await room.send(room.tutor, "before", client_id="before")
+    anna = room.anna
+    jobs = [
+        sending(room, anna, "a", key="k"),
+        sending(room, anna, "a", key="k"),
+        sending(room, anna, "b", key="k"),
+        sending(room, room.ben, "b", key="k"),
+        replying(sending(room, anna, "lost"), new_id()),
+        replying(sending(room, anna, "reply"), before.id),
+        sending(room, anna, "stale", guard=2),
+        sending(room, anna, "nowhere", stream="tutorwamp.lesson.none.chat"),
+        sending(room, anna, "last"),
+    ]
+    outcomes = await stage_on_both.machine.database.write("test.batch", _send, jobs)
+    kinds = [type(outcome) for outcome in outcomes]
+    assert kinds == [Sent, Sent, Conflict, Sent, Invalid, Sent, StaleGuardError, UnknownStreamError, Sent]
+    sent = [outcome for outcome in outcomes if isinstance(outcome, Sent)]
+    assert [(one.record.seq, one.event is not None) for one in sent] == [
+        (2, True),
+        (2, False),
+        (3, True),
+        (4, True),
+        (5, True),
+    ]
+    assert sent[0].record == sent[1].record
+    store = ChatStore(stage_on_both.machine.database)
+    for one in sent:
+        assert await store.by_id(one.record.id) == one.record
+    assert [event.seq for event in await room.stored()] == [1, 2, 3, 4, 5]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_batch_that_is_refused_as_a_whole_writes_nothing(stage_on_both: Stage) -> None:
+    room = await Room.opened(stage_on_both)
+    jobs = [replying(sending(room, room.anna, "lost"), new_id()) for _ in range(3)]
+    outcomes = await stage_on_both.machine.database.write("test.batch", _send, jobs)
+    assert [type(outcome) for outcome in outcomes] == [Invalid] * 3
+    assert await room.stored() == []
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_batch_of_any_size_costs_the_same(stage_on_both: Stage) -> None:
+    room = await Room.opened(stage_on_both)
+    question = await room.send(room.tutor, "?")
+    counts, database = stage_on_both.machine.database.counts, stage_on_both.machine.database
+    for size in (1, 2, 50):
+        jobs = [replying(sending(room, room.anna, "x"), question.id) for _ in range(size)]
+        await database.write(f"test.batch{size}", _send, jobs)
+    cost = {size: counts.of(f"test.batch{size}").queries for size in (1, 2, 50)}
+    assert cost == dict.fromkeys((1, 2, 50), 6)
+
+
+GARBAGE = ["a", "_", "-" * 199, cursor_from(1, 2), cursor_from("\0"), cursor_from("x" * 37), cursor_from("|")]
+NO_NUMBER = ["²", "٣", "-1", "+1", " 1", "1_0", "9" * 17, "9" * 36, "x", "1\0"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_C10_C11_garbage_is_not_a_cursor(stage_on_both: Stage) -> None:
+    room = await Room.opened(stage_on_both)
+    store = ChatStore(stage_on_both.machine.database)
+    attempts = [
+        *((store.history, ReadHistory(lesson_id=room.lesson.id, cursor=one)) for one in GARBAGE),
+        *((store.history, ReadHistory(lesson_id=room.lesson.id, cursor=cursor_from(one))) for one in NO_NUMBER),
+    ]
+    for read, asked in attempts:
+        with pytest.raises(Invalid) as refused:
+            await read(asked)
+        assert refused.value.details == [{"loc": ["cursor"], "msg": "not a cursor of this list"}]
+    for cursor in GARBAGE:
+        with pytest.raises(Invalid):
+            await store.search(SearchMessages(query="x", cursor=cursor), None)
+
+
+def test_C11_case_is_folded_in_every_script() -> None:
+    assert folded("Straße") == folded("STRASSE") == folded("strasse")
+    assert folded("ΣΊΣΥΦΟΣ") == folded("σίσυφος")
+    assert folded(None) == ""

@@ -1,0 +1,76 @@
+"""The WAMP door of chat: what it serves, and what it publishes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest_twisted
+
+from tests.support.machine import Stage
+from tutorwamp.chat import contracts
+from tutorwamp.chat.contracts import ChatChanged
+from tutorwamp.chat.wamp import ChatDoor, publish_chat
+from tutorwamp.kernel.component import Outlet, served_by
+
+CONTRACT = {
+    "tutorwamp.chat.send": contracts.SendMessage,
+    "tutorwamp.chat.edit": contracts.EditMessage,
+    "tutorwamp.chat.delete": contracts.DeleteMessage,
+    "tutorwamp.chat.react": contracts.React,
+    "tutorwamp.chat.history": contracts.ReadHistory,
+    "tutorwamp.chat.search": contracts.SearchMessages,
+    "tutorwamp.chat.mark_read": contracts.MarkRead,
+}
+"""The public contract's names, spelled out: they are fixed."""
+
+
+class Paper(Outlet):
+    """An outlet that ends on paper instead of in a router."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.published: list[tuple[str, dict[str, Any]]] = []
+
+    def publish(self, topic: str, event: Any) -> None:
+        self.published.append((topic, dict(event)))
+
+
+def test_the_door_serves_the_contracts_names(stage: Stage) -> None:
+    served = served_by(ChatDoor(stage.machine.chat))
+    assert {one.procedure.uri: one.procedure.arguments for one in served} == CONTRACT
+
+
+@pytest_twisted.ensureDeferred
+async def test_every_procedure_answers_and_every_change_goes_out_on_the_chat_topic(stage: Stage) -> None:
+    paper, heard = Paper(), stage.events(ChatChanged)
+    publish_chat(stage.machine.events, paper)
+    served = {one.procedure.uri.rpartition(".")[2]: one for one in served_by(ChatDoor(stage.machine.chat))}
+    tutor, anna = await stage.given.caller("tutor"), await stage.given.caller()
+    lesson = await stage.given.lesson(tutor, anna)
+    said = await stage.machine.chat.send_message(tutor, contracts.SendMessage(lesson_id=lesson.id, body="Welcome"))
+    steps = {
+        "send": contracts.SendMessage(lesson_id=lesson.id, body="Hello"),
+        "edit": contracts.EditMessage(message_id=said.id, body="Welcome!"),
+        "react": contracts.React(message_id=said.id, emoji="👍", on=True),
+        "delete": contracts.DeleteMessage(message_id=said.id),
+        "history": contracts.ReadHistory(lesson_id=lesson.id),
+        "search": contracts.SearchMessages(query="hello"),
+        "mark_read": contracts.MarkRead(lesson_id=lesson.id, seq=2),
+    }
+    assert steps.keys() == served.keys()
+    for name, arguments in steps.items():
+        answer = await served[name].method(tutor, arguments)
+        result = served[name].procedure.result
+        assert isinstance(answer, result), name
+        assert result.model_validate_json(answer.model_dump_json()) == answer, name
+    topic = f"tutorwamp.lesson.{lesson.id}.chat"
+    assert paper.published == [(topic, one.event.plain()) for one in heard]
+    assert [event["type"] for _, event in paper.published] == [
+        "message.created",
+        "message.created",
+        "message.updated",
+        "reaction.changed",
+        "message.deleted",
+        "read.advanced",
+    ]
+    assert [event["seq"] for _, event in paper.published] == [1, 2, 3, 4, 5, 6]
