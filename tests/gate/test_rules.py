@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from tutorwamp.gate.rules import Client, Grants, decide
 
-ANNA = Client(session=1, user_id="anna")
-ANNAS_OTHER = Client(session=2, user_id="anna")
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+ANNA = Client(session=1, user_id="anna", issued_at=NOON)
+ANNAS_OTHER = Client(session=2, user_id="anna", issued_at=NOON)
 PROCEDURES = {"tutorwamp.chat.send", "wamp.session.kill", "tutorwamp.gate.drop"}
 
 

@@ -10,7 +10,7 @@ from tutorwamp.gate.contracts import DropUser, Grant, ReportReady, RevokeGrants
 from tutorwamp.gate.service import REVOCATIONS_AT_MOST, REVOCATIONS_KEPT_FOR, GateService, Revocations
 from tutorwamp.kernel.contracts import AuthRole, new_id
 from tutorwamp.kernel.errors import Forbidden, Invalid, Unauthenticated, Unavailable
-from tutorwamp.kernel.tokens import AccessToken, sign
+from tutorwamp.kernel.tokens import sign
 
 KEY = b"a key that is known to the tests only"
 ANNA = new_id()
@@ -78,7 +78,7 @@ def test_several_processes_may_run_one_component(gate: GateService) -> None:
 
 def test_what_a_component_served_may_be_called_after_its_death(gate: GateService) -> None:
     # The router then says that nobody serves it, and the caller tries again; "not allowed" would be final.
-    gate.joined(1, ANNA, "student")
+    gate.joined(1, ANNA, "student", NOON)
     gate.left(100)
     assert gate.missing() == {"lessons", "chat"} == set(gate.expected())
     assert gate.authorize(1, "call", "tutorwamp.chat.go", {})["allow"]
@@ -90,7 +90,7 @@ def test_an_unexpected_component_is_a_mistake_in_the_configuration(gate: GateSer
 
 
 def test_a_closing_gate_lets_nobody_in_and_says_who_is_left(gate: GateService) -> None:
-    gate.joined(1, ANNA, "student")
+    gate.joined(1, ANNA, "student", NOON)
     assert gate.close() == [1]
     with pytest.raises(Unavailable):
         gate.authenticate(token(NOON), {})
@@ -169,7 +169,7 @@ def test_revocations_are_bounded_and_the_oldest_become_the_floor() -> None:
 
     def covers(user_id: str, milliseconds: int) -> bool:
         at = NOON + timedelta(milliseconds=milliseconds)
-        return revocations.covers(AccessToken(user_id, AuthRole.STUDENT, "f", at, at), now=NOON)
+        return revocations.covers(user_id, at, now=NOON)
 
     assert covers("0", 0)
     assert covers("nobody", 4)
@@ -178,10 +178,10 @@ def test_revocations_are_bounded_and_the_oldest_become_the_floor() -> None:
 
 
 def test_dropping_a_user_tells_each_session_once(gate: GateService) -> None:
-    gate.joined(1, ANNA, "student")
-    gate.joined(2, ANNA, "student")
-    gate.joined(3, new_id(), "student")
-    gate.joined(4, ANNA, "component")
+    gate.joined(1, ANNA, "student", NOON)
+    gate.joined(2, ANNA, "student", NOON)
+    gate.joined(3, new_id(), "student", NOON)
+    gate.joined(4, ANNA, "component", NOON)
     assert gate.drop(2)
     assert not gate.drop(2)
     assert drop(gate, NOON) == [1]
@@ -192,10 +192,24 @@ def test_dropping_a_user_tells_each_session_once(gate: GateService) -> None:
 def test_grants_are_for_those_who_are_here(gate: GateService) -> None:
     grant = Grant(session=1, key="one", subscribe=["one.chat"], publish=[])
     gate.grant(grant)
-    gate.joined(1, ANNA, "student")
+    gate.joined(1, ANNA, "student", NOON)
     assert not gate.authorize(1, "subscribe", "one.chat", {})["allow"]
     gate.grant(grant)
     assert gate.authorize(1, "subscribe", "one.chat", {})["allow"]
     assert gate.revoke_grants(RevokeGrants(key="one", user_id=new_id())) == {}
     assert gate.revoke_grants(RevokeGrants(key="one", session=2)) == {}
     assert gate.revoke_grants(RevokeGrants(key="one", session=1, user_id=ANNA)) == {1: {"one.chat"}}
+
+
+def test_a_newer_login_survives_an_older_revocation(gate: GateService) -> None:
+    gate.joined(1, ANNA, "student", NOON)
+    gate.joined(2, ANNA, "student", NOON + timedelta(seconds=1))
+    assert drop(gate, NOON) == [1]
+    assert drop(gate, NOON + timedelta(seconds=1)) == [2]
+
+
+def test_who_was_revoked_while_being_let_in_does_not_stay(gate: GateService) -> None:
+    assert drop(gate, NOON) == []
+    assert not gate.joined(1, ANNA, "student", NOON)
+    assert not gate.authorize(1, "call", "tutorwamp.chat.go", {})["allow"]
+    assert gate.joined(2, ANNA, "student", NOON + timedelta(milliseconds=1))

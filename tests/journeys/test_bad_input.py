@@ -17,7 +17,7 @@ from tests.support.wamp import BareSession
 from tutorwamp.app.migrate import metadata
 from tutorwamp.chat.wamp import ChatDoor
 from tutorwamp.kernel.component import served_by
-from tutorwamp.kernel.contracts import new_id
+from tutorwamp.kernel.contracts import cursor_from, new_id
 from tutorwamp.kernel.database import make_engine
 from tutorwamp.lessons.wamp import LessonsDoor
 
@@ -151,6 +151,19 @@ async def test_what_only_cbor_can_carry_is_refused_as_well(node: Node) -> None:
     ):
         with pytest.raises(ApplicationError) as refused:
             await session.ask_raw("tutorwamp.chat.history", arguments)
+        assert refused.value.error == "tutorwamp.error.invalid", arguments
+    for arguments in (
+        {"cursor": cursor_from(10**20, lesson_id)},
+        {"cursor": cursor_from("x", lesson_id)},
+        {"cursor": cursor_from(1)},
+        {"state": b"live"},
+        {"starts_after": "2026-W48-1T09:00:00Z"},
+        {"starts_after": "2026-11-23T09:00:00"},
+        {"starts_after": "2026-13-23T09:00:00Z"},
+        {"starts_after": "0001-01-01T00:00:00+10:00"},
+    ):
+        with pytest.raises(ApplicationError) as refused:
+            await session.ask_raw("tutorwamp.lesson.list", arguments)
         assert refused.value.error == "tutorwamp.error.invalid", arguments
     session.leave()
     await session.left

@@ -103,7 +103,7 @@ def test_an_instant_is_told_in_utc_with_milliseconds(text: str, told: str) -> No
         True,
         None,
         [],
-        datetime(2026, 1, 1),  # noqa: DTZ001  # that is the point
+        datetime(2026, 1, 1),  # noqa: DTZ001  # that is the point  # that is the point
     ],
 )
 def test_no_offset_no_number_and_no_year_0_or_10000(value: object) -> None:
@@ -202,7 +202,7 @@ def test_what_no_cursor_looks_like_is_refused(text: str) -> None:
 def test_a_value_is_strict_frozen_and_closed() -> None:
     assert not fits(unknown=1)
     with pytest.raises(ValidationError):
-        Sample().seq = 1  # type: ignore[misc]  # that is the point
+        Sample().seq = 1
 
 
 def test_a_page_and_an_event_are_plain() -> None:

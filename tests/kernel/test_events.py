@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from structlog.testing import capture_logs
 
@@ -20,8 +21,12 @@ class HappenedAgain(Happened):
 
 def test_every_listener_hears_every_event_in_order() -> None:
     events, heard = Events(), list[tuple[str, int]]()
+
+    def note(name: str, event: Happened) -> None:
+        heard.append((name, event.number))
+
     for name in ("a", "b"):
-        events.listen(Happened, lambda event, name=name: heard.append((name, event.number)))
+        events.listen(Happened, partial(note, name))
     events.announce(Happened(1))
     events.announce(Happened(2))
     assert heard == [("a", 1), ("b", 1), ("a", 2), ("b", 2)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from functools import partial
 from typing import Any
 
 import pytest
@@ -33,7 +34,7 @@ class Office:
         got = self.get(key)
         if self.open:
             self.open.popleft().callback(f"{key} at {len(self.asked)}")
-        return result(got)
+        return str(result(got))
 
 
 def result(done: Deferred[Any]) -> Any:
@@ -52,7 +53,7 @@ def test_an_answer_is_remembered() -> None:
 def test_who_asks_meanwhile_shares_the_look_up_and_is_answered_in_order() -> None:
     office, order = Office(), list[int]()
     for number in range(5):
-        office.get("a").addCallback(lambda _, number=number: order.append(number))
+        office.get("a").addCallback(partial(lambda number, _: order.append(number), number))
     assert office.asked == ["a"]
     office.open.popleft().callback("x")
     assert order == [0, 1, 2, 3, 4]

@@ -56,7 +56,13 @@ def test_without_values_the_defaults_hold() -> None:
 
 def test_each_type_is_read() -> None:
     assert sample(WAIT="90", COUNT="0", ON="off", COLOUR="green", NAME="x", PATH="/a b", PARTS="a, b ,,c") == Sample(
-        timedelta(seconds=90), 0, False, Colour.GREEN, "x", Path("/a b"), ("a", "b", "c")
+        wait=timedelta(seconds=90),
+        count=0,
+        on=False,
+        colour=Colour.GREEN,
+        name="x",
+        path=Path("/a b"),
+        parts=("a", "b", "c"),
     )
     assert sample(NAME="", PARTS=" ") == Sample()
 
@@ -199,7 +205,7 @@ def test_racing_processes_get_one_key(tmp_path: Path) -> None:
         f"print(NodeSettings(data_dir=Path({str(tmp_path)!r})).signing_key().decode())"
     )
     racers = [
-        subprocess.Popen(  # noqa: S603  # our own command
+        subprocess.Popen(  # noqa: S603  # our own command  # our own command
             [sys.executable, "-c", program], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         for _ in range(3)

@@ -78,10 +78,15 @@ class Register(Value):
     role: Literal["student", "tutor"]
 
 
-class SetPassword(Value):
-    """A new password for an account (command line)."""
+class OneAccount(Value):
+    """Just which account (command line)."""
 
     email: Email
+
+
+class SetPassword(OneAccount):
+    """A new password for an account (command line)."""
+
     password: Password
 
 

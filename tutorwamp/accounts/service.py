@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorThreads
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
@@ -18,12 +17,14 @@ from tutorwamp.accounts.store import AccountsStore, RefreshToken, Spent
 from tutorwamp.gate.contracts import CLOSE_REVOKED, Gate
 from tutorwamp.kernel import tokens
 from tutorwamp.kernel.contracts import AuthRole, Caller, Clock, new_id
-from tutorwamp.kernel.errors import NotFound, Unauthenticated
+from tutorwamp.kernel.errors import NotFound, Unauthenticated, Unavailable
 from tutorwamp.kernel.memo import Memo
 
 HASHING_THREADS: Final = 2
 """Argon2 releases the interpreter's lock; more threads than cores would only slow each other down."""
 _NO_MATCH: Final = "E-mail address and password do not match."
+HASHING_AT_MOST: Final = 200
+"""Waiting or under way: about three seconds of two threads at 25 ms each."""
 PEOPLE_AT_MOST: Final = 20_000
 """Names kept in memory (about 400 bytes each)."""
 
@@ -50,6 +51,7 @@ class AccountsService:
         self._hashing = ThreadPool(0, HASHING_THREADS, "argon2")
         self._people: Memo[str, Person] = Memo(self._look_up_person, at_most=PEOPLE_AT_MOST)
         self._told: dict[str, datetime] = {}
+        self._hashing_now = 0
 
     def start(self) -> None:
         """Start the hashing threads."""
@@ -81,8 +83,8 @@ class AccountsService:
         token = RefreshToken(
             rules.token_hash(secret), new_id(), account.user.id, now + self._settings.refresh_token_lifetime
         )
-        if not await self._store.add_refresh_token(token, account):  # a new password, while the old one was checked
-            raise Unauthenticated(_NO_MATCH)
+        if not await self._store.add_refresh_token(token, account, now):
+            raise Unauthenticated(_NO_MATCH)  # a new password, while the old one was checked
         return self._tokens(account.user, token.family_id, secret, now)
 
     async def refresh(self, asked: Refresh) -> Tokens:
@@ -155,14 +157,16 @@ class AccountsService:
             if self._told.get(user_id) != revoked_at:
                 self._people.forget(user_id)
                 await self._drop(user_id, revoked_at, "Your sessions were ended.")
-        self._told = {user_id: revoked_at for user_id, revoked_at in self._told.items() if user_id in recent}
+        kept_since = now - self._settings.access_token_lifetime
+        self._told = {user_id: at for user_id, at in self._told.items() if at >= kept_since}
 
     async def _revoke(
         self, user_id: str, message: str, *, deactivate: bool = False, password_hash: str | None = None
     ) -> None:
-        now = self._clock()
-        await self._store.revoke_user(user_id, now, deactivate=deactivate, password_hash=password_hash)
-        await self._drop(user_id, now, message)
+        revoked_at = await self._store.revoke_user(
+            user_id, self._clock, deactivate=deactivate, password_hash=password_hash
+        )
+        await self._drop(user_id, revoked_at, message)
 
     async def _drop(self, user_id: str, revoked_at: datetime, message: str) -> None:
         await self._gate.drop_user(user_id, before=revoked_at, reason=CLOSE_REVOKED, message=message)
@@ -191,5 +195,12 @@ class AccountsService:
             user=user,
         )
 
-    def _hash(self, function: Callable[..., Any], *args: str) -> Deferred[Any]:
-        return deferToThreadPool(self._reactor, self._hashing, function, *args)
+    async def _hash(self, function: Callable[..., Any], *args: str) -> Any:
+        """Run a slow function of the rules in a thread. Raises Unavailable while too many wait for that."""
+        if self._hashing_now >= HASHING_AT_MOST:
+            raise Unavailable("Too many people are logging in just now.")
+        self._hashing_now += 1
+        try:
+            return await deferToThreadPool(self._reactor, self._hashing, function, *args)
+        finally:
+            self._hashing_now -= 1

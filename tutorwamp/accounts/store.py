@@ -8,13 +8,13 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import Column, Connection, ForeignKey, Index, Row, String, Table, insert, select, update
+from sqlalchemy import Column, Connection, ForeignKey, Index, Row, String, Table, and_, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from twisted.internet.defer import Deferred
 
 from tutorwamp.accounts.contracts import Person, User
 from tutorwamp.accounts.errors import EmailTaken
-from tutorwamp.kernel.contracts import AuthRole
+from tutorwamp.kernel.contracts import AuthRole, Clock
 from tutorwamp.kernel.database import Database, InstantColumn, metadata
 
 users = Table(
@@ -126,13 +126,14 @@ class AccountsStore:
 
         return self._database.read("accounts.persons", thd)
 
-    def add_refresh_token(self, token: RefreshToken, account: Account) -> Deferred[bool]:
+    def add_refresh_token(self, token: RefreshToken, account: Account, now: datetime) -> Deferred[bool]:
         """Keep the first token of a family. False where the account is no longer what the login was checked against."""
 
         def thd(connection: Connection) -> bool:
             if _locked_account(connection, token.user_id) != account:
                 return False
             if _token(connection, token.hash) is None:
+                _forget_expired(connection, token.user_id, now)
                 _add_token(connection, token)
             return True
 
@@ -160,11 +161,11 @@ class AccountsStore:
         return self._database.write("accounts.spend", thd)
 
     def revoke_family_of(self, token: str, now: datetime) -> Deferred[str | None]:
-        """Revoke the login a token's hash belongs to; the user's id, or None where the token is unknown."""
+        """Revoke the login a token's hash belongs to; the user's id, or None where the token is worth nothing."""
 
         def thd(connection: Connection) -> str | None:
             row = _token_of_locked_user(connection, token)
-            if row is None:
+            if row is None or row.expires_at <= now or (row.revoked_at is not None and row.revoked_at != now):
                 return None
             _revoke_family(connection, row.family_id, now)
             return str(row.user_id)
@@ -172,22 +173,28 @@ class AccountsStore:
         return self._database.write("accounts.revoke_family_of", thd)
 
     def revoke_user(
-        self, user_id: str, now: datetime, *, deactivate: bool = False, password_hash: str | None = None
-    ) -> Deferred[None]:
-        """End all logins of a user; with it a new password or the account's deactivation."""
-        values: dict[str, object] = {"revoked_at": now}
-        if deactivate:
-            values["deactivated_at"] = now
-        if password_hash is not None:
-            values["password_hash"] = password_hash
+        self, user_id: str, clock: Clock, *, deactivate: bool = False, password_hash: str | None = None
+    ) -> Deferred[datetime]:
+        """End all logins of a user; with it a new password or the account's deactivation. From when it holds.
 
-        def thd(connection: Connection) -> None:
+        The clock is read once nobody else can give the user a token any more.
+        """
+
+        def thd(connection: Connection) -> datetime:
+            _locked_account(connection, user_id)
+            now = clock()
+            values: dict[str, object] = {"revoked_at": now}
+            if deactivate:
+                values["deactivated_at"] = now
+            if password_hash is not None:
+                values["password_hash"] = password_hash
             connection.execute(update(users).where(users.c.id == user_id).values(values))
             connection.execute(
                 update(refresh_tokens)
                 .where(refresh_tokens.c.user_id == user_id, refresh_tokens.c.revoked_at.is_(None))
                 .values(revoked_at=now)
             )
+            return now
 
         return self._database.write("accounts.revoke_user", thd)
 
@@ -212,6 +219,11 @@ def _locked_account(connection: Connection, user_id: str) -> Account | None:
     # key_share: those who only refer to the user, such as a new lesson, need not wait.
     query = select(users).where(users.c.id == user_id).with_for_update(key_share=True)
     return _account(connection.execute(query).one_or_none())
+
+
+def _forget_expired(connection: Connection, user_id: str, now: datetime) -> None:
+    old = and_(refresh_tokens.c.user_id == user_id, refresh_tokens.c.expires_at <= now)
+    connection.execute(delete(refresh_tokens).where(old))
 
 
 def _token(connection: Connection, token_hash: str) -> Row[Any] | None:

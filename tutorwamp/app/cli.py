@@ -16,7 +16,7 @@ from typing import Any, TextIO, TypeVar
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
-from tutorwamp.accounts.contracts import Register, SetPassword, User
+from tutorwamp.accounts.contracts import OneAccount, Register, SetPassword
 from tutorwamp.app import migrate as schema
 from tutorwamp.app.assembly import Machine, Settings, engine_for, read_settings, reserved_in
 from tutorwamp.app.check import findings, reason_of
@@ -169,7 +169,8 @@ def user_password(email: str, password: str) -> None:
 @click.argument("email")
 def user_deactivate(email: str) -> None:
     """Close an account; all its logins and live sessions end."""
-    closed: User = _on_machine(_settings(), lambda machine: machine.accounts.deactivate(email.strip().lower()))
+    asked = _checked(OneAccount, {"email": email})
+    closed = _on_machine(_settings(), lambda machine: machine.accounts.deactivate(asked.email))
     click.echo(f"deactivated {closed.email}; live sessions end")
 
 

@@ -43,6 +43,8 @@ def upgrade(engine: Engine) -> None:
     """Bring the database to the newest revision."""
     config = _config()
     with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")  # a migration may take its time
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 

@@ -155,12 +155,11 @@ class ChatService:
         await self._access.admit(caller, asked.lesson_id, fresh=True)
         reader = await self._people.person(caller.user_id)
         stream, now = topics_of(asked.lesson_id).chat, self._clock()
+        key = key_for(None)  # one for all tries of the transaction
 
         def draft(seq: int) -> Draft:
             data = ReadAdvanced(person=reader, read_seq=seq).plain()
-            return Draft(
-                stream, None, "read.advanced", now, reader.plain(), key_for(None), "", reader.id, lambda _: data
-            )
+            return Draft(stream, None, "read.advanced", now, reader.plain(), key, "", reader.id, lambda _: data)
 
         mark, event = await self._store.mark_read(asked.lesson_id, caller.user_id, asked.seq, stream, draft)
         if event is not None:
@@ -197,6 +196,7 @@ class ChatService:
 
     def _drafting(self, event_type: str, actor: Person, message: Message) -> Callable[[Record], Draft]:
         now = self._clock()
+        key = key_for(None)  # one for all tries of the transaction
 
         def draft(after: Record) -> Draft:
             data = _message(after, message.author).plain()
@@ -206,7 +206,7 @@ class ChatService:
                 type=event_type,
                 at=now,
                 actor=actor.plain(),
-                key=key_for(None),
+                key=key,
                 digest="",
                 subject=after.id,
                 data=lambda _seq: data,  # a message keeps its own number; the event's is in the event

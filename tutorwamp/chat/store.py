@@ -31,7 +31,7 @@ from tutorwamp.chat.contracts import EMOJI_PER_MESSAGE_AT_MOST, ReadHistory, Rea
 from tutorwamp.kernel.contracts import SEQ_AT_MOST, StreamEvent, cursor_from, cursor_parts
 from tutorwamp.kernel.database import Database, GroupCommit, InstantColumn, lock, metadata
 from tutorwamp.kernel.errors import Conflict, Invalid, NotFound, TooLarge
-from tutorwamp.kernel.streams import Draft, Repeated, append, append_one, heads, restate
+from tutorwamp.kernel.streams import Draft, Repeated, already_written, append, append_one, heads, restate
 
 messages = Table(
     "messages",
@@ -130,6 +130,9 @@ class ChatStore:
 
         def thd(connection: Connection) -> tuple[Record, StreamEvent | None]:
             before = _locked(connection, message_id)
+            written = already_written(connection, draft(before))
+            if written is not None:
+                return before, written
             after = decide(before)
             if after == before:
                 return before, None
@@ -154,6 +157,9 @@ class ChatStore:
 
         def thd(connection: Connection) -> tuple[Record, StreamEvent | None]:
             before = _locked(connection, message_id)
+            written = already_written(connection, draft(before))
+            if written is not None:
+                return before, written
             if before.deleted_at is not None:
                 raise Conflict("The message was deleted.")
             if (user_id in before.reactions.get(emoji, [])) == on:
@@ -193,8 +199,8 @@ class ChatStore:
             mine = and_(read_marks.c.lesson_id == lesson_id, read_marks.c.user_id == user_id)
             known = connection.execute(select(read_marks.c.seq).where(mine)).scalar()
             wanted = min(seq, heads(connection, [stream])[stream])
-            event = None
-            if wanted > (known or 0):
+            event = already_written(connection, draft(wanted))
+            if event is None and wanted > (known or 0):
                 if known is None:
                     row = {"lesson_id": lesson_id, "user_id": user_id, "seq": wanted}
                     connection.execute(insert(read_marks), row)
@@ -267,13 +273,19 @@ def _send(connection: Connection, jobs: Sequence[Sending]) -> list[Sent | Except
             written.append(_columns(record))
             results.append(Sent(record, outcome))
         elif isinstance(outcome, Repeated):
-            first = next((row for row in written if row["id"] == outcome.subject), None)
-            results.append(Sent(_from_columns(first) if first else _must(connection, outcome.subject), None))
+            results.append(_repeated(connection, job, outcome, written))
         else:
             results.append(outcome)
     if written:
         connection.execute(insert(messages), written)
     return results
+
+
+def _repeated(connection: Connection, job: Sending, outcome: Repeated, written: Sequence[dict[str, Any]]) -> Sent:
+    """What a repetition is answered: the first message; with its event where that was this very job's lost commit."""
+    first = next((row for row in written if row["id"] == outcome.subject), None)
+    record = _from_columns(first) if first else _must(connection, outcome.subject)
+    return Sent(record, already_written(connection, job.draft) if outcome.subject == job.draft.subject else None)
 
 
 def _existing(connection: Connection, records: Sequence[Record]) -> set[tuple[str, str]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final, TypedDict
 
 from tutorwamp.gate.contracts import SessionId
@@ -40,6 +41,8 @@ class Client:
 
     session: SessionId
     user_id: str
+    issued_at: datetime
+    """Of the token it came with."""
 
 
 @dataclass

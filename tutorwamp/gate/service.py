@@ -52,7 +52,7 @@ class GateService:
         if report.component not in self._expected:
             raise Invalid(
                 f"The gate does not wait for a component named {report.component!r}.",
-                details=[{"loc": "component", "msg": f"expected one of {', '.join(sorted(self._expected))}"}],
+                details=[{"loc": ["component"], "msg": f"expected one of {', '.join(sorted(self._expected))}"}],
             )
         self._reports.setdefault(session, {})[report.component] = report
         # Never taken back: a call to a component that has died must be told to retry, not that it is not allowed.
@@ -91,7 +91,7 @@ class GateService:
         self._check_origin(headers)
         now = self._clock()
         token = verify(self._key, ticket, now=now)
-        if self._revocations.covers(token, now=now):
+        if self._revocations.covers(token.user_id, token.issued_at, now=now):
             raise Unauthenticated("This access token has been revoked.")
         return token
 
@@ -102,10 +102,14 @@ class GateService:
             return
         raise Forbidden("Pages of this origin may not connect.")
 
-    def joined(self, session: SessionId, user_id: str, role: str) -> None:
-        """A session has been let in."""
-        if role in CLIENT_ROLES:
-            self._clients[session] = Client(session, user_id)
+    def joined(self, session: SessionId, user_id: str, role: str, issued_at: datetime) -> bool:
+        """A session has been let in, with a token of that time. False where it must go: it was revoked meanwhile."""
+        if role not in CLIENT_ROLES:
+            return True
+        if self._revocations.covers(user_id, issued_at, now=self._clock()):
+            return False
+        self._clients[session] = Client(session, user_id, issued_at)
+        return True
 
     def left(self, session: SessionId) -> None:
         """A session has ended, a client's or a component's."""
@@ -117,9 +121,13 @@ class GateService:
         return self._forget_client(session)
 
     def drop_user(self, command: DropUser) -> list[SessionId]:
-        """Refuse the user's tokens issued until ``before``, and drop all sessions; which ones they were."""
+        """Refuse the user's tokens issued until ``before``, and drop the sessions they opened; which ones they were."""
         self._revocations.add(command.user_id, command.before, now=self._clock())
-        return [session for session in self._sessions_of(command.user_id) if self.drop(session)]
+        return [
+            session
+            for session in self._sessions_of(command.user_id)
+            if self._clients[session].issued_at <= command.before and self.drop(session)
+        ]
 
     def _forget_client(self, session: SessionId) -> bool:
         # A session that is not in the table may do nothing, so forgetting it is refusing it.
@@ -172,10 +180,10 @@ class Revocations:
         self._before[user_id] = max(known, before)
         self._forget(now)
 
-    def covers(self, token: AccessToken, *, now: datetime) -> bool:
-        """Whether the token was revoked."""
+    def covers(self, user_id: str, issued_at: datetime, *, now: datetime) -> bool:
+        """Whether a token of that person and time was revoked."""
         self._forget(now)
-        return token.issued_at <= max(self._before.get(token.user_id, self._floor), self._floor)
+        return issued_at <= max(self._before.get(user_id, self._floor), self._floor)
 
     def _forget(self, now: datetime) -> None:
         while self._before:

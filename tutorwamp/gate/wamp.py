@@ -22,6 +22,7 @@ from tutorwamp.gate.contracts import (
     AUTHENTICATE,
     AUTHORIZE,
     CLOSE_DRAINING,
+    CLOSE_REVOKED,
     DROP,
     DROP_USER,
     GRANT,
@@ -40,7 +41,7 @@ from tutorwamp.gate.contracts import (
 from tutorwamp.gate.rules import Authorization
 from tutorwamp.gate.service import GateService
 from tutorwamp.kernel.arguments import check
-from tutorwamp.kernel.contracts import Answer, Arguments, Nothing, Procedure, new_id, utc_now
+from tutorwamp.kernel.contracts import Answer, Arguments, Nothing, Procedure, from_ms, new_id, to_ms, utc_now
 from tutorwamp.kernel.errors import Internal, Invalid, TutorwampError
 from tutorwamp.kernel.settings import NodeSettings, gather, read
 
@@ -167,7 +168,8 @@ class GateComponent(ApplicationSession):
         except Exception:  # noqa: BLE001  # logged; its text may not reach the client
             request_id = self._log_unexpected()
             raise ApplicationError(Internal.uri, f"{INTERNAL_MESSAGE} (request_id={request_id})") from None
-        return {"realm": self.config.realm, "authid": token.user_id, "role": token.role.value, "extra": {}}
+        extra = {"issued_ms": to_ms(token.issued_at)}  # comes back with on_join
+        return {"realm": self.config.realm, "authid": token.user_id, "role": token.role.value, "extra": extra}
 
     def _authorize(
         self, session: Mapping[str, Any], uri: str, action: str, options: Mapping[str, Any] | None = None
@@ -175,7 +177,9 @@ class GateComponent(ApplicationSession):
         return self._service.authorize(session["session"], action, uri, options or {})
 
     def _on_join(self, details: Mapping[str, Any]) -> None:
-        self._service.joined(details["session"], details["authid"], details["authrole"])
+        issued_at = from_ms(int((details.get("authextra") or {}).get("issued_ms", 0)))
+        if not self._service.joined(details["session"], details["authid"], details["authrole"], issued_at):
+            self._send_away(details["session"], CLOSE_REVOKED, "Your sessions were ended.")
 
     def _on_leave(self, session: SessionId, *_: object) -> None:
         self._service.left(session)

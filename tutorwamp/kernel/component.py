@@ -20,6 +20,7 @@ from twisted.internet.defer import Deferred
 
 from tutorwamp.kernel.arguments import check
 from tutorwamp.kernel.contracts import Answer, Arguments, AuthRole, Caller, Procedure, StreamEvent, Value, new_id
+from tutorwamp.kernel.deadline import answer_within
 from tutorwamp.kernel.errors import Internal, Invalid, TutorwampError, Unavailable
 from tutorwamp.kernel.observability import get_logger
 
@@ -66,39 +67,42 @@ def served_by(door: object) -> list[Served]:
 
 
 class Outlet:
-    """The process's one way to publish and to call: the first component session that is joined.
+    """The process's one way to publish and to call: the first of its component sessions that is joined.
 
     One for all domains, so that events leave in the order they were announced.
     """
 
     def __init__(self) -> None:
-        self._session: ApplicationSession | None = None
+        self._sessions: list[ApplicationSession] = []
 
     def attach(self, session: ApplicationSession) -> None:
-        """Use this session unless there is one already."""
-        if self._session is None or not self._session.is_attached():
-            self._session = session
+        """Use this session once those before it are gone."""
+        self._sessions.append(session)
+
+    def _session(self) -> ApplicationSession:
+        self._sessions = [session for session in self._sessions if session.is_attached()]
+        if not self._sessions:
+            raise Unavailable("The router cannot be reached just now.")
+        return self._sessions[0]
 
     def publish(self, topic: str, event: Mapping[str, Any]) -> None:
-        """Publish without waiting. Without a router the event is dropped; clients find the gap and resume."""
-        if self._session is not None and self._session.is_attached():
-            try:
-                self._session.publish(topic, **event)
-            except TransportLost:
-                log.warning("not published: the router is gone", topic=topic)
+        """Publish without waiting. Without a router the event is dropped; readers find the gap in ``seq``."""
+        try:
+            self._session().publish(topic, **event)
+        except (Unavailable, TransportLost):
+            log.warning("not published: the router is gone", topic=topic)
 
     def publish_stream_event(self, event: StreamEvent) -> None:
         """Publish on the topic that is named like the stream."""
         self.publish(event.stream, event.plain())
 
     async def call(self, uri: str, **arguments: Any) -> Any:
-        """Call a procedure of another component. Raises Unavailable where there is no router."""
-        if self._session is None or not self._session.is_attached():
-            raise Unavailable("The router cannot be reached just now.")
+        """Call a procedure of another component. Raises Unavailable where it does not answer."""
         try:
-            return await self._session.call(uri, **arguments)
-        except TransportLost as error:
-            raise Unavailable("The router cannot be reached just now.") from error
+            return await self._session().call(uri, **arguments)
+        except (TransportLost, ApplicationError) as error:
+            log.warning("a component did not answer", procedure=uri, error=repr(error))
+            raise Unavailable("A part of the node cannot be reached just now.") from error
 
 
 class Component(ApplicationSession):
@@ -165,8 +169,8 @@ async def _answer(
     try:
         checked = check(served.procedure.arguments, _by_keyword(positional, arguments))
         caller = Caller(str(details.caller_authid), AuthRole(details.caller_authrole or ""), details.caller)
-        answer = Deferred.fromCoroutine(_run(served, caller, checked))
-        result = await answer.addTimeout(DEADLINE_S, _reactor())
+        work = Deferred.fromCoroutine(_run(served, caller, checked))
+        result = await answer_within(DEADLINE_S, work, _reactor())
         return result.plain()
     except TutorwampError as error:
         raise wamp_error(error, new_id()) from None

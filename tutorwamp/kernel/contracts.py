@@ -10,7 +10,7 @@ import binascii
 import re
 import unicodedata
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Final, Generic, Protocol, TypeVar
 
@@ -70,8 +70,8 @@ def to_ms(instant: datetime) -> int:
 
 
 def from_ms(milliseconds: int) -> datetime:
-    """The inverse of to_ms. Raises OverflowError or ValueError outside the years 1 to 9999."""
-    return datetime.fromtimestamp(milliseconds // 1000, UTC).replace(microsecond=milliseconds % 1000 * 1000)
+    """The inverse of to_ms. Raises OverflowError outside the years 1 to 9999."""
+    return _EPOCH + timedelta(milliseconds=milliseconds)
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -87,9 +87,15 @@ def new_id() -> str:
     return str(uuid_utils.uuid7())
 
 
+_RFC_3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+"""Section 5.6; Python reads other forms of ISO 8601 as well, and the contract does not promise them."""
+
+
 def _instant_from_text(value: object) -> object:
     # Strict mode wants a datetime; the wire has text. Numbers stay numbers and are refused.
     if isinstance(value, str):
+        if not _RFC_3339.fullmatch(value):
+            raise ValueError("must be a time like 2026-11-23T09:00:00.000Z (RFC 3339)")
         try:
             return datetime.fromisoformat(value)
         except ValueError:  # its message repeats the text, however long

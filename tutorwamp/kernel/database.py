@@ -24,7 +24,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.types import TypeDecorator
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorThreads
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
@@ -44,6 +44,9 @@ RETRY_PAUSE_S: Final = 0.02
 """Before the second try; doubled for each further one, with full jitter."""
 BATCH_AT_MOST: Final = 16
 """Jobs in one group commit: bounds how long the writer's thread is away (about 50 ms on SQLite)."""
+
+WAITING_AT_MOST: Final = 5_000
+"""Jobs waiting for a group commit: a few seconds' work, so that nobody is kept waiting in vain."""
 
 metadata = MetaData(
     naming_convention={
@@ -125,12 +128,29 @@ READERS: Final = 8
 """Threads for reads. Two cores answer about 2,000 reads a second; more threads only wait for one another."""
 
 
+SQLITE_LOCK_TIMEOUT_S: Final = 2.0
+"""For another process's write (the command line's). Five tries of it just fill a caller's deadline of ten seconds."""
+SERVER_TIMEOUTS: Final[dict[str, str | int]] = {
+    "connect_timeout": 5,  # seconds
+    "tcp_user_timeout": 10_000,  # milliseconds without an answer of the other host
+    "options": "-c statement_timeout=10s",  # nobody waits longer for an answer
+}
+"""A server that hangs must not hold every thread; what the URL says itself is left alone."""
+
+
 def make_engine(url: str) -> Engine:
     """Make an engine that is durable and waits instead of failing when another process writes."""
     parsed = make_url(url)
+    common: dict[str, Any] = {
+        "pool_size": READERS + 1,
+        "max_overflow": 0,
+        "pool_timeout": 10,
+        "hide_parameters": True,  # errors are logged, and the values are people's words and password hashes
+    }
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, pool_size=READERS + 1, max_overflow=0, pool_pre_ping=False, pool_timeout=10)
-    engine = create_engine(parsed, pool_size=READERS + 1, max_overflow=0, connect_args={"timeout": 10})
+        given = {name: value for name, value in SERVER_TIMEOUTS.items() if name not in parsed.query}
+        return create_engine(parsed, connect_args=given, **common)
+    engine = create_engine(parsed, connect_args={"timeout": SQLITE_LOCK_TIMEOUT_S}, **common)
 
     @event.listens_for(engine, "connect")
     def set_pragmas(connection: Any, _record: Any) -> None:
@@ -145,8 +165,8 @@ def make_engine(url: str) -> Engine:
     def begin(connection: Connection) -> None:
         # A writer takes the lock at once: a read lock that is upgraded later cannot wait, it fails.
         writes = connection.get_execution_options().get("writes", True)
-        # On the driver's own connection: it is part of the transaction, not one of its queries, and not counted as one.
-        connection.connection.cursor().execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+        # Through SQLAlchemy, whose error _transact knows: a lock that was not given in time is tried for again.
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
 
@@ -201,10 +221,10 @@ class Database:
         return self._defer(self._writer, name, thd, args, writes=True)
 
     def ping(self) -> Deferred[None]:
-        """Ask the database something it always knows. Raises Unavailable."""
+        """Ask the database for a row of a table that is always there. Raises what a query can raise."""
 
         def thd(connection: Connection) -> None:
-            connection.execute(text("SELECT 1"))
+            connection.execute(text("SELECT 1 FROM streams LIMIT 1"))  # reads the file, which "SELECT 1" does not
 
         return self.read("ping", thd)
 
@@ -225,7 +245,9 @@ class Database:
             began_at = asked_at
             try:
                 # Isolation: PostgreSQL's default (read committed) for writes, which lock the rows they number.
-                with self.engine.connect().execution_options(writes=writes, **self._isolation(writes)) as connection:
+                with self.engine.connect().execution_options(
+                    writes=writes, tried=tried, **self._isolation(writes)
+                ) as connection:
                     began_at = time.monotonic()
                     counts.waited_s += began_at - asked_at
                     with connection.begin():
@@ -256,9 +278,9 @@ class Database:
         if self._settings.slow_query_logging and ran_s >= self._settings.slow_query_threshold.total_seconds():
             log.warning("slow transaction", name=name, ran_ms=round(ran_s * 1000))
 
-    def _count_query(self, *_: Any) -> None:
+    def _count_query(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         counts = getattr(self._running, "counts", None)
-        if counts is not None:
+        if counts is not None and not statement.startswith("BEGIN"):  # a transaction's frame, not one of its queries
             counts.queries += 1
 
 
@@ -279,7 +301,12 @@ class GroupCommit(Generic[Job, Result]):
         self._busy = False
 
     def submit(self, job: Job) -> Deferred[Result]:
-        """Put a job into the next batch. Fires in the order of submission, with the job's result or error."""
+        """Put a job into the next batch. Fires in the order of submission, with the job's result or error.
+
+        Fails with Unavailable while too many wait already.
+        """
+        if len(self._waiting) >= WAITING_AT_MOST:
+            return fail(Unavailable("The database cannot keep up just now."))
         answer: Deferred[Result] = Deferred()
         self._waiting.append((job, answer))
         if not self._busy:

@@ -1,4 +1,4 @@
-"""Logs: one structlog chain for our lines and for those of Twisted and autobahn.
+"""Logs: one structlog chain for our lines. Those of Crossbar and autobahn stay in Crossbar's own log.
 
 Crossbar's workers frame their standard error as a log stream of their own; JSON lines therefore go to a file
 (``LOG_FILE``), and the console format goes through Twisted's log, which Crossbar shows.

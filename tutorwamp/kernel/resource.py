@@ -24,6 +24,7 @@ from werkzeug.exceptions import MethodNotAllowed as NoSuchMethod
 
 from tutorwamp.kernel.arguments import check
 from tutorwamp.kernel.contracts import Arguments, Value, new_id
+from tutorwamp.kernel.deadline import answer_within
 from tutorwamp.kernel.errors import (
     Internal,
     Invalid,
@@ -159,10 +160,8 @@ def _unrouted(http: IRequest, failure: Failure) -> bytes:
 def _answer(method: Method, http: IRequest, **path: str) -> Deferred[bytes]:
     request = Request(http, _begin(http))
     work: Deferred[Value | Answer | None] = Deferred.fromCoroutine(_run(method, request, path))
-    gone: Deferred[None] = http.notifyFinish()  # type: ignore[attr-defined]  # on twisted.web.http.Request, not on IRequest
-    gone.addErrback(lambda _: work.cancel())
-    work.addTimeout(DEADLINE_S, _reactor())
-    return work.addCallbacks(functools.partial(_render, http), functools.partial(_render_failure, http, request.id))
+    answer = answer_within(DEADLINE_S, work, _reactor())
+    return answer.addCallbacks(functools.partial(_render, http), functools.partial(_render_failure, http, request.id))
 
 
 async def _run(method: Method, request: Request, path: Mapping[str, str]) -> Value | Answer | None:

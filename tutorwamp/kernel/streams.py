@@ -25,6 +25,7 @@ from sqlalchemy import (
     Column,
     Connection,
     Index,
+    Row,
     String,
     Table,
     Text,
@@ -82,7 +83,7 @@ class Draft:
 
     stream: str
     guard: int | None
-    """The guard the writer was admitted under; null for the system, which is always admitted."""
+    """The guard the writer was admitted under; null where it was admitted from the database just before, or is none."""
     type: str
     at: datetime
     actor: Mapping[str, Any] | None
@@ -185,6 +186,20 @@ def append(connection: Connection, drafts: Sequence[Draft]) -> list[StreamEvent 
     return outcomes
 
 
+def already_written(connection: Connection, draft: Draft) -> StreamEvent | None:
+    """The event this very draft became, where an earlier try was committed and only its answer was lost."""
+    if connection.get_execution_options().get("tried", 1) == 1:
+        return None
+    row = connection.execute(
+        select(stream_events).where(
+            stream_events.c.stream == draft.stream,
+            stream_events.c.actor_id == draft.actor_id,
+            stream_events.c.key == draft.key,
+        )
+    ).one_or_none()
+    return None if row is None else _event(row)
+
+
 def append_one(connection: Connection, draft: Draft) -> StreamEvent:
     """Write one event of a transaction that does more. Raises what refuses it; its key must be new."""
     (outcome,) = append(connection, [draft])
@@ -212,23 +227,24 @@ def read_since(connection: Connection, stream: str, after: int, limit: int) -> l
         .order_by(stream_events.c.seq)
         .limit(limit)
     )
-    return [
-        StreamEvent(
-            stream=row.stream,
-            seq=row.seq,
-            type=row.type,
-            at=row.at,
-            actor=json.loads(row.actor) if row.actor else None,
-            data=json.loads(row.data),
-        )
-        for row in rows
-    ]
+    return [_event(row) for row in rows]
 
 
 def heads(connection: Connection, names: Iterable[str]) -> dict[str, int]:
     """The position of each stream's newest event; 0 for an empty one."""
     rows = connection.execute(select(streams.c.name, streams.c.head).where(streams.c.name.in_(list(names))))
     return {row.name: row.head for row in rows}
+
+
+def _event(row: Row[Any]) -> StreamEvent:
+    return StreamEvent(
+        stream=row.stream,
+        seq=row.seq,
+        type=row.type,
+        at=row.at,
+        actor=json.loads(row.actor) if row.actor else None,
+        data=json.loads(row.data),
+    )
 
 
 def _known_keys(connection: Connection, drafts: Sequence[Draft]) -> dict[tuple[str, str, str], tuple[str, int, str]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Final, Literal, Protocol
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from tutorwamp.accounts.contracts import Person
 from tutorwamp.kernel.contracts import (
@@ -97,10 +97,17 @@ class OneLesson(Value):
     lesson_id: Id
 
 
+def _state_from_text(value: object) -> object:
+    # Strict mode wants the enumeration's member; the wire has its text.
+    if isinstance(value, str) and value in set(LessonState):
+        return LessonState(value)
+    return value
+
+
 class ListLessons(Value):
     """Which of the caller's lessons; ``starts_after`` and ``starts_before`` are exclusive."""
 
-    state: LessonState | None = Field(default=None, strict=False)
+    state: Annotated[LessonState, BeforeValidator(_state_from_text)] | None = None
     starts_after: Instant | None = None
     starts_before: Instant | None = None
     limit: Limit = PAGE_LIMIT_DEFAULT

@@ -32,16 +32,17 @@ class Roster:
         self._rooms_of: defaultdict[int, set[str]] = defaultdict(set)
         self._gone: OrderedDict[int, None] = OrderedDict()
 
-    def add(self, lesson_id: str, session: int, person: Person) -> None:
-        """A session comes in; twice is once."""
-        if session in self._gone or session in self._rooms[lesson_id]:
-            return
+    def add(self, lesson_id: str, session: int, person: Person) -> bool:
+        """A session comes in; twice is once. Whether it was not in the room before."""
+        if session in self._gone or session in self._rooms.get(lesson_id, {}):
+            return False
         first = not self._has(lesson_id, person.id)
         place = _Place(person, self._clock())
         self._rooms[lesson_id][session] = place
         self._rooms_of[session].add(lesson_id)
         if first:
             self._announce(lesson_id, "participant.joined", place)
+        return True
 
     def remove(self, lesson_id: str, session: int) -> None:
         """A session goes out of one room."""

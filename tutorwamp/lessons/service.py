@@ -8,7 +8,7 @@ from typing import Final
 from tutorwamp.accounts.contracts import People, Person
 from tutorwamp.gate.contracts import Gate
 from tutorwamp.kernel.contracts import AuthRole, Caller, Clock, Page, new_id
-from tutorwamp.kernel.errors import Forbidden, NotFound, TutorwampError, Unavailable
+from tutorwamp.kernel.errors import Forbidden, NotFound, Unavailable
 from tutorwamp.kernel.events import Events
 from tutorwamp.kernel.memo import Memo
 from tutorwamp.kernel.streams import Draft, digest_of, key_for
@@ -27,6 +27,7 @@ from tutorwamp.lessons.contracts import (
     UpdateLesson,
     topics_of,
 )
+from tutorwamp.lessons.errors import WrongState
 from tutorwamp.lessons.roster import Roster
 from tutorwamp.lessons.settings import LessonsSettings
 from tutorwamp.lessons.store import LessonsStore, Record, StaleVersionError
@@ -147,15 +148,17 @@ class LessonsService:
         )
         # From here on a removal or the lesson's end finds this session and leads it out; one that came before, while we
         # asked the gate, is found by asking the database again.
-        self._roster.add(lesson_id, caller.session, person)
+        came = self._roster.add(lesson_id, caller.session, person)
         try:
             # Heads before the lesson: what happens between the two is then told twice, and never missed.
             heads = await self._store.heads(lesson_id)
             lesson = (await self.admit(caller, lesson_id, fresh=True)).lesson
             rules.require_open(lesson)
-        except TutorwampError:
-            self._roster.remove(lesson_id, caller.session)
-            await self._gate.revoke_grants(lesson_id, session=caller.session)
+        except Exception as error:
+            # A session that was in the room before stays, unless it does not belong there any more.
+            if came or isinstance(error, (NotFound, WrongState)):
+                self._roster.remove(lesson_id, caller.session)
+                await self._gate.revoke_grants(lesson_id, session=caller.session)
             raise
         return Joined(lesson=lesson, participants=self.participants(lesson_id), topics=topics, heads=heads)
 
@@ -180,7 +183,9 @@ class LessonsService:
             self._lessons.forget(lesson_id)
         lesson = await self._lessons.get(lesson_id)
         if not rules.belongs(caller, lesson):
-            raise NotFound("There is no such lesson.")
+            if fresh:
+                raise NotFound("There is no such lesson.")
+            return await self.admit(caller, lesson_id, fresh=True)  # added by another process, perhaps
         return Admission(lesson, rules.moderates(caller, lesson))
 
     async def admit_writer(self, caller: Caller, lesson_id: str) -> Admission:

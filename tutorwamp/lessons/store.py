@@ -31,7 +31,7 @@ from twisted.internet.defer import Deferred
 from tutorwamp.kernel.contracts import AuthRole, Caller, StreamEvent, cursor_from, cursor_parts, from_ms, to_ms
 from tutorwamp.kernel.database import Database, InstantColumn, lock, metadata
 from tutorwamp.kernel.errors import Conflict, Invalid
-from tutorwamp.kernel.streams import Draft, append_one, heads, open_stream, set_guard
+from tutorwamp.kernel.streams import Draft, already_written, append_one, heads, open_stream, set_guard
 from tutorwamp.lessons.contracts import OPEN_STATES, Lesson, LessonState, ListLessons, streams_of
 from tutorwamp.lessons.errors import Overlap
 
@@ -109,6 +109,8 @@ class LessonsStore:
                 if known.digest != digest:
                     raise Conflict("This client_id was used before, with other content.")
                 return _records(connection, [known])[0]
+            if connection.execute(select(lessons.c.id).where(lessons.c.id == lesson.id)).scalar() is not None:
+                return _record(lesson)  # an earlier try was committed, and only its answer was lost
             _refuse_overlap(connection, lesson)
             connection.execute(
                 insert(lessons),
@@ -129,6 +131,9 @@ class LessonsStore:
 
         def thd(connection: Connection) -> StreamEvent:
             lock(connection, f"tutor:{after.tutor.id}")
+            written = already_written(connection, draft)
+            if written is not None:
+                return written
             changed = connection.execute(
                 update(lessons)
                 .where(lessons.c.id == before.id, lessons.c.version == before.version)

@@ -1,0 +1,101 @@
+"""Accounts over REST, on a site of our own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_twisted
+
+from tests.kernel.loopback import Answered, Loopback
+from tests.support.machine import PASSWORD, Stage
+from tutorwamp.app.site import make_site
+from tutorwamp.gate.contracts import CLOSE_REVOKED
+
+ADA = {"email": "Ada@School.example", "password": PASSWORD, "name": "Ada", "role": "tutor"}
+CREDENTIALS = {"email": "ada@school.example", "password": PASSWORD}
+
+
+@pytest_twisted.async_yield_fixture
+async def site(stage_on_both: Stage) -> AsyncIterator[Loopback]:
+    made = Loopback(make_site(stage_on_both.machine))
+    yield made
+    await made.close()
+
+
+async def me(site: Loopback, access_token: str) -> Answered:
+    return await site.ask("GET", "/api/auth/me", headers={"Authorization": f"Bearer {access_token}"})
+
+
+def refused(answered: Answered, status: int, uri: str, action: str) -> None:
+    assert (answered.status, answered.json["type"], answered.json["action"]) == (
+        status,
+        f"tutorwamp.error.{uri}",
+        action,
+    )
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_whole_way_from_registering_to_leaving(site: Loopback, stage_on_both: Stage) -> None:
+    made = await site.ask("POST", "/api/auth/register", ADA)
+    assert made.status == 201
+    assert made.json == {
+        "id": made.json["id"],
+        "email": "ada@school.example",
+        "name": "Ada",
+        "role": "tutor",
+        "created_at": "2026-11-23T09:00:00.000Z",
+    }
+
+    tokens = (await site.ask("POST", "/api/auth/login", CREDENTIALS)).json
+    assert set(tokens) == {"access_token", "token_type", "expires_in", "refresh_token", "user"}
+    assert (tokens["token_type"], tokens["expires_in"], tokens["user"]) == ("Bearer", 900, made.json)
+    answered = await me(site, tokens["access_token"])
+    assert (answered.status, answered.json) == (200, made.json)
+
+    stage_on_both.clock.turn(minutes=15)
+    refused(await me(site, tokens["access_token"]), 401, "unauthenticated", "reauth")
+    fresh = (await site.ask("POST", "/api/auth/refresh", {"refresh_token": tokens["refresh_token"]})).json
+    assert set(fresh) == set(tokens)
+    assert (await me(site, fresh["access_token"])).status == 200
+
+    left = await site.ask("POST", "/api/auth/logout", {"refresh_token": fresh["refresh_token"]})
+    assert (left.status, left.body) == (204, b"")
+    refused(
+        await site.ask("POST", "/api/auth/refresh", {"refresh_token": fresh["refresh_token"]}),
+        401,
+        "unauthenticated",
+        "reauth",
+    )
+    assert stage_on_both.gate.heard == []
+
+
+@pytest_twisted.ensureDeferred
+async def test_a15_leaving_everywhere_tells_the_gate(site: Loopback, stage_on_both: Stage) -> None:
+    user = (await site.ask("POST", "/api/auth/register", ADA)).json
+    tokens = (await site.ask("POST", "/api/auth/login", CREDENTIALS)).json
+    leaving = {"refresh_token": tokens["refresh_token"], "everywhere": True}
+    assert (await site.ask("POST", "/api/auth/logout", leaving)).status == 204
+    assert stage_on_both.gate.heard == [("drop_user", user["id"], stage_on_both.clock(), CLOSE_REVOKED)]
+    refused(await me(site, tokens["access_token"]), 401, "unauthenticated", "reauth")
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_is_refused(site: Loopback) -> None:
+    await site.ask("POST", "/api/auth/register", ADA)
+    refused(await site.ask("POST", "/api/auth/register", ADA), 409, "account.email_taken", "fix")
+    refused(await site.ask("POST", "/api/auth/register", {**ADA, "role": "admin"}), 422, "invalid", "fix")
+    wrong: Any = {**CREDENTIALS, "password": "wrong"}
+    refused(await site.ask("POST", "/api/auth/login", wrong), 401, "unauthenticated", "reauth")
+    refused(await site.ask("GET", "/api/auth/me"), 401, "unauthenticated", "reauth")
+    refused(await site.ask("POST", "/api/auth/login", {}), 422, "invalid", "fix")
+    refused(await site.ask("GET", "/api/auth/login"), 405, "method_not_allowed", "fix")
+
+
+@pytest.mark.parametrize("path", ["register", "login"])
+@pytest_twisted.ensureDeferred
+async def test_a_password_never_comes_back(site: Loopback, path: str) -> None:
+    answered = await site.ask("POST", f"/api/auth/{path}", {"email": "x", "password": "hunter2", "name": [], "role": 1})
+    assert answered.status == 422
+    assert b"hunter2" not in answered.body

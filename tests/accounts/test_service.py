@@ -1,0 +1,208 @@
+"""Registering, logging in, staying logged in, leaving: on both engines, with a clock to turn."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+
+import pytest_twisted
+from twisted.internet.defer import Deferred, gatherResults
+
+from tests.accounts.ada import EMAIL, Ada, refusal
+from tests.support.machine import PASSWORD, Stage, set_stage
+from tutorwamp.accounts.contracts import LogIn, Refresh, Register, Tokens, User
+from tutorwamp.accounts.errors import EmailTaken
+from tutorwamp.accounts.store import RefreshToken
+from tutorwamp.kernel.contracts import AuthRole, Caller, new_id
+from tutorwamp.kernel.errors import NotFound, Unauthenticated
+from tutorwamp.kernel.tokens import verify
+
+MS = timedelta(milliseconds=1)
+
+
+# who
+
+
+@pytest_twisted.ensureDeferred
+async def test_a1_registering_shows_the_account(stage_on_both: Stage) -> None:
+    ada = await Ada.registered(stage_on_both)
+    assert ada.user == User(
+        id=ada.user.id, email=EMAIL, name="Ada", role=AuthRole.TUTOR, created_at=stage_on_both.clock()
+    )
+
+
+@pytest_twisted.ensureDeferred
+async def test_a2_an_address_is_taken_in_other_letters_as_well(stage_on_both: Stage) -> None:
+    ada = await Ada.registered(stage_on_both)
+    for email in (EMAIL, "ADA@School.Example"):
+        again = Register(email=email, password=PASSWORD, name="Eve", role="student")
+        assert isinstance(await refusal(ada.accounts.register(again)), EmailTaken)
+    assert (await ada.log_in(email="Ada@SCHOOL.example")).user == ada.user
+
+
+@pytest_twisted.ensureDeferred
+async def test_a2_of_many_at_once_one_gets_the_address(stage_on_both: Stage) -> None:
+    register = Register(email=EMAIL, password=PASSWORD, name="Ada", role="tutor")
+    accounts, outcomes = stage_on_both.machine.accounts, list[str]()
+
+    async def race() -> None:
+        try:
+            await accounts.register(register)
+        except EmailTaken:
+            outcomes.append("taken")
+        else:
+            outcomes.append("made")
+
+    await gatherResults([Deferred.fromCoroutine(race()) for _ in range(5)])
+    assert sorted(outcomes) == ["made", "taken", "taken", "taken", "taken"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a3_the_command_line_makes_admins(stage: Stage) -> None:
+    admin = await stage.machine.accounts.add_user("root@school.example", PASSWORD, "Root", AuthRole.ADMIN)
+    tokens = await stage.machine.accounts.log_in(LogIn(email="root@school.example", password=PASSWORD))
+    caller, user = await stage.machine.accounts.authenticate(tokens.access_token)
+    assert (caller, user) == (Caller(admin.id, AuthRole.ADMIN, None), admin)
+
+
+# logging in
+
+
+@pytest_twisted.ensureDeferred
+async def test_a6_a_login_gives_tokens(stage_on_both: Stage) -> None:
+    ada = await Ada.registered(stage_on_both)
+    tokens = await ada.log_in()
+    assert (tokens.token_type, tokens.expires_in, tokens.user) == ("Bearer", 900, ada.user)
+    said = verify(stage_on_both.machine.settings.node.signing_key(), tokens.access_token, now=stage_on_both.clock())
+    assert (said.user_id, said.role) == (ada.user.id, AuthRole.TUTOR)
+    assert (said.issued_at, said.expires_at) == (stage_on_both.clock(), stage_on_both.clock() + timedelta(minutes=15))
+    assert (await ada.log_in()).refresh_token != tokens.refresh_token
+
+
+@pytest_twisted.ensureDeferred
+async def test_a7_whoever_cannot_log_in_hears_the_same(stage_on_both: Stage) -> None:
+    ada = await Ada.registered(stage_on_both)
+    closed = await stage_on_both.given.user()
+    await ada.accounts.deactivate(closed.email)
+    refusals = [
+        await refusal(ada.log_in("wrong horse")),
+        await refusal(ada.log_in("")),
+        await refusal(ada.log_in(email="nobody@school.example")),
+        await refusal(ada.log_in(email=closed.email)),
+    ]
+    assert {(type(error), error.message, str(error.details)) for error in refusals} == {
+        (Unauthenticated, "E-mail address and password do not match.", "{}")
+    }
+
+
+@pytest_twisted.ensureDeferred
+async def test_a8_a_login_under_way_does_not_survive_a_new_password(stage_on_both: Stage) -> None:
+    ada = await Ada.registered(stage_on_both)
+    store = ada.accounts._store
+    looked_up = await store.by_email(EMAIL)
+    await ada.accounts.set_password(EMAIL, "a new horse")
+    assert looked_up is not None
+    # What log_in does with an account it has read before the change.
+    late = RefreshToken("hash", new_id(), ada.user.id, stage_on_both.clock() + timedelta(days=1))
+    assert not await store.add_refresh_token(late, looked_up)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a9_an_access_token_ends_at_its_very_instant(stage_on_both: Stage) -> None:
+    ada = await Ada.registered(stage_on_both)
+    tokens = await ada.log_in()
+    stage_on_both.clock.turn(minutes=15, milliseconds=-1)
+    assert await ada.accounts.authenticate(tokens.access_token) == (Caller(ada.user.id, AuthRole.TUTOR, None), ada.user)
+    stage_on_both.clock.turn(milliseconds=1)
+    assert not await ada.is_let_in(tokens)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a9_a_token_of_nobody_is_refused(stage: Stage, tmp_path: Path) -> None:
+    ada = await Ada.registered(stage)
+    tokens = await ada.log_in()
+    other, stop = set_stage(tmp_path / "other")
+    try:
+        assert isinstance(await refusal(other.machine.accounts.authenticate(tokens.access_token)), Unauthenticated)
+    finally:
+        stop()
+    for text in ("", "x", tokens.refresh_token):
+        assert isinstance(await refusal(ada.accounts.authenticate(text)), Unauthenticated)
+
+
+# staying logged in
+
+
+@pytest_twisted.ensureDeferred
+async def test_a10_refreshing_goes_on_as_often_as_one_likes(stage_on_both: Stage) -> None:
+    ada = await Ada.registered(stage_on_both)
+    tokens, seen = await ada.log_in(), set[str]()
+    for _ in range(4):
+        seen.add(tokens.refresh_token)
+        stage_on_both.clock.turn(days=29)
+        tokens = await ada.refresh(tokens)
+        assert await ada.is_let_in(tokens)
+        assert tokens.user == ada.user
+    assert tokens.refresh_token not in seen
+
+
+@pytest_twisted.ensureDeferred
+async def test_a11_a_reuse_ends_the_family_and_only_it(stage_on_both: Stage) -> None:
+    ada = await Ada.registered(stage_on_both)
+    first, elsewhere = await ada.log_in(), await ada.log_in()
+    second = await ada.refresh(first)
+    third = await ada.refresh(second)
+    reused = await refusal(ada.refresh(first))
+    unknown = await refusal(ada.accounts.refresh(Refresh(refresh_token="unknown")))
+    assert (reused.uri, reused.message) == (unknown.uri, unknown.message), "a thief learns nothing"
+    assert not await ada.stays(third)
+    assert await ada.stays(elsewhere)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a11_of_two_who_use_a_token_at_once_one_gets_new_ones_and_both_are_out(stage_on_both: Stage) -> None:
+    ada = await Ada.registered(stage_on_both)
+    tokens, got = await ada.log_in(), list[Tokens]()
+
+    async def race() -> None:
+        with suppress(Unauthenticated):
+            got.append(await ada.refresh(tokens))
+
+    await gatherResults([Deferred.fromCoroutine(race()) for _ in range(2)])
+    assert len(got) == 1
+    assert not await ada.stays(got[0])
+
+
+@pytest_twisted.ensureDeferred
+async def test_a12_a_refresh_token_lives_thirty_days(stage_on_both: Stage) -> None:
+    ada = await Ada.registered(stage_on_both)
+    in_time, late = await ada.log_in(), await ada.log_in()
+    stage_on_both.clock.now += timedelta(days=30) - 3 * MS
+    assert await ada.stays(in_time)
+    stage_on_both.clock.now += 3 * MS
+    assert not await ada.stays(late)
+
+
+# being seen
+
+
+@pytest_twisted.ensureDeferred
+async def test_a20_a21_people(stage_on_both: Stage) -> None:
+    accounts, given = stage_on_both.machine.accounts, stage_on_both.given
+    ada, ben, cleo = await given.user("tutor"), await given.user(), await given.user()
+    await accounts.deactivate(ben.email)
+    wanted = [cleo.id, new_id(), ben.id, ada.id, cleo.id]
+    assert await accounts.persons(wanted) == [cleo.person, ben.person, ada.person, cleo.person]
+    assert await accounts.persons(wanted, active_only=True) == [cleo.person, ada.person, cleo.person]
+    assert await accounts.person(ada.id) == ada.person
+    assert isinstance(await refusal(accounts.person(new_id())), NotFound)
+
+
+@pytest_twisted.ensureDeferred
+async def test_people_are_remembered(stage: Stage) -> None:
+    ada = await stage.given.user()
+    await stage.machine.accounts.person(ada.id)
+    before = stage.machine.database.counts.queries()
+    assert await stage.machine.accounts.person(ada.id) == ada.person
+    assert stage.machine.database.counts.queries() == before

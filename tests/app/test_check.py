@@ -1,0 +1,112 @@
+"""``tutorwamp check``: good is good, and each wrong thing is named with its mend."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from tutorwamp.app import check, migrate
+from tutorwamp.app.check import Finding, findings
+from tutorwamp.app.node import config_file
+from tutorwamp.kernel.database import make_engine
+
+
+@pytest.fixture
+def environment(tmp_path: Path, database_url: str) -> dict[str, str]:
+    ours = {name: text for name, text in os.environ.items() if not name.startswith("TUTORWAMP_")}
+    return {**ours, "TUTORWAMP_DATA_DIR": str(tmp_path / "data"), "TUTORWAMP_DATABASE_URL": database_url}
+
+
+@pytest.fixture
+def without_node(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Leave Crossbar's own check, a process of two seconds, to the tests that are about it."""
+    monkeypatch.setattr(check, "_node", lambda *_: Finding("node configuration", fine=True, text=""))
+    yield
+
+
+def found(environment: Mapping[str, str]) -> dict[str, Finding]:
+    return {finding.what: finding for finding in findings(environment)}
+
+
+def test_a_good_node(environment: dict[str, str]) -> None:
+    engine = make_engine(environment["TUTORWAMP_DATABASE_URL"])
+    migrate.upgrade(engine)
+    engine.dispose()
+    got = found(environment)
+    assert list(got) == ["settings", "node configuration", "database", "migrations"]
+    assert all(finding.fine for finding in got.values()), got
+    assert str(config_file()) in got["node configuration"].text
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["version: 2\nworkers: [{type: nonsense}]\n", "version: 2\nworkers: [\n", ""],
+    ids=["unknown worker", "no yaml", "empty"],
+)
+def test_a_bad_node_configuration(tmp_path: Path, content: str) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(content)
+    environment = {**os.environ, "TUTORWAMP_DATA_DIR": str(tmp_path), "TUTORWAMP_NODE_CONFIG": str(config)}
+    got = found(environment)["node configuration"]
+    assert not got.fine
+    assert got.text.strip()
+    assert "\n" not in got.text
+
+
+@pytest.mark.usefixtures("without_node")
+def test_an_empty_and_an_old_database(environment: dict[str, str]) -> None:
+    newest = migrate.newest_revision()
+    got = found(environment)
+    assert got["database"].fine
+    assert got["migrations"] == Finding(
+        "migrations", fine=False, text=f"at none, needed {newest}: run tutorwamp migrate"
+    )
+    engine = make_engine(environment["TUTORWAMP_DATABASE_URL"])
+    migrate.upgrade(engine)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '0000'"))
+    engine.dispose()
+    assert found(environment)["migrations"].text == f"at 0000, needed {newest}: run tutorwamp migrate"
+
+
+@pytest.mark.usefixtures("without_node")
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("nonsense", "TUTORWAMP_DATABASE_URL: Could not parse"),
+        ("oracle+nothing://x", "TUTORWAMP_DATABASE_URL: Can't load plugin"),
+        ("sqlite://", "TUTORWAMP_DATABASE_URL: "),
+        ("sqlite:////nowhere/at/all.sqlite3", "unable to open database file"),
+        ("postgresql://ada:hunter2@127.0.0.1:1/x", "Connection refused"),
+    ],
+)
+def test_a_database_that_is_none(tmp_path: Path, url: str, told: str) -> None:
+    got = found({"TUTORWAMP_DATA_DIR": str(tmp_path), "TUTORWAMP_DATABASE_URL": url})
+    assert list(got) == ["settings", "node configuration", "database"]
+    finding = got["database"]
+    assert not finding.fine
+    assert told in finding.text
+    assert "TUTORWAMP_DATABASE_URL" in finding.text
+    assert "hunter2" not in finding.text
+    assert "\n" not in finding.text
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("TUTORWAMP_PROT", "1", "Unknown setting TUTORWAMP_PROT. Did you mean TUTORWAMP_PORT?"),
+        ("TUTORWAMP_PORT", "http", "TUTORWAMP_PORT='http': expected a port number, 1 to 65535"),
+        ("TUTORWAMP_LOG_FORMAT", "xml", "TUTORWAMP_LOG_FORMAT='xml': expected one of console, json"),
+        ("TUTORWAMP_SECRET_KEY", "short", "TUTORWAMP_SECRET_KEY must have at least 32 bytes."),
+        ("TUTORWAMP_SETTINGS", "/nowhere", "TUTORWAMP_SETTINGS=/nowhere: cannot be read (FileNotFoundError)"),
+        ("TUTORWAMP_DATA_DIR", "/etc/hostname/x", "Not a directory"),
+    ],
+)
+def test_a_setting_that_is_wrong_ends_the_search(tmp_path: Path, variable: str, value: str, told: str) -> None:
+    (finding,) = findings({"TUTORWAMP_DATA_DIR": str(tmp_path), variable: value})
+    assert (finding.what, finding.fine) == ("settings", False)
+    assert told in finding.text

@@ -1,0 +1,240 @@
+"""The command line: what it does, what it says, and one clear line where it cannot."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_twisted
+from click.testing import CliRunner, Result
+
+from tests.support.machine import set_stage
+from tests.support.node import ROOT
+from tests.support.postgres import Postgres
+from tutorwamp.accounts.contracts import LogIn
+from tutorwamp.app import migrate
+from tutorwamp.app.cli import main
+from tutorwamp.kernel.database import make_engine
+from tutorwamp.kernel.errors import Unauthenticated
+
+EMAIL, PASSWORD = "ada@school.example", "correct horse"
+
+
+class Shell:
+    """Runs commands on a data folder of their own."""
+
+    def __init__(self, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.data_dir = data_dir
+        self.monkeypatch = monkeypatch
+        for name in os.environ:
+            if name.startswith("TUTORWAMP_"):
+                monkeypatch.delenv(name)
+        self.set("DATA_DIR", str(data_dir))
+
+    def set(self, name: str, value: str) -> None:
+        self.monkeypatch.setenv(f"TUTORWAMP_{name}", value)
+
+    def run(self, *words: str, typed: str | None = None) -> Result:
+        return CliRunner().invoke(main, words, input=typed)
+
+    def refused(self, *words: str) -> str:
+        """The one line of a command that could not."""
+        done = self.run(*words)
+        assert isinstance(done.exception, SystemExit), done.exception
+        assert (done.exit_code, done.stdout) == (1, "")
+        assert done.stderr.startswith("Error: ")
+        assert done.stderr.count("\n") == 1
+        return done.stderr.removeprefix("Error: ").strip()
+
+    def add(self, *more: str, email: str = EMAIL, password: str = PASSWORD, name: str = "Ada") -> tuple[str, ...]:
+        return ("user", "add", email, "--name", name, "--password", password, *more)
+
+
+@pytest.fixture
+def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
+    return Shell(tmp_path / "data", monkeypatch)
+
+
+# user
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_life_of_an_account(shell: Shell) -> None:
+    added = shell.run(*shell.add("--role", "admin", email="Ada@School.example"))
+    assert (added.exit_code, added.stderr) == (0, "")
+    assert added.stdout.startswith(f"added admin {EMAIL} (")
+    changed = shell.run("user", "password", "ADA@school.example", "--password", "a new horse")
+    assert (changed.exit_code, changed.output) == (0, f"new password set for {EMAIL}; live sessions end\n")
+
+    stage, stop = set_stage(shell.data_dir)
+    try:
+        tokens = await stage.machine.accounts.log_in(LogIn(email=EMAIL, password="a new horse"))
+        assert (tokens.user.role, tokens.user.name) == ("admin", "Ada")
+        closed = shell.run("user", "deactivate", " Ada@School.example ")
+        assert (closed.exit_code, closed.output) == (0, f"deactivated {EMAIL}; live sessions end\n")
+        with pytest.raises(Unauthenticated):
+            await stage.machine.accounts.log_in(LogIn(email=EMAIL, password="a new horse"))
+    finally:
+        stop()
+
+
+def test_a_password_can_be_typed(shell: Shell) -> None:
+    typed = shell.run("user", "add", EMAIL, "--name", "Ada", typed=f"{PASSWORD}\n{PASSWORD}\n")
+    assert typed.exit_code == 0
+    assert PASSWORD not in typed.output
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"email": "ada"}, "email: not an e-mail address: An email address must have an @-sign."),
+        ({"password": "short"}, "password: String should have at least 8 characters"),
+        ({"name": " "}, "name: "),
+        ({"name": "A\x1b[31m"}, "name: must not contain control characters"),
+    ],
+)
+def test_what_is_no_account_is_one_line(shell: Shell, wrong: dict[str, Any], told: str) -> None:
+    assert told in shell.refused(*shell.add(**wrong))
+    assert not shell.data_dir.exists(), "nothing was touched"
+
+
+def test_who_is_there_already_and_who_is_not(shell: Shell) -> None:
+    shell.run(*shell.add())
+    assert shell.refused(*shell.add(email=EMAIL.upper())) == "Somebody has registered with this e-mail address already."
+    for words in (("user", "password", "x@y.example", "--password", PASSWORD), ("user", "deactivate", "x@y.example")):
+        assert shell.refused(*words) == "There is no account with this e-mail address."
+    assert "password: " in shell.refused("user", "password", EMAIL, "--password", "short")
+
+
+def test_a_role_that_is_none_is_a_mistake_of_usage(shell: Shell) -> None:
+    assert shell.run(*shell.add("--role", "component")).exit_code == 2
+
+
+# migrate
+
+
+def test_migrate_says_where_it_was_and_is(shell: Shell) -> None:
+    newest = migrate.newest_revision()
+    first, second = shell.run("migrate"), shell.run("migrate")
+    assert (first.exit_code, first.output) == (0, f"database at revision {newest} (was: empty)\n")
+    assert (second.exit_code, second.output) == (0, f"database at revision {newest} (was: {newest})\n")
+
+
+def test_migrate_sql_prints_and_touches_nothing(shell: Shell) -> None:
+    for url in (None, "postgresql://somebody@127.0.0.1:1/x%20y"):
+        if url:
+            shell.set("DATABASE_URL", url)
+        printed = shell.run("migrate", "--sql")
+        assert (printed.exit_code, printed.stderr) == (0, "")
+        assert "CREATE TABLE users" in printed.stdout
+        assert "INSERT INTO alembic_version" in printed.stdout
+    assert not shell.data_dir.exists()
+
+
+# what is wrong around us
+
+
+@pytest.mark.parametrize("words", [("migrate",), ("user", "deactivate", EMAIL), ("up",)])
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("PROT", "1", "Unknown setting TUTORWAMP_PROT. Did you mean TUTORWAMP_PORT?"),
+        ("PORT", "99999", "TUTORWAMP_PORT='99999': expected a port number, 1 to 65535"),
+        ("REVOCATION_POLL", "9999999999999999h", "TUTORWAMP_REVOCATION_POLL="),
+        ("DATABASE_URL", "nonsense", "TUTORWAMP_DATABASE_URL: Could not parse"),
+        ("DATABASE_URL", "sqlite://", "TUTORWAMP_DATABASE_URL: "),
+        ("DATABASE_URL", "postgresql://ada:hunter2@127.0.0.1:1/x", "Connection refused; see: tutorwamp check"),
+        ("DATA_DIR", "/etc/hostname", "/etc/hostname"),
+    ],
+)
+def test_what_is_wrong_around_us_is_one_line(
+    shell: Shell, words: tuple[str, ...], name: str, value: str, told: str
+) -> None:
+    from tests.support.node import free_port
+
+    if name != "PORT":
+        shell.set("PORT", str(free_port()))
+    shell.set("REST_PORT", str(free_port()))
+    shell.set(name, value)
+    line = shell.refused(*words)
+    assert told in line
+    assert "hunter2" not in line
+
+
+def test_a_key_that_is_too_short_stops_the_start(shell: Shell) -> None:
+    from tests.support.node import free_port
+
+    for name in ("PORT", "REST_PORT"):
+        shell.set(name, str(free_port()))
+    shell.set("SECRET_KEY", "short")
+    for words in (("up",), ("up", "--demo"), shell.add()):
+        assert shell.refused(*words) == "TUTORWAMP_SECRET_KEY must have at least 32 bytes."
+
+
+def test_a_database_server_is_migrated_by_its_operator(shell: Shell, postgres: Postgres) -> None:
+    from tests.support.node import free_port
+
+    for name in ("PORT", "REST_PORT"):
+        shell.set(name, str(free_port()))
+    url = postgres.create_database("operators")
+    shell.set("DATABASE_URL", url)
+    for words in (("up",), shell.add()):
+        assert shell.refused(*words) == "the database is not at the newest revision; run: tutorwamp migrate"
+    assert shell.run("migrate").exit_code == 0
+    assert shell.run(*shell.add()).exit_code == 0
+
+
+# check
+
+
+def test_check_is_a_table_and_an_exit_code(shell: Shell) -> None:
+    wrong = shell.run("check")
+    assert wrong.exit_code == 1
+    assert "migrations" in wrong.stdout
+    assert "run tutorwamp migrate" in wrong.stdout
+    shell.run("migrate")
+    fine = shell.run("check")
+    assert (fine.exit_code, fine.stderr) == (0, "")
+    assert "WRONG" not in fine.stdout
+    rows = [line.split()[0] for line in fine.stdout.splitlines()]
+    assert rows == ["what", "settings", "node", "database", "migrations"]
+
+
+def test_check_with_settings_that_cannot_be_read(shell: Shell) -> None:
+    shell.set("PROT", "1")
+    done = shell.run("check")
+    assert done.exit_code == 1
+    assert "Did you mean TUTORWAMP_PORT?" in done.stdout
+
+
+# as a process
+
+
+def test_a_database_that_goes_away_spills_nothing_of_ours(tmp_path: Path) -> None:
+    with Postgres() as server:
+        url = server.create_database("gone")
+        engine = make_engine(url)
+        migrate.upgrade(engine)
+        # Our own trigger plays the server that dies while it is written to.
+        with engine.begin() as connection:
+            connection.exec_driver_sql(
+                "CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS "
+                "$$ BEGIN RAISE EXCEPTION USING ERRCODE = '57P01'; END $$"
+            )
+            connection.exec_driver_sql("CREATE TRIGGER die BEFORE INSERT ON users EXECUTE FUNCTION die()")
+        engine.dispose()
+        done = subprocess.run(  # noqa: S603  # our own command
+            [sys.executable, "-m", "tutorwamp", *Shell.add(None, password="hunter2 hunter2")],  # type: ignore[arg-type]  # needs no shell
+            cwd=ROOT,
+            env={**os.environ, "TUTORWAMP_DATA_DIR": str(tmp_path), "TUTORWAMP_DATABASE_URL": url},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "Error: The database cannot be reached just now.\n"
