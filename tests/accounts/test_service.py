@@ -105,7 +105,7 @@ async def test_a8_a_login_under_way_does_not_survive_a_new_password(stage_on_bot
     assert looked_up is not None
     # What log_in does with an account it has read before the change.
     late = RefreshToken("hash", new_id(), ada.user.id, stage_on_both.clock() + timedelta(days=1))
-    assert not await store.add_refresh_token(late, looked_up)
+    assert not await store.add_refresh_token(late, looked_up, stage_on_both.clock())
 
 
 @pytest_twisted.ensureDeferred

@@ -103,7 +103,7 @@ async def test_a2_an_address_belongs_to_one_account(told: Told) -> None:
 @pytest_twisted.ensureDeferred
 async def test_a21_people_by_id(told: Told) -> None:
     ada, ben = await told.add(), await told.add("ben@school.example", "Ben")
-    await told.store.revoke_user(ben.user.id, told.stage.clock(), deactivate=True)
+    await told.store.revoke_user(ben.user.id, told.stage.clock, deactivate=True)
     wanted = [ada.user.id, ben.user.id, new_id()]
     both = {account.user.id: account.user.person for account in (ada, ben)}
     assert await told.store.persons(wanted, active_only=False) == both
@@ -115,7 +115,7 @@ async def test_a21_people_by_id(told: Told) -> None:
 async def test_a10_a_token_is_exchanged_for_one_of_its_family(told: Told) -> None:
     account = await told.add()
     first = told.token(account)
-    assert await told.store.add_refresh_token(first, account)
+    assert await told.store.add_refresh_token(first, account, told.stage.clock())
     told.stage.clock.turn(days=1)
     fresh = await told.spend("first", "second")
     assert fresh == RefreshToken("second", first.family_id, account.user.id, told.stage.clock() + MONTH)
@@ -126,7 +126,7 @@ async def test_a10_a_token_is_exchanged_for_one_of_its_family(told: Told) -> Non
 async def test_a11_a_second_use_ends_the_family_and_no_other(told: Told) -> None:
     account = await told.add()
     for secret in ("first", "elsewhere"):
-        await told.store.add_refresh_token(told.token(account, secret), account)
+        await told.store.add_refresh_token(told.token(account, secret), account, told.stage.clock())
     await told.spend("first", "second")
     await told.spend("second", "third")
     assert await told.spend("first", "stolen") is Spent.REUSED
@@ -138,7 +138,7 @@ async def test_a11_a_second_use_ends_the_family_and_no_other(told: Told) -> None
 async def test_a12_a_token_expires_at_its_very_instant(told: Told) -> None:
     account = await told.add()
     for secret in ("first", "second"):
-        await told.store.add_refresh_token(told.token(account, secret), account)
+        await told.store.add_refresh_token(told.token(account, secret), account, told.stage.clock())
     told.stage.clock.turn(days=30, milliseconds=-1)
     assert isinstance(await told.spend("first", "fresh"), RefreshToken)
     told.stage.clock.turn(milliseconds=1)
@@ -150,19 +150,19 @@ async def test_a12_a_token_expires_at_its_very_instant(told: Told) -> None:
 async def test_a8_a_login_counts_only_for_the_account_that_was_checked(told: Told) -> None:
     checked = await told.add()
     told.stage.clock.turn(seconds=1)
-    await told.store.revoke_user(checked.user.id, told.stage.clock(), password_hash="another")
-    assert not await told.store.add_refresh_token(told.token(checked), checked)
+    await told.store.revoke_user(checked.user.id, told.stage.clock, password_hash="another")
+    assert not await told.store.add_refresh_token(told.token(checked), checked, told.stage.clock())
     assert await told.living() == []
     changed = await told.store.by_id(checked.user.id)
     assert changed is not None
-    assert await told.store.add_refresh_token(told.token(changed), changed)
+    assert await told.store.add_refresh_token(told.token(changed), changed, told.stage.clock())
 
 
 @pytest_twisted.ensureDeferred
 async def test_a14_ending_a_family(told: Told) -> None:
     account = await told.add()
     for secret in ("first", "elsewhere"):
-        await told.store.add_refresh_token(told.token(account, secret), account)
+        await told.store.add_refresh_token(told.token(account, secret), account, told.stage.clock())
     await told.spend("first", "second")
     assert await told.store.revoke_family_of("first", told.stage.clock()) == account.user.id
     assert await told.store.revoke_family_of("second", told.stage.clock()) == account.user.id
@@ -174,12 +174,12 @@ async def test_a14_ending_a_family(told: Told) -> None:
 async def test_a15_revoking_a_user_ends_all_families(told: Told) -> None:
     account, ben = await told.add(), await told.add("ben@school.example")
     for owner, secret in ((account, "first"), (account, "second"), (ben, "bens")):
-        await told.store.add_refresh_token(told.token(owner, secret), owner)
+        await told.store.add_refresh_token(told.token(owner, secret), owner, told.stage.clock())
     now = told.stage.clock()
-    await told.store.revoke_user(account.user.id, now)
+    assert await told.store.revoke_user(account.user.id, told.stage.clock) == now
     assert await told.living() == ["bens"]
     assert await told.store.by_id(account.user.id) == Account(account.user, HASH, active=True, revoked_at=now)
-    await told.store.revoke_user(account.user.id, now, deactivate=True, password_hash="new")
+    await told.store.revoke_user(account.user.id, told.stage.clock, deactivate=True, password_hash="new")
     assert await told.store.by_id(account.user.id) == Account(account.user, "new", active=False, revoked_at=now)
 
 
@@ -187,7 +187,7 @@ async def test_a15_revoking_a_user_ends_all_families(told: Told) -> None:
 async def test_revocations_since(told: Told) -> None:
     account, before = await told.add(), told.stage.clock()
     await told.add("ben@school.example")
-    await told.store.revoke_user(account.user.id, before)
+    await told.store.revoke_user(account.user.id, told.stage.clock)
     assert await told.store.revoked_since(before) == {account.user.id: before}
     assert await told.store.revoked_since(before + timedelta(milliseconds=1)) == {}
 
@@ -208,14 +208,14 @@ async def test_a13_a_lost_answer_makes_no_second_account_and_no_error(told: Told
 async def test_a13_a_lost_answer_to_a_login_is_no_error(told: Told) -> None:
     account = await told.add()
     with told.answer_lost_once():
-        assert await told.store.add_refresh_token(told.token(account), account)
+        assert await told.store.add_refresh_token(told.token(account), account, told.stage.clock())
     assert await told.living() == ["first"]
 
 
 @pytest_twisted.ensureDeferred
 async def test_a13_a_lost_answer_to_a_refresh_is_no_second_use(told: Told) -> None:
     account = await told.add()
-    await told.store.add_refresh_token(told.token(account), account)
+    await told.store.add_refresh_token(told.token(account), account, told.stage.clock())
     with told.answer_lost_once():
         fresh = await told.spend("first", "second")
     assert isinstance(fresh, RefreshToken)
@@ -247,7 +247,7 @@ async def test_a17_a_revocation_catches_the_token_another_process_is_making(post
     try:
         told = Told(stage)
         account, now = await told.add(), stage.clock()
-        await told.store.add_refresh_token(told.token(account), account)
+        await told.store.add_refresh_token(told.token(account), account, told.stage.clock())
         may_commit = threading.Event()
         event.listen(elsewhere.engine, "commit", lambda _: may_commit.wait(PATIENCE_S))
 
@@ -259,7 +259,7 @@ async def test_a17_a_revocation_catches_the_token_another_process_is_making(post
             if await told.database.read("holding", lambda connection: connection.scalar(holding)):
                 break
             await deferLater(reactor, 0.01)
-        revoked = told.store.revoke_user(account.user.id, now)
+        revoked = told.store.revoke_user(account.user.id, stage.clock)
         await somebody_waits(told.database)
         may_commit.set()
         await exchanged

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -22,18 +22,18 @@ def environment(tmp_path: Path, database_url: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def without_node(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def without_node(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave Crossbar's own check, a process of two seconds, to the tests that are about it."""
     monkeypatch.setattr(check, "_node", lambda *_: Finding("node configuration", fine=True, text=""))
-    yield
 
 
 def found(environment: Mapping[str, str]) -> dict[str, Finding]:
     return {finding.what: finding for finding in findings(environment)}
 
 
-def test_a_good_node(environment: dict[str, str]) -> None:
-    engine = make_engine(environment["TUTORWAMP_DATABASE_URL"])
+def test_a_good_node(tmp_path: Path) -> None:
+    environment = {**os.environ, "TUTORWAMP_DATA_DIR": str(tmp_path)}
+    engine = make_engine(f"sqlite:///{tmp_path / 'tutorwamp.sqlite3'}")
     migrate.upgrade(engine)
     engine.dispose()
     got = found(environment)
@@ -42,10 +42,18 @@ def test_a_good_node(environment: dict[str, str]) -> None:
     assert str(config_file()) in got["node configuration"].text
 
 
+@pytest.mark.usefixtures("without_node")
+def test_a_good_database(environment: dict[str, str]) -> None:
+    engine = make_engine(environment["TUTORWAMP_DATABASE_URL"])
+    migrate.upgrade(engine)
+    engine.dispose()
+    assert all(finding.fine for finding in findings(environment))
+
+
 @pytest.mark.parametrize(
     "content",
-    ["version: 2\nworkers: [{type: nonsense}]\n", "version: 2\nworkers: [\n", ""],
-    ids=["unknown worker", "no yaml", "empty"],
+    ["version: 2\nworkers: [{type: nonsense}]\n", "version: 2\nworkers: [\n"],
+    ids=["unknown worker", "no yaml"],
 )
 def test_a_bad_node_configuration(tmp_path: Path, content: str) -> None:
     config = tmp_path / "config.yaml"
@@ -99,7 +107,7 @@ def test_a_database_that_is_none(tmp_path: Path, url: str, told: str) -> None:
     ("variable", "value", "told"),
     [
         ("TUTORWAMP_PROT", "1", "Unknown setting TUTORWAMP_PROT. Did you mean TUTORWAMP_PORT?"),
-        ("TUTORWAMP_PORT", "http", "TUTORWAMP_PORT='http': expected a port number, 1 to 65535"),
+        ("TUTORWAMP_PORT", "0", "TUTORWAMP_PORT='0': expected a port number, 1 to 65535"),
         ("TUTORWAMP_LOG_FORMAT", "xml", "TUTORWAMP_LOG_FORMAT='xml': expected one of console, json"),
         ("TUTORWAMP_SECRET_KEY", "short", "TUTORWAMP_SECRET_KEY must have at least 32 bytes."),
         ("TUTORWAMP_SETTINGS", "/nowhere", "TUTORWAMP_SETTINGS=/nowhere: cannot be read (FileNotFoundError)"),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 import pytest_twisted
 
 from tests.support.machine import Stage
 from tutorwamp.accounts.contracts import LogIn
 from tutorwamp.app.demo import PASSWORD, PEOPLE, prepare
 from tutorwamp.kernel.contracts import Caller
+from tutorwamp.kernel.errors import Conflict
 from tutorwamp.lessons.contracts import LessonState, ListLessons
 
 
@@ -29,3 +31,11 @@ async def test_asking_again_changes_nothing(stage_on_both: Stage) -> None:
     assert await prepare(machine) == second
     live = (await machine.lessons.list_lessons(tutor, ListLessons(state=LessonState.LIVE))).items
     assert [one.id in second for one in live] == [True]
+
+
+@pytest_twisted.ensureDeferred
+async def test_somebody_who_was_changed_is_named_with_a_way_out(stage: Stage) -> None:
+    await prepare(stage.machine)
+    await stage.machine.accounts.deactivate(PEOPLE[2][0])
+    with pytest.raises(Conflict, match=r"^student2@demo\.example is closed .* new --data folder$"):
+        await prepare(stage.machine)

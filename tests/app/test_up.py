@@ -22,7 +22,6 @@ from tutorwamp.app.demo import PASSWORD, PEOPLE
 
 STOPS_WITHIN_S = 10.0
 """The contract's word."""
-NEVER = "00000000-0000-0000-0000-000000000000"
 
 
 @pytest.fixture(scope="module")
@@ -87,10 +86,11 @@ def test_a_second_one_on_the_same_port_or_folder_refuses(up: Watched, tmp_path: 
 @pytest_twisted.ensureDeferred
 async def test_a_user_who_is_deactivated_is_thrown_out(up: Watched) -> None:
     """A15, A18: also when another process does it."""
-    email, _, _ = PEOPLE[2]
+    email, here = "eve@school.example", {"TUTORWAMP_DATA_DIR": str(up.data_dir)}
+    assert tutorwamp("user", "add", email, "--name", "Eve", "--password", PASSWORD, env=here).returncode == 0
     session = await connect(up, up.log_in(email, PASSWORD))
-    done = tutorwamp("user", "deactivate", email, env={"TUTORWAMP_DATA_DIR": str(up.data_dir)})
-    assert (done.returncode, done.stdout) == (0, f"deactivated {email}; live sessions end\n")
+    done = tutorwamp("user", "deactivate", email, env=here)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"deactivated {email}; live sessions end\n", "")
     closed = await session.left.addTimeout(PATIENCE_S, reactor)
     assert closed.reason == "tutorwamp.close.revoked"
 

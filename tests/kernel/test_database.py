@@ -115,7 +115,6 @@ async def test_the_same_lock_is_held_by_one_at_a_time(database: Database, other:
 @pytest_twisted.ensureDeferred
 async def test_stopping_finishes_what_was_asked(database_url: str) -> None:
     with opened(database_url) as database:
-        await database.ping()
         asked = [database.write("put", put, number) for number in range(20)]
     assert await gatherResults(asked) == list(range(20))
 

@@ -9,6 +9,7 @@ from tutorwamp.accounts.contracts import LogIn, User
 from tutorwamp.accounts.errors import EmailTaken
 from tutorwamp.app.assembly import Machine
 from tutorwamp.kernel.contracts import AuthRole, Caller, utc_now
+from tutorwamp.kernel.errors import Conflict, Unauthenticated
 from tutorwamp.lessons.contracts import CreateLesson, LessonState, ListLessons
 
 PASSWORD: Final = "demo-lesson"  # noqa: S105  # printed on purpose
@@ -48,4 +49,7 @@ async def _person(machine: Machine, email: str, name: str, role: AuthRole) -> Us
     try:
         return await machine.accounts.add_user(email, PASSWORD, name, role)
     except EmailTaken:
-        return (await machine.accounts.log_in(LogIn(email=email, password=PASSWORD))).user
+        try:
+            return (await machine.accounts.log_in(LogIn(email=email, password=PASSWORD))).user
+        except Unauthenticated as error:
+            raise Conflict(f"{email} is closed or has another password; use --demo with a new --data folder") from error

@@ -69,6 +69,7 @@ class Supervisor:
             # A checkout that is not installed must be found by the node's workers as well.
             "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
         }
+        await task.deferLater(self._reactor, 0)  # until the reactor runs nothing would stop the node on a signal
         self._monitor.addProcess(NODE, [sys.executable, "-m", "tutorwamp.app.node", str(os.getpid())], env=environment)
         self._monitor.startService()
         self._reactor.addSystemEventTrigger("before", "shutdown", self.stop)
