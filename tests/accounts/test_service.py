@@ -6,16 +6,18 @@ from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 import pytest_twisted
 from twisted.internet.defer import Deferred, gatherResults
 
 from tests.accounts.ada import EMAIL, Ada, refusal
 from tests.support.machine import PASSWORD, Stage, set_stage
+from tutorwamp.accounts import service
 from tutorwamp.accounts.contracts import LogIn, Refresh, Register, Tokens, User
 from tutorwamp.accounts.errors import EmailTaken
 from tutorwamp.accounts.store import RefreshToken
 from tutorwamp.kernel.contracts import AuthRole, Caller, new_id
-from tutorwamp.kernel.errors import NotFound, Unauthenticated
+from tutorwamp.kernel.errors import NotFound, Unauthenticated, Unavailable
 from tutorwamp.kernel.tokens import verify
 
 MS = timedelta(milliseconds=1)
@@ -106,6 +108,25 @@ async def test_a8_a_login_under_way_does_not_survive_a_new_password(stage_on_bot
     # What log_in does with an account it has read before the change.
     late = RefreshToken("hash", new_id(), ada.user.id, stage_on_both.clock() + timedelta(days=1))
     assert not await store.add_refresh_token(late, looked_up, stage_on_both.clock())
+
+
+@pytest_twisted.ensureDeferred
+async def test_a22_too_many_at_once_are_told_to_come_back(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "HASHING_AT_MOST", 2)
+    ada, outcomes = await Ada.registered(stage), list[type]()
+
+    async def log_in() -> None:
+        try:
+            await ada.log_in()
+        except Unavailable as error:
+            outcomes.append(type(error))
+        else:
+            outcomes.append(Tokens)
+
+    await gatherResults([Deferred.fromCoroutine(log_in()) for _ in range(6)])
+    assert Unavailable in outcomes
+    assert outcomes.count(Tokens) >= 2
+    await ada.log_in()
 
 
 @pytest_twisted.ensureDeferred

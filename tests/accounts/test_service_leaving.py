@@ -29,6 +29,20 @@ async def test_a14_logging_out_ends_one_login(stage_on_both: Stage) -> None:
     await ada.accounts.log_out(LogOut(refresh_token="unknown", everywhere=True))
 
 
+@pytest_twisted.ensureDeferred
+async def test_a14_a_token_that_is_worth_nothing_ends_nothing(stage_on_both: Stage) -> None:
+    ada = await Ada.registered(stage_on_both)
+    ended, expired = await ada.log_in(), await ada.log_in()
+    await ada.log_out(ended)
+    stage_on_both.clock.turn(days=31)
+    elsewhere = await ada.log_in()
+    for tokens in (ended, expired):
+        await ada.log_out(tokens, everywhere=True)
+    assert ada.drops() == []
+    assert await ada.is_let_in(elsewhere)
+    assert await ada.stays(elsewhere)
+
+
 async def check_revoked(ada: Ada, before: list[Tokens], attempt: Awaitable[object], password: str) -> None:
     """Everything from before is worth nothing, the gate knows, and a new login is good."""
     ada.stage.clock.turn(milliseconds=1)

@@ -159,6 +159,16 @@ async def test_a8_a_login_counts_only_for_the_account_that_was_checked(told: Tol
 
 
 @pytest_twisted.ensureDeferred
+async def test_a23_a_login_clears_away_what_has_expired(told: Told) -> None:
+    account, ben = await told.add(), await told.add("ben@school.example")
+    for owner, hashed in ((account, "old"), (ben, "bens")):
+        await told.store.add_refresh_token(told.token(owner, hashed), owner, told.stage.clock())
+    told.stage.clock.turn(days=30)
+    await told.store.add_refresh_token(told.token(account, "new"), account, told.stage.clock())
+    assert await told.living() == ["bens", "new"]
+
+
+@pytest_twisted.ensureDeferred
 async def test_a14_ending_a_family(told: Told) -> None:
     account = await told.add()
     for secret in ("first", "elsewhere"):

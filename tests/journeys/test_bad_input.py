@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 import pytest_twisted
+import treq
 from autobahn.wamp.exception import ApplicationError
 from sqlalchemy import func, select
+from twisted.internet import reactor
 
 from tests.journeys.people import PythonPerson, bare, planned_lesson, register
 from tests.support.node import Node
-from tests.support.wamp import BareSession
+from tests.support.wamp import PATIENCE_S, BareSession
 from tutorwamp.app.migrate import metadata
 from tutorwamp.chat.wamp import ChatDoor
 from tutorwamp.kernel.component import served_by
@@ -142,17 +144,18 @@ async def test_what_only_cbor_can_carry_is_refused_as_well(node: Node) -> None:
     email, _ = await register(node, "Tina", "tutor")
     session = await bare(node, email)
     lesson_id = new_id()
-    for arguments in (
+    histories: list[dict[str, Any]] = [
         {"lesson_id": b"bytes"},
         {"lesson_id": lesson_id, "limit": float("nan")},
         {"lesson_id": lesson_id, "limit": float("inf")},
         {"lesson_id": lesson_id, "cursor": datetime.now(UTC)},
         {"lesson_id": lesson_id, "cursor": [[[[[[[[[[]]]]]]]]]]},
-    ):
+    ]
+    for arguments in histories:
         with pytest.raises(ApplicationError) as refused:
             await session.ask_raw("tutorwamp.chat.history", arguments)
         assert refused.value.error == "tutorwamp.error.invalid", arguments
-    for arguments in (
+    lists: list[dict[str, Any]] = [
         {"cursor": cursor_from(10**20, lesson_id)},
         {"cursor": cursor_from("x", lesson_id)},
         {"cursor": cursor_from(1)},
@@ -161,12 +164,31 @@ async def test_what_only_cbor_can_carry_is_refused_as_well(node: Node) -> None:
         {"starts_after": "2026-11-23T09:00:00"},
         {"starts_after": "2026-13-23T09:00:00Z"},
         {"starts_after": "0001-01-01T00:00:00+10:00"},
-    ):
+    ]
+    for arguments in lists:
         with pytest.raises(ApplicationError) as refused:
             await session.ask_raw("tutorwamp.lesson.list", arguments)
         assert refused.value.error == "tutorwamp.error.invalid", arguments
     session.leave()
     await session.left
+
+
+@pytest_twisted.ensureDeferred
+async def test_deep_nesting_ends_its_own_connection_and_nothing_else(node: Node) -> None:
+    email, _ = await register(node, "Tina", "tutor")
+    bystander = await bare(node, email)
+    depth = 100_000
+    for nested in (b'[48, 1, {}, "tutorwamp.lesson.list", [], {"a": ' + b"[" * depth, b"[" * depth + b"]" * depth):
+        session = await bare(node, email, "json")
+        session.wire().sendMessage(nested, isBinary=False)
+        await session.left.addTimeout(PATIENCE_S, reactor)
+        assert (await bystander.ask("tutorwamp.lesson.list"))["items"] == []
+    body = b'{"email": ' + b"[" * depth + b"]" * depth + b"}"
+    answer = await treq.post(f"{node.url}/api/auth/login", data=body, headers={b"content-type": b"application/json"})
+    assert (answer.code, (await answer.json())["type"]) == (400, "tutorwamp.error.malformed")
+    assert (await bystander.ask("tutorwamp.lesson.list"))["items"] == []
+    bystander.leave()
+    await bystander.left
 
 
 @pytest_twisted.ensureDeferred

@@ -19,7 +19,8 @@ Deed = Callable[[], Awaitable[Any]]
 async def with_lost_answer(stage: Stage, deed: Deed) -> Any:
     """Do it; the first commit goes through, and its answer does not arrive."""
     dialect = stage.machine.database.engine.dialect
-    commit, lost = dialect.do_commit, []
+    commit = dialect.do_commit
+    lost: list[Any] = []
 
     def commit_and_lose(connection: Any) -> None:
         commit(connection)

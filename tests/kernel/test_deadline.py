@@ -27,7 +27,9 @@ def test_a_failure_in_time_is_the_answer() -> None:
 
 @pytest.mark.parametrize("outcome", ["done", ValueError("too late")])
 def test_the_work_goes_on_after_the_deadline(outcome: object) -> None:
-    clock, cancelled, failures = Clock(), [], []
+    clock = Clock()
+    cancelled: list[object] = []
+    failures: list[object] = []
     work: Deferred[object] = Deferred(cancelled.append)
     answer_within(10, work, clock).addErrback(lambda failure: failures.append(failure.value))
     clock.advance(10)

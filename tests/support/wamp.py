@@ -66,10 +66,11 @@ class BareSession(ApplicationSession):
         number = self._request_id_gen.next()
         answer: Deferred[Any] = Deferred()
         self._call_reqs[number] = CallRequest(number, uri, answer, CallOptions())
-        self._wire().send(Call(number, uri, args=positional, kwargs=arguments))
+        self.wire().send(Call(number, uri, args=positional, kwargs=arguments))
         return await answer.addTimeout(PATIENCE_S, reactor)
 
-    def _wire(self) -> Any:
+    def wire(self) -> Any:
+        """The transport, for what no session would send."""
         assert self._transport is not None
         return self._transport
 
@@ -78,7 +79,7 @@ class BareSession(ApplicationSession):
         number = self._request_id_gen.next()
         done: Deferred[Any] = Deferred()
         self._publish_reqs[number] = PublishRequest(number, done, was_encrypted=False)
-        self._wire().send(Publish(number, topic, args=[], kwargs=arguments, acknowledge=True))
+        self.wire().send(Publish(number, topic, args=[], kwargs=arguments, acknowledge=True))
         await done.addTimeout(PATIENCE_S, reactor)
 
     async def hear(self, topic: str, match: Literal["exact", "prefix", "wildcard"] | None = None) -> None:

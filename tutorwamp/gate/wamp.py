@@ -40,7 +40,7 @@ from tutorwamp.gate.contracts import (
 )
 from tutorwamp.gate.rules import Authorization
 from tutorwamp.gate.service import GateService
-from tutorwamp.kernel.arguments import check
+from tutorwamp.kernel.arguments import bound_recursion, check
 from tutorwamp.kernel.contracts import Answer, Arguments, Nothing, Procedure, from_ms, new_id, to_ms, utc_now
 from tutorwamp.kernel.errors import Internal, Invalid, TutorwampError
 from tutorwamp.kernel.settings import NodeSettings, gather, read
@@ -102,6 +102,7 @@ class GateComponent(ApplicationSession):
 
     def __init__(self, config: ComponentConfig) -> None:
         super().__init__(config)
+        bound_recursion()
         settings = read(NodeSettings, gather(os.environ))
         self._service = GateService(
             key=settings.signing_key(),

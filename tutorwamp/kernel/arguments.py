@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -14,6 +15,19 @@ ARGUMENTS_BYTES_AT_MOST: Final = 1_048_576
 """Of one call, roughly counted. Far above every argument of the contract (board.submit: 200 changes)."""
 FAULTS_AT_MOST: Final = 20
 """Shown to a caller; more do not help anybody."""
+
+
+RECURSION_AT_MOST: Final = 1_000
+"""Python's own default."""
+
+
+def bound_recursion() -> None:
+    """Let deeply nested JSON raise RecursionError again.
+
+    ``py_ecc``, which Crossbar imports, raises Python's limit to 100,000: more than the C stack of Python 3.11 holds, so
+    that a text of brackets, sent by anybody, would end the router or the components with a segmentation fault.
+    """
+    sys.setrecursionlimit(RECURSION_AT_MOST)
 
 
 def check(model: type[Arguments], arguments: Mapping[str, Any]) -> Arguments:

@@ -41,13 +41,14 @@ def get_logger(name: str) -> structlog.stdlib.BoundLogger:
     return logger
 
 
+_twisted = Logger(namespace="tutorwamp")  # in a class it would take the class's name instead
+
+
 class _TwistedLines:
     """Hands finished lines to Twisted's log; Crossbar sends them to the controller from there."""
 
-    _log = Logger(namespace="tutorwamp")
-
     def write(self, level: str, line: str) -> None:
-        self._log.emit(LogLevel.lookupByName({"warning": "warn"}.get(level, level)), "{line}", line=line)
+        _twisted.emit(LogLevel.lookupByName({"warning": "warn"}.get(level, level)), "{line}", line=line)
 
 
 def configure(settings: LogSettings) -> None:

@@ -22,7 +22,7 @@ from twisted.web.iweb import IRequest
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import MethodNotAllowed as NoSuchMethod
 
-from tutorwamp.kernel.arguments import check
+from tutorwamp.kernel.arguments import bound_recursion, check
 from tutorwamp.kernel.contracts import Arguments, Value, new_id
 from tutorwamp.kernel.deadline import answer_within
 from tutorwamp.kernel.errors import (
@@ -137,6 +137,7 @@ def _as_handler(answer: Callable[..., Deferred[bytes]]) -> Callable[..., Deferre
 
 def make_app() -> Klein:
     """An app whose unknown routes and methods are problems as well."""
+    bound_recursion()
     app = Klein()
     app.handle_errors(_unrouted)  # type: ignore[call-overload]  # Klein's type wants its own protocol class
     return app
