@@ -18,32 +18,14 @@ PATIENCE_S = 60.0
 
 
 class Watched(Supervised):
-    """As its parent; ``start`` can be called again after the end."""
-
-    def start(self) -> None:
-        self._read = b""
-        self.said.clear()
-        self.errors.unlink(missing_ok=True)
-        super().start()
-
-    def _next_line(self, deadline: float) -> str:
-        # By the descriptor: several lines that come at once would hide in the file's buffer, where select cannot see.
-        stdout = self.process.stdout
-        assert stdout is not None
-        while b"\n" not in self._read:
-            readable, _, _ = select.select([stdout], [], [], max(0.0, deadline - time.monotonic()))
-            come = os.read(stdout.fileno(), 65_536) if readable else b""
-            assert come, f"not ready; it said {self.said}\n{self.errors.read_text()}"
-            self._read += come
-        line, _, self._read = self._read.partition(b"\n")
-        return line.decode()
+    """As its parent, and it can be asked how it is."""
 
     def rest_of_output(self) -> str:
         """What came after the ready line, once the process has ended."""
         stdout = self.process.stdout
         assert stdout is not None
         with stdout:
-            return self._read.decode() + stdout.read()
+            return self.unread.decode() + stdout.read()
 
     def health(self) -> int:
         """The status of /api/health/ready; 0 where nobody listens."""

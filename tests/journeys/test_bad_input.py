@@ -12,6 +12,7 @@ import treq
 from autobahn.wamp.exception import ApplicationError
 from sqlalchemy import func, select
 from twisted.internet import reactor
+from twisted.web.http_headers import Headers
 
 from tests.journeys.people import PythonPerson, bare, planned_lesson, register
 from tests.support.node import Node
@@ -184,7 +185,8 @@ async def test_deep_nesting_ends_its_own_connection_and_nothing_else(node: Node)
         await session.left.addTimeout(PATIENCE_S, reactor)
         assert (await bystander.ask("tutorwamp.lesson.list"))["items"] == []
     body = b'{"email": ' + b"[" * depth + b"]" * depth + b"}"
-    answer = await treq.post(f"{node.url}/api/auth/login", data=body, headers={b"content-type": b"application/json"})
+    headers = Headers({"content-type": ["application/json"]})
+    answer = await treq.post(f"{node.url}/api/auth/login", data=body, headers=headers)
     assert (answer.code, (await answer.json())["type"]) == (400, "tutorwamp.error.malformed")
     assert (await bystander.ask("tutorwamp.lesson.list"))["items"] == []
     bystander.leave()

@@ -26,12 +26,16 @@ class Supervised:
         self.url, self.ws_url = f"http://127.0.0.1:{self.port}", f"ws://127.0.0.1:{self.port}/ws"
         self.errors = self.data_dir / "up.err"
         self.said: list[str] = []
+        self.unread = b""
         self._options = options
         self._env = env or {}
         self._process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
-        """Start it and wait for its line ``ready http://…``."""
+        """Start it, again if need be, and wait for its line ``ready http://…``."""
+        self.said.clear()
+        self.unread = b""
+        self.errors.unlink(missing_ok=True)
         ours = {name: text for name, text in os.environ.items() if not name.startswith("TUTORWAMP_")}
         with self.errors.open("a") as errors:
             self._process = subprocess.Popen(  # noqa: S603  # our own arguments
@@ -62,12 +66,16 @@ class Supervised:
             self.said.append(self._next_line(deadline))
 
     def _next_line(self, deadline: float) -> str:
+        # By the descriptor: several lines that come at once would hide in the file's buffer, where select cannot see.
         stdout = self.process.stdout
         assert stdout is not None
-        readable, _, _ = select.select([stdout], [], [], max(0.0, deadline - time.monotonic()))
-        line = stdout.readline() if readable else ""
-        assert line, f"not ready; it said {self.said}\n{self.errors.read_text()}"
-        return line.rstrip("\n")
+        while b"\n" not in self.unread:
+            readable, _, _ = select.select([stdout], [], [], max(0.0, deadline - time.monotonic()))
+            come = os.read(stdout.fileno(), 65_536) if readable else b""
+            assert come, f"not ready; it said {self.said}\n{self.errors.read_text()}"
+            self.unread += come
+        line, _, self.unread = self.unread.partition(b"\n")
+        return line.decode()
 
     @property
     def process(self) -> subprocess.Popen[str]:

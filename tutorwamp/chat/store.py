@@ -166,10 +166,8 @@ class ChatStore:
                 return before, None
             if on:
                 if emoji not in before.reactions and len(before.reactions) >= EMOJI_PER_MESSAGE_AT_MOST:
-                    raise TooLarge(
-                        "The message has too many different reactions.",
-                        details={"emoji_at_most": EMOJI_PER_MESSAGE_AT_MOST},
-                    )
+                    limit = {"emoji_at_most": EMOJI_PER_MESSAGE_AT_MOST}
+                    raise TooLarge("The message has too many different reactions.", details=limit)
                 row = {"message_id": message_id, "emoji": emoji, "user_id": user_id, "at": now}
                 connection.execute(insert(reactions), row)
             else:
@@ -284,16 +282,14 @@ def _send(connection: Connection, jobs: Sequence[Sending]) -> list[Sent | Except
 def _repeated(connection: Connection, job: Sending, outcome: Repeated, written: Sequence[dict[str, Any]]) -> Sent:
     """What a repetition is answered: the first message; with its event where that was this very job's lost commit."""
     first = next((row for row in written if row["id"] == outcome.subject), None)
-    record = _from_columns(first) if first else _must(connection, outcome.subject)
+    record = _from_columns(first) if first else _locked(connection, outcome.subject)
     return Sent(record, already_written(connection, job.draft) if outcome.subject == job.draft.subject else None)
 
 
 def _existing(connection: Connection, records: Sequence[Record]) -> set[tuple[str, str]]:
     wanted = {record.reply_to for record in records if record.reply_to is not None}
-    if not wanted:
-        return set()
-    rows = connection.execute(select(messages.c.lesson_id, messages.c.id).where(messages.c.id.in_(wanted)))
-    return {(row.lesson_id, row.id) for row in rows}
+    query = select(messages.c.lesson_id, messages.c.id).where(messages.c.id.in_(wanted))
+    return {(row.lesson_id, row.id) for row in connection.execute(query)} if wanted else set()
 
 
 def _columns(record: Record) -> dict[str, Any]:
@@ -322,21 +318,14 @@ def _announce(connection: Connection, record: Record, draft: Draft) -> StreamEve
     return event
 
 
-def _by_id(connection: Connection, message_id: str) -> Record | None:
-    rows = connection.execute(select(messages).where(messages.c.id == message_id)).all()
+def _by_id(connection: Connection, message_id: str, *, locked: bool = False) -> Record | None:
+    query = select(messages).where(messages.c.id == message_id)
+    rows = connection.execute(query.with_for_update() if locked else query).all()
     return next(iter(_records(connection, rows)), None)
 
 
 def _locked(connection: Connection, message_id: str) -> Record:
-    rows = connection.execute(select(messages).where(messages.c.id == message_id).with_for_update()).all()
-    record = next(iter(_records(connection, rows)), None)
-    if record is None:
-        raise NotFound("There is no such message.")
-    return record
-
-
-def _must(connection: Connection, message_id: str) -> Record:
-    record = _by_id(connection, message_id)
+    record = _by_id(connection, message_id, locked=True)
     if record is None:
         raise NotFound("There is no such message.")
     return record

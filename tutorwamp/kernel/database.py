@@ -43,8 +43,7 @@ TRIES_AT_MOST: Final = 5
 RETRY_PAUSE_S: Final = 0.02
 """Before the second try; doubled for each further one, with full jitter."""
 BATCH_AT_MOST: Final = 16
-"""Jobs in one group commit: bounds how long the writer's thread is away (about 50 ms on SQLite)."""
-
+"""Messages in one group commit. Larger ones make callers wait in step, see docs/decisions/0001-one-writer-lane.md."""
 WAITING_AT_MOST: Final = 5_000
 """Jobs waiting for a group commit: a few seconds' work, so that nobody is kept waiting in vain."""
 
