@@ -74,10 +74,12 @@ class Outlet:
 
     def __init__(self) -> None:
         self._sessions: list[ApplicationSession] = []
+        self._told = False
 
     def attach(self, session: ApplicationSession) -> None:
         """Use this session once those before it are gone."""
         self._sessions.append(session)
+        self._told = False
 
     def _session(self) -> ApplicationSession:
         self._sessions = [session for session in self._sessions if session.is_attached()]
@@ -90,7 +92,9 @@ class Outlet:
         try:
             self._session().publish(topic, **event)
         except (Unavailable, TransportLost):
-            log.warning("not published: the router is gone", topic=topic)
+            if not self._told:  # once an outage, not once an event
+                log.warning("not published: there is no router", topic=topic)
+            self._told = True
 
     def publish_stream_event(self, event: StreamEvent) -> None:
         """Publish on the topic that is named like the stream."""
