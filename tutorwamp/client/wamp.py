@@ -88,23 +88,23 @@ class Session(ApplicationSession):
         """The socket is open: ask to join. The router reads the person from the ticket."""
         self.join(REALM, ["ticket"])
 
-    def onChallenge(self, challenge: Challenge) -> str:  # noqa: N802
+    def onChallenge(self, challenge: Challenge) -> str:  # noqa: N802  # autobahn's name
         """Show the ticket."""
         return self._ticket
 
-    def onJoin(self, details: SessionDetails) -> None:  # noqa: N802
+    def onJoin(self, details: SessionDetails) -> None:  # noqa: N802  # autobahn's name
         """WELCOME."""
         self.joined = True
         self.welcomed.callback(details)
 
-    def onLeave(self, details: CloseDetails) -> Any:  # noqa: N802
+    def onLeave(self, details: CloseDetails) -> Any:  # noqa: N802  # autobahn's name
         """ABORT or GOODBYE, or neither and the socket is gone; autobahn then fails the calls in flight."""
         self.joined = False
         if self._reason is None:
             self._reason = Disconnected(details.reason or TRANSPORT_LOST, details.message or "")
         return super().onLeave(details)
 
-    def onMessage(self, msg: IMessage) -> None:  # noqa: N802
+    def onMessage(self, msg: IMessage) -> None:  # noqa: N802  # autobahn's name
         """Keep two things from autobahn over which it would end the connection.
 
         A subscription the router takes away is let go of. An event's keywords are handed over as one value: another
@@ -137,17 +137,17 @@ class _Wire(WampWebSocketClientProtocol):
         super().__init__()
         self._whose = session
 
-    def onClose(self, wasClean: bool, code: int, reason: str | None) -> None:  # noqa: N802, N803
+    def onClose(self, wasClean: bool, code: int, reason: str | None) -> None:  # noqa: N802, N803  # autobahn's name
         super().onClose(wasClean, code, reason)
         self._whose.gone(reason or "")
 
     def sendMessage(  # noqa: N802 - autobahn's names
         self,
         payload: bytes,
-        isBinary: bool = False,  # noqa: N803
-        fragmentSize: int | None = None,  # noqa: N803
+        isBinary: bool = False,  # noqa: N803  # autobahn's name
+        fragmentSize: int | None = None,  # noqa: N803  # autobahn's name
         sync: bool = False,
-        doNotCompress: bool = False,  # noqa: N803
+        doNotCompress: bool = False,  # noqa: N803  # autobahn's name
     ) -> None:
         if len(payload) > SEND_AT_MOST_BYTES:
             raise PayloadExceededError(f"{len(payload)} bytes, at most {SEND_AT_MOST_BYTES}")

@@ -41,6 +41,7 @@ from tutorwamp.gate.contracts import (
 from tutorwamp.gate.rules import Authorization
 from tutorwamp.gate.service import GateService
 from tutorwamp.kernel.arguments import bound_recursion, check
+from tutorwamp.kernel.component import wamp_error
 from tutorwamp.kernel.contracts import Answer, Arguments, Nothing, Procedure, from_ms, new_id, to_ms, utc_now
 from tutorwamp.kernel.errors import Internal, Invalid, TutorwampError
 from tutorwamp.kernel.settings import NodeSettings, gather, read
@@ -143,9 +144,9 @@ class GateComponent(ApplicationSession):
             try:
                 return handle(_parse(procedure.arguments, positional, arguments), _caller(call)).plain()
             except TutorwampError as error:
-                raise _as_wamp(error, new_id()) from None
+                raise wamp_error(error, new_id()) from None
             except Exception:  # noqa: BLE001  # logged; its text may not reach the caller
-                raise _as_wamp(Internal(INTERNAL_MESSAGE), self._log_unexpected()) from None
+                raise wamp_error(Internal(INTERNAL_MESSAGE), self._log_unexpected()) from None
 
         await self.register(answer, procedure.uri, RegisterOptions(details_arg="call"))
 
@@ -262,12 +263,6 @@ def _parse(model: type[Arguments], positional: tuple[object, ...], arguments: Ma
     if positional:
         raise Invalid("Arguments go by keyword.", details=[{"loc": [], "msg": "positional arguments are not accepted"}])
     return check(model, arguments)
-
-
-def _as_wamp(error: TutorwampError, request_id: str) -> ApplicationError:
-    return ApplicationError(
-        error.uri, message=error.message, action=error.action.value, details=error.details, request_id=request_id
-    )
 
 
 def _caller(call: CallDetails) -> SessionId:
