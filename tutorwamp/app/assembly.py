@@ -12,6 +12,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from tutorwamp.accounts.service import AccountsService
 from tutorwamp.accounts.settings import AccountsSettings
 from tutorwamp.accounts.store import AccountsStore
+from tutorwamp.board.service import BoardService
+from tutorwamp.board.settings import BoardSettings
+from tutorwamp.board.store import BoardStore
+from tutorwamp.board.wamp import publish_board
 from tutorwamp.chat.service import ChatService
 from tutorwamp.chat.settings import ChatSettings
 from tutorwamp.chat.store import ChatStore
@@ -42,6 +46,7 @@ class Settings:
     accounts: AccountsSettings
     lessons: LessonsSettings
     chat: ChatSettings
+    board: BoardSettings
 
 
 SETTINGS_CLASSES = (
@@ -52,6 +57,7 @@ SETTINGS_CLASSES = (
     AccountsSettings,
     LessonsSettings,
     ChatSettings,
+    BoardSettings,
 )
 
 
@@ -60,7 +66,6 @@ RESERVED = (
     "REALTIME_PING_TIMEOUT",
     "HEARTBEAT_INTERVAL",
     "RECONNECT_GRACE",
-    "BOARD_TICK",
     "WEB_PUSH_SUBJECT",
     "SMTP_URL",
     "RATE_LIMITS",
@@ -86,6 +91,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         accounts=read(AccountsSettings, values),
         lessons=read(LessonsSettings, values),
         chat=read(ChatSettings, values),
+        board=read(BoardSettings, values),
     )
 
 
@@ -100,6 +106,7 @@ class Machine:
     accounts: AccountsService
     lessons: LessonsService
     chat: ChatService
+    board: BoardService
 
     def start(self) -> None:
         """Start the threads."""
@@ -135,7 +142,11 @@ def assemble(settings: Settings, reactor: Any, *, clock: Clock = utc_now, gate: 
     )
     lessons = LessonsService(LessonsStore(database), accounts, gate, events, settings=settings.lessons, clock=clock)
     chat = ChatService(ChatStore(database), lessons, accounts, events, settings=settings.chat, clock=clock)
+    board = BoardService(
+        BoardStore(database), lessons, accounts, events, settings=settings.board, clock=clock, reactor=reactor
+    )
 
     publish_lessons(events, outlet)
     publish_chat(events, outlet)
-    return Machine(settings, database, events, outlet, accounts, lessons, chat)
+    publish_board(events, outlet)
+    return Machine(settings, database, events, outlet, accounts, lessons, chat, board)

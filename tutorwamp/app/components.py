@@ -17,6 +17,7 @@ from twisted.internet.task import LoopingCall
 
 from tutorwamp.app.assembly import Machine, assemble, read_settings
 from tutorwamp.app.site import make_site
+from tutorwamp.board.wamp import BoardDoor
 from tutorwamp.chat.wamp import ChatDoor
 from tutorwamp.gate.wamp import GateClient
 from tutorwamp.kernel.component import Component
@@ -24,6 +25,9 @@ from tutorwamp.kernel.observability import configure, get_logger
 from tutorwamp.lessons.wamp import LessonsDoor
 
 log = get_logger(__name__)
+
+COMPACTION_INTERVAL_S = 60.0
+"""A minute's share of what a lesson leaves behind is forgotten in one short transaction."""
 
 
 @functools.cache
@@ -83,6 +87,31 @@ class ChatComponent(Component):
 
     async def _start(self, session: ApplicationSession, procedures: list[str]) -> None:
         await GateClient(session.call).ready("chat", procedures)
+
+
+class BoardComponent(Component):
+    """Serves ``tutorwamp.board.…``, and forgets from time to time what nobody may ask for any more."""
+
+    def __init__(self, config: ComponentConfig) -> None:
+        super().__init__(config, outlet=machine().outlet, doors=[BoardDoor(machine().board)], ready=self._start)
+        self._compacting = LoopingCall(self._compact)
+
+    async def _start(self, session: ApplicationSession, procedures: list[str]) -> None:
+        self._compacting.start(COMPACTION_INTERVAL_S, now=False)
+        await GateClient(session.call).ready("board", procedures)
+
+    def _compact(self) -> Deferred[None]:
+        compacting = Deferred.fromCoroutine(machine().board.compact())
+        return compacting.addCallbacks(
+            lambda forgotten: log.info("board compacted", forgotten=forgotten) if forgotten else None,
+            lambda failure: log.warning("could not compact the board", error=str(failure.value)),
+        )
+
+    def onLeave(self, details: CloseDetails) -> None:  # noqa: N802  # autobahn's name
+        """Stop compacting."""
+        if self._compacting.running:
+            self._compacting.stop()
+        super().onLeave(details)
 
 
 class RestComponent(Component):

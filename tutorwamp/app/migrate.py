@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 
 # Importing the stores enters their tables into the metadata.
 import tutorwamp.accounts.store
+import tutorwamp.board.store
 import tutorwamp.chat.store
 import tutorwamp.kernel.streams
 import tutorwamp.lessons.store  # noqa: F401  # see above

@@ -142,13 +142,16 @@ def _one_line(text: str) -> str:
     return text
 
 
-Text = Annotated[str, AfterValidator(_readable), AfterValidator(str.strip)]
-"""Text for people: NFC, several lines, trimmed. Give it a length with ``Field`` where it is used."""
+Readable = Annotated[str, AfterValidator(_readable)]
+"""Text for people, NFC, several lines, exactly as it was sent. Give it a length with ``Field`` where it is used."""
+
+Text = Annotated[Readable, AfterValidator(str.strip)]
+"""The same, trimmed."""
 
 Line = Annotated[Text, AfterValidator(_one_line)]
 """Text for people on one line, such as a name or a title."""
 
-ClientId = Annotated[str, AfterValidator(_readable), StringConstraints(min_length=1, max_length=64)]
+ClientId = Annotated[Readable, StringConstraints(min_length=1, max_length=64)]
 """The idempotency key of a call that creates something, chosen by the caller."""
 
 Limit = Annotated[int, Field(ge=1, le=PAGE_LIMIT_AT_MOST)]

@@ -147,17 +147,28 @@ _FIND_KEYS = select(
 _MOVE_HEAD = update(streams).where(streams.c.name == bindparam("stream_name")).values(head=bindparam("new_head"))
 
 
+@dataclass(frozen=True)
+class Position:
+    """Where a stream is, and the rules its writers must know."""
+
+    head: int
+    guard: int
+
+
+def locked(connection: Connection, names: Iterable[str]) -> dict[str, Position]:
+    """Let nobody else write these streams until the transaction ends; unknown ones are left out."""
+    rows = connection.execute(_LOCK_STREAMS, {"names": sorted(set(names))})
+    return {name: Position(head, guard) for name, head, guard in rows}
+
+
 def append(connection: Connection, drafts: Sequence[Draft]) -> list[StreamEvent | Repeated | Exception]:
     """Number and write a batch, in its order, in four statements whatever its size.
 
     For each draft the event, or Repeated, or the error that refuses it alone: UnknownStreamError, StaleGuardError, or
     Conflict where the same key came with other content.
     """
-    rows = connection.execute(_LOCK_STREAMS, {"names": sorted({draft.stream for draft in drafts})})
-    heads: dict[str, int] = {}
-    guards: dict[str, int] = {}
-    for name, head, guard in rows:
-        heads[name], guards[name] = head, guard
+    positions = locked(connection, (draft.stream for draft in drafts))
+    heads = {name: position.head for name, position in positions.items()}
     known = _known_keys(connection, drafts)
     outcomes: list[StreamEvent | Repeated | Exception] = []
     written: list[dict[str, Any]] = []
@@ -170,7 +181,7 @@ def append(connection: Connection, drafts: Sequence[Draft]) -> list[StreamEvent 
         if first is not None:
             outcomes.append(_repeated(draft, *first))
             continue
-        if draft.guard is not None and draft.guard != guards[draft.stream]:
+        if draft.guard is not None and draft.guard != positions[draft.stream].guard:
             outcomes.append(StaleGuardError(draft.stream))
             continue
         seq = heads[draft.stream] = moved[draft.stream] = heads[draft.stream] + 1

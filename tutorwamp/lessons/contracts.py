@@ -133,6 +133,13 @@ class CancelLesson(Value):
     reason: Reason | None = None
 
 
+class SetPen(Value):
+    """Which students may draw from now on, instead of those who could; the tutor always may."""
+
+    lesson_id: Id
+    student_ids: Annotated[list[Id], Field(max_length=STUDENTS_AT_MOST), AfterValidator(_all_different)]
+
+
 class Participant(Value):
     """A person who is in the room now, with however many sessions."""
 
@@ -170,6 +177,9 @@ START: Final = Procedure("tutorwamp.lesson.start", OneLesson, Lesson)
 END: Final = Procedure("tutorwamp.lesson.end", OneLesson, Lesson)
 JOIN: Final = Procedure("tutorwamp.lesson.join", OneLesson, Joined)
 LEAVE: Final = Procedure("tutorwamp.lesson.leave", OneLesson, Nothing)
+
+
+SET_PEN: Final = Procedure("tutorwamp.lesson.set_pen", SetPen, Lesson)
 
 
 def topics_of(lesson_id: str) -> Topics:

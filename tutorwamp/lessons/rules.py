@@ -82,6 +82,22 @@ def update(lesson: Lesson, asked: UpdateLesson, students: list[Person] | None) -
     return changed
 
 
+def set_pen(lesson: Lesson, student_ids: list[str]) -> Lesson:
+    """L19: in an open lesson its students, and nobody else, can be given the pen. Raises WrongState or Invalid."""
+    require_open(lesson)
+    students = {student.id for student in lesson.students}
+    faults = [
+        {"loc": ["student_ids", place], "msg": "not a student of this lesson"}
+        for place, student_id in enumerate(student_ids)
+        if student_id not in students
+    ]
+    if faults:
+        raise Invalid("Only the lesson's students are given the pen.", details=faults)
+    if set(student_ids) == set(lesson.pen):
+        return lesson
+    return _next(lesson, pen=list(student_ids))
+
+
 def require_students(asked_ids: list[str], found: list[Person]) -> list[Person]:
     """L8: a lesson's students are active people of the role student. Raises Invalid, naming the place."""
     by_id = {person.id: person for person in found if person.role is AuthRole.STUDENT}

@@ -24,6 +24,7 @@ from tutorwamp.lessons.contracts import (
     LessonState,
     ListLessons,
     Participant,
+    SetPen,
     UpdateLesson,
     topics_of,
 )
@@ -130,6 +131,13 @@ class LessonsService:
             caller, asked.lesson_id, "lesson.cancelled", rules.cancel, {"reason": asked.reason}
         )
         await self._close(asked.lesson_id)
+        return after
+
+    async def set_pen(self, caller: Caller, asked: SetPen) -> Lesson:
+        """Say which students may draw. Raises NotFound, Forbidden, WrongState or Invalid."""
+        _, after = await self._change(
+            caller, asked.lesson_id, "pen.changed", lambda lesson: rules.set_pen(lesson, asked.student_ids)
+        )
         return after
 
     async def join(self, caller: Caller, lesson_id: str) -> Joined:

@@ -15,6 +15,7 @@ from tutorwamp.lessons.contracts import (
     ListLessons,
     OneLesson,
     PresenceChanged,
+    SetPen,
     UpdateLesson,
     topics_of,
 )
@@ -72,6 +73,11 @@ class LessonsDoor:
         """Go out."""
         await self._lessons.leave(caller, asked.lesson_id)
         return Nothing()
+
+    @serves(contracts.SET_PEN)
+    async def set_pen(self, caller: Caller, asked: SetPen) -> Lesson:
+        """Say who may draw."""
+        return await self._lessons.set_pen(caller, asked)
 
 
 def publish_lessons(events: Events, outlet: Outlet) -> None:

@@ -1,0 +1,333 @@
+"""What others may know of the board: elements, changes, procedures and the event others can listen to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, Field, StringConstraints, TypeAdapter, ValidationError
+
+from tutorwamp.kernel.contracts import ClientId, Id, Procedure, Readable, Seq, StreamEvent, Value
+
+CHANGES_AT_MOST: Final = 200
+"""In one submission."""
+POINTS_AT_MOST: Final = 500
+"""Of a stroke."""
+ELEMENT_BYTES_AT_MOST: Final = 64 * 1024
+"""Of one element as JSON in UTF-8."""
+COORDINATE_AT_MOST: Final = 1_000_000
+"""Pixels from the middle; beyond, canvases and printers lose precision."""
+EXTENT_AT_MOST: Final = 10_000
+"""Pixels: widths of lines, sizes of text; ten times a screen."""
+
+Plain = dict[str, Any]
+"""An element, a change or an event's data as it goes over the wire."""
+
+
+def _known_points(points: list[list[float]]) -> list[list[float]]:
+    for point in points:
+        if len(point) == 3 and not 0 <= point[2] <= 1:
+            raise ValueError("a point's pressure is 0 to 1")
+    return points
+
+
+Coordinate = Annotated[float, Field(ge=-COORDINATE_AT_MOST, le=COORDINATE_AT_MOST, allow_inf_nan=False)]
+Extent = Annotated[float, Field(gt=0, le=EXTENT_AT_MOST, allow_inf_nan=False)]
+Length = Annotated[float, Field(ge=0, le=COORDINATE_AT_MOST, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Color = Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$")]
+Version = Annotated[int, Field(ge=1, le=2**31 - 1)]
+Points = Annotated[
+    list[Annotated[list[Coordinate], Field(min_length=2, max_length=3)]],
+    Field(min_length=1, max_length=POINTS_AT_MOST),
+    AfterValidator(_known_points),
+]
+Ends = Annotated[
+    list[Annotated[list[Coordinate], Field(min_length=2, max_length=2)]], Field(min_length=2, max_length=2)
+]
+
+OWNED_BY_SERVER: Final = frozenset({"author", "created_at", "updated_at"})
+"""Fields that may come along in a put, because a client sends back what it read; they are ignored."""
+
+
+class _Drawn(Value):
+    """What every element has. Coordinates are pixels, y downwards."""
+
+    id: Id
+    page: Id
+    version: Version | None = None
+    color: Color
+    opacity: Share | None = None
+    author: Any = None
+    created_at: Any = None
+    updated_at: Any = None
+
+
+class Stroke(_Drawn):
+    """Freehand: ``[x, y]`` or ``[x, y, pressure]``."""
+
+    kind: Literal["stroke"]
+    points: Points
+    width: Extent
+    finished: bool = False
+
+
+class Line(_Drawn):
+    """From one point to another."""
+
+    kind: Literal["line", "arrow"]
+    points: Ends
+    width: Extent
+
+
+class Shape(_Drawn):
+    """A box, or the ellipse in it."""
+
+    kind: Literal["rect", "ellipse"]
+    x: Coordinate
+    y: Coordinate
+    width: Length
+    height: Length
+    stroke_width: Annotated[float, Field(ge=0, le=EXTENT_AT_MOST, allow_inf_nan=False)] | None = None
+    fill: Color | None = None
+
+
+class Words(_Drawn):
+    """Text, several lines possible; ``size`` is the font's, in pixels."""
+
+    kind: Literal["text"]
+    x: Coordinate
+    y: Coordinate
+    text: Annotated[Readable, Field(min_length=1)]
+    size: Extent
+
+
+class Image(_Drawn):
+    """A picture of this lesson in a box."""
+
+    kind: Literal["image"]
+    x: Coordinate
+    y: Coordinate
+    width: Length
+    height: Length
+    asset_id: Id
+
+
+Element = Annotated[Stroke | Line | Shape | Words | Image, Field(discriminator="kind")]
+
+
+class Put(Value):
+    """Create an element, or replace exactly the version named."""
+
+    op: Literal["put"]
+    element: Element
+
+    @property
+    def id(self) -> str:
+        """Which element."""
+        return self.element.id
+
+
+class Append(Value):
+    """More points for a stroke."""
+
+    op: Literal["append"]
+    id: Id
+    version: Version
+    points: Points
+    finished: bool = False
+
+
+class Delete(Value):
+    """Take an element away."""
+
+    op: Literal["delete"]
+    id: Id
+    version: Version
+
+
+Change = Put | Append | Delete
+CHANGES: Final[dict[str, type[Put | Append | Delete]]] = {"put": Put, "append": Append, "delete": Delete}
+_ID: Final = TypeAdapter(Id)
+
+
+def named(raw: Plain) -> str:
+    """The id a raw change is about. Raises ValueError where it names none."""
+    if raw.get("op") not in CHANGES:
+        raise ValueError(f"op must be one of {', '.join(CHANGES)}")
+    about = raw.get("element") if raw["op"] == "put" else raw
+    try:
+        return _ID.validate_python(about.get("id") if isinstance(about, dict) else None)
+    except ValidationError:
+        raise ValueError("must name an element by its UUID") from None
+
+
+def _all_named(changes: list[Plain]) -> list[Plain]:
+    for place, raw in enumerate(changes):
+        try:
+            named(raw)
+        except ValueError as error:
+            raise ValueError(f"change {place}: {error}") from None
+    return changes
+
+
+class OneBoard(Value):
+    """Just which lesson's."""
+
+    lesson_id: Id
+
+
+class SubmitChanges(Value):
+    """Draw. Each change is judged by itself, so its form is checked later (``rules.read_change``)."""
+
+    lesson_id: Id
+    changes: Annotated[list[Plain], Field(min_length=1, max_length=CHANGES_AT_MOST), AfterValidator(_all_named)]
+    client_id: ClientId | None = None
+
+
+class AddPage(Value):
+    """A new last page; its id may be chosen."""
+
+    lesson_id: Id
+    page: Id | None = None
+    client_id: ClientId | None = None
+
+
+class RemovePage(Value):
+    """Take a page away with what is on it."""
+
+    lesson_id: Id
+    page: Id
+    client_id: ClientId | None = None
+
+
+class ClearBoard(Value):
+    """Empty a page, or with none named all of them."""
+
+    lesson_id: Id
+    page: Id | None = None
+    client_id: ClientId | None = None
+
+
+class BoardAt(Value):
+    """As it was after this event."""
+
+    lesson_id: Id
+    seq: Seq
+
+
+class ExportBoard(Value):
+    """One page (null: the first; PDF: all) in a format."""
+
+    lesson_id: Id
+    format: Literal["svg", "png", "pdf", "excalidraw"]
+    page: Id | None = None
+
+
+class ImportScene(Value):
+    """Put an ``.excalidraw`` scene on a page (null: the first)."""
+
+    lesson_id: Id
+    scene: Plain
+    page: Id | None = None
+    client_id: ClientId | None = None
+
+
+class BoardPage(Value):
+    """A page."""
+
+    id: Id
+
+
+class BoardState(Value):
+    """A board and the position it belongs to. ``elements`` are in the order they are drawn, plain."""
+
+    pages: list[BoardPage]
+    elements: list[Plain]
+    head: int
+
+    def plain(self) -> Plain:
+        """Not copied: a full board has a million numbers."""
+        return {"pages": [{"id": page.id} for page in self.pages], "elements": self.elements, "head": self.head}
+
+
+class Rejected(Value):
+    """Why a change was not taken, and the element as it is now (null: there is none)."""
+
+    id: Id
+    error: str
+    message: str
+    details: dict[str, Any] | list[Plain]
+    element: Plain | None
+
+
+class Submitted(Value):
+    """What became of the changes. ``seq`` is the event that tells of them, or the head where none was applied."""
+
+    seq: int
+    applied: list[Id]
+    rejected: list[Rejected]
+
+
+class PageChanged(Value):
+    """The page (null: all) and the event that tells of it."""
+
+    seq: int
+    page: Id | None
+
+
+class LeftOut(Value):
+    """Something of an imported scene that is not on the board, or not as it was."""
+
+    id: str
+    kind: str
+    reason: str
+
+
+class Imported(Value):
+    """What became of a scene."""
+
+    seq: int
+    applied: list[Id]
+    rejected: list[Rejected]
+    left_out: list[LeftOut]
+
+
+class Exported(Value):
+    """A file."""
+
+    media_type: str
+    data: bytes
+
+    def plain(self) -> Plain:
+        """Bytes stay bytes; each serializer has its way with them."""
+        return {"media_type": self.media_type, "data": self.data}
+
+
+class Uploaded(Value):
+    """A picture that elements can now name by ``asset_id``. ``width`` and ``height`` are its pixels."""
+
+    id: Id
+    media_type: str
+    bytes: int
+    width: int
+    height: int
+
+
+OPEN: Final = Procedure("tutorwamp.board.open", OneBoard, BoardState)
+SUBMIT: Final = Procedure("tutorwamp.board.submit", SubmitChanges, Submitted)
+ADD_PAGE: Final = Procedure("tutorwamp.board.add_page", AddPage, PageChanged)
+REMOVE_PAGE: Final = Procedure("tutorwamp.board.remove_page", RemovePage, PageChanged)
+CLEAR: Final = Procedure("tutorwamp.board.clear", ClearBoard, PageChanged)
+AT: Final = Procedure("tutorwamp.board.at", BoardAt, BoardState)
+EXPORT: Final = Procedure("tutorwamp.board.export", ExportBoard, Exported)
+IMPORT: Final = Procedure("tutorwamp.board.import", ImportScene, Imported)
+
+
+@dataclass(frozen=True)
+class BoardChanged:
+    """A lesson's board stream has grown. ``authors``: ids of those who caused it."""
+
+    event: StreamEvent
+    authors: Sequence[str]

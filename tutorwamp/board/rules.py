@@ -1,0 +1,331 @@
+"""How a board changes: pure, time passed in. The numbers are those of docs/rules/board.md."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Final
+
+from tutorwamp.board.contracts import (
+    CHANGES,
+    ELEMENT_BYTES_AT_MOST,
+    OWNED_BY_SERVER,
+    POINTS_AT_MOST,
+    Append,
+    Change,
+    Delete,
+    Plain,
+    Put,
+)
+from tutorwamp.board.errors import Full, NoPen, Stale
+from tutorwamp.kernel.arguments import check
+from tutorwamp.kernel.contracts import instant_text
+from tutorwamp.kernel.errors import Conflict, Invalid, NotFound, TooLarge
+
+PAGE_ELEMENTS_AT_MOST: Final = 4_000
+PAGES_AT_MOST: Final = 40
+BOARD_WEIGHT_AT_MOST: Final = 12 * 1024 * 1024
+"""Bytes of all elements as CBOR, roughly. One message between the node's processes carries 16 MiB."""
+COORDINATE_WEIGHT: Final = 9
+"""Bytes of a float in CBOR (RFC 8949)."""
+ELEMENT_WEIGHT: Final = 400
+"""Bytes of an element's ids, author, times and the keys' names."""
+SNAPSHOT_EVENTS_AT_LEAST: Final = 500
+"""Replaying so many takes about as long as reading them."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """An element as it is kept, or its tombstone: then ``look`` is null."""
+
+    id: str
+    page: str
+    version: int
+    place: int
+    """Its position in the order of drawing; higher is above."""
+    author: Plain
+    created_at: datetime
+    updated_at: datetime
+    weight: int
+    look: Plain | None
+    """Kind, colour and what belongs to the kind."""
+
+    def plain(self) -> Plain | None:
+        """As readers see it; null for a tombstone."""
+        if self.look is None:
+            return None
+        return {
+            "id": self.id,
+            "page": self.page,
+            "version": self.version,
+            "author": self.author,
+            "created_at": instant_text(self.created_at),
+            "updated_at": instant_text(self.updated_at),
+            **self.look,
+        }
+
+
+@dataclass
+class Working:
+    """The part of a board one tick works on; ``held`` has every element the tick names, as far as it exists."""
+
+    held: dict[str, Held]
+    counts: dict[str, int]
+    """Living elements of each page, in the pages' order."""
+    weight: int
+    placed: int
+    """How many elements were ever placed on top."""
+    pictures: Collection[str] = frozenset()
+    """Of those the tick names, the pictures this lesson has."""
+    touched: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Who draws, and when."""
+
+    person: Plain
+    may_draw: bool
+    now: datetime
+
+
+def first_page(lesson_id: str) -> dict[str, int]:
+    """B24: the counts of a board nobody has drawn on."""
+    return {lesson_id: 0}
+
+
+def read_change(raw: Plain) -> Change:
+    """B11, B14: a change in its proper form. Raises TooLarge or Invalid."""
+    about = raw["element"] if raw["op"] == "put" else raw
+    points = about.get("points")
+    if isinstance(points, (list, tuple)) and len(points) > POINTS_AT_MOST:
+        raise TooLarge("A stroke has too many points.", details={"points_at_most": POINTS_AT_MOST})
+    change = check(CHANGES[raw["op"]], raw)
+    if isinstance(change, Put):
+        _require_size(look_of(change))
+    return change
+
+
+def look_of(change: Put) -> Plain:
+    """What of a put is kept as it is."""
+    return change.element.model_dump(exclude={"id", "page", "version", *OWNED_BY_SERVER}, exclude_defaults=True)
+
+
+def apply(board: Working, change: Change, writer: Writer) -> Plain:
+    """B1 to B13: take one change, and give what readers are told. Raises what rejects it; the board is as before."""
+    if not writer.may_draw:
+        raise NoPen("Only the tutor and the students who have the pen draw.")
+    if isinstance(change, Put):
+        return _put(board, change, writer)
+    held = _at_version(board, change.id, change.version)
+    if isinstance(change, Append):
+        return _append(board, held, change, writer)
+    return _delete(board, held, change, writer)
+
+
+def _put(board: Working, change: Put, writer: Writer) -> Plain:
+    wanted, look = change.element, look_of(change)
+    before = board.held.get(wanted.id)
+    if wanted.version is not None:
+        before = _at_version(board, wanted.id, wanted.version, tombstone=True)
+    elif before is not None:
+        raise _stale(before)
+    alive = before is not None and before.look is not None
+    _require_place(board, wanted.page, look, moved=before is None or not alive or before.page != wanted.page)
+    _require_weight(board, weight_of(look) - (before.weight if before else 0))
+    after = Held(
+        id=wanted.id,
+        page=wanted.page,
+        version=before.version + 1 if before else 1,
+        place=before.place if before and alive else board.placed + 1,
+        author=before.author if before and alive else writer.person,
+        created_at=before.created_at if before and alive else writer.now,
+        updated_at=writer.now,
+        weight=weight_of(look),
+        look=look,
+    )
+    _keep(board, before, after)
+    return {"op": "put", "by": writer.person["id"], "element": after.plain()}
+
+
+def _append(board: Working, before: Held, change: Append, writer: Writer) -> Plain:
+    look = before.look
+    if look is None or look["kind"] != "stroke":
+        raise Invalid("Only a stroke grows.", details=[{"loc": ["id"], "msg": "not a stroke"}])
+    if look.get("finished"):
+        raise Conflict("The stroke is finished.", details={"version": before.version})
+    points = look["points"] + change.points
+    if len(points) > POINTS_AT_MOST:
+        raise TooLarge("The stroke has too many points.", details={"points_at_most": POINTS_AT_MOST})
+    grown = {**look, "points": points, **({"finished": True} if change.finished else {})}
+    _require_weight(board, weight_of({"points": change.points}) - ELEMENT_WEIGHT)
+    after = replace(before, version=before.version + 1, updated_at=writer.now, look=grown, weight=weight_of(grown))
+    _keep(board, before, after)
+    told = {"op": "append", "by": writer.person["id"], "id": after.id, "version": after.version}
+    return {**told, "points": change.points, **({"finished": True} if change.finished else {})}
+
+
+def _delete(board: Working, before: Held, change: Delete, writer: Writer) -> Plain:
+    after = replace(before, version=before.version + 1, updated_at=writer.now, look=None, weight=0)
+    _keep(board, before, after)
+    return {"op": "delete", "by": writer.person["id"], "id": change.id, "version": after.version}
+
+
+def _at_version(board: Working, element_id: str, version: int, *, tombstone: bool = False) -> Held:
+    held = board.held.get(element_id)
+    if held is None or held.version != version or (held.look is None and not tombstone):
+        raise _stale(held)
+    return held
+
+
+def _stale(held: Held | None) -> Stale:
+    return Stale(
+        "The element has changed meanwhile." if held and held.look else "There is no such element (any more).",
+        details={"version": held.version if held else None},
+    )
+
+
+def _require_place(board: Working, page: str, look: Plain, *, moved: bool) -> None:
+    if page not in board.counts:
+        raise NotFound("There is no such page.")
+    if moved and board.counts[page] >= PAGE_ELEMENTS_AT_MOST:
+        raise Full("The page is full.", details={"elements_at_most": PAGE_ELEMENTS_AT_MOST})
+    if look["kind"] == "image" and look["asset_id"] not in board.pictures:
+        raise Invalid(
+            "There is no such picture.", details=[{"loc": ["element", "asset_id"], "msg": "no such picture here"}]
+        )
+
+
+def _require_weight(board: Working, more: int) -> None:
+    if more > 0 and board.weight + more > BOARD_WEIGHT_AT_MOST:
+        raise Full("The board is full.", details={"bytes_at_most": BOARD_WEIGHT_AT_MOST})
+
+
+def _require_size(look: Plain) -> None:
+    # Points are bounded by their number; only words can be long.
+    if look["kind"] == "text" and len(json.dumps(look, ensure_ascii=False).encode()) > ELEMENT_BYTES_AT_MOST:
+        raise TooLarge("The element is too large.", details={"bytes_at_most": ELEMENT_BYTES_AT_MOST})
+
+
+def _keep(board: Working, before: Held | None, after: Held) -> None:
+    if before is not None and before.look is not None:
+        board.counts[before.page] -= 1
+        board.weight -= before.weight
+    if after.look is not None:
+        board.counts[after.page] += 1
+        board.weight += after.weight
+    board.placed = max(board.placed, after.place)
+    board.held[after.id] = after
+    board.touched.add(after.id)
+
+
+def weight_of(look: Mapping[str, Any]) -> int:
+    """B12: roughly the bytes of an element as CBOR."""
+    numbers = sum(1 + COORDINATE_WEIGHT * len(point) for point in look.get("points", ()))
+    return ELEMENT_WEIGHT + numbers + len(look.get("text", "").encode())
+
+
+def require_page(counts: Mapping[str, int], page: str) -> None:
+    """B13. Raises NotFound."""
+    if page not in counts:
+        raise NotFound("There is no such page.")
+
+
+def add_page(board: Working, page: str) -> None:
+    """B10, B24. Raises Full or Conflict."""
+    if page in board.counts:
+        raise Conflict("There is such a page already.")
+    if len(board.counts) >= PAGES_AT_MOST:
+        raise Full("The board has too many pages.", details={"pages_at_most": PAGES_AT_MOST})
+    board.counts[page] = 0
+
+
+def require_another(counts: Mapping[str, int]) -> None:
+    """B24: the last page stays. Raises Conflict."""
+    if len(counts) == 1:
+        raise Conflict("The last page stays.")
+
+
+def coalesce(told: Iterable[Plain]) -> list[Plain]:
+    """B16: the changes of a tick as few as possible, telling the same."""
+    entries: list[Plain | None] = []
+    latest: dict[str, int] = {}
+    for one in told:
+        element_id = one["element"]["id"] if one["op"] == "put" else one["id"]
+        place = latest.get(element_id)
+        before = None if place is None else entries[place]
+        if before is not None and place is not None and before["op"] != "delete":
+            if one["op"] != "delete":
+                entries[place] = _joined(before, one)
+                continue
+            entries[place] = None
+        latest[element_id] = len(entries)
+        entries.append(one)
+    return [entry for entry in entries if entry is not None]
+
+
+def _joined(before: Plain, after: Plain) -> Plain:
+    if after["op"] == "put":
+        return after
+    grown = {"version": after["version"], **({"finished": True} if after.get("finished") else {})}
+    if before["op"] == "append":
+        return {**before, **grown, "by": after["by"], "points": before["points"] + after["points"]}
+    # A put of this very tick: its time is the append's.
+    element = {**before["element"], **grown, "points": before["element"]["points"] + after["points"]}
+    return {**before, "by": after["by"], "element": element}
+
+
+@dataclass
+class Replayed:
+    """B18: a board as it is made from its events: plain elements by id, bottom first."""
+
+    pages: list[str]
+    elements: dict[str, Plain]
+
+    def plain(self, head: int) -> Plain:
+        """As ``board.open`` gives it."""
+        return {"pages": [{"id": page} for page in self.pages], "elements": list(self.elements.values()), "head": head}
+
+    def take(self, event_type: str, at: str, data: Mapping[str, Any]) -> None:
+        """Apply the next event."""
+        if event_type == "board.changed":
+            for told in data["changes"]:
+                self._take(told, at)
+        elif event_type == "page.added":
+            self.pages.append(data["page"])
+        elif event_type in ("page.removed", "board.cleared"):
+            gone = data["page"]
+            self.elements = (
+                {}
+                if gone is None
+                else {element_id: element for element_id, element in self.elements.items() if element["page"] != gone}
+            )
+            if event_type == "page.removed":
+                self.pages.remove(gone)
+
+    def _take(self, told: Plain, at: str) -> None:
+        if told["op"] == "put":
+            self.elements[told["element"]["id"]] = told["element"]
+        elif told["op"] == "delete":
+            self.elements.pop(told["id"], None)
+        else:
+            before = self.elements[told["id"]]
+            grown = {"version": told["version"], "updated_at": at, "points": before["points"] + told["points"]}
+            self.elements[told["id"]] = {**before, **grown, **({"finished": True} if told.get("finished") else {})}
+
+
+def replay(lesson_id: str) -> Replayed:
+    """The board before its first event."""
+    return Replayed(list(first_page(lesson_id)), {})
+
+
+def snapshot_due(events_since: int, elements: int) -> bool:
+    """B19."""
+    return events_since >= max(SNAPSHOT_EVENTS_AT_LEAST, elements)
+
+
+def elements_of(state: Sequence[Plain], page: str) -> list[Plain]:
+    """What stands on one page, bottom first."""
+    return [element for element in state if element["page"] == page]

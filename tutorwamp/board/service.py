@@ -1,0 +1,213 @@
+"""Draw, turn pages, look at what is there and what was."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, Final
+
+from twisted.internet.defer import Deferred
+
+from tutorwamp.accounts.contracts import People
+from tutorwamp.board import rules
+from tutorwamp.board.contracts import (
+    AddPage,
+    BoardAt,
+    BoardChanged,
+    BoardPage,
+    BoardState,
+    Change,
+    ClearBoard,
+    PageChanged,
+    Plain,
+    Put,
+    Rejected,
+    RemovePage,
+    SubmitChanges,
+    Submitted,
+    named,
+)
+from tutorwamp.board.settings import BoardSettings
+from tutorwamp.board.store import BoardStore
+from tutorwamp.board.ticks import Asking, Ticks
+from tutorwamp.board.writing import Misformed, PageWish, Submission, Taken, Tick
+from tutorwamp.kernel.arguments import size_of
+from tutorwamp.kernel.contracts import Caller, Clock, new_id
+from tutorwamp.kernel.errors import TutorwampError
+from tutorwamp.kernel.events import Events
+from tutorwamp.kernel.observability import get_logger
+from tutorwamp.kernel.streams import digest_of, key_for
+from tutorwamp.lessons.contracts import LessonAccessChecker, topics_of
+from tutorwamp.lessons.errors import WrongState
+
+log = get_logger(__name__)
+
+NO_GUARD: Final = -1
+"""No lesson ever has this version: only what is known already passes."""
+REMEMBERED_FOR: Final = timedelta(hours=24)
+"""Tombstones and answers to a client_id: the contract's time."""
+
+
+class BoardService:
+    """Everything that happens on boards."""
+
+    def __init__(
+        self,
+        store: BoardStore,
+        access: LessonAccessChecker,
+        people: People,
+        events: Events,
+        *,
+        settings: BoardSettings,
+        clock: Clock,
+        reactor: Any,
+    ) -> None:
+        self._store = store
+        self._access = access
+        self._people = people
+        self._events = events
+        self._clock = clock
+        self._ticks = Ticks(reactor, settings.tick.total_seconds(), commit=self._commit, readmit=self._readmit)
+        self._snapshots_under_way: set[str] = set()
+
+    async def open(self, caller: Caller, lesson_id: str) -> BoardState:
+        """The board and its position. Raises NotFound."""
+        await self._access.admit(caller, lesson_id, fresh=True)
+        return _state(await self._store.read(lesson_id, topics_of(lesson_id).board))
+
+    async def at(self, caller: Caller, asked: BoardAt) -> BoardState:
+        """The board as it was. Raises NotFound, or Invalid beyond the head."""
+        await self._access.admit(caller, asked.lesson_id, fresh=True)
+        return _state(await self._store.read_at(asked.lesson_id, topics_of(asked.lesson_id).board, asked.seq))
+
+    async def submit(self, caller: Caller, asked: SubmitChanges) -> Submitted:
+        """Draw. Raises NotFound, WrongState, Conflict (client_id) or Unavailable; each change has its own answer."""
+        changes = [_read(raw) for raw in asked.changes]
+        content = [] if asked.client_id is None else [_content(change) for change in changes]
+        size = size_of(asked.changes)
+        return _submitted(await self._ask(caller, asked.lesson_id, changes, asked.client_id, content, size))
+
+    async def add_page(self, caller: Caller, asked: AddPage) -> PageChanged:
+        """A new last page. Raises NotFound, WrongState, NoPen, Full or Conflict."""
+        wish = PageWish("page.added", asked.page or new_id())
+        return await self._turn(caller, asked.lesson_id, wish, asked.client_id, asked.page)
+
+    async def remove_page(self, caller: Caller, asked: RemovePage) -> PageChanged:
+        """Take a page away. Raises NotFound, WrongState, NoPen or Conflict (the last one)."""
+        return await self._turn(
+            caller, asked.lesson_id, PageWish("page.removed", asked.page), asked.client_id, asked.page
+        )
+
+    async def clear(self, caller: Caller, asked: ClearBoard) -> PageChanged:
+        """Empty a page or all. Raises NotFound, WrongState or NoPen."""
+        return await self._turn(
+            caller, asked.lesson_id, PageWish("board.cleared", asked.page), asked.client_id, asked.page
+        )
+
+    async def compact(self) -> int:
+        """B27: forget what nobody may ask for any more; how much it was."""
+        return await self._store.compact(self._clock() - REMEMBERED_FOR)
+
+    async def _turn(
+        self, caller: Caller, lesson_id: str, wish: PageWish, client_id: str | None, asked_page: str | None
+    ) -> PageChanged:
+        taken = await self._ask(caller, lesson_id, wish, client_id, [wish.type, asked_page], 0)
+        return PageChanged(seq=taken.seq, page=taken.page)
+
+    async def _ask(
+        self,
+        caller: Caller,
+        lesson_id: str,
+        wish: Sequence[Change | Misformed] | PageWish,
+        client_id: str | None,
+        content: object,
+        size: int,
+    ) -> Taken:
+        """Put a wish into its board's next tick. The await of two calls keeps their order."""
+        person = await self._people.person(caller.user_id)
+        submission = Submission(
+            person=person.plain(),
+            may_draw=False,
+            guard=NO_GUARD,
+            key=_digest(lesson_id, caller.user_id, key_for(client_id)),
+            digest=_digest(digest_of(content)) if client_id is not None else b"",
+            wish=wish,
+        )
+        asking = await self._admitted(lesson_id, Asking(caller, submission, size), repeatable=client_id is not None)
+        return await self._ticks.submit(lesson_id, asking)
+
+    async def _admitted(self, lesson_id: str, asking: Asking, *, repeatable: bool) -> Asking:
+        """The call with what memory says of its lesson. Raises NotFound, or WrongState unless it may be a repetition.
+
+        A repetition is answered like the first time, even when the lesson has ended meanwhile: then the guard lets
+        nothing new in, and the error to raise in its place comes with it.
+        """
+        try:
+            admission = await self._access.admit_writer(asking.caller, lesson_id)
+        except WrongState as closed:
+            if not repeatable:
+                raise
+            return dataclasses.replace(asking, closed=closed)
+        may_draw = admission.moderates or asking.caller.user_id in admission.lesson.pen
+        submission = dataclasses.replace(asking.submission, guard=admission.guard, may_draw=may_draw)
+        return dataclasses.replace(asking, submission=submission)
+
+    async def _readmit(self, lesson_id: str, asking: Asking) -> Asking:
+        """Ask the database: the lesson has changed since."""
+        self._access.forget(lesson_id)
+        return await self._admitted(lesson_id, asking, repeatable=False)
+
+    async def _commit(self, lesson_id: str, submissions: Sequence[Submission]) -> Sequence[Taken | Exception]:
+        """Write a tick, then announce it."""
+        stream = topics_of(lesson_id).board
+        ticked = await self._store.commit(Tick(lesson_id, stream, self._clock(), key_for(None), submissions))
+        if ticked.event is not None:
+            self._events.announce(BoardChanged(ticked.event, ticked.authors))
+        if ticked.snapshot_due and lesson_id not in self._snapshots_under_way:
+            self._snapshots_under_way.add(lesson_id)
+            Deferred.fromCoroutine(self._snapshot(lesson_id, stream))
+        return ticked.outcomes
+
+    async def _snapshot(self, lesson_id: str, stream: str) -> None:
+        try:
+            await self._store.snapshot(lesson_id, stream)
+        except Exception:  # the board goes on without, and the next tick tries again
+            log.exception("no snapshot", lesson_id=lesson_id)
+        finally:
+            self._snapshots_under_way.discard(lesson_id)
+
+
+def _read(raw: Plain) -> Change | Misformed:
+    try:
+        return rules.read_change(raw)
+    except TutorwampError as error:
+        return Misformed(named(raw), error)
+
+
+def _content(change: Change | Misformed) -> object:
+    """What makes a repetition the same."""
+    if isinstance(change, Misformed):
+        return [change.id, change.error.uri, change.error.details]
+    if isinstance(change, Put):
+        return [change.id, change.element.page, change.element.version, rules.look_of(change)]
+    return change.plain()
+
+
+def _digest(*parts: str) -> bytes:
+    return hashlib.blake2b("|".join(parts).encode(), digest_size=16).digest()
+
+
+def _submitted(taken: Taken) -> Submitted:
+    rejected = [
+        Rejected(id=one.id, error=one.error, message=one.message, details=one.details, element=one.element)
+        for one in taken.refused
+    ]
+    return Submitted(seq=taken.seq, applied=list(taken.applied), rejected=rejected)
+
+
+def _state(plain: Plain) -> BoardState:
+    return BoardState(
+        pages=[BoardPage(id=page["id"]) for page in plain["pages"]], elements=plain["elements"], head=plain["head"]
+    )

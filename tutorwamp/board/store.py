@@ -1,0 +1,181 @@
+"""What is remembered of boards: elements, snapshots of their history, answers, and what pictures there are."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from twisted.internet.defer import Deferred
+
+from tutorwamp.board import rules
+from tutorwamp.board.contracts import Plain
+from tutorwamp.board.rules import Replayed
+from tutorwamp.board.tables import answers, boards, elements, pictures, snapshots
+from tutorwamp.board.writing import Tick, Ticked, commit, held_from
+from tutorwamp.kernel.database import Database, GroupCommit
+from tutorwamp.kernel.errors import Invalid
+from tutorwamp.kernel.streams import heads, read_since
+
+FORGOTTEN_AT_ONCE: Final = 10_000
+"""Rows a compaction takes away in one transaction: some ten milliseconds in which others wait."""
+
+
+@dataclass(frozen=True)
+class KeptPicture:
+    """A picture of a lesson; its bytes are elsewhere, under its id."""
+
+    id: str
+    lesson_id: str
+    author_id: str
+    media_type: str
+    bytes: int
+    width: int
+    height: int
+    sha256: str
+    created_at: datetime
+
+
+class BoardStore:
+    """The door to SQL."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._ticks: GroupCommit[Tick, Ticked] = GroupCommit(database, "board.commit", commit)
+
+    def commit(self, tick: Tick) -> Deferred[Ticked]:
+        """Write a tick with whatever else waits. One board's ticks wait for one another (the caller sees to it)."""
+        return self._ticks.submit(tick)
+
+    def read(self, lesson_id: str, stream: str) -> Deferred[Plain]:
+        """B25: the board and the position it belongs to, in one consistent read."""
+
+        def thd(connection: Connection) -> Plain:
+            return _state(connection, lesson_id, stream)
+
+        return self._database.read("board.open", thd)
+
+    def read_at(self, lesson_id: str, stream: str, seq: int) -> Deferred[Plain]:
+        """B26: the board as it was, from the last snapshot before and the events since. Raises Invalid."""
+
+        def thd(connection: Connection) -> Plain:
+            head = heads(connection, [stream]).get(stream, 0)
+            if seq > head:
+                fault = {"loc": ["seq"], "msg": f"must be at most the stream's head, {head}"}
+                raise Invalid("That has not happened yet.", details=[fault])
+            return _replayed(connection, lesson_id, stream, seq).plain(seq)
+
+        return self._database.read("board.at", thd)
+
+    async def snapshot(self, lesson_id: str, stream: str) -> None:
+        """B19: keep the board as it is now. Read beside the writers, so that nobody waits for it."""
+
+        def read(connection: Connection) -> tuple[int, bytes]:
+            state = _state(connection, lesson_id, stream)
+            return state["head"], zlib.compress(json.dumps(state, ensure_ascii=False).encode(), 1)
+
+        def write(connection: Connection) -> None:
+            known = select(snapshots.c.seq).where(snapshots.c.lesson_id == lesson_id, snapshots.c.seq == seq)
+            if connection.execute(known).first() is None:
+                connection.execute(insert(snapshots), {"lesson_id": lesson_id, "seq": seq, "state": state})
+            newer = update(boards).where(boards.c.lesson_id == lesson_id, boards.c.snapshot_seq < seq)
+            connection.execute(newer.values(snapshot_seq=seq))
+
+        seq, state = await self._database.read("board.snapshot", read)
+        await self._database.write("board.keep_snapshot", write)
+
+    def compact(self, before: datetime) -> Deferred[int]:
+        """B27: forget tombstones and answers from before then; how many, FORGOTTEN_AT_ONCE of each at most."""
+
+        def thd(connection: Connection) -> int:
+            keys = select(answers.c.key).where(answers.c.at < before).limit(FORGOTTEN_AT_ONCE)
+            forgotten = connection.execute(delete(answers).where(answers.c.key.in_(keys))).rowcount
+            dead = select(elements.c.lesson_id, elements.c.id).where(
+                elements.c.look.is_(None), elements.c.updated_at < before
+            )
+            for lesson_id, element_id in connection.execute(dead.limit(FORGOTTEN_AT_ONCE)).all():
+                tombstone = (elements.c.lesson_id == lesson_id, elements.c.id == element_id, elements.c.look.is_(None))
+                forgotten += connection.execute(delete(elements).where(*tombstone)).rowcount
+            return forgotten
+
+        return self._database.write("board.compact", thd)
+
+    def add_picture(self, picture: KeptPicture) -> Deferred[KeptPicture]:
+        """Enter a picture; where the lesson has the same content already, that one is given."""
+        same = (pictures.c.lesson_id == picture.lesson_id, pictures.c.sha256 == picture.sha256)
+
+        def thd(connection: Connection) -> KeptPicture:
+            known = connection.execute(select(pictures).where(*same)).one_or_none()
+            if known is not None:
+                return _picture(known)
+            connection.execute(insert(pictures), vars(picture))
+            return picture
+
+        def again(connection: Connection) -> KeptPicture:
+            return _picture(connection.execute(select(pictures).where(*same)).one())
+
+        def lost(failure: Any) -> Deferred[KeptPicture]:
+            failure.trap(IntegrityError)  # another process was quicker
+            return self._database.read("board.add_picture", again)
+
+        return self._database.write("board.add_picture", thd).addErrback(lost)
+
+    def picture(self, lesson_id: str, picture_id: str) -> Deferred[KeptPicture | None]:
+        """One picture of a lesson."""
+
+        def thd(connection: Connection) -> KeptPicture | None:
+            query = select(pictures).where(pictures.c.lesson_id == lesson_id, pictures.c.id == picture_id)
+            row = connection.execute(query).one_or_none()
+            return None if row is None else _picture(row)
+
+        return self._database.read("board.picture", thd)
+
+    def pictures(self, lesson_id: str, picture_ids: Sequence[str]) -> Deferred[list[KeptPicture]]:
+        """Those of these pictures that the lesson has."""
+
+        def thd(connection: Connection) -> list[KeptPicture]:
+            query = select(pictures).where(pictures.c.lesson_id == lesson_id, pictures.c.id.in_(picture_ids))
+            return [_picture(row) for row in connection.execute(query)]
+
+        return self._database.read("board.pictures", thd)
+
+
+def _picture(row: Any) -> KeptPicture:
+    return KeptPicture(**row._asdict())
+
+
+def _state(connection: Connection, lesson_id: str, stream: str) -> Plain:
+    board = connection.execute(select(boards.c.pages).where(boards.c.lesson_id == lesson_id)).scalar()
+    standing = select(elements).where(elements.c.lesson_id == lesson_id, elements.c.look.is_not(None))
+    rows = connection.execute(standing.order_by(elements.c.place))
+    pages = json.loads(board) if board is not None else rules.first_page(lesson_id)
+    return {
+        "pages": [{"id": page} for page in pages],
+        "elements": [held_from(row).plain() for row in rows],
+        "head": heads(connection, [stream]).get(stream, 0),
+    }
+
+
+def _replayed(connection: Connection, lesson_id: str, stream: str, seq: int) -> Replayed:
+    nearest = (
+        select(snapshots)
+        .where(snapshots.c.lesson_id == lesson_id, snapshots.c.seq <= seq)
+        .order_by(snapshots.c.seq.desc())
+        .limit(1)
+    )
+    row = connection.execute(nearest).one_or_none()
+    board, after = rules.replay(lesson_id), 0
+    if row is not None:
+        state = json.loads(zlib.decompress(row.state))
+        after = row.seq
+        board = Replayed(
+            [page["id"] for page in state["pages"]], {element["id"]: element for element in state["elements"]}
+        )
+    for event in read_since(connection, stream, after, seq - after):
+        board.take(event.type, event.plain()["at"], event.data)
+    return board

@@ -1,0 +1,164 @@
+"""Gather what arrives within a tick, and write a board's ticks one after another.
+
+While a board's tick is being written, the next one gathers. Submissions that were overtaken by a change of their lesson
+are admitted again and written before anything that came later, so that one writer's changes keep their order (B22).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from twisted.internet.defer import Deferred, fail
+
+from tutorwamp.board.writing import PageWish, Submission, Taken
+from tutorwamp.kernel.contracts import Caller
+from tutorwamp.kernel.errors import Unavailable
+from tutorwamp.kernel.observability import get_logger
+from tutorwamp.kernel.streams import StaleGuardError
+
+log = get_logger(__name__)
+
+TICK_CHANGES_AT_MOST: Final = 1_000
+"""In one event: a third of a second's work of thirty fast writers, should the database fall behind."""
+TICK_BYTES_AT_MOST: Final = 1024 * 1024
+"""Of arguments, as many as one call may have: an event must go through everybody's socket."""
+WAITING_BYTES_AT_MOST: Final = 64 * 1024 * 1024
+"""Of all boards of a process; who comes then is told to come back."""
+TRIES_AT_MOST: Final = 5
+"""Of a submission whose lesson changes at the same moment; each try has read the newest version."""
+
+
+@dataclass
+class Asking:
+    """A call that waits for its tick."""
+
+    caller: Caller
+    submission: Submission
+    size: int
+    """Bytes of its arguments."""
+    closed: Exception | None = None
+    """What to raise where only a repetition would be let in."""
+    answer: Deferred[Taken] = field(default_factory=Deferred)
+
+    @property
+    def changes(self) -> int:
+        """How many it has; 0 for a wish about pages, which is a tick of its own."""
+        wish = self.submission.wish
+        return 0 if isinstance(wish, PageWish) else len(wish)
+
+
+@dataclass
+class _Gathering:
+    """One board's next tick."""
+
+    waiting: list[Asking] = field(default_factory=list)
+    due_at: float = 0
+    writing: bool = False
+
+
+Commit = Callable[[str, Sequence[Submission]], Awaitable[Sequence[Taken | Exception]]]
+Readmit = Callable[[str, Asking], Awaitable[Asking]]
+
+
+class Ticks:
+    """Every board's tick of this process.
+
+    ``commit`` writes a tick and announces it; ``readmit`` asks again whether a caller may write.
+    """
+
+    def __init__(self, reactor: Any, tick_s: float, *, commit: Commit, readmit: Readmit) -> None:
+        self._reactor = reactor
+        self._tick_s = tick_s
+        self._commit = commit
+        self._readmit = readmit
+        self._boards: dict[str, _Gathering] = {}
+        self._waiting_bytes = 0
+
+    def submit(self, lesson_id: str, asking: Asking) -> Deferred[Taken]:
+        """Put a call into its board's next tick. Fails with Unavailable while too much waits."""
+        if self._waiting_bytes + asking.size > WAITING_BYTES_AT_MOST:
+            return fail(Unavailable("The board cannot keep up just now."))
+        self._waiting_bytes += asking.size
+        board = self._boards.setdefault(lesson_id, _Gathering())
+        if not board.waiting:
+            board.due_at = self._reactor.seconds() + self._tick_s
+        board.waiting.append(asking)
+        if len(board.waiting) == 1 and not board.writing:
+            self._reactor.callLater(self._tick_s, self._write, lesson_id)
+        return asking.answer
+
+    def _write(self, lesson_id: str) -> None:
+        board = self._boards[lesson_id]
+        board.writing = True
+        batch = _cut(board.waiting)
+        writing = Deferred.fromCoroutine(self._run(lesson_id, batch))
+        writing.addErrback(_refuse, batch)
+        writing.addCallback(self._go_on, lesson_id, batch)
+
+    def _go_on(self, _: None, lesson_id: str, batch: Sequence[Asking]) -> None:
+        self._waiting_bytes -= sum(asking.size for asking in batch)
+        board = self._boards[lesson_id]
+        board.writing = False
+        if board.waiting:
+            pause = max(0.0, board.due_at - self._reactor.seconds())
+            self._reactor.callLater(pause, self._write, lesson_id)
+        else:
+            del self._boards[lesson_id]
+
+    async def _run(self, lesson_id: str, batch: Sequence[Asking]) -> None:
+        waiting = list(batch)
+        for _ in range(TRIES_AT_MOST):
+            outcomes = await self._commit(lesson_id, [asking.submission for asking in waiting])
+            overtaken = []
+            for asking, outcome in zip(waiting, outcomes, strict=True):
+                if isinstance(outcome, StaleGuardError) and asking.closed is None:
+                    overtaken.append(asking)
+                else:
+                    _answer(asking, outcome)
+            waiting = await self._admitted_again(lesson_id, overtaken)
+            if not waiting:
+                return
+        for asking in waiting:
+            asking.answer.errback(Unavailable("The lesson is being changed just now."))
+
+    async def _admitted_again(self, lesson_id: str, overtaken: Sequence[Asking]) -> list[Asking]:
+        admitted = []
+        for asking in overtaken:
+            try:
+                admitted.append(await self._readmit(lesson_id, asking))
+            except Exception as error:  # noqa: BLE001  # handed to the one who asked
+                asking.answer.errback(error)
+        return admitted
+
+
+def _answer(asking: Asking, outcome: Taken | Exception) -> None:
+    if isinstance(outcome, StaleGuardError) and asking.closed is not None:
+        asking.answer.errback(asking.closed)
+    elif isinstance(outcome, Exception):
+        asking.answer.errback(outcome)
+    else:
+        asking.answer.callback(outcome)
+
+
+def _refuse(failure: Any, batch: Sequence[Asking]) -> None:
+    """The tick as a whole could not be written."""
+    for asking in batch:
+        if not asking.answer.called:
+            asking.answer.errback(failure.value)
+
+
+def _cut(waiting: list[Asking]) -> list[Asking]:
+    """Take what goes into one event off the front: some calls' changes, or one wish about pages."""
+    size = changes = taken = 0
+    for asking in waiting:
+        size, changes = size + asking.size, changes + asking.changes
+        fits = asking.changes and size <= TICK_BYTES_AT_MOST and changes <= TICK_CHANGES_AT_MOST
+        if taken and not fits:
+            break
+        taken += 1
+        if not asking.changes:
+            break
+    batch, waiting[:taken] = waiting[:taken], []
+    return batch

@@ -1,0 +1,67 @@
+"""The board over WAMP: ``tutorwamp.board.…``, and the topic ``tutorwamp.lesson.<id>.board``."""
+
+from __future__ import annotations
+
+from tutorwamp.board import contracts
+from tutorwamp.board.contracts import (
+    AddPage,
+    BoardAt,
+    BoardChanged,
+    BoardState,
+    ClearBoard,
+    OneBoard,
+    PageChanged,
+    RemovePage,
+    SubmitChanges,
+    Submitted,
+)
+from tutorwamp.board.service import BoardService
+from tutorwamp.kernel.component import Outlet, serves
+from tutorwamp.kernel.contracts import Caller
+from tutorwamp.kernel.events import Events
+
+
+class BoardDoor:
+    """The WAMP door of the board."""
+
+    def __init__(self, board: BoardService) -> None:
+        self._board = board
+
+    @serves(contracts.OPEN)
+    async def open(self, caller: Caller, asked: OneBoard) -> BoardState:
+        """The board and its position."""
+        return await self._board.open(caller, asked.lesson_id)
+
+    @serves(contracts.SUBMIT)
+    async def submit(self, caller: Caller, asked: SubmitChanges) -> Submitted:
+        """Draw."""
+        return await self._board.submit(caller, asked)
+
+    @serves(contracts.ADD_PAGE)
+    async def add_page(self, caller: Caller, asked: AddPage) -> PageChanged:
+        """A new last page."""
+        return await self._board.add_page(caller, asked)
+
+    @serves(contracts.REMOVE_PAGE)
+    async def remove_page(self, caller: Caller, asked: RemovePage) -> PageChanged:
+        """Take a page away."""
+        return await self._board.remove_page(caller, asked)
+
+    @serves(contracts.CLEAR)
+    async def clear(self, caller: Caller, asked: ClearBoard) -> PageChanged:
+        """Empty a page, or all."""
+        return await self._board.clear(caller, asked)
+
+    @serves(contracts.AT)
+    async def at(self, caller: Caller, asked: BoardAt) -> BoardState:
+        """The board as it was."""
+        return await self._board.at(caller, asked)
+
+
+def publish_board(events: Events, outlet: Outlet) -> None:
+    """Publish what the board announces."""
+
+    def changed(change: BoardChanged) -> None:
+        outlet.publish_stream_event(change.event)
+
+    events.listen(BoardChanged, changed)
