@@ -178,6 +178,13 @@ class OneBoard(Value):
     lesson_id: Id
 
 
+class OnePicture(Value):
+    """Just which picture."""
+
+    lesson_id: Id
+    picture_id: Id
+
+
 class SubmitChanges(Value):
     """Draw. Each change is judged by itself, so its form is checked later (``rules.read_change``)."""
 

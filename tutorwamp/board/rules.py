@@ -115,14 +115,19 @@ def look_of(change: Put) -> Plain:
 
 def apply(board: Working, change: Change, writer: Writer) -> Plain:
     """B1 to B13: take one change, and give what readers are told. Raises what rejects it; the board is as before."""
-    if not writer.may_draw:
-        raise NoPen("Only the tutor and the students who have the pen draw.")
+    require_pen(writer.may_draw)
     if isinstance(change, Put):
         return _put(board, change, writer)
     held = _at_version(board, change.id, change.version)
     if isinstance(change, Append):
         return _append(board, held, change, writer)
     return _delete(board, held, change, writer)
+
+
+def require_pen(may_draw: bool) -> None:
+    """B9. Raises NoPen."""
+    if not may_draw:
+        raise NoPen("Only the tutor and the students who have the pen draw.")
 
 
 def _put(board: Working, change: Put, writer: Writer) -> Plain:

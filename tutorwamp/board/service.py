@@ -39,7 +39,7 @@ from tutorwamp.kernel.errors import TutorwampError
 from tutorwamp.kernel.events import Events
 from tutorwamp.kernel.observability import get_logger
 from tutorwamp.kernel.streams import digest_of, key_for
-from tutorwamp.lessons.contracts import LessonAccessChecker, topics_of
+from tutorwamp.lessons.contracts import Admission, LessonAccessChecker, topics_of
 from tutorwamp.lessons.errors import WrongState
 
 log = get_logger(__name__)
@@ -82,12 +82,15 @@ class BoardService:
         await self._access.admit(caller, asked.lesson_id, fresh=True)
         return _state(await self._store.read_at(asked.lesson_id, topics_of(asked.lesson_id).board, asked.seq))
 
-    async def submit(self, caller: Caller, asked: SubmitChanges) -> Submitted:
-        """Draw. Raises NotFound, WrongState, Conflict (client_id) or Unavailable; each change has its own answer."""
+    async def submit(self, caller: Caller, asked: SubmitChanges, *, part: int = 0) -> Submitted:
+        """Draw. Raises NotFound, WrongState, Conflict (client_id) or Unavailable; each change has its own answer.
+
+        ``part``: which of several submissions under one client_id.
+        """
         changes = [_read(raw) for raw in asked.changes]
         content = [] if asked.client_id is None else [_content(change) for change in changes]
         size = size_of(asked.changes)
-        return _submitted(await self._ask(caller, asked.lesson_id, changes, asked.client_id, content, size))
+        return _submitted(await self._ask(caller, asked.lesson_id, changes, asked.client_id, content, size, part))
 
     async def add_page(self, caller: Caller, asked: AddPage) -> PageChanged:
         """A new last page. Raises NotFound, WrongState, NoPen, Full or Conflict."""
@@ -105,6 +108,15 @@ class BoardService:
         return await self._turn(
             caller, asked.lesson_id, PageWish("board.cleared", asked.page), asked.client_id, asked.page
         )
+
+    async def require_member(self, caller: Caller, lesson_id: str) -> None:
+        """Raises NotFound."""
+        await self._access.admit(caller, lesson_id, fresh=True)
+
+    async def require_pen(self, caller: Caller, lesson_id: str) -> None:
+        """B9, before work that is lost without it. Raises NotFound, WrongState or NoPen."""
+        await self.require_member(caller, lesson_id)
+        rules.require_pen(_may_draw(caller, await self._access.admit_writer(caller, lesson_id)))
 
     async def compact(self) -> int:
         """B27: forget what nobody may ask for any more; how much it was."""
@@ -124,6 +136,7 @@ class BoardService:
         client_id: str | None,
         content: object,
         size: int,
+        part: int = 0,
     ) -> Taken:
         """Put a wish into its board's next tick. The await of two calls keeps their order."""
         person = await self._people.person(caller.user_id)
@@ -131,7 +144,7 @@ class BoardService:
             person=person.plain(),
             may_draw=False,
             guard=NO_GUARD,
-            key=_digest(lesson_id, caller.user_id, key_for(client_id)),
+            key=_digest(lesson_id, caller.user_id, key_for(client_id), str(part)),
             digest=_digest(digest_of(content)) if client_id is not None else b"",
             wish=wish,
         )
@@ -150,7 +163,7 @@ class BoardService:
             if not repeatable:
                 raise
             return dataclasses.replace(asking, closed=closed)
-        may_draw = admission.moderates or asking.caller.user_id in admission.lesson.pen
+        may_draw = _may_draw(asking.caller, admission)
         submission = dataclasses.replace(asking.submission, guard=admission.guard, may_draw=may_draw)
         return dataclasses.replace(asking, submission=submission)
 
@@ -177,6 +190,11 @@ class BoardService:
             log.exception("no snapshot", lesson_id=lesson_id)
         finally:
             self._snapshots_under_way.discard(lesson_id)
+
+
+def _may_draw(caller: Caller, admission: Admission) -> bool:
+    """B9."""
+    return admission.moderates or caller.user_id in admission.lesson.pen
 
 
 def _read(raw: Plain) -> Change | Misformed:

@@ -9,21 +9,25 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, delete, func, insert, select, update
 from twisted.internet.defer import Deferred
 
 from tutorwamp.board import rules
 from tutorwamp.board.contracts import Plain
+from tutorwamp.board.errors import Full
 from tutorwamp.board.rules import Replayed
 from tutorwamp.board.tables import answers, boards, elements, pictures, snapshots
 from tutorwamp.board.writing import Tick, Ticked, commit, held_from
-from tutorwamp.kernel.database import Database, GroupCommit
+from tutorwamp.kernel.database import Database, GroupCommit, lock
 from tutorwamp.kernel.errors import Invalid
 from tutorwamp.kernel.streams import heads, read_since
 
 FORGOTTEN_AT_ONCE: Final = 10_000
 """Rows a compaction takes away in one transaction: some ten milliseconds in which others wait."""
+
+
+PICTURES_AT_MOST: Final = 500
+"""Of a lesson: more than anybody shows in two hours, and a bound on what is stored."""
 
 
 @dataclass(frozen=True)
@@ -106,24 +110,28 @@ class BoardStore:
         return self._database.write("board.compact", thd)
 
     def add_picture(self, picture: KeptPicture) -> Deferred[KeptPicture]:
-        """Enter a picture; where the lesson has the same content already, that one is given."""
-        same = (pictures.c.lesson_id == picture.lesson_id, pictures.c.sha256 == picture.sha256)
+        """Enter a picture; where the lesson has the same content already, that one is given. Raises Full."""
 
         def thd(connection: Connection) -> KeptPicture:
-            known = connection.execute(select(pictures).where(*same)).one_or_none()
+            lock(connection, f"pictures:{picture.lesson_id}")
+            known = _same(connection, picture.lesson_id, picture.sha256)
             if known is not None:
-                return _picture(known)
+                return known
+            many = select(func.count()).select_from(pictures).where(pictures.c.lesson_id == picture.lesson_id)
+            if connection.execute(many).scalar_one() >= PICTURES_AT_MOST:
+                raise Full("The lesson has too many pictures.", details={"pictures_at_most": PICTURES_AT_MOST})
             connection.execute(insert(pictures), vars(picture))
             return picture
 
-        def again(connection: Connection) -> KeptPicture:
-            return _picture(connection.execute(select(pictures).where(*same)).one())
+        return self._database.write("board.add_picture", thd)
 
-        def lost(failure: Any) -> Deferred[KeptPicture]:
-            failure.trap(IntegrityError)  # another process was quicker
-            return self._database.read("board.add_picture", again)
+    def same_picture(self, lesson_id: str, sha256: str) -> Deferred[KeptPicture | None]:
+        """The lesson's picture with this content."""
 
-        return self._database.write("board.add_picture", thd).addErrback(lost)
+        def thd(connection: Connection) -> KeptPicture | None:
+            return _same(connection, lesson_id, sha256)
+
+        return self._database.read("board.same_picture", thd)
 
     def picture(self, lesson_id: str, picture_id: str) -> Deferred[KeptPicture | None]:
         """One picture of a lesson."""
@@ -143,6 +151,12 @@ class BoardStore:
             return [_picture(row) for row in connection.execute(query)]
 
         return self._database.read("board.pictures", thd)
+
+
+def _same(connection: Connection, lesson_id: str, sha256: str) -> KeptPicture | None:
+    query = select(pictures).where(pictures.c.lesson_id == lesson_id, pictures.c.sha256 == sha256)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else _picture(row)
 
 
 def _picture(row: Any) -> KeptPicture:

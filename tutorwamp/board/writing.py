@@ -12,7 +12,6 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from tutorwamp.board import rules
 from tutorwamp.board.contracts import Change, Image, Plain, Put
-from tutorwamp.board.errors import NoPen
 from tutorwamp.board.rules import Held, Working, Writer
 from tutorwamp.board.tables import answers, boards, elements, pictures
 from tutorwamp.kernel.contracts import StreamEvent
@@ -183,8 +182,7 @@ def _turn(connection: Connection, tick: Tick, board: Working, one: Submission, t
     """Do what is wished of a page. Raises NoPen or what the rules raise."""
     wish = one.wish
     assert isinstance(wish, PageWish)  # noqa: S101  # for mypy
-    if not one.may_draw:
-        raise NoPen("Only the tutor and the students who have the pen draw.")
+    rules.require_pen(one.may_draw)
     emptied = list(board.counts) if wish.page is None else [wish.page]
     if wish.type == "page.added":
         rules.add_page(board, emptied[0])

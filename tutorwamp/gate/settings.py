@@ -14,8 +14,8 @@ class GateSettings:
 
     request_body_limit: int = setting(
         "REQUEST_BODY_LIMIT",
-        1024 * 1024,
-        "Bytes a request to /api may carry. Above: tutorwamp.error.too_large. Uploads may need more.",
+        6 * 1024 * 1024,
+        "Bytes a request to /api may carry: a picture for the board. Above: tutorwamp.error.too_large.",
     )
     upstream_timeout: timedelta = setting(
         "UPSTREAM_TIMEOUT",

@@ -9,9 +9,9 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 from klein import Klein
 from twisted.internet import defer
@@ -53,9 +53,9 @@ _PHRASES: Final = {**RESPONSES, 422: b"Unprocessable Content", 429: b"Too Many R
 
 @dataclass
 class Answer:
-    """A result with a status of its own. ``body`` null: no content."""
+    """A result with a status of its own. ``body`` null: no content; bytes: a file, its type among the headers."""
 
-    body: Value | None
+    body: Value | bytes | None
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -72,19 +72,47 @@ class Request:
 
         Raises UnsupportedMediaType, TooLarge, Malformed or Invalid.
         """
-        media_type = _header(self.http, b"content-type").partition(";")[0].strip().lower()
-        if media_type != "application/json":
-            raise UnsupportedMediaType("The body must be application/json.")
-        raw = self.http.content.read(BODY_BYTES_AT_MOST + 1)
-        if len(raw) > BODY_BYTES_AT_MOST:
-            raise TooLarge("The body is too large.", details={"bytes_at_most": BODY_BYTES_AT_MOST})
+        return check(model, {**self._json_object(BODY_BYTES_AT_MOST), **more})
+
+    def file(self, media_types: Collection[str], at_most: int) -> bytes:
+        """The body as it is. Raises UnsupportedMediaType where it says to be something else, or TooLarge (bytes)."""
+        if self._media_type() not in media_types:
+            raise UnsupportedMediaType(f"The body must be one of: {', '.join(sorted(media_types))}.")
+        raw = self.http.content.read(at_most + 1)
+        if len(raw) > at_most:
+            raise TooLarge("The body is too large.", details={"bytes_at_most": at_most})
+        return cast("bytes", raw)
+
+    def json_file(self, at_most: int) -> dict[str, Any]:
+        """A JSON object of any content, larger than arguments may be. Raises as ``body`` does."""
+        return self._json_object(at_most)
+
+    def query(self, model: type[Arguments], **more: Any) -> Arguments:
+        """The query's values as a model, all of them text; ``more`` as in ``body``. Raises Invalid."""
+        given: dict[str, Any] = {}
+        for name, values in (self.http.args or {}).items():
+            key = name.decode("utf-8", "replace")
+            if len(values) != 1 or key in more:
+                raise Invalid("Bad query.", details=[{"loc": [key[:64]], "msg": "must not be given here, or once"}])
+            given[key] = values[0].decode("utf-8", "replace")
+        return check(model, {**given, **more})
+
+    def client_id(self) -> str | None:
+        """``Idempotency-Key``; null where there is none."""
+        return _header(self.http, b"idempotency-key") or None
+
+    def _json_object(self, at_most: int) -> dict[str, Any]:
+        raw = self.file(("application/json",), at_most)
         try:
             value = json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant)
         except (ValueError, RecursionError) as error:
             raise Malformed("The body is not JSON in UTF-8.") from error
         if not isinstance(value, dict):
             raise Invalid("The body must be a JSON object.", details=[{"loc": [], "msg": "expected an object"}])
-        return check(model, {**value, **more})
+        return value
+
+    def _media_type(self) -> str:
+        return _header(self.http, b"content-type").partition(";")[0].strip().lower()
 
     def bearer_token(self) -> str:
         """The access token. Raises Unauthenticated where there is none."""
@@ -192,6 +220,8 @@ def _render(http: IRequest, result: Value | Answer | None) -> bytes:
     _set_status(http, answer.status)
     if answer.body is None:
         return b""
+    if isinstance(answer.body, bytes):
+        return answer.body
     http.setHeader("content-type", "application/json")
     return _json(answer.body.plain())
 
