@@ -12,6 +12,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from tutorwamp.accounts.service import AccountsService
 from tutorwamp.accounts.settings import AccountsSettings
 from tutorwamp.accounts.store import AccountsStore
+from tutorwamp.board.exchange import Exchange
+from tutorwamp.board.pictures import open_shelf
 from tutorwamp.board.service import BoardService
 from tutorwamp.board.settings import BoardSettings
 from tutorwamp.board.store import BoardStore
@@ -107,6 +109,7 @@ class Machine:
     lessons: LessonsService
     chat: ChatService
     board: BoardService
+    exchange: Exchange
 
     def start(self) -> None:
         """Start the threads."""
@@ -142,11 +145,12 @@ def assemble(settings: Settings, reactor: Any, *, clock: Clock = utc_now, gate: 
     )
     lessons = LessonsService(LessonsStore(database), accounts, gate, events, settings=settings.lessons, clock=clock)
     chat = ChatService(ChatStore(database), lessons, accounts, events, settings=settings.chat, clock=clock)
-    board = BoardService(
-        BoardStore(database), lessons, accounts, events, settings=settings.board, clock=clock, reactor=reactor
-    )
+    boards = BoardStore(database)
+    board = BoardService(boards, lessons, accounts, events, settings=settings.board, clock=clock, reactor=reactor)
+    shelf = open_shelf(settings.board.pictures_url, settings.node.data_dir / "pictures", reactor)
+    exchange = Exchange(board, boards, shelf, settings=settings.board, clock=clock, reactor=reactor)
 
     publish_lessons(events, outlet)
     publish_chat(events, outlet)
     publish_board(events, outlet)
-    return Machine(settings, database, events, outlet, accounts, lessons, chat, board)
+    return Machine(settings, database, events, outlet, accounts, lessons, chat, board, exchange)

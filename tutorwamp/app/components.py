@@ -93,7 +93,9 @@ class BoardComponent(Component):
     """Serves ``tutorwamp.board.…``, and forgets from time to time what nobody may ask for any more."""
 
     def __init__(self, config: ComponentConfig) -> None:
-        super().__init__(config, outlet=machine().outlet, doors=[BoardDoor(machine().board)], ready=self._start)
+        super().__init__(
+            config, outlet=machine().outlet, doors=[BoardDoor(machine().board, machine().exchange)], ready=self._start
+        )
         self._compacting = LoopingCall(self._compact)
 
     async def _start(self, session: ApplicationSession, procedures: list[str]) -> None:

@@ -9,6 +9,7 @@ from twisted.web.server import Site
 
 from tutorwamp.accounts.rest import AccountsResource
 from tutorwamp.app.assembly import Machine
+from tutorwamp.board.rest import BoardResource
 from tutorwamp.gate.contracts import STATUS
 from tutorwamp.kernel.contracts import Nothing, Value
 from tutorwamp.kernel.errors import TutorwampError
@@ -74,7 +75,12 @@ class HealthResource:
 def make_site(machine: Machine) -> ServerFactory:
     """Everything REST answers."""
     app = make_app()
-    for door in (HealthResource(machine), AccountsResource(machine.accounts)):
+    doors = (
+        HealthResource(machine),
+        AccountsResource(machine.accounts),
+        BoardResource(machine.accounts, machine.board, machine.exchange, machine.settings.board),
+    )
+    for door in doors:
         mount(app, door)
     site = Site(app.resource())
     site.displayTracebacks = False

@@ -9,12 +9,17 @@ from tutorwamp.board.contracts import (
     BoardChanged,
     BoardState,
     ClearBoard,
+    ExportBoard,
+    Exported,
+    Imported,
+    ImportScene,
     OneBoard,
     PageChanged,
     RemovePage,
     SubmitChanges,
     Submitted,
 )
+from tutorwamp.board.exchange import Exchange
 from tutorwamp.board.service import BoardService
 from tutorwamp.kernel.component import Outlet, serves
 from tutorwamp.kernel.contracts import Caller
@@ -24,8 +29,9 @@ from tutorwamp.kernel.events import Events
 class BoardDoor:
     """The WAMP door of the board."""
 
-    def __init__(self, board: BoardService) -> None:
+    def __init__(self, board: BoardService, exchange: Exchange) -> None:
         self._board = board
+        self._exchange = exchange
 
     @serves(contracts.OPEN)
     async def open(self, caller: Caller, asked: OneBoard) -> BoardState:
@@ -56,6 +62,16 @@ class BoardDoor:
     async def at(self, caller: Caller, asked: BoardAt) -> BoardState:
         """The board as it was."""
         return await self._board.at(caller, asked)
+
+    @serves(contracts.EXPORT)
+    async def export(self, caller: Caller, asked: ExportBoard) -> Exported:
+        """A page as a file."""
+        return await self._exchange.export(caller, asked)
+
+    @serves(contracts.IMPORT)
+    async def import_scene(self, caller: Caller, asked: ImportScene) -> Imported:
+        """Put a scene on a page."""
+        return await self._exchange.import_scene(caller, asked)
 
 
 def publish_board(events: Events, outlet: Outlet) -> None:

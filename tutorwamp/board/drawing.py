@@ -1,0 +1,242 @@
+"""One page of the board as an SVG file (B28). Pure: nothing is read or fetched.
+
+What people wrote gets into the file through ``_tag`` and ``_written`` alone, so it can neither end a text or an
+attribute nor name anything outside the file.
+A pen's pressure is not drawn: a stroke is as wide as its ``width`` all along.
+"""
+
+from __future__ import annotations
+
+import cmath
+import math
+import re
+from base64 import b64encode
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+from itertools import pairwise
+from typing import Any, Final
+
+MARGIN: Final = 20
+"""Pixels around what is drawn: nothing touches the edge of the paper."""
+EMPTY: Final = (1280.0, 720.0)
+"""Pixels, width and height of a page with nothing on it: a small screen."""
+SIDE_AT_MOST: Final = 4000
+"""Pixels of the file's longer side; a board may be 500 times as wide, and who shows the file needs memory for it."""
+AREA_AT_MOST: Final = 8_000_000
+"""Pixels of the whole file: 32 MB of memory as a picture, and fine enough to be printed on A3."""
+
+PICTURE_TYPES: Final = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
+"""What can be inside the file. Not SVG: it could name other files."""
+
+BORDER: Final = 2.0
+"""Pixels: the width of a shape's border where none is given, and of a missing picture's frame."""
+HEAD: Final = 4
+"""Length of an arrow's head, in widths of the arrow."""
+HEAD_AT_LEAST: Final = 12
+"""Pixels: the head of a thin arrow is seen as one."""
+HEAD_ANGLE: Final = math.pi / 6
+"""Between the arrow and each side of its head, in radians."""
+
+FONTS: Final = "Libertinus Serif, sans-serif"
+"""The first is inside the library that prints; others who show the file take what they have."""
+LINE_HEIGHT: Final = 1.2
+"""From one line of text to the next, in font sizes: what browsers take."""
+BASELINE: Final = 0.95
+"""Below the top of a line, in font sizes: letters then stand in its middle."""
+NARROW: Final = frozenset(
+    "abcdefghijklnopqrstuvxyz0123456789 .,:;!?'\"()[]{}|_*-/$абвгдезийклнопрстухцчьэяёіїαβγδεζηθικλμνξοπρςστυφχάέήίόύ"
+)
+"""Characters up to ``NARROW_WIDTH`` wide in common fonts; nearly all others fit into a square."""
+NARROW_WIDTH: Final = 0.65
+"""In font sizes."""
+
+Element = Mapping[str, Any]
+"""As on the wire, its form checked."""
+Pictures = Mapping[str, tuple[str, bytes]]
+"""Media type and content by asset id."""
+Points = Sequence[Sequence[float]]
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom."""
+Drawn = tuple[str, Box]
+"""Markup, and the place it takes."""
+
+_NOT_IN_XML: Final = re.compile(r"[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def svg(elements: Sequence[Element], pictures: Pictures) -> str:
+    """Draw the elements of one page, lowest first. A picture that is missing becomes a crossed-out frame.
+
+    The file shows all that is drawn, in a size of at most ``SIDE_AT_MOST`` and ``AREA_AT_MOST`` pixels.
+    """
+    ids = _picture_ids(elements, pictures)
+    drawn = [_draw(element, ids) for element in elements]
+    left, top, width, height = _frame([box for _, box in drawn])
+    scale = min(1.0, SIDE_AT_MOST / max(width, height), math.sqrt(AREA_AT_MOST / (width * height)))
+    return _tag(
+        "svg",
+        _tag("defs", "".join(_picture(ids[asset_id], *pictures[asset_id]) for asset_id in ids)),
+        _tag("rect", x=left, y=top, width=width, height=height, fill="#ffffff"),
+        *(markup for markup, _ in drawn),
+        xmlns="http://www.w3.org/2000/svg",
+        width=max(1, math.floor(width * scale)),
+        height=max(1, math.floor(height * scale)),
+        viewBox=" ".join(map(_written, (left, top, width, height))),
+    )
+
+
+def _frame(boxes: Sequence[Box]) -> Box:
+    """Left, top, width and height of what holds them all."""
+    if not boxes:
+        return (0, 0, *EMPTY)
+    lefts, tops, rights, bottoms = zip(*boxes, strict=True)
+    left, top = min(lefts) - MARGIN, min(tops) - MARGIN
+    return left, top, max(rights) + MARGIN - left, max(bottoms) + MARGIN - top
+
+
+def _draw(element: Element, ids: Mapping[str, str]) -> Drawn:
+    match element["kind"]:
+        case "stroke" | "line":
+            return _line(element, element["points"])
+        case "arrow":
+            return _line(element, element["points"], _head(element))
+        case "rect" | "ellipse":
+            return _shape(element)
+        case "text":
+            return _text(element)
+        case _:
+            return _image(element, ids.get(element["asset_id"]))
+
+
+def _line(element: Element, points: Points, head: Points = ()) -> Drawn:
+    """A curve through the points, and an arrow's head in the same path: where they overlap is no darker."""
+    width = element["width"]
+    box = _around([*points, *head], width / 2)
+    path = _curve(points)
+    if path is None:
+        x, y = points[0][:2]
+        return _tag("circle", cx=x, cy=y, r=width / 2, fill=element["color"], **_opacity(element, "fill")), box
+    d = path + ("M{} {}L{} {}L{} {}".format(*_numbers(head[0], points[-1], head[1])) if head else "")
+    return _tag("path", d=d, **_pen(element, width), **_opacity(element, "stroke")), box
+
+
+def _curve(points: Points) -> str | None:
+    """Quadratic curves from middle to middle of neighbouring points, or None where all are in one place.
+
+    Relative and in hundredths of a pixel: a full board stays below what can be sent at once.
+    """
+    hundredths = [(round(point[0] * 100), round(point[1] * 100)) for point in points]
+    if len(set(hundredths)) == 1:
+        return None
+    (x, y), *later = hundredths
+    parts = [f"M{x / 100:.12g} {y / 100:.12g}"]
+    for (over_x, over_y), (next_x, next_y) in pairwise(later):
+        end_x, end_y = (over_x + next_x) // 2, (over_y + next_y) // 2
+        over = f"{(over_x - x) / 100:.12g} {(over_y - y) / 100:.12g}"
+        parts.append(f"q{over} {(end_x - x) / 100:.12g} {(end_y - y) / 100:.12g}")
+        x, y = end_x, end_y
+    last_x, last_y = hundredths[-1]
+    parts.append(f"l{(last_x - x) / 100:.12g} {(last_y - y) / 100:.12g}")
+    return "".join(parts).replace(" -", "-")
+
+
+def _head(arrow: Element) -> Points:
+    """Where the two sides of the head end; none for an arrow without a direction."""
+    tail, tip = (complex(*point[:2]) for point in arrow["points"])
+    length = abs(tail - tip)
+    if not length:
+        return ()
+    back = (tail - tip) / length * min(length, max(HEAD_AT_LEAST, HEAD * arrow["width"]))
+    sides = [tip + back * cmath.rect(1, angle) for angle in (-HEAD_ANGLE, HEAD_ANGLE)]
+    return [(side.real, side.imag) for side in sides]
+
+
+def _shape(element: Element) -> Drawn:
+    x, y, width, height = (element[key] for key in ("x", "y", "width", "height"))
+    border = element.get("stroke_width", BORDER)
+    paint = {
+        "fill": element.get("fill", "none"),
+        "stroke": element["color"],
+        "stroke_width": border,
+        **_opacity(element, "fill", "stroke"),
+    }
+    box = _around([(x, y), (x + width, y + height)], border / 2)
+    if element["kind"] == "rect":
+        return _tag("rect", x=x, y=y, width=width, height=height, **paint), box
+    return _tag("ellipse", cx=x + width / 2, cy=y + height / 2, rx=width / 2, ry=height / 2, **paint), box
+
+
+def _text(element: Element) -> Drawn:
+    """Lines below each other. How wide they are nobody knows without a font: the box is rather too large."""
+    x, y, size = (element[key] for key in ("x", "y", "size"))
+    lines = element["text"].split("\n")
+    spans = [
+        _tag("tspan", _written(line), x=x, y=y + (number * LINE_HEIGHT + BASELINE) * size)
+        for number, line in enumerate(lines)
+        if line
+    ]
+    width = max(len(line) - sum(map(NARROW.__contains__, line)) * (1 - NARROW_WIDTH) for line in lines)
+    box = (x, y, x + width * size, y + len(lines) * LINE_HEIGHT * size)
+    look = {"fill": element["color"], "font_family": FONTS, "font_size": size, **_opacity(element, "fill")}
+    return _tag("text", *spans, **look, **{"xml:space": "preserve"}), box
+
+
+def _image(element: Element, picture_id: str | None) -> Drawn:
+    x, y, width, height = (element[key] for key in ("x", "y", "width", "height"))
+    box = _around([(x, y), (x + width, y + height)], BORDER / 2)
+    if picture_id is not None:
+        place = "translate({} {}) scale({} {})".format(*_numbers((x, y), (width, height)))
+        opacity = {"opacity": element["opacity"]} if "opacity" in element else {}
+        return _tag("use", href=f"#{picture_id}", transform=place, **opacity), box
+    corners = _numbers((x, y), (x + width, y), (x + width, y + height), (x, y + height))
+    frame = "M{0} {1}L{2} {3}L{4} {5}L{6} {7}zL{4} {5}M{2} {3}L{6} {7}".format(*corners)
+    return _tag("path", d=frame, **_pen(element, BORDER), **_opacity(element, "stroke")), box
+
+
+def _picture_ids(elements: Sequence[Element], pictures: Pictures) -> dict[str, str]:
+    """Ids inside the file for the pictures that are on the page and can be shown."""
+    wanted = dict.fromkeys(element["asset_id"] for element in elements if element["kind"] == "image")
+    found = [asset_id for asset_id in wanted if pictures.get(asset_id, ("",))[0] in PICTURE_TYPES]
+    return {asset_id: f"picture-{number}" for number, asset_id in enumerate(found)}
+
+
+def _picture(picture_id: str, media_type: str, content: bytes) -> str:
+    """Once in the file however often it is on the page, one pixel large: whoever uses it says the size."""
+    data = f"data:{media_type};base64,{b64encode(content).decode()}"
+    return _tag("image", id=picture_id, width=1, height=1, preserveAspectRatio="none", href=data)
+
+
+def _around(points: Points, reach: float) -> Box:
+    across, down = [point[0] for point in points], [point[1] for point in points]
+    return min(across) - reach, min(down) - reach, max(across) + reach, max(down) + reach
+
+
+def _pen(element: Element, width: float) -> dict[str, str | float]:
+    return {
+        "fill": "none",
+        "stroke": element["color"],
+        "stroke_width": width,
+        "stroke_linecap": "round",
+        "stroke_linejoin": "round",
+    }
+
+
+def _opacity(element: Element, *paints: str) -> dict[str, float]:
+    """Of each paint, not of the whole: that would need a second canvas each time, which takes ten times as long."""
+    return {f"{paint}_opacity": element["opacity"] for paint in paints if "opacity" in element}
+
+
+def _tag(name: str, /, *inside: str, **attributes: str | float) -> str:
+    """An element of XML. ``inside`` is markup; an attribute's underscore is written as a hyphen."""
+    start = name + "".join(f' {key.replace("_", "-")}="{_written(value)}"' for key, value in attributes.items())
+    return f"<{start}>{''.join(inside)}</{name}>" if inside else f"<{start}/>"
+
+
+def _written(value: str | float) -> str:
+    """For an attribute or a text: characters XML does not have are replaced, numbers have two decimals at most."""
+    if isinstance(value, str):
+        return escape(_NOT_IN_XML.sub("\ufffd", value))
+    return f"{round(value, 2):.12g}"
+
+
+def _numbers(*points: Sequence[float]) -> Iterator[str]:
+    return (_written(number) for point in points for number in point[:2])

@@ -1,0 +1,143 @@
+"""One element of a scene, read with care: it may be anything that JSON can say."""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from pydantic.color import parse_str
+
+from tutorwamp.board.contracts import COORDINATE_AT_MOST, EXTENT_AT_MOST, POINTS_AT_MOST, Plain
+from tutorwamp.board.excalidraw.form import DEFAULT_WIDTH, Point
+from tutorwamp.board.excalidraw.geometry import Box
+
+NUMBER_AT_MOST: Final = 1e9
+"""Nothing further out is meant; products of such numbers are still exact enough."""
+NAME_AT_MOST: Final = 64
+"""Characters of an id, a kind or a colour."""
+
+_COLOR: Final = re.compile(r"#[0-9a-fA-F]{6}")
+_DEFAULTS: Final = {"strokeColor": "#1e1e1e", "backgroundColor": "transparent"}
+
+
+class Unusable(Exception):
+    """Why an element or a picture cannot be on the board: the end of a sentence."""
+
+
+def readable(text: str) -> str:
+    """Composed, and without the characters the board takes in no text."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    kept = (sign for sign in lines if sign in "\n\t" or unicodedata.category(sign) not in ("Cc", "Cs"))
+    return unicodedata.normalize("NFC", "".join(kept))
+
+
+def name_of(value: object) -> str:
+    """An id or a kind, to be repeated to the caller; empty where it is no text."""
+    return readable(value[:NAME_AT_MOST]) if isinstance(value, str) else ""
+
+
+def number_of(value: object, default: float = math.nan) -> float:
+    """A number; the default for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= NUMBER_AT_MOST:
+        return default
+    return float(value)
+
+
+def require_on_board(*numbers: float) -> None:
+    """Raise Unusable for a coordinate or a length that is none (NaN) or too large."""
+    if not all(abs(number) <= COORDINATE_AT_MOST for number in numbers):
+        raise Unusable("a coordinate is missing, or beyond a million.")
+
+
+@dataclass(frozen=True)
+class Source:
+    """An element of a scene. Reading it notes what the board has nothing for; each note is a sentence."""
+
+    raw: Mapping[str, Any]
+    notes: list[str] = field(default_factory=list)
+
+    def number(self, key: str, default: float) -> float:
+        """The default also for what is not above 0."""
+        number = number_of(self.raw.get(key), default)
+        return number if number > 0 else default
+
+    def angle(self) -> float:
+        """Radians, clockwise."""
+        return number_of(self.raw.get("angle"), 0)
+
+    def line_width(self, factor: float = 1) -> float:
+        """Pixels, if Excalidraw draws a line of this kind so many times as wide as it says."""
+        return min(self.number("strokeWidth", DEFAULT_WIDTH) * factor, EXTENT_AT_MOST)
+
+    def box(self) -> Box:
+        """Before any turn. Raises Unusable."""
+        x, y, width, height = (number_of(self.raw.get(key)) for key in ("x", "y", "width", "height"))
+        box = min(x, x + width), min(y, y + height), abs(width), abs(height)
+        require_on_board(*box)
+        return box
+
+    def points(self, room: int) -> list[Point]:
+        """On the page, before any turn; NaN for what is no number. Raises Unusable for none or more than ``room``."""
+        x, y, given = number_of(self.raw.get("x")), number_of(self.raw.get("y")), self.raw.get("points")
+        if not isinstance(given, list) or not given:
+            raise Unusable("it has no points.")
+        if len(given) > room:
+            raise Unusable("the scene has too many points.")
+        if not all(isinstance(point, list) and len(point) >= 2 for point in given):
+            raise Unusable("a point is missing a coordinate.")
+        return [[x + number_of(point[0]), y + number_of(point[1])] for point in given]
+
+    def color(self, key: str) -> str | None:
+        """``#rrggbb``, or null for what is transparent."""
+        default = _DEFAULTS[key]
+        given = self.raw.get(key, default)
+        if given == "transparent":
+            return None
+        if not isinstance(given, str) or len(given) > NAME_AT_MOST:
+            given = ""
+        if _COLOR.fullmatch(given):
+            return given
+        try:
+            rgba = parse_str(given)
+        except ValueError:
+            self.notes.append("Its colour is not known.")
+            return None if default == "transparent" else default
+        if rgba.alpha == 0:
+            return None
+        if rgba.alpha is not None and rgba.alpha < 1:
+            self.notes.append("Its colour is not see-through any more.")
+        return "#" + "".join(f"{round(part * 255):02x}" for part in (rgba.r, rgba.g, rgba.b))
+
+    def line_color(self) -> str | None:
+        """Of a line that is drawn without interruption."""
+        color = self.color("strokeColor")
+        if color is not None and self.raw.get("strokeStyle") in ("dashed", "dotted"):
+            self.notes.append("Its line is not broken any more.")
+        return color
+
+    def stroke_color(self, *, closed: bool) -> str | None:
+        """Of what becomes a stroke, which cannot be filled."""
+        fill = self.color("backgroundColor") if closed else None
+        if fill is not None:
+            self.notes.append("Its fill is lost.")
+        return self.line_color() or fill
+
+    def look(self, kind: str, color: str | None, **more: Any) -> Plain:
+        """An element of the board, but for its id and page. Raises Unusable where there is nothing to see."""
+        if color is None:
+            raise Unusable("it is transparent.")
+        opacity = min(max(number_of(self.raw.get("opacity"), 100) / 100, 0), 1)
+        return {"kind": kind, "color": color, **({"opacity": opacity} if opacity < 1 else {}), **more}
+
+    def strokes(self, points: Sequence[Point], width: float, color: str | None) -> list[Plain]:
+        """One stroke, or as many as so many points need; each begins where the one before ends. Raises Unusable."""
+        require_on_board(*(number for point in points for number in point[:2]))
+        starts = range(0, max(len(points) - 1, 1), POINTS_AT_MOST - 1)
+        if len(starts) > 1:
+            self.notes.append(f"It is {len(starts)} strokes now.")
+        parts = [list(points[start : start + POINTS_AT_MOST]) for start in starts]
+        return [self.look("stroke", color, points=part, width=width, finished=True) for part in parts]

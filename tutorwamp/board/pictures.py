@@ -1,0 +1,388 @@
+"""Pictures: what they are, by their content, and where their bytes are kept.
+
+A *shelf* is what the field calls a blob store: bytes under a key, which is a UUID that we made. What is under a key
+never changes. One shelf is a folder, the other a bucket of S3-compatible storage.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import os
+import re
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Final, Protocol, TypeVar
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+# GIF, JPEG and PNG are always there; WebP would otherwise be found by importing every format that Pillow has.
+from PIL import Image, JpegImagePlugin, UnidentifiedImageError, WebPImagePlugin  # noqa: F401
+from PIL.ExifTags import Base as ExifTag
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThreadPool
+from twisted.web.client import Agent, FileBodyProducer, readBody
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import IResponse
+
+from tutorwamp.kernel.contracts import utc_now
+from tutorwamp.kernel.errors import Invalid, TooLarge, TutorwampError, Unavailable, UnsupportedMediaType
+from tutorwamp.kernel.observability import get_logger
+from tutorwamp.kernel.settings import PREFIX, SettingsError
+
+log = get_logger(__name__)
+Result = TypeVar("Result")
+
+# What a picture is
+
+SIDE_AT_MOST: Final = 8_192
+"""Pixels; what the graphics of every telephone and browser can take as one texture."""
+PIXELS_AT_MOST: Final = 25_000_000
+"""A telephone's 24 megapixels. Reading one takes up to 16 bytes a pixel (WebP: 400 MB), PNG 4, JPEG 3."""
+SCANS_AT_MOST: Final = 100
+"""Passes a progressive JPEG makes over its pixels; encoders make about ten. 190 kB with a thousand take 15 s to read,
+here and in everybody's browser."""
+
+_MEDIA_TYPES: Final = {
+    "PNG": "image/png",
+    "JPEG": "image/jpeg",
+    "MPO": "image/jpeg",  # a telephone's JPEG with a second one behind it
+    "GIF": "image/gif",
+    "WEBP": "image/webp",
+}
+"""What every browser shows, by Pillow's names. No SVG: it is a program."""
+_READ: Final = ("PNG", "JPEG", "GIF", "WEBP")
+_ON_ITS_SIDE: Final = range(5, 9)
+"""EXIF orientations by which width and height change places."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What a picture's content says of itself. ``width`` and ``height`` are pixels, as a browser shows it."""
+
+    media_type: str
+    width: int
+    height: int
+
+
+def recognise(content: bytes) -> Picture:
+    """Read a picture, an animated one up to its first frame; whatever can be read here can be shown and exported.
+
+    Raises UnsupportedMediaType, TooLarge or Invalid. Blocks for up to two seconds and takes PIXELS_AT_MOST's memory:
+    run few at a time.
+    """
+    try:
+        with Image.open(BytesIO(content), formats=_READ) as image:
+            return _read(image, content)
+    except TutorwampError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise _too_large() from None
+    except UnidentifiedImageError:
+        raise UnsupportedMediaType("A picture is a PNG, JPEG, GIF or WebP.") from None
+    except Exception as error:  # noqa: BLE001  # decoders raise anything where the content is broken
+        log.info("broken picture", error=repr(error))
+        raise _invalid("The picture cannot be read: it is broken or cut off.") from None
+
+
+def _read(image: Image.Image, content: bytes) -> Picture:
+    media_type, (width, height) = _MEDIA_TYPES[str(image.format)], image.size
+    if max(width, height) > SIDE_AT_MOST or width * height > PIXELS_AT_MOST:
+        raise _too_large()
+    if media_type == "image/jpeg":
+        if _count_scans(content) > SCANS_AT_MOST:
+            raise _invalid("The picture makes more passes than any encoder does.")
+        if _orientation(image) in _ON_ITS_SIDE:
+            width, height = height, width
+        image.draft("L", (1, 1))  # read all of it, but work out only an eighth of each side
+    image.load()
+    return Picture(media_type, width, height)
+
+
+def _orientation(image: Image.Image) -> object:
+    try:
+        return image.getexif().get(ExifTag.Orientation)
+    except Exception:  # noqa: BLE001  # a broken note about a picture does not break the picture
+        return None
+
+
+_MARKER: Final = re.compile(rb"\xff+([\x02-\xcf\xd8-\xfe])")
+"""Of a JPEG's segment. Not one: FF 00, which is FF as data, and the marks without content, 01 and D0 to D7."""
+_START_OF_IMAGE, _END_OF_IMAGE, _START_OF_SCAN = b"\xd8", b"\xd9", b"\xda"
+
+
+def _count_scans(jpeg: bytes) -> int:
+    """How many passes over its pixels a JPEG makes (ITU-T T.81, annex B)."""
+    scans, place = 0, 0
+    while (marker := _MARKER.search(jpeg, place)) and marker[1] != _END_OF_IMAGE:
+        scans += marker[1] == _START_OF_SCAN
+        place = marker.end()
+        if marker[1] != _START_OF_IMAGE:
+            place += int.from_bytes(jpeg[place : place + 2])
+    return scans
+
+
+def _too_large() -> TooLarge:
+    limits = {"side_at_most": SIDE_AT_MOST, "pixels_at_most": PIXELS_AT_MOST}
+    return TooLarge("The picture has too many pixels.", details=limits)
+
+
+def _invalid(message: str) -> Invalid:
+    return Invalid(message, details=[{"loc": ["content"], "msg": "must be a whole picture"}])
+
+
+# Where its bytes are
+
+_KEY: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+class MissingPictureError(Exception):
+    """Nothing is kept under this key."""
+
+
+class PictureShelf(Protocol):
+    """Keeps bytes under keys. A key that is no UUID raises ValueError."""
+
+    async def keep(self, key: str, content: bytes, media_type: str) -> None:
+        """Put the bytes there; they are safe when this returns. Raises Unavailable."""
+        ...
+
+    async def fetch(self, key: str) -> bytes:
+        """The bytes. Raises MissingPictureError or Unavailable."""
+        ...
+
+    async def discard(self, key: str) -> None:
+        """Forget them; where there are none: fine. Raises Unavailable."""
+        ...
+
+
+def open_shelf(url: str | None, folder: Path, reactor: Any) -> PictureShelf:
+    """The bucket the URL names, or the folder where there is none. Raises SettingsError."""
+    if url is not None:
+        return PictureBucket(BucketAddress.parse(url), reactor)
+    try:
+        return PictureFolder(folder, reactor)
+    except OSError as error:
+        raise SettingsError(f"The pictures' folder {folder} cannot be made: {error.strerror}.") from error
+
+
+def _checked(key: str) -> str:
+    if not _KEY.fullmatch(key):
+        raise ValueError("a picture's key is a UUID")  # without the key, whatever it was meant to do
+    return key
+
+
+def _unavailable() -> Unavailable:
+    return Unavailable("Pictures cannot be kept or fetched just now.")
+
+
+DRAFTS_KEPT_S: Final = 24 * 3600
+"""A draft that old is left of a killed process; writing one takes seconds."""
+
+
+class PictureFolder:
+    """Files named by their keys. Each is written as a draft and gets its name when all of it is on the disk."""
+
+    def __init__(self, folder: Path, reactor: Any) -> None:
+        """Make the folder. Raises OSError."""
+        self._folder = folder
+        self._drafts = folder / "drafts"
+        self._reactor = reactor
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._drafts.mkdir(mode=0o700, exist_ok=True)
+        _sync(folder.parent)
+        for draft in self._drafts.iterdir():
+            with contextlib.suppress(FileNotFoundError):  # another process clears up as well
+                if time.time() - draft.stat().st_mtime > DRAFTS_KEPT_S:
+                    draft.unlink()
+
+    async def keep(self, key: str, content: bytes, media_type: str) -> None:
+        """See PictureShelf."""
+        await self._in_thread(self._write, _checked(key), content)
+
+    async def fetch(self, key: str) -> bytes:
+        """See PictureShelf."""
+        return await self._in_thread(self._find, _checked(key), Path.read_bytes)
+
+    async def discard(self, key: str) -> None:
+        """See PictureShelf."""
+        with contextlib.suppress(MissingPictureError):
+            await self._in_thread(self._find, _checked(key), Path.unlink)
+
+    def _find(self, key: str, use: Callable[[Path], Result]) -> Result:
+        try:
+            return use(self._folder / key)
+        except FileNotFoundError:
+            if not self._drafts.is_dir():
+                raise  # a disk that is not mounted has not lost its pictures
+            raise MissingPictureError from None
+
+    def _write(self, key: str, content: bytes) -> None:
+        descriptor, name = tempfile.mkstemp(dir=self._drafts, prefix=f"{key}.")  # mode 0600
+        draft = Path(name)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(descriptor)
+            draft.replace(self._folder / key)
+        except OSError:
+            draft.unlink(missing_ok=True)
+            raise
+        _sync(self._folder)
+
+    async def _in_thread(self, work: Callable[..., Result], *arguments: Any) -> Result:
+        try:
+            return await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work, *arguments)
+        except OSError as error:
+            log.warning("the pictures' folder failed", error=repr(error))
+            raise _unavailable() from None
+
+
+def _sync(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+CONNECT_TIMEOUT_S: Final = 3.0
+TIMEOUT_S: Final = 8.0
+"""For one request as a whole: less than an edge's own deadline of ten, so that a caller hears why."""
+_ERROR_CODE: Final = re.compile(rb"<Code>(\w{1,64})</Code>")
+_BUCKET: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{2,62}")
+_HOST: Final = re.compile(r"[A-Za-z0-9.-]+")
+_REGION: Final = re.compile(r"[A-Za-z0-9-]+")
+
+
+@dataclass(frozen=True)
+class BucketAddress:
+    """Where a bucket is, and the keys to it. ``host`` is ``name`` or ``name:port``."""
+
+    scheme: str
+    host: str
+    bucket: str
+    region: str
+    access_key: str
+    secret_key: str = field(repr=False)
+
+    @classmethod
+    def parse(cls, url: str) -> BucketAddress:
+        """Read ``s3+https://ACCESS:SECRET@HOST[:PORT]/BUCKET?region=REGION``. Raises SettingsError, without secrets."""
+        try:
+            return cls._parse(url)
+        except ValueError as error:
+            reason = str(error) if isinstance(error, _BadAddress) else "not a URL"
+            form = "s3+https://ACCESS:SECRET@HOST/BUCKET?region=REGION"
+            # From None: what the library says of a URL may repeat it.
+            raise SettingsError(f"{PREFIX}BOARD_PICTURES_URL: {reason}; expected {form}.") from None
+
+    @classmethod
+    def _parse(cls, url: str) -> BucketAddress:
+        parts = urlsplit(url)
+        access_key, secret_key = unquote(parts.username or ""), unquote(parts.password or "")
+        query = dict(parse_qsl(parts.query, keep_blank_values=True))
+        for fits, complaint in (
+            (url.isascii() and url.isprintable() and " " not in url, "has characters that no URL has"),
+            (parts.scheme in ("s3+https", "s3+http"), "begins with neither s3+https:// nor s3+http://"),
+            (access_key and secret_key, "has no keys (in a key, / is written as %2F)"),
+            (_HOST.fullmatch(parts.hostname or "") and parts.port != 0, "has no host"),
+            (_BUCKET.fullmatch(parts.path[1:]), "has no bucket"),
+            (list(query) == ["region"] and _REGION.fullmatch(query["region"]), "has no region"),
+            (not parts.fragment, "has a # (in a key it is written as %23)"),
+        ):
+            if not fits:
+                raise _BadAddress(complaint)
+        host = f"{parts.hostname}:{parts.port}" if parts.port else f"{parts.hostname}"
+        return cls(parts.scheme[3:], host, parts.path[1:], query["region"], access_key, secret_key)
+
+
+class _BadAddress(ValueError):
+    """A complaint that names no part of the URL."""
+
+
+class PictureBucket:
+    """Objects named by their keys in a bucket of S3-compatible storage, addressed by path as all of them understand.
+
+    The account needs to read, write and delete objects, and to list the bucket: without that AWS does not say that an
+    object is missing.
+    """
+
+    def __init__(self, address: BucketAddress, reactor: Any, *, timeout_s: float = TIMEOUT_S) -> None:
+        self._address = address
+        self._reactor = reactor
+        self._timeout_s = timeout_s
+        # A connection for each request: one that was kept may be closed just when a picture is on its way.
+        self._agent = Agent(reactor, connectTimeout=CONNECT_TIMEOUT_S)
+
+    async def keep(self, key: str, content: bytes, media_type: str) -> None:
+        """See PictureShelf."""
+        await self._request("PUT", key, content, {"content-type": media_type})
+
+    async def fetch(self, key: str) -> bytes:
+        """See PictureShelf."""
+        return await self._request("GET", key)
+
+    async def discard(self, key: str) -> None:
+        """See PictureShelf."""
+        with contextlib.suppress(MissingPictureError):
+            await self._request("DELETE", key)
+
+    async def _request(
+        self, method: str, key: str, content: bytes = b"", headers: Mapping[str, str] | None = None
+    ) -> bytes:
+        address = self._address
+        path = f"/{address.bucket}/{_checked(key)}"
+        signed = sign(address, method, path, content, headers or {}, at=utc_now())
+        body = FileBodyProducer(BytesIO(content)) if method == "PUT" else None
+        try:
+            asked: Deferred[IResponse] = self._agent.request(
+                method.encode(),
+                f"{address.scheme}://{address.host}{path}".encode(),
+                Headers({name: [value] for name, value in signed.items()}),
+                body,
+            )
+            answered = asked.addCallback(_with_body).addTimeout(self._timeout_s, self._reactor)
+            status, answer = await answered
+        except Exception as error:  # noqa: BLE001  # whatever keeps us from the storage, name lookup to TLS
+            log.warning("the pictures' storage cannot be reached", method=method, error=repr(error))
+            raise _unavailable() from None
+        if status in (200, 204):
+            return answer
+        found = _ERROR_CODE.search(answer)
+        code = found[1].decode() if found else ""
+        if code == "NoSuchKey":
+            raise MissingPictureError
+        log.warning("the pictures' storage refused", method=method, status=status, code=code)
+        raise _unavailable()
+
+
+def _with_body(response: IResponse) -> Deferred[tuple[int, bytes]]:
+    return readBody(response).addCallback(lambda body: (response.code, body))
+
+
+def sign(
+    address: BucketAddress, method: str, path: str, content: bytes, headers: Mapping[str, str], *, at: datetime
+) -> dict[str, str]:
+    """The headers by which storage knows us (AWS Signature Version 4), with those given, whose names are lower-case.
+
+    ``path`` must not need escaping. ``at`` is the real time in UTC: the signature holds for 15 minutes.
+    """
+    stamp, scope = f"{at:%Y%m%dT%H%M%SZ}", f"{at:%Y%m%d}/{address.region}/s3/aws4_request"
+    digest = hashlib.sha256(content).hexdigest()
+    said = {**headers, "host": address.host, "x-amz-content-sha256": digest, "x-amz-date": stamp}
+    names = ";".join(sorted(said))
+    lines = [method, path, "", *(f"{name}:{said[name]}" for name in sorted(said)), "", names, digest]
+    request = hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    key = f"AWS4{address.secret_key}".encode()
+    for part in [*scope.split("/"), "\n".join(["AWS4-HMAC-SHA256", stamp, scope, request])]:
+        key = hmac.digest(key, part.encode(), "sha256")
+    credential = f"AWS4-HMAC-SHA256 Credential={address.access_key}/{scope}"
+    return {**said, "authorization": f"{credential}, SignedHeaders={names}, Signature={key.hex()}"}

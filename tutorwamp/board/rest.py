@@ -1,0 +1,94 @@
+"""The board over REST: ``/api/lessons/<id>/board…``, for readers, files and pictures."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tutorwamp.accounts.contracts import Authenticator
+from tutorwamp.board.contracts import BoardState, ExportBoard, Imported, ImportScene, OneBoard, OnePicture
+from tutorwamp.board.exchange import Exchange
+from tutorwamp.board.service import BoardService
+from tutorwamp.board.settings import BoardSettings
+from tutorwamp.kernel.arguments import check
+from tutorwamp.kernel.contracts import Caller
+from tutorwamp.kernel.resource import Answer, Request, route
+
+PICTURE_TYPES: Final = ("image/png", "image/jpeg", "image/gif", "image/webp", "application/octet-stream")
+"""What an upload may say to be; what it is, its content says."""
+SUFFIXES: Final = {
+    "image/png": "png",
+    "image/jpeg": "jpg",
+    "image/gif": "gif",
+    "image/webp": "webp",
+    "image/svg+xml": "svg",
+    "application/pdf": "pdf",
+    "application/json": "excalidraw",
+}
+SCENE_BYTES_AT_MOST: Final = 6 * 1024 * 1024
+"""A scene has its pictures inside."""
+SAFE_HEADERS: Final = {
+    # Nothing inside a file is run, whatever a browser takes it for; and no other page may have it.
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox",
+    "cross-origin-resource-policy": "same-origin",
+}
+
+
+class BoardResource:
+    """The REST door of the board."""
+
+    def __init__(
+        self, authenticator: Authenticator, board: BoardService, exchange: Exchange, settings: BoardSettings
+    ) -> None:
+        self._authenticator = authenticator
+        self._board = board
+        self._exchange = exchange
+        self._settings = settings
+
+    @route("/api/lessons/<lesson_id>/board", "GET")
+    async def open(self, request: Request, lesson_id: str) -> BoardState:
+        """The board and its position."""
+        caller = await self._caller(request)
+        return await self._board.open(caller, request.query(OneBoard, lesson_id=lesson_id).lesson_id)
+
+    @route("/api/lessons/<lesson_id>/board/export", "GET")
+    async def export(self, request: Request, lesson_id: str) -> Answer:
+        """A page as a file to keep."""
+        caller = await self._caller(request)
+        asked = request.query(ExportBoard, lesson_id=lesson_id)
+        done = await self._exchange.export(caller, asked)
+        return _file(done.data, done.media_type, f'attachment; filename="board.{SUFFIXES[done.media_type]}"')
+
+    @route("/api/lessons/<lesson_id>/board/import", "POST")
+    async def import_scene(self, request: Request, lesson_id: str) -> Imported:
+        """Put an ``.excalidraw`` file on a page."""
+        caller = await self._caller(request)
+        asked = request.query(ImportScene, lesson_id=lesson_id, scene={}, client_id=request.client_id())
+        # Past the limit of arguments: a file may be larger.
+        scene = request.json_file(SCENE_BYTES_AT_MOST)
+        return await self._exchange.import_scene(caller, asked.model_copy(update={"scene": scene}))
+
+    @route("/api/lessons/<lesson_id>/board/pictures", "POST")
+    async def upload(self, request: Request, lesson_id: str) -> Answer:
+        """Keep a picture: 201, and its id for ``asset_id``. The same content again gets the same id."""
+        caller = await self._caller(request)
+        asked = request.query(OneBoard, lesson_id=lesson_id)
+        content = request.file(PICTURE_TYPES, self._settings.picture_limit)
+        return Answer(await self._exchange.upload(caller, asked.lesson_id, content), status=201)
+
+    @route("/api/lessons/<lesson_id>/board/pictures/<picture_id>", "GET")
+    async def picture(self, request: Request, lesson_id: str, picture_id: str) -> Answer:
+        """A picture's bytes. It never changes."""
+        caller = await self._caller(request)
+        asked = check(OnePicture, {"lesson_id": lesson_id, "picture_id": picture_id})
+        kept, content = await self._exchange.picture(caller, asked.lesson_id, asked.picture_id)
+        name = f'inline; filename="{kept.id}.{SUFFIXES[kept.media_type]}"'
+        return _file(content, kept.media_type, name, cache="private, max-age=31536000, immutable")
+
+    async def _caller(self, request: Request) -> Caller:
+        caller, _ = await self._authenticator.authenticate(request.bearer_token())
+        return caller
+
+
+def _file(content: bytes, media_type: str, disposition: str, *, cache: str = "no-store") -> Answer:
+    headers = {"content-type": media_type, "content-disposition": disposition, "cache-control": cache, **SAFE_HEADERS}
+    return Answer(content, headers=headers)
