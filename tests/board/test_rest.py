@@ -1,0 +1,138 @@
+"""The board over REST, on a site of our own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest_twisted
+
+from tests.board.easel import Easel, put
+from tests.board.test_exchange import MADE_BY_EXCALIDRAW, picture
+from tests.kernel.loopback import Answered, Loopback
+from tests.support.machine import Stage
+from tutorwamp.app.site import make_site
+from tutorwamp.kernel.contracts import Caller, new_id
+from tutorwamp.kernel.tokens import sign
+
+
+@pytest_twisted.async_yield_fixture
+async def site(stage: Stage) -> AsyncIterator[Loopback]:
+    made = Loopback(make_site(stage.machine))
+    yield made
+    await made.close()
+
+
+class Asking:
+    """Somebody's requests about one board."""
+
+    def __init__(self, site: Loopback, easel: Easel, caller: Caller) -> None:
+        self._site = site
+        self._path = f"/api/lessons/{easel.lesson.id}/board"
+        key, now = easel.machine.settings.node.signing_key(), easel.stage.clock()
+        token = sign(
+            key, user_id=caller.user_id, role=caller.role, family_id=new_id(), now=now, lifetime=timedelta(minutes=15)
+        )
+        self._headers = {"Authorization": f"Bearer {token}"}
+
+    async def __call__(self, method: str, path: str, raw: bytes | None = None, **headers: str) -> Answered:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return await self._site.ask(method, self._path + path, raw=raw, headers={**self._headers, **named})
+
+
+def told(answered: Answered) -> tuple[int, str]:
+    return answered.status, answered.json["type"].removeprefix("tutorwamp.error.")
+
+
+@pytest_twisted.ensureDeferred
+async def test_B25_a_member_reads_the_board_and_nobody_else(stage: Stage, site: Loopback) -> None:
+    easel = await Easel.set_up(stage)
+    await easel.submit(easel.anna, put(easel.rect()))
+    answered = await Asking(site, easel, easel.ben)("GET", "")
+    assert (answered.status, answered.json) == (200, (await easel.open()).plain())
+    assert told(await Asking(site, easel, await stage.given.caller())("GET", "")) == (404, "not_found")
+    assert told(await site.ask("GET", f"/api/lessons/{easel.lesson.id}/board")) == (401, "unauthenticated")
+    assert told(await Asking(site, easel, easel.ben)("GET", "?seq=1")) == (422, "invalid")
+    assert told(await Asking(site, easel, easel.ben)("GET", "?lesson_id=x")) == (422, "invalid")
+
+
+@pytest_twisted.ensureDeferred
+async def test_B28_an_export_is_a_file_that_runs_nothing(stage: Stage, site: Loopback) -> None:
+    easel = await Easel.set_up(stage)
+    asking = Asking(site, easel, easel.ben)
+    types = {
+        "svg": "image/svg+xml", "png": "image/png", "pdf": "application/pdf", "excalidraw": "application/json"
+    }  # fmt: skip
+    for file_format, media_type in types.items():
+        answered = await asking("GET", f"/export?format={file_format}")
+        assert (answered.status, answered.headers["content-type"]) == (200, media_type)
+        assert answered.headers["content-disposition"] == f'attachment; filename="board.{file_format}"'
+        assert "sandbox" in answered.headers["content-security-policy"]
+        assert answered.headers["x-content-type-options"] == "nosniff"
+    assert told(await asking("GET", "/export?format=exe")) == (422, "invalid")
+    assert told(await asking("GET", "/export?format=svg&format=png")) == (422, "invalid")
+    assert told(await asking("GET", "/export")) == (422, "invalid")
+    assert told(await asking("GET", f"/export?format=svg&page={new_id()}")) == (404, "not_found")
+
+
+@pytest_twisted.ensureDeferred
+async def test_B29_a_file_is_imported_once_for_an_idempotency_key(stage: Stage, site: Loopback) -> None:
+    easel = await Easel.set_up(stage)
+    asking = Asking(site, easel, easel.anna)
+    first = await asking("POST", "/import", MADE_BY_EXCALIDRAW.read_bytes(), Idempotency_Key="once")
+    again = await asking("POST", "/import", MADE_BY_EXCALIDRAW.read_bytes(), Idempotency_Key="once")
+    assert (first.status, first.json) == (200, again.json)
+    assert len((await easel.open()).elements) == len(first.json["applied"]) > 0
+    large = json.dumps({"type": "excalidraw", "elements": [], "note": "x" * 2_000_000}).encode()
+    assert (await asking("POST", "/import", large)).status == 200
+    assert told(await asking("POST", "/import", b"x" * 6_300_000)) == (413, "too_large")
+    assert told(await asking("POST", "/import", b"[" * 100_000)) == (400, "malformed")
+    assert told(await asking("POST", "/import", b"[]")) == (422, "invalid")
+    assert told(await Asking(site, easel, easel.ben)("POST", "/import", large)) == (403, "board.no_pen")
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_picture_goes_up_and_comes_back_with_safe_headers(stage: Stage, site: Loopback) -> None:
+    easel = await Easel.set_up(stage)
+    asking = Asking(site, easel, easel.anna)
+    for kind, media_type in (
+        ("PNG", "image/png"),
+        ("JPEG", "image/jpeg"),
+        ("GIF", "image/gif"),
+        ("WEBP", "image/webp"),
+    ):
+        content = picture(kind=kind)
+        # What it is, its content says; the sender may be wrong.
+        uploaded = await asking("POST", "/pictures", content, Content_Type="image/png")
+        assert (uploaded.status, uploaded.json["media_type"], uploaded.json["width"]) == (201, media_type, 40)
+        answered = await Asking(site, easel, easel.ben)("GET", f"/pictures/{uploaded.json['id']}")
+        assert (answered.status, answered.body) == (200, content)
+        expected: dict[str, Any] = {
+            "content-type": media_type,
+            "x-content-type-options": "nosniff",
+            "cross-origin-resource-policy": "same-origin",
+            "cache-control": "private, max-age=31536000, immutable",
+        }
+        assert {name: answered.headers[name] for name in expected} == expected
+        assert "sandbox" in answered.headers["content-security-policy"]
+    outsider = Asking(site, easel, await stage.given.caller())
+    assert told(await outsider("GET", f"/pictures/{uploaded.json['id']}")) == (404, "not_found")
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_is_no_picture_is_refused(stage: Stage, site: Loopback) -> None:
+    easel = await Easel.set_up(stage)
+    asking = Asking(site, easel, easel.anna)
+    limit = stage.machine.settings.board.picture_limit
+    assert told(await asking("POST", "/pictures", b"<html>", Content_Type="image/png"))[0] == 415
+    assert told(await asking("POST", "/pictures", picture(), Content_Type="text/html"))[0] == 415
+    assert told(await asking("POST", "/pictures", picture()[:45], Content_Type="image/png"))[0] == 422
+    assert told(await asking("POST", "/pictures", b"x" * (limit + 1), Content_Type="image/png"))[0] == 413
+    assert (
+        told(await Asking(site, easel, easel.ben)("POST", "/pictures", picture(), Content_Type="image/png"))[0] == 403
+    )
+    assert told(await asking("GET", f"/pictures/{new_id()}")) == (404, "not_found")
+    assert told(await asking("GET", "/pictures/..%2Fsecret.key"))[0] in (404, 422)
+    assert told(await asking("DELETE", "/pictures"))[0] == 405
