@@ -111,7 +111,7 @@ class Exchange:
         page = asked.page or (await self._board.open(caller, asked.lesson_id)).pages[0].id
         left_out: list[LeftOut] = []
         asset_ids = await self._keep_pictures(caller, asked, left_out)
-        scene = excalidraw.from_scene(asked.scene, page=page, new_id=_ids(caller, asked), asset_ids=asset_ids)
+        scene = await self._in_thread(_translated, asked.scene, page, _ids(caller, asked), asset_ids)
         left_out += scene.left_out
         seq, applied, rejected = await self._draw(caller, asked, scene.elements)
         return Imported(seq=seq, applied=applied, rejected=rejected, left_out=left_out)
@@ -137,7 +137,7 @@ class Exchange:
     async def _keep_pictures(self, caller: Caller, asked: ImportScene, left_out: list[LeftOut]) -> dict[str, str]:
         """Upload the scene's pictures: our id of each by the scene's."""
         asset_ids = {}
-        pictures, refused = excalidraw.pictures_in(asked.scene)
+        pictures, refused = await self._in_thread(excalidraw.pictures_in, asked.scene)
         left_out += refused
         for file_id, (_, content) in pictures.items():
             try:
@@ -198,6 +198,12 @@ def _render(file_format: str, pages: Sequence[Sequence[Plain]], pictures: Mappin
     if file_format == "pdf":
         return printing.pdf(drawn)
     return printing.png(drawn[0]) if file_format == "png" else drawn[0].encode()
+
+
+def _translated(
+    scene: Plain, page: str, new_ids: Callable[[], str], asset_ids: Mapping[str, str]
+) -> excalidraw.Translated:
+    return excalidraw.from_scene(scene, page=page, new_id=new_ids, asset_ids=asset_ids)
 
 
 def _portions(elements: Sequence[Plain]) -> Iterator[list[Plain]]:

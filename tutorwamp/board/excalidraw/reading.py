@@ -52,7 +52,7 @@ class Translated:
 
 
 def pictures_in(scene: Mapping[str, Any]) -> tuple[dict[str, Picture], list[LeftOut]]:
-    """The pictures the scene's elements show, by the scene's file ids, and which are left out.
+    """The pictures the scene's elements show, by the scene's file ids (readable, short), and which are left out.
 
     What is in them is not looked at: a media type is what the scene says. Raises Invalid where this is no scene.
     """
@@ -70,6 +70,8 @@ def pictures_in(scene: Mapping[str, Any]) -> tuple[dict[str, Picture], list[Left
 def _picture(files: object, file_id: str, *, room: int) -> Picture:
     if not room:
         raise Unusable("the scene has too many pictures.")
+    if name_of(file_id) != file_id:
+        raise Unusable("the picture's id is too long, or cannot be read.")
     file = files.get(file_id) if isinstance(files, Mapping) else None
     url = file.get("dataURL") if isinstance(file, Mapping) else None
     if not isinstance(url, str):
@@ -93,9 +95,9 @@ def from_scene(
     read = Translated([], [])
     room = POINTS_READ_AT_MOST
     for raw in _living(scene):
-        source = Source(raw)
+        source = Source(raw, room)
         try:
-            looks = _looks(source, room, asset_ids)
+            looks = _looks(source, asset_ids)
         except Unusable as error:
             source.notes[:] = [f"Left out: {error}"]
             looks = []
@@ -122,13 +124,13 @@ def _living(scene: object) -> Iterator[Mapping[str, Any]]:
             yield element
 
 
-def _looks(source: Source, room: int, asset_ids: Mapping[str, str]) -> list[Plain]:
+def _looks(source: Source, asset_ids: Mapping[str, str]) -> list[Plain]:
     """What the board shows in an element's place. Raises Unusable."""
     match source.raw.get("type"):
         case "freedraw":
-            looks = _freehand(source, room)
+            looks = _freehand(source)
         case "line" | "arrow" | "draw":
-            looks = _line(source, room)
+            looks = _line(source)
         case "rectangle" | "ellipse" | "diamond":
             looks = _shape(source)
         case "text":
@@ -144,8 +146,8 @@ def _looks(source: Source, room: int, asset_ids: Mapping[str, str]) -> list[Plai
     return looks
 
 
-def _freehand(source: Source, room: int) -> list[Plain]:
-    points = source.points(room)
+def _freehand(source: Source) -> list[Plain]:
+    points = source.points()
     if len(points) == 2 and math.dist(*points) <= 2 * DOT:
         points = points[:1]
     pressures = source.raw.get("pressures")
@@ -156,16 +158,15 @@ def _freehand(source: Source, room: int) -> list[Plain]:
     return source.strokes(geometry.turned(points, source.angle()), source.line_width(FREEHAND_WIDTH), color)
 
 
-def _line(source: Source, room: int) -> list[Plain]:
-    points = source.points(room)
+def _line(source: Source) -> list[Plain]:
+    points = source.points()
     if len(points) < 2:
         raise Unusable("it has one point only.")
     color, width = source.stroke_color(closed=_is_closed(points)), source.line_width()
     if source.raw.get("startBinding") or source.raw.get("endBinding"):
         source.notes.append("It is not bound to what it points at any more.")
     if len(points) > 2 and source.raw.get("roundness") and source.raw.get("elbowed") is not True:
-        if len(points) * geometry.CURVE_STEPS > room:
-            raise Unusable("the scene has too many points.")
+        source.require_room(len(points) * geometry.CURVE_STEPS)
         points = geometry.curve(points)
     points = geometry.turned(points, source.angle())
     require_on_board(*(number for point in points for number in point))

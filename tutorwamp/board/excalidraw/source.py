@@ -17,6 +17,8 @@ from tutorwamp.board.excalidraw.geometry import Box
 
 NUMBER_AT_MOST: Final = 1e9
 """Nothing further out is meant; products of such numbers are still exact enough."""
+ROUNDING: Final = 1e-6
+"""Pixels: what adding coordinates that are told from one another may be off."""
 NAME_AT_MOST: Final = 64
 """Characters of an id, a kind or a colour."""
 
@@ -47,6 +49,12 @@ def number_of(value: object, default: float = math.nan) -> float:
     return float(value)
 
 
+def _sum(origin: float, way: float) -> float:
+    """A point on the very edge of the board may come out beyond it; it is put back."""
+    there = origin + way
+    return math.copysign(COORDINATE_AT_MOST, there) if 0 < abs(there) - COORDINATE_AT_MOST <= ROUNDING else there
+
+
 def require_on_board(*numbers: float) -> None:
     """Raise Unusable for a coordinate or a length that is none (NaN) or too large."""
     if not all(abs(number) <= COORDINATE_AT_MOST for number in numbers):
@@ -58,6 +66,8 @@ class Source:
     """An element of a scene. Reading it notes what the board has nothing for; each note is a sentence."""
 
     raw: Mapping[str, Any]
+    room: int
+    """How many points may still come."""
     notes: list[str] = field(default_factory=list)
 
     def number(self, key: str, default: float) -> float:
@@ -80,16 +90,20 @@ class Source:
         require_on_board(*box)
         return box
 
-    def points(self, room: int) -> list[Point]:
-        """On the page, before any turn; NaN for what is no number. Raises Unusable for none or more than ``room``."""
+    def points(self) -> list[Point]:
+        """On the page, before any turn; NaN for what is no number. Raises Unusable."""
         x, y, given = number_of(self.raw.get("x")), number_of(self.raw.get("y")), self.raw.get("points")
         if not isinstance(given, list) or not given:
             raise Unusable("it has no points.")
-        if len(given) > room:
-            raise Unusable("the scene has too many points.")
+        self.require_room(len(given))
         if not all(isinstance(point, list) and len(point) >= 2 for point in given):
             raise Unusable("a point is missing a coordinate.")
-        return [[x + number_of(point[0]), y + number_of(point[1])] for point in given]
+        return [[_sum(x, number_of(point[0])), _sum(y, number_of(point[1]))] for point in given]
+
+    def require_room(self, count: int) -> None:
+        """Raise Unusable where so many points are too many."""
+        if count > self.room:
+            raise Unusable("the scene has too many points.")
 
     def color(self, key: str) -> str | None:
         """``#rrggbb``, or null for what is transparent."""
@@ -113,9 +127,10 @@ class Source:
         return "#" + "".join(f"{round(part * 255):02x}" for part in (rgba.r, rgba.g, rgba.b))
 
     def line_color(self) -> str | None:
-        """Of a line that is drawn without interruption."""
+        """Of a line that is drawn without interruption, as freehand always is."""
         color = self.color("strokeColor")
-        if color is not None and self.raw.get("strokeStyle") in ("dashed", "dotted"):
+        broken = self.raw.get("strokeStyle") in ("dashed", "dotted") and self.raw.get("type") != "freedraw"
+        if color is not None and broken:
             self.notes.append("Its line is not broken any more.")
         return color
 
@@ -135,6 +150,7 @@ class Source:
 
     def strokes(self, points: Sequence[Point], width: float, color: str | None) -> list[Plain]:
         """One stroke, or as many as so many points need; each begins where the one before ends. Raises Unusable."""
+        self.require_room(len(points))
         require_on_board(*(number for point in points for number in point[:2]))
         starts = range(0, max(len(points) - 1, 1), POINTS_AT_MOST - 1)
         if len(starts) > 1:

@@ -15,8 +15,8 @@ from tutorwamp.kernel.contracts import to_ms
 
 SPECK: Final = 0.001
 """Pixels: Excalidraw drops what has neither width nor height."""
-LINE_HEIGHT: Final = 1.25
-"""Of the font's size."""
+LINE_HEIGHT: Final = 1.2
+"""From one line of text to the next, in font sizes, as the board draws it elsewhere (a test compares them)."""
 SANS_SERIF: Final = 2
 """Excalidraw's number for Helvetica or the like: the one font that does not look drawn by hand in any version."""
 
