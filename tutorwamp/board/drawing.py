@@ -12,9 +12,14 @@ import math
 import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from html import escape
+from io import BytesIO
 from itertools import pairwise
 from typing import Any, Final
+
+from PIL import Image, ImageOps
+from PIL.ExifTags import Base as ExifTag
 
 MARGIN: Final = 20
 """Pixels around what is drawn: nothing touches the edge of the paper."""
@@ -27,6 +32,8 @@ AREA_AT_MOST: Final = 8_000_000
 
 PICTURE_TYPES: Final = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 """What can be inside the file. Not SVG: it could name other files."""
+PHOTO_QUALITY: Final = 90
+"""Of a JPEG that is made anew, of 100: nobody sees a difference, and it is no larger than a telephone's."""
 
 BORDER: Final = 2.0
 """Pixels: the width of a shape's border where none is given, and of a missing picture's frame."""
@@ -201,8 +208,22 @@ def _picture_ids(elements: Sequence[Element], pictures: Pictures) -> dict[str, s
 
 def _picture(picture_id: str, media_type: str, content: bytes) -> str:
     """Once in the file however often it is on the page, one pixel large: whoever uses it says the size."""
-    data = f"data:{media_type};base64,{b64encode(content).decode()}"
+    data = f"data:{media_type};base64,{b64encode(_as_seen(content)).decode()}"
     return _tag("image", id=picture_id, width=1, height=1, preserveAspectRatio="none", href=data)
+
+
+def _as_seen(content: bytes) -> bytes:
+    """A JPEG upright and in colours of screens, anything else as it is.
+
+    Few programs but browsers turn a photo as its camera noted, or know the colours of print.
+    """
+    with suppress(Exception), Image.open(BytesIO(content), formats=["JPEG"]) as photo:  # decoders raise anything
+        if photo.mode != "CMYK" and photo.getexif().get(ExifTag.Orientation, 1) == 1:
+            return content
+        file = BytesIO()
+        ImageOps.exif_transpose(photo).convert("RGB").save(file, "JPEG", quality=PHOTO_QUALITY)
+        return file.getvalue()
+    return content
 
 
 def _around(points: Points, reach: float) -> Box:

@@ -7,6 +7,7 @@ It fetches nothing, and of files named in an SVG it reads only those below its r
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +15,12 @@ from typing import Final, Literal
 
 import typst
 
+from tutorwamp.kernel.errors import TooLarge
+
+CHARACTERS_AT_MOST: Final = 300_000
+"""Of text in one file, a book's: each takes a kilobyte of memory and some 20 microseconds."""
+PICTURES_AT_MOST: Final = 500
+"""In one PNG file: each is worked out anew, a large photo in a quarter of a second."""
 PIXELS_AN_INCH: Final = 96
 """By the definition of SVG: a picture gets the size in pixels that the file says."""
 DOCUMENT: Final = """
@@ -26,8 +33,18 @@ DOCUMENT: Final = """
 """In Typst's language: a page for each SVG file, as large as it."""
 
 
+_LINE_OF_TEXT: Final = re.compile(r">([^<]+)</tspan>")
+_PICTURE: Final = "<use "
+
+
 def png(svg: str) -> bytes:
-    """A picture, in the size the SVG file says. Raises RuntimeError where a file is no SVG or names another file."""
+    """A picture, in the size the SVG file says.
+
+    Raises TooLarge, and RuntimeError where the file is no SVG or names another file.
+    """
+    if svg.count(_PICTURE) > PICTURES_AT_MOST:
+        limit = {"pictures_at_most": PICTURES_AT_MOST}
+        raise TooLarge("The page has too many pictures to be made one.", details=limit)
     return _rendered([svg], "png")
 
 
@@ -37,6 +54,9 @@ def pdf(svgs: Sequence[str]) -> bytes:
 
 
 def _rendered(svgs: Sequence[str], file_format: Literal["png", "pdf"]) -> bytes:
+    if sum(len(line) for svg in svgs for line in _LINE_OF_TEXT.findall(svg)) > CHARACTERS_AT_MOST:
+        limit = {"characters_at_most": CHARACTERS_AT_MOST}
+        raise TooLarge("There is too much text to be printed.", details=limit)
     inputs = {str(number): svg for number, svg in enumerate(svgs)} | {"pages": str(len(svgs))}
     with TemporaryDirectory() as folder:
         document = Path(folder) / "pages.typ"
