@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+import yaml
 from autobahn.twisted.rawsocket import WampRawSocketClientFactory
 from autobahn.twisted.wamp import ApplicationSession
 from autobahn.twisted.websocket import WampWebSocketClientFactory, WampWebSocketClientProtocol
@@ -16,12 +17,12 @@ from twisted.internet.defer import Deferred, DeferredQueue
 from twisted.internet.endpoints import TCP4ClientEndpoint, UNIXClientEndpoint
 from twisted.python.failure import Failure
 
-from tests.support.node import Node
+from tests.support.node import CONFIG, Node
 from tutorwamp.gate.wamp import GateClient
 
 WAIT_S = 15
 """How long an event may take before the test fails; it comes in milliseconds."""
-COMPONENTS = ("accounts", "lessons", "chat", "rest")
+COMPONENTS = yaml.safe_load(CONFIG.read_text())["workers"][0]["components"][0]["extra"]["components"]
 SERIALIZERS: dict[str, Any] = {"cbor": CBORSerializer, "msgpack": MsgPackSerializer, "json": JsonSerializer}
 T = TypeVar("T")
 
