@@ -16,7 +16,7 @@ from autobahn.wamp.types import CallOptions, ComponentConfig, PublishOptions, Re
 from twisted.internet.defer import Deferred
 
 from tests.gate.conftest import KEY
-from tests.gate.people import SERIALIZERS, DeafToClose, Guest, Office, Refused, Stubborn, Visit, soon
+from tests.gate.people import COMPONENTS, SERIALIZERS, DeafToClose, Guest, Office, Refused, Stubborn, Visit, soon
 from tests.support.node import Node
 from tutorwamp.gate.contracts import CLOSE_DRAINING, CLOSE_REVOKED
 from tutorwamp.gate.wamp import GateComponent
@@ -66,10 +66,11 @@ async def test_a_bad_an_expired_and_a_forged_token_are_refused(office: Office, v
 async def test_nobody_gets_in_until_every_component_is_ready(node: Node, visit: Visit, ticket: Ticket) -> None:
     await refused_with("tutorwamp.error.unavailable", visit.join(ticket()))
     office = await Office.open(node, ready=False)
-    for component in ("accounts", "lessons", "chat"):
+    *others, last = COMPONENTS
+    for component in others:
         await office.gate.ready(component, [])
         await refused_with("tutorwamp.error.unavailable", visit.join(ticket()))
-    await office.gate.ready("rest", [])
+    await office.gate.ready(last, [])
     await visit.join(ticket())
     await office.close()
     await refused_with("tutorwamp.error.unavailable", visit.join(ticket()))
