@@ -45,6 +45,9 @@ EXPORT_PICTURE_BYTES_AT_MOST: Final = 8 * 1024 * 1024
 RENDERED_AT_ONCE: Final = 1
 """Rendering is work for the processor; a second one would only slow down everybody's lesson."""
 
+RECOGNISED_AT_ONCE: Final = 1
+"""Decoding a large photo takes 400 MB for a moment."""
+
 Result = TypeVar("Result")
 
 
@@ -68,6 +71,7 @@ class Exchange:
         self._clock = clock
         self._reactor = reactor
         self._rendering = DeferredSemaphore(RENDERED_AT_ONCE)
+        self._recognising = DeferredSemaphore(RECOGNISED_AT_ONCE)
 
     # Out
 
@@ -157,7 +161,7 @@ class Exchange:
         sha256 = hashlib.sha256(content).hexdigest()
         kept = await self._store.same_picture(lesson_id, sha256)
         if kept is None:
-            seen = await self._in_thread(recognise, content)
+            seen = await self._recognising.run(self._in_thread, recognise, content)
             mine = KeptPicture(
                 id=new_id(),
                 lesson_id=lesson_id,

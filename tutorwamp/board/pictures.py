@@ -18,15 +18,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
+from typing import Protocol as Port
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 # GIF, JPEG and PNG are always there; WebP would otherwise be found by importing every format that Pillow has.
 from PIL import Image, JpegImagePlugin, UnidentifiedImageError, WebPImagePlugin  # noqa: F401
 from PIL.ExifTags import Base as ExifTag
 from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.threads import deferToThreadPool
-from twisted.web.client import Agent, FileBodyProducer, readBody
+from twisted.python.failure import Failure
+from twisted.web.client import Agent, FileBodyProducer, ResponseDone
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IResponse
 
@@ -85,8 +88,7 @@ def recognise(content: bytes) -> Picture:
         raise _too_large() from None
     except UnidentifiedImageError:
         raise UnsupportedMediaType("A picture is a PNG, JPEG, GIF or WebP.") from None
-    except Exception as error:  # noqa: BLE001  # decoders raise anything where the content is broken
-        log.info("broken picture", error=repr(error))
+    except Exception:  # noqa: BLE001  # decoders raise anything where the content is broken
         raise _invalid("The picture cannot be read: it is broken or cut off.") from None
 
 
@@ -97,18 +99,11 @@ def _read(image: Image.Image, content: bytes) -> Picture:
     if media_type == "image/jpeg":
         if _count_scans(content) > SCANS_AT_MOST:
             raise _invalid("The picture makes more passes than any encoder does.")
-        if _orientation(image) in _ON_ITS_SIDE:
+        if image.getexif().get(ExifTag.Orientation) in _ON_ITS_SIDE:
             width, height = height, width
         image.draft("L", (1, 1))  # read all of it, but work out only an eighth of each side
     image.load()
     return Picture(media_type, width, height)
-
-
-def _orientation(image: Image.Image) -> object:
-    try:
-        return image.getexif().get(ExifTag.Orientation)
-    except Exception:  # noqa: BLE001  # a broken note about a picture does not break the picture
-        return None
 
 
 _MARKER: Final = re.compile(rb"\xff+([\x02-\xcf\xd8-\xfe])")
@@ -138,6 +133,7 @@ def _invalid(message: str) -> Invalid:
 
 # Where its bytes are
 
+_AWAY: Final = "Pictures cannot be kept or fetched just now."
 _KEY: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -145,20 +141,17 @@ class MissingPictureError(Exception):
     """Nothing is kept under this key."""
 
 
-class PictureShelf(Protocol):
+class PictureShelf(Port):
     """Keeps bytes under keys. A key that is no UUID raises ValueError."""
 
     async def keep(self, key: str, content: bytes, media_type: str) -> None:
         """Put the bytes there; they are safe when this returns. Raises Unavailable."""
-        ...
 
     async def fetch(self, key: str) -> bytes:
         """The bytes. Raises MissingPictureError or Unavailable."""
-        ...
 
     async def discard(self, key: str) -> None:
         """Forget them; where there are none: fine. Raises Unavailable."""
-        ...
 
 
 def open_shelf(url: str | None, folder: Path, reactor: Any) -> PictureShelf:
@@ -175,10 +168,6 @@ def _checked(key: str) -> str:
     if not _KEY.fullmatch(key):
         raise ValueError("a picture's key is a UUID")  # without the key, whatever it was meant to do
     return key
-
-
-def _unavailable() -> Unavailable:
-    return Unavailable("Pictures cannot be kept or fetched just now.")
 
 
 DRAFTS_KEPT_S: Final = 24 * 3600
@@ -241,7 +230,7 @@ class PictureFolder:
             return await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work, *arguments)
         except OSError as error:
             log.warning("the pictures' folder failed", error=repr(error))
-            raise _unavailable() from None
+            raise Unavailable(_AWAY) from None
 
 
 def _sync(folder: Path) -> None:
@@ -258,8 +247,7 @@ TIMEOUT_S: Final = 8.0
 """For one request as a whole: less than an edge's own deadline of ten, so that a caller hears why."""
 _ERROR_CODE: Final = re.compile(rb"<Code>(\w{1,64})</Code>")
 _BUCKET: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{2,62}")
-_HOST: Final = re.compile(r"[A-Za-z0-9.-]+")
-_REGION: Final = re.compile(r"[A-Za-z0-9-]+")
+_NAME: Final = re.compile(r"[A-Za-z0-9.-]+")
 
 
 @dataclass(frozen=True)
@@ -277,35 +265,30 @@ class BucketAddress:
     def parse(cls, url: str) -> BucketAddress:
         """Read ``s3+https://ACCESS:SECRET@HOST[:PORT]/BUCKET?region=REGION``. Raises SettingsError, without secrets."""
         try:
-            return cls._parse(url)
-        except ValueError as error:
-            reason = str(error) if isinstance(error, _BadAddress) else "not a URL"
-            form = "s3+https://ACCESS:SECRET@HOST/BUCKET?region=REGION"
-            # From None: what the library says of a URL may repeat it.
-            raise SettingsError(f"{PREFIX}BOARD_PICTURES_URL: {reason}; expected {form}.") from None
-
-    @classmethod
-    def _parse(cls, url: str) -> BucketAddress:
-        parts = urlsplit(url)
+            parts = urlsplit(url)
+            host, port = parts.hostname or "", parts.port
+        except ValueError:
+            raise _bad_url("not a URL") from None  # what the library says may repeat the URL
         access_key, secret_key = unquote(parts.username or ""), unquote(parts.password or "")
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
         for fits, complaint in (
             (url.isascii() and url.isprintable() and " " not in url, "has characters that no URL has"),
             (parts.scheme in ("s3+https", "s3+http"), "begins with neither s3+https:// nor s3+http://"),
             (access_key and secret_key, "has no keys (in a key, / is written as %2F)"),
-            (_HOST.fullmatch(parts.hostname or "") and parts.port != 0, "has no host"),
-            (_BUCKET.fullmatch(parts.path[1:]), "has no bucket"),
-            (list(query) == ["region"] and _REGION.fullmatch(query["region"]), "has no region"),
+            (_NAME.fullmatch(host) and port != 0, "has no proper host"),
+            (_BUCKET.fullmatch(parts.path[1:]), "has no proper bucket"),
+            (list(query) == ["region"] and _NAME.fullmatch(query["region"]), "has no proper region, or more than that"),
             (not parts.fragment, "has a # (in a key it is written as %23)"),
         ):
             if not fits:
-                raise _BadAddress(complaint)
-        host = f"{parts.hostname}:{parts.port}" if parts.port else f"{parts.hostname}"
-        return cls(parts.scheme[3:], host, parts.path[1:], query["region"], access_key, secret_key)
+                raise _bad_url(complaint)
+        where = f"{host}:{port}" if port else host
+        return cls(parts.scheme[3:], where, parts.path[1:], query["region"], access_key, secret_key)
 
 
-class _BadAddress(ValueError):
-    """A complaint that names no part of the URL."""
+def _bad_url(complaint: str) -> SettingsError:
+    form = "s3+https://ACCESS:SECRET@HOST/BUCKET?region=REGION"
+    return SettingsError(f"{PREFIX}BOARD_PICTURES_URL: {complaint}; expected {form}.")
 
 
 class PictureBucket:
@@ -349,11 +332,11 @@ class PictureBucket:
                 Headers({name: [value] for name, value in signed.items()}),
                 body,
             )
-            answered = asked.addCallback(_with_body).addTimeout(self._timeout_s, self._reactor)
-            status, answer = await answered
+            answered: Deferred[tuple[int, bytes]] = asked.addCallback(lambda response: _Answer(response).whole)
+            status, answer = await answered.addTimeout(self._timeout_s, self._reactor)
         except Exception as error:  # noqa: BLE001  # whatever keeps us from the storage, name lookup to TLS
             log.warning("the pictures' storage cannot be reached", method=method, error=repr(error))
-            raise _unavailable() from None
+            raise Unavailable(_AWAY) from None
         if status in (200, 204):
             return answer
         found = _ERROR_CODE.search(answer)
@@ -361,11 +344,32 @@ class PictureBucket:
         if code == "NoSuchKey":
             raise MissingPictureError
         log.warning("the pictures' storage refused", method=method, status=status, code=code)
-        raise _unavailable()
+        raise Unavailable(_AWAY)
 
 
-def _with_body(response: IResponse) -> Deferred[tuple[int, bytes]]:
-    return readBody(response).addCallback(lambda body: (response.code, body))
+class _Answer(Protocol):
+    """Collects an answer: its status and its content, which is worth nothing unless it is whole."""
+
+    def __init__(self, response: IResponse) -> None:
+        self._status = response.code
+        self._parts: list[bytes] = []
+        self.whole: Deferred[tuple[int, bytes]] = Deferred(self._give_up)
+        response.deliverBody(self)
+
+    def dataReceived(self, data: bytes) -> None:  # noqa: N802  # Twisted's name
+        self._parts.append(data)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802  # Twisted's name
+        if self.whole.called:
+            return
+        if reason.check(ResponseDone):
+            self.whole.callback((self._status, b"".join(self._parts)))
+        else:
+            self.whole.errback(reason)
+
+    def _give_up(self, _: Deferred[Any]) -> None:
+        if self.transport is not None:
+            self.transport.loseConnection()
 
 
 def sign(
