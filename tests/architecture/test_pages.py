@@ -10,6 +10,7 @@ from typing import Any
 
 import tutorwamp.app.components  # noqa: F401  # imports every domain, so that the catalogue is full
 from tutorwamp.app.assembly import RESERVED, SETTINGS_CLASSES
+from tutorwamp.board.wamp import BoardDoor
 from tutorwamp.chat.wamp import ChatDoor
 from tutorwamp.kernel.component import served_by
 from tutorwamp.kernel.errors import catalogue
@@ -64,10 +65,10 @@ def test_the_protocol_page_names_every_error_with_its_status_and_action() -> Non
 
 def test_the_protocol_page_names_every_procedure() -> None:
     named = set(
-        re.findall(r"^\| `(tutorwamp\.(?:lesson|chat)\.[a-z_]+)`(?:, `\.([a-z_]+)`)?", protocol(), re.MULTILINE)
+        re.findall(r"^\| `(tutorwamp\.(?:lesson|chat|board)\.[a-z_]+)`(?:, `\.([a-z_]+)`)?", protocol(), re.MULTILINE)
     )
     uris = {first for first, _ in named} | {f"tutorwamp.lesson.{second}" for _, second in named if second}
-    doors = (ChatDoor, LessonsDoor)
+    doors = (BoardDoor, ChatDoor, LessonsDoor)
     assert uris == {served.procedure.uri for door in doors for served in served_by(door.__new__(door))}
 
 

@@ -12,7 +12,7 @@ from tutorwamp.accounts.contracts import Person
 from tutorwamp.kernel.contracts import AuthRole, Caller, new_id
 from tutorwamp.kernel.errors import Conflict, Forbidden, Invalid
 from tutorwamp.lessons import rules
-from tutorwamp.lessons.contracts import Lesson, LessonState, UpdateLesson
+from tutorwamp.lessons.contracts import OPEN_STATES, Lesson, LessonState, UpdateLesson
 from tutorwamp.lessons.errors import WrongState
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -169,3 +169,29 @@ def test_L8_every_stranger_is_named_by_place() -> None:
         rules.require_students([new_id(), ANNA.id, TUTOR.id], [TUTOR, ANNA])
     details: Any = refused.value.details
     assert [fault["loc"] for fault in details] == [["student_ids", 0], ["student_ids", 2]]
+
+
+def test_L19_the_pen_goes_to_students_of_the_lesson_only() -> None:
+    before = lesson(pen=[])
+    after = rules.set_pen(before, [BEN.id])
+    assert (after.pen, after.version) == ([BEN.id], before.version + 1)
+    with pytest.raises(Invalid) as refused:
+        rules.set_pen(before, [ANNA.id, new_id(), TUTOR.id])
+    assert isinstance(refused.value.details, list)
+    assert [fault["loc"] for fault in refused.value.details] == [["student_ids", 1], ["student_ids", 2]]
+
+
+def test_L19_the_same_pen_in_another_order_is_nothing_new() -> None:
+    before = lesson(pen=[ANNA.id, BEN.id])
+    assert rules.set_pen(before, [BEN.id, ANNA.id]) is before
+    assert rules.set_pen(before, []).pen == []
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_L19_the_pen_is_given_in_an_open_lesson(state: LessonState) -> None:
+    before = lesson(state, pen=[])
+    if state in OPEN_STATES:
+        assert rules.set_pen(before, [ANNA.id]).pen == [ANNA.id]
+    else:
+        with pytest.raises(WrongState):
+            rules.set_pen(before, [ANNA.id])

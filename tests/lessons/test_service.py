@@ -17,7 +17,15 @@ from tutorwamp.app.assembly import Machine
 from tutorwamp.kernel.contracts import Caller, new_id
 from tutorwamp.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from tutorwamp.kernel.streams import read_since
-from tutorwamp.lessons.contracts import CancelLesson, CreateLesson, Lesson, LessonChanged, ListLessons, UpdateLesson
+from tutorwamp.lessons.contracts import (
+    CancelLesson,
+    CreateLesson,
+    Lesson,
+    LessonChanged,
+    ListLessons,
+    SetPen,
+    UpdateLesson,
+)
 from tutorwamp.lessons.errors import Overlap, WrongState
 from tutorwamp.lessons.store import lesson_students, lessons
 
@@ -322,3 +330,20 @@ async def test_L1_whose_lessons_are_whose(stage: Stage) -> None:
     assert [await service.lesson_ids(one) for one in (tutor, anna)] == [[lesson.id]] * 2
     assert await service.lesson_ids(await stage.given.caller()) == []
     assert await service.lesson_ids(await stage.given.caller("admin")) is None
+
+
+@pytest_twisted.ensureDeferred
+async def test_L19_its_tutor_gives_the_pen_and_everybody_is_told(stage_on_both: Stage) -> None:
+    given, lessons = stage_on_both.given, stage_on_both.machine.lessons
+    tutor, anna, ben = await given.caller("tutor"), await given.caller(), await given.caller()
+    lesson = await given.lesson(tutor, anna, ben)
+    heard = stage_on_both.events(LessonChanged)
+    after = await lessons.set_pen(tutor, SetPen(lesson_id=lesson.id, student_ids=[anna.user_id]))
+    assert (after.pen, await lessons.get(ben, lesson.id)) == ([anna.user_id], after)
+    (changed,) = heard
+    assert (changed.event.type, changed.event.data["pen"]) == ("pen.changed", [anna.user_id])
+    await lessons.set_pen(await given.caller("admin"), SetPen(lesson_id=lesson.id, student_ids=[anna.user_id]))
+    assert len(heard) == 1
+    for caller, error in ((anna, Forbidden), (await given.caller("tutor"), NotFound)):
+        with pytest.raises(error):
+            await lessons.set_pen(caller, SetPen(lesson_id=lesson.id, student_ids=[]))

@@ -8,7 +8,7 @@ import pytest_twisted
 
 from tests.support.machine import Stage
 from tutorwamp.kernel.component import Outlet, served_by
-from tutorwamp.lessons.contracts import CancelLesson, CreateLesson, ListLessons, OneLesson, UpdateLesson
+from tutorwamp.lessons.contracts import CancelLesson, CreateLesson, ListLessons, OneLesson, SetPen, UpdateLesson
 from tutorwamp.lessons.wamp import LessonsDoor, publish_lessons
 
 CONTRACT = {
@@ -21,6 +21,7 @@ CONTRACT = {
     "tutorwamp.lesson.end": OneLesson,
     "tutorwamp.lesson.join": OneLesson,
     "tutorwamp.lesson.leave": OneLesson,
+    "tutorwamp.lesson.set_pen": SetPen,
 }
 """The public contract's names, spelled out: they are fixed."""
 
@@ -58,6 +59,7 @@ async def test_every_procedure_of_the_door_answers_with_its_result(stage: Stage)
         "start": one,
         "join": one,
         "leave": one,
+        "set_pen": SetPen(lesson_id=lesson.id, student_ids=[anna.user_id]),
         "end": one,
     }
     assert steps.keys() == served.keys()
