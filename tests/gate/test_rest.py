@@ -341,7 +341,8 @@ async def test_the_page_has_safe_headers_everywhere(page: int) -> None:
     for path, expected in ((b"/", 200), (b"/room.mjs", 200), (b"/no", 404), (b"/vendor/", 404)):
         status, headers, _ = await ask(page, b"GET " + path)
         assert status == expected
-        assert headers[b"content-security-policy"][0].startswith(b"default-src 'self'; connect-src 'self' ws: wss:;")
+        policy = headers[b"content-security-policy"][0]
+        assert policy.startswith(b"default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' blob:;")
         assert headers[b"x-content-type-options"] == [b"nosniff"]
         assert headers[b"x-frame-options"] == [b"DENY"]
         assert headers[b"referrer-policy"] == [b"no-referrer"]

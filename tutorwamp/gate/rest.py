@@ -220,8 +220,9 @@ def _write_problem(request: Request, error: TutorwampError) -> None:
 
 
 _PAGE_HEADERS: Final = {
-    b"content-security-policy": b"default-src 'self'; connect-src 'self' ws: wss:; object-src 'none'; "
-    b"base-uri 'none'; frame-ancestors 'none'",
+    # blob: are the board's pictures, which the page fetches with its token.
+    b"content-security-policy": b"default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' blob:; "
+    b"object-src 'none'; base-uri 'none'; frame-ancestors 'none'",
     b"x-content-type-options": b"nosniff",
     b"x-frame-options": b"DENY",
     b"referrer-policy": b"no-referrer",

@@ -44,7 +44,7 @@ export class ChatView {
 
   /** Somebody looks at the newest message right now. */
   isWatched() {
-    return this.#toEnd && !document.hidden;
+    return this.#toEnd && !document.hidden && this.#scroll.clientHeight > 0; // in a small window the board may be shown instead
   }
 
   /** Draw at the next frame; many events then cost one drawing. A hidden page has no frames, so it gets a timer. */
@@ -87,6 +87,7 @@ export class ChatView {
     newest.hidden = this.#toEnd;
     const { newCount } = this.chat;
     newest.textContent = newCount > 0 ? `${newCount} new ↓` : "To the newest ↓";
+    find('.sides [value="chat"]').dataset.news = newCount > 0 ? ` (${newCount})` : ""; // where the board is shown instead
   }
 
   async #older() {

@@ -72,7 +72,7 @@ async function go() {
     find("#lessons-title").focus({ preventScroll: true });
     return lessons.enter(session.user);
   }
-  room = new Room(connection, session.user, lessonId);
+  room = new Room(connection, session, lessonId);
   room.id = lessonId;
   show("room");
   find("#room-title").focus({ preventScroll: true });

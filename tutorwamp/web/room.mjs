@@ -1,5 +1,6 @@
 // Inside a lesson: join, subscribe, show who is there, and start again from the beginning after every loss.
 
+import { BoardPanel } from "./board-panel.mjs";
 import { ChatView } from "./chat-view.mjs";
 import { Chat } from "./chat.mjs";
 import { Composer, Typing } from "./composer.mjs";
@@ -20,14 +21,15 @@ export class Room {
   #subscriptions = [];
   #leaving = new AbortController();
   #typing = new Typing((ids) => this.#showTyping(ids));
-  #typingTopic = null;
+  #topics = null;
   #state;
   #chat;
   #view;
+  #board;
 
-  constructor(connection, me, lessonId) {
+  constructor(connection, session, lessonId) {
     this.#connection = connection;
-    this.#me = me;
+    const me = (this.#me = session.user);
     this.#lessonId = lessonId;
     const { signal } = this.#leaving;
     this.#state = new Stream({ apply: ({ data }) => this.#showLesson(data), readAfresh: () => this.#readLesson() });
@@ -38,11 +40,14 @@ export class Room {
     this.#view.nameOf = (id) => this.#nameOf(id);
     this.#chat = new Chat({ connection, lessonId, me, view: this.#view });
     this.#view.chat = this.#chat;
-    const whisper = (kwargs) => this.#typingTopic && connection.whisper(this.#typingTopic, kwargs);
-    this.composer = new Composer(find(".composer", this.#root), { chat: this.#chat, whisper, signal });
+    const whisperOn = (kind) => (kwargs) => this.#topics && connection.whisper(this.#topics[kind], kwargs);
+    this.composer = new Composer(find(".composer", this.#root), { chat: this.#chat, whisper: whisperOn("typing"), signal });
+    const nameOf = (id) => this.#nameOf(id);
+    this.#board = new BoardPanel(find(".board", this.#root), { connection, session, lessonId, whisper: whisperOn("cursor"), nameOf });
     find('[data-do="start"]', this.#root).addEventListener("click", () => this.#act("start"), { signal });
     find('[data-do="end"]', this.#root).addEventListener("click", () => this.#end(), { signal });
     this.#setUpSearch(signal);
+    this.#setUpSides(signal);
     this.#showNothing();
   }
 
@@ -50,21 +55,27 @@ export class Room {
   async enter() {
     const lesson = await this.#call("tutorwamp.lesson.get");
     this.#showLesson(lesson);
-    if (OVER.has(lesson.state)) return this.#chat.readOnly();
+    if (OVER.has(lesson.state)) return Promise.all([this.#chat.readOnly(), this.#board.board.readOnly()]);
     const { topics, heads } = await this.#call("tutorwamp.lesson.join"); // opens the topics, so it comes first
-    this.#typingTopic = topics.typing;
+    this.#topics = topics;
     this.#subscriptions = await Promise.all([
       this.#connection.subscribe(topics.state, (event) => this.#state.hear(event)),
       this.#connection.subscribe(topics.chat, (event) => this.#chat.stream.hear(event)),
       this.#connection.subscribe(topics.presence, (event) => this.#presence(event)),
       this.#connection.subscribe(topics.typing, ({ typing }, who) => this.#typing.heard(who, typing)),
+      this.#connection.subscribe(topics.board, (event) => this.#board.board.stream.hear(event)),
+      this.#connection.subscribe(topics.cursor, (place, who) => this.#board.heardCursor(place, who)),
     ]);
     // Presence has no numbers: somebody may have come between joining and subscribing. Joining twice is joining once,
     // and its answer says who is here now that we hear of every change.
     const { participants } = await this.#call("tutorwamp.lesson.join");
     this.#present = new Map(participants.map((participant) => [participant.person.id, participant]));
     this.#showPeople();
-    await Promise.all([this.#state.begin(heads[topics.state] ?? 0), this.#chat.begin(heads[topics.chat] ?? 0)]);
+    await Promise.all([
+      this.#state.begin(heads[topics.state] ?? 0),
+      this.#chat.begin(heads[topics.chat] ?? 0),
+      this.#board.board.begin(heads[topics.board] ?? 0),
+    ]);
   }
 
   /** The person goes somewhere else on the page. */
@@ -73,6 +84,7 @@ export class Room {
     this.#typing.clear();
     this.#view.close();
     this.#chat.close();
+    this.#board.close();
     for (const unsubscribe of this.#subscriptions) unsubscribe();
     if (this.#connection.isOpen) this.#call("tutorwamp.lesson.leave").catch(() => {});
   }
@@ -81,19 +93,25 @@ export class Room {
   lost() {
     this.#subscriptions = [];
     this.#typing.clear();
+    this.#board.lost();
   }
 
-  #call(procedure) {
-    return this.#connection.call(procedure, { lesson_id: this.#lessonId });
+  #call(procedure, kwargs = {}) {
+    return this.#connection.call(procedure, { lesson_id: this.#lessonId, ...kwargs });
+  }
+
+  /** Whether the person leads the lesson. */
+  get #runs() {
+    return this.#me.role === "admin" || this.#lesson.tutor.id === this.#me.id;
   }
 
   async #readLesson() {
     this.#showLesson(await this.#call("tutorwamp.lesson.get"));
   }
 
-  async #act(verb) {
+  async #act(verb, kwargs) {
     try {
-      this.#showLesson(await this.#call(`tutorwamp.lesson.${verb}`));
+      this.#showLesson(await this.#call(`tutorwamp.lesson.${verb}`, kwargs));
     } catch (error) {
       notify(inPlainWords(error));
       if (error.action === "reload") await this.#readLesson().catch(() => {});
@@ -105,8 +123,10 @@ export class Room {
   }
 
   #presence({ type, participant }) {
-    if (type === "participant.left") this.#present.delete(participant.person.id);
-    else this.#present.set(participant.person.id, participant);
+    if (type === "participant.left") {
+      this.#present.delete(participant.person.id);
+      this.#board.left(participant.person.id);
+    } else this.#present.set(participant.person.id, participant);
     this.#showPeople();
   }
 
@@ -132,7 +152,7 @@ export class Room {
     if (this.#leaving.signal.aborted || (this.#lesson && lesson.version < this.#lesson.version)) return;
     this.#lesson = lesson;
     const over = OVER.has(lesson.state);
-    const runs = this.#me.role === "admin" || lesson.tutor.id === this.#me.id;
+    const runs = this.#runs;
     this.#view.canModerate = runs;
     document.title = `${lesson.title} · Classroom`;
     find("#room-title").textContent = lesson.title;
@@ -142,6 +162,7 @@ export class Room {
     find('[data-do="start"]', this.#root).hidden = !runs || lesson.state !== "scheduled";
     find('[data-do="end"]', this.#root).hidden = !runs || !["live", "interrupted"].includes(lesson.state);
     find(".composer", this.#root).hidden = over;
+    this.#board.showLesson(lesson, { runs, over });
     const closed = find(".closed", this.#root);
     closed.hidden = !over;
     closed.textContent = lesson.state === "cancelled" ? "This lesson was called off." : "This lesson has ended. You can still read what was said.";
@@ -160,7 +181,10 @@ export class Room {
     const guests = [...this.#present.values()].map(({ person }) => person).filter(({ id }) => !members.some((member) => member.id === id));
     const rows = [...members, ...guests].map((person) => this.#personRow(person, this.#present.get(person.id)));
     rows.sort((a, b) => b.isHere - a.isHere); // stable: the tutor first, then as the lesson names them
-    find(".people ul", this.#root).replaceChildren(...rows.map(({ element }) => element));
+    const list = find(".people ul", this.#root);
+    const focused = list.contains(document.activeElement) && document.activeElement.dataset.focus;
+    list.replaceChildren(...rows.map(({ element }) => element));
+    if (focused) find(`[data-focus="${focused}"]`, list)?.focus();
     const over = OVER.has(this.#lesson.state);
     find(".people .count", this.#root).textContent = over ? String(members.length) : `${this.#present.size} here`;
   }
@@ -169,14 +193,41 @@ export class Room {
     const here = participant ? (participant.state === "reconnecting" ? "reconnecting …" : "here") : "not here";
     const role = { tutor: "Tutor", admin: "Admin" }[person.role];
     const over = OVER.has(this.#lesson.state);
-    const notes = [role, over ? null : here].filter(Boolean).join(" · ");
+    const isStudent = this.#lesson.students.some(({ id }) => id === person.id);
+    const draws = isStudent && this.#lesson.pen.includes(person.id);
+    const notes = [role, over ? null : here, draws && !over ? "may draw" : null].filter(Boolean).join(" · ");
     const element = h(
       "li",
       { class: participant ? participant.state : over ? "" : "away" },
       avatar(person),
       h("span", { class: "who" }, h("span", { class: "name" }, person.name, person.id === this.#me.id && " (you)"), h("span", { class: "muted" }, notes)),
+      isStudent && !over && this.#runs && this.#penButton(person, draws),
     );
     return { isHere: participant ? 1 : 0, element };
+  }
+
+  #penButton({ id, name }, draws) {
+    const holders = this.#lesson.pen.filter((holder) => holder !== id);
+    const student_ids = draws ? holders : [...holders, id];
+    return h("button", {
+      type: "button",
+      class: "small pen",
+      "aria-pressed": String(draws),
+      "aria-label": `Pen for ${name}`,
+      "data-focus": id,
+      title: draws ? "Take the pen back" : "Let this student draw",
+      onclick: () => this.#act("set_pen", { student_ids }),
+    }, draws ? "✎ Has the pen" : "✎ Give pen");
+  }
+
+  // In a small window one side is shown at a time.
+  #setUpSides(signal) {
+    for (const button of this.#root.querySelectorAll(".sides button")) {
+      button.addEventListener("click", () => {
+        this.#root.dataset.side = button.value;
+        for (const other of button.parentElement.children) other.setAttribute("aria-pressed", String(other === button));
+      }, { signal });
+    }
   }
 
   #showTyping(ids) {

@@ -7,7 +7,10 @@ export class Stream {
   #apply;
   #readAfresh;
 
-  /** `apply(event)` shows one event; `readAfresh()` reads and shows the whole state, including every event so far. */
+  /**
+   * `apply(event)` shows one event; `readAfresh()` reads and shows the whole state, including every event so far. Where it
+   * says the number of the last event in there, no event is applied twice.
+   */
   constructor({ apply, readAfresh }) {
     this.#apply = apply;
     this.#readAfresh = readAfresh;
@@ -41,8 +44,7 @@ export class Stream {
     this.#reading = this.#readAfresh();
     let waiting = [];
     try {
-      await this.#reading;
-      this.#position = known;
+      this.#position = (await this.#reading) ?? known;
       waiting = this.#waiting.sort((a, b) => a.seq - b.seq);
     } finally {
       this.#reading = null;

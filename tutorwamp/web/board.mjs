@@ -1,0 +1,206 @@
+// The board of one lesson: what is to be seen of it, and drawing on it. What it looks like is in board-view.mjs.
+
+import { inPlainWords } from "./errors.mjs";
+import { History } from "./history.mjs";
+import { newClientId, newId } from "./ids.mjs";
+import { Outbox } from "./outbox.mjs";
+import { changed, idOf, Replica } from "./replica.mjs";
+import { Stream } from "./stream.mjs";
+
+const STALE = "tutorwamp.error.board.stale";
+
+export class Board {
+  #call;
+  #me;
+  #hooks;
+  #replica = new Replica();
+  #outbox;
+  #history = new History();
+  #ours = new Map(); // id -> {element, version}: with what the server has not told us yet
+  #sketches = new Map(); // id -> element, while it is being dragged
+  #loaded = false;
+
+  /**
+   * `call(name, kwargs)` calls tutorwamp.board.<name>. `hooks`: onChange(), whenever something looks different; onNews(page),
+   * when somebody else changed it; onStopped(ids), when the server took no more of these elements; tell(words).
+   */
+  constructor({ call, me, hooks }) {
+    this.#call = call;
+    this.#me = me;
+    this.#hooks = hooks;
+    this.#outbox = new Outbox({
+      send: (client_id, changes) => call("submit", { client_id, changes }),
+      onRejected: (rejections) => this.#rejected(rejections),
+      onRefused: (error, changes) => this.#refused(error, changes),
+    });
+    this.stream = new Stream({ apply: (event) => this.#apply(event), readAfresh: () => this.#readAfresh() });
+  }
+
+  /** After joining and subscribing, each time. */
+  async begin(head) {
+    await this.stream.begin(head);
+    this.#outbox.resume();
+    this.#look();
+  }
+
+  /** A lesson that is over has no topics, only its board. */
+  async readOnly() {
+    await this.#readAfresh();
+  }
+
+  /** The connection is gone; what is drawn now waits. */
+  lost() {
+    this.#outbox.halt();
+    this.#hooks.onChange();
+  }
+
+  close() {
+    this.#outbox.close();
+  }
+
+  async #readAfresh() {
+    const state = await this.#call("open", {});
+    this.#replica.open(state);
+    this.#loaded = true;
+    this.#look();
+    return state.head;
+  }
+
+  #apply(event) {
+    this.#replica.apply(event);
+    this.#look();
+    if (event.type === "page.added" && event.actor?.id !== this.#me.id) this.#hooks.onNews(event.data.page);
+    for (const { op, by, element, id } of event.data.changes ?? []) {
+      const page = op === "delete" ? null : (element ?? this.at(id).element)?.page;
+      if (page && by !== this.#me.id) this.#hooks.onNews(page);
+    }
+  }
+
+  // What the server says, and over it what it has yet to say.
+  #look() {
+    this.#outbox.settle(this.#replica.head);
+    this.#ours.clear();
+    for (const change of this.#outbox.changes) this.#ours.set(idOf(change), changed(this.at(idOf(change)), change, this.#me));
+    this.#hooks.onChange();
+  }
+
+  get isLoaded() {
+    return this.#loaded;
+  }
+
+  /** Something drawn here waits for the connection or the server to come back. */
+  get isStuck() {
+    return this.#outbox.isStuck;
+  }
+
+  get pages() {
+    return this.#replica.pages;
+  }
+
+  /** What is to be seen of a page, bottom first. */
+  elementsOn(page) {
+    const seen = [];
+    for (const { id } of this.#replica.elements) seen.push(this.#seen(id));
+    for (const id of this.#ours.keys()) if (!this.#replica.has(id)) seen.push(this.#seen(id));
+    for (const [id, sketch] of this.#sketches) if (this.at(id).version === null) seen.push(sketch);
+    return seen.filter((element) => element?.page === page);
+  }
+
+  #seen(id) {
+    const { element } = this.at(id);
+    return element && (this.#sketches.get(id) ?? element);
+  }
+
+  /** `{element, version}` of an element; without an element it was deleted, or (version null) never heard of. */
+  at(id) {
+    return this.#ours.get(id) ?? this.#replica.at(id);
+  }
+
+  /** Show an element as it would be; `null` in its place: no longer. */
+  sketch(id, element) {
+    if (element) this.#sketches.set(id, element);
+    else this.#sketches.delete(id);
+    this.#hooks.onChange();
+  }
+
+  // Changes. `gesture` is any object: all that is done under the same one is undone together.
+
+  /** A new element, or with `version` a replaced one. */
+  put(element, gesture) {
+    this.#do({ op: "put", element }, gesture);
+  }
+
+  /** More of a stroke. False when there is no such stroke any more. */
+  append(id, points, { finished = false, gesture }) {
+    const { element, version } = this.at(id);
+    if (element === null) return false;
+    this.#do({ op: "append", id, version, points, ...(finished && { finished }) }, gesture);
+    return true;
+  }
+
+  delete(id, gesture) {
+    const { element, version } = this.at(id);
+    if (element !== null) this.#do({ op: "delete", id, version }, gesture);
+  }
+
+  get canUndo() {
+    return !this.#history.isEmpty;
+  }
+
+  undo() {
+    const leftAlone = this.#history.takeBack((id) => this.at(id), (change) => this.#do(change, null));
+    this.#hooks.onChange();
+    if (leftAlone > 0) this.#hooks.tell("Somebody else has changed this since, so it stays.");
+  }
+
+  #do(change, gesture) {
+    const id = idOf(change);
+    const before = this.at(id);
+    this.#outbox.add(change);
+    this.#look();
+    if (gesture) this.#history.note(gesture, id, before, this.at(id));
+  }
+
+  #rejected(rejections) {
+    for (const { id } of rejections) this.#history.forget(id);
+    this.#look();
+    this.#hooks.onStopped(rejections.map(({ id }) => id));
+    // An element that somebody else deleted meanwhile is gone, and that is to be seen.
+    for (const words of new Set(rejections.filter(({ error, element }) => error !== STALE || element !== null).map(inWords))) this.#hooks.tell(words);
+  }
+
+  #refused(error, changes) {
+    for (const change of changes) this.#history.forget(idOf(change));
+    this.#look();
+    this.#hooks.onStopped(changes.map(idOf));
+    this.#hooks.tell(inPlainWords(error));
+  }
+
+  // Pages
+
+  /** The new page's id, known before it is there. */
+  addPage() {
+    const page = newId();
+    this.#turn("add_page", { page });
+    return page;
+  }
+
+  removePage(page) {
+    return this.#turn("remove_page", { page });
+  }
+
+  clear(page) {
+    return this.#turn("clear", { page });
+  }
+
+  async #turn(name, kwargs) {
+    this.#outbox.flush();
+    await this.#call(name, { ...kwargs, client_id: newClientId() }).catch((error) => this.#hooks.tell(inPlainWords(error)));
+  }
+}
+
+function inWords({ error, message }) {
+  if (error === STALE) return "Somebody else changed this at the same moment, so it is as they left it.";
+  if (error === "tutorwamp.error.board.no_pen") return "You do not have the pen any more. What had arrived by then stays.";
+  return message;
+}

@@ -1,0 +1,193 @@
+// Our own changes on their way to the server: gathered for a moment, sent in their order without waiting for answers,
+// and sent again (same client_id) where there was none. docs/rules/board.md, B21, B22, B31, B33.
+
+import { newClientId } from "./ids.mjs";
+import { grown, idOf } from "./replica.mjs";
+
+export const EVERY_MS = 50; // 20 submissions a second
+const CHANGES_AT_MOST = 200; // in one submission
+const SIZE_AT_MOST = 256 * 1024; // characters of JSON; the server takes 1 MiB of a call
+const UNANSWERED_AT_MOST = 20; // a second's worth; on a slower connection more is gathered into each
+const PAUSE_AT_MOST_S = 10;
+const STALE = "tutorwamp.error.board.stale";
+
+// A submission: {clientId, changes, size, state, tried, seq}. Each element occurs in it once, so that an answer, which names
+// elements, says clearly what became of each change. `state`: waiting, flying, or answered (until the event `seq` is here).
+
+export class Outbox {
+  #submissions = [];
+  #send;
+  #onRejected;
+  #onRefused;
+  #open = false;
+  #session = 0; // answers of a session before are not waited for: everything was sent again
+  #timer = null;
+  #nextAt = 0;
+  #failures = 0; // in a row
+  #head = 0;
+
+  /**
+   * `send(clientId, changes)` promises the server's answer. `onRejected(rejections)`: the server took the rest.
+   * `onRefused(error, changes)`: a whole submission can never be taken. `changes` change after both.
+   */
+  constructor({ send, onRejected, onRefused }) {
+    this.#send = send;
+    this.#onRejected = onRejected;
+    this.#onRefused = onRefused;
+  }
+
+  /** All that the board may not have yet, in order. */
+  get changes() {
+    return this.#submissions.flatMap(({ changes }) => changes);
+  }
+
+  /** Something was tried and has to be tried again, or there is nobody to send it to. */
+  get isStuck() {
+    return this.#submissions.some(({ state }) => state === "waiting") && (!this.#open || this.#failures > 0);
+  }
+
+  add(change) {
+    let last = this.#submissions.at(-1);
+    if (!last || last.tried || !hasRoom(last, change)) {
+      last = { clientId: newClientId(), changes: [], size: 0, state: "waiting", tried: false, seq: null };
+      this.#submissions.push(last);
+    }
+    join(last, change);
+    this.#sendSoon();
+  }
+
+  /** Now, so that what is called next comes after it. */
+  flush() {
+    if (this.#open && this.#failures === 0) this.#sendNow();
+  }
+
+  /** A new session: everything unanswered is sent again. */
+  resume() {
+    this.halt();
+    this.#open = true;
+    this.#failures = 0;
+    this.#sendNow();
+  }
+
+  /** The connection is gone. */
+  halt() {
+    this.#open = false;
+    this.#session++;
+    clearTimeout(this.#timer);
+    this.#timer = null;
+    for (const submission of this.#submissions) if (submission.state === "flying") submission.state = "waiting";
+  }
+
+  /** The person goes: what waits is sent, nobody listens to the answers. */
+  close() {
+    this.flush();
+    this.halt();
+    this.#submissions = [];
+  }
+
+  /** The board has everything up to the event `head`. */
+  settle(head) {
+    this.#head = head;
+    this.#submissions = this.#submissions.filter(({ state, seq }) => state !== "answered" || seq > head);
+  }
+
+  #sendSoon() {
+    if (!this.#open || this.#timer !== null) return;
+    const pauseMs = this.#nextAt - Date.now();
+    if (pauseMs <= 0) return this.#sendNow();
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      this.#sendSoon(); // a failure may have moved #nextAt
+    }, pauseMs);
+  }
+
+  #sendNow() {
+    clearTimeout(this.#timer);
+    this.#timer = null;
+    for (const submission of this.#submissions) {
+      if (submission.state !== "waiting") continue;
+      // The next answer goes on. After a failure everything in flight comes down first, and then it is one at a time until
+      // one is answered: the server judges in the order of sending.
+      if (this.#flying >= UNANSWERED_AT_MOST || (this.#failures > 0 && this.#flying > 0)) return;
+      this.#nextAt = Date.now() + EVERY_MS;
+      this.#fly(submission);
+    }
+  }
+
+  get #flying() {
+    return this.#submissions.filter(({ state }) => state === "flying").length;
+  }
+
+  async #fly(submission) {
+    submission.state = "flying";
+    submission.tried = true;
+    const session = this.#session;
+    try {
+      const answer = await this.#send(submission.clientId, submission.changes);
+      if (session === this.#session) this.#answered(submission, answer);
+    } catch (error) {
+      if (session === this.#session) this.#failed(submission, error);
+    }
+  }
+
+  #answered(submission, { seq, rejected }) {
+    const place = this.#submissions.indexOf(submission);
+    const refused = new Map(rejected.map((one) => [one.id, one]));
+    const mine = (wanted) => submission.changes.filter((change) => wanted(refused.get(idOf(change))));
+    // A stale change was only too early where something before it has yet to be taken, or had to be when the server first
+    // judged it (an answer is repeated, but with the element as it is now). Then it follows, as a new one.
+    const early = this.#submissions.slice(0, place).some(({ state }) => state !== "answered");
+    const wasEarly = (change) => early || isAt(refused.get(idOf(change)).element, change);
+    const again = mine((rejection) => rejection?.error === STALE).filter(wasEarly);
+    const taken = { ...submission, state: "answered", seq, changes: mine((rejection) => !rejection) };
+    const followers = again.length ? [{ ...submission, clientId: newClientId(), changes: again, state: "waiting" }] : [];
+    this.#submissions.splice(place, 1, taken, ...followers);
+    this.settle(this.#head);
+    if (!early) this.#failures = 0;
+    else if (again.length) this.#failures ||= 1;
+    const judged = rejected.filter(({ id }) => !again.some((change) => idOf(change) === id));
+    if (judged.length) this.#onRejected(judged);
+    this.#goOn();
+  }
+
+  #failed(submission, error) {
+    if (error.action === "retry") {
+      submission.state = "waiting";
+      this.#failures = this.#flying > 0 ? Math.max(1, this.#failures) : this.#failures + 1; // many that fail together are one
+      const seconds = Math.min(PAUSE_AT_MOST_S, Math.max(1, error.retryAfter) * this.#failures);
+      this.#nextAt = Date.now() + seconds * 1000 * (1 + Math.random() / 2);
+    } else {
+      this.#submissions = this.#submissions.filter((one) => one !== submission);
+      this.#onRefused(error, submission.changes);
+    }
+    this.#goOn();
+  }
+
+  #goOn() {
+    if (this.#submissions.some(({ state }) => state === "waiting")) this.#sendSoon();
+  }
+}
+
+// More of a stroke that waits goes with it. Anything else of an element that is in there already must come after it.
+function hasRoom({ changes, size }, change) {
+  const before = changes.find((one) => idOf(one) === idOf(change));
+  if (before) return change.op === "append" && before.op !== "delete";
+  return changes.length < CHANGES_AT_MOST && size + sizeOf(change) <= SIZE_AT_MOST;
+}
+
+function join(submission, change) {
+  const { changes } = submission;
+  submission.size += sizeOf(change);
+  const place = changes.findIndex((one) => idOf(one) === idOf(change));
+  if (place < 0) changes.push(change);
+  else if (changes[place].op === "put") changes[place] = { op: "put", element: grown(changes[place].element, change) };
+  else changes[place] = grown(changes[place], change);
+}
+
+function isAt(element, change) {
+  return element !== null && element.version === (change.op === "put" ? change.element : change).version;
+}
+
+function sizeOf(change) {
+  return JSON.stringify(change).length;
+}
