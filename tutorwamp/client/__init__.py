@@ -3,16 +3,20 @@
 Programs on Twisted use ``Client``; scripts use ``tutorwamp.client.script``.
 """
 
+from tutorwamp.client.board import Board, Rejected
 from tutorwamp.client.client import Client
 from tutorwamp.client.connection import Connection, State, Subscription, Tickets
 from tutorwamp.client.errors import CallError, Disconnected
 from tutorwamp.client.lesson import Lesson
 from tutorwamp.client.login import Login
+from tutorwamp.client.replica import Outcome, Replica
 from tutorwamp.client.rules import Backoff
+from tutorwamp.client.stroke import Stroke
 from tutorwamp.client.wamp import Event
 
 __all__ = [
     "Backoff",
+    "Board",
     "CallError",
     "Client",
     "Connection",
@@ -20,7 +24,11 @@ __all__ = [
     "Event",
     "Lesson",
     "Login",
+    "Outcome",
+    "Rejected",
+    "Replica",
     "State",
+    "Stroke",
     "Subscription",
     "Tickets",
 ]

@@ -126,7 +126,8 @@ class Connection:
         self._call_timeout_s = call_timeout_s
         self._chance = chance or SystemRandom().random
         self._reactor = reactor
-        self._clock: IReactorTime = reactor if clock is None else clock
+        self.clock: IReactorTime = reactor if clock is None else clock
+        """By which everything here and above waits."""
         self._wanted = False
         """Between ``open`` and ``close``, or the reason not to come back."""
         self._living: Deferred[None] = Deferred()
@@ -159,7 +160,7 @@ class Connection:
         living, session = self._living, self._session
         if session is not None and session.joined:
             session.leave()
-            patience = self._clock.callLater(GOODBYE_TIMEOUT_S, session.cut)
+            patience = self.clock.callLater(GOODBYE_TIMEOUT_S, session.cut)
             await living
             if patience.active():
                 patience.cancel()
@@ -210,7 +211,7 @@ class Connection:
 
     async def pause(self, tries: int, reason: CallError) -> None:
         """Wait as long as one should after so many failures, the last for this reason."""
-        await deferLater(self._clock, self._pause_s(tries, reason))
+        await deferLater(self.clock, self._pause_s(tries, reason))
 
     async def publish(self, topic: str, /, **values: Any) -> None:
         """Publish on a topic that is open to clients. Waits for the router, which would else refuse in silence."""
@@ -265,7 +266,7 @@ class Connection:
             tries = 1 if self._was_steady() else tries + 1
             pause_s = self._pause_s(tries, reason)
             self._become(State("waiting", reason, pause_s))
-            await deferLater(self._clock, pause_s)
+            await deferLater(self.clock, pause_s)
 
     async def _one_session(self) -> Disconnected:
         self._become(State("connecting", self.state.reason))
@@ -282,7 +283,7 @@ class Connection:
                 await step()
             await gatherResults([Deferred.fromCoroutine(self._renew_or_drop(one)) for one in self._subscriptions])
             if session.joined:
-                self._connected_at = self._clock.seconds()
+                self._connected_at = self.clock.seconds()
                 self._become(State("connected"))
             return await session.over
         finally:
@@ -291,7 +292,7 @@ class Connection:
 
     async def _join(self, ticket: str) -> Session:
         session = Session(ticket, self._revoked)
-        await join(session, self.url, serializer=self._serializer, reactor=self._reactor, clock=self._clock)
+        await join(session, self.url, serializer=self._serializer, reactor=self._reactor, clock=self.clock)
         self._session, self.session_id = session, session.session_id
         return session
 
@@ -328,13 +329,13 @@ class Connection:
         return self._session
 
     async def _ask(self, request: Callable[[], Deferred[Any]]) -> Any:
-        return await ask(request, timeout_s=self._call_timeout_s, clock=self._clock)
+        return await ask(request, timeout_s=self._call_timeout_s, clock=self.clock)
 
     def _pause_s(self, tries: int, reason: CallError) -> float:
         return self._backoff.pause_s(tries, self._chance(), at_least_s=reason.retry_after_s)
 
     def _was_steady(self) -> bool:
-        return self._connected_at is not None and self._clock.seconds() - self._connected_at >= STEADY_AFTER_S
+        return self._connected_at is not None and self.clock.seconds() - self._connected_at >= STEADY_AFTER_S
 
     def _become(self, state: State) -> None:
         # Told in the reactor's next turn: whoever hears it may do anything, ``close`` included, which must not happen

@@ -11,11 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
+from math import inf
 from typing import Any, Final
 from uuid import uuid4
 
 from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.interfaces import IDelayedCall
 
+from tutorwamp.client.board import Board
 from tutorwamp.client.connection import Connection, Handler, Subscription, hand_over
 from tutorwamp.client.errors import CallError, Disconnected
 from tutorwamp.client.rules import repeat
@@ -23,6 +27,9 @@ from tutorwamp.client.wamp import Event
 
 KINDS: Final = ("state", "chat", "board", "presence", "typing", "cursor")
 """A lesson's topics, as ``lesson.join`` names them."""
+
+CURSOR_INTERVAL_S: Final = 1 / 20
+"""Between two positions (B32)."""
 
 _KIND_OF: Final[Mapping[str, str]] = {
     # The part of an event's type before the dot says on which topic it comes.
@@ -55,6 +62,11 @@ class Lesson:
         """The ``seq`` of each stream's newest event at the last join."""
         self.is_open = False
         self._connection = connection
+        self._clock = connection.clock
+        self._board: Board | None = None
+        self._cursor: dict[str, Any] = {}
+        self._cursor_shown_at = -inf
+        self._cursor_due: IDelayedCall | None = None
         self._heard: dict[str, Subscription] = {}
         self._one_at_a_time = DeferredLock()  # two subscriptions to one topic would deliver everything twice
         self._handlers: dict[str, list[Handler]] = {}
@@ -124,8 +136,36 @@ class Lesson:
         await self._connection.publish(self.topics["typing"], typing=typing)
 
     async def show_cursor(self, page: str, x: float, y: float) -> None:
-        """Tell the others where we point. Lost with a lost connection, as it should be."""
-        await self._connection.publish(self.topics["cursor"], page=page, x=x, y=y)
+        """Tell the others where we point. Lost with a lost connection, as it should be.
+
+        May be called for each movement: what is too much for the others (B32) is replaced by the next, and the last
+        position follows by itself.
+        """
+        self._cursor = {"page": page, "x": x, "y": y}
+        if self._cursor_due is None:
+            wait_s = self._cursor_shown_at + CURSOR_INTERVAL_S - self._clock.seconds()
+            if wait_s <= 0:
+                await self._publish_cursor()
+            else:
+                self._cursor_due = self._clock.callLater(wait_s, self._show_last_cursor)
+
+    def _show_last_cursor(self) -> None:
+        self._cursor_due = None
+        showing = Deferred.fromCoroutine(self._publish_cursor())
+        showing.addErrback(lambda failure: failure.trap(CallError))  # nobody waits for it any more
+
+    async def _publish_cursor(self) -> None:
+        self._cursor_shown_at = self._clock.seconds()
+        await self._connection.publish(self.topics["cursor"], **self._cursor)
+
+    async def board(self) -> Board:
+        """The lesson's board, kept as it is from now on; the same one every time."""
+        if self._board is None:
+            hear = partial(self.on, "board")
+            self._board = Board(self._connection, self.id, self.topics["board"], hear=hear, clock=self._clock)
+            self.on_closed(self._board.close)
+        await self._board.open()
+        return self._board
 
     # Speaking
 

@@ -1,0 +1,292 @@
+"""A board stays right whatever happens to events, answers and connections."""
+
+from __future__ import annotations
+
+import pytest_twisted
+from autobahn.wamp.exception import ApplicationError
+from twisted.internet.defer import gatherResults
+from twisted.internet.task import Clock
+
+from tests.client.board.model import BoardModel
+from tests.client.board.server import BoardServer
+from tests.client.board.talk import Arrive, box, cut, doing, put, told
+from tests.client.talk import Watcher, failure_of, opened
+from tutorwamp.client import Disconnected
+from tutorwamp.client.board import GAP_PATIENCE_S
+
+
+@pytest_twisted.ensureDeferred
+async def test_B31_what_happens_while_it_is_opened_is_not_lost(server: BoardServer, arrive: Arrive) -> None:
+    lesson = await arrive()
+    release, asked = server.hold("open"), server.next("open")
+    opening = doing(lesson.board())
+    await asked
+    server.draw(put("a"))
+    server.draw(put("b"))
+    release()
+    board = await opening
+    await board.caught_up(2)
+    assert board.state() == server.model.state()
+    assert len(server.asked("open")) == 1
+
+
+@pytest_twisted.ensureDeferred
+async def test_B31_events_that_were_overtaken_are_waited_for(server: BoardServer, arrive: Arrive) -> None:
+    clock = Clock()
+    board = await (await arrive(clock=clock)).board()
+    server.losing = True
+    for name in "abc":
+        server.draw(put(name))
+    late = told(board, "board.changed")
+    server.publish(3)
+    server.publish(1)
+    await late
+    assert list(board.elements) == ["a"]
+    clock.advance(GAP_PATIENCE_S * 0.9)
+    server.publish(2)
+    server.publish(2)
+    await doing(board.caught_up(3))
+    clock.advance(GAP_PATIENCE_S * 3)
+    await doing(board.at(0))  # what was asked before has come
+    assert board.state() == server.model.state()
+    assert len(server.asked("open")) == 1
+
+
+@pytest_twisted.ensureDeferred
+async def test_B31_a_gap_that_stays_opens_the_board_afresh(server: BoardServer, arrive: Arrive) -> None:
+    clock = Clock()
+    board = await (await arrive(clock=clock)).board()
+    server.losing = True
+    server.draw(put("a"))
+    server.losing = False
+    server.draw(put("b"))
+    server.draw(put("c"))
+    await doing(board.at(0))  # what was published before has come
+    assert board.elements == {}
+    assert len(clock.getDelayedCalls()) == 1
+    fresh = told(board, "board.opened")
+    clock.advance(GAP_PATIENCE_S)
+    assert (await fresh)["seq"] == 3
+    assert board.state() == server.model.state()
+    server.draw(put("d"))
+    await doing(board.caught_up(4))
+    clock.advance(GAP_PATIENCE_S * 3)
+    await doing(board.at(0))
+    assert len(server.asked("open")) == 2
+
+
+@pytest_twisted.ensureDeferred
+async def test_B31_a_gap_that_comes_while_it_is_opened_opens_it_once_more(server: BoardServer, arrive: Arrive) -> None:
+    clock = Clock()
+    lesson = await arrive(clock=clock)
+    release, asked = server.hold("open"), server.next("open")
+    opening = doing(lesson.board())
+    await asked
+    server.losing = True
+    server.draw(put("a"))
+    server.losing = False
+    server.draw(put("b"))
+    await doing(lesson._connection.call("tutorwamp.board.at", lesson_id=lesson.id, seq=0))
+    clock.advance(GAP_PATIENCE_S)
+    release()
+    board = await opening
+    assert board.elements == {}
+    clock.advance(GAP_PATIENCE_S)
+    await doing(board.caught_up(2))
+    assert board.state() == server.model.state()
+
+
+@pytest_twisted.ensureDeferred
+async def test_B31_a_gap_that_comes_while_another_is_waited_for_has_its_own_time(
+    server: BoardServer, arrive: Arrive
+) -> None:
+    clock = Clock()
+    board = await (await arrive(clock=clock)).board()
+    server.losing = True
+    for name in "abcd":
+        server.draw(put(name))
+    for seq in (2, 1, 4):
+        server.publish(seq)
+    await doing(board.at(0))
+    clock.advance(GAP_PATIENCE_S)
+    await doing(board.at(0))
+    assert (board.head, len(server.asked("open"))) == (2, 1)
+    clock.advance(GAP_PATIENCE_S)
+    await doing(board.caught_up(4))
+    assert board.state() == server.model.state()
+
+
+@pytest_twisted.ensureDeferred
+async def test_B31_a_server_that_has_forgotten_is_believed(server: BoardServer, arrive: Arrive) -> None:
+    clock = Clock()
+    board = await (await arrive(clock=clock)).board()
+    server.losing = True
+    server.draw(put("a"))
+    server.draw(put("b"))
+    server.publish(2)
+    await doing(board.at(0))
+    server.model = BoardModel()  # a backup was brought back
+    fresh = told(board, "board.opened")
+    clock.advance(GAP_PATIENCE_S)
+    await fresh
+    clock.advance(GAP_PATIENCE_S)
+    await doing(board.at(0))
+    assert len(server.asked("open")) == 2
+    assert board.state() == server.model.state()
+
+
+@pytest_twisted.ensureDeferred
+async def test_B31_an_event_that_makes_no_sense_opens_the_board_afresh(server: BoardServer, arrive: Arrive) -> None:
+    clock = Clock()
+    board = await (await arrive(clock=clock)).board()
+    server.draw(put("a"))
+    await doing(board.caught_up(1))
+    nonsense = {"op": "append", "by": "other", "id": "unknown", "version": 2, "points": [[0, 0]]}
+    server.model._tell("other", "board.changed", changes=[nonsense])
+    server.publish(2)
+    await doing(board.at(0))
+    fresh = told(board, "board.opened")
+    clock.advance(GAP_PATIENCE_S)
+    await fresh
+    assert (board.head, list(board.elements)) == (2, ["a"])
+
+
+@pytest_twisted.ensureDeferred
+async def test_B31_an_answer_whose_event_is_lost_opens_the_board_afresh(server: BoardServer, arrive: Arrive) -> None:
+    clock = Clock()
+    board = await (await arrive(clock=clock)).board()
+    server.losing = True
+    putting = doing(board.put(box("a")))
+    await server.next("submit")
+    await doing(board.at(0))  # the put was answered before
+    assert not putting.called
+    clock.advance(GAP_PATIENCE_S)
+    await putting
+    assert list(board.elements) == ["a"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_B31_after_a_loss_the_board_is_opened_afresh(server: BoardServer, arrive: Arrive) -> None:
+    lesson = await arrive()
+    board = await lesson.board()
+    await board.put(box("a"))
+    server.losing = True
+    cut(lesson._connection)
+    server.draw(put("b"))
+    server.losing = False
+    await told(board, "board.opened")
+    assert board.state() == server.model.state()
+    server.draw(put("c"))
+    await doing(board.caught_up(3))
+    assert list(board.elements) == ["a", "b", "c"]
+    assert len(server.asked("open")) == 2
+
+
+@pytest_twisted.ensureDeferred
+async def test_B31_what_happens_while_it_is_opened_afresh_is_not_lost(server: BoardServer, arrive: Arrive) -> None:
+    lesson = await arrive()
+    board = await lesson.board()
+    release, asked = server.hold("open"), server.next("open")
+    cut(lesson._connection)
+    await asked
+    server.draw(put("a"))
+    await doing(board.at(0))
+    release()
+    await doing(board.caught_up(1))
+    await doing(board.at(0))
+    assert board.state() == server.model.state()
+    assert len(server.asked("open")) == 2
+
+
+@pytest_twisted.ensureDeferred
+async def test_B31_a_loss_while_it_is_opened_only_takes_longer(server: BoardServer, arrive: Arrive) -> None:
+    lesson = await arrive()
+    release, asked = server.hold("open"), server.next("open")
+    opening = doing(lesson.board())
+    await asked
+    again = server.next("open")
+    cut(lesson._connection)
+    await again
+    server.draw(put("a"))
+    release()
+    board = await opening
+    await doing(board.caught_up(1))
+    assert board.state() == server.model.state()
+
+
+@pytest_twisted.ensureDeferred
+async def test_B31_unanswered_submissions_are_sent_again_in_their_order(server: BoardServer, arrive: Arrive) -> None:
+    lesson = await arrive()
+    board = await lesson.board()
+    release, asked = server.hold("submit"), server.next("submit")
+    putting = [doing(board.put(box(name))) for name in "abc"]
+    await asked
+    again = server.next("submit")
+    cut(lesson._connection)
+    await again
+    release()
+    answers = await gatherResults(putting)
+    assert [answer["seq"] for answer in answers] == [1, 2, 3]
+    sent = [(arguments["changes"][0]["element"]["id"], arguments["client_id"]) for arguments in server.asked("submit")]
+    assert [name for name, _ in sent] == ["a", "a", "b", "c"]
+    assert sent[0] == sent[1]
+    assert board.state() == server.model.state()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_board_that_cannot_be_opened_says_why_and_may_be_asked_for_again(
+    server: BoardServer, arrive: Arrive
+) -> None:
+    lesson = await arrive()
+    server.refusing["open"] = ApplicationError("tutorwamp.error.not_found", message="No.")
+    assert (await failure_of(lesson.board())).uri == "tutorwamp.error.not_found"
+    server.refusing.clear()
+    board = await lesson.board()
+    heard = told(board, "board.changed")
+    server.draw(put("a"))
+    await heard
+    assert list(board.elements) == ["a"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_nobody_waits_for_a_lesson_that_is_over(server: BoardServer, arrive: Arrive) -> None:
+    clock = Clock()
+    lesson = await arrive(clock=clock)
+    board = await lesson.board()
+    waiting = doing(failure_of(board.caught_up(9)))
+    server.losing = True
+    server.draw(put("a"), put("b"))
+    server.draw(put("c"))
+    server.publish(2)
+    await doing(board.at(0))
+    await lesson.leave()
+    assert (await waiting).uri == "wamp.close.normal"
+    assert clock.getDelayedCalls() == []
+    for asked in (board.caught_up(9), lesson.board()):
+        assert isinstance(await failure_of(asked), Disconnected)
+
+
+@pytest_twisted.ensureDeferred
+async def test_B31_a_lesson_that_is_over_is_not_opened_again(server: BoardServer, arrive: Arrive) -> None:
+    lesson = await arrive()
+    board = await lesson.board()
+    lesson.close(None)
+    back = Watcher(lesson._connection).next("connected")
+    cut(lesson._connection)
+    await back
+    await doing(board.at(0))
+    assert len(server.asked("open")) == 1
+
+
+@pytest_twisted.ensureDeferred
+async def test_nobody_waits_on_a_closed_connection(server: BoardServer, arrive: Arrive) -> None:
+    lesson = await arrive()
+    board = await lesson.board()
+    waiting = doing(failure_of(board.caught_up(1)))
+    await lesson._connection.close()
+    assert (await waiting).uri == "wamp.close.normal"
+    assert (await failure_of(board.caught_up(1))).uri == "wamp.close.normal"
+    server.draw(put("a"))
+    await opened(lesson._connection)
+    await doing(board.caught_up(1))
+    assert board.state() == server.model.state()
