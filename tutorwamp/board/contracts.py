@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, TypeAdapter, ValidationError
 
 from tutorwamp.kernel.contracts import ClientId, Id, Procedure, Readable, Seq, StreamEvent, Value
 
@@ -114,7 +114,17 @@ class Image(_Drawn):
     asset_id: Id
 
 
-Element = Annotated[Stroke | Line | Shape | Words | Image, Field(discriminator="kind")]
+KINDS: Final = ("stroke", "line", "arrow", "rect", "ellipse", "text", "image")
+
+
+def _of_known_kind(element: object) -> object:
+    # pydantic's own message would repeat the kind it was given, however long.
+    if isinstance(element, dict) and element.get("kind") not in KINDS:
+        raise ValueError(f"kind must be one of {', '.join(KINDS)}")
+    return element
+
+
+Element = Annotated[Stroke | Line | Shape | Words | Image, Field(discriminator="kind"), BeforeValidator(_of_known_kind)]
 
 
 class Put(Value):
@@ -154,11 +164,12 @@ _ID: Final = TypeAdapter(Id)
 
 def named(raw: Plain) -> str:
     """The id a raw change is about. Raises ValueError where it names none."""
-    if raw.get("op") not in CHANGES:
+    op = raw.get("op")
+    if not isinstance(op, str) or op not in CHANGES:
         raise ValueError(f"op must be one of {', '.join(CHANGES)}")
-    about = raw.get("element") if raw["op"] == "put" else raw
+    about = raw.get("element") if op == "put" else raw
     try:
-        return _ID.validate_python(about.get("id") if isinstance(about, dict) else None)
+        return _ID.validate_python(about.get("id") if isinstance(about, dict) else None, strict=True)
     except ValidationError:
         raise ValueError("must name an element by its UUID") from None
 
@@ -278,10 +289,11 @@ class Submitted(Value):
 
 
 class PageChanged(Value):
-    """The page (null: all) and the event that tells of it."""
+    """The page (null: all) and the event that tells of it; ``changed`` false: it was empty, and nothing is told."""
 
     seq: int
     page: Id | None
+    changed: bool
 
 
 class LeftOut(Value):

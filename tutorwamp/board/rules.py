@@ -31,7 +31,7 @@ BOARD_WEIGHT_AT_MOST: Final = 12 * 1024 * 1024
 COORDINATE_WEIGHT: Final = 9
 """Bytes of a float in CBOR (RFC 8949)."""
 ELEMENT_WEIGHT: Final = 400
-"""Bytes of an element's ids, author, times and the keys' names."""
+"""Bytes of an element's ids, times, the author's id and role, and the keys' names."""
 SNAPSHOT_EVENTS_AT_LEAST: Final = 500
 """Replaying so many takes about as long as reading them."""
 
@@ -139,16 +139,18 @@ def _put(board: Working, change: Put, writer: Writer) -> Plain:
         raise _stale(before)
     alive = before is not None and before.look is not None
     _require_place(board, wanted.page, look, moved=before is None or not alive or before.page != wanted.page)
-    _require_weight(board, weight_of(look) - (before.weight if before else 0))
+    author = before.author if before and alive else writer.person
+    weight = weight_of(look) + len(author["name"].encode())
+    _require_weight(board, weight - (before.weight if before else 0))
     after = Held(
         id=wanted.id,
         page=wanted.page,
         version=before.version + 1 if before else 1,
         place=before.place if before and alive else board.placed + 1,
-        author=before.author if before and alive else writer.person,
+        author=author,
         created_at=before.created_at if before and alive else writer.now,
         updated_at=writer.now,
-        weight=weight_of(look),
+        weight=weight,
         look=look,
     )
     _keep(board, before, after)
@@ -165,8 +167,9 @@ def _append(board: Working, before: Held, change: Append, writer: Writer) -> Pla
     if len(points) > POINTS_AT_MOST:
         raise TooLarge("The stroke has too many points.", details={"points_at_most": POINTS_AT_MOST})
     grown = {**look, "points": points, **({"finished": True} if change.finished else {})}
-    _require_weight(board, weight_of({"points": change.points}) - ELEMENT_WEIGHT)
-    after = replace(before, version=before.version + 1, updated_at=writer.now, look=grown, weight=weight_of(grown))
+    more = weight_of({"points": change.points}) - ELEMENT_WEIGHT
+    _require_weight(board, more)
+    after = replace(before, version=before.version + 1, updated_at=writer.now, look=grown, weight=before.weight + more)
     _keep(board, before, after)
     told = {"op": "append", "by": writer.person["id"], "id": after.id, "version": after.version}
     return {**told, "points": change.points, **({"finished": True} if change.finished else {})}
@@ -227,7 +230,7 @@ def _keep(board: Working, before: Held | None, after: Held) -> None:
 
 
 def weight_of(look: Mapping[str, Any]) -> int:
-    """B12: roughly the bytes of an element as CBOR."""
+    """B12: roughly the bytes of an element as CBOR, without its author's name."""
     numbers = sum(1 + COORDINATE_WEIGHT * len(point) for point in look.get("points", ()))
     return ELEMENT_WEIGHT + numbers + len(look.get("text", "").encode())
 

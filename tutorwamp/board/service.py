@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Coroutine, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
@@ -44,6 +45,9 @@ from tutorwamp.lessons.errors import WrongState
 
 log = get_logger(__name__)
 
+Line = deque[tuple[Deferred[Asking], Deferred[Taken]]]
+"""One person's calls to one board that are not in a tick yet."""
+
 NO_GUARD: Final = -1
 """No lesson ever has this version: only what is known already passes."""
 REMEMBERED_FOR: Final = timedelta(hours=24)
@@ -70,6 +74,7 @@ class BoardService:
         self._events = events
         self._clock = clock
         self._ticks = Ticks(reactor, settings.tick.total_seconds(), commit=self._commit, readmit=self._readmit)
+        self._lines: dict[tuple[str, str], Line] = {}
         self._snapshots_under_way: set[str] = set()
 
     async def open(self, caller: Caller, lesson_id: str) -> BoardState:
@@ -90,7 +95,8 @@ class BoardService:
         changes = [_read(raw) for raw in asked.changes]
         content = [] if asked.client_id is None else [_content(change) for change in changes]
         size = size_of(asked.changes)
-        return _submitted(await self._ask(caller, asked.lesson_id, changes, asked.client_id, content, size, part))
+        asking = self._asking(caller, asked.lesson_id, changes, asked.client_id, content, size, part)
+        return _submitted(await self._in_line(caller, asked.lesson_id, asking))
 
     async def add_page(self, caller: Caller, asked: AddPage) -> PageChanged:
         """A new last page. Raises NotFound, WrongState, NoPen, Full or Conflict."""
@@ -125,10 +131,31 @@ class BoardService:
     async def _turn(
         self, caller: Caller, lesson_id: str, wish: PageWish, client_id: str | None, asked_page: str | None
     ) -> PageChanged:
-        taken = await self._ask(caller, lesson_id, wish, client_id, [wish.type, asked_page], 0)
-        return PageChanged(seq=taken.seq, page=taken.page)
+        asking = self._asking(caller, lesson_id, wish, client_id, [wish.type, asked_page], 0)
+        taken = await self._in_line(caller, lesson_id, asking)
+        return PageChanged(seq=taken.seq, page=taken.page, changed=taken.changed)
 
-    async def _ask(
+    async def _in_line(self, caller: Caller, lesson_id: str, asking: Coroutine[Any, Any, Asking]) -> Taken:
+        """Put a call into its board's next tick: one person's calls in their order, whoever is looked up sooner."""
+        answer: Deferred[Taken] = Deferred()
+        line = self._lines.setdefault((lesson_id, caller.user_id), deque())
+        line.append((Deferred.fromCoroutine(asking), answer))
+        if len(line) == 1:
+            Deferred.fromCoroutine(self._let_in(lesson_id, caller.user_id, line))
+        return await answer
+
+    async def _let_in(self, lesson_id: str, user_id: str, line: Line) -> None:
+        """B22: nobody in the line goes before those who came first, however long these are looked up."""
+        while line:
+            looking, answer = line[0]
+            try:
+                self._ticks.submit(lesson_id, await looking).chainDeferred(answer)
+            except Exception as error:  # noqa: BLE001  # handed to the one who asked
+                answer.errback(error)
+            line.popleft()
+        del self._lines[lesson_id, user_id]
+
+    async def _asking(
         self,
         caller: Caller,
         lesson_id: str,
@@ -137,8 +164,7 @@ class BoardService:
         content: object,
         size: int,
         part: int = 0,
-    ) -> Taken:
-        """Put a wish into its board's next tick. The await of two calls keeps their order."""
+    ) -> Asking:
         person = await self._people.person(caller.user_id)
         submission = Submission(
             person=person.plain(),
@@ -148,8 +174,7 @@ class BoardService:
             digest=_digest(digest_of(content)) if client_id is not None else b"",
             wish=wish,
         )
-        asking = await self._admitted(lesson_id, Asking(caller, submission, size), repeatable=client_id is not None)
-        return await self._ticks.submit(lesson_id, asking)
+        return await self._admitted(lesson_id, Asking(caller, submission, size), repeatable=client_id is not None)
 
     async def _admitted(self, lesson_id: str, asking: Asking, *, repeatable: bool) -> Asking:
         """The call with what memory says of its lesson. Raises NotFound, or WrongState unless it may be a repetition.

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from pydantic_core import from_json, to_json
+from sqlalchemy import Connection, delete, func, insert, select, tuple_, update
 from twisted.internet.defer import Deferred
 
 from tutorwamp.board import rules
@@ -81,9 +81,10 @@ class BoardStore:
 
         def read(connection: Connection) -> tuple[int, bytes]:
             state = _state(connection, lesson_id, stream)
-            return state["head"], zlib.compress(json.dumps(state, ensure_ascii=False).encode(), 1)
+            return state["head"], zlib.compress(to_json(state), 1)
 
         def write(connection: Connection) -> None:
+            lock(connection, f"snapshot:{lesson_id}")  # another process may find it due as well
             known = select(snapshots.c.seq).where(snapshots.c.lesson_id == lesson_id, snapshots.c.seq == seq)
             if connection.execute(known).first() is None:
                 connection.execute(insert(snapshots), {"lesson_id": lesson_id, "seq": seq, "state": state})
@@ -99,13 +100,11 @@ class BoardStore:
         def thd(connection: Connection) -> int:
             keys = select(answers.c.key).where(answers.c.at < before).limit(FORGOTTEN_AT_ONCE)
             forgotten = connection.execute(delete(answers).where(answers.c.key.in_(keys))).rowcount
-            dead = select(elements.c.lesson_id, elements.c.id).where(
-                elements.c.look.is_(None), elements.c.updated_at < before
-            )
-            for lesson_id, element_id in connection.execute(dead.limit(FORGOTTEN_AT_ONCE)).all():
-                tombstone = (elements.c.lesson_id == lesson_id, elements.c.id == element_id, elements.c.look.is_(None))
-                forgotten += connection.execute(delete(elements).where(*tombstone)).rowcount
-            return forgotten
+            dead = (elements.c.look.is_(None), elements.c.updated_at < before)
+            some = select(elements.c.lesson_id, elements.c.id).where(*dead).limit(FORGOTTEN_AT_ONCE)
+            # Again the condition: one may have been brought back since it was chosen.
+            tombstones = delete(elements).where(*dead, tuple_(elements.c.lesson_id, elements.c.id).in_(some))
+            return forgotten + connection.execute(tombstones).rowcount
 
         return self._database.write("board.compact", thd)
 
@@ -167,7 +166,7 @@ def _state(connection: Connection, lesson_id: str, stream: str) -> Plain:
     board = connection.execute(select(boards.c.pages).where(boards.c.lesson_id == lesson_id)).scalar()
     standing = select(elements).where(elements.c.lesson_id == lesson_id, elements.c.look.is_not(None))
     rows = connection.execute(standing.order_by(elements.c.place))
-    pages = json.loads(board) if board is not None else rules.first_page(lesson_id)
+    pages = from_json(board) if board is not None else rules.first_page(lesson_id)
     return {
         "pages": [{"id": page} for page in pages],
         "elements": [held_from(row).plain() for row in rows],
@@ -185,7 +184,7 @@ def _replayed(connection: Connection, lesson_id: str, stream: str, seq: int) -> 
     row = connection.execute(nearest).one_or_none()
     board, after = rules.replay(lesson_id), 0
     if row is not None:
-        state = json.loads(zlib.decompress(row.state))
+        state = from_json(zlib.decompress(row.state))
         after = row.seq
         board = Replayed(
             [page["id"] for page in state["pages"]], {element["id"]: element for element in state["elements"]}

@@ -26,6 +26,8 @@ TICK_BYTES_AT_MOST: Final = 1024 * 1024
 """Of arguments, as many as one call may have: an event must go through everybody's socket."""
 WAITING_BYTES_AT_MOST: Final = 64 * 1024 * 1024
 """Of all boards of a process; who comes then is told to come back."""
+ASKING_BYTES: Final = 4 * 1024
+"""Of a waiting call besides its arguments: a wish about pages has next to none, and must count, too."""
 TRIES_AT_MOST: Final = 5
 """Of a submission whose lesson changes at the same moment; each try has read the newest version."""
 
@@ -47,6 +49,11 @@ class Asking:
         """How many it has; 0 for a wish about pages, which is a tick of its own."""
         wish = self.submission.wish
         return 0 if isinstance(wish, PageWish) else len(wish)
+
+    @property
+    def held_bytes(self) -> int:
+        """What it takes while it waits, roughly."""
+        return ASKING_BYTES + self.size
 
 
 @dataclass
@@ -78,9 +85,9 @@ class Ticks:
 
     def submit(self, lesson_id: str, asking: Asking) -> Deferred[Taken]:
         """Put a call into its board's next tick. Fails with Unavailable while too much waits."""
-        if self._waiting_bytes + asking.size > WAITING_BYTES_AT_MOST:
+        if self._waiting_bytes + asking.held_bytes > WAITING_BYTES_AT_MOST:
             return fail(Unavailable("The board cannot keep up just now."))
-        self._waiting_bytes += asking.size
+        self._waiting_bytes += asking.held_bytes
         board = self._boards.setdefault(lesson_id, _Gathering())
         if not board.waiting:
             board.due_at = self._reactor.seconds() + self._tick_s
@@ -98,7 +105,7 @@ class Ticks:
         writing.addCallback(self._go_on, lesson_id, batch)
 
     def _go_on(self, _: None, lesson_id: str, batch: Sequence[Asking]) -> None:
-        self._waiting_bytes -= sum(asking.size for asking in batch)
+        self._waiting_bytes -= sum(asking.held_bytes for asking in batch)
         board = self._boards[lesson_id]
         board.writing = False
         if board.waiting:

@@ -236,10 +236,8 @@ class Board:
         return answer
 
     async def _clear(self, page: str | None) -> Plain:
-        await self.caught_up(self._answered)
-        before = self.head
         answer = await self._change("clear", page=page)
-        if answer["seq"] > before:  # else there was nothing to clear
+        if answer["changed"]:
             self._steps.append(_Step(cleared=(answer["seq"], page)))
         return answer
 

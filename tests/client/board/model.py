@@ -66,7 +66,7 @@ class BoardModel:
 
     def clear(self, by: str, page: str | None) -> Plain:
         if not self._empty(page):
-            return {"seq": len(self.events), "page": page}
+            return {"seq": len(self.events), "page": page, "changed": False}
         return self._tell(by, "board.cleared", page=page)
 
     def _take(self, by: str, element_id: str, change: Plain) -> Plain:
@@ -129,4 +129,4 @@ class BoardModel:
         event = {"seq": len(self.events) + 1, "type": kind, "at": at, "actor": {"id": by}, "data": data}
         self.events.append(deepcopy(event))
         self.states.append(self.state())
-        return {"seq": event["seq"], "page": data.get("page")}
+        return {"seq": event["seq"], "page": data.get("page"), "changed": True}

@@ -1,0 +1,283 @@
+"""The WAMP door of the board: what it serves, what it publishes, and how it is on a real node."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import pytest_twisted
+from autobahn.twisted.websocket import WampWebSocketClientFactory
+from autobahn.wamp.exception import ApplicationError
+from cbor2 import CBORTag
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.endpoints import TCP4ClientEndpoint
+
+from tests.board.easel import Easel, append, delete, put
+from tests.gate.people import SERIALIZERS
+from tests.journeys.people import PASSWORD, bare, planned_lesson, register
+from tests.support.machine import Stage
+from tests.support.node import Node
+from tests.support.wamp import PATIENCE_S, BareSession
+from tutorwamp.board import contracts
+from tutorwamp.board.contracts import BoardChanged
+from tutorwamp.board.rules import Replayed
+from tutorwamp.board.wamp import BoardDoor, publish_board
+from tutorwamp.client import Login
+from tutorwamp.kernel.component import Outlet, served_by
+from tutorwamp.kernel.contracts import Value, new_id
+
+CONTRACT = {
+    "tutorwamp.board.open": contracts.OneBoard,
+    "tutorwamp.board.submit": contracts.SubmitChanges,
+    "tutorwamp.board.add_page": contracts.AddPage,
+    "tutorwamp.board.remove_page": contracts.RemovePage,
+    "tutorwamp.board.clear": contracts.ClearBoard,
+    "tutorwamp.board.at": contracts.BoardAt,
+    "tutorwamp.board.export": contracts.ExportBoard,
+    "tutorwamp.board.import": contracts.ImportScene,
+}
+"""The public contract's names, spelled out: they are fixed."""
+
+
+class Paper(Outlet):
+    """An outlet that ends on paper instead of in a router."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.published: list[tuple[str, dict[str, Any]]] = []
+
+    def publish(self, topic: str, event: Any) -> None:
+        self.published.append((topic, dict(event)))
+
+
+def test_the_door_serves_the_contracts_names(stage: Stage) -> None:
+    served = served_by(BoardDoor(stage.machine.board, stage.machine.exchange))
+    assert {one.procedure.uri: one.procedure.arguments for one in served} == CONTRACT
+
+
+@pytest_twisted.ensureDeferred
+async def test_every_procedure_answers_and_every_change_goes_out_on_the_board_topic(stage: Stage) -> None:
+    paper, heard = Paper(), stage.events(BoardChanged)
+    publish_board(stage.machine.events, paper)
+    door = BoardDoor(stage.machine.board, stage.machine.exchange)
+    served = {one.procedure.uri.rpartition(".")[2]: one for one in served_by(door)}
+    easel, page = await Easel.set_up(stage), new_id()
+    here = {"lesson_id": easel.lesson.id}
+    steps: dict[str, Value] = {
+        "open": contracts.OneBoard(**here),
+        "submit": contracts.SubmitChanges(**here, changes=[put(easel.rect()), delete(easel.rect(), 1)]),
+        "add_page": contracts.AddPage(**here, page=page),
+        "remove_page": contracts.RemovePage(**here, page=page),
+        "clear": contracts.ClearBoard(**here),
+        "at": contracts.BoardAt(**here, seq=1),
+        "export": contracts.ExportBoard(**here, format="svg"),
+        "import": contracts.ImportScene(**here, scene={"type": "excalidraw", "elements": []}),
+    }
+    assert steps.keys() == served.keys()
+    for name, arguments in steps.items():
+        answer = await served[name].method(easel.anna, arguments)
+        result = served[name].procedure.result
+        assert isinstance(answer, result), name
+        assert result.model_validate(answer.plain()) == answer, name
+    topic = f"tutorwamp.lesson.{easel.lesson.id}.board"
+    assert paper.published == [(topic, one.event.plain()) for one in heard]
+    assert [event["type"] for _, event in paper.published] == [
+        "board.changed",
+        "page.added",
+        "page.removed",
+        "board.cleared",
+    ]
+
+
+# on a node
+
+
+class Class:
+    """A tutor and two students with a lesson on a node; the first student has the pen, the second has not joined."""
+
+    def __init__(self, lesson: dict[str, Any], *sessions: BareSession) -> None:
+        self.lesson = lesson
+        self.tutor, self.anna, self.ben = sessions
+        self.topic = f"tutorwamp.lesson.{lesson['id']}.board"
+
+    @classmethod
+    async def meets(cls, node: Node, *serializers: str) -> Class:
+        people = [
+            await register(node, name, role) for name, role in (("T", "tutor"), ("A", "student"), ("B", "student"))
+        ]
+        sessions = [await session_of(node, email, one) for (email, _), one in zip(people, serializers, strict=True)]
+
+        class Tutor:
+            @staticmethod
+            async def call(uri: str, **arguments: Any) -> Any:
+                return await sessions[0].ask(uri, **arguments)
+
+        lesson = await planned_lesson(Tutor, *(user for _, user in people[1:]))
+        given = await Tutor.call("tutorwamp.lesson.set_pen", lesson_id=lesson["id"], student_ids=[people[1][1]["id"]])
+        made = cls(given, *sessions)
+        for session in sessions[:2]:
+            await session.ask("tutorwamp.lesson.join", lesson_id=lesson["id"])
+            await session.hear(made.topic)
+        return made
+
+    def element(self, kind: str = "rect", **more: Any) -> dict[str, Any]:
+        form = {"points": [[0.5, 0]], "width": 1} if kind == "stroke" else {"x": 0, "y": 0, "width": 1, "height": 1}
+        return {"id": new_id(), "page": self.lesson["id"], "kind": kind, "color": "#000000", **form, **more}
+
+    async def ask(self, who: BareSession, verb: str, **arguments: Any) -> Any:
+        return await who.ask(f"tutorwamp.board.{verb}", lesson_id=self.lesson["id"], **arguments)
+
+    async def leave(self) -> None:
+        for session in (self.tutor, self.anna, self.ben):
+            session.leave()
+            await session.left
+
+
+async def session_of(node: Node, email: str, serializer: str) -> BareSession:
+    """A bare session that speaks any of the three."""
+    if serializer != "msgpack":
+        return await bare(node, email, serializer)
+    login = Login(node.url)
+    await login.log_in(email, PASSWORD)
+    session = BareSession(await login.access_token())
+    factory = WampWebSocketClientFactory(lambda: session, url=node.ws_url, serializers=[SERIALIZERS[serializer]()])
+    await TCP4ClientEndpoint(reactor, "127.0.0.1", node.port).connect(factory)
+    return await session.joined.addTimeout(PATIENCE_S, reactor)
+
+
+def asking(attempt: Any) -> Deferred[Any]:
+    return Deferred.fromCoroutine(attempt)
+
+
+@pytest.mark.parametrize(
+    "serializers", [("cbor", "json", "msgpack"), ("msgpack", "cbor", "json"), ("json", "msgpack", "cbor")]
+)
+@pytest_twisted.ensureDeferred
+async def test_B15_B18_two_draw_and_both_hear_the_same_in_the_same_order(
+    node: Node, serializers: tuple[str, str, str]
+) -> None:
+    at = await Class.meets(node, *serializers)
+    hers, his = at.element("stroke"), at.element(fill="#ffffff")
+    drawing = [
+        asking(at.ask(at.anna, "submit", changes=[put(hers)])),
+        asking(at.ask(at.tutor, "submit", changes=[put(his)])),
+    ]
+    for version in range(1, 40):
+        drawing.append(asking(at.ask(at.anna, "submit", changes=[append(hers, version, [version, 0.5, 0.25])])))
+        drawing.append(asking(at.ask(at.tutor, "submit", changes=[put({**his, "x": version}, version)])))
+    answers = await gatherResults(drawing)
+    assert [answer["rejected"] for answer in answers] == [[]] * 80
+    await at.ask(at.anna, "add_page")
+    opened = await at.ask(at.ben, "open")
+    for session in (at.tutor, at.anna):
+        await session.heard_at_least(opened["head"])
+        assert [event["seq"] for _, event in session.heard] == list(range(1, opened["head"] + 1))
+    assert at.tutor.heard == at.anna.heard
+    assert opened["head"] < 42, "what comes together leaves together"
+    assert {answer["seq"] for answer in answers} == set(range(1, opened["head"]))
+    follower = Replayed([at.lesson["id"]], {})
+    for _, event in at.anna.heard:
+        follower.take(event["type"], event["at"], event["data"])
+    assert follower.plain(opened["head"]) == opened == await at.ask(at.ben, "at", seq=opened["head"])
+    assert [element["version"] for element in opened["elements"]] == [40, 40]
+    await at.leave()
+
+
+@pytest_twisted.ensureDeferred
+async def test_B9_B23_who_did_not_join_hears_nothing_and_strangers_know_nothing(node: Node) -> None:
+    at = await Class.meets(node, "cbor", "cbor", "json")
+    email, _ = await register(node, "Stranger", "tutor")
+    stranger = await bare(node, email)
+    for session in (at.ben, stranger):
+        with pytest.raises(ApplicationError) as caught:
+            await session.hear(at.topic)
+        assert caught.value.error == "wamp.error.not_authorized"
+    for session in (at.anna, at.tutor):
+        with pytest.raises(ApplicationError) as caught:
+            await session.publish_raw(at.topic, {"type": "board.cleared"})
+        assert caught.value.error == "wamp.error.not_authorized"
+    for verb, more in (("open", {}), ("submit", {"changes": [put(at.element())]}), ("clear", {}), ("at", {"seq": 0})):
+        with pytest.raises(ApplicationError) as caught:
+            await at.ask(stranger, verb, **more)
+        assert caught.value.error == "tutorwamp.error.not_found"
+    answer = await at.ask(at.ben, "submit", changes=[put(at.element())])
+    assert [one["error"] for one in answer["rejected"]] == ["tutorwamp.error.board.no_pen"]
+    with pytest.raises(ApplicationError) as caught:
+        await at.ask(at.ben, "clear")
+    assert caught.value.error == "tutorwamp.error.board.no_pen"
+    assert (await at.ask(at.ben, "open"))["head"] == 0
+    stranger.leave()
+    await stranger.left
+    await at.leave()
+
+
+@pytest_twisted.ensureDeferred
+async def test_B28_a_file_comes_as_bytes_in_every_serializer(node: Node) -> None:
+    at = await Class.meets(node, "cbor", "json", "msgpack")
+    await at.ask(at.anna, "submit", changes=[put(at.element())])
+    files = [await at.ask(session, "export", format="svg") for session in (at.tutor, at.anna, at.ben)]
+    assert files[0] == files[1] == files[2]
+    assert files[0]["media_type"] == "image/svg+xml"
+    assert files[0]["data"].startswith(b"<svg")
+    await at.leave()
+
+
+NAN = float("nan")
+
+
+@pytest_twisted.ensureDeferred
+async def test_B14_what_only_cbor_can_carry_is_refused_as_well(node: Node) -> None:
+    at = await Class.meets(node, "cbor", "cbor", "cbor")
+    board, stroke = at.lesson["id"], at.element("stroke")
+    box: Any = at.element()
+    alone: list[Any] = [
+        put(at.element(x=NAN)),
+        put(at.element(x=10**400)),
+        put(at.element(width=float("inf"))),
+        put(at.element(opacity=-(2**80))),
+        put(at.element(color=b"#000000")),
+        put({**at.element(), "kind": b"rect"}),
+        put({**at.element(), "kind": "x" * 200_000}),
+        {"op": "put", "element": {**box, b"x": 1}},
+        {"op": "put", "element": {**box, 7: 1, None: 2}},
+        put({**stroke, "points": [[1, NAN]]}),
+        put({**stroke, "points": {1: [1, 2]}}),
+        put({**at.element(), "page": CBORTag(37, b"\0" * 16)}),
+        {"op": "append", "id": stroke["id"], "version": 2**70, "points": [[1, 1]]},
+        {"op": "delete", "id": stroke["id"], "version": NAN},
+    ]
+    answer = await at.ask(at.anna, "submit", changes=[*alone, put(stroke)])
+    assert [one["error"] for one in answer["rejected"]] == ["tutorwamp.error.invalid"] * len(alone)
+    assert answer["applied"] == [stroke["id"]]
+    whole: list[Any] = [
+        {"changes": [{"op": "delete", "id": stroke["id"], "version": 1, b"\xff": 1}]},
+        {"changes": [put(at.element(id=b"bytes"))]},
+        {"changes": [{"op": b"delete", "id": stroke["id"], "version": 1}]},
+        {"changes": [{"op": ["put"], "element": at.element()}]},
+        {"changes": [{b"op": "delete", "id": stroke["id"], "version": 1}]},
+        {"changes": [{"op": {}, "id": stroke["id"]}]},
+        {"changes": {1: 2}},
+        {"changes": b"[]"},
+        {"changes": [delete(stroke, 1)], "client_id": b"one"},
+    ]
+    for arguments in whole:
+        with pytest.raises(ApplicationError) as caught:
+            await at.anna.ask_raw("tutorwamp.board.submit", {"lesson_id": board, **arguments})
+        assert caught.value.error == "tutorwamp.error.invalid", arguments
+    others: list[tuple[str, Any]] = [
+        ("open", {"lesson_id": b"x"}),
+        ("at", {"lesson_id": board, "seq": NAN}),
+        ("at", {"lesson_id": board, "seq": 2**64}),
+        ("clear", {"lesson_id": board, "page": board.encode()}),
+        ("remove_page", {"lesson_id": board, "page": 7}),
+        ("export", {"lesson_id": board, "format": b"svg"}),
+        ("import", {"lesson_id": board, "scene": b"{}"}),
+    ]
+    for verb, arguments in others:
+        with pytest.raises(ApplicationError) as caught:
+            await at.anna.ask_raw(f"tutorwamp.board.{verb}", arguments)
+        assert caught.value.error == "tutorwamp.error.invalid", arguments
+    opened = await at.ask(at.ben, "open")
+    assert ([one["id"] for one in opened["elements"]], opened["head"]) == ([stroke["id"]], 1)
+    await at.leave()
