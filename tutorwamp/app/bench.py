@@ -1,8 +1,8 @@
-"""``tutorwamp bench chat``: chat.send beside the same router without a database, in one run.
+"""A node of its own for each benchmark, and ``tutorwamp bench chat``: chat.send beside the same router alone.
 
-A node of its own is started on a folder of its own, with the floor component (``floor.py``) in a second container. Two
-members of one lesson are connected from this process; rounds of floor and chat alternate, so that the machine's moods
-hit both, and medians of rounds are told.
+Chat: the node has the floor component (``floor.py``) in a second container. Two members of one lesson are connected
+from this process; rounds of floor and chat alternate, so that the machine's moods hit both, and medians of rounds are
+told.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import yaml
 from twisted.internet import reactor, task
@@ -24,12 +24,15 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from tutorwamp.app import demo, floor
 from tutorwamp.app import migrate as schema
-from tutorwamp.app.assembly import Settings, engine_for, read_settings
+from tutorwamp.app.assembly import Machine, Settings, engine_for, read_settings
 from tutorwamp.app.node import config_file
 from tutorwamp.app.offline import run_offline
 from tutorwamp.app.supervisor import Supervisor
 from tutorwamp.client import Client, Event
 from tutorwamp.kernel.contracts import new_id
+
+Prepared = TypeVar("Prepared")
+Result = TypeVar("Result")
 
 IN_FLIGHT: Final = 64
 """Calls under way at once in the rate rounds; the figure of design.md section 8."""
@@ -65,13 +68,29 @@ class Contender:
         self.heard += 1
 
 
-def run(rounds: int, calls: int, database_url: str | None) -> list[Measured]:
+def run(rounds: int, calls: int) -> list[Measured]:
     """Run the benchmark; progress goes to standard error. Takes the process's only reactor."""
-    measured: list[Measured] = []
+
+    async def measure(settings: Settings, _: str) -> list[Measured]:
+        return await _measure(settings, rounds, calls)
+
+    return on_node(demo.prepare, measure, with_floor=True)
+
+
+def on_node(
+    prepare: Callable[[Machine], Awaitable[Prepared]],
+    measure: Callable[[Settings, Prepared], Awaitable[Result]],
+    *,
+    with_floor: bool = False,
+) -> Result:
+    """Prepare an empty node, start it as ``tutorwamp up`` does, measure, stop it. Takes the process's only reactor."""
+    results: list[Result] = []
 
     async def main() -> None:
         with tempfile.TemporaryDirectory(prefix="tw-bench-") as folder:
-            settings = _prepare(Path(folder), database_url)
+            settings = _settings(Path(folder), with_floor=with_floor)
+            schema.upgrade(engine_for(settings))
+            prepared = run_offline(settings, prepare)
             supervisor = Supervisor(reactor, settings)
             ready: Deferred[None] = Deferred()
 
@@ -82,7 +101,7 @@ def run(rounds: int, calls: int, database_url: str | None) -> list[Measured]:
             running.addErrback(lambda _: None)  # cancelled below
             await ready
             try:
-                measured.extend(await _measure(settings, rounds, calls))
+                results.append(await measure(settings, prepared))
             finally:
                 running.cancel()
                 await supervisor.stop()
@@ -92,24 +111,17 @@ def run(rounds: int, calls: int, database_url: str | None) -> list[Measured]:
     except SystemExit as ended:
         if ended.code:
             raise
-    return measured
+    return results[0]
 
 
-def _prepare(folder: Path, database_url: str | None) -> Settings:
-    """An empty node with the demo's people and lesson, and the floor on it."""
-    os.environ["TUTORWAMP_NODE_CONFIG"] = str(_with_floor(folder))
-    environment = {
-        "TUTORWAMP_DATA_DIR": str(folder),
-        "TUTORWAMP_PORT": str(_free_port()),
-        "TUTORWAMP_REST_PORT": str(_free_port()),
-        "TUTORWAMP_NODE_CONFIG": os.environ["TUTORWAMP_NODE_CONFIG"],
-    }
-    if database_url is not None:
-        environment["TUTORWAMP_DATABASE_URL"] = os.environ["TUTORWAMP_DATABASE_URL"] = database_url
-    settings = read_settings(environment)
-    schema.upgrade(engine_for(settings))
-    run_offline(settings, demo.prepare)
-    return settings
+def _settings(folder: Path, *, with_floor: bool) -> Settings:
+    """Those of the environment, for a node in the folder, on ports of its own."""
+    os.environ["TUTORWAMP_DATA_DIR"] = str(folder)
+    os.environ["TUTORWAMP_PORT"] = str(_free_port())
+    os.environ["TUTORWAMP_REST_PORT"] = str(_free_port())
+    if with_floor:
+        os.environ["TUTORWAMP_NODE_CONFIG"] = str(_with_floor(folder))
+    return read_settings(os.environ)
 
 
 def _with_floor(folder: Path) -> Path:
@@ -211,15 +223,46 @@ async def _one_by_one(contender: Contender, calls: int) -> list[float]:
 
 def _node_cpu_s() -> float:
     """Seconds of processor time of all processes below this one."""
-    ticks = 0
+    return sum(process.cpu_s for process in processes())
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process below this one, so far."""
+
+    kind: str
+    """``controller``, ``router``, ``container`` or ``other``."""
+    pid: int
+    cpu_s: float
+    rss_mib: float
+
+
+def processes() -> list[Process]:
+    """All processes below this one; those of the node by what they are."""
+    found = []
     waiting = [os.getpid()]
     while waiting:
         for children in Path(f"/proc/{waiting.pop()}").glob("task/*/children"):
-            for pid in children.read_text().split():
-                waiting.append(int(pid))
-                user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
-                ticks += int(user) + int(system)
-    return ticks / os.sysconf("SC_CLK_TCK")
+            for pid in map(int, children.read_text().split()):
+                waiting.append(pid)
+                found.append(_process(pid))
+    return found
+
+
+_MARKS: Final = {".router.": "router", ".container.": "container", "crossbar-controller": "controller"}
+"""What stands in the command lines of the node's processes."""
+
+
+def _process(pid: int) -> Process:
+    command = Path(f"/proc/{pid}/cmdline").read_text()
+    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return Process(
+        kind=next((kind for mark, kind in _MARKS.items() if mark in command), "other"),
+        pid=pid,
+        cpu_s=(int(user) + int(system)) / os.sysconf("SC_CLK_TCK"),
+        rss_mib=pages * os.sysconf("SC_PAGE_SIZE") / 2**20,
+    )
 
 
 async def _awaited(answer: Awaitable[Any]) -> Any:
@@ -237,3 +280,13 @@ def as_rows(measured: list[Measured]) -> list[dict[str, Any]]:
         }
         for contender in measured
     ]
+
+
+def lines(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """The rows for a person."""
+    yield f"{'':<10} {'calls/s':>9} {'x floor':>8} {'p50 ms':>8} {'p99 ms':>8} {'x RPC':>6} {'cpu ms':>7}"
+    for row in rows:
+        yield (
+            f"{row['name']:<10} {row['calls_per_s']:>9.0f} {row['rate_to_floor']:>8.2f} {row['p50_ms']:>8.2f} "
+            f"{row['p99_ms']:>8.2f} {row['p50_to_rpc']:>6.2f} {row['cpu_ms']:>7.3f}"
+        )

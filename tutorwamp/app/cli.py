@@ -8,8 +8,8 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
@@ -114,25 +114,54 @@ def migrate(sql: bool) -> None:  # click passes flags by name
     click.echo(f"database at revision {schema.newest_revision()} (was: {before or 'empty'})")
 
 
-@main.command()
-@click.argument("scenario", type=click.Choice(["chat"]))
+@main.group()
+def bench() -> None:
+    """Measure, on a node of its own; see docs/performance/."""
+
+
+_as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+
+
+@bench.command("chat")
 @click.option("--rounds", default=5, show_default=True, help="Of each contender, after one to warm up.")
 @click.option("--calls", default=2_000, show_default=True, help="In each round; a tenth of it one by one.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-def bench(scenario: str, rounds: int, calls: int, as_json: bool) -> None:  # one scenario so far
-    """Measure, on a node of its own; see docs/performance/."""
-    from tutorwamp.app.bench import as_rows, run
+@_as_json
+def bench_chat(rounds: int, calls: int, as_json: bool) -> None:  # click passes flags by name
+    """chat.send beside the same router without a database."""
+    from tutorwamp.app.bench import as_rows, lines, run
 
-    rows = as_rows(run(rounds, calls, os.environ.get("TUTORWAMP_DATABASE_URL")))
-    if as_json:
-        click.echo(json.dumps(rows, indent=2))
-        return
-    click.echo(f"{'':<10} {'calls/s':>9} {'x floor':>8} {'p50 ms':>8} {'p99 ms':>8} {'x RPC':>6} {'cpu ms':>7}")
-    for row in rows:
-        click.echo(
-            f"{row['name']:<10} {row['calls_per_s']:>9.0f} {row['rate_to_floor']:>8.2f} {row['p50_ms']:>8.2f} "
-            f"{row['p99_ms']:>8.2f} {row['p50_to_rpc']:>6.2f} {row['cpu_ms']:>7.3f}"
-        )
+    rows = as_rows(run(rounds, calls))
+    _tell(rows, lines(rows), as_json=as_json)
+
+
+@bench.command("board")
+@click.option("--writers", default=30, show_default=True, type=click.IntRange(2, 31), help="One is the tutor.")
+@click.option("--seconds", default=60.0, show_default=True, type=click.FloatRange(0.1))
+@click.option("--hz", default=20.0, show_default=True, type=click.FloatRange(0.1), help="Submits of each, per second.")
+@click.option("--processes", default=2, show_default=True, type=click.IntRange(1), help="That the writers share.")
+@_as_json
+def bench_board(writers: int, seconds: float, hz: float, processes: int, as_json: bool) -> None:  # as above
+    """Everybody draws on one board, and hears everybody."""
+    from tutorwamp.app.bench_board import lines, run
+
+    result = run(writers, seconds, hz, min(processes, writers))
+    _tell(asdict(result), lines(result), as_json=as_json)
+
+
+@bench.command("board-lesson")
+@click.option("--people", default=30, show_default=True, type=click.IntRange(2, 31), help="One is the tutor.")
+@click.option("--minutes", default=120.0, show_default=True, type=click.FloatRange(0.01), help="Of the lesson.")
+@_as_json
+def bench_board_lesson(people: int, minutes: float, as_json: bool) -> None:  # as above
+    """All that a lesson draws, as fast as it goes, and what becomes of the node meanwhile."""
+    from tutorwamp.app.bench_lesson import lines, run
+
+    result = run(people, minutes * 60)
+    _tell(asdict(result), lines(result), as_json=as_json)
+
+
+def _tell(result: Any, lines: Iterable[str], *, as_json: bool) -> None:
+    click.echo(json.dumps(result, indent=2) if as_json else "\n".join(lines))
 
 
 @main.group()
