@@ -18,6 +18,7 @@ from tests.journeys.people import PythonPerson, bare, planned_lesson, register
 from tests.support.node import Node
 from tests.support.wamp import PATIENCE_S, BareSession
 from tutorwamp.app.migrate import metadata
+from tutorwamp.board.wamp import BoardDoor
 from tutorwamp.chat.wamp import ChatDoor
 from tutorwamp.kernel.component import served_by
 from tutorwamp.kernel.contracts import cursor_from, new_id
@@ -25,10 +26,15 @@ from tutorwamp.kernel.database import make_engine
 from tutorwamp.lessons.wamp import LessonsDoor
 
 REFUSALS = {"tutorwamp.error.invalid", "tutorwamp.error.too_large"}
-PROCEDURES = {served.procedure.uri for door in (ChatDoor, LessonsDoor) for served in served_by(door.__new__(door))}
+MODELS = {
+    served.procedure.uri: served.procedure.arguments
+    for door in (ChatDoor, LessonsDoor, BoardDoor)
+    for served in served_by(door.__new__(door))
+}
 
 INTEGERS = {"limit", "seq", "version"}
-FLAGS = {"on"}
+NUMBERS = {"x", "y", "width", "height", "stroke_width", "size"}
+FLAGS = {"on", "finished"}
 LISTS = {"student_ids"}
 
 ILL_TYPED: list[Any] = [7, -1, 1.5, True, [], {}, [[]], {"a": 1}, [1], 2**70]
@@ -48,7 +54,7 @@ def valid(lesson_id: str, student_id: str, message_id: str, version: int) -> dic
     """For every procedure arguments that pass the check of their form."""
     times = {"starts_at": "2031-01-01T10:00:00Z", "ends_at": "2031-01-01T11:00:00Z"}
     here, there = {"lesson_id": lesson_id}, {"message_id": message_id}
-    page = {"limit": 10, "cursor": "MTA"}
+    page, once = {"limit": 10, "cursor": "MTA"}, {"client_id": "c"}
     return {
         "tutorwamp.lesson.create": {
             "title": "T", "subject": "S", "student_ids": [student_id], "client_id": "c", **times
@@ -65,6 +71,7 @@ def valid(lesson_id: str, student_id: str, message_id: str, version: int) -> dic
         "tutorwamp.lesson.end": here,
         "tutorwamp.lesson.join": here,
         "tutorwamp.lesson.leave": here,
+        "tutorwamp.lesson.set_pen": {**here, "student_ids": [student_id]},
         "tutorwamp.chat.send": {**here, "body": "hi", "client_id": "c", "reply_to": message_id},
         "tutorwamp.chat.edit": {**there, "body": "hi"},
         "tutorwamp.chat.delete": there,
@@ -72,7 +79,69 @@ def valid(lesson_id: str, student_id: str, message_id: str, version: int) -> dic
         "tutorwamp.chat.history": {**here, **page},
         "tutorwamp.chat.search": {"query": "x", **here, **page},
         "tutorwamp.chat.mark_read": {**here, "seq": 1},
+        "tutorwamp.board.open": here,
+        "tutorwamp.board.submit": {**here, "changes": [{"op": "delete", "id": message_id, "version": 1}], **once},
+        "tutorwamp.board.add_page": {**here, "page": message_id, **once},
+        "tutorwamp.board.remove_page": {**here, "page": message_id, **once},
+        "tutorwamp.board.clear": {**here, "page": message_id, **once},
+        "tutorwamp.board.at": {**here, "seq": 1},
+        "tutorwamp.board.export": {**here, "format": "svg", "page": message_id},
+        "tutorwamp.board.import": {**here, "scene": {"type": "excalidraw", "elements": []}, "page": message_id, **once},
     }  # fmt: skip
+
+
+UNNAMED: list[Any] = [
+    {},
+    {"op": "put"},
+    {"op": "put", "element": {}},
+    {"op": "put", "element": {"id": "x"}},
+    {"op": "erase", "id": new_id(), "version": 1},
+    {"op": ["delete"], "id": new_id(), "version": 1},
+    {"op": {}, "id": new_id()},
+    {"op": "delete", "id": 7, "version": 1},
+    {"op": "append", "id": new_id().upper(), "version": 1, "points": [[0, 0]]},
+]
+
+
+def elements(page: str) -> list[dict[str, Any]]:
+    """One of each kind, with everything it can have, as they may be drawn."""
+    ends, box = [[0, 0], [1, 1]], {"x": 0, "y": 0, "width": 1, "height": 1}
+    kinds: dict[str, dict[str, Any]] = {
+        "stroke": {"points": [[0, 0, 0.5]], "width": 1, "finished": True},
+        "line": {"points": ends, "width": 1},
+        "arrow": {"points": ends, "width": 1},
+        "rect": {**box, "stroke_width": 1, "fill": "#ffffff"},
+        "ellipse": {**box, "stroke_width": 1, "fill": "#ffffff"},
+        "text": {"x": 0, "y": 0, "text": "hi", "size": 12},
+        "image": {**box, "asset_id": new_id()},
+    }
+    every = {"page": page, "color": "#000000", "opacity": 0.5}
+    return [{"id": new_id(), "kind": kind, **every, **own} for kind, own in kinds.items()]
+
+
+OPTIONAL = {"opacity", "finished", "stroke_width", "fill"}
+
+
+def bad_changes(page: str) -> Iterator[dict[str, Any]]:
+    """Changes that can be named, with something wrong in each."""
+    stroke = {"id": new_id(), "version": 1}
+    for change in ({"op": "append", **stroke, "points": [[0, 0]], "finished": True}, {"op": "delete", **stroke}):
+        named = {name: value for name, value in change.items() if name not in ("op", "id")}
+        yield from ({"op": change["op"], "id": change["id"], **bad} for bad in bad_values(named))
+    for element in elements(page):
+        named = {name: value for name, value in element.items() if name != "id"}
+        yield from ({"op": "put", "element": {"id": element["id"], **bad}} for bad in bad_values(named))
+
+
+def bad_values(good: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield {**good, "unknown": 1}
+    yield {**good, "\0": 1}
+    for name in good:
+        if name not in OPTIONAL:
+            yield {key: value for key, value in good.items() if key != name}
+        for value in [*ILL_TYPED, *HOSTILE_TEXTS[:-1]]:
+            if not fits(name, value):
+                yield {**good, name: value}
 
 
 def fits(name: str, value: Any) -> bool:
@@ -81,13 +150,18 @@ def fits(name: str, value: Any) -> bool:
         return isinstance(value, bool)
     if name in INTEGERS:
         return type(value) is int and 1 <= value <= 100
+    if name in NUMBERS:
+        return type(value) in (int, float) and abs(value) < 100
+    if name == "text":
+        return bool(value == "x" * 5_000)
     if name in {"title", "subject", "reason", "query", "body"}:
         # Long bodies are tried with a length above their limit; the shorter fields' limits are far below it.
         return name == "reason" and value == ""
     return False
 
 
-def bad_variants(arguments: dict[str, Any], required: set[str]) -> Iterator[dict[str, Any]]:
+def bad_variants(arguments: dict[str, Any], required: set[str], *, empty: bool) -> Iterator[dict[str, Any]]:
+    """``empty``: a list may be so."""
     yield {**arguments, "unknown": 1}
     yield {**arguments, "\0unknown": 1}
     yield {**arguments, "details": {}, "self": 1, "request": 1, "args": [], "kwargs": {}}
@@ -96,8 +170,11 @@ def bad_variants(arguments: dict[str, Any], required: set[str]) -> Iterator[dict
         yield {**arguments, name: None}
     for name in arguments:
         for value in [*ILL_TYPED, *HOSTILE_TEXTS]:
-            if not fits(name, value):
+            if not (fits(name, value) or (empty and name in LISTS and value == [])):
                 yield {**arguments, name: value}
+    for change in UNNAMED if "changes" in arguments else ():
+        yield {**arguments, "changes": [*arguments["changes"], change]}
+        yield {**arguments, "changes": arguments["changes"] * 201}
     for name in LISTS & set(arguments):
         for text in HOSTILE_TEXTS:
             yield {**arguments, name: [text]}
@@ -119,11 +196,9 @@ def rows(node: Node) -> dict[str, int]:
 
 async def try_everything(session: BareSession, calls: dict[str, dict[str, Any]]) -> int:
     tried = 0
-    models = {served.procedure.uri: served.procedure.arguments for door in (ChatDoor, LessonsDoor)
-              for served in served_by(door.__new__(door))}  # fmt: skip
     for uri, arguments in calls.items():
-        required = {name for name, field in models[uri].model_fields.items() if field.is_required()}
-        for variant in bad_variants(arguments, required):
+        required = {name for name, field in MODELS[uri].model_fields.items() if field.is_required()}
+        for variant in bad_variants(arguments, required, empty=uri == "tutorwamp.lesson.set_pen"):
             with pytest.raises(ApplicationError) as refused:
                 await session.ask(uri, **variant)
             shown = {name: repr(value)[:60] for name, value in variant.items()}
@@ -214,7 +289,7 @@ async def test_a_hostile_event_of_a_member_disturbs_nobody(node: Node) -> None:
 
 
 def test_every_procedure_is_tried() -> None:
-    assert set(valid("", "", "", 1)) == PROCEDURES
+    assert valid("", "", "", 1).keys() == MODELS.keys()
 
 
 @pytest.mark.parametrize("serializer", ["cbor", "json"])
@@ -231,10 +306,41 @@ async def test_bad_input_is_refused_and_nothing_happens(node: Node, serializer: 
 
     lesson = await planned_lesson(Tutor, student)
     message = await session.ask("tutorwamp.chat.send", lesson_id=lesson["id"], body="hello")
+    board = await drawn_on(session, lesson["id"])
     before = rows(node)
     tried = await try_everything(session, valid(lesson["id"], student["id"], message["id"], lesson["version"]))
-    assert tried >= 900
+    assert tried >= 1_400
     assert rows(node) == before
+    await try_all_changes(session, lesson["id"])
+    after = rows(node)
+    assert after.pop("board_answers") > before.pop("board_answers")  # an answer is kept, whatever it says
+    assert after == before
     assert await session.ask("tutorwamp.lesson.get", lesson_id=lesson["id"]) == lesson
+    assert await session.ask("tutorwamp.board.open", lesson_id=lesson["id"]) == board
     session.leave()
     await session.left
+
+
+async def drawn_on(session: BareSession, lesson_id: str) -> Any:
+    """The board with one of everything but a picture; so the good ones of ``elements`` are good indeed."""
+    drawn = [one for one in elements(lesson_id) if one["kind"] != "image"]
+    changes = [{"op": "put", "element": element} for element in drawn]
+    answer = await session.ask("tutorwamp.board.submit", lesson_id=lesson_id, changes=changes)
+    assert answer["applied"] == [element["id"] for element in drawn]
+    return await session.ask("tutorwamp.board.open", lesson_id=lesson_id)
+
+
+async def try_all_changes(session: BareSession, lesson_id: str) -> None:
+    """B14: a change that can be named is rejected by itself, inside an answer."""
+    changes = list(bad_changes(lesson_id))
+    assert len(changes) >= 700
+    for first in range(0, len(changes), 100):
+        part = changes[first : first + 100]
+        answer = await session.ask("tutorwamp.board.submit", lesson_id=lesson_id, changes=part)
+        assert answer["applied"] == []
+        for change, rejected in zip(part, answer["rejected"], strict=True):
+            assert set(rejected) == {"id", "error", "message", "details", "element"}
+            assert rejected["id"] == (change["element"] if change["op"] == "put" else change)["id"]
+            assert rejected["error"] in REFUSALS, (repr(change)[:300], rejected)
+            assert rejected["element"] is None
+            assert len(repr(rejected)) < 1_000

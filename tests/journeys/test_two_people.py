@@ -20,8 +20,14 @@ from tests.journeys.people import (
     register,
 )
 from tests.support.node import Node
+from tutorwamp.board import rules
+from tutorwamp.kernel.contracts import new_id
 
 EACH_WAY = 200
+STROKES = 3
+"""Of each person."""
+APPENDS = 20
+"""To each stroke."""
 
 
 async def whole_history(person: Someone, lesson_id: str) -> list[dict[str, Any]]:
@@ -106,8 +112,62 @@ async def the_journey(node: Node, tutor: PythonPerson, student: Someone, lesson:
     assert said[1][1]["id"] not in {message["id"] for message in found["items"]}
 
 
+async def draw_strokes(person: Someone, lesson_id: str) -> list[str]:
+    """Some strokes growing at once, nothing waited for; their ids."""
+    strokes = [new_id() for _ in range(STROKES)]
+    like = {"page": lesson_id, "kind": "stroke", "color": "#1a2b3c", "width": 2, "points": [[0, 0.5]]}
+    changes: list[dict[str, Any]] = [{"op": "put", "element": {"id": one, **like}} for one in strokes]
+    changes += [
+        {"op": "append", "id": one, "version": version, "points": [[version, 0.5, 0.25]]}
+        for version in range(1, APPENDS + 1)
+        for one in strokes
+    ]
+    sending = [
+        Deferred.fromCoroutine(
+            person.call("tutorwamp.board.submit", lesson_id=lesson_id, changes=[change], client_id=f"d{number}")
+        )
+        for number, change in enumerate(changes)
+    ]
+    answers = await gatherResults(sending, consumeErrors=True)
+    assert [answer["rejected"] for answer in answers] == [[]] * len(changes)
+    return strokes
+
+
+async def they_draw(tutor: Someone, student: Someone, lesson_id: str) -> None:
+    state, board = (f"tutorwamp.lesson.{lesson_id}.{kind}" for kind in ("state", "board"))
+    lesson = await tutor.call("tutorwamp.lesson.set_pen", lesson_id=lesson_id, student_ids=[student.user["id"]])
+    await student.heard_until(lambda: student.heard[state][-1]["type"] == "pen.changed")
+    assert student.heard[state][-1]["data"] == lesson
+
+    drawn = await gatherResults(
+        [Deferred.fromCoroutine(draw_strokes(person, lesson_id)) for person in (tutor, student)], consumeErrors=True
+    )
+    opened = await tutor.call("tutorwamp.board.open", lesson_id=lesson_id)
+    assert await student.call("tutorwamp.board.open", lesson_id=lesson_id) == opened
+    authors = {one: person.user["id"] for person, ids in zip((tutor, student), drawn, strict=True) for one in ids}
+    assert {element["id"]: element["author"]["id"] for element in opened["elements"]} == authors
+    points = [[0, 0.5]] + [[version, 0.5, 0.25] for version in range(1, APPENDS + 1)]
+    assert [element["points"] for element in opened["elements"]] == [points] * (2 * STROKES)
+
+    # Both hear all of it, once and in one order, and have the board by that alone.
+    for person in (tutor, student):
+        await person.heard_until(functools.partial(has_heard, person, board, opened["head"]))
+        followed = rules.replay(lesson_id)
+        for event in person.heard[board]:
+            followed.take(event["type"], event["at"], event["data"])
+        assert followed.plain(opened["head"]) == opened
+    assert tutor.heard[board] == student.heard[board]
+    assert [event["seq"] for event in tutor.heard[board]] == list(range(1, opened["head"] + 1))
+
+    # Clearing: nothing is left but history.
+    cleared = await student.call("tutorwamp.board.clear", lesson_id=lesson_id)
+    emptied = await tutor.call("tutorwamp.board.open", lesson_id=lesson_id)
+    assert (emptied["elements"], emptied["head"]) == ([], cleared["seq"])
+    assert await tutor.call("tutorwamp.board.at", lesson_id=lesson_id, seq=opened["head"]) == opened
+
+
 async def an_outsider_sees_nothing(node: Node, lesson: dict[str, Any], message_id: str) -> None:
-    email, _ = await register(node, "Oscar", "student")
+    email, outsider_user = await register(node, "Oscar", "student")
     outsider = await bare(node, email)
     lesson_id = lesson["id"]
     for uri, arguments in {
@@ -122,7 +182,15 @@ async def an_outsider_sees_nothing(node: Node, lesson: dict[str, Any], message_i
         "tutorwamp.chat.edit": {"message_id": message_id, "body": "mine now"},
         "tutorwamp.chat.delete": {"message_id": message_id},
         "tutorwamp.chat.react": {"message_id": message_id, "emoji": "👍", "on": True},
-    }.items():
+        "tutorwamp.lesson.set_pen": {"lesson_id": lesson_id, "student_ids": [outsider_user["id"]]},
+        "tutorwamp.board.open": {"lesson_id": lesson_id},
+        "tutorwamp.board.submit": {
+            "lesson_id": lesson_id, "changes": [{"op": "delete", "id": message_id, "version": 1}]
+        },
+        "tutorwamp.board.at": {"lesson_id": lesson_id, "seq": 1},
+        "tutorwamp.board.export": {"lesson_id": lesson_id, "format": "svg"},
+        "tutorwamp.board.clear": {"lesson_id": lesson_id},
+    }.items():  # fmt: skip
         with pytest.raises(ApplicationError) as refused:
             await outsider.ask(uri, **arguments)
         assert refused.value.error == "tutorwamp.error.not_found", uri
@@ -134,6 +202,8 @@ async def an_outsider_sees_nothing(node: Node, lesson: dict[str, Any], message_i
         "tutorwamp.lesson.": "prefix",
         "": "prefix",
         "tutorwamp.lesson..chat": "wildcard",
+        f"tutorwamp.lesson.{lesson_id}.board": None,
+        "tutorwamp.lesson..board": "wildcard",
         "tutorwamp.user..notifications": "wildcard",
     }.items():
         with pytest.raises(ApplicationError) as refused:
@@ -166,6 +236,7 @@ async def travel(node: Node, *, javascript: bool) -> None:
     assert student.heard[state][0]["data"] == live
 
     await the_journey(node, tutor, student, lesson)
+    await they_draw(tutor, student, lesson["id"])
     history = await tutor.call("tutorwamp.chat.history", lesson_id=lesson["id"], limit=1)
     await an_outsider_sees_nothing(node, lesson, history["items"][0]["id"])
 
