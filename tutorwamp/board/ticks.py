@@ -28,8 +28,9 @@ WAITING_BYTES_AT_MOST: Final = 64 * 1024 * 1024
 """Of all boards of a process; who comes then is told to come back."""
 ASKING_BYTES: Final = 4 * 1024
 """Of a waiting call besides its arguments: a wish about pages has next to none, and must count, too."""
-TRIES_AT_MOST: Final = 5
-"""Of a submission whose lesson changes at the same moment; each try has read the newest version."""
+TRIES_AT_MOST: Final = 20
+"""Of a submission whose lesson changes at the same moment; each try has read the newest version. A tutor who hands the
+pen around changes it several times a second, and on a slow machine a try takes longer than that."""
 
 
 @dataclass
