@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -72,9 +72,10 @@ def other_on_both(stage_on_both: Stage) -> Iterator[Machine]:
     machine.stop()
 
 
-def migrated_node(database_url: str | None = None, **more: Any) -> Node:
+def migrated_node(database_url: str | None = None, *, env: Mapping[str, str] | None = None, **more: Any) -> Node:
     """A node that is not started yet, on a migrated database of its own: SQLite in its data folder by default."""
-    node = Node(env={"TUTORWAMP_DATABASE_URL": database_url} if database_url else None, **more)
+    database = {"TUTORWAMP_DATABASE_URL": database_url} if database_url else {}
+    node = Node(env={**(env or {}), **database}, **more)
     _migrate(database_url or f"sqlite:///{node.data_dir / 'tutorwamp.sqlite3'}")
     return node
 

@@ -58,6 +58,8 @@ class Storm:
         """The clients'."""
         self.strays: list[Asked] = []
         self.deaths = 0
+        self._sluggish = False
+        """Whether the database answers no reads just now."""
         self._faults: list[object] = []
         self._announced: list[int] = []
         self._unannounced: set[int] = set()
@@ -138,6 +140,7 @@ class Storm:
         for absent in self.drawers:
             if absent.connection.offline and self.random.random() < 1 / 4:
                 absent.connection.come_back()
+        self._sluggish = self.random.random() < 0.2
         for _ in range(self.random.choice((0, 0, 2, 5, 10, 20, 40))):
             self._step()
 
@@ -225,7 +228,7 @@ class Storm:
             yield self._deliver_strays
         if self.process.writer.jobs:
             yield self._write
-        if self.process.reader.jobs:
+        if self.process.reader.jobs and not self._sluggish:
             yield self._read
         if self.process.reactor.answers:
             yield self.process.fetch
@@ -315,6 +318,7 @@ class Storm:
 
     def _calm(self) -> None:
         """Let everything arrive that can, until nobody has anything left to do."""
+        self._sluggish = False
         for _ in range(STEPS_AT_MOST):
             step = next(self._steps(), None)
             if step is not None:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from random import Random
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from autobahn.wamp.exception import TransportLost
 from twisted.internet.defer import Deferred, succeed
@@ -19,6 +19,26 @@ from tutorwamp.client.wamp import Session
 from tutorwamp.kernel.contracts import Caller
 
 Plain = dict[str, Any]
+
+
+class Hand(Protocol):
+    """Somebody who draws, whatever carries it."""
+
+    @property
+    def caller(self) -> Caller: ...
+
+    @property
+    def board(self) -> Board: ...
+
+    @property
+    def connection(self) -> Connection: ...
+
+    strokes: list[Stroke]
+
+    def begin(self, doing: Awaitable[Any], what: str = "") -> None:
+        """Let something happen; how it ends is noted."""
+
+
 CALL_TIMEOUT_S = 1.0
 """Of the storm's own time."""
 
@@ -28,7 +48,7 @@ class Asked:
     """A call on its way to the server. A stray is a copy whose answer nobody waits for any more."""
 
     number: int
-    drawer: Drawer
+    drawer: Hand
     uri: str
     arguments: Plain
     answer: Deferred[Any] = field(default_factory=Deferred)
@@ -45,7 +65,6 @@ class Wire:
         self.joined = True
         self.over: Deferred[Disconnected] = Deferred()
         self.session_id = next(numbers)
-        self.user_id = drawer.caller.user_id
         self.up: list[Asked] = []
         self.delivered: list[Asked] = []
         """What the server has got and we have no answer to."""
@@ -140,7 +159,6 @@ class StormyConnection(Connection):
             await self._returning
         self.wire = Wire(self._drawer, self._reactor, self._numbers)
         self._session, self.session_id = cast("Session", self.wire), self.wire.session_id
-        self.user_id = self.wire.user_id
         return self._session
 
 

@@ -7,7 +7,7 @@ from random import Random
 from typing import Any, Final
 from uuid import UUID
 
-from tests.board.fuzz_clients import Drawer
+from tests.board.fuzz_clients import Hand
 
 Plain = dict[str, Any]
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
@@ -26,7 +26,7 @@ class Deeds:
         """Deleted elements as they were last seen, with the tombstone's version."""
         self._seen: dict[str, Plain] = {}
 
-    def some(self, drawer: Drawer) -> str:
+    def some(self, drawer: Hand) -> str:
         """One of all deeds; a drawer who has not seen the board yet waits."""
         if drawer.board.head < 0:
             return "waits"
@@ -48,12 +48,12 @@ class Deeds:
 
     # Reasonable ones, through the client's Board
 
-    def put(self, drawer: Drawer) -> str:
+    def put(self, drawer: Hand) -> str:
         element = self._element(drawer)
         drawer.begin(drawer.board.put(element), "put")
         return f"puts {self._tale(element)}"
 
-    def replace(self, drawer: Drawer) -> str:
+    def replace(self, drawer: Hand) -> str:
         element = self._known(drawer)
         if element is None:
             return self.put(drawer)
@@ -63,21 +63,21 @@ class Deeds:
         drawer.begin(drawer.board.put(new), "replace")
         return f"replaces {self._tale(element)} by {self._tale(new)}"
 
-    def restore(self, drawer: Drawer) -> str:
+    def restore(self, drawer: Hand) -> str:
         if not self.graves:
             return self.put(drawer)
         element = self._random.choice(list(self.graves.values()))
         drawer.begin(drawer.board.put(element), "restore")
         return f"brings {self._tale(element)} back"
 
-    def delete(self, drawer: Drawer) -> str:
+    def delete(self, drawer: Hand) -> str:
         element = self._known(drawer)
         if element is None:
             return "finds nothing to delete"
         drawer.begin(drawer.board.delete(element["id"]), "delete")
         return f"deletes {self._tale(element)}"
 
-    def submit(self, drawer: Drawer) -> str:
+    def submit(self, drawer: Hand) -> str:
         changes: list[Plain] = [{"op": "put", "element": self._element(drawer)}]
         known = list(drawer.board.elements.values())
         for element in self._random.sample(known, min(len(known), self._random.randint(1, 3))):
@@ -89,54 +89,54 @@ class Deeds:
         drawer.begin(drawer.board.submit(changes), "submit")
         return f"submits {self._tales(changes)}"
 
-    def begin_stroke(self, drawer: Drawer) -> str:
+    def begin_stroke(self, drawer: Hand) -> str:
         stroke = drawer.board.stroke(color="#204080", width=2, page=self._page(drawer))
         stroke.add(*self._points(1, 9))
         drawer.strokes.append(stroke)
         return "begins a stroke"
 
-    def grow(self, drawer: Drawer) -> str:
+    def grow(self, drawer: Hand) -> str:
         if not drawer.strokes:
             return self.begin_stroke(drawer)
         self._random.choice(drawer.strokes).add(*self._points(1, 9))
         return "goes on with a stroke"
 
-    def finish(self, drawer: Drawer) -> str:
+    def finish(self, drawer: Hand) -> str:
         if not drawer.strokes:
             return self.begin_stroke(drawer)
         stroke = drawer.strokes.pop(self._random.randrange(len(drawer.strokes)))
         drawer.begin(stroke.finish(), "finish")
         return "finishes a stroke"
 
-    def undo(self, drawer: Drawer) -> str:
+    def undo(self, drawer: Hand) -> str:
         times = self._random.choice((1, 1, 1, 4))
         for _ in range(times):
             drawer.begin(drawer.board.undo(), "undo")
         return f"undoes {times} times"
 
-    def peek(self, drawer: Drawer) -> str:
+    def peek(self, drawer: Hand) -> str:
         """Look at the board anew, as another tab would."""
         drawer.begin(drawer.connection.call_until_answered("tutorwamp.board.open", lesson_id=self._lesson_id), "peek")
         return "looks"
 
-    def clear(self, drawer: Drawer) -> str:
+    def clear(self, drawer: Hand) -> str:
         page = self._random.choice([None, self._page(drawer)]) if drawer.board.pages else None
         drawer.begin(drawer.board.clear(page), "clear")
         return f"clears {self.short(page) if page else 'all'}"
 
-    def add_page(self, drawer: Drawer) -> str:
+    def add_page(self, drawer: Hand) -> str:
         page = self._page(drawer) if self._random.random() < 0.1 else self._new_id()
         drawer.begin(drawer.board.add_page(page), "add_page")
         return f"adds page {self.short(page)}"
 
-    def remove_page(self, drawer: Drawer) -> str:
+    def remove_page(self, drawer: Hand) -> str:
         page = self._page(drawer)
         drawer.begin(drawer.board.remove_page(page), "remove_page")
         return f"removes page {self.short(page)}"
 
     # Without waiting, or without sense, past the client's Board
 
-    def rush(self, drawer: Drawer) -> str:
+    def rush(self, drawer: Hand) -> str:
         """One element's changes one after another, none of which waits for the one before (B5, B16, B22)."""
         element = self._element(drawer, "stroke")
         changes: list[Plain] = [{"op": "put", "element": element}]
@@ -154,15 +154,18 @@ class Deeds:
             changes = changes[count:]
         return f"rushes {tale}"
 
-    def guess(self, drawer: Drawer) -> str:
+    def guess(self, drawer: Hand) -> str:
         """Changes for versions that may be wrong."""
         element = self._known(drawer)
         if element is None or self._random.random() < 0.3:
             element = self._random.choice([*self.graves.values(), self._element(drawer)])
         element_id, version = element["id"], element.get("version", 1)
         version = max(1, version + self._random.choice((-1, 0, 0, 1, 1, 2)))
-        op = self._random.choice(("put", "delete", "append", "create"))
-        if op == "append":
+        op = self._random.choice(("put", "delete", "append", "create", "flip"))
+        if op == "flip":
+            again = {"op": "put", "element": {**element, "version": version + 1}}
+            changes = [{"op": "delete", "id": element_id, "version": version}, again]
+        elif op == "append":
             changes = [self._append(element_id, version + more) for more in range(self._random.randint(1, 3))]
         elif op == "delete":
             changes = [{"op": "delete", "id": element_id, "version": version}]
@@ -172,7 +175,7 @@ class Deeds:
         self._call(drawer, changes)
         return f"guesses {self._tales(changes)}"
 
-    def misuse(self, drawer: Drawer) -> str:
+    def misuse(self, drawer: Hand) -> str:
         """Changes that are refused for themselves, among good ones."""
         good, bad = self._element(drawer), self._element(drawer)
         bad |= self._random.choice(({"color": "red"}, {"page": UNKNOWN}, {"kind": "blot"}, {"x": 1e9}))
@@ -182,7 +185,7 @@ class Deeds:
         self._call(drawer, changes)
         return f"misuses {self._tales(changes)}"
 
-    def _call(self, drawer: Drawer, changes: list[Plain]) -> None:
+    def _call(self, drawer: Hand, changes: list[Plain]) -> None:
         call = drawer.connection.call_until_answered
         client_id = str(self._random.getrandbits(64))
         uri = "tutorwamp.board.submit"
@@ -194,10 +197,10 @@ class Deeds:
         finished = {"finished": True} if self._random.random() < 0.1 else {}
         return {"op": "append", "id": element_id, "version": version, "points": self._points(1, 4), **finished}
 
-    def _known(self, drawer: Drawer) -> Plain | None:
+    def _known(self, drawer: Hand) -> Plain | None:
         return self._random.choice([*drawer.board.elements.values()] or [None])
 
-    def _page(self, drawer: Drawer) -> str:
+    def _page(self, drawer: Hand) -> str:
         return self._random.choice(drawer.board.pages)
 
     def _new_id(self) -> str:
@@ -208,7 +211,7 @@ class Deeds:
         count = self._random.randint(at_least, at_most)
         return [[self._random.randint(0, 8) / 8 for _ in range(length)] for _ in range(count)]
 
-    def _element(self, drawer: Drawer, kind: str = "") -> Plain:
+    def _element(self, drawer: Hand, kind: str = "") -> Plain:
         number = self._random.randint(0, 800) / 4
         box = {"x": number, "y": -number, "width": 8.5, "height": 5}
         looks: dict[str, Plain] = {
@@ -233,7 +236,7 @@ class Deeds:
         return ", ".join(tales)
 
 
-DEEDS: Final[tuple[tuple[Callable[[Deeds, Drawer], str], float], ...]] = (
+DEEDS: Final[tuple[tuple[Callable[[Deeds, Hand], str], float], ...]] = (
     (Deeds.put, 16),
     (Deeds.replace, 12),
     (Deeds.restore, 4),

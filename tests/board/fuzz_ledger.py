@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.board.fuzz_clients import Asked, Drawer
+from tests.board.fuzz_clients import Asked, Hand
 
 Plain = dict[str, Any]
 ERROR = "tutorwamp.error."
@@ -23,6 +23,8 @@ REFUSALS = {
 """What a call as a whole may be refused with; everything else is a fault."""
 
 
+VERBS = {"page.added": "add_page", "page.removed": "remove_page", "board.cleared": "clear"}
+"""What becomes an event about pages."""
 OWNED = {"id", "version", "author", "created_at", "updated_at"}
 """What of an element its look is not."""
 
@@ -79,7 +81,7 @@ class Told:
 class Submission:
     """One ``client_id`` of one person: what was asked, how often it came, what was answered."""
 
-    drawer: Drawer
+    drawer: Hand
     verb: str
     arguments: Plain
     arrivals: list[tuple[int, int, int]] = field(default_factory=list)
@@ -99,10 +101,12 @@ class Deed:
     """What made the next version of an element: a change, or the clearing or removing of its page (no change)."""
 
     seq: int
-    person: str
-    submissions: Sequence[Submission]
-    """Whose it was; several where the same person has cleared twice at the same moment."""
+    submission: Submission
     change: Plain | None = None
+
+    @property
+    def person(self) -> str:
+        return self.submission.person
 
 
 Chain = dict[int, Deed]
@@ -204,7 +208,7 @@ class Ledger:
         for event in [None, *events]:
             if event is not None:
                 if event["type"] in ("board.cleared", "page.removed"):
-                    deed = Deed(event["seq"], event["actor"]["id"], self._turns(event))
+                    deed = Deed(event["seq"], self._wish(event))
                     for element in told.elements:
                         if event["data"]["page"] in (None, element["page"]):
                             cleared[element["id"]][element["version"]] = deed
@@ -214,27 +218,23 @@ class Ledger:
         assert not rejected, "answers that speak of events there are not"
         return cleared, told
 
-    def _turns(self, event: Plain) -> list[Submission]:
-        verb = {"page.added": "add_page", "page.removed": "remove_page", "board.cleared": "clear"}[event["type"]]
-        return [
-            one
-            for one in self.submissions.values()
-            if one.verb == verb
-            and one.person == event["actor"]["id"]
-            and one.answer == {"seq": event["seq"], "page": event["data"]["page"], "changed": True}
-        ]
+    def _wish(self, event: Plain) -> Submission:
+        """The one that became this event about a page. Raises AssertionError where it is not exactly one."""
+        answer = {"seq": event["seq"], "page": event["data"]["page"], "changed": True}
+        verb, person = VERBS[event["type"]], event["actor"]["id"]
+        of_person = [one for one in self.submissions.values() if one.verb == verb and one.person == person]
+        fitting = [one for one in of_person if one.answer == answer]
+        assert len(fitting) == 1, f"{len(fitting)} wanted {event}"
+        return fitting[0]
 
     def _check_pages(self, events: Sequence[Plain]) -> None:
-        """Each event about a page was somebody's wish; each page was added and removed as often as was answered."""
-        happened: Counter[str] = Counter()
-        for event in events:
-            if event["type"] != "board.changed":
-                assert self._turns(event), f"nobody wanted {event}"
-                assert self._may_draw(event["actor"]["id"], self._pens[event["seq"]][0]), f"without the pen: {event}"
-                happened[event["type"]] += 1
-        for verb, event_type in (("add_page", "page.added"), ("remove_page", "page.removed")):
-            done = [one for one in self.submissions.values() if one.verb == verb and one.answer is not None]
-            assert len(done) == happened[event_type], event_type
+        """Each event about a page was somebody's wish, and each wish that was granted became an event."""
+        wishes = [self._wish(event) for event in events if event["type"] in VERBS]
+        for wish in wishes:
+            assert wish.answer is not None
+            assert self._may_draw(wish.person, self._pens[wish.answer["seq"]][0]), f"without the pen: {wish}"
+        turns = [one for one in self.submissions.values() if one.verb in VERBS.values() and one.answer is not None]
+        assert sum(bool(one.answer and one.answer["changed"]) for one in turns) == len(wishes)
 
     def _chains(self, cleared: Mapping[str, Chain]) -> dict[str, Chain]:
         """B1 to B5: every version of every element was made by exactly one change. Raises AssertionError."""
@@ -244,7 +244,7 @@ class Ledger:
                 for change in _taken(one.arguments["changes"], one.answer):
                     element_id, version = named(change)
                     assert version not in chains[element_id], f"{element_id}: version {version} was taken twice"
-                    chains[element_id][version] = Deed(one.answer["seq"], one.person, [one], change)
+                    chains[element_id][version] = Deed(one.answer["seq"], one, change)
         return {element_id: chain for element_id, chain in chains.items() if chain}
 
     def _check_events(self, events: Sequence[Plain], chains: Mapping[str, Chain]) -> None:
@@ -310,16 +310,16 @@ class Ledger:
                 for change in changes:
                     made = chain.get(named(change)[1] - 1)
                     if made is not None and named(change)[1] > now:
-                        assert not any(_before(other, one) for other in made.submissions), f"turned round: {one}"
+                        assert not _before(made.submission, one), f"turned round: {one}"
 
     def _check_undo(self, chains: Mapping[str, Chain]) -> None:
         """B30: an undo takes back what the same client did, nothing of anybody else's."""
-        undone = {id(change) for change in self.undone}
+        wanted = {id(change) for change in self.undone}
         for element_id, chain in chains.items():
             for version, deed in chain.items():
-                if id(deed.change) in undone:
-                    mine = {one.drawer for one in chain[version - 1].submissions}
-                    assert deed.submissions[0].drawer in mine, f"{element_id} {version}: undid others: {deed}"
+                if id(deed.change) in wanted:
+                    undone = chain[version - 1].submission
+                    assert deed.submission.drawer is undone.drawer, f"{element_id} {version}: undid others: {deed}"
 
 
 def _taken(changes: Sequence[Plain], answer: Plain) -> Iterator[Plain]:

@@ -19,8 +19,12 @@ from tests.support.postgres import Postgres
 
 FIRST = int(os.environ.get("TUTORWAMP_TEST_FUZZ_FIRST", "1"))
 SEEDS = int(os.environ.get("TUTORWAMP_TEST_FUZZ_SEEDS", "50"))
-KEPT: tuple[tuple[int, str], ...] = ()
-"""Seeds outside the usual ones that failed once, and what was wrong then."""
+KEPT = (
+    (1, "an event whose commit was answered with an error was written by the second try, and never told"),
+    (4, "who cleared an empty board at the moment somebody else cleared it brought that one's elements back by undo"),
+    (6, "a call overtook the one before: its lesson was looked up anew, and reads run side by side"),
+)
+"""Seeds that failed once, and what was wrong then. Found again wherever the storm itself is changed."""
 
 
 @pytest.fixture(scope="module")

@@ -43,6 +43,22 @@ def node(router_config: Path) -> Iterator[Node]:
 
 
 @pytest.fixture
+def narrow_node(router_config: Path, tmp_path: Path) -> Iterator[Node]:
+    """A router with a gate through which few come at once."""
+    config = yaml.safe_load(router_config.read_text())
+    config["workers"][0]["components"][0]["classname"] = "tests.gate.narrow.NarrowGate"
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(config))
+    node = Node(config=path, env={"TUTORWAMP_SECRET_KEY": KEY})
+    try:
+        node.start()
+        node.wait_ready(rest=False)
+        yield node
+    finally:
+        node.close()
+
+
+@pytest.fixture
 def ticket() -> Callable[..., str]:
     """Sign an access token, as accounts would."""
 

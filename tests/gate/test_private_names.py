@@ -14,6 +14,9 @@ import pytest
 from autobahn.twisted.rawsocket import WampRawSocketServerProtocol
 from autobahn.twisted.websocket import WampWebSocketServerProtocol
 from autobahn.wamp import serializer
+from autobahn.wamp.types import TransportDetails
+from autobahn.websocket.protocol import WebSocketServerProtocol
+from twisted.web.http import HTTPChannel
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of the libraries Crossbar imports, not of ours
@@ -54,6 +57,14 @@ def test_functions() -> None:
     assert parameters(Broker._unsubscribe) == ["self", "subscription", "session", "unsubscribe"]
     for protocol in (WampWebSocketServerProtocol, WampRawSocketServerProtocol):
         assert parameters(protocol.close) == ["self"]
+
+
+def test_what_a_websocket_keeps_of_its_request() -> None:
+    """``Router.lighten`` lets go of it; where it is not kept any more, the method can go as well."""
+    assert "registerProducer(self, True)" in inspect.getsource(HTTPChannel.connectionMade)
+    assert parameters(WampWebSocketServerProtocol.unregisterProducer) == ["self"]
+    assert "self.http_headers" in inspect.getsource(WebSocketServerProtocol.processHandshake)
+    assert isinstance(inspect.getattr_static(TransportDetails, "http_headers_received"), property)
 
 
 def test_a_stopping_router_waits_for_its_components_to_leave() -> None:

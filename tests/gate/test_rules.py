@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tutorwamp.gate.rules import Client, Grants, decide
+from tutorwamp.gate.rules import Client, Grants, address_of, decide
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ANNA = Client(session=1, user_id="anna", issued_at=NOON)
@@ -112,3 +112,26 @@ def test_holders_are_forgotten_with_their_session() -> None:
     grants.forget(1)
     assert grants.holders("one") == [2]
     assert not grants.may_subscribe(1, "one.chat")
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "address"),
+    [
+        ("tcp4:203.0.113.7:51234", None, "203.0.113.7"),
+        ("tcp6:2001:db8::7:51234", None, "2001:db8::7"),
+        ("tcp4:127.0.0.1:51234", None, "127.0.0.1"),
+        ("tcp4:127.0.0.1:51234", "", "127.0.0.1"),
+        ("tcp4:127.0.0.1:51234", "203.0.113.7", "203.0.113.7"),
+        ("tcp6:::1:51234", "203.0.113.7", "203.0.113.7"),
+        # What stands before the proxy's own word was said by whoever sent the request.
+        ("tcp4:127.0.0.1:51234", "198.51.100.1, 203.0.113.7", "203.0.113.7"),
+        ("tcp4:127.0.0.1:51234", "198.51.100.1,2001:db8::7 ", "2001:db8::7"),
+        ("tcp4:127.0.0.1:51234", "198.51.100.1, ", "127.0.0.1"),
+        # Nobody else is believed.
+        ("tcp4:203.0.113.7:51234", "198.51.100.1", "203.0.113.7"),
+        ("tcp6:2001:db8::1:51234", "198.51.100.1", "2001:db8::1"),
+        ("unknown", None, "unknown"),
+    ],
+)
+def test_S7_the_address_somebody_comes_from(peer: str, forwarded: str | None, address: str) -> None:
+    assert address_of(peer, {} if forwarded is None else {"x-forwarded-for": forwarded}) == address

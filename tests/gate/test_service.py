@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from twisted.internet.task import Clock
 
 from tutorwamp.gate.contracts import DropUser, Grant, ReportReady, RevokeGrants
 from tutorwamp.gate.service import REVOCATIONS_AT_MOST, REVOCATIONS_KEPT_FOR, GateService, Revocations
 from tutorwamp.kernel.contracts import AuthRole, new_id
-from tutorwamp.kernel.errors import Forbidden, Invalid, Unauthenticated, Unavailable
+from tutorwamp.kernel.errors import Forbidden, Invalid, RateLimited, Unauthenticated, Unavailable
+from tutorwamp.kernel.limits import Allowance, Limits
 from tutorwamp.kernel.tokens import sign
 
 KEY = b"a key that is known to the tests only"
@@ -213,3 +215,56 @@ def test_who_was_revoked_while_being_let_in_does_not_stay(gate: GateService) -> 
     assert not gate.joined(1, ANNA, "student", NOON)
     assert not gate.authorize(1, "call", "tutorwamp.chat.go", {})["allow"]
     assert gate.joined(2, ANNA, "student", NOON + timedelta(milliseconds=1))
+
+
+HERE, THERE = "tcp4:203.0.113.7:1", "tcp4:203.0.113.8:1"
+
+
+@pytest.fixture
+def narrow(clock: TurnedClock) -> tuple[GateService, Clock]:
+    """A gate through which two come at once from one address, and one a second."""
+    seconds = Clock()
+    joins = Limits(Allowance(per_s=1, burst=2), seconds.seconds)
+    return GateService(key=KEY, expected=[], allowed_origins=[], clock=clock, joins=joins), seconds
+
+
+def test_S7_an_address_that_comes_too_often_waits_and_others_do_not(narrow: tuple[GateService, Clock]) -> None:
+    gate, seconds = narrow
+    for peer in ("tcp4:203.0.113.7:1", "tcp4:203.0.113.7:2"):  # another port is the same address
+        gate.authenticate(token(NOON), {}, peer)
+    with pytest.raises(RateLimited) as refused:
+        gate.authenticate(token(NOON), {}, HERE)
+    assert refused.value.details == {"retry_after_s": 1.0}
+    gate.authenticate(token(NOON), {}, THERE)
+    seconds.advance(1)
+    gate.authenticate(token(NOON), {}, HERE)
+
+
+def test_S7_bad_tokens_and_foreign_pages_count_and_a_closed_gate_does_not(narrow: tuple[GateService, Clock]) -> None:
+    gate, _ = narrow
+    with pytest.raises(Unauthenticated):
+        gate.authenticate("nonsense", {}, HERE)
+    with pytest.raises(Forbidden):
+        gate.authenticate(token(NOON), {"origin": "https://evil.test"}, HERE)
+    with pytest.raises(RateLimited):
+        gate.authenticate(token(NOON), {}, HERE)
+    gate.close()
+    for _ in range(3):
+        with pytest.raises(Unavailable):
+            gate.authenticate(token(NOON), {}, THERE)
+
+
+def test_S7_behind_a_proxy_everybody_is_counted_where_they_come_from(narrow: tuple[GateService, Clock]) -> None:
+    gate, _ = narrow
+    for number in range(4):
+        gate.authenticate(token(NOON), {"x-forwarded-for": f"198.51.100.{number}"}, "tcp4:127.0.0.1:1")
+    # Whoever is not the proxy gains nothing by claiming another address each time.
+    for number in range(2):
+        gate.authenticate(token(NOON), {"x-forwarded-for": f"198.51.100.{number}"}, HERE)
+    with pytest.raises(RateLimited):
+        gate.authenticate(token(NOON), {"x-forwarded-for": "198.51.100.9"}, HERE)
+
+
+def test_S7_without_a_limit_nobody_waits(gate: GateService) -> None:
+    for _ in range(2_000):
+        gate.authenticate(token(NOON), {}, HERE)

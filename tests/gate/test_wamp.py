@@ -13,13 +13,16 @@ from autobahn.twisted.websocket import WampWebSocketClientProtocol
 from autobahn.wamp.exception import ApplicationError
 from autobahn.wamp.request import CallRequest
 from autobahn.wamp.types import CallOptions, ComponentConfig, PublishOptions, RegisterOptions, SubscribeOptions
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredList
 
 from tests.gate.conftest import KEY
+from tests.gate.narrow import FEW
 from tests.gate.people import COMPONENTS, SERIALIZERS, DeafToClose, Guest, Office, Refused, Stubborn, Visit, soon
 from tests.support.node import Node
+from tutorwamp.app.bench_crowd import Light
+from tutorwamp.app.bench_crowd import connect as connect_light
 from tutorwamp.gate.contracts import CLOSE_DRAINING, CLOSE_REVOKED
-from tutorwamp.gate.wamp import GateComponent
+from tutorwamp.gate.wamp import DRAINED_AT_ONCE, GateComponent
 from tutorwamp.kernel.contracts import AuthRole, new_id, utc_now
 
 NOT_AUTHORIZED = "wamp.error.not_authorized"
@@ -360,3 +363,37 @@ async def test_a_stopping_node_says_so_before_it_goes(router_config: Path, ticke
         await soon(mallory.gone)
     finally:
         node.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_S9_everybody_of_a_crowd_is_told(router_config: Path, ticket: Ticket) -> None:
+    node = Node(config=router_config, env={"TUTORWAMP_SECRET_KEY": KEY})
+    try:
+        node.start()
+        node.wait_ready(rest=False)
+        await Office.open(node)
+        crowd = [Light(ticket()) for _ in range(2 * DRAINED_AT_ONCE + 1)]
+        await DeferredList([Deferred.fromCoroutine(connect_light(node.port, one)) for one in crowd])
+        assert all(one.joined.called for one in crowd)
+        node.ask_to_stop()
+        reasons = [(await soon(one.over)).uri for one in crowd]
+        assert reasons == [CLOSE_DRAINING] * len(crowd)
+        assert node.wait_stopped() == 0
+    finally:
+        node.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_S7_an_address_that_comes_too_often_is_told_so(narrow_node: Node, ticket: Ticket) -> None:
+    await Office.open(narrow_node)
+    visit = Visit(narrow_node)
+    school, home = {"X-Forwarded-For": "198.51.100.1"}, {"X-Forwarded-For": "198.51.100.2"}
+    for _ in range(FEW):
+        await refused_with("tutorwamp.error.unauthenticated", visit.join("nonsense", headers=school))
+    refusal = await refused_with("tutorwamp.error.rate_limited", visit.join(ticket(), headers=school))
+    assert refusal.message == "Too much at once. Come back in a moment."
+    forged = {"X-Forwarded-For": "198.51.100.9, 198.51.100.1"}
+    await refused_with("tutorwamp.error.rate_limited", visit.join(ticket(), headers=forged))
+    await visit.join(ticket(), headers=home)
+    await visit.join(ticket())
+    await visit.end()

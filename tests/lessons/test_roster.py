@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import pytest
 
@@ -17,6 +18,7 @@ from tutorwamp.lessons.roster import Roster
 ANNA = Person(id=new_id(), name="Anna", role=AuthRole.STUDENT)
 BEN = Person(id=new_id(), name="Ben", role=AuthRole.STUDENT)
 ROOM, NEXT_DOOR = new_id(), new_id()
+GRACE = timedelta(seconds=30)
 
 
 @dataclass
@@ -27,7 +29,14 @@ class School:
     def __post_init__(self) -> None:
         events = Events()
         events.listen(PresenceChanged, self.heard.append)
-        self.roster = Roster(events, self.clock)
+        self.stays: list[tuple[str, int]] = []
+        self.roster = Roster(
+            events,
+            self.clock,
+            grace=GRACE,
+            came=lambda place: self.stays.append(("came", place.session)),
+            went=lambda place, cause: self.stays.append((cause, place.session)),
+        )
 
     def told(self) -> list[tuple[str, str]]:
         """What was announced since the last look: what, and who."""
@@ -48,17 +57,17 @@ def test_L15_a_person_comes_with_the_first_session_and_goes_with_the_last(school
     school.roster.add(ROOM, 1, ANNA)
     school.roster.add(ROOM, 2, ANNA)
     assert (school.names(), school.told()) == (["Anna"], [("joined", "Anna")])
-    school.roster.remove(ROOM, 1)
+    school.roster.remove(ROOM, 1, "left")
     assert (school.names(), school.told()) == (["Anna"], [])
-    school.roster.remove(ROOM, 2)
+    school.roster.remove(ROOM, 2, "left")
     assert (school.names(), school.told()) == ([], [("left", "Anna")])
 
 
 def test_L15_twice_is_once(school: School) -> None:
     school.roster.add(ROOM, 1, ANNA)
     school.roster.add(ROOM, 1, ANNA)
-    school.roster.remove(ROOM, 1)
-    school.roster.remove(ROOM, 1)
+    school.roster.remove(ROOM, 1, "left")
+    school.roster.remove(ROOM, 1, "left")
     assert school.told() == [("joined", "Anna"), ("left", "Anna")]
 
 
@@ -83,21 +92,84 @@ def test_an_announcement_says_where_when_and_who(school: School) -> None:
 def test_rooms_do_not_know_one_another(school: School) -> None:
     school.roster.add(ROOM, 1, ANNA)
     school.roster.add(NEXT_DOOR, 1, ANNA)
-    school.roster.remove(ROOM, 1)
+    school.roster.remove(ROOM, 1, "left")
     assert (school.names(), school.names(NEXT_DOOR)) == ([], ["Anna"])
 
 
-def test_a_session_that_ends_is_gone_from_everywhere(school: School) -> None:
+def test_L15_a_lost_session_keeps_its_places_until_the_grace_time_is_over(school: School) -> None:
     school.roster.add(ROOM, 1, ANNA)
     school.roster.add(NEXT_DOOR, 1, ANNA)
     school.told()
-    school.roster.remove_session(1)
+    school.roster.lose(1)
+    assert (school.names(), school.names(NEXT_DOOR)) == (["Anna"], ["Anna"])
+    (shown,) = school.roster.participants(ROOM)
+    assert (shown.state, shown.deadline) == ("reconnecting", school.clock() + GRACE)
+    assert school.told() == [("reconnecting", "Anna")] * 2
+    school.clock.turn(seconds=29)
+    school.roster.expire()
+    assert school.told() == []
+    school.clock.turn(seconds=1)
+    school.roster.expire()
     assert (school.names(), school.names(NEXT_DOOR)) == ([], [])
     assert school.told() == [("left", "Anna")] * 2
+    assert school.stays == [("came", 1), ("came", 1), ("lost", 1), ("lost", 1)]
+
+
+def test_L15_who_is_back_with_another_session_is_there_and_the_old_place_ends_in_silence(school: School) -> None:
+    school.roster.add(ROOM, 1, ANNA)
+    came_at = school.clock()
+    school.roster.lose(1)
+    school.clock.turn(seconds=10)
+    school.roster.add(ROOM, 2, ANNA)
+    assert school.told() == [("joined", "Anna"), ("reconnecting", "Anna"), ("joined", "Anna")]
+    school.clock.turn(seconds=60)
+    school.roster.expire()
+    assert (school.names(), school.told()) == (["Anna"], [])
+    (shown,) = school.roster.participants(ROOM)
+    assert (shown.state, shown.deadline, shown.joined_at) == ("present", None, came_at)
+
+
+def test_L15_of_two_sessions_the_one_that_is_there_counts(school: School) -> None:
+    school.roster.add(ROOM, 1, ANNA)
+    school.roster.add(ROOM, 2, ANNA)
+    school.roster.lose(1)
+    assert school.told() == [("joined", "Anna")]
+    school.clock.turn(seconds=10)
+    school.roster.lose(2)
+    (shown,) = school.roster.participants(ROOM)
+    assert (school.told(), shown.deadline) == ([("reconnecting", "Anna")], school.clock() + GRACE)
+    school.clock.turn(seconds=20)
+    school.roster.expire()
+    assert (school.names(), school.told()) == (["Anna"], [])
+    school.clock.turn(seconds=10)
+    school.roster.expire()
+    assert school.told() == [("left", "Anna")]
+
+
+def test_L15_who_is_led_out_while_lost_is_told_once(school: School) -> None:
+    for session in (1, 2):
+        school.roster.add(ROOM, session, ANNA)
+    school.roster.lose(1)
+    school.told()
+    school.roster.remove_person(ROOM, ANNA.id)
+    assert (school.names(), school.told()) == ([], [("left", "Anna")])
+    school.clock.turn(seconds=60)
+    school.roster.expire()
+    assert school.told() == []
+
+
+def test_L22_places_of_before_a_crash_are_kept_for_the_grace_time(school: School) -> None:
+    school.roster.remember(ROOM, 1, ANNA, school.clock() - timedelta(hours=1))
+    school.roster.remember(ROOM, 2, BEN, school.clock())
+    assert [one.state for one in school.roster.participants(ROOM)] == ["reconnecting"] * 2
+    school.roster.add(ROOM, 3, ANNA)
+    school.clock.turn(seconds=30)
+    school.roster.expire()
+    assert (school.names(), school.told()) == (["Anna"], [("joined", "Anna"), ("left", "Ben")])
 
 
 def test_L16_a_session_that_has_ended_does_not_come_back(school: School) -> None:
-    school.roster.remove_session(1)
+    school.roster.lose(1)
     school.roster.add(ROOM, 1, ANNA)
     assert (school.names(), school.told()) == ([], [])
     school.roster.add(ROOM, 2, ANNA)
@@ -107,7 +179,7 @@ def test_L16_a_session_that_has_ended_does_not_come_back(school: School) -> None
 def test_L16_what_is_remembered_of_the_gone_is_bounded(school: School, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(roster_room, "GONE_REMEMBERED", 3)
     for session in range(100):
-        school.roster.remove_session(session)
+        school.roster.lose(session)
     assert list(school.roster._gone) == [97, 98, 99]
 
 
@@ -135,7 +207,9 @@ def test_an_empty_school_keeps_nothing(school: School) -> None:
         school.roster.add(ROOM, session, ANNA)
         school.roster.add(NEXT_DOOR, session, BEN)
     school.roster.clear(ROOM)
-    school.roster.remove(ROOM, 99)
-    school.roster.remove_session(1)
-    school.roster.remove_session(2)
+    school.roster.remove(ROOM, 99, "left")
+    school.roster.lose(1)
+    school.roster.lose(2)
+    school.clock.turn(seconds=30)
+    school.roster.expire()
     assert (dict(school.roster._rooms), dict(school.roster._rooms_of)) == ({}, {})

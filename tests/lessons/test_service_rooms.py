@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from tutorwamp.accounts.contracts import People, Person
 from tutorwamp.app.assembly import Machine
 from tutorwamp.kernel.contracts import Caller
 from tutorwamp.kernel.errors import Forbidden, NotFound
+from tutorwamp.lessons.attendance import AttendanceStore
 from tutorwamp.lessons.contracts import (
     CancelLesson,
     Lesson,
@@ -24,6 +26,7 @@ from tutorwamp.lessons.contracts import (
     topics_of,
 )
 from tutorwamp.lessons.errors import WrongState
+from tutorwamp.lessons.presence import Presence
 from tutorwamp.lessons.service import LessonsService
 from tutorwamp.lessons.store import LessonsStore
 
@@ -76,13 +79,16 @@ class SlowPeople:
 
 def service_with(stage: Stage, *, people: People | None = None, gate: HeardGate | None = None) -> LessonsService:
     """The stage's lessons with another neighbour."""
-    machine = stage.machine
+    machine, settings = stage.machine, stage.machine.settings.lessons
+    record = AttendanceStore(machine.database)
+    presence = Presence(record, people or machine.accounts, machine.events, settings=settings, clock=stage.clock)
     return LessonsService(
         LessonsStore(machine.database),
         people or machine.accounts,
         gate or stage.gate,
         machine.events,
-        settings=machine.settings.lessons,
+        presence,
+        remembered=settings.remembered,
         clock=stage.clock,
     )
 
@@ -236,16 +242,24 @@ async def test_L15_two_sessions_of_one_person_are_one_participant(stage: Stage) 
 
 
 @pytest_twisted.ensureDeferred
-async def test_L15_the_end_of_the_last_session_is_leaving(stage: Stage) -> None:
+async def test_L15_a_lost_session_keeps_its_place_for_the_grace_time(stage: Stage) -> None:
     _, anna, _, lesson = await opened(stage)
     heard, service = stage.events(PresenceChanged), stage.machine.lessons
     phone = stage.given.again(anna)
     for caller in (anna, phone):
         await service.join(caller, lesson.id)
-    for caller, lines in ((anna, ["Anna joined"]), (phone, ["Anna left"])):
+    for caller, lines in ((anna, ["Anna joined"]), (phone, ["Anna reconnecting"])):
         assert caller.session is not None
         service.session_left(caller.session)
         assert told(heard) == lines
+    (participant,) = service.participants(lesson.id)
+    assert (participant.state, participant.deadline) == ("reconnecting", stage.clock() + timedelta(seconds=30))
+    stage.clock.turn(seconds=29.999)
+    await service.pass_time()
+    assert told(heard) == []
+    stage.clock.turn(seconds=0.001)
+    await service.pass_time()
+    assert (names(service, lesson), told(heard)) == ([], ["Anna left"])
 
 
 @pytest_twisted.ensureDeferred

@@ -22,6 +22,7 @@ CONTRACT = {
     "tutorwamp.lesson.join": OneLesson,
     "tutorwamp.lesson.leave": OneLesson,
     "tutorwamp.lesson.set_pen": SetPen,
+    "tutorwamp.lesson.attendance": OneLesson,
 }
 """The public contract's names, spelled out: they are fixed."""
 
@@ -33,7 +34,7 @@ class Paper(Outlet):
         super().__init__()
         self.published: list[tuple[str, dict[str, Any]]] = []
 
-    def publish(self, topic: str, event: Any) -> None:
+    def publish(self, topic: str, event: Any, *, only: int | None = None) -> None:
         self.published.append((topic, dict(event)))
 
 
@@ -60,6 +61,7 @@ async def test_every_procedure_of_the_door_answers_with_its_result(stage: Stage)
         "join": one,
         "leave": one,
         "set_pen": SetPen(lesson_id=lesson.id, student_ids=[anna.user_id]),
+        "attendance": one,
         "end": one,
     }
     assert steps.keys() == served.keys()

@@ -46,6 +46,10 @@ class HeardGate:
     async def revoke_grants(self, key: str, *, session: int | None = None, user_id: str | None = None) -> None:
         self.heard.append(("revoke_grants", key, session, user_id))
 
+    async def drop(self, session: int, *, reason: str, message: str) -> int:
+        self.heard.append(("drop", session, reason))
+        return 1
+
     async def drop_user(self, user_id: str, *, before: datetime, reason: str, message: str) -> int:
         self.heard.append(("drop_user", user_id, before, reason))
         return 1

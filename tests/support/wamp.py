@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal, Protocol
 
 from autobahn.twisted.wamp import ApplicationSession
@@ -40,7 +41,7 @@ class BareSession(ApplicationSession):
         self.joined: Deferred[BareSession] = Deferred()
         self.left: Deferred[CloseDetails] = Deferred()
         self.heard: list[tuple[str, dict[str, Any]]] = []
-        self._waiting: list[tuple[int, Deferred[None]]] = []
+        self._waiting: list[tuple[Callable[[], bool], Deferred[None]]] = []
 
     def onConnect(self) -> None:
         self.join("tutor", ["ticket"], "whoever")
@@ -87,8 +88,8 @@ class BareSession(ApplicationSession):
 
         def note(*_: Any, **values: Any) -> None:
             self.heard.append((topic, values))
-            for count, waiting in list(self._waiting):
-                if len(self.heard) >= count and not waiting.called:
+            for done, waiting in list(self._waiting):
+                if not waiting.called and done():
                     waiting.callback(None)
 
         options = SubscribeOptions(match=match) if match else None
@@ -96,10 +97,14 @@ class BareSession(ApplicationSession):
 
     async def heard_at_least(self, count: int) -> None:
         """Wait until so many events have come."""
-        if len(self.heard) < count:
+        await self.heard_until(lambda: len(self.heard) >= count)
+
+    async def heard_until(self, done: Callable[[], bool], *, patience_s: float = PATIENCE_S) -> None:
+        """Wait until what was heard is enough."""
+        if not done():
             waiting: Deferred[None] = Deferred()
-            self._waiting.append((count, waiting))
-            await waiting.addTimeout(PATIENCE_S, reactor)
+            self._waiting.append((done, waiting))
+            await waiting.addTimeout(patience_s, reactor)
 
 
 async def connect(node: Reachable, ticket: str, serializer: Literal["cbor", "json"] = "cbor") -> BareSession:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -29,12 +30,19 @@ from tutorwamp.kernel.component import Outlet
 from tutorwamp.kernel.contracts import Clock, utc_now
 from tutorwamp.kernel.database import Database, DatabaseSettings, make_engine
 from tutorwamp.kernel.events import Events
+from tutorwamp.kernel.limits import CallLimits, LimitSettings
 from tutorwamp.kernel.observability import LogSettings
 from tutorwamp.kernel.settings import PREFIX, NodeSettings, SettingsError, gather, read, refuse_unknown
+from tutorwamp.lessons.attendance import AttendanceStore
+from tutorwamp.lessons.presence import Presence
 from tutorwamp.lessons.service import LessonsService
 from tutorwamp.lessons.settings import LessonsSettings
 from tutorwamp.lessons.store import LessonsStore
 from tutorwamp.lessons.wamp import publish_lessons
+from tutorwamp.sessions.service import SessionsService
+from tutorwamp.sessions.settings import SessionsSettings
+from tutorwamp.sessions.store import SessionsStore
+from tutorwamp.sessions.wamp import publish_sessions
 
 
 @dataclass(frozen=True)
@@ -49,6 +57,8 @@ class Settings:
     lessons: LessonsSettings
     chat: ChatSettings
     board: BoardSettings
+    sessions: SessionsSettings
+    limits: LimitSettings
 
 
 SETTINGS_CLASSES = (
@@ -60,17 +70,15 @@ SETTINGS_CLASSES = (
     LessonsSettings,
     ChatSettings,
     BoardSettings,
+    SessionsSettings,
+    LimitSettings,
 )
 
 
 RESERVED = (
     "REDIS_URL",
-    "REALTIME_PING_TIMEOUT",
-    "HEARTBEAT_INTERVAL",
-    "RECONNECT_GRACE",
     "WEB_PUSH_SUBJECT",
     "SMTP_URL",
-    "RATE_LIMITS",
 )
 """Names of the contract whose parts are not here yet: they stop no start, and a warning says that they do nothing."""
 
@@ -94,6 +102,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         lessons=read(LessonsSettings, values),
         chat=read(ChatSettings, values),
         board=read(BoardSettings, values),
+        sessions=read(SessionsSettings, values),
+        limits=read(LimitSettings, values),
     )
 
 
@@ -105,11 +115,13 @@ class Machine:
     database: Database
     events: Events
     outlet: Outlet
+    limits: CallLimits
     accounts: AccountsService
     lessons: LessonsService
     chat: ChatService
     board: BoardService
     exchange: Exchange
+    sessions: SessionsService
 
     def start(self) -> None:
         """Start the threads."""
@@ -143,14 +155,36 @@ def assemble(settings: Settings, reactor: Any, *, clock: Clock = utc_now, gate: 
     accounts = AccountsService(
         AccountsStore(database), gate, key, settings=settings.accounts, clock=clock, reactor=reactor
     )
-    lessons = LessonsService(LessonsStore(database), accounts, gate, events, settings=settings.lessons, clock=clock)
+    presence = Presence(AttendanceStore(database), accounts, events, settings=settings.lessons, clock=clock)
+    lessons = LessonsService(
+        LessonsStore(database),
+        accounts,
+        gate,
+        events,
+        presence,
+        remembered=settings.lessons.remembered,
+        clock=clock,
+    )
     chat = ChatService(ChatStore(database), lessons, accounts, events, settings=settings.chat, clock=clock)
     boards = BoardStore(database)
     board = BoardService(boards, lessons, accounts, events, settings=settings.board, clock=clock, reactor=reactor)
     shelf = open_shelf(settings.board.pictures_url, settings.node.data_dir / "pictures", reactor)
     exchange = Exchange(board, boards, shelf, settings=settings.board, clock=clock, reactor=reactor)
 
+    sessions = SessionsService(
+        SessionsStore(database),
+        lessons,
+        accounts,
+        gate,
+        events,
+        settings=settings.sessions,
+        clock=clock,
+        now_s=time.monotonic,
+    )
+
     publish_lessons(events, outlet)
     publish_chat(events, outlet)
     publish_board(events, outlet)
-    return Machine(settings, database, events, outlet, accounts, lessons, chat, board, exchange)
+    publish_sessions(events, outlet)
+    limits = CallLimits(settings.limits, time.monotonic)
+    return Machine(settings, database, events, outlet, limits, accounts, lessons, chat, board, exchange, sessions)

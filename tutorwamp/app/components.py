@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
 
 from autobahn.twisted.wamp import ApplicationSession
 from autobahn.wamp.types import CloseDetails, ComponentConfig
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.task import LoopingCall
+from twisted.python.failure import Failure
 
 from tutorwamp.app.assembly import Machine, assemble, read_settings
 from tutorwamp.app.site import make_site
@@ -23,10 +26,15 @@ from tutorwamp.gate.wamp import GateClient
 from tutorwamp.kernel.component import Component
 from tutorwamp.kernel.observability import configure, get_logger
 from tutorwamp.lessons.wamp import LessonsDoor
+from tutorwamp.sessions.wamp import SessionsDoor
 
 log = get_logger(__name__)
 
-COMPACTION_INTERVAL_S = 60.0
+WATCH_INTERVAL_S: Final = 1.0
+"""How exactly timeouts and grace times are kept; the contract gives others a second to be told."""
+PRESENCE_NOTED_EVERY_S: Final = 10.0
+"""What a crash may cost the attendance record."""
+COMPACTION_INTERVAL_S: Final = 60.0
 """A minute's share of what a lesson leaves behind is forgotten in one short transaction."""
 
 
@@ -43,84 +51,102 @@ def machine() -> Machine:
     return made
 
 
-class AccountsComponent(Component):
-    """Watches for revocations; accounts are asked for over REST only."""
+class Working(Component):
+    """A component of this process's machine; some of them also do something every so often, until they leave."""
 
-    def __init__(self, config: ComponentConfig) -> None:
-        super().__init__(config, outlet=machine().outlet, doors=[], ready=self._start)
-        self._watch = LoopingCall(self._look)
+    def __init__(self, config: ComponentConfig, *doors: object) -> None:
+        super().__init__(config, outlet=machine().outlet, doors=doors, limits=machine().limits, ready=self._start)
+        self._loops: list[LoopingCall] = []
 
     async def _start(self, session: ApplicationSession, procedures: list[str]) -> None:
-        await machine().accounts.tell_gate_of_revocations()
-        self._watch.start(machine().settings.accounts.revocation_poll.total_seconds(), now=False)
-        await GateClient(session.call).ready("accounts", procedures)
+        raise NotImplementedError
 
-    def _look(self) -> Deferred[None]:
-        looking = Deferred.fromCoroutine(machine().accounts.tell_gate_of_revocations())
-        return looking.addErrback(
-            lambda failure: log.warning("could not look for revocations", error=str(failure.value))
-        )
+    def _every(self, interval_s: float, work: Callable[[], Coroutine[Any, Any, object]]) -> None:
+        """Do it again and again; where it fails it is logged, and done again next time."""
+
+        def failed(failure: Failure) -> None:
+            log.warning("recurring work failed", work=work.__qualname__, error=repr(failure.value))
+
+        def once() -> Deferred[object]:
+            return Deferred.fromCoroutine(work()).addErrback(failed)
+
+        loop = LoopingCall(once)
+        loop.start(interval_s, now=False)
+        self._loops.append(loop)
 
     def onLeave(self, details: CloseDetails) -> None:  # noqa: N802  # autobahn's name
-        """Stop watching."""
-        if self._watch.running:
-            self._watch.stop()
+        """Do it no more."""
+        for loop in self._loops:
+            if loop.running:
+                loop.stop()
         super().onLeave(details)
 
 
-class LessonsComponent(Component):
-    """Serves ``tutorwamp.lesson.…`` and hears when sessions leave."""
-
-    def __init__(self, config: ComponentConfig) -> None:
-        super().__init__(config, outlet=machine().outlet, doors=[LessonsDoor(machine().lessons)], ready=self._start)
+class AccountsComponent(Working):
+    """Watches for revocations; accounts are asked for over REST only."""
 
     async def _start(self, session: ApplicationSession, procedures: list[str]) -> None:
-        await session.subscribe(machine().lessons.session_left, "wamp.session.on_leave")
+        accounts = machine().accounts
+        await accounts.tell_gate_of_revocations()
+        self._every(machine().settings.accounts.revocation_poll.total_seconds(), accounts.tell_gate_of_revocations)
+        await GateClient(session.call).ready("accounts", procedures)
+
+
+class LessonsComponent(Working):
+    """Serves ``tutorwamp.lesson.…``, hears when sessions leave, and knows how long they have been gone."""
+
+    def __init__(self, config: ComponentConfig) -> None:
+        super().__init__(config, LessonsDoor(machine().lessons))
+
+    async def _start(self, session: ApplicationSession, procedures: list[str]) -> None:
+        lessons = machine().lessons
+        await lessons.recover()
+        await session.subscribe(lessons.session_left, "wamp.session.on_leave")
+        self._every(WATCH_INTERVAL_S, lessons.pass_time)
+        self._every(PRESENCE_NOTED_EVERY_S, lessons.note_presence)
         await GateClient(session.call).ready("lessons", procedures)
 
 
-class ChatComponent(Component):
+class SessionsComponent(Working):
+    """Serves ``tutorwamp.session.…`` and ends sessions that have fallen silent."""
+
+    def __init__(self, config: ComponentConfig) -> None:
+        super().__init__(config, SessionsDoor(machine().sessions))
+
+    async def _start(self, session: ApplicationSession, procedures: list[str]) -> None:
+        sessions = machine().sessions
+        await session.subscribe(sessions.session_joined, "wamp.session.on_join")
+        await session.subscribe(sessions.session_left, "wamp.session.on_leave")
+        self._every(WATCH_INTERVAL_S, sessions.end_silent)
+        await GateClient(session.call).ready("sessions", procedures)
+
+
+class ChatComponent(Working):
     """Serves ``tutorwamp.chat.…``."""
 
     def __init__(self, config: ComponentConfig) -> None:
-        super().__init__(config, outlet=machine().outlet, doors=[ChatDoor(machine().chat)], ready=self._start)
+        super().__init__(config, ChatDoor(machine().chat))
 
     async def _start(self, session: ApplicationSession, procedures: list[str]) -> None:
         await GateClient(session.call).ready("chat", procedures)
 
 
-class BoardComponent(Component):
+class BoardComponent(Working):
     """Serves ``tutorwamp.board.…``, and forgets from time to time what nobody may ask for any more."""
 
     def __init__(self, config: ComponentConfig) -> None:
-        super().__init__(
-            config, outlet=machine().outlet, doors=[BoardDoor(machine().board, machine().exchange)], ready=self._start
-        )
-        self._compacting = LoopingCall(self._compact)
+        super().__init__(config, BoardDoor(machine().board, machine().exchange))
 
     async def _start(self, session: ApplicationSession, procedures: list[str]) -> None:
-        self._compacting.start(COMPACTION_INTERVAL_S, now=False)
+        self._every(COMPACTION_INTERVAL_S, machine().board.compact)
         await GateClient(session.call).ready("board", procedures)
 
-    def _compact(self) -> Deferred[None]:
-        compacting = Deferred.fromCoroutine(machine().board.compact())
-        return compacting.addCallbacks(
-            lambda forgotten: log.info("board compacted", forgotten=forgotten) if forgotten else None,
-            lambda failure: log.warning("could not compact the board", error=str(failure.value)),
-        )
 
-    def onLeave(self, details: CloseDetails) -> None:  # noqa: N802  # autobahn's name
-        """Stop compacting."""
-        if self._compacting.running:
-            self._compacting.stop()
-        super().onLeave(details)
-
-
-class RestComponent(Component):
+class RestComponent(Working):
     """Hosts the REST site on loopback; the gate passes ``/api`` on to it."""
 
     def __init__(self, config: ComponentConfig) -> None:
-        super().__init__(config, outlet=machine().outlet, doors=[], ready=self._start)
+        super().__init__(config)
         self._port: IListeningPort | None = None
 
     async def _start(self, session: ApplicationSession, procedures: list[str]) -> None:
@@ -130,8 +156,8 @@ class RestComponent(Component):
         self._port = reactor.listenTCP(port, make_site(machine()), interface="127.0.0.1")
         await GateClient(session.call).ready("rest", procedures)
 
-    async def onLeave(self, details: CloseDetails) -> None:  # noqa: N802  # autobahn's name
+    def onLeave(self, details: CloseDetails) -> None:  # noqa: N802  # autobahn's name
         """Take no more requests."""
         if self._port is not None:
-            await maybeDeferred(self._port.stopListening)
+            maybeDeferred(self._port.stopListening).addErrback(lambda _: None)
         super().onLeave(details)

@@ -25,6 +25,10 @@ class NoGate:
     async def revoke_grants(self, key: str, *, session: int | None = None, user_id: str | None = None) -> None:
         """Nobody is connected here."""
 
+    async def drop(self, session: int, *, reason: str, message: str) -> int:
+        """No session is told."""
+        return 0
+
     async def drop_user(self, user_id: str, *, before: datetime, reason: str, message: str) -> int:
         """Nobody is connected here."""
         return 0

@@ -335,13 +335,13 @@ class Uploaded(Value):
 
 
 OPEN: Final = Procedure("tutorwamp.board.open", OneBoard, BoardState)
-SUBMIT: Final = Procedure("tutorwamp.board.submit", SubmitChanges, Submitted)
-ADD_PAGE: Final = Procedure("tutorwamp.board.add_page", AddPage, PageChanged)
-REMOVE_PAGE: Final = Procedure("tutorwamp.board.remove_page", RemovePage, PageChanged)
-CLEAR: Final = Procedure("tutorwamp.board.clear", ClearBoard, PageChanged)
+SUBMIT: Final = Procedure("tutorwamp.board.submit", SubmitChanges, Submitted, writes=True)
+ADD_PAGE: Final = Procedure("tutorwamp.board.add_page", AddPage, PageChanged, writes=True)
+REMOVE_PAGE: Final = Procedure("tutorwamp.board.remove_page", RemovePage, PageChanged, writes=True)
+CLEAR: Final = Procedure("tutorwamp.board.clear", ClearBoard, PageChanged, writes=True)
 AT: Final = Procedure("tutorwamp.board.at", BoardAt, BoardState)
 EXPORT: Final = Procedure("tutorwamp.board.export", ExportBoard, Exported)
-IMPORT: Final = Procedure("tutorwamp.board.import", ImportScene, Imported)
+IMPORT: Final = Procedure("tutorwamp.board.import", ImportScene, Imported, writes=True)
 
 
 @dataclass(frozen=True)

@@ -134,13 +134,13 @@ class ReadAdvanced(Value):
     read_seq: int
 
 
-SEND: Final = Procedure("tutorwamp.chat.send", SendMessage, Message)
-EDIT: Final = Procedure("tutorwamp.chat.edit", EditMessage, Message)
-DELETE: Final = Procedure("tutorwamp.chat.delete", DeleteMessage, Message)
-REACT: Final = Procedure("tutorwamp.chat.react", React, Message)
+SEND: Final = Procedure("tutorwamp.chat.send", SendMessage, Message, writes=True)
+EDIT: Final = Procedure("tutorwamp.chat.edit", EditMessage, Message, writes=True)
+DELETE: Final = Procedure("tutorwamp.chat.delete", DeleteMessage, Message, writes=True)
+REACT: Final = Procedure("tutorwamp.chat.react", React, Message, writes=True)
 HISTORY: Final = Procedure("tutorwamp.chat.history", ReadHistory, Page[Message])
 SEARCH: Final = Procedure("tutorwamp.chat.search", SearchMessages, Page[Message])
-MARK_READ: Final = Procedure("tutorwamp.chat.mark_read", MarkRead, ReadMark)
+MARK_READ: Final = Procedure("tutorwamp.chat.mark_read", MarkRead, ReadMark, writes=True)
 
 
 @dataclass(frozen=True)

@@ -115,6 +115,10 @@ class Gate(Protocol):
         """Close what was granted under ``key``."""
         ...
 
+    async def drop(self, session: SessionId, *, reason: str, message: str) -> int:
+        """End one session; how many there were, 0 or 1."""
+        ...
+
     async def drop_user(self, user_id: str, *, before: datetime, reason: str, message: str) -> int:
         """End all sessions of a user; how many there were."""
         ...

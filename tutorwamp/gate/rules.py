@@ -6,9 +6,10 @@ Pure and quick: it runs for every call, subscription and publication of every cl
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, TypedDict
+from sys import intern
+from typing import Any, Final, NamedTuple, TypedDict
 
 from tutorwamp.gate.contracts import SessionId
 
@@ -21,6 +22,8 @@ _NEVER_CALLED: Final = ("wamp.", "tutorwamp.gate.")
 _CALL_OPTIONS: Final = frozenset({"timeout", "receive_progress"})
 _SUBSCRIBE_OPTIONS: Final = frozenset({"match", "get_retained"})
 _PUBLISH_OPTIONS: Final = frozenset({"acknowledge", "exclude_me"})
+
+_THIS_MACHINE: Final = frozenset({"127.0.0.1", "::1"})
 
 CONNECTION_TIMEOUT: Final = "tutorwamp.connection.timeout"
 
@@ -45,10 +48,11 @@ class Client:
     """Of the token it came with."""
 
 
-@dataclass
-class _Topics:
-    subscribe: set[str] = field(default_factory=set)
-    publish: set[str] = field(default_factory=set)
+class _Topics(NamedTuple):
+    """Tuples of shared texts: there is one of these for every person in a lesson."""
+
+    subscribe: tuple[str, ...] = ()
+    publish: tuple[str, ...] = ()
 
 
 class Grants:
@@ -59,9 +63,9 @@ class Grants:
 
     def open(self, session: SessionId, key: str, subscribe: Iterable[str], publish: Iterable[str]) -> None:
         """Add topics under a key to those already there."""
-        topics = self._topics.setdefault(session, {}).setdefault(key, _Topics())
-        topics.subscribe.update(subscribe)
-        topics.publish.update(publish)
+        keys = self._topics.setdefault(session, {})
+        before = keys.get(key, _Topics())
+        keys[intern(key)] = _Topics(_with(before.subscribe, subscribe), _with(before.publish, publish))
 
     def close(self, session: SessionId, key: str) -> frozenset[str]:
         """Close a key of a session; the topics it may not be subscribed to any longer."""
@@ -90,6 +94,10 @@ class Grants:
         return any(topic in topics.publish for topics in self._topics.get(session, {}).values())
 
 
+def _with(topics: tuple[str, ...], more: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([*topics, *map(intern, more)]))
+
+
 def decide(
     client: Client | None,
     action: str,
@@ -116,6 +124,17 @@ def decide(
             case "publish":
                 allow = _only(options, _PUBLISH_OPTIONS) and grants.may_publish(client.session, uri)
     return {"allow": allow, "disclose": True, "cache": False}
+
+
+def address_of(peer: str, headers: Mapping[str, str]) -> str:
+    """The address somebody comes from; behind a proxy on this machine, the one that proxy has seen.
+
+    ``peer`` is Crossbar's: ``tcp4:127.0.0.1:51234``. A proxy adds to the end of ``X-Forwarded-For``; what stands before
+    was said by whoever sent the request.
+    """
+    address = peer.partition(":")[2].rpartition(":")[0] or peer
+    forwarded = headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
+    return forwarded if forwarded and address in _THIS_MACHINE else address
 
 
 def _only(options: Mapping[str, Any], allowed: frozenset[str]) -> bool:

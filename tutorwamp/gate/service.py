@@ -19,9 +19,10 @@ from tutorwamp.gate.contracts import (
     RevokeGrants,
     SessionId,
 )
-from tutorwamp.gate.rules import Authorization, Client, Grants, decide
+from tutorwamp.gate.rules import Authorization, Client, Grants, address_of, decide
 from tutorwamp.kernel.contracts import Clock
 from tutorwamp.kernel.errors import Forbidden, Invalid, Unauthenticated, Unavailable
+from tutorwamp.kernel.limits import Limits
 from tutorwamp.kernel.tokens import AccessToken, verify
 
 REVOCATIONS_KEPT_FOR: Final = timedelta(hours=24)
@@ -33,11 +34,20 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 class GateService:
     """The gate's memory and its decisions. Raises the kernel's errors only."""
 
-    def __init__(self, *, key: bytes, expected: Iterable[str], allowed_origins: Iterable[str], clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        key: bytes,
+        expected: Iterable[str],
+        allowed_origins: Iterable[str],
+        clock: Clock,
+        joins: Limits | None = None,
+    ) -> None:
         self._key = key
         self._expected = frozenset(expected)
         self._allowed_origins = frozenset(allowed_origins)
         self._clock = clock
+        self._joins = joins
         self._closing = False
         self._reports: dict[SessionId, dict[str, ReportReady]] = {}
         self._procedures: frozenset[str] = frozenset()
@@ -78,16 +88,18 @@ class GateService:
 
     # coming and going
 
-    def authenticate(self, ticket: str, headers: Mapping[str, str]) -> AccessToken:
+    def authenticate(self, ticket: str, headers: Mapping[str, str], peer: str = "") -> AccessToken:
         """Check a ticket, and the page it comes from by the lower-case ``headers`` of the HTTP request.
 
-        Raises Unavailable while a component is missing or the node is closing, Forbidden for a foreign page,
-        Unauthenticated for a bad, expired or revoked token.
+        Raises Unavailable while a component is missing or the node is closing, RateLimited for an address that comes
+        too often, Forbidden for a foreign page, Unauthenticated for a bad, expired or revoked token.
         """
         if self._closing:
             raise Unavailable("The node is stopping. Come back in a moment.")
         if self.missing():
             raise Unavailable("The node is starting. Come back in a moment.")
+        if self._joins is not None:
+            self._joins.take(address_of(peer, headers))
         self._check_origin(headers)
         now = self._clock()
         token = verify(self._key, ticket, now=now)

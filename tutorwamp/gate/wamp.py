@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import re
+import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -17,10 +18,12 @@ from autobahn.wamp.serializer import JsonObjectSerializer
 from autobahn.wamp.types import CallDetails, ComponentConfig, RegisterOptions
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 
 from tutorwamp.gate.contracts import (
     AUTHENTICATE,
     AUTHORIZE,
+    CLIENT_ROLES,
     CLOSE_DRAINING,
     CLOSE_REVOKED,
     DROP,
@@ -44,12 +47,18 @@ from tutorwamp.kernel.arguments import bound_recursion, check
 from tutorwamp.kernel.component import wamp_error
 from tutorwamp.kernel.contracts import Answer, Arguments, Nothing, Procedure, from_ms, new_id, to_ms, utc_now
 from tutorwamp.kernel.errors import Internal, Invalid, TutorwampError
+from tutorwamp.kernel.limits import JOINS, Limits, LimitSettings
 from tutorwamp.kernel.settings import NodeSettings, gather, read
 
 CLOSE_AFTER: Final = timedelta(seconds=1)
 """How long a session that was told to go may take to go by itself."""
 CUT_AFTER: Final = timedelta(seconds=1.5)
 """When the connection is cut, whatever the client does."""
+
+
+DRAINED_AT_ONCE: Final = 100
+DRAIN_PAUSE: Final = timedelta(milliseconds=50)
+"""Between batches of farewells, so that the answers to earlier ones, and calls under way, are not held up by them."""
 
 
 class Router:
@@ -70,6 +79,17 @@ class Router:
         found = self._session(session)
         if found is not None and not found._goodbye_sent:  # noqa: SLF001  # the purpose of this class
             found.leave(reason=reason, message=message)
+
+    def lighten(self, session: SessionId) -> None:
+        """Let go of the HTTP request a client's WebSocket began with, which is kept for as long as it lasts.
+
+        The socket holds it as the producer of an answer that will never be, and its headers were kept twice more.
+        A fifth of what a person costs the router (docs/performance/sessions.md).
+        """
+        found = self._session(session)
+        if found is not None and found._transport is not None:  # noqa: SLF001  # the purpose of this class
+            found._transport.unregisterProducer()  # noqa: SLF001  # as above
+            found._transport.http_headers = found._transport.transport_details.http_headers_received = None  # noqa: SLF001  # as above
 
     def take_subscriptions(self, session: SessionId, topics: Collection[str] | None = None) -> None:
         """End a session's subscriptions to these topics, or to all, without a word to the client.
@@ -104,12 +124,15 @@ class GateComponent(ApplicationSession):
     def __init__(self, config: ComponentConfig) -> None:
         super().__init__(config)
         bound_recursion()
-        settings = read(NodeSettings, gather(os.environ))
+        values = gather(os.environ)
+        settings = read(NodeSettings, values)
+        limited = read(LimitSettings, values).rate_limits
         self._service = GateService(
             key=settings.signing_key(),
             expected=config.extra["components"],
             allowed_origins=settings.allowed_origins,
             clock=utc_now,
+            joins=Limits(JOINS, time.monotonic) if limited else None,
         )
         self._router: Router
         self._all_left: Deferred[None] = Deferred()
@@ -164,7 +187,8 @@ class GateComponent(ApplicationSession):
         # Of an error raised here Crossbar passes on the URI and the first positional argument, nothing else.
         try:
             headers = details["transport"].get("http_headers_received") or {}
-            token = self._service.authenticate(details["ticket"], headers)
+            peer = str(details["transport"].get("peer") or "")
+            token = self._service.authenticate(details["ticket"], headers, peer)
         except TutorwampError as error:
             raise ApplicationError(error.uri, error.message) from None
         except Exception:  # noqa: BLE001  # logged; its text may not reach the client
@@ -182,6 +206,8 @@ class GateComponent(ApplicationSession):
         issued_at = from_ms(int((details.get("authextra") or {}).get("issued_ms", 0)))
         if not self._service.joined(details["session"], details["authid"], details["authrole"], issued_at):
             self._send_away(details["session"], CLOSE_REVOKED, "Your sessions were ended.")
+        if details["authrole"] in CLIENT_ROLES:
+            self._router.lighten(details["session"])
 
     def _on_leave(self, session: SessionId, *_: object) -> None:
         self._service.left(session)
@@ -243,9 +269,11 @@ class GateComponent(ApplicationSession):
 
     async def _drain(self) -> None:
         clients = self._service.close()
-        for session in clients:
-            self._router.goodbye(session, CLOSE_DRAINING, "The node is stopping. Come back in a moment.")
-        if clients:
+        for first in range(0, len(clients), DRAINED_AT_ONCE):
+            for session in clients[first : first + DRAINED_AT_ONCE]:
+                self._router.goodbye(session, CLOSE_DRAINING, "The node is stopping. Come back in a moment.")
+            await deferLater(_reactor(), DRAIN_PAUSE.total_seconds())
+        if not self._service.closed_and_empty:
             with contextlib.suppress(defer.TimeoutError):
                 await self._all_left.addTimeout(CLOSE_AFTER.total_seconds(), _reactor())
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 from autobahn.twisted.wamp import ApplicationSession
 from autobahn.wamp import message
 from autobahn.wamp.exception import ApplicationError, TransportLost
-from autobahn.wamp.types import CallDetails, ComponentConfig, RegisterOptions, SessionDetails
+from autobahn.wamp.types import CallDetails, ComponentConfig, PublishOptions, RegisterOptions, SessionDetails
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
 
@@ -22,6 +22,7 @@ from tutorwamp.kernel.arguments import check
 from tutorwamp.kernel.contracts import Answer, Arguments, AuthRole, Caller, Procedure, StreamEvent, Value, new_id
 from tutorwamp.kernel.deadline import answer_within
 from tutorwamp.kernel.errors import Internal, Invalid, TutorwampError, Unavailable
+from tutorwamp.kernel.limits import CallLimits
 from tutorwamp.kernel.observability import get_logger
 
 log = get_logger(__name__)
@@ -87,10 +88,14 @@ class Outlet:
             raise Unavailable("The router cannot be reached just now.")
         return self._sessions[0]
 
-    def publish(self, topic: str, event: Mapping[str, Any]) -> None:
-        """Publish without waiting. Without a router the event is dropped; readers find the gap in ``seq``."""
+    def publish(self, topic: str, event: Mapping[str, Any], *, only: int | None = None) -> None:
+        """Publish without waiting, with ``only`` to this one session.
+
+        Without a router the event is dropped; readers find the gap in ``seq``.
+        """
+        options = None if only is None else PublishOptions(eligible=[only])
         try:
-            self._session().publish(topic, **event)
+            self._session().publish(topic, **event, options=options)
         except (Unavailable, TransportLost):
             if not self._told:  # once an outage, not once an event
                 log.warning("not published: there is no router", topic=topic)
@@ -118,9 +123,11 @@ class Component(ApplicationSession):
         *,
         outlet: Outlet,
         doors: Iterable[object],
+        limits: CallLimits,
         ready: Callable[[ApplicationSession, list[str]], Awaitable[None]],
     ) -> None:
         super().__init__(config)
+        self._limits = limits
         self._outlet = outlet
         self._served = [served for door in doors for served in served_by(door)]
         self._ready = ready
@@ -135,7 +142,7 @@ class Component(ApplicationSession):
             self._outlet.attach(self)
             for served in self._served:
                 await self.register(
-                    _endpoint(served), served.procedure.uri, options=RegisterOptions(details_arg=_DETAILS)
+                    _endpoint(served, self._limits), served.procedure.uri, options=RegisterOptions(details_arg=_DETAILS)
                 )
             await self._ready(self, [served.procedure.uri for served in self._served])
         except Exception:
@@ -159,18 +166,19 @@ class Component(ApplicationSession):
             log.error("unexpected error in a WAMP handler", message=msg, error=repr(fail.value))
 
 
-def _endpoint(served: Served) -> Callable[..., Deferred[dict[str, Any]]]:
+def _endpoint(served: Served, limits: CallLimits) -> Callable[..., Deferred[dict[str, Any]]]:
     def endpoint(*, details: CallDetails, arguments: tuple[Any, Any]) -> Deferred[dict[str, Any]]:
-        return Deferred.fromCoroutine(_answer(served, details, *arguments))
+        return Deferred.fromCoroutine(_answer(served, limits, details, *arguments))
 
     return endpoint
 
 
 async def _answer(
-    served: Served, details: CallDetails, positional: Sequence[Any], arguments: Mapping[str, Any]
+    served: Served, limits: CallLimits, details: CallDetails, positional: Sequence[Any], arguments: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Run one call from its raw arguments to its plain result. Raises ApplicationError only."""
     try:
+        limits.take(str(details.caller_authid), writes=served.procedure.writes)
         checked = check(served.procedure.arguments, _by_keyword(positional, arguments))
         caller = Caller(str(details.caller_authid), AuthRole(details.caller_authrole or ""), details.caller)
         work = Deferred.fromCoroutine(_run(served, caller, checked))

@@ -204,6 +204,8 @@ class Procedure(Generic[Arguments, Answer]):
     uri: str
     arguments: type[Arguments]
     result: type[Answer]
+    writes: bool = False
+    """Whether it changes what is kept; such calls have a limit of their own."""
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from sqlalchemy import (
     Table,
     Text,
     bindparam,
+    func,
     insert,
     select,
     tuple_,
@@ -239,6 +240,16 @@ def read_since(connection: Connection, stream: str, after: int, limit: int) -> l
         .limit(limit)
     )
     return [_event(row) for row in rows]
+
+
+def extent_since(connection: Connection, stream: str, after: int) -> tuple[int, int]:
+    """How many events lie after a position, and roughly how many bytes they have."""
+    row = connection.execute(
+        select(func.count(), func.coalesce(func.sum(func.length(stream_events.c.data)), 0)).where(
+            stream_events.c.stream == stream, stream_events.c.seq > after
+        )
+    ).one()
+    return int(row[0]), int(row[1])
 
 
 def heads(connection: Connection, names: Iterable[str]) -> dict[str, int]:

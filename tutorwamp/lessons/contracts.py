@@ -141,11 +141,30 @@ class SetPen(Value):
 
 
 class Participant(Value):
-    """A person who is in the room now, with however many sessions."""
+    """A person in the room, with however many sessions.
+
+    ``reconnecting``: the connection is lost, and the place is kept until ``deadline``. ``left`` in the last event only.
+    """
 
     person: Person
-    state: Literal["present"]
+    state: Literal["present", "reconnecting", "left"]
     joined_at: Instant
+    deadline: Instant | None
+
+
+class Attended(Value):
+    """How long somebody was in the lesson. ``last_left_at`` null: is there."""
+
+    person: Person
+    connected_s: float
+    first_joined_at: Instant
+    last_left_at: Instant | None
+
+
+class Attendance(Value):
+    """Everybody who was ever there, in the order they came."""
+
+    items: list[Attended]
 
 
 class Topics(Value):
@@ -168,18 +187,19 @@ class Joined(Value):
     heads: dict[str, int]
 
 
-CREATE: Final = Procedure("tutorwamp.lesson.create", CreateLesson, Lesson)
+CREATE: Final = Procedure("tutorwamp.lesson.create", CreateLesson, Lesson, writes=True)
 GET: Final = Procedure("tutorwamp.lesson.get", OneLesson, Lesson)
 LIST: Final = Procedure("tutorwamp.lesson.list", ListLessons, Page[Lesson])
-UPDATE: Final = Procedure("tutorwamp.lesson.update", UpdateLesson, Lesson)
-CANCEL: Final = Procedure("tutorwamp.lesson.cancel", CancelLesson, Lesson)
-START: Final = Procedure("tutorwamp.lesson.start", OneLesson, Lesson)
-END: Final = Procedure("tutorwamp.lesson.end", OneLesson, Lesson)
+UPDATE: Final = Procedure("tutorwamp.lesson.update", UpdateLesson, Lesson, writes=True)
+CANCEL: Final = Procedure("tutorwamp.lesson.cancel", CancelLesson, Lesson, writes=True)
+START: Final = Procedure("tutorwamp.lesson.start", OneLesson, Lesson, writes=True)
+END: Final = Procedure("tutorwamp.lesson.end", OneLesson, Lesson, writes=True)
 JOIN: Final = Procedure("tutorwamp.lesson.join", OneLesson, Joined)
 LEAVE: Final = Procedure("tutorwamp.lesson.leave", OneLesson, Nothing)
 
 
-SET_PEN: Final = Procedure("tutorwamp.lesson.set_pen", SetPen, Lesson)
+ATTENDANCE: Final = Procedure("tutorwamp.lesson.attendance", OneLesson, Attendance)
+SET_PEN: Final = Procedure("tutorwamp.lesson.set_pen", SetPen, Lesson, writes=True)
 
 
 def topics_of(lesson_id: str) -> Topics:
@@ -212,7 +232,7 @@ class LessonChanged:
 
 @dataclass(frozen=True)
 class PresenceChanged:
-    """Somebody came or went. ``type``: ``participant.joined`` or ``participant.left``."""
+    """Somebody came, was lost or went. ``type``: ``participant.joined``, ``.reconnecting`` or ``.left``."""
 
     lesson_id: str
     type: str

@@ -1,14 +1,19 @@
-"""Who is in which room, in this process's memory: presence belongs to sessions, and they end with the router."""
+"""Who is in which room, in this process's memory: presence belongs to sessions, and they end with the router.
+
+A session that is lost keeps its place for the grace time. Grace belongs to the session, never to the person: whoever is
+back with another one is simply there, and the old place's end disturbs nobody.
+"""
 
 from __future__ import annotations
 
-from collections import OrderedDict, defaultdict
-from dataclasses import dataclass
-from datetime import datetime
+from collections import OrderedDict, defaultdict, deque
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Final
 
 from tutorwamp.accounts.contracts import Person
-from tutorwamp.kernel.contracts import Clock, instant_text
+from tutorwamp.kernel.contracts import Clock, instant_text, new_id
 from tutorwamp.kernel.events import Events
 from tutorwamp.lessons.contracts import Participant, PresenceChanged
 
@@ -17,79 +22,157 @@ GONE_REMEMBERED: Final = 10_000
 
 
 @dataclass(frozen=True)
-class _Place:
+class Place:
+    """A session in a room; ``lost_until``: how long it is kept although its session is gone, null while it is there."""
+
+    id: str
+    """Of the stay, in the attendance record."""
+    lesson_id: str
+    session: int
     person: Person
     joined_at: datetime
+    since: datetime
+    """When this stay began; ``joined_at`` is when the person came, before any reconnect."""
+    lost_until: datetime | None = None
 
 
 class Roster:
-    """Sessions in rooms, shown as people; announces who comes first and who goes last."""
+    """Sessions in rooms, shown as people; announces who comes, who is lost for a moment, and who goes.
 
-    def __init__(self, events: Events, clock: Clock) -> None:
+    ``came`` and ``went`` hear of every session's stay, for the attendance record; ``went`` with the cause.
+    """
+
+    def __init__(
+        self,
+        events: Events,
+        clock: Clock,
+        *,
+        grace: timedelta,
+        came: Callable[[Place], None],
+        went: Callable[[Place, str], None],
+    ) -> None:
         self._events = events
         self._clock = clock
-        self._rooms: defaultdict[str, dict[int, _Place]] = defaultdict(dict)
+        self._grace = grace
+        self._came = came
+        self._went = went
+        self._rooms: defaultdict[str, dict[int, Place]] = defaultdict(dict)
         self._rooms_of: defaultdict[int, set[str]] = defaultdict(set)
+        self._lost: deque[Place] = deque()  # the earliest deadline first
         self._gone: OrderedDict[int, None] = OrderedDict()
 
     def add(self, lesson_id: str, session: int, person: Person) -> bool:
         """A session comes in; twice is once. Whether it was not in the room before."""
-        if session in self._gone or session in self._rooms.get(lesson_id, {}):
+        room = self._rooms.get(lesson_id, {})
+        if session in self._gone or session in room:
             return False
-        first = not self._has(lesson_id, person.id)
-        place = _Place(person, self._clock())
-        self._rooms[lesson_id][session] = place
-        self._rooms_of[session].add(lesson_id)
-        if first:
-            self._announce(lesson_id, "participant.joined", place)
+        mine = [place for place in room.values() if place.person.id == person.id]
+        there = any(place.lost_until is None for place in mine)
+        for place in mine:
+            if place.lost_until is not None:
+                self._forget(place)
+        now = self._clock()
+        joined_at = min((place.joined_at for place in mine), default=now)
+        self._keep(Place(new_id(), lesson_id, session, person, joined_at, since=now))
+        self._came(self._rooms[lesson_id][session])
+        if not there:
+            self._announce(lesson_id, person, "participant.joined")
         return True
 
-    def remove(self, lesson_id: str, session: int) -> None:
-        """A session goes out of one room."""
-        place = self._rooms[lesson_id].pop(session, None)
-        if not self._rooms[lesson_id]:
-            del self._rooms[lesson_id]
-        if place is None:
-            return
-        self._rooms_of[session].discard(lesson_id)
-        if not self._rooms_of[session]:
-            del self._rooms_of[session]
-        if not self._has(lesson_id, place.person.id):
-            self._announce(lesson_id, "participant.left", place)
+    def remember(self, lesson_id: str, session: int, person: Person, joined_at: datetime) -> None:
+        """Somebody was in the room when the node went down: the place is kept for the grace time."""
+        now = self._clock()
+        place = Place(new_id(), lesson_id, session, person, joined_at, since=now, lost_until=now + self._grace)
+        self._keep(place)
+        self._lost.append(place)
 
-    def remove_session(self, session: int) -> None:
-        """A session is gone from everywhere, for good."""
+    def remove(self, lesson_id: str, session: int, cause: str) -> None:
+        """A session goes out of one room, and its place is not kept."""
+        place = self._rooms.get(lesson_id, {}).get(session)
+        if place is not None:
+            self._end(place, cause)
+
+    def lose(self, session: int) -> None:
+        """A session is gone, however it ended; its places are kept for the grace time."""
         self._gone[session] = None
         if len(self._gone) > GONE_REMEMBERED:
             self._gone.popitem(last=False)
         for lesson_id in list(self._rooms_of.get(session, ())):
-            self.remove(lesson_id, session)
+            self._lose(self._rooms[lesson_id][session])
+
+    def expire(self) -> None:
+        """End what was kept for long enough. To be called every second or so."""
+        now = self._clock()
+        while self._lost and self._lost[0].lost_until is not None and self._lost[0].lost_until <= now:
+            place = self._lost.popleft()
+            if self._rooms.get(place.lesson_id, {}).get(place.session) is place:
+                self._end(place, "lost")
 
     def remove_person(self, lesson_id: str, user_id: str) -> None:
         """Somebody does not belong to the lesson any more."""
-        room = self._rooms.get(lesson_id, {})
-        for session in [session for session, place in room.items() if place.person.id == user_id]:
-            self.remove(lesson_id, session)
+        self._end_all((place for place in self._in(lesson_id) if place.person.id == user_id), "removed")
 
     def clear(self, lesson_id: str) -> None:
         """The lesson is over."""
-        for session in list(self._rooms.get(lesson_id, ())):
-            self.remove(lesson_id, session)
+        self._end_all(self._in(lesson_id), "over")
 
     def participants(self, lesson_id: str) -> list[Participant]:
         """The people in a room, in the order they came."""
-        people: dict[str, Participant] = {}
-        for place in self._rooms.get(lesson_id, {}).values():
-            people.setdefault(place.person.id, _participant(place))
-        return list(people.values())
+        people = {place.person.id: place.person for place in self._in(lesson_id)}
+        found = [self._participant(lesson_id, person) for person in people.values()]
+        return [participant for participant in found if participant is not None]
 
-    def _has(self, lesson_id: str, user_id: str) -> bool:
-        return any(place.person.id == user_id for place in self._rooms.get(lesson_id, {}).values())
+    def _lose(self, place: Place) -> None:
+        lost = replace(place, lost_until=self._clock() + self._grace)
+        self._rooms[place.lesson_id][place.session] = lost
+        self._lost.append(lost)
+        self._went(place, "lost")
+        seen = self._participant(place.lesson_id, place.person)
+        if seen is not None and seen.state == "reconnecting":
+            self._announce(place.lesson_id, place.person, "participant.reconnecting")
 
-    def _announce(self, lesson_id: str, event_type: str, place: _Place) -> None:
-        at = instant_text(self._clock())
-        self._events.announce(PresenceChanged(lesson_id, event_type, at, _participant(place)))
+    def _end(self, place: Place, cause: str) -> None:
+        self._forget(place)
+        if place.lost_until is None:
+            self._went(place, cause)
+        left = self._participant(place.lesson_id, place.person)
+        if left is None:
+            self._announce(place.lesson_id, place.person, "participant.left", place)
+        elif left.state == "reconnecting" and place.lost_until is None:
+            self._announce(place.lesson_id, place.person, "participant.reconnecting")
 
+    def _end_all(self, places: Iterable[Place], cause: str) -> None:
+        for place in sorted(places, key=lambda one: one.lost_until is None):  # so that nobody is told twice
+            self._end(place, cause)
 
-def _participant(place: _Place) -> Participant:
-    return Participant(person=place.person, state="present", joined_at=place.joined_at)
+    def _in(self, lesson_id: str) -> Collection[Place]:
+        return self._rooms.get(lesson_id, {}).values()
+
+    def _keep(self, place: Place) -> None:
+        self._rooms[place.lesson_id][place.session] = place
+        self._rooms_of[place.session].add(place.lesson_id)
+
+    def _forget(self, place: Place) -> None:
+        self._rooms[place.lesson_id].pop(place.session, None)
+        if not self._rooms[place.lesson_id]:
+            del self._rooms[place.lesson_id]
+        self._rooms_of[place.session].discard(place.lesson_id)
+        if not self._rooms_of[place.session]:
+            del self._rooms_of[place.session]
+
+    def _participant(self, lesson_id: str, person: Person) -> Participant | None:
+        mine = [place for place in self._in(lesson_id) if place.person.id == person.id]
+        if not mine:
+            return None
+        joined_at = min(place.joined_at for place in mine)
+        deadlines = [place.lost_until for place in mine if place.lost_until is not None]
+        if len(deadlines) < len(mine):
+            return Participant(person=person, state="present", joined_at=joined_at, deadline=None)
+        return Participant(person=person, state="reconnecting", joined_at=joined_at, deadline=max(deadlines))
+
+    def _announce(self, lesson_id: str, person: Person, event_type: str, gone: Place | None = None) -> None:
+        shown = self._participant(lesson_id, person)
+        if shown is None and gone is not None:
+            shown = Participant(person=person, state="left", joined_at=gone.joined_at, deadline=None)
+        if shown is not None:
+            self._events.announce(PresenceChanged(lesson_id, event_type, instant_text(self._clock()), shown))

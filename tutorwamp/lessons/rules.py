@@ -51,6 +51,16 @@ def cancel(lesson: Lesson) -> Lesson:
     return _next(lesson, state=LessonState.CANCELLED)
 
 
+def interrupt(lesson: Lesson) -> Lesson:
+    """L20: live → interrupted, when its tutor has been gone for the grace time; any other state stays."""
+    return _next(lesson, state=LessonState.INTERRUPTED) if lesson.state is LessonState.LIVE else lesson
+
+
+def go_on(lesson: Lesson) -> Lesson:
+    """L20: interrupted → live, when its tutor is back; any other state stays."""
+    return _next(lesson, state=LessonState.LIVE) if lesson.state is LessonState.INTERRUPTED else lesson
+
+
 def update(lesson: Lesson, asked: UpdateLesson, students: list[Person] | None) -> Lesson:
     """L7: an open lesson can be changed by who knows its version; once started, its start stays.
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
+
+from twisted.internet.defer import Deferred
 
 from tutorwamp.accounts.contracts import People, Person
 from tutorwamp.gate.contracts import Gate
@@ -11,11 +13,13 @@ from tutorwamp.kernel.contracts import AuthRole, Caller, Clock, Page, new_id
 from tutorwamp.kernel.errors import Forbidden, NotFound, Unavailable
 from tutorwamp.kernel.events import Events
 from tutorwamp.kernel.memo import Memo
+from tutorwamp.kernel.observability import get_logger
 from tutorwamp.kernel.streams import Draft, digest_of, key_for
 from tutorwamp.lessons import rules
 from tutorwamp.lessons.contracts import (
     OPEN_STATES,
     Admission,
+    Attendance,
     CancelLesson,
     CreateLesson,
     Joined,
@@ -24,14 +28,16 @@ from tutorwamp.lessons.contracts import (
     LessonState,
     ListLessons,
     Participant,
+    PresenceChanged,
     SetPen,
     UpdateLesson,
     topics_of,
 )
 from tutorwamp.lessons.errors import WrongState
-from tutorwamp.lessons.roster import Roster
-from tutorwamp.lessons.settings import LessonsSettings
+from tutorwamp.lessons.presence import Presence
 from tutorwamp.lessons.store import LessonsStore, Record, StaleVersionError
+
+log = get_logger(__name__)
 
 TRIES_AT_MOST: Final = 5
 """Of a change that others keep overtaking; each try has read the newest version."""
@@ -46,8 +52,9 @@ class LessonsService:
         people: People,
         gate: Gate,
         events: Events,
+        presence: Presence,
         *,
-        settings: LessonsSettings,
+        remembered: int,
         clock: Clock,
     ) -> None:
         self._store = store
@@ -55,8 +62,10 @@ class LessonsService:
         self._gate = gate
         self._events = events
         self._clock = clock
-        self._roster = Roster(events, clock)
-        self._lessons: Memo[str, Lesson] = Memo(self._read, at_most=settings.remembered)
+        self._presence = presence
+        self._roster = presence.roster
+        self._lessons: Memo[str, Lesson] = Memo(self._read, at_most=remembered)
+        events.listen(PresenceChanged, self._somebody_moved)
 
     async def create(self, caller: Caller, asked: CreateLesson) -> Lesson:
         """Plan a lesson. Raises Forbidden, Invalid, Overlap or Conflict."""
@@ -165,25 +174,63 @@ class LessonsService:
         except Exception as error:
             # A session that was in the room before stays, unless it does not belong there any more.
             if came or isinstance(error, (NotFound, WrongState)):
-                self._roster.remove(lesson_id, caller.session)
+                self._roster.remove(lesson_id, caller.session, "left")
                 await self._gate.revoke_grants(lesson_id, session=caller.session)
             raise
+        lesson = await self._go_on_with_tutor(lesson)
         return Joined(lesson=lesson, participants=self.participants(lesson_id), topics=topics, heads=heads)
 
     async def leave(self, caller: Caller, lesson_id: str) -> None:
         """Go out with this session; leaving a room one is not in is no error. Raises NotFound for an outsider."""
         await self.admit(caller, lesson_id, fresh=False)
         if caller.session is not None:
-            self._roster.remove(lesson_id, caller.session)
+            self._roster.remove(lesson_id, caller.session, "left")
             await self._gate.revoke_grants(lesson_id, session=caller.session)
 
-    def session_left(self, session: int) -> None:
-        """A WAMP session is gone, however it ended."""
-        self._roster.remove_session(session)
+    def session_left(self, session: int, *_: object) -> None:
+        """A WAMP session is gone, however it ended; its places are kept for the grace time."""
+        self._roster.lose(session)
 
     def participants(self, lesson_id: str) -> list[Participant]:
         """Who is in the room."""
-        return self._roster.participants(lesson_id)
+        return self._presence.participants(lesson_id)
+
+    async def attendance(self, caller: Caller, lesson_id: str) -> Attendance:
+        """Who was there, and for how long. Raises NotFound or Forbidden."""
+        rules.require_moderator(caller, (await self.admit(caller, lesson_id, fresh=True)).lesson)
+        return Attendance(items=await self._presence.attendance(lesson_id))
+
+    async def recover(self) -> None:
+        """After a start: those who were there when the node went down have the grace time to come back."""
+        for lesson_id in await self._presence.recover():
+            self._presence.look_for_tutor(await self._read(lesson_id))
+
+    async def pass_time(self) -> None:
+        """End the places that were kept long enough, interrupt lessons without tutor. To be called every second."""
+        self._roster.expire()
+        for lesson_id in self._presence.take_abandoned():
+            await self._change_by_time(lesson_id, "lesson.interrupted", rules.interrupt)
+
+    async def note_presence(self) -> None:
+        """For the attendance record, every few seconds."""
+        await self._presence.seen()
+
+    def _somebody_moved(self, moved: PresenceChanged) -> None:
+        """L20: when the tutor of a live lesson is lost or leaves, time runs."""
+        if moved.participant.person.role is not AuthRole.STUDENT:
+            looking = Deferred.fromCoroutine(self._look_for_tutor(moved))
+            looking.addErrback(lambda failure: log.error("could not look for the tutor", error=str(failure.value)))
+
+    async def _look_for_tutor(self, moved: PresenceChanged) -> None:
+        lesson = await self._lessons.get(moved.lesson_id)
+        if moved.participant.person.id == lesson.tutor.id and lesson.state is LessonState.LIVE:
+            self._presence.look_for_tutor(lesson)
+
+    async def _go_on_with_tutor(self, lesson: Lesson) -> Lesson:
+        """L20: an interrupted lesson whose tutor has come in is live again."""
+        if lesson.state is not LessonState.INTERRUPTED or not self._presence.look_for_tutor(lesson):
+            return lesson
+        return await self._change_by_time(lesson.id, "lesson.continued", rules.go_on)
 
     async def admit(self, caller: Caller, lesson_id: str, *, fresh: bool) -> Admission:
         """See LessonAccessChecker."""
@@ -223,9 +270,34 @@ class LessonsService:
     ) -> tuple[Lesson, Lesson]:
         """Read, decide, write where nobody was quicker, announce."""
         actor = await self._people.person(caller.user_id)
-        for _ in range(TRIES_AT_MOST):
+
+        async def read() -> Lesson:
             before = (await self.admit(caller, lesson_id, fresh=True)).lesson
             rules.require_moderator(caller, before)
+            return before
+
+        return await self._replace(read, event_type, actor, decide, more)
+
+    async def _change_by_time(self, lesson_id: str, event_type: str, decide: Callable[[Lesson], Lesson]) -> Lesson:
+        """The same without anybody who asks: the actor is the system."""
+
+        async def read() -> Lesson:
+            self._lessons.forget(lesson_id)
+            return await self._lessons.get(lesson_id)
+
+        _, after = await self._replace(read, event_type, None, decide)
+        return after
+
+    async def _replace(
+        self,
+        read: Callable[[], Awaitable[Lesson]],
+        event_type: str,
+        actor: Person | None,
+        decide: Callable[[Lesson], Lesson],
+        more: dict[str, object] | None = None,
+    ) -> tuple[Lesson, Lesson]:
+        for _ in range(TRIES_AT_MOST):
+            before = await read()
             after = decide(before)
             if after is before:
                 return before, before
@@ -234,18 +306,18 @@ class LessonsService:
                 event = await self._store.change(before, after, draft)
             except StaleVersionError:
                 continue
-            self._lessons.forget(lesson_id)
+            self._lessons.forget(after.id)
             self._events.announce(LessonChanged(event, before, after))
             return before, after
         raise Unavailable("The lesson is being changed by others just now.")
 
-    def _draft(self, lesson: Lesson, event_type: str, actor: Person, data: dict[str, object]) -> Draft:
+    def _draft(self, lesson: Lesson, event_type: str, actor: Person | None, data: dict[str, object]) -> Draft:
         return Draft(
             stream=topics_of(lesson.id).state,
             guard=None,
             type=event_type,
             at=self._clock(),
-            actor=actor.plain(),
+            actor=None if actor is None else actor.plain(),
             key=key_for(None),
             digest="",
             subject=lesson.id,

@@ -7,6 +7,7 @@ from tutorwamp.kernel.contracts import Caller, Nothing, Page
 from tutorwamp.kernel.events import Events
 from tutorwamp.lessons import contracts
 from tutorwamp.lessons.contracts import (
+    Attendance,
     CancelLesson,
     CreateLesson,
     Joined,
@@ -74,6 +75,11 @@ class LessonsDoor:
         await self._lessons.leave(caller, asked.lesson_id)
         return Nothing()
 
+    @serves(contracts.ATTENDANCE)
+    async def attendance(self, caller: Caller, asked: OneLesson) -> Attendance:
+        """Who was there, and for how long."""
+        return await self._lessons.attendance(caller, asked.lesson_id)
+
     @serves(contracts.SET_PEN)
     async def set_pen(self, caller: Caller, asked: SetPen) -> Lesson:
         """Say who may draw."""
@@ -87,10 +93,10 @@ def publish_lessons(events: Events, outlet: Outlet) -> None:
         outlet.publish_stream_event(change.event)
 
     def presence(change: PresenceChanged) -> None:
-        outlet.publish(
-            topics_of(change.lesson_id).presence,
-            {"type": change.type, "at": change.at, "participant": change.participant.plain()},
-        )
+        participant = change.participant.plain()
+        deadline = {} if change.participant.deadline is None else {"deadline": participant["deadline"]}
+        told = {"type": change.type, "at": change.at, "participant": participant, **deadline}
+        outlet.publish(topics_of(change.lesson_id).presence, told)
 
     events.listen(LessonChanged, changed)
     events.listen(PresenceChanged, presence)

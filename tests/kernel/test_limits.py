@@ -1,0 +1,125 @@
+"""S7, the pure part: buckets of tokens, with a clock that is turned by hand."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.task import Clock
+
+from tutorwamp.kernel import limits
+from tutorwamp.kernel.errors import Action, RateLimited
+from tutorwamp.kernel.limits import JOINS, READS, WRITES, Allowance, CallLimits, Limits, LimitSettings
+from tutorwamp.kernel.settings import gather, read
+
+FIVE_AT_ONCE = Allowance(per_s=2, burst=5)
+
+
+def taken(bucket: Limits, times: int, name: str = "anna") -> int:
+    """How many of so many are let through."""
+    through = 0
+    for _ in range(times):
+        try:
+            bucket.take(name)
+        except RateLimited:
+            continue
+        through += 1
+    return through
+
+
+def wait_of(bucket: Limits, name: str = "anna") -> float:
+    with pytest.raises(RateLimited) as refused:
+        bucket.take(name)
+    assert refused.value.action is Action.RETRY
+    assert isinstance(refused.value.details, dict)
+    assert refused.value.details.keys() == {"retry_after_s"}
+    return float(refused.value.details["retry_after_s"])
+
+
+def test_S7_the_allowances_are_those_of_the_rules() -> None:
+    assert Allowance(per_s=20, burst=200) == WRITES
+    assert Allowance(per_s=50, burst=500) == READS
+    assert Allowance(per_s=100, burst=1_500) == JOINS
+
+
+def test_S7_a_burst_goes_through_then_as_many_as_time_brings_and_never_more_than_a_burst() -> None:
+    clock = Clock()
+    bucket = Limits(FIVE_AT_ONCE, clock.seconds)
+    assert taken(bucket, 7) == 5
+    clock.advance(1)
+    assert taken(bucket, 7) == 2
+    clock.advance(1.5)
+    assert taken(bucket, 7) == 3
+    clock.advance(3600)
+    assert taken(bucket, 7) == 5
+
+
+def test_S7_being_refused_costs_nothing() -> None:
+    clock = Clock()
+    bucket = Limits(FIVE_AT_ONCE, clock.seconds)
+    taken(bucket, 1_000)
+    assert wait_of(bucket) == 0.5
+    clock.advance(0.25)
+    assert wait_of(bucket) == 0.25
+    clock.advance(0.25)
+    bucket.take("anna")
+
+
+def test_S7_everybody_has_a_bucket_of_their_own() -> None:
+    bucket = Limits(FIVE_AT_ONCE, Clock().seconds)
+    assert (taken(bucket, 9, "anna"), taken(bucket, 9, "ben")) == (5, 5)
+
+
+@given(
+    st.sampled_from([WRITES, READS, JOINS, FIVE_AT_ONCE, Allowance(per_s=0.3, burst=1), Allowance(per_s=7, burst=3)]),
+    st.lists(st.floats(0, 3, allow_nan=False), max_size=40),
+    st.integers(0, 10**6),
+)
+def test_S7_who_comes_back_when_told_is_let_through(
+    allowance: Allowance, pauses_s: list[float], started_s: int
+) -> None:
+    clock = Clock()
+    clock.advance(started_s)
+    bucket = Limits(allowance, clock.seconds)
+    through = taken(bucket, allowance.burst)
+    for pause_s in pauses_s:
+        clock.advance(pause_s)
+        through += taken(bucket, 2)
+    through += taken(bucket, allowance.burst)
+    elapsed_s = clock.seconds() - started_s
+    assert through <= allowance.burst + elapsed_s * allowance.per_s + 1e-6
+    wait_s = wait_of(bucket)
+    clock.advance(wait_s)
+    bucket.take("anna")
+    assert 0 < wait_s <= 1 / allowance.per_s + 0.001
+
+
+def test_S7_the_bucket_not_used_for_longest_is_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "REMEMBERED", 2)
+    bucket = Limits(Allowance(per_s=1, burst=1), Clock().seconds)
+    for name in ("anna", "ben"):
+        bucket.take(name)
+    wait_of(bucket, "anna")  # used again
+    bucket.take("cleo")
+    bucket.take("ben")  # forgotten, and so full
+    wait_of(bucket, "cleo")
+
+
+def test_S7_writing_and_reading_are_counted_apart_and_off_lifts_both() -> None:
+    for on in (True, False):
+        clock = Clock()
+        calls = CallLimits(LimitSettings(rate_limits=on), clock.seconds)
+        refused = {True: 0, False: 0}
+        for writes in (True, False):
+            for _ in range(WRITES.burst + READS.burst):
+                try:
+                    calls.take("anna", writes=writes)
+                except RateLimited:
+                    refused[writes] += 1
+        assert refused == ({True: READS.burst, False: WRITES.burst} if on else {True: 0, False: 0})
+        calls.take("ben", writes=True)
+
+
+def test_S7_limits_are_on_unless_somebody_says_off() -> None:
+    assert read(LimitSettings, gather({})).rate_limits
+    assert not read(LimitSettings, gather({"TUTORWAMP_RATE_LIMITS": "off"})).rate_limits

@@ -1,0 +1,65 @@
+"""Show the server that we live, at the interval it names, and hear of streams that have gone on without us."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+from tutorwamp.client.connection import Connection, State
+from tutorwamp.client.errors import CallError
+
+FIRST_INTERVAL_S: Final = 30.0
+"""Until the server has named its own, and after an answer that never came."""
+
+_log = Logger()
+
+
+class Heartbeat:
+    """Beats while the connection is there.
+
+    ``positions`` says how far we are in each stream; ``behind`` is told, by stream, how far those are that we have not
+    heard all of.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        clock: IReactorTime,
+        *,
+        positions: Callable[[], Mapping[str, int]],
+        behind: Callable[[Mapping[str, int]], object],
+    ) -> None:
+        self._connection = connection
+        self._clock = clock
+        self._positions = positions
+        self._behind = behind
+        self._next: IDelayedCall | None = None
+        connection.watch(self._changed)
+
+    def _changed(self, state: State) -> None:
+        if self._next is not None and self._next.active():
+            self._next.cancel()
+        self._next = None
+        if state.kind == "connected":
+            self._beat()
+
+    def _beat(self) -> None:
+        session = self._connection.session_id
+        beating = Deferred.fromCoroutine(self._ask(session))
+        beating.addErrback(lambda failure: _log.failure("A heartbeat failed", failure))
+
+    async def _ask(self, session: int | None) -> None:
+        interval_s = FIRST_INTERVAL_S
+        try:
+            beat = await self._connection.call("tutorwamp.session.heartbeat", positions=dict(self._positions()))
+            interval_s = beat["interval_s"]
+            if beat["behind"]:
+                self._behind(beat["behind"])
+        except CallError as error:
+            _log.debug("No answer to a heartbeat: {error}", error=error)
+        if self._connection.session_id == session and self._connection.state.kind == "connected":
+            self._next = self._clock.callLater(interval_s, self._beat)

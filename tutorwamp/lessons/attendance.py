@@ -1,0 +1,120 @@
+"""Who was there, and for how long: a record of every session's stay in a lesson, that can be checked row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import BigInteger, Column, Connection, ForeignKey, Index, String, Table, insert, select, update
+from twisted.internet.defer import Deferred
+
+from tutorwamp.kernel.database import Database, GroupCommit, InstantColumn, metadata
+
+attendance = Table(
+    "lesson_attendance",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("lesson_id", String(36), ForeignKey("lessons.id"), nullable=False),
+    Column("session", BigInteger, nullable=False),
+    Column("since", InstantColumn, nullable=False),
+    Column("user_id", String(36), ForeignKey("users.id"), nullable=False),
+    Column("joined_at", InstantColumn, nullable=False),
+    Column("seen_at", InstantColumn, nullable=False),
+    Column("left_at", InstantColumn),
+    Column("cause", String(12)),
+    Index("ix_lesson_attendance_lesson", "lesson_id", "since"),
+)
+Index(
+    "ix_lesson_attendance_open",
+    attendance.c.left_at,
+    sqlite_where=attendance.c.left_at.is_(None),
+    postgresql_where=attendance.c.left_at.is_(None),
+)
+
+
+@dataclass(frozen=True)
+class Stay:
+    """One session's stay. ``left_at`` null: it is there; ``seen_at`` is when that was last known for certain.
+
+    ``cause`` of its end: left, lost, removed, over, or crash (then ``left_at`` is when it was last seen).
+    """
+
+    id: str
+    lesson_id: str
+    session: int
+    since: datetime
+    user_id: str
+    joined_at: datetime
+    seen_at: datetime
+    left_at: datetime | None = None
+    cause: str | None = None
+
+
+class AttendanceStore:
+    """The door to the record."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._notes: GroupCommit[Stay | None, None] = GroupCommit(database, "lessons.attendance", _note)
+
+    def note(self, stay: Stay) -> Deferred[None]:
+        """Keep a stay that begins (no ``left_at``) or ends. Notes are kept in their order."""
+        return self._notes.submit(stay)
+
+    def noted(self) -> Deferred[None]:
+        """Fires when everything that was to be noted until now is kept."""
+        return self._notes.submit(None)
+
+    def seen(self, now: datetime) -> Deferred[None]:
+        """Everybody who is there is there still."""
+
+        def thd(connection: Connection) -> None:
+            connection.execute(update(attendance).where(attendance.c.left_at.is_(None)).values(seen_at=now))
+
+        return self._database.write("lessons.seen", thd)
+
+    def close_open(self) -> Deferred[list[Stay]]:
+        """After a crash: end the stays that nobody ended, when they were last seen; which they were."""
+
+        def thd(connection: Connection) -> list[Stay]:
+            unended = attendance.c.left_at.is_(None)
+            stays = [Stay(**row._asdict()) for row in connection.execute(select(attendance).where(unended))]
+            ended = {"left_at": attendance.c.seen_at, "cause": "crash"}
+            connection.execute(update(attendance).where(unended).values(ended))
+            return stays
+
+        return self._database.write("lessons.close_open", thd)
+
+    def stays(self, lesson_id: str) -> Deferred[list[Stay]]:
+        """All stays in a lesson, in the order they began."""
+
+        def thd(connection: Connection) -> list[Stay]:
+            query = select(attendance).where(attendance.c.lesson_id == lesson_id).order_by(attendance.c.since)
+            return [Stay(**row._asdict()) for row in connection.execute(query)]
+
+        return self._database.read("lessons.stays", thd)
+
+
+def _note(connection: Connection, stays: Sequence[Stay | None]) -> list[Exception | None]:
+    for stay in stays:
+        if stay is None:
+            continue
+        if stay.left_at is None:
+            connection.execute(insert(attendance), vars(stay))
+        else:
+            ended = {"left_at": stay.left_at, "seen_at": stay.left_at, "cause": stay.cause}
+            connection.execute(update(attendance).where(attendance.c.id == stay.id).values(ended))
+    return [None] * len(stays)
+
+
+def connected(stays: Iterable[Stay], now: datetime) -> timedelta:
+    """How long somebody was there with any session: stays that overlap count once."""
+    total, until = timedelta(), None
+    for stay in sorted(stays, key=lambda one: one.since):
+        ends = stay.left_at or now
+        begins = stay.since if until is None else max(stay.since, until)
+        if ends > begins:
+            total += ends - begins
+        until = ends if until is None else max(until, ends)
+    return total

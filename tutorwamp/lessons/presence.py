@@ -1,0 +1,111 @@
+"""Who is there, who was there for how long, and which lessons have lost their tutor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from tutorwamp.accounts.contracts import People, Person
+from tutorwamp.kernel.contracts import Clock
+from tutorwamp.kernel.events import Events
+from tutorwamp.kernel.observability import get_logger
+from tutorwamp.lessons.attendance import AttendanceStore, Stay, connected
+from tutorwamp.lessons.contracts import Attended, Lesson, Participant
+from tutorwamp.lessons.roster import Place, Roster
+from tutorwamp.lessons.settings import LessonsSettings
+
+log = get_logger(__name__)
+
+
+class Presence:
+    """The rooms of this process, and the record of who was in them."""
+
+    def __init__(
+        self, record: AttendanceStore, people: People, events: Events, *, settings: LessonsSettings, clock: Clock
+    ) -> None:
+        self._record = record
+        self._people = people
+        self._clock = clock
+        self._grace = settings.grace
+        self._tutorless: dict[str, datetime] = {}
+        self.roster = Roster(events, clock, grace=settings.grace, came=self._came, went=self._went)
+
+    def look_for_tutor(self, lesson: Lesson) -> bool:
+        """L20: note since when a lesson's tutor is away; whether the tutor is there."""
+        state = next((one.state for one in self.participants(lesson.id) if one.person.id == lesson.tutor.id), None)
+        if state == "present":
+            self._tutorless.pop(lesson.id, None)
+            return True
+        self._tutorless.setdefault(lesson.id, self._clock() + self._grace)
+        return False
+
+    def take_abandoned(self) -> list[str]:
+        """L20: the lessons whose tutor has been away for the grace time, each once."""
+        now = self._clock()
+        over = [lesson_id for lesson_id, deadline in self._tutorless.items() if deadline <= now]
+        for lesson_id in over:
+            del self._tutorless[lesson_id]
+        return over
+
+    def participants(self, lesson_id: str) -> list[Participant]:
+        """Who is in the room."""
+        return self.roster.participants(lesson_id)
+
+    async def recover(self) -> list[str]:
+        """L22: after a crash, keep the places of those who were there; the lessons they were in."""
+        stays = await self._record.close_open()
+        people = {one.id: one for one in await self._people.persons(sorted({stay.user_id for stay in stays}))}
+        for stay in stays:
+            if stay.user_id in people:
+                self.roster.remember(stay.lesson_id, stay.session, people[stay.user_id], stay.joined_at)
+        return sorted({stay.lesson_id for stay in stays})
+
+    async def seen(self) -> None:
+        """L22: note that everybody who is there is there still; so a crash costs the record some seconds at most."""
+        await self._record.noted()
+        await self._record.seen(self._clock())
+
+    async def attendance(self, lesson_id: str) -> list[Attended]:
+        """L21: everybody who was ever in the room, in the order they came."""
+        await self._record.noted()
+        by_person: dict[str, list[Stay]] = {}
+        for stay in await self._record.stays(lesson_id):
+            by_person.setdefault(stay.user_id, []).append(stay)
+        people = await self._people.persons(list(by_person))
+        return [self._attended(person, by_person[person.id]) for person in people]
+
+    def _attended(self, person: Person, stays: Sequence[Stay]) -> Attended:
+        there = any(stay.left_at is None for stay in stays)
+        return Attended(
+            person=person,
+            connected_s=connected(stays, self._clock()).total_seconds(),
+            first_joined_at=stays[0].since,
+            last_left_at=None if there else max(stay.left_at for stay in stays if stay.left_at is not None),
+        )
+
+    def _came(self, place: Place) -> None:
+        self._note(_stay(place, place.since))
+
+    def _went(self, place: Place, cause: str) -> None:
+        now = self._clock()
+        self._note(replace(_stay(place, now), left_at=now, cause=cause))
+
+    def _note(self, stay: Stay) -> None:
+        def failed(failure: Any) -> None:
+            log.error("attendance was not kept", stay=stay, error=str(failure.value))
+
+        self._record.note(stay).addErrback(failed)
+
+
+def _stay(place: Place, seen_at: datetime) -> Stay:
+    return Stay(
+        id=place.id,
+        lesson_id=place.lesson_id,
+        session=place.session,
+        since=place.since,
+        user_id=place.person.id,
+        joined_at=place.joined_at,
+        seen_at=seen_at,
+    )

@@ -1,0 +1,97 @@
+"""What others may know of sessions: heartbeat, resume, who one is, and the event of a timeout."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Final
+
+from pydantic import Field, StringConstraints
+
+from tutorwamp.accounts.contracts import Person
+from tutorwamp.kernel.contracts import Instant, Nothing, Procedure, Seq, Value
+
+STREAMS_AT_MOST: Final = 100
+"""In one call; a person in a lesson follows four."""
+EVENTS_AT_MOST: Final = 300
+"""Missed ones given back for a stream; whoever missed more reads the state afresh, which is less to send."""
+EVENT_BYTES_AT_MOST: Final = 4 * 1024 * 1024
+"""Of all streams in one answer; one message between the node's processes carries 16 MiB."""
+
+StreamName = Annotated[str, StringConstraints(min_length=1, max_length=120, pattern=r"^[a-z0-9._-]+$")]
+Positions = Annotated[dict[StreamName, Seq], Field(max_length=STREAMS_AT_MOST)]
+"""By stream, the ``seq`` of the last event the client has applied."""
+
+
+class Heartbeat(Value):
+    """I am here, and this is how far I am."""
+
+    positions: Positions = Field(default_factory=dict)
+
+
+class Beat(Value):
+    """``behind``: the head of each stream the client has not heard all of."""
+
+    now: Instant
+    interval_s: float
+    timeout_s: float
+    behind: dict[str, int]
+
+
+class Resume(Value):
+    """Ask what came after these positions."""
+
+    positions: Positions
+
+
+class ResumedStream(Value):
+    """Everything after the position (``complete``), or nothing: then the client reads the state afresh.
+
+    ``error``: the URI of why the stream cannot be had at all, such as ``tutorwamp.error.not_found``.
+    """
+
+    complete: bool
+    events: list[dict[str, Any]] | None = None
+    head: int
+    error: str | None = None
+
+    def plain(self) -> dict[str, Any]:
+        """Without what is not there."""
+        given = {"complete": self.complete, "events": self.events, "head": self.head, "error": self.error}
+        return {name: value for name, value in given.items() if value is not None}
+
+
+class Resumed(Value):
+    """By stream."""
+
+    streams: dict[str, ResumedStream]
+
+    def plain(self) -> dict[str, Any]:
+        """Events are not copied."""
+        return {"streams": {name: stream.plain() for name, stream in self.streams.items()}}
+
+
+class Me(Value):
+    """Whose session this is. ``session`` is WAMP's id."""
+
+    session: int
+    user: Person
+    now: Instant
+
+
+HEARTBEAT: Final = Procedure("tutorwamp.session.heartbeat", Heartbeat, Beat)
+RESUME: Final = Procedure("tutorwamp.session.resume", Resume, Resumed)
+WHOAMI: Final = Procedure("tutorwamp.session.whoami", Nothing, Me)
+
+CONNECTION_TIMEOUT: Final = "tutorwamp.connection.timeout"
+"""The topic on which a session alone hears that it has timed out."""
+
+
+@dataclass(frozen=True)
+class SessionTimedOut:
+    """A session has shown no life for too long and is about to be ended."""
+
+    session: int
+    last_seen: datetime
+    timeout: timedelta
+    retry_after_s: float

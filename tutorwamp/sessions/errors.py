@@ -1,0 +1,1 @@
+"""How sessions say no: in the kernel's words only."""

@@ -1,0 +1,138 @@
+"""Hear heartbeats, end silent sessions, tell people what they missed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from tutorwamp.accounts.contracts import People
+from tutorwamp.gate.contracts import CLIENT_ROLES, CLOSE_PING_TIMEOUT, Gate
+from tutorwamp.kernel.contracts import Caller, Clock
+from tutorwamp.kernel.errors import Forbidden, NotFound, TutorwampError
+from tutorwamp.kernel.events import Events
+from tutorwamp.kernel.observability import get_logger
+from tutorwamp.lessons.contracts import LessonAccessChecker
+from tutorwamp.sessions import rules
+from tutorwamp.sessions.contracts import Beat, Heartbeat, Me, Resume, Resumed, ResumedStream, SessionTimedOut
+from tutorwamp.sessions.settings import SessionsSettings
+from tutorwamp.sessions.store import SessionsStore
+
+log = get_logger(__name__)
+
+RETRY_AFTER_S = 1.0
+"""For a client that was ended for its silence and is there after all; it adds its own jitter."""
+
+
+class SessionsService:
+    """The live sessions of this node, and what they have heard."""
+
+    def __init__(
+        self,
+        store: SessionsStore,
+        access: LessonAccessChecker,
+        people: People,
+        gate: Gate,
+        events: Events,
+        *,
+        settings: SessionsSettings,
+        clock: Clock,
+        now_s: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._access = access
+        self._people = people
+        self._gate = gate
+        self._events = events
+        self._settings = settings
+        self._clock = clock
+        self._now_s = now_s  # of a clock that never goes back; the reactor's is the machine's, which may be set
+        self._watch = rules.Watch(settings.ping_timeout.total_seconds())
+
+    # Coming, living, going
+
+    def session_joined(self, details: Mapping[str, Any]) -> None:
+        """S1: the router has let a session in; components are not watched."""
+        if details["authrole"] in CLIENT_ROLES:
+            self._watch.see(details["session"], self._now_s())
+
+    def session_left(self, session: int, *_: object) -> None:
+        """However it ended."""
+        self._watch.forget(session)
+
+    async def heartbeat(self, caller: Caller, asked: Heartbeat) -> Beat:
+        """S1, S4: the session lives; which streams have gone on since its positions."""
+        self._watch.see(_session(caller), self._now_s())
+        readable = await self._readable(caller, asked.positions, fresh=False)
+        names = [name for name, error in readable.items() if error is None]
+        newest = await self._store.heads(names) if names else {}
+        return Beat(
+            now=self._clock(),
+            interval_s=self._settings.heartbeat_interval.total_seconds(),
+            timeout_s=self._settings.ping_timeout.total_seconds(),
+            behind={name: head for name, head in newest.items() if head != asked.positions[name]},
+        )
+
+    async def whoami(self, caller: Caller) -> Me:
+        """Whose session this is."""
+        return Me(session=_session(caller), user=await self._people.person(caller.user_id), now=self._clock())
+
+    async def end_silent(self) -> int:
+        """S2: tell each session that is overdue, and end it; how many. To be called every second or so."""
+        ended = 0
+        for session, silent_s in list(self._watch.take_overdue(self._now_s())):
+            last_seen = self._clock() - timedelta(seconds=silent_s)
+            self._events.announce(
+                SessionTimedOut(session, last_seen, self._settings.ping_timeout, retry_after_s=RETRY_AFTER_S)
+            )
+            try:
+                await self._gate.drop(session, reason=CLOSE_PING_TIMEOUT, message="No heartbeat came for too long.")
+                ended += 1
+            except TutorwampError as error:  # the gate is away; the session is ended with the router, or next time
+                self._watch.see(session, self._now_s() - silent_s)
+                log.warning("could not end a silent session", session=session, error=str(error))
+        return ended
+
+    # What was missed
+
+    async def resume(self, caller: Caller, asked: Resume) -> Resumed:
+        """S5, S6: everything after the positions, or the word that it is too much; each stream by itself."""
+        readable = await self._readable(caller, asked.positions, fresh=True)
+        wanted = {name: asked.positions[name] for name, error in readable.items() if error is None}
+        found = await self._store.missed(wanted) if wanted else {}
+        streams = {
+            name: ResumedStream(complete=False, head=0, error=error)
+            for name, error in readable.items()
+            if error is not None
+        }
+        for name, (head, events) in found.items():
+            given = None if events is None else [event.plain() for event in events]
+            streams[name] = ResumedStream(complete=given is not None, events=given, head=head)
+        return Resumed(streams=streams)
+
+    async def _readable(self, caller: Caller, names: Iterable[str], *, fresh: bool) -> dict[str, str | None]:
+        """By stream the URI of the error that keeps the caller from it, or None."""
+        lessons: dict[str, str | None] = {}
+        readable: dict[str, str | None] = {}
+        for name in names:
+            lesson_id = rules.lesson_of(name)
+            if lesson_id is None:
+                readable[name] = None if rules.owner_of(name) == caller.user_id else NotFound.uri
+                continue
+            if lesson_id not in lessons:
+                lessons[lesson_id] = await self._lesson_error(caller, lesson_id, fresh=fresh)
+            readable[name] = lessons[lesson_id]
+        return readable
+
+    async def _lesson_error(self, caller: Caller, lesson_id: str, *, fresh: bool) -> str | None:
+        try:
+            await self._access.admit(caller, lesson_id, fresh=fresh)
+        except NotFound as error:
+            return error.uri
+        return None
+
+
+def _session(caller: Caller) -> int:
+    if caller.session is None:
+        raise Forbidden("This is asked over WAMP.")
+    return caller.session
