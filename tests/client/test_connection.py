@@ -27,6 +27,7 @@ from tests.client.talk import (
 from tests.support.node import Node, free_port
 from tutorwamp.client import Backoff, CallError, Disconnected, Event
 from tutorwamp.client.connection import CALL_TIMEOUT_S, STEADY_AFTER_S
+from tutorwamp.client.errors import BACK_AFTER_DRAINING_S
 from tutorwamp.client.wamp import JOIN_TIMEOUT_S, SEND_AT_MOST_BYTES, Serializer
 from tutorwamp.kernel.errors import Action
 
@@ -284,8 +285,8 @@ async def test_a_draining_node_is_come_back_to_and_short_lives_do_not_reset_the_
         waiting, back = states.next("waiting"), states.next("connected")
         await failure_of(connection.call("test.say_goodbye", reason="tutorwamp.close.draining"))
         state = await waiting
-        assert (why(state).uri, state.pause_s) == ("tutorwamp.close.draining", pause_s)
-        clock.advance(pause_s)
+        assert (why(state).uri, state.pause_s) == ("tutorwamp.close.draining", BACK_AFTER_DRAINING_S + pause_s)
+        clock.advance(state.pause_s)
         await back
 
 

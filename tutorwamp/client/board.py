@@ -22,18 +22,15 @@ from typing import Any, Final, TypeVar
 from uuid import uuid4
 
 from twisted.internet.defer import Deferred, DeferredLock
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from tutorwamp.client.connection import Connection, Handler, State, hand_over
 from tutorwamp.client.errors import CLOSED_BY_US, CallError, Disconnected
-from tutorwamp.client.replica import Plain, Replica, Trace, cleared, confirmed, rebased, traced, undoing
+from tutorwamp.client.replica import Outcome, Plain, Replica, Trace, cleared, confirmed, rebased, traced, undoing
 from tutorwamp.client.stroke import Stroke
 from tutorwamp.client.wamp import Event
 from tutorwamp.kernel.errors import Action
 
-GAP_PATIENCE_S: Final = 1.0
-"""For events that others have overtaken. Missing longer, they are lost, and the board is opened afresh."""
 CHANGES_AT_MOST: Final = 200
 """In one submission."""
 STEPS_AT_MOST: Final = 1000
@@ -84,19 +81,17 @@ class Board:
         topic: str,
         *,
         hear: Callable[[Handler], Awaitable[object]],
-        clock: IReactorTime,
+        expect: Callable[[int], object],
     ) -> None:
         self._connection = connection
         self._lesson_id = lesson_id
         self._topic = topic
         self._hear = hear
-        self._clock = clock
+        self._expect = expect
+        self._clock = connection.clock
         self._replica = Replica()
         self._heard = self._opening = False
         self._over: CallError | None = None
-        self._expected = -1
-        """The newest event we know of."""
-        self._patience: IDelayedCall | None = None
         self._waiting: list[tuple[int, Deferred[None]]] = []
         self._handlers: list[Handler] = []
         self._turn = DeferredLock()
@@ -298,15 +293,12 @@ class Board:
         self._give_up(self._over)
 
     def _watch(self, state: State) -> None:
-        if state.kind == "connected" and self._over is None:
-            self._open()
-        elif state.kind == "closed":
+        if state.kind == "closed":
             self._give_up(state.reason or Disconnected(CLOSED_BY_US))
 
     def _open(self) -> None:
-        if not self._opening:
+        if not self._opening and self._over is None:
             self._opening = True
-            self._expected = -1
             self._replica.hold()
             opening = Deferred.fromCoroutine(self._read())
             opening.addErrback(lambda failure: _log.failure("Opening {topic} failed", failure, topic=self._topic))
@@ -321,7 +313,6 @@ class Board:
             return
         self._opening = False
         self._replica.open(state)
-        self._expect(self._expected)
         self._tell([{"type": "board.opened", "seq": self.head}])
 
     async def _heard_and_read(self) -> Plain:
@@ -329,14 +320,21 @@ class Board:
             await self._hear(self._receive)
             self._heard = True
             self._connection.watch(self._watch)
-        # After a loss this waits until the subscriptions are renewed: nothing is missed between state and events.
+        # Heard before it is read: nothing is missed between state and events.
         return await self._ask("open")
 
     def _receive(self, event: Event) -> None:
+        # In order and without a gap (``client/streams.py``), but for what was missed for good.
+        if event.type == "board.reloaded":
+            self._open()
+            return
         try:
-            _, applied = self._replica.apply(event.values)
-        finally:
-            self._expect(event["seq"])  # also where it made no sense to us
+            outcome, applied = self._replica.apply(event.values)
+        except Exception:  # noqa: BLE001 - whatever it made of an event that makes no sense to us
+            _log.failure("An event of {topic} could not be applied", topic=self._topic)
+            outcome, applied = Outcome.GAP, []
+        if outcome is Outcome.GAP:
+            self._open()
         self._tell(applied)
 
     def _tell(self, events: Sequence[Mapping[str, Any]]) -> None:
@@ -350,23 +348,7 @@ class Board:
             else:
                 self._waiting.append((seq, waiter))
 
-    def _expect(self, seq: int) -> None:
-        """Have the board opened afresh, should this event not be in it after a while: it may have been lost."""
-        self._expected = max(self._expected, seq)
-        if self.head < self._expected and self._patience is None and self._over is None:
-            self._patience = self._clock.callLater(GAP_PATIENCE_S, self._check, self._expected)
-
-    def _check(self, seq: int) -> None:
-        self._patience = None
-        if self.head < seq:
-            self._open()
-        else:
-            self._expect(self._expected)
-
     def _give_up(self, reason: CallError) -> None:
-        if self._patience is not None:
-            self._patience.cancel()
-            self._patience = None
         waiting, self._waiting = self._waiting, []
         for _, waiter in waiting:
             waiter.errback(copy(reason))

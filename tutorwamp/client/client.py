@@ -18,6 +18,7 @@ from tutorwamp.client.errors import CallError
 from tutorwamp.client.lesson import Lesson
 from tutorwamp.client.login import Login
 from tutorwamp.client.rules import Backoff
+from tutorwamp.client.streams import Streams
 from tutorwamp.client.wamp import Serializer
 
 
@@ -37,6 +38,7 @@ class Client:
             socket_url(base_url), self.login, serializer=serializer, backoff=backoff, reactor=reactor
         )
         self.connection.on_arrival(self._enter_lessons_again)
+        self.streams = Streams(self.connection)
         self._lessons: dict[str, Lesson] = {}
 
     @property
@@ -71,7 +73,7 @@ class Client:
         known = self._lessons.get(lesson_id)
         if known is not None and known.is_open:
             return known
-        lesson = Lesson(self.connection, lesson_id)
+        lesson = Lesson(self.connection, self.streams, lesson_id)
         await lesson.enter()
         self._lessons[lesson_id] = lesson
         return lesson

@@ -8,7 +8,8 @@
     message = await connection.call("tutorwamp.chat.send", lesson_id=lesson_id, body="Good morning")
 
 After a loss: a new session with a fresh ticket, then the *arrival steps* (a lesson is joined again here), then the
-subscriptions, then ``connected``. All of it again, with growing pauses, until it works or cannot work.
+subscriptions, then the *return steps* (what was missed is fetched here), then ``connected``. All of it again, with
+growing pauses, until it works or cannot work.
 """
 
 from __future__ import annotations
@@ -135,6 +136,7 @@ class Connection:
         self._connected_at: float | None = None
         self._subscriptions: list[Subscription] = []
         self._arrivals: list[Arrival] = []
+        self._returns: list[Arrival] = []
         self._watchers: list[Callable[[State], object]] = []
         self._waiting: list[Deferred[None]] = []
 
@@ -188,6 +190,10 @@ class Connection:
         comes back after a pause if the error may be repeated, or else is closed for this reason.
         """
         self._arrivals.append(step)
+
+    def on_return(self, step: Arrival) -> None:
+        """The same, once the subscriptions are renewed: nothing is missed any more from here on."""
+        self._returns.append(step)
 
     # Asking
 
@@ -282,6 +288,8 @@ class Connection:
             for step in self._arrivals:
                 await step()
             await gatherResults([Deferred.fromCoroutine(self._renew_or_drop(one)) for one in self._subscriptions])
+            for step in self._returns:
+                await step()
             if session.joined:
                 self._connected_at = self.clock.seconds()
                 self._become(State("connected"))

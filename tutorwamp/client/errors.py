@@ -16,6 +16,9 @@ TRANSPORT_LOST: Final = "wamp.close.transport_lost"
 CLOSED_BY_US: Final = "wamp.close.normal"
 TIMED_OUT: Final = "wamp.error.timeout"
 CLOSE_REVOKED: Final = "tutorwamp.close.revoked"
+CLOSE_DRAINING: Final = "tutorwamp.close.draining"
+BACK_AFTER_DRAINING_S: Final = 2.0
+"""A node takes some seconds to start again; WAMP's GOODBYE has no room for a wish of its own."""
 
 _ROUTERS: Final[Mapping[str, Action]] = {
     # The router itself says these; they carry no action of their own.
@@ -123,7 +126,8 @@ class Disconnected(CallError):
             action = _FOR_GOOD.get(uri)
         if action is None and uri in catalogue():
             action = catalogue()[uri].action
-        super().__init__(uri, message, action=action or Action.RETRY)
+        details = {"retry_after_s": BACK_AFTER_DRAINING_S} if uri == CLOSE_DRAINING else None
+        super().__init__(uri, message, action=action or Action.RETRY, details=details)
 
 
 def _action_of(uri: str) -> Action:

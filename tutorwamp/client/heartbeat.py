@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from random import SystemRandom
 from typing import Final
 
 from twisted.internet.defer import Deferred
@@ -13,9 +14,10 @@ from tutorwamp.client.connection import Connection, State
 from tutorwamp.client.errors import CallError
 
 FIRST_INTERVAL_S: Final = 30.0
-"""Until the server has named its own, and after an answer that never came."""
+"""Until the server has named its own."""
 
 _log = Logger()
+_random = SystemRandom().random
 
 
 class Heartbeat:
@@ -32,11 +34,15 @@ class Heartbeat:
         *,
         positions: Callable[[], Mapping[str, int]],
         behind: Callable[[Mapping[str, int]], object],
+        chance: Callable[[], float] = _random,
     ) -> None:
         self._connection = connection
         self._clock = clock
         self._positions = positions
         self._behind = behind
+        self._chance = chance
+        self._interval_s: float | None = None
+        """As the server named it last; unknown before the first answer."""
         self._next: IDelayedCall | None = None
         connection.watch(self._changed)
 
@@ -45,7 +51,10 @@ class Heartbeat:
             self._next.cancel()
         self._next = None
         if state.kind == "connected":
-            self._beat()
+            if self._interval_s is None:
+                self._beat()
+            else:  # spread, so that a crowd that came back together does not beat together ever after
+                self._next = self._clock.callLater(self._interval_s * self._chance(), self._beat)
 
     def _beat(self) -> None:
         session = self._connection.session_id
@@ -53,13 +62,12 @@ class Heartbeat:
         beating.addErrback(lambda failure: _log.failure("A heartbeat failed", failure))
 
     async def _ask(self, session: int | None) -> None:
-        interval_s = FIRST_INTERVAL_S
         try:
             beat = await self._connection.call("tutorwamp.session.heartbeat", positions=dict(self._positions()))
-            interval_s = beat["interval_s"]
+            self._interval_s = beat["interval_s"]
             if beat["behind"]:
                 self._behind(beat["behind"])
         except CallError as error:
             _log.debug("No answer to a heartbeat: {error}", error=error)
         if self._connection.session_id == session and self._connection.state.kind == "connected":
-            self._next = self._clock.callLater(interval_s, self._beat)
+            self._next = self._clock.callLater(self._interval_s or FIRST_INTERVAL_S, self._beat)

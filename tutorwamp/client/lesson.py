@@ -20,13 +20,17 @@ from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.interfaces import IDelayedCall
 
 from tutorwamp.client.board import Board
+from tutorwamp.client.chat import Chat
 from tutorwamp.client.connection import Connection, Handler, Subscription, hand_over
 from tutorwamp.client.errors import CallError, Disconnected
 from tutorwamp.client.rules import repeat
+from tutorwamp.client.streams import Streams, Tail
 from tutorwamp.client.wamp import Event
 
 KINDS: Final = ("state", "chat", "board", "presence", "typing", "cursor")
 """A lesson's topics, as ``lesson.join`` names them."""
+STREAMS: Final = ("state", "chat", "board")
+"""Those whose events are durable and numbered; the others are lost with a lost connection, as they should be."""
 
 CURSOR_INTERVAL_S: Final = 1 / 20
 """Between two positions (B32)."""
@@ -47,14 +51,15 @@ _KIND_OF: Final[Mapping[str, str]] = {
 class Lesson:
     """Made by ``Client.join``. Every method raises CallError.
 
-    What changes something and cannot be answered because the connection is lost is repeated until it is; messages
-    carry a ``client_id``, so that they are sent once however often that happens.
+    What changes something and cannot be answered because the connection is lost is repeated until it is; what is said
+    in the chat goes one after the other, in the order of calling, and messages carry a ``client_id``, so that they are
+    sent once however often that happens (S12).
     """
 
-    def __init__(self, connection: Connection, lesson_id: str) -> None:
+    def __init__(self, connection: Connection, streams: Streams, lesson_id: str) -> None:
         self.id = lesson_id
         self.lesson: dict[str, Any] = {}
-        """The lesson, as of the last join."""
+        """The lesson, as of the last join, or the newest event of the topic ``state`` where that is heard."""
         self.participants: list[dict[str, Any]] = []
         """Who was there at the last join; the topic ``presence`` says what changed since."""
         self.topics: dict[str, str] = {}
@@ -62,13 +67,16 @@ class Lesson:
         """The ``seq`` of each stream's newest event at the last join."""
         self.is_open = False
         self._connection = connection
+        self._streams = streams
         self._clock = connection.clock
         self._board: Board | None = None
+        self._chat: Chat | None = None
         self._cursor: dict[str, Any] = {}
         self._cursor_shown_at = -inf
         self._cursor_due: IDelayedCall | None = None
         self._heard: dict[str, Subscription] = {}
         self._one_at_a_time = DeferredLock()  # two subscriptions to one topic would deliver everything twice
+        self._turn = DeferredLock()
         self._handlers: dict[str, list[Handler]] = {}
         self._closed_watchers: list[Callable[[CallError | None], object]] = []
 
@@ -108,6 +116,8 @@ class Lesson:
         """Note that we are out of it, and tell those who want to know. Asks nobody; ``leave`` is the polite way."""
         if self.is_open:
             self.is_open = False
+            for kind in STREAMS:
+                self._streams.forget(self.topics[kind])
             for watcher in self._closed_watchers:
                 watcher(reason)
 
@@ -118,7 +128,12 @@ class Lesson:
     # Hearing
 
     async def on(self, what: str, handler: Handler) -> None:
-        """Hear a topic (``chat``) or one type of event (``message.created``) from now on, across reconnects."""
+        """Hear a topic (``chat``) or one type of event (``message.created``), across reconnects.
+
+        The events of ``state``, ``chat`` and ``board`` come in order and each once, to the first handler of a topic
+        all of them since joining. Where too many were missed, the topic's handlers get one of our own instead,
+        ``chat.reloaded`` (or ``state.``, ``board.``), with the ``seq`` they go on from: read the state afresh.
+        """
         kind = what if what in KINDS else _KIND_OF.get(what.partition(".")[0], "")
         if kind not in self.topics:
             raise ValueError(f"{what!r} is neither a topic ({', '.join(KINDS)}) nor a type of event")
@@ -126,10 +141,25 @@ class Lesson:
         self._handlers.setdefault(what, []).append(handler)
 
     async def _hear(self, kind: str) -> None:
-        if kind not in self._heard:
-            self._heard[kind] = await self._connection.subscribe(
-                self.topics[kind], lambda event: self._receive(kind, event), revoked=self._revoked
-            )
+        if kind in self._heard:
+            return
+        topic = self.topics[kind]
+        if kind not in STREAMS:
+            receive = partial(self._receive, kind)
+            self._heard[kind] = await self._connection.subscribe(topic, receive, revoked=self._revoked)
+            return
+
+        def deliver(values: dict[str, Any]) -> None:
+            self._receive(kind, Event(topic, values))
+
+        def reloaded(head: int) -> None:
+            deliver({"type": f"{kind}.reloaded", "stream": topic, "seq": head})
+
+        self._streams.follow(Tail(topic, self.heads.get(topic, 0), deliver, reloaded=reloaded))
+        self._heard[kind] = await self._connection.subscribe(
+            topic, lambda event: self._streams.receive(topic, event.values), revoked=self._revoked
+        )
+        self._streams.compare(topic)  # what happened between joining and subscribing
 
     async def show_typing(self, typing: bool) -> None:
         """Tell the others that we are writing. Lost with a lost connection, as it should be."""
@@ -162,28 +192,38 @@ class Lesson:
         """The lesson's board, kept as it is from now on; the same one every time."""
         if self._board is None:
             hear = partial(self.on, "board")
-            self._board = Board(self._connection, self.id, self.topics["board"], hear=hear, clock=self._clock)
+            expect = partial(self._streams.expect, self.topics["board"])
+            self._board = Board(self._connection, self.id, self.topics["board"], hear=hear, expect=expect)
             self.on_closed(self._board.close)
         await self._board.open()
         return self._board
+
+    async def chat(self) -> Chat:
+        """The lesson's chat, kept as it is from now on; the same one every time."""
+        if self._chat is None:
+            self._chat = Chat(self, self.topics["chat"], self._connection, self._streams)
+            self.on_closed(self._chat.close)
+        await self._chat.open()
+        return self._chat
 
     # Speaking
 
     async def send(self, body: str, *, client_id: str | None = None, reply_to: str | None = None) -> dict[str, Any]:
         """Send a message and answer it as it was stored."""
-        return await self._ask_here("send", body=body, client_id=client_id or uuid4().hex, **_given(reply_to=reply_to))
+        arguments = {"body": body, "client_id": client_id or uuid4().hex, **_given(reply_to=reply_to)}
+        return await self._in_turn("send", lesson_id=self.id, **arguments)
 
     async def edit(self, message_id: str, body: str) -> dict[str, Any]:
         """Change one's own message; answers it."""
-        return await self._ask("edit", message_id=message_id, body=body)
+        return await self._in_turn("edit", message_id=message_id, body=body)
 
     async def delete(self, message_id: str) -> dict[str, Any]:
         """Delete a message; answers what is left of it."""
-        return await self._ask("delete", message_id=message_id)
+        return await self._in_turn("delete", message_id=message_id)
 
     async def react(self, message_id: str, emoji: str, *, on: bool = True) -> dict[str, Any]:
         """Put a reaction on a message, or take it back; answers the message."""
-        return await self._ask("react", message_id=message_id, emoji=emoji, on=on)
+        return await self._in_turn("react", message_id=message_id, emoji=emoji, on=on)
 
     async def history(self, *, limit: int | None = None, cursor: str | None = None) -> dict[str, Any]:
         """A page of messages, newest first: ``items`` and ``next_cursor``."""
@@ -192,6 +232,10 @@ class Lesson:
     async def mark_read(self, seq: int) -> dict[str, Any]:
         """Say that everything up to ``seq`` was read: ``read_seq`` and ``unread_count``."""
         return await self._ask_here("mark_read", seq=seq)
+
+    async def _in_turn(self, verb: str, **arguments: Any) -> dict[str, Any]:
+        asking: Deferred[dict[str, Any]] = self._turn.run(lambda: Deferred.fromCoroutine(self._ask(verb, **arguments)))
+        return await asking
 
     async def _ask_here(self, verb: str, **arguments: Any) -> dict[str, Any]:
         return await self._ask(verb, lesson_id=self.id, **arguments)
@@ -202,9 +246,22 @@ class Lesson:
 
     def _receive(self, kind: str, event: Event) -> None:
         # The one door for events of this lesson, whichever topic they come by.
+        if kind == "state":
+            self._see(event)
         for what in (kind, event.type):
             for handler in self._handlers.get(what or "", ()):
                 hand_over(event, handler)
+
+    def _see(self, event: Event) -> None:
+        if event.type != "state.reloaded":
+            self.lesson = event["data"]
+            return
+
+        async def read() -> None:
+            self.lesson = await self._connection.call_until_answered("tutorwamp.lesson.get", lesson_id=self.id)
+
+        reading = Deferred.fromCoroutine(read())
+        reading.addErrback(lambda failure: failure.trap(CallError))  # then we are out of it, and are told so
 
     def _revoked(self) -> None:
         self._heard.clear()

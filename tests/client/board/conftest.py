@@ -15,6 +15,7 @@ from tests.client.board.talk import Arrive
 from tests.client.talk import Tickets, opened
 from tests.support.node import Node
 from tutorwamp.client import Backoff, Connection, Lesson
+from tutorwamp.client.streams import Streams
 
 
 @pytest.fixture(scope="package")
@@ -45,7 +46,7 @@ def arrive(board_router: Node, server: BoardServer) -> Iterator[Arrive]:
         backoff = Backoff(first_ceiling_s=0.05, ceiling_cap_s=0.2)
         connection = Connection(board_router.ws_url, Tickets(f"welcome:{name}"), backoff=backoff, clock=clock)
         made.append(connection)
-        lesson = Lesson(connection, server.lesson_id)
+        lesson = Lesson(connection, Streams(connection), server.lesson_id)
         connection.on_arrival(lesson.enter_again)
         await opened(connection)
         return lesson

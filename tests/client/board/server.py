@@ -32,6 +32,10 @@ class BoardServer:
         """The calls of the board, in the order they came, with their arguments."""
         self.losing = False
         """Events are not published."""
+        self.forgetful = False
+        """Too much was missed, whatever it is."""
+        self.resumed: list[dict[str, int]] = []
+        """The positions asked about."""
         self.refusing: dict[str, ApplicationError] = {}
         """Errors to be answered, by procedure."""
         self._answered: dict[str, Plain] = {}
@@ -44,6 +48,8 @@ class BoardServer:
         for verb in ("open", "submit", "add_page", "remove_page", "clear", "at", "export"):
             await self._session.register(self._answering(verb), f"tutorwamp.board.{verb}", DETAILS)
         await self._session.register(self._join, "tutorwamp.lesson.join")
+        await self._session.register(self._resume, "tutorwamp.session.resume")
+        await self._session.register(self._heartbeat, "tutorwamp.session.heartbeat")
         await self._session.register(lambda lesson_id: None, "tutorwamp.lesson.leave")
 
     async def stop(self) -> None:
@@ -81,6 +87,21 @@ class BoardServer:
 
     def _join(self, lesson_id: str) -> Plain:
         return {"lesson": {"id": lesson_id}, "participants": [], "topics": self.topics, "heads": {}}
+
+    def _resume(self, positions: dict[str, int]) -> Plain:
+        self.resumed.append(positions)
+        topic, head = self.topics["board"], len(self.model.events)
+        streams: Plain = {name: {"complete": True, "events": [], "head": at} for name, at in positions.items()}
+        if topic in positions:
+            complete = not self.forgetful and positions[topic] <= head
+            events = [{"stream": topic, **event} for event in self.model.events[positions[topic] :]]
+            streams[topic] = {"complete": complete, "head": head, **({"events": events} if complete else {})}
+        return {"streams": streams}
+
+    def _heartbeat(self, positions: dict[str, int]) -> Plain:
+        head = len(self.model.events)
+        behind = {name: head for name, at in positions.items() if name == self.topics["board"] and at != head}
+        return {"now": "2026-11-25T10:00:00.000Z", "interval_s": 30.0, "timeout_s": 120.0, "behind": behind}
 
     def _answering(self, verb: str) -> Callable[..., Any]:
         async def answer(asked: Any, **arguments: Any) -> Plain:

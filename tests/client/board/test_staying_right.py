@@ -12,7 +12,7 @@ from tests.client.board.server import BoardServer
 from tests.client.board.talk import Arrive, box, cut, doing, put, told
 from tests.client.talk import Watcher, failure_of, opened
 from tutorwamp.client import Disconnected
-from tutorwamp.client.board import GAP_PATIENCE_S
+from tutorwamp.client.streams import GAP_PATIENCE_S
 
 
 @pytest_twisted.ensureDeferred
@@ -53,9 +53,10 @@ async def test_B31_events_that_were_overtaken_are_waited_for(server: BoardServer
 
 
 @pytest_twisted.ensureDeferred
-async def test_B31_a_gap_that_stays_opens_the_board_afresh(server: BoardServer, arrive: Arrive) -> None:
+async def test_B31_a_gap_that_stays_is_resumed(server: BoardServer, arrive: Arrive) -> None:
     clock = Clock()
     board = await (await arrive(clock=clock)).board()
+    waiting = len(clock.getDelayedCalls())
     server.losing = True
     server.draw(put("a"))
     server.losing = False
@@ -63,20 +64,38 @@ async def test_B31_a_gap_that_stays_opens_the_board_afresh(server: BoardServer, 
     server.draw(put("c"))
     await doing(board.at(0))  # what was published before has come
     assert board.elements == {}
-    assert len(clock.getDelayedCalls()) == 1
-    fresh = told(board, "board.opened")
+    assert len(clock.getDelayedCalls()) == waiting + 1
     clock.advance(GAP_PATIENCE_S)
-    assert (await fresh)["seq"] == 3
+    await doing(board.caught_up(3))
     assert board.state() == server.model.state()
     server.draw(put("d"))
     await doing(board.caught_up(4))
     clock.advance(GAP_PATIENCE_S * 3)
     await doing(board.at(0))
+    assert (len(server.asked("open")), len(server.resumed)) == (1, 2)
+
+
+@pytest_twisted.ensureDeferred
+async def test_B31_where_too_much_was_missed_the_board_is_opened_afresh(server: BoardServer, arrive: Arrive) -> None:
+    clock = Clock()
+    board = await (await arrive(clock=clock)).board()
+    server.losing = True
+    server.draw(put("a"))
+    server.losing = False
+    server.forgetful = True
+    server.draw(put("b"))
+    await doing(board.at(0))
+    fresh = told(board, "board.opened")
+    clock.advance(GAP_PATIENCE_S)
+    assert (await fresh)["seq"] == 2
+    assert board.state() == server.model.state()
+    server.draw(put("c"))
+    await doing(board.caught_up(3))
     assert len(server.asked("open")) == 2
 
 
 @pytest_twisted.ensureDeferred
-async def test_B31_a_gap_that_comes_while_it_is_opened_opens_it_once_more(server: BoardServer, arrive: Arrive) -> None:
+async def test_B31_a_gap_that_comes_while_it_is_opened_is_resumed(server: BoardServer, arrive: Arrive) -> None:
     clock = Clock()
     lesson = await arrive(clock=clock)
     release, asked = server.hold("open"), server.next("open")
@@ -90,10 +109,9 @@ async def test_B31_a_gap_that_comes_while_it_is_opened_opens_it_once_more(server
     clock.advance(GAP_PATIENCE_S)
     release()
     board = await opening
-    assert board.elements == {}
-    clock.advance(GAP_PATIENCE_S)
     await doing(board.caught_up(2))
     assert board.state() == server.model.state()
+    assert len(server.asked("open")) == 1
 
 
 @pytest_twisted.ensureDeferred
@@ -108,22 +126,26 @@ async def test_B31_a_gap_that_comes_while_another_is_waited_for_has_its_own_time
     for seq in (2, 1, 4):
         server.publish(seq)
     await doing(board.at(0))
+    resumed = len(server.resumed)
     clock.advance(GAP_PATIENCE_S)
     await doing(board.at(0))
-    assert (board.head, len(server.asked("open"))) == (2, 1)
+    assert (board.head, len(server.resumed)) == (2, resumed)
     clock.advance(GAP_PATIENCE_S)
     await doing(board.caught_up(4))
     assert board.state() == server.model.state()
+    assert len(server.resumed) == resumed + 1
 
 
 @pytest_twisted.ensureDeferred
 async def test_B31_a_server_that_has_forgotten_is_believed(server: BoardServer, arrive: Arrive) -> None:
     clock = Clock()
     board = await (await arrive(clock=clock)).board()
-    server.losing = True
     server.draw(put("a"))
+    await doing(board.caught_up(1))
+    server.losing = True
     server.draw(put("b"))
-    server.publish(2)
+    server.draw(put("c"))
+    server.publish(3)
     await doing(board.at(0))
     server.model = BoardModel()  # a backup was brought back
     fresh = told(board, "board.opened")
@@ -143,16 +165,15 @@ async def test_B31_an_event_that_makes_no_sense_opens_the_board_afresh(server: B
     await doing(board.caught_up(1))
     nonsense = {"op": "append", "by": "other", "id": "unknown", "version": 2, "points": [[0, 0]]}
     server.model._tell("other", "board.changed", changes=[nonsense])
-    server.publish(2)
-    await doing(board.at(0))
     fresh = told(board, "board.opened")
-    clock.advance(GAP_PATIENCE_S)
+    server.publish(2)
     await fresh
     assert (board.head, list(board.elements)) == (2, ["a"])
+    assert len(server.asked("open")) == 2
 
 
 @pytest_twisted.ensureDeferred
-async def test_B31_an_answer_whose_event_is_lost_opens_the_board_afresh(server: BoardServer, arrive: Arrive) -> None:
+async def test_B31_an_answer_whose_event_is_lost_is_resumed(server: BoardServer, arrive: Arrive) -> None:
     clock = Clock()
     board = await (await arrive(clock=clock)).board()
     server.losing = True
@@ -166,7 +187,7 @@ async def test_B31_an_answer_whose_event_is_lost_opens_the_board_afresh(server: 
 
 
 @pytest_twisted.ensureDeferred
-async def test_B31_after_a_loss_the_board_is_opened_afresh(server: BoardServer, arrive: Arrive) -> None:
+async def test_B31_after_a_loss_what_was_missed_is_resumed(server: BoardServer, arrive: Arrive) -> None:
     lesson = await arrive()
     board = await lesson.board()
     await board.put(box("a"))
@@ -174,26 +195,31 @@ async def test_B31_after_a_loss_the_board_is_opened_afresh(server: BoardServer, 
     cut(lesson._connection)
     server.draw(put("b"))
     server.losing = False
-    await told(board, "board.opened")
+    await doing(board.caught_up(2))
     assert board.state() == server.model.state()
     server.draw(put("c"))
     await doing(board.caught_up(3))
     assert list(board.elements) == ["a", "b", "c"]
-    assert len(server.asked("open")) == 2
+    assert len(server.asked("open")) == 1
 
 
 @pytest_twisted.ensureDeferred
 async def test_B31_what_happens_while_it_is_opened_afresh_is_not_lost(server: BoardServer, arrive: Arrive) -> None:
     lesson = await arrive()
     board = await lesson.board()
+    server.forgetful = True
+    server.draw(put("a"))
+    await doing(board.caught_up(1))
+    server.losing = True
     release, asked = server.hold("open"), server.next("open")
     cut(lesson._connection)
+    server.draw(put("b"))
+    server.losing = False
     await asked
-    server.draw(put("a"))
+    server.draw(put("c"))
     await doing(board.at(0))
     release()
-    await doing(board.caught_up(1))
-    await doing(board.at(0))
+    await doing(board.caught_up(3))
     assert board.state() == server.model.state()
     assert len(server.asked("open")) == 2
 
@@ -254,6 +280,7 @@ async def test_nobody_waits_for_a_lesson_that_is_over(server: BoardServer, arriv
     lesson = await arrive(clock=clock)
     board = await lesson.board()
     waiting = doing(failure_of(board.caught_up(9)))
+    before = clock.getDelayedCalls()
     server.losing = True
     server.draw(put("a"), put("b"))
     server.draw(put("c"))
@@ -261,7 +288,7 @@ async def test_nobody_waits_for_a_lesson_that_is_over(server: BoardServer, arriv
     await doing(board.at(0))
     await lesson.leave()
     assert (await waiting).uri == "wamp.close.normal"
-    assert clock.getDelayedCalls() == []
+    assert clock.getDelayedCalls() == before
     for asked in (board.caught_up(9), lesson.board()):
         assert isinstance(await failure_of(asked), Disconnected)
 

@@ -1,0 +1,203 @@
+"""A lesson's chat: kept as it is, one's own words shown at once, and still right after a reconnect.
+
+::
+
+    chat = await lesson.chat()
+    chat.on_change(lambda event: show(chat.messages))
+    await chat.send("Good morning")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from copy import copy
+from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from tutorwamp.client.connection import Connection, Handler, State, hand_over
+from tutorwamp.client.errors import CLOSED_BY_US, CallError, Disconnected
+from tutorwamp.client.streams import Plain, Streams
+from tutorwamp.client.wamp import Event
+
+if TYPE_CHECKING:
+    from tutorwamp.client.lesson import Lesson  # it makes us
+
+PAGE: Final = 100
+"""Messages read at once, the newest first: some screens full."""
+
+_log = Logger()
+
+
+class Chat:
+    """Made by ``Lesson.chat``. Every method raises CallError."""
+
+    def __init__(self, lesson: Lesson, topic: str, connection: Connection, streams: Streams) -> None:
+        self._lesson = lesson
+        self._topic = topic
+        self._streams = streams
+        connection.watch(self._watch)
+        self.head = -1
+        """The ``seq`` of the newest event that is in it; -1 before it is read."""
+        self.read_marks: dict[str, int] = {}
+        """By person's id, how far they have read, as far as we have heard."""
+        self._known: dict[str, Plain] = {}
+        self._pending: dict[str, Plain] = {}
+        self._older: str | None = None
+        self._heard = False
+        self._reading: object | None = None
+        """Stands for the reading that counts; one that was overtaken by another is thrown away."""
+        self._held: list[Event] = []
+        self._over: CallError | None = None
+        self._handlers: list[Handler] = []
+        self._waiting: list[tuple[int, Deferred[None]]] = []
+
+    # Seeing
+
+    @property
+    def messages(self) -> tuple[Plain, ...]:
+        """From the oldest one read to the newest, then our own that have no place yet (``"pending": True``)."""
+        return (*sorted(self._known.values(), key=lambda one: one["seq"]), *self._pending.values())
+
+    @property
+    def has_older(self) -> bool:
+        """Whether there are messages before these."""
+        return self._older is not None
+
+    async def read_older(self) -> None:
+        """Read a page of earlier messages, where there are any."""
+        if self._older is not None:
+            page = await self._lesson.history(limit=PAGE, cursor=self._older)
+            for message in page["items"]:
+                self._known.setdefault(message["id"], message)
+            self._older = page["next_cursor"]
+
+    def on_change(self, handler: Handler) -> None:
+        """Be told each event of the chat's stream once ``messages`` shows it, in order and without a gap.
+
+        Two types are our own: ``chat.opened`` (it was read afresh: all of it may be different) and ``chat.pending``
+        (what we are sending has changed).
+        """
+        self._handlers.append(handler)
+
+    async def caught_up(self, seq: int) -> None:
+        """Wait until ``messages`` shows the event ``seq``."""
+        if self.head >= seq:
+            return
+        if self._over is not None:
+            raise copy(self._over)
+        waiter: Deferred[None] = Deferred()
+        self._waiting.append((seq, waiter))
+        await waiter
+
+    # Speaking
+
+    async def send(self, body: str, *, reply_to: str | None = None) -> Plain:
+        """Say something; it is shown at once, and answered as it was stored. In order, once, however long it takes.
+
+        A refusal (``fix``, ``stop``, ``reload``) is raised, and the words are not shown any more.
+        """
+        client_id = uuid4().hex
+        said = {"body": body.strip(), "reply_to": reply_to, "client_id": client_id}
+        self._pending[client_id] = {"id": None, "seq": None, "lesson_id": self._lesson.id, **said, "pending": True}
+        self._tell({"type": "chat.pending", "client_id": client_id})
+        try:
+            message = await self._lesson.send(body, client_id=client_id, reply_to=reply_to)
+        except CallError:
+            if self._pending.pop(client_id, None) is not None:
+                self._tell({"type": "chat.pending", "client_id": client_id})
+            raise
+        self._streams.expect(self._topic, message["seq"])
+        with suppress(CallError):  # it was said, whether or not we will see it
+            await self.caught_up(message["seq"])
+        return message
+
+    # Staying right
+
+    async def open(self) -> None:
+        """Begin to keep it, or try again where that has failed; returns when ``messages`` shows the newest ones."""
+        if self._over is not None:
+            raise copy(self._over)
+        if not self._heard:
+            await self._lesson.on("chat", self._receive)
+            self._heard = True
+        if self.head < 0 and self._reading is None:
+            self._read_afresh(self._streams.positions()[self._topic])
+        await self.caught_up(0)
+
+    def close(self, reason: CallError | None) -> None:
+        """Note that the lesson is over for us (null: we left), and let nobody wait any longer."""
+        self._over = reason or Disconnected(CLOSED_BY_US, "We left the lesson.")
+        self._give_up(self._over)
+
+    def _watch(self, state: State) -> None:
+        if state.kind == "closed":
+            self._give_up(state.reason or Disconnected(CLOSED_BY_US))
+
+    def _read_afresh(self, head: int) -> None:
+        self._reading = object()
+        self._held.clear()
+        reading = Deferred.fromCoroutine(self._read(head, self._reading))
+        reading.addErrback(lambda failure: _log.failure("Reading {topic} failed", failure, topic=self._topic))
+
+    async def _read(self, head: int, reading: object) -> None:
+        try:
+            page = await self._lesson.history(limit=PAGE)
+        except CallError as error:
+            if self._reading is reading:
+                self._reading = None
+                self._give_up(error)
+            return
+        if self._reading is not reading:
+            return
+        # It is the state after ``head`` or a later one; events up to then say the same again (C9, C13).
+        self._known = {}
+        for message in page["items"]:
+            self._keep(message)
+        self._older = page["next_cursor"]
+        self.head = head
+        self._reading = None
+        self._tell({"type": "chat.opened", "seq": head})
+        held, self._held = self._held, []
+        for event in held:
+            self._receive(event)
+
+    def _receive(self, event: Event) -> None:
+        # In order and without a gap (``client/streams.py``), but for what was missed for good.
+        if event.type == "chat.reloaded":
+            self._read_afresh(event["seq"])
+        elif self._reading is not None:
+            self._held.append(event)
+        elif event["seq"] > self.head:
+            self._apply(event)
+            self.head = event["seq"]
+            self._tell(event.values)
+
+    def _apply(self, event: Event) -> None:
+        data = event["data"]
+        if event.type == "read.advanced":
+            self.read_marks[data["person"]["id"]] = data["read_seq"]
+        elif event.type == "message.created" or data["id"] in self._known:
+            self._keep(data)
+
+    def _keep(self, message: Plain) -> None:
+        self._known[message["id"]] = message
+        self._pending.pop(message["client_id"] or "", None)
+
+    def _tell(self, values: Mapping[str, Any]) -> None:
+        for handler in list(self._handlers):
+            hand_over(Event(self._topic, values), handler)
+        waiting, self._waiting = self._waiting, []
+        for seq, waiter in waiting:
+            if seq <= self.head:
+                waiter.callback(None)
+            else:
+                self._waiting.append((seq, waiter))
+
+    def _give_up(self, reason: CallError) -> None:
+        waiting, self._waiting = self._waiting, []
+        for _, waiter in waiting:
+            waiter.errback(copy(reason))
