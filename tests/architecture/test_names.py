@@ -38,7 +38,7 @@ def _allowed(folder: str, room: str) -> str:
     """The form of a URI in this room, as a pattern."""
     if folder in ("gate", "kernel"):
         return {"gate": GATES, "kernel": KINDS}[folder]
-    singular = folder.removesuffix("s")
+    singular = "(session|connection)" if folder == "sessions" else folder.removesuffix("s")
     if room == "errors":
         return rf"tutorwamp\.error\.{singular}\.[a-z_]+"
     own = rf"tutorwamp\.{singular}\.[a-z_.{{}}]+"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from types import SimpleNamespace
 from typing import Any, Protocol, cast
@@ -14,7 +15,9 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from tutorwamp.client import Backoff, Board, CallError, Connection, Disconnected, Stroke
+from tutorwamp.client import Backoff, Board, CallError, Connection, Disconnected, Event, Stroke
+from tutorwamp.client.connection import Handler, hand_over
+from tutorwamp.client.streams import Streams, Tail
 from tutorwamp.client.wamp import Session
 from tutorwamp.kernel.contracts import Caller
 
@@ -171,13 +174,9 @@ class Drawer:
         self.name = name
         self.caller = caller
         self.connection = StormyConnection(self, clock, random, numbers)
-        self.board = Board(
-            self.connection,
-            lesson_id,
-            topic,
-            hear=lambda handler: self.connection.subscribe(topic, handler),
-            clock=clock,
-        )
+        self.streams = Streams(self.connection)
+        expect = partial(self.streams.expect, topic)
+        self.board = Board(self.connection, lesson_id, topic, hear=partial(self._hear, topic), expect=expect)
         self.strokes: list[Stroke] = []
         self.lost: set[int] = set()
         """Events that did not arrive although there was a connection."""
@@ -208,6 +207,18 @@ class Drawer:
                 self.faults.append(outcome.getTraceback())
 
         Deferred.fromCoroutine(_awaited(doing)).addBoth(done)
+
+    async def _hear(self, topic: str, handler: Handler) -> None:
+        # As a Lesson does, without joining one: who may hear what is not this storm's business.
+        def deliver(values: Plain) -> None:
+            hand_over(Event(topic, values), handler)
+
+        def reloaded(head: int) -> None:
+            deliver({"type": "board.reloaded", "seq": head})
+
+        self.streams.follow(Tail(topic, 0, deliver, reloaded=reloaded))
+        await self.connection.subscribe(topic, lambda event: self.streams.receive(topic, event.values))
+        self.streams.compare(topic)
 
     async def enter(self) -> None:
         """Connect and read the board."""

@@ -26,6 +26,7 @@ from tutorwamp.app.assembly import Machine, Settings, assemble, read_settings
 from tutorwamp.board import rules, ticks
 from tutorwamp.board.wamp import BoardDoor
 from tutorwamp.client import board as client_board
+from tutorwamp.client import streams as client_streams
 from tutorwamp.client import stroke as client_stroke
 from tutorwamp.kernel import database
 from tutorwamp.kernel.arguments import check
@@ -33,6 +34,7 @@ from tutorwamp.kernel.component import Served, served_by, wamp_error
 from tutorwamp.kernel.contracts import Caller
 from tutorwamp.kernel.errors import TutorwampError
 from tutorwamp.lessons.wamp import LessonsDoor
+from tutorwamp.sessions.wamp import SessionsDoor
 
 Result = TypeVar("Result")
 Fault = Literal["before", "after"]
@@ -48,7 +50,7 @@ SMALL = (
     (ticks, "TICK_CHANGES_AT_MOST", 10),
     (client_stroke, "POINTS_AT_MOST", 30),
     (client_board, "CHANGES_AT_MOST", 3),
-    (client_board, "GAP_PATIENCE_S", 0.2),
+    (client_streams, "GAP_PATIENCE_S", 0.2),
     (database, "RETRY_PAUSE_S", 0),
 )
 """Limits at which everything happens within three hundred operations."""
@@ -114,7 +116,11 @@ class Process:
         ):
             self.machine: Machine = assemble(settings, self.reactor, clock=clock, gate=HeardGate())
         self.writer, self.reader, self._hashing = lanes["sql-write"], lanes["sql-read"], lanes["argon2"]
-        doors = (BoardDoor(self.machine.board, self.machine.exchange), LessonsDoor(self.machine.lessons))
+        doors = (
+            BoardDoor(self.machine.board, self.machine.exchange),
+            LessonsDoor(self.machine.lessons),
+            SessionsDoor(self.machine.sessions),
+        )
         self._served: dict[str, Served] = {one.procedure.uri: one for door in doors for one in served_by(door)}
 
     async def serve(self, caller: Caller, uri: str, arguments: dict[str, Any]) -> dict[str, Any]:

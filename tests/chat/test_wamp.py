@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest_twisted
@@ -31,7 +32,8 @@ class Paper(Outlet):
         super().__init__()
         self.published: list[tuple[str, dict[str, Any]]] = []
 
-    def publish(self, topic: str, event: Any) -> None:
+    def publish(self, topic: str, event: Mapping[str, Any], *, only: int | None = None) -> None:
+        assert only is None
         self.published.append((topic, dict(event)))
 
 

@@ -50,6 +50,7 @@ class Wire:
 
     def __init__(self, server: Server) -> None:
         self.clock = Clock()
+        self.chance = random.Random(1).random
         self.server = server
         self.state = State("connected")
         self.session_id: int | None = 1

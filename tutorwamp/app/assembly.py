@@ -182,9 +182,7 @@ def assemble(settings: Settings, reactor: Any, *, clock: Clock = utc_now, gate: 
         now_s=time.monotonic,
     )
 
-    publish_lessons(events, outlet)
-    publish_chat(events, outlet)
-    publish_board(events, outlet)
-    publish_sessions(events, outlet)
+    for publish in (publish_lessons, publish_chat, publish_board, publish_sessions):
+        publish(events, outlet)
     limits = CallLimits(settings.limits, time.monotonic)
     return Machine(settings, database, events, outlet, limits, accounts, lessons, chat, board, exchange, sessions)

@@ -4,6 +4,7 @@ Programs on Twisted use ``Client``; scripts use ``tutorwamp.client.script``.
 """
 
 from tutorwamp.client.board import Board, Rejected
+from tutorwamp.client.chat import Chat
 from tutorwamp.client.client import Client
 from tutorwamp.client.connection import Connection, State, Subscription, Tickets
 from tutorwamp.client.errors import CallError, Disconnected
@@ -18,6 +19,7 @@ __all__ = [
     "Backoff",
     "Board",
     "CallError",
+    "Chat",
     "Client",
     "Connection",
     "Disconnected",

@@ -125,10 +125,11 @@ class Connection:
         self._serializer: Serializer = serializer
         self._backoff = backoff or Backoff()
         self._call_timeout_s = call_timeout_s
-        self._chance = chance or SystemRandom().random
         self._reactor = reactor
         self.clock: IReactorTime = reactor if clock is None else clock
         """By which everything here and above waits."""
+        self.chance = chance or SystemRandom().random
+        """From 0 to 1, to spread what a crowd would else do together."""
         self._wanted = False
         """Between ``open`` and ``close``, or the reason not to come back."""
         self._living: Deferred[None] = Deferred()
@@ -340,7 +341,7 @@ class Connection:
         return await ask(request, timeout_s=self._call_timeout_s, clock=self.clock)
 
     def _pause_s(self, tries: int, reason: CallError) -> float:
-        return self._backoff.pause_s(tries, self._chance(), at_least_s=reason.retry_after_s)
+        return self._backoff.pause_s(tries, self.chance(), at_least_s=reason.retry_after_s)
 
     def _was_steady(self) -> bool:
         return self._connected_at is not None and self.clock.seconds() - self._connected_at >= STEADY_AFTER_S

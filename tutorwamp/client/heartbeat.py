@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from random import SystemRandom
 from typing import Final
 
 from twisted.internet.defer import Deferred
@@ -17,7 +16,6 @@ FIRST_INTERVAL_S: Final = 30.0
 """Until the server has named its own."""
 
 _log = Logger()
-_random = SystemRandom().random
 
 
 class Heartbeat:
@@ -34,13 +32,11 @@ class Heartbeat:
         *,
         positions: Callable[[], Mapping[str, int]],
         behind: Callable[[Mapping[str, int]], object],
-        chance: Callable[[], float] = _random,
     ) -> None:
         self._connection = connection
         self._clock = clock
         self._positions = positions
         self._behind = behind
-        self._chance = chance
         self._interval_s: float | None = None
         """As the server named it last; unknown before the first answer."""
         self._next: IDelayedCall | None = None
@@ -54,7 +50,7 @@ class Heartbeat:
             if self._interval_s is None:
                 self._beat()
             else:  # spread, so that a crowd that came back together does not beat together ever after
-                self._next = self._clock.callLater(self._interval_s * self._chance(), self._beat)
+                self._next = self._clock.callLater(self._interval_s * self._connection.chance(), self._beat)
 
     def _beat(self) -> None:
         session = self._connection.session_id
