@@ -141,8 +141,17 @@ class AccountsService:
         return await self._people.get(user_id)
 
     async def persons(self, user_ids: Sequence[str], *, active_only: bool = False) -> list[Person]:
-        """Several people in one query, in the order asked for; those who do not exist are left out."""
-        found = await self._store.persons(user_ids, active_only=active_only)
+        """Several people, in the order asked for; those who do not exist are left out.
+
+        One query, or none where all are in memory: a person's name and role never change. Whether an account is active
+        may, so ``active_only`` always asks.
+        """
+        found = {} if active_only else self._people.known(user_ids)
+        unknown = [user_id for user_id in user_ids if user_id not in found]
+        if unknown:
+            for user_id, person in (await self._store.persons(unknown, active_only=active_only)).items():
+                found[user_id] = person
+                self._people.remember(user_id, person)
         return [found[user_id] for user_id in user_ids if user_id in found]
 
     async def tell_gate_of_revocations(self) -> None:

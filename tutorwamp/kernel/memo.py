@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Generic, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -38,6 +38,20 @@ class Memo(Generic[Key, Answer]):
         Deferred.fromCoroutine(self._ask(key, waiting)).addErrback(lambda _: None)
         return await wanted
 
+    def known(self, keys: Iterable[Key]) -> dict[Key, Answer]:
+        """Those answers that are in memory."""
+        found = {key: self._answers[key] for key in keys if key in self._answers}
+        for key in found:
+            self._answers.move_to_end(key)
+        return found
+
+    def remember(self, key: Key, answer: Answer) -> None:
+        """Keep an answer that was found in another way."""
+        self._answers[key] = answer
+        self._answers.move_to_end(key)
+        while len(self._answers) > self._at_most:
+            self._answers.popitem(last=False)
+
     def forget(self, key: Key) -> None:
         """Ask again next time; a look-up already under way may bring old news and is not remembered either."""
         self._answers.pop(key, None)
@@ -52,9 +66,7 @@ class Memo(Generic[Key, Answer]):
                 wanted.errback(error)
             return
         if self._done(key, waiting):
-            self._answers[key] = answer
-            while len(self._answers) > self._at_most:
-                self._answers.popitem(last=False)
+            self.remember(key, answer)
         for wanted in waiting:
             wanted.callback(answer)
 
