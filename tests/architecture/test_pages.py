@@ -16,6 +16,7 @@ from tutorwamp.kernel.component import served_by
 from tutorwamp.kernel.errors import catalogue
 from tutorwamp.kernel.settings import PREFIX, describe
 from tutorwamp.lessons.wamp import LessonsDoor
+from tutorwamp.sessions.wamp import SessionsDoor
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -65,10 +66,12 @@ def test_the_protocol_page_names_every_error_with_its_status_and_action() -> Non
 
 def test_the_protocol_page_names_every_procedure() -> None:
     named = set(
-        re.findall(r"^\| `(tutorwamp\.(?:lesson|chat|board)\.[a-z_]+)`(?:, `\.([a-z_]+)`)?", protocol(), re.MULTILINE)
+        re.findall(
+            r"^\| `(tutorwamp\.(?:lesson|chat|board|session)\.[a-z_]+)`(?:, `\.([a-z_]+)`)?", protocol(), re.MULTILINE
+        )
     )
     uris = {first for first, _ in named} | {f"tutorwamp.lesson.{second}" for _, second in named if second}
-    doors = (BoardDoor, ChatDoor, LessonsDoor)
+    doors = (BoardDoor, ChatDoor, LessonsDoor, SessionsDoor)
     assert uris == {served.procedure.uri for door in doors for served in served_by(door.__new__(door))}
 
 
