@@ -88,10 +88,15 @@ class Dropped(Value):
 
 
 class Status(Value):
-    """Which components the gate waits for, and which of them are not there."""
+    """Which components the gate waits for, which of them are not there, and how much it keeps in memory.
+
+    ``sessions``: clients that are in; ``granted``: those of them to which a lesson's topics are open.
+    """
 
     expected: list[str]
     missing: list[str]
+    sessions: int
+    granted: int
 
 
 READY: Final = Procedure("tutorwamp.gate.ready", ReportReady, Nothing)

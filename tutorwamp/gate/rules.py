@@ -61,6 +61,10 @@ class Grants:
     def __init__(self) -> None:
         self._topics: dict[SessionId, dict[str, _Topics]] = {}
 
+    def __len__(self) -> int:
+        """How many sessions hold any."""
+        return len(self._topics)
+
     def open(self, session: SessionId, key: str, subscribe: Iterable[str], publish: Iterable[str]) -> None:
         """Add topics under a key to those already there."""
         keys = self._topics.setdefault(session, {})

@@ -18,6 +18,7 @@ from tutorwamp.gate.contracts import (
     ReportReady,
     RevokeGrants,
     SessionId,
+    Status,
 )
 from tutorwamp.gate.rules import Authorization, Client, Grants, address_of, decide
 from tutorwamp.kernel.contracts import Clock
@@ -75,6 +76,15 @@ class GateService:
     def missing(self) -> frozenset[str]:
         """Components that have not reported ready, or left since."""
         return self._expected.difference(*self._reports.values())
+
+    def status(self) -> Status:
+        """What an operator may want to know."""
+        return Status(
+            expected=self.expected(),
+            missing=sorted(self.missing()),
+            sessions=len(self._clients),
+            granted=len(self._grants),
+        )
 
     def close(self) -> list[SessionId]:
         """The node stops: let nobody in any more. Answers with the clients that are still here."""

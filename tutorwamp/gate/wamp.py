@@ -227,7 +227,7 @@ class GateComponent(ApplicationSession):
         return Nothing()
 
     def _status(self, _nothing: Nothing, _session: SessionId) -> Status:
-        return Status(expected=self._service.expected(), missing=sorted(self._service.missing()))
+        return self._service.status()
 
     def _grant(self, command: Grant, _session: SessionId) -> Nothing:
         self._service.grant(command)

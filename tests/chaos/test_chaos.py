@@ -1,0 +1,143 @@
+"""Chaos: real people's client, real node, real servers, and everything that can break breaks.
+
+A seed decides who does what, what happens to whose network, and what is killed; the rules of sessions, chat and board
+(``docs/rules/``) say what must hold afterwards. Twenty seeds run on two nodes, ten on SQLite and ten on PostgreSQL with
+Valkey; every second one kills something: in turn the container, the router, the whole node, PostgreSQL and the cache.
+
+``TUTORWAMP_TEST_CHAOS_S=3600`` runs the long storm: several lessons at once for so many seconds, a table at the end.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Coroutine, Iterable, Iterator
+from math import ceil
+from random import Random
+from typing import Any
+
+import pytest
+import pytest_twisted
+from twisted.internet.defer import Deferred, gatherResults
+
+from tests.chaos.checks import check_nobody_left
+from tests.chaos.people import UnreliableSession
+from tests.chaos.storm import Storm, Tally
+from tests.chaos.world import World
+from tutorwamp.client import connection
+
+SECONDS = 3.0
+"""Of one seed's deeds and faults; coming back after a kill takes longer than that."""
+KILLED_AT_S = 1.5
+TROUBLE = 0.01
+"""How likely an event is to be lost, to come twice, late, or out of order: each."""
+SEEDS = range(1, 11)
+TUTORS, STUDENTS = 4, 8
+
+LONG_S = float(os.environ.get("TUTORWAMP_TEST_CHAOS_S", "0"))
+ROUND_S = 300.0
+"""So often everything is looked at in the long storm."""
+CALM_S = 15.0
+KILL_EVERY_S = 40.0
+"""Between two kills of the long storm: at least time to come back, and on average so much more."""
+LONG_DEED_EVERY_S = 1.5
+"""Of one person: an hour of more would fill a page of the board."""
+
+
+@pytest.fixture(scope="module", params=["sqlite", "servers"])
+def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    made = World(tmp_path_factory.mktemp("chaos"), servers=request.param == "servers")
+    try:
+        pytest_twisted.blockon(Deferred.fromCoroutine(made.settle_in(TUTORS, STUDENTS)))
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture
+def unreliable(monkeypatch: pytest.MonkeyPatch) -> type[UnreliableSession]:
+    """Every client's events are unreliable."""
+    monkeypatch.setattr(connection, "Session", UnreliableSession)
+    monkeypatch.setattr(UnreliableSession, "trouble", TROUBLE)
+    return UnreliableSession
+
+
+def kills_of(world: World, seed: int) -> list[tuple[float, str]]:
+    """Every second seed kills something, in turn."""
+    deadly = sorted(world.deadly())
+    return [(KILLED_AT_S, deadly[seed // 2 % len(deadly)])] if seed % 2 == 0 else []
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest_twisted.ensureDeferred
+async def test_nothing_is_lost_doubled_or_silent(world: World, unreliable: type[UnreliableSession], seed: int) -> None:
+    unreliable.random = Random(seed)
+    tally = Tally()
+    storm = Storm(world, seed, tally=tally)
+    await _weathered(storm, SECONDS, kills_of(world, seed))
+    await check_nobody_left(world)
+    assert tally.acknowledged > 0
+    print(f"\nseed {seed}: {json.dumps(tally.rows())}")  # noqa: T201  # for whoever looks with -s
+
+
+@pytest.mark.skipif(not LONG_S, reason="takes as long as one says: TUTORWAMP_TEST_CHAOS_S=3600")
+@pytest_twisted.ensureDeferred
+async def test_a_long_storm(world: World, unreliable: type[UnreliableSession]) -> None:
+    random, tally = Random(LONG_S), Tally()
+    unreliable.random = random
+    storms = [
+        Storm(world, 100 + number, tutor=number, students=2, deed_every_s=LONG_DEED_EVERY_S, tally=tally)
+        for number in range(TUTORS)
+    ]
+    try:
+        await _all(storm.gather() for storm in storms)
+        for number in range(ceil(LONG_S / ROUND_S)):
+            seconds = min(ROUND_S, LONG_S - number * ROUND_S)
+            kills = _many_kills(world, random, seconds)
+            await _all(storm.blow(seconds, kills if storm is storms[0] else []) for storm in storms)
+            await _all(storm.settle() for storm in storms)
+            await _all(storm.check() for storm in storms)
+            print(f"{number}: {sum(storm.acknowledged for storm in storms)} acknowledged", flush=True)  # noqa: T201  # somebody waits for an hour
+        await _all(storm.leave() for storm in storms)
+    except Exception as error:
+        error.add_note("\n".join(line for storm in storms for line in storm.plan[-100:]))
+        raise
+    finally:
+        await _all(storm.end() for storm in storms)
+    await check_nobody_left(world)
+    _print_table(tally)
+
+
+def _many_kills(world: World, random: Random, seconds: float) -> list[tuple[float, str]]:
+    kills = []
+    at = random.expovariate(1 / KILL_EVERY_S)
+    while at < seconds:
+        kills.append((at, random.choice(sorted(world.deadly()))))
+        at += CALM_S + random.expovariate(1 / KILL_EVERY_S)
+    return kills
+
+
+def _all(doing: Iterable[Coroutine[Any, Any, None]]) -> Deferred[Any]:
+    return gatherResults([Deferred.fromCoroutine(one) for one in doing], consumeErrors=True)
+
+
+async def _weathered(storm: Storm, seconds: float, kills: list[tuple[float, str]]) -> None:
+    try:
+        await storm.gather()
+        await storm.blow(seconds, kills)
+        await storm.settle()
+        await storm.check()
+        await storm.leave()
+    except Exception as error:
+        error.add_note("\n".join(storm.plan[:200]))
+        raise
+    finally:
+        await storm.end()
+
+
+def _print_table(tally: Tally) -> None:
+    rows: dict[str, Any] = tally.rows()
+    print(f"\n{json.dumps(rows)}\n\n| | |\n|---|---|")  # noqa: T201  # the figures are what this is for, as below
+    for name, value in rows.items():
+        shown = ", ".join(f"{key} {count}" for key, count in value.items()) if isinstance(value, dict) else value
+        print(f"| {name} | {shown} |")  # noqa: T201

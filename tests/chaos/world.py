@@ -1,0 +1,146 @@
+"""The node and what it stands on, any of which can be killed and comes back."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+from autobahn.twisted.rawsocket import WampRawSocketClientFactory
+from autobahn.wamp.serializer import CBORSerializer
+from sqlalchemy import Connection
+from twisted.internet import reactor as _reactor
+from twisted.internet.endpoints import UNIXClientEndpoint
+from twisted.internet.task import deferLater
+
+from tests.journeys.people import register
+from tests.support.node import CONFIG
+from tests.support.postgres import Postgres
+from tests.support.redis import RedisServer
+from tests.support.supervised import Supervised
+from tests.support.wamp import BareSession
+from tutorwamp.app import migrate
+from tutorwamp.gate.contracts import STATUS, Status
+from tutorwamp.kernel.database import make_engine
+
+reactor = cast("Any", _reactor)
+
+SETTLED_WITHIN_S = 90.0
+"""After the last fault; a node that was killed often waits up to half a minute before it starts again."""
+TOKEN_LIFETIME_S = 15
+HEARTBEAT_S = 1
+PING_TIMEOUT_S = 6
+GRACE_S = 2
+
+
+class World:
+    """One node under its supervisor, on SQLite or on PostgreSQL and Redis, with people who have accounts."""
+
+    def __init__(self, folder: Path, *, servers: bool) -> None:
+        self.postgres = Postgres(durable=True) if servers else None
+        self.redis = RedisServer("valkey") if servers else None
+        self.accounts: list[tuple[str, dict[str, Any]]] = []
+        self.kills = 0
+        env = {
+            "TUTORWAMP_NODE_CONFIG": str(_impatient_config(folder)),
+            "TUTORWAMP_ACCESS_TOKEN_LIFETIME": str(TOKEN_LIFETIME_S),
+            "TUTORWAMP_HEARTBEAT_INTERVAL": str(HEARTBEAT_S),
+            "TUTORWAMP_REALTIME_PING_TIMEOUT": str(PING_TIMEOUT_S),
+            "TUTORWAMP_RECONNECT_GRACE": str(GRACE_S),
+        }
+        if self.postgres is not None and self.redis is not None:
+            self.postgres.start()
+            self.redis.start()
+            env["TUTORWAMP_DATABASE_URL"] = self.postgres.create_database("chaos")
+            env["TUTORWAMP_REDIS_URL"] = self.redis.url
+        self.node = Supervised(env=env)
+        sqlite = f"sqlite:///{self.node.data_dir / 'tutorwamp.sqlite3'}"
+        self.engine = make_engine(env.get("TUTORWAMP_DATABASE_URL", sqlite))
+        if servers:
+            migrate.upgrade(self.engine)
+        self.node.start()
+
+    async def settle_in(self, tutors: int, students: int) -> None:
+        """Give people accounts: the tutors first."""
+        for number in range(tutors):
+            self.accounts.append(await register(self.node, f"Tutor {number}", "tutor"))
+        for number in range(students):
+            self.accounts.append(await register(self.node, f"Student {number}", "student"))
+
+    # Faults
+
+    def deadly(self) -> dict[str, Callable[[], None]]:
+        """What can be killed here, by its name; whatever it is comes back by itself."""
+        found: dict[str, Callable[[], None]] = {
+            kind: lambda kind=kind: self._kill_process(kind)  # type: ignore[misc]  # the default binds it
+            for kind in ("container", "router", "node")
+        }
+        if self.postgres is not None and self.redis is not None:
+            found["postgresql"] = lambda: self._kill_server(self.postgres)
+            found["redis"] = lambda: self._kill_server(self.redis)
+        return found
+
+    def _kill_process(self, kind: str) -> None:
+        pids = self.node.pids()
+        dying = list(pids.values()) if kind == "node" else [pids[kind]] if kind in pids else []
+        for pid in dying:
+            os.kill(pid, signal.SIGKILL)
+        self.kills += bool(dying)
+
+    def _kill_server(self, server: Any) -> None:
+        server.kill()
+        self.kills += 1
+        reactor.callLater(0.5, server.start)
+
+    # What is there
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A look at the database at this very moment, over a new connection: old ones may have died with the server."""
+        self.engine.dispose()
+        with self.engine.connect().execution_options(writes=False) as connection:
+            yield connection
+
+    async def gate(self) -> Status:
+        """What the gate keeps in its memory."""
+        session = BareSession("")
+        session.onConnect = lambda: session.join("tutor", ["anonymous"])  # type: ignore[method-assign]  # a component's way in
+        factory = WampRawSocketClientFactory(lambda: session, serializer=CBORSerializer())
+        socket = self.node.data_dir / "node" / "router.sock"
+        await UNIXClientEndpoint(reactor, str(socket)).connect(factory)
+        await session.joined
+        status = STATUS.result.model_validate(await session.ask(STATUS.uri))
+        session.leave()
+        await session.left
+        return status
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        self.engine.dispose()
+        self.node.close()
+        for server in (self.postgres, self.redis):
+            if server is not None:
+                server.close()
+
+
+async def until(done: Callable[[], bool], what: Callable[[], str], within_s: float = SETTLED_WITHIN_S) -> None:
+    """Wait for a condition of real processes. Raises AssertionError with ``what`` when it takes too long."""
+    deadline = time.monotonic() + within_s
+    while not done():
+        assert time.monotonic() < deadline, what()
+        await deferLater(reactor, 0.02)
+
+
+def _impatient_config(folder: Path) -> Path:
+    """The node's configuration, with a socket that is asked every two seconds whether it lives."""
+    config = yaml.safe_load(CONFIG.read_text())
+    options = config["workers"][0]["transports"][1]["paths"]["ws"]["options"]
+    options.update(auto_ping_interval=2_000, auto_ping_timeout=2_000)
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump(config))
+    return path
