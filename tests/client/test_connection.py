@@ -153,6 +153,28 @@ async def test_after_kill_9_of_the_router_all_is_as_before(router: Node, connect
 
 
 @pytest_twisted.ensureDeferred
+async def test_a_loss_while_subscriptions_are_renewed_only_takes_longer(connect: Connect) -> None:
+    connection = connect()
+    await opened(connection)
+    for topic in (TOPIC, f"{TOPIC}.other"):
+        await connection.subscribe(topic, Inbox())
+    sessions: list[int | None] = []
+
+    async def arrived() -> None:
+        sessions.append(connection.session_id)
+        if len(sessions) == 1:
+            assert connection._session is not None
+            cast("Any", reactor).callLater(0, connection._session.cut)
+
+    connection.on_arrival(arrived)
+    back = Watcher(connection).next("connected")
+    assert connection._session is not None
+    connection._session.cut()
+    await back
+    assert len(sessions) == 2
+
+
+@pytest_twisted.ensureDeferred
 async def test_a_refused_ticket_is_replaced_once(connect: Connect) -> None:
     tickets = Tickets(EXPIRED, replacements=[WELCOME])
     connection = connect(tickets)

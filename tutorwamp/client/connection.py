@@ -23,7 +23,7 @@ from typing import Any, Final, Literal, Protocol
 from autobahn.wamp.exception import ApplicationError
 from autobahn.wamp.request import Subscription as Held
 from autobahn.wamp.types import EventDetails, PublishOptions, SubscribeOptions
-from twisted.internet.defer import CancelledError, Deferred, gatherResults
+from twisted.internet.defer import CancelledError, Deferred, FirstError, gatherResults
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
@@ -288,7 +288,7 @@ class Connection:
         try:
             for step in self._arrivals:
                 await step()
-            await gatherResults([Deferred.fromCoroutine(self._renew_or_drop(one)) for one in self._subscriptions])
+            await self._renew_all()
             for step in self._returns:
                 await step()
             if session.joined:
@@ -311,6 +311,13 @@ class Connection:
         subscription.held = await self._ask(
             lambda: session.subscribe(subscription.deliver, subscription.topic, options)
         )
+
+    async def _renew_all(self) -> None:
+        renewing = [Deferred.fromCoroutine(self._renew_or_drop(one)) for one in self._subscriptions]
+        try:
+            await gatherResults(renewing, consumeErrors=True)
+        except FirstError as error:
+            error.subFailure.raiseException()  # what it really was: mostly, that this session is lost as well
 
     async def _renew_or_drop(self, subscription: Subscription) -> None:
         try:
