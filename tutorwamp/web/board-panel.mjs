@@ -32,13 +32,14 @@ export class BoardPanel {
   #pointers;
 
   /** `whisper(kwargs)` tells the others on the topic `cursor`; `nameOf(id)` knows the lesson's people. */
-  constructor(root, { connection, session, lessonId, whisper, nameOf }) {
+  constructor(root, { connection, session, lessonId, whisper, nameOf, resume }) {
     this.#root = root;
     this.me = session.user;
     this.nameOf = nameOf;
     const { signal } = this.#leaving;
     const changed = () => this.#show();
     this.board = new Board({
+      resume,
       call: (name, kwargs) => connection.call(`tutorwamp.board.${name}`, { lesson_id: lessonId, ...kwargs }),
       me: this.me,
       hooks: { onChange: changed, onNews: (page) => this.#news.add(page), onStopped: (ids) => this.#tools.drop(ids), tell: notify },

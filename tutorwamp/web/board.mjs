@@ -21,10 +21,10 @@ export class Board {
   #loaded = false;
 
   /**
-   * `call(name, kwargs)` calls tutorwamp.board.<name>. `hooks`: onChange(), whenever something looks different; onNews(page),
+   * `call(name, kwargs)` calls tutorwamp.board.<name>, `resume(position)` asks for what came after it. `hooks`: onChange(), whenever something looks different; onNews(page),
    * when somebody else changed it; onStopped(ids), when the server took no more of these elements; tell(words).
    */
-  constructor({ call, me, hooks }) {
+  constructor({ call, me, hooks, resume }) {
     this.#call = call;
     this.#me = me;
     this.#hooks = hooks;
@@ -33,12 +33,12 @@ export class Board {
       onRejected: (rejections) => this.#rejected(rejections),
       onRefused: (error, changes) => this.#refused(error, changes),
     });
-    this.stream = new Stream({ apply: (event) => this.#apply(event), readAfresh: () => this.#readAfresh() });
+    this.stream = new Stream({ apply: (event) => this.#apply(event), readAfresh: () => this.#readAfresh(), resume });
   }
 
   /** After joining and subscribing, each time. */
-  async begin(head) {
-    await this.stream.begin(head);
+  async begin(head, resumed) {
+    await this.stream.begin(head, resumed);
     this.#outbox.resume();
     this.#look();
   }

@@ -25,13 +25,13 @@ export class Chat {
   #loaded = false;
   #closed = false;
 
-  constructor({ connection, lessonId, me, view }) {
+  constructor({ connection, lessonId, me, view, resume }) {
     this.#connection = connection;
     this.#lessonId = lessonId;
     this.me = me;
     this.#messages = new Messages(me);
     this.#view = view;
-    this.stream = new Stream({ apply: (event) => this.#apply(event), readAfresh: () => this.#readAfresh() });
+    this.stream = new Stream({ apply: (event) => this.#apply(event), readAfresh: () => this.#readAfresh(), resume });
   }
 
   /** What the view shows. */
@@ -53,9 +53,9 @@ export class Chat {
   }
 
   /** After joining and subscribing, each time. */
-  async begin(head) {
+  async begin(head, resumed) {
     if (!this.#loaded) await this.#learnReadMark();
-    await this.stream.begin(head);
+    await this.stream.begin(head, resumed);
     this.#deliver();
   }
 

@@ -4,6 +4,7 @@
 import { Connection } from "./connection.mjs";
 import { copy, find, h, avatar, notify } from "./dom.mjs";
 import { inPlainWords } from "./errors.mjs";
+import { Heartbeat } from "./heartbeat.mjs";
 import { Lessons, setUpNewLesson } from "./lessons.mjs";
 import { Room } from "./room.mjs";
 import { Session } from "./session.mjs";
@@ -13,6 +14,11 @@ const session = new Session();
 const connection = new Connection(session, { onState: showConnection, onArrival: arrive, onSignedOut: showSignIn });
 const lessons = new Lessons(connection);
 const signIn = new SignIn(session, start);
+const heartbeat = new Heartbeat({
+  call: (kwargs) => connection.call("tutorwamp.session.heartbeat", kwargs),
+  positions: () => room?.positions() ?? {},
+  behind: (heads) => room?.behind(heads),
+});
 let room = null;
 let arrived = false;
 
@@ -26,6 +32,7 @@ function show(view) {
 }
 
 function showSignIn(words) {
+  heartbeat.stop();
   leaveViews();
   find("#account").hidden = find("#connection").hidden = true;
   document.title = "Classroom";
@@ -51,6 +58,7 @@ function start() {
 /** On every new WAMP session: it knows nothing of the one before. */
 async function arrive() {
   arrived = true;
+  heartbeat.start();
   if (room && address().get("lesson") === room.id) await enter(room);
   else await go();
 }
@@ -102,7 +110,9 @@ function showConnection({ state, seconds }) {
   status.title = seconds ? `In about ${Math.ceil(seconds)} s` : "";
   find("button", status).hidden = state !== "waiting";
   document.body.dataset.connection = state;
-  if (state === "waiting") room?.lost();
+  if (state !== "waiting") return;
+  heartbeat.stop();
+  room?.lost();
 }
 
 function setUpAccount() {

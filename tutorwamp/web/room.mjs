@@ -22,6 +22,7 @@ export class Room {
   #leaving = new AbortController();
   #typing = new Typing((ids) => this.#showTyping(ids));
   #topics = null;
+  #counting = null; // down, to the end of somebody's grace time
   #state;
   #chat;
   #view;
@@ -32,18 +33,24 @@ export class Room {
     const me = (this.#me = session.user);
     this.#lessonId = lessonId;
     const { signal } = this.#leaving;
-    this.#state = new Stream({ apply: ({ data }) => this.#showLesson(data), readAfresh: () => this.#readLesson() });
+    const resume = (kind) => async (position) => (await this.#resume({ [kind]: position }))[kind];
+    this.#state = new Stream({
+      apply: ({ data }) => this.#showLesson(data),
+      readAfresh: () => this.#readLesson(),
+      resume: resume("state"),
+    });
     this.#view = new ChatView(find(".chat", this.#root), {
       canModerate: me.role === "admin",
       act: { reply: (message) => this.composer.reply(message), edit: (message) => this.composer.edit(message) },
     });
     this.#view.nameOf = (id) => this.#nameOf(id);
-    this.#chat = new Chat({ connection, lessonId, me, view: this.#view });
+    this.#chat = new Chat({ connection, lessonId, me, view: this.#view, resume: resume("chat") });
     this.#view.chat = this.#chat;
     const whisperOn = (kind) => (kwargs) => this.#topics && connection.whisper(this.#topics[kind], kwargs);
     this.composer = new Composer(find(".composer", this.#root), { chat: this.#chat, whisper: whisperOn("typing"), signal });
     const nameOf = (id) => this.#nameOf(id);
-    this.#board = new BoardPanel(find(".board", this.#root), { connection, session, lessonId, whisper: whisperOn("cursor"), nameOf });
+    const hands = { whisper: whisperOn("cursor"), nameOf, resume: resume("board") };
+    this.#board = new BoardPanel(find(".board", this.#root), { connection, session, lessonId, ...hands });
     find('[data-do="start"]', this.#root).addEventListener("click", () => this.#act("start"), { signal });
     find('[data-do="end"]', this.#root).addEventListener("click", () => this.#end(), { signal });
     this.#setUpSearch(signal);
@@ -71,16 +78,52 @@ export class Room {
     const { participants } = await this.#call("tutorwamp.lesson.join");
     this.#present = new Map(participants.map((participant) => [participant.person.id, participant]));
     this.#showPeople();
+    const resumed = await this.#resume(this.#positions);
+    const begin = (kind) => [heads[topics[kind]] ?? 0, resumed[kind]];
     await Promise.all([
-      this.#state.begin(heads[topics.state] ?? 0),
-      this.#chat.begin(heads[topics.chat] ?? 0),
-      this.#board.board.begin(heads[topics.board] ?? 0),
+      this.#state.begin(...begin("state")),
+      this.#chat.begin(...begin("chat")),
+      this.#board.board.begin(...begin("board")),
     ]);
+  }
+
+  get #streams() {
+    return { state: this.#state, chat: this.#chat.stream, board: this.#board.board.stream };
+  }
+
+  /** By kind, the last event shown of each stream that was read. */
+  get #positions() {
+    const known = Object.entries(this.#streams).filter(([, { position }]) => position !== null);
+    return Object.fromEntries(known.map(([kind, { position }]) => [kind, position]));
+  }
+
+  /** What was missed of some streams, in one call: by kind, `{complete, events, head}`. */
+  async #resume(positions) {
+    const kinds = Object.keys(positions);
+    if (!kinds.length) return {};
+    const asked = Object.fromEntries(kinds.map((kind) => [this.#topics[kind], positions[kind]]));
+    const { streams } = await this.#connection.call("tutorwamp.session.resume", { positions: asked });
+    return Object.fromEntries(kinds.map((kind) => [kind, streams[this.#topics[kind]]]));
+  }
+
+  /** For the heartbeat: by stream, the last event shown. */
+  positions() {
+    if (!this.#topics) return {};
+    return Object.fromEntries(Object.entries(this.#positions).map(([kind, position]) => [this.#topics[kind], position]));
+  }
+
+  /** A heartbeat said that these streams have other heads. */
+  behind(heads) {
+    for (const [kind, stream] of Object.entries(this.#streams)) {
+      const head = heads[this.#topics?.[kind]];
+      if (head !== undefined) stream.compare(head);
+    }
   }
 
   /** The person goes somewhere else on the page. */
   leave() {
     this.#leaving.abort();
+    clearTimeout(this.#counting);
     this.#typing.clear();
     this.#view.close();
     this.#chat.close();
@@ -185,12 +228,15 @@ export class Room {
     const focused = list.contains(document.activeElement) && document.activeElement.dataset.focus;
     list.replaceChildren(...rows.map(({ element }) => element));
     if (focused) find(`[data-focus="${focused}"]`, list)?.focus();
+    clearTimeout(this.#counting);
+    const counts = [...this.#present.values()].some(({ state }) => state === "reconnecting");
+    if (counts) this.#counting = setTimeout(() => this.#showPeople(), 1_000);
     const over = OVER.has(this.#lesson.state);
     find(".people .count", this.#root).textContent = over ? String(members.length) : `${this.#present.size} here`;
   }
 
   #personRow(person, participant) {
-    const here = participant ? (participant.state === "reconnecting" ? "reconnecting …" : "here") : "not here";
+    const here = participant ? (participant.state === "reconnecting" ? reconnecting(participant) : "here") : "not here";
     const role = { tutor: "Tutor", admin: "Admin" }[person.role];
     const over = OVER.has(this.#lesson.state);
     const isStudent = this.#lesson.students.some(({ id }) => id === person.id);
@@ -278,4 +324,9 @@ export class Room {
       notify(inPlainWords(error));
     }
   }
+}
+
+function reconnecting({ deadline }) {
+  const seconds = Math.ceil((Date.parse(deadline) - Date.now()) / 1000);
+  return seconds > 0 ? `reconnecting, ${seconds} s left` : "reconnecting …"; // our clock and the server's need not agree
 }

@@ -1,0 +1,54 @@
+// Show the server that somebody is here, at the interval it names, and hear of streams that have gone on without us.
+
+const FIRST_INTERVAL_S = 30; // until the server has named its own
+const PATIENCE_MS = 1_000; // an event that is on its way arrives by itself
+
+export class Heartbeat {
+  #call;
+  #positions;
+  #behind;
+  #timers = new Set();
+  #intervalS = FIRST_INTERVAL_S;
+  #beating = 0; // which start() counts; beats of an earlier one are no longer ours
+
+  /**
+   * `call(kwargs)` calls tutorwamp.session.heartbeat. `positions()`: by stream, the last event shown. `behind(heads)`: by
+   * stream, the server's head, a moment after it was another than ours.
+   */
+  constructor({ call, positions, behind }) {
+    this.#call = call;
+    this.#positions = positions;
+    this.#behind = behind;
+  }
+
+  /** With each new session. */
+  start() {
+    this.stop();
+    this.#beat(++this.#beating);
+  }
+
+  stop() {
+    this.#beating++;
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+  }
+
+  async #beat(which) {
+    try {
+      const { interval_s, behind } = await this.#call({ positions: this.#positions() });
+      this.#intervalS = interval_s;
+      if (which === this.#beating && Object.keys(behind).length) this.#after(PATIENCE_MS, () => this.#behind(behind));
+    } catch {
+      // The next one may get through; a session that is gone is noticed by the connection.
+    }
+    if (which === this.#beating) this.#after(this.#intervalS * 1000, () => this.#beat(which));
+  }
+
+  #after(ms, doing) {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      doing();
+    }, ms);
+    this.#timers.add(timer);
+  }
+}
