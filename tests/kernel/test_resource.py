@@ -286,7 +286,7 @@ async def test_an_error_of_the_contract_keeps_its_details(site: Loopback) -> Non
     assert answered.json["detail"] == "Look again."
     answered = await site.ask("GET", "/api/limited")
     assert check_problem(answered, 429, "rate_limited", "retry") == {"retry_after_s": 2.4}
-    assert answered.headers["retry-after"] == "2"
+    assert answered.headers["retry-after"] == "3"
 
 
 @pytest_twisted.ensureDeferred

@@ -8,7 +8,15 @@ import pytest_twisted
 
 from tests.support.machine import Stage
 from tutorwamp.kernel.component import Outlet, served_by
-from tutorwamp.lessons.contracts import CancelLesson, CreateLesson, ListLessons, OneLesson, SetPen, UpdateLesson
+from tutorwamp.lessons.contracts import (
+    CancelLesson,
+    CreateLesson,
+    ListLessons,
+    OneLesson,
+    ReplayLesson,
+    SetPen,
+    UpdateLesson,
+)
 from tutorwamp.lessons.wamp import LessonsDoor, publish_lessons
 
 CONTRACT = {
@@ -23,6 +31,7 @@ CONTRACT = {
     "tutorwamp.lesson.leave": OneLesson,
     "tutorwamp.lesson.set_pen": SetPen,
     "tutorwamp.lesson.attendance": OneLesson,
+    "tutorwamp.lesson.replay": ReplayLesson,
 }
 """The public contract's names, spelled out: they are fixed."""
 
@@ -62,6 +71,7 @@ async def test_every_procedure_of_the_door_answers_with_its_result(stage: Stage)
         "leave": one,
         "set_pen": SetPen(lesson_id=lesson.id, student_ids=[anna.user_id]),
         "attendance": one,
+        "replay": ReplayLesson(lesson_id=lesson.id),
         "end": one,
     }
     assert steps.keys() == served.keys()

@@ -13,22 +13,22 @@ class AccountsResource:
     def __init__(self, accounts: AccountsService) -> None:
         self._accounts = accounts
 
-    @route("/api/auth/register", "POST")
+    @route("/api/auth/register", "POST", asks=Register, gives=User, status=201)
     async def register(self, request: Request) -> Answer:
         """Make an account: 201 and the user."""
         return Answer(await self._accounts.register(request.body(Register)), status=201)
 
-    @route("/api/auth/login", "POST")
+    @route("/api/auth/login", "POST", asks=LogIn)
     async def log_in(self, request: Request) -> Tokens:
         """Exchange credentials for tokens."""
         return await self._accounts.log_in(request.body(LogIn))
 
-    @route("/api/auth/refresh", "POST")
+    @route("/api/auth/refresh", "POST", asks=Refresh)
     async def refresh(self, request: Request) -> Tokens:
         """Exchange a refresh token for new tokens."""
         return await self._accounts.refresh(request.body(Refresh))
 
-    @route("/api/auth/logout", "POST")
+    @route("/api/auth/logout", "POST", asks=LogOut)
     async def log_out(self, request: Request) -> None:
         """End this login, or all with ``everywhere``: 204."""
         await self._accounts.log_out(request.body(LogOut))
@@ -36,5 +36,5 @@ class AccountsResource:
     @route("/api/auth/me", "GET")
     async def me(self, request: Request) -> User:
         """Who the access token belongs to."""
-        _, user = await self._accounts.authenticate(request.bearer_token())
+        _, user = await request.authenticated(self._accounts)
         return user

@@ -10,10 +10,13 @@ from twisted.web.server import Site
 from tutorwamp.accounts.rest import AccountsResource
 from tutorwamp.app.assembly import Machine
 from tutorwamp.board.rest import BoardResource
+from tutorwamp.chat.rest import ChatResource
 from tutorwamp.gate.contracts import STATUS
 from tutorwamp.kernel.contracts import Nothing, Value
 from tutorwamp.kernel.errors import TutorwampError
+from tutorwamp.kernel.origins import CrossOrigin
 from tutorwamp.kernel.resource import Answer, Request, make_app, mount, route
+from tutorwamp.lessons.rest import LessonsResource
 
 State = Literal["ok", "down"]
 
@@ -36,12 +39,12 @@ class HealthResource:
         """The process answers; nothing else is asked."""
         return Nothing()
 
-    @route("/api/health", "GET")
+    @route("/api/health", "GET", gives=Health)
     async def health(self, _request: Request) -> Answer:
         """200 where calls work, else 503, with the state of each dependency."""
         return await self._check()
 
-    @route("/api/health/ready", "GET")
+    @route("/api/health/ready", "GET", gives=Health)
     async def ready(self, _request: Request) -> Answer:
         """The same, under the name orchestrators ask for."""
         return await self._check()
@@ -78,10 +81,12 @@ def make_site(machine: Machine) -> ServerFactory:
     doors = (
         HealthResource(machine),
         AccountsResource(machine.accounts),
+        LessonsResource(machine.accounts, machine.lessons),
+        ChatResource(machine.accounts, machine.chat),
         BoardResource(machine.accounts, machine.board, machine.exchange, machine.settings.board),
     )
     for door in doors:
-        mount(app, door)
-    site = Site(app.resource())
+        mount(app, door, machine.limits)
+    site = Site(CrossOrigin(app.resource(), machine.settings.node.allowed_origins))
     site.displayTracebacks = False
     return site  # type: ignore[return-value]  # Twisted types its own Site as no ServerFactory

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from tutorwamp.accounts.contracts import Authenticator
-from tutorwamp.board.contracts import BoardState, ExportBoard, Imported, ImportScene, OneBoard, OnePicture
+from tutorwamp.board import contracts
+from tutorwamp.board.contracts import BoardState, ExportBoard, Imported, ImportScene, OneBoard, OnePicture, Uploaded
 from tutorwamp.board.exchange import Exchange
 from tutorwamp.board.service import BoardService
 from tutorwamp.board.settings import BoardSettings
 from tutorwamp.kernel.arguments import check
-from tutorwamp.kernel.contracts import Caller
 from tutorwamp.kernel.resource import Answer, Request, route
 
 PICTURE_TYPES: Final = ("image/png", "image/jpeg", "image/gif", "image/webp", "application/octet-stream")
@@ -44,49 +44,45 @@ class BoardResource:
         self._exchange = exchange
         self._settings = settings
 
-    @route("/api/lessons/<lesson_id>/board", "GET")
+    @route("/api/lessons/<lesson_id>/board", "GET", serves=contracts.OPEN)
     async def open(self, request: Request, lesson_id: str) -> BoardState:
         """The board and its position."""
-        caller = await self._caller(request)
+        caller = await request.caller(self._authenticator)
         return await self._board.open(caller, request.query(OneBoard, lesson_id=lesson_id).lesson_id)
 
-    @route("/api/lessons/<lesson_id>/board/export", "GET")
+    @route("/api/lessons/<lesson_id>/board/export", "GET", asks=ExportBoard, gives="*/*")
     async def export(self, request: Request, lesson_id: str) -> Answer:
         """A page as a file to keep."""
-        caller = await self._caller(request)
+        caller = await request.caller(self._authenticator)
         asked = request.query(ExportBoard, lesson_id=lesson_id)
         done = await self._exchange.export(caller, asked)
         return _file(done.data, done.media_type, f'attachment; filename="board.{SUFFIXES[done.media_type]}"')
 
-    @route("/api/lessons/<lesson_id>/board/import", "POST")
+    @route("/api/lessons/<lesson_id>/board/import", "POST", asks=ImportScene, body="application/json")
     async def import_scene(self, request: Request, lesson_id: str) -> Imported:
         """Put an ``.excalidraw`` file on a page."""
-        caller = await self._caller(request)
+        caller = await request.caller(self._authenticator)
         asked = request.query(ImportScene, lesson_id=lesson_id, scene={}, client_id=request.client_id())
         # Past the limit of arguments: a file may be larger.
         scene = request.json_file(SCENE_BYTES_AT_MOST)
         return await self._exchange.import_scene(caller, asked.model_copy(update={"scene": scene}))
 
-    @route("/api/lessons/<lesson_id>/board/pictures", "POST")
+    @route("/api/lessons/<lesson_id>/board/pictures", "POST", asks=OneBoard, gives=Uploaded, status=201, body="image/*")
     async def upload(self, request: Request, lesson_id: str) -> Answer:
         """Keep a picture: 201, and its id for ``asset_id``. The same content again gets the same id."""
-        caller = await self._caller(request)
+        caller = await request.caller(self._authenticator)
         asked = request.query(OneBoard, lesson_id=lesson_id)
         content = request.file(PICTURE_TYPES, self._settings.picture_limit)
         return Answer(await self._exchange.upload(caller, asked.lesson_id, content), status=201)
 
-    @route("/api/lessons/<lesson_id>/board/pictures/<picture_id>", "GET")
+    @route("/api/lessons/<lesson_id>/board/pictures/<picture_id>", "GET", asks=OnePicture, gives="image/*")
     async def picture(self, request: Request, lesson_id: str, picture_id: str) -> Answer:
         """A picture's bytes. It never changes."""
-        caller = await self._caller(request)
+        caller = await request.caller(self._authenticator)
         asked = check(OnePicture, {"lesson_id": lesson_id, "picture_id": picture_id})
         kept, content = await self._exchange.picture(caller, asked.lesson_id, asked.picture_id)
         name = f'inline; filename="{kept.id}.{SUFFIXES[kept.media_type]}"'
         return _file(content, kept.media_type, name, cache="private, max-age=31536000, immutable")
-
-    async def _caller(self, request: Request) -> Caller:
-        caller, _ = await self._authenticator.authenticate(request.bearer_token())
-        return caller
 
 
 def _file(content: bytes, media_type: str, disposition: str, *, cache: str = "no-store") -> Answer:

@@ -102,22 +102,27 @@ class ChatService:
                 raise
             return NO_GUARD, closed
 
-    async def edit_message(self, caller: Caller, asked: EditMessage) -> Message:
-        """Mend one's own words. Raises NotFound, Forbidden, Conflict or EditWindow."""
+    async def edit_message(self, caller: Caller, asked: EditMessage, *, lesson_id: str | None = None) -> Message:
+        """Mend one's own words. Raises NotFound, Forbidden, Conflict or EditWindow.
+
+        ``lesson_id``: where the caller takes the message to be; in another lesson it is not found.
+        """
         now = self._clock()
         return await self._change(
             caller,
             asked.message_id,
+            lesson_id,
             "message.updated",
             lambda _: lambda record: rules.edit(record, caller.user_id, asked.body, now, self._settings.edit_window),
         )
 
-    async def delete_message(self, caller: Caller, message_id: str) -> Message:
-        """Take a message away. Raises NotFound or Forbidden."""
+    async def delete_message(self, caller: Caller, message_id: str, *, lesson_id: str | None = None) -> Message:
+        """Take a message away; ``lesson_id`` as above. Raises NotFound or Forbidden."""
         now = self._clock()
         return await self._change(
             caller,
             message_id,
+            lesson_id,
             "message.deleted",
             lambda admission: lambda record: rules.delete(record, caller.user_id, now, moderates=admission.moderates),
         )
@@ -170,20 +175,23 @@ class ChatService:
         self,
         caller: Caller,
         message_id: str,
+        lesson_id: str | None,
         event_type: str,
         deciding: Callable[[Admission], Callable[[Record], Record]],
     ) -> Message:
-        record, admission = await self._admitted(caller, message_id)
+        record, admission = await self._admitted(caller, message_id, lesson_id)
         actor, message = await self._named(caller, record)
         after, event = await self._store.change(
             message_id, deciding(admission), self._drafting(event_type, actor, message)
         )
         return self._announced(message, after, event)
 
-    async def _admitted(self, caller: Caller, message_id: str) -> tuple[Record, Admission]:
-        """A message of a lesson the caller belongs to. Raises NotFound, the same for both reasons."""
+    async def _admitted(
+        self, caller: Caller, message_id: str, lesson_id: str | None = None
+    ) -> tuple[Record, Admission]:
+        """A message of a lesson the caller belongs to. Raises NotFound, the same for all reasons."""
         record = await self._store.by_id(message_id)
-        if record is None:
+        if record is None or lesson_id not in (None, record.lesson_id):
             raise NotFound("There is no such message.")
         try:
             return record, await self._access.admit(caller, record.lesson_id, fresh=True)

@@ -200,6 +200,9 @@ def _write_problem(request: Request, error: TutorwampError) -> None:
     request.setResponseCode(error.status, RESPONSES[error.status])
     request.setHeader(b"content-type", b"application/problem+json")
     request.setHeader(b"cache-control", b"no-store")
+    request.setHeader(b"x-content-type-options", b"nosniff")
+    request.setHeader(b"referrer-policy", b"no-referrer")
+    request.setHeader(b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
     request.setHeader(b"x-request-id", request_id)
     if isinstance(error, Retryable):
         request.setHeader(b"retry-after", b"%d" % max(1, round(error.retry_after_s)))

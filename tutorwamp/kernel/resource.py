@@ -7,11 +7,14 @@ a Request and return a Value (or an Answer with another status); everything they
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
+import math
 import re
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar, cast
+from types import UnionType
+from typing import Any, Final, Protocol, TypeVar, Union, cast, get_args, get_origin
 
 from klein import Klein
 from twisted.internet import defer
@@ -23,7 +26,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import MethodNotAllowed as NoSuchMethod
 
 from tutorwamp.kernel.arguments import bound_recursion, check
-from tutorwamp.kernel.contracts import Arguments, Value, new_id
+from tutorwamp.kernel.contracts import Arguments, Caller, Procedure, Value, new_id
 from tutorwamp.kernel.deadline import answer_within
 from tutorwamp.kernel.errors import (
     Internal,
@@ -38,7 +41,9 @@ from tutorwamp.kernel.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
+from tutorwamp.kernel.limits import CallLimits
 from tutorwamp.kernel.observability import get_logger
+from tutorwamp.kernel.origins import SECURITY_HEADERS
 
 log = get_logger(__name__)
 
@@ -47,6 +52,10 @@ DEADLINE_S: Final = 10.0
 BODY_BYTES_AT_MOST: Final = 1_048_576
 REQUEST_ID_FORM: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 """Of an ``X-Request-ID`` we take over from a caller; any other is replaced."""
+READING_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+"""RFC 9110, 9.2.1: safe. All others count as writes."""
+_VERSION_TAG: Final = re.compile(r'(?:W/)?"([1-9][0-9]{0,9})"')
+_INTEGER: Final = re.compile(r"-?[0-9]{1,16}", re.ASCII)
 _PHRASES: Final = {**RESPONSES, 422: b"Unprocessable Content", 429: b"Too Many Requests"}
 """Twisted does not know these two and would write "Unknown Status"."""
 
@@ -60,12 +69,37 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+Known = TypeVar("Known")
+Known_co = TypeVar("Known_co", covariant=True)
+
+
+class Authenticating(Protocol[Known_co]):
+    """Whoever can say who holds an access token."""
+
+    def authenticate(self, access_token: str) -> Awaitable[tuple[Caller, Known_co]]:
+        """The caller, and more that is known. Raises Unauthenticated."""
+        ...
+
+
 @dataclass(frozen=True)
 class Request:
     """What a door's method sees of an HTTP request."""
 
     http: IRequest
     id: str
+    limits: CallLimits | None = None
+
+    async def authenticated(self, authenticator: Authenticating[Known]) -> tuple[Caller, Known]:
+        """Who asks; the call is counted, in the same buckets as over WAMP. Raises Unauthenticated or RateLimited."""
+        caller, known = await authenticator.authenticate(self.bearer_token())
+        if self.limits is not None:
+            self.limits.take(caller.user_id, writes=self.http.method.decode("latin-1") not in READING_METHODS)
+        return caller, known
+
+    async def caller(self, authenticator: Authenticating[Any]) -> Caller:
+        """The same, where nothing more is wanted."""
+        caller, _ = await self.authenticated(authenticator)
+        return caller
 
     def body(self, model: type[Arguments], **more: Any) -> Arguments:
         """The JSON body as a model; ``more`` are arguments from elsewhere, such as the path.
@@ -73,6 +107,31 @@ class Request:
         Raises UnsupportedMediaType, TooLarge, Malformed or Invalid.
         """
         return check(model, {**self._json_object(BODY_BYTES_AT_MOST), **more})
+
+    def body_if_any(self, model: type[Arguments], **more: Any) -> Arguments:
+        """The same for a request that may come without a body."""
+        empty = not self.http.content.read(1)
+        self.http.content.seek(0)
+        return check(model, more) if empty else self.body(model, **more)
+
+    def creation(self, model: type[Arguments], **more: Any) -> Arguments:
+        """The body of what creates something; ``Idempotency-Key`` is its ``client_id``. Raises as ``body`` does."""
+        return self._body_or_header(model, "client_id", self.client_id(), more)
+
+    def change(self, model: type[Arguments], **more: Any) -> Arguments:
+        """The body of what changes a version; ``If-Match`` is its ``version``. Raises as ``body`` does."""
+        tag = _header(self.http, b"if-match").strip()
+        found = _VERSION_TAG.fullmatch(tag)
+        if tag and found is None:
+            raise Invalid("Bad If-Match.", details=[{"loc": ["If-Match"], "msg": "must be the ETag of a version"}])
+        return self._body_or_header(model, "version", int(found[1]) if found else None, more)
+
+    def _body_or_header(self, model: type[Arguments], name: str, given: Any, more: dict[str, Any]) -> Arguments:
+        """An argument that may stand in the body or in a header; where it stands in both, they must agree."""
+        body = self._json_object(BODY_BYTES_AT_MOST)
+        if given is not None and body.get(name, given) != given:
+            raise Invalid("Contradiction.", details=[{"loc": [name], "msg": "is another in the header"}])
+        return check(model, {**body, **({} if given is None else {name: given}), **more})
 
     def file(self, media_types: Collection[str], at_most: int) -> bytes:
         """The body as it is. Raises UnsupportedMediaType where it says to be something else, or TooLarge (bytes)."""
@@ -88,13 +147,13 @@ class Request:
         return self._json_object(at_most)
 
     def query(self, model: type[Arguments], **more: Any) -> Arguments:
-        """The query's values as a model, all of them text; ``more`` as in ``body``. Raises Invalid."""
+        """The query's values as a model, integers and booleans read; ``more`` as in ``body``. Raises Invalid."""
         given: dict[str, Any] = {}
         for name, values in (self.http.args or {}).items():
             key = name.decode("utf-8", "replace")
             if len(values) != 1 or key in more:
                 raise Invalid("Bad query.", details=[{"loc": [key[:64]], "msg": "must not be given here, or once"}])
-            given[key] = values[0].decode("utf-8", "replace")
+            given[key] = _read(values[0].decode("utf-8", "replace"), model, key)
         return check(model, {**given, **more})
 
     def client_id(self) -> str | None:
@@ -122,6 +181,23 @@ class Request:
         return token.strip()
 
 
+def _read(text: str, model: type[Value], name: str) -> Any:
+    """A query's text as what the model's field wants; where it is not, it stays text and is refused."""
+    wanted = _types_in(model.model_fields[name].annotation) if name in model.model_fields else set()
+    if bool in wanted and text in ("true", "false"):
+        return text == "true"
+    return int(text) if int in wanted and _INTEGER.fullmatch(text) else text
+
+
+def _types_in(annotation: Any) -> set[Any]:
+    """The plain types an annotation is made of: those of a union, without what pydantic adds."""
+    if hasattr(annotation, "__metadata__"):
+        return _types_in(annotation.__origin__)
+    if get_origin(annotation) in (Union, UnionType):
+        return set().union(*(_types_in(part) for part in get_args(annotation)))
+    return {annotation}
+
+
 def _header(http: IRequest, name: bytes) -> str:
     """A header's text, empty where there is none. Every byte is a character: Twisted's own way fails for some."""
     return (http.getHeader(name) or b"").decode("latin-1")
@@ -135,25 +211,60 @@ Method = Callable[..., Awaitable[Value | Answer | None]]
 MethodType = TypeVar("MethodType", bound=Method)
 
 
-def route(path: str, *methods: str) -> Callable[[MethodType], MethodType]:
-    """Mark a method of a door as the answer to an HTTP route, with and without a trailing slash."""
+@dataclass(frozen=True)
+class Route:
+    """What a method of a door answers, for the site and for the reference that is made from it."""
+
+    path: str
+    methods: tuple[str, ...]
+    asks: type[Value] | None
+    """The model of the body and the query, with what the path and headers give."""
+    gives: type[Value] | str | None
+    """The model of the answer, or a file's media type; null: what the method's annotation says."""
+    status: int | None
+    """Of success; null: 200, or 204 where there is nothing to say."""
+    body: str | None
+    """The media type of a body that is a file and not the arguments."""
+
+
+def route(
+    path: str,
+    *methods: str,
+    serves: Procedure[Any, Any] | None = None,
+    asks: type[Value] | None = None,
+    gives: type[Value] | str | None = None,
+    status: int | None = None,
+    body: str | None = None,
+) -> Callable[[MethodType], MethodType]:
+    """Mark a method of a door as the answer to an HTTP route, with and without a trailing slash.
+
+    ``serves``: it is the same as this procedure, which then says what is asked and given. See Route for the others.
+    """
+    if serves is not None:
+        asks, gives = asks or serves.arguments, gives or serves.result
 
     def mark(method: MethodType) -> MethodType:
-        method.__route__ = (path, methods)  # type: ignore[attr-defined]  # a mark on a function object
+        marked = Route(path, methods, asks, gives, status, body)
+        method.__route__ = marked  # type: ignore[attr-defined]  # a mark on a function object
         return method
 
     return mark
 
 
-def mount(app: Klein, door: object) -> None:
-    """Put a door's routes on the app."""
-    for name, function in vars(type(door)).items():
-        if hasattr(function, "__route__"):
-            path, methods = function.__route__
-            answer = functools.partial(_answer, getattr(door, name))
-            for spelling in (path, f"{path}/"):
-                endpoint = f"{type(door).__name__}.{name}.{spelling}"
-                app.route(spelling, methods=list(methods), endpoint=endpoint, strict_slashes=False)(_as_handler(answer))
+def routes_of(door: type[object]) -> list[tuple[Route, Callable[..., Any]]]:
+    """All marked methods of a door's class, in the order of their definition."""
+    return [(function.__route__, function) for function in vars(door).values() if hasattr(function, "__route__")]
+
+
+def mount(app: Klein, door: object, limits: CallLimits | None = None) -> None:
+    """Put a door's routes on the app; ``limits`` count what each person asks."""
+    for marked, function in routes_of(type(door)):
+        name = function.__name__
+        answer = functools.partial(_answer, getattr(door, name), limits)
+        for spelling in (marked.path, f"{marked.path}/"):
+            endpoint = f"{type(door).__name__}.{name}.{spelling}"
+            methods = list(marked.methods)
+            app.route(spelling, methods=methods, endpoint=endpoint, strict_slashes=False)(_as_handler(answer))
 
 
 def _as_handler(answer: Callable[..., Deferred[bytes]]) -> Callable[..., Deferred[bytes]]:
@@ -186,8 +297,8 @@ def _unrouted(http: IRequest, failure: Failure) -> bytes:
     return _problem(http, error, _begin(http))
 
 
-def _answer(method: Method, http: IRequest, **path: str) -> Deferred[bytes]:
-    request = Request(http, _begin(http))
+def _answer(method: Method, limits: CallLimits | None, http: IRequest, **path: str) -> Deferred[bytes]:
+    request = Request(http, _begin(http), limits)
     work: Deferred[Value | Answer | None] = Deferred.fromCoroutine(_run(method, request, path))
     answer = answer_within(DEADLINE_S, work, _reactor())
     return answer.addCallbacks(functools.partial(_render, http), functools.partial(_render_failure, http, request.id))
@@ -208,8 +319,8 @@ def _begin(http: IRequest) -> str:
     given = _header(http, b"x-request-id")
     request_id = given if REQUEST_ID_FORM.fullmatch(given) else new_id()
     http.setHeader("x-request-id", request_id)
-    http.setHeader("cache-control", "no-store")
-    http.setHeader("x-content-type-options", "nosniff")
+    for name, value in SECURITY_HEADERS.items():
+        http.setHeader(name, value)
     return request_id
 
 
@@ -223,7 +334,21 @@ def _render(http: IRequest, result: Value | Answer | None) -> bytes:
     if isinstance(answer.body, bytes):
         return answer.body
     http.setHeader("content-type", "application/json")
-    return _json(answer.body.plain())
+    body = _json(answer.body.plain())
+    return body if answer.status != 200 or http.method not in (b"GET", b"HEAD") else _unless_known(http, body)
+
+
+def _unless_known(http: IRequest, body: bytes) -> bytes:
+    """Nothing but 304 where the client has this very answer (RFC 9110, 13.1.2); its ETag is the door's, or a digest."""
+    own = http.responseHeaders.getRawHeaders("etag")
+    tag = own[0] if own else f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+    http.setHeader("etag", tag)
+    known = {one.strip().removeprefix("W/") for one in _header(http, b"if-none-match").split(",")}
+    if "*" not in known and tag not in known:
+        return body
+    _set_status(http, 304)
+    http.responseHeaders.removeHeader("content-type")
+    return b""
 
 
 def _render_failure(http: IRequest, request_id: str, failure: Failure) -> bytes:
@@ -244,7 +369,7 @@ def _problem(http: IRequest, error: TutorwampError, request_id: str) -> bytes:
     if isinstance(error, Unauthenticated):
         http.setHeader("www-authenticate", "Bearer")
     if isinstance(error, Retryable):
-        http.setHeader("retry-after", str(max(1, round(error.retry_after_s))))
+        http.setHeader("retry-after", str(max(1, math.ceil(error.retry_after_s))))
     return _json(
         {
             "type": error.uri,

@@ -32,6 +32,7 @@ from sqlalchemy import (
     bindparam,
     func,
     insert,
+    literal,
     select,
     tuple_,
     update,
@@ -240,6 +241,51 @@ def read_since(connection: Connection, stream: str, after: int, limit: int) -> l
         .limit(limit)
     )
     return [_event(row) for row in rows]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Where an event stands among those of several streams: by time, then stream, then number."""
+
+    at: datetime
+    stream: str
+    seq: int
+
+
+def read_together(
+    connection: Connection, names: Sequence[str], after: Moment | None, limit: int, characters_at_most: int
+) -> tuple[list[StreamEvent], bool]:
+    """Events of several streams on one clock, and whether there are more; at least one, however large, if there is any.
+
+    The order is total: two events never share a Moment.
+    """
+    order = (stream_events.c.at, stream_events.c.stream, stream_events.c.seq)
+    query = select(*order, func.length(stream_events.c.data)).where(stream_events.c.stream.in_(names))
+    if after is not None:
+        last = tuple_(literal(after.at, InstantColumn), literal(after.stream, String), literal(after.seq, BigInteger))
+        query = query.where(tuple_(*order) > last)
+    # The keys first: events are large, and are not sorted but looked up.
+    keys, size = connection.execute(query.order_by(*order).limit(limit + 1)).all(), 0
+    chosen: list[tuple[str, int]] = []
+    for _, stream, seq, characters in keys[:limit]:
+        size += characters
+        if chosen and size > characters_at_most:
+            break
+        chosen.append((stream, seq))
+    if not chosen:
+        return [], False
+    rows = connection.execute(
+        select(stream_events).where(tuple_(stream_events.c.stream, stream_events.c.seq).in_(chosen)).order_by(*order)
+    )
+    return [_event(row) for row in rows], len(keys) > len(chosen)
+
+
+def compacted(connection: Connection, names: Sequence[str]) -> dict[str, int]:
+    """Of streams whose oldest events are gone: the number of the last of those."""
+    first = select(func.min(stream_events.c.seq)).where(stream_events.c.stream == streams.c.name).scalar_subquery()
+    rows = connection.execute(select(streams.c.name, streams.c.head, first).where(streams.c.name.in_(names)))
+    gone = {name: head if kept_from is None else kept_from - 1 for name, head, kept_from in rows}
+    return {name: seq for name, seq in gone.items() if seq > 0}
 
 
 def extent_since(connection: Connection, stream: str, after: int) -> tuple[int, int]:

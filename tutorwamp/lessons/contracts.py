@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Final, Literal, Protocol
+from typing import Annotated, Any, Final, Literal, Protocol
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
@@ -167,6 +167,31 @@ class Attendance(Value):
     items: list[Attended]
 
 
+class ReplayLesson(Value):
+    """A page of everything that happened; ``after`` is the ``next_cursor`` of the page before."""
+
+    lesson_id: Id
+    after: Cursor | None = None
+    limit: Limit = PAGE_LIMIT_DEFAULT
+
+
+class Replayed(Value):
+    """Events as they were published, oldest first.
+
+    ``compacted`` names the streams whose oldest events are not kept any more, with the number of the last of those:
+    the replay of such a stream begins after it.
+    """
+
+    items: list[StreamEvent]
+    next_cursor: str | None
+    compacted: dict[str, int]
+
+    def plain(self) -> dict[str, Any]:
+        """Events are not copied."""
+        items = [event.plain() for event in self.items]
+        return {"items": items, "next_cursor": self.next_cursor, "compacted": self.compacted}
+
+
 class Topics(Value):
     """The topics of one lesson."""
 
@@ -199,6 +224,7 @@ LEAVE: Final = Procedure("tutorwamp.lesson.leave", OneLesson, Nothing)
 
 
 ATTENDANCE: Final = Procedure("tutorwamp.lesson.attendance", OneLesson, Attendance)
+REPLAY: Final = Procedure("tutorwamp.lesson.replay", ReplayLesson, Replayed)
 SET_PEN: Final = Procedure("tutorwamp.lesson.set_pen", SetPen, Lesson, writes=True)
 
 

@@ -29,6 +29,8 @@ from tutorwamp.lessons.contracts import (
     ListLessons,
     Participant,
     PresenceChanged,
+    Replayed,
+    ReplayLesson,
     SetPen,
     UpdateLesson,
     topics_of,
@@ -198,6 +200,11 @@ class LessonsService:
         """Who was there, and for how long. Raises NotFound or Forbidden."""
         rules.require_moderator(caller, (await self.admit(caller, lesson_id, fresh=True)).lesson)
         return Attendance(items=await self._presence.attendance(lesson_id))
+
+    async def replay(self, caller: Caller, asked: ReplayLesson) -> Replayed:
+        """What happened, in order. Raises NotFound or Invalid."""
+        await self.admit(caller, asked.lesson_id, fresh=True)
+        return await self._store.replay(asked)
 
     async def recover(self) -> None:
         """After a start: those who were there when the node went down have the grace time to come back."""

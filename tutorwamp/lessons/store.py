@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
     Column,
@@ -19,7 +19,9 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    cast,
     delete,
+    func,
     insert,
     literal,
     select,
@@ -28,12 +30,43 @@ from sqlalchemy import (
 )
 from twisted.internet.defer import Deferred
 
-from tutorwamp.kernel.contracts import AuthRole, Caller, StreamEvent, cursor_from, cursor_parts, from_ms, to_ms
+from tutorwamp.kernel.contracts import (
+    SEQ_AT_MOST,
+    AuthRole,
+    Caller,
+    StreamEvent,
+    cursor_from,
+    cursor_parts,
+    from_ms,
+    to_ms,
+)
 from tutorwamp.kernel.database import Database, InstantColumn, lock, metadata
 from tutorwamp.kernel.errors import Conflict, Invalid
-from tutorwamp.kernel.streams import Draft, already_written, append_one, heads, open_stream, set_guard
-from tutorwamp.lessons.contracts import OPEN_STATES, Lesson, LessonState, ListLessons, streams_of
+from tutorwamp.kernel.streams import (
+    Draft,
+    Moment,
+    already_written,
+    append_one,
+    compacted,
+    heads,
+    open_stream,
+    read_together,
+    set_guard,
+)
+from tutorwamp.lessons.contracts import (
+    OPEN_STATES,
+    Lesson,
+    LessonState,
+    ListLessons,
+    Replayed,
+    ReplayLesson,
+    streams_of,
+    topics_of,
+)
 from tutorwamp.lessons.errors import Overlap
+
+REPLAYED_CHARACTERS_AT_MOST: Final = 1024 * 1024
+"""Of the events of one page; four bytes each at most, and a message between the node's processes carries 16 MiB."""
 
 lessons = Table(
     "lessons",
@@ -65,6 +98,17 @@ lesson_students = Table(
     Column("position", Integer, nullable=False),
     Index("ix_lesson_students_student_id", "student_id", "lesson_id"),
 )
+
+
+_member = lesson_students.alias()
+_LESSONS: Final = select(
+    lessons,
+    select(func.aggregate_strings(cast(_member.c.position, String) + ":" + _member.c.student_id, ","))
+    .where(_member.c.lesson_id == lessons.c.id)
+    .scalar_subquery()
+    .label("students"),
+)
+"""Lessons with their students as one text, ``0:<id>,1:<id>``: one query for a page, whatever its length."""
 
 
 class StaleVersionError(Exception):
@@ -108,7 +152,7 @@ class LessonsStore:
             if known is not None:
                 if known.digest != digest:
                     raise Conflict("This client_id was used before, with other content.")
-                return _records(connection, [known])[0]
+                return _records([known])[0]
             if connection.execute(select(lessons.c.id).where(lessons.c.id == lesson.id)).scalar() is not None:
                 return _record(lesson)  # an earlier try was committed, and only its answer was lost
             _refuse_overlap(connection, lesson)
@@ -155,19 +199,19 @@ class LessonsStore:
         """One lesson."""
 
         def thd(connection: Connection) -> Record | None:
-            rows = connection.execute(select(lessons).where(lessons.c.id == lesson_id)).all()
-            return next(iter(_records(connection, rows)), None)
+            rows = connection.execute(_LESSONS.where(lessons.c.id == lesson_id)).all()
+            return next(iter(_records(rows)), None)
 
         return self._database.read("lessons.by_id", thd)
 
     def page(self, caller: Caller, asked: ListLessons) -> Deferred[tuple[list[Record], str | None]]:
-        """The caller's lessons, newest start first, in two queries whatever their number. Raises Invalid (cursor)."""
-        query = _filtered(_of(caller, select(lessons)), asked)
+        """The caller's lessons, newest start first, in one query whatever their number. Raises Invalid (cursor)."""
+        query = _filtered(_of(caller, _LESSONS), asked)
         query = query.order_by(lessons.c.starts_at.desc(), lessons.c.id.desc()).limit(asked.limit + 1)
 
         def thd(connection: Connection) -> tuple[list[Record], str | None]:
             rows = connection.execute(query).all()
-            found = _records(connection, rows[: asked.limit])
+            found = _records(rows[: asked.limit])
             more = len(rows) > asked.limit
             return found, cursor_from(to_ms(found[-1].starts_at), found[-1].id) if more else None
 
@@ -188,6 +232,32 @@ class LessonsStore:
             return heads(connection, streams_of(lesson_id))
 
         return self._database.read("lessons.heads", thd)
+
+    def replay(self, asked: ReplayLesson) -> Deferred[Replayed]:
+        """A page of the lesson's streams on one clock. Raises Invalid (after)."""
+        after = None if asked.after is None else _moment(asked.lesson_id, asked.after)
+        names = streams_of(asked.lesson_id)
+
+        def thd(connection: Connection) -> Replayed:
+            events, more = read_together(connection, names, after, asked.limit, REPLAYED_CHARACTERS_AT_MOST)
+            cursor = _replay_cursor(events[-1]) if more else None
+            return Replayed(items=events, next_cursor=cursor, compacted=compacted(connection, names))
+
+        return self._database.read("lessons.replay", thd)
+
+
+def _replay_cursor(event: StreamEvent) -> str:
+    return cursor_from(to_ms(event.at), event.stream.rpartition(".")[2], event.seq)
+
+
+def _moment(lesson_id: str, cursor: str) -> Moment:
+    """Where a page of a replay ended. Raises Invalid."""
+    try:
+        at_ms, stream, seq = cursor_parts(cursor, 3)
+        name = topics_of(lesson_id).plain()[stream]
+        return Moment(from_ms(int(at_ms)), name, max(0, min(int(seq), SEQ_AT_MOST)))
+    except (ValueError, OverflowError, KeyError) as error:
+        raise Invalid("Bad cursor.", details=[{"loc": ["after"], "msg": "not a cursor of this replay"}]) from error
 
 
 def _of(caller: Caller, query: Select[Any]) -> Select[Any]:
@@ -231,7 +301,7 @@ def _by_client_id(connection: Connection, tutor_id: str, client_id: str | None) 
     if client_id is None:
         return None
     return connection.execute(
-        select(lessons).where(lessons.c.tutor_id == tutor_id, lessons.c.client_id == client_id)
+        _LESSONS.where(lessons.c.tutor_id == tutor_id, lessons.c.client_id == client_id)
     ).one_or_none()
 
 
@@ -295,16 +365,8 @@ def _record(lesson: Lesson) -> Record:
     )
 
 
-def _records(connection: Connection, rows: Sequence[Row[Any]]) -> list[Record]:
-    """Rows of ``lessons`` with their students, in one query more."""
-    students: dict[str, list[str]] = {row.id: [] for row in rows}
-    if rows:
-        for lesson_id, student_id in connection.execute(
-            select(lesson_students.c.lesson_id, lesson_students.c.student_id)
-            .where(lesson_students.c.lesson_id.in_(students))
-            .order_by(lesson_students.c.lesson_id, lesson_students.c.position)
-        ):
-            students[lesson_id].append(student_id)
+def _records(rows: Iterable[Row[Any]]) -> list[Record]:
+    """Rows of ``_LESSONS``."""
     return [
         Record(
             id=row.id,
@@ -312,7 +374,7 @@ def _records(connection: Connection, rows: Sequence[Row[Any]]) -> list[Record]:
             subject=row.subject,
             state=LessonState(row.state),
             tutor_id=row.tutor_id,
-            student_ids=tuple(students[row.id]),
+            student_ids=_student_ids(row.students),
             starts_at=row.starts_at,
             ends_at=row.ends_at,
             started_at=row.started_at,
@@ -323,3 +385,9 @@ def _records(connection: Connection, rows: Sequence[Row[Any]]) -> list[Record]:
         )
         for row in rows
     ]
+
+
+def _student_ids(text: str) -> tuple[str, ...]:
+    """In their order, which the database does not promise for what it joins."""
+    placed = (one.split(":") for one in text.split(","))
+    return tuple(student_id for _, student_id in sorted((int(position), student_id) for position, student_id in placed))

@@ -16,6 +16,8 @@ from tutorwamp.lessons.contracts import (
     ListLessons,
     OneLesson,
     PresenceChanged,
+    Replayed,
+    ReplayLesson,
     SetPen,
     UpdateLesson,
     topics_of,
@@ -79,6 +81,11 @@ class LessonsDoor:
     async def attendance(self, caller: Caller, asked: OneLesson) -> Attendance:
         """Who was there, and for how long."""
         return await self._lessons.attendance(caller, asked.lesson_id)
+
+    @serves(contracts.REPLAY)
+    async def replay(self, caller: Caller, asked: ReplayLesson) -> Replayed:
+        """What happened, in order."""
+        return await self._lessons.replay(caller, asked)
 
     @serves(contracts.SET_PEN)
     async def set_pen(self, caller: Caller, asked: SetPen) -> Lesson:
