@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -39,12 +39,17 @@ class HeardGate:
     """The port to the gate, for tests without a router: keeps what it was asked to do, in order."""
 
     heard: list[tuple[Any, ...]] = field(default_factory=list)
+    here: set[str] = field(default_factory=set)
+    """Ids of the people who have a live session."""
 
     async def grant(self, session: int, key: str, *, subscribe: Sequence[str], publish: Sequence[str] = ()) -> None:
         self.heard.append(("grant", session, key, tuple(subscribe), tuple(publish)))
 
     async def revoke_grants(self, key: str, *, session: int | None = None, user_id: str | None = None) -> None:
         self.heard.append(("revoke_grants", key, session, user_id))
+
+    async def connected(self, user_ids: Iterable[str]) -> set[str]:
+        return self.here & set(user_ids)
 
     async def drop(self, session: int, *, reason: str, message: str) -> int:
         self.heard.append(("drop", session, reason))

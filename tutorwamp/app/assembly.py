@@ -26,6 +26,7 @@ from tutorwamp.chat.wamp import publish_chat
 from tutorwamp.gate.contracts import Gate
 from tutorwamp.gate.settings import GateSettings
 from tutorwamp.gate.wamp import GateClient
+from tutorwamp.kernel.cache import Cache, CacheSettings, make_cache
 from tutorwamp.kernel.component import Outlet
 from tutorwamp.kernel.contracts import Clock, utc_now
 from tutorwamp.kernel.database import Database, DatabaseSettings, make_engine
@@ -39,6 +40,12 @@ from tutorwamp.lessons.service import LessonsService
 from tutorwamp.lessons.settings import LessonsSettings
 from tutorwamp.lessons.store import LessonsStore
 from tutorwamp.lessons.wamp import publish_lessons
+from tutorwamp.notifications.counts import UnreadCounts
+from tutorwamp.notifications.notifier import Notifier
+from tutorwamp.notifications.service import NotificationsService
+from tutorwamp.notifications.settings import NotificationsSettings
+from tutorwamp.notifications.store import NotificationsStore
+from tutorwamp.notifications.wamp import publish_notifications
 from tutorwamp.sessions.service import SessionsService
 from tutorwamp.sessions.settings import SessionsSettings
 from tutorwamp.sessions.store import SessionsStore
@@ -58,6 +65,8 @@ class Settings:
     chat: ChatSettings
     board: BoardSettings
     sessions: SessionsSettings
+    notifications: NotificationsSettings
+    cache: CacheSettings
     limits: LimitSettings
 
 
@@ -71,12 +80,13 @@ SETTINGS_CLASSES = (
     ChatSettings,
     BoardSettings,
     SessionsSettings,
+    NotificationsSettings,
+    CacheSettings,
     LimitSettings,
 )
 
 
 RESERVED = (
-    "REDIS_URL",
     "WEB_PUSH_SUBJECT",
     "SMTP_URL",
 )
@@ -103,6 +113,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         chat=read(ChatSettings, values),
         board=read(BoardSettings, values),
         sessions=read(SessionsSettings, values),
+        notifications=read(NotificationsSettings, values),
+        cache=read(CacheSettings, values),
         limits=read(LimitSettings, values),
     )
 
@@ -122,6 +134,10 @@ class Machine:
     board: BoardService
     exchange: Exchange
     sessions: SessionsService
+    cache: Cache
+    counts: UnreadCounts
+    notifications: NotificationsService
+    notifier: Notifier
 
     def start(self) -> None:
         """Start the threads."""
@@ -182,7 +198,30 @@ def assemble(settings: Settings, reactor: Any, *, clock: Clock = utc_now, gate: 
         now_s=time.monotonic,
     )
 
-    for publish in (publish_lessons, publish_chat, publish_board, publish_sessions):
+    cache = make_cache(settings.cache, reactor)
+    told = NotificationsStore(database)
+    counts = UnreadCounts(cache, told)
+    notifications = NotificationsService(told, counts, accounts, events, clock=clock)
+    notifier = Notifier(
+        told, counts, lessons, gate, events, settings=settings.notifications, clock=clock, reactor=reactor
+    )
+
+    for publish in (publish_lessons, publish_chat, publish_board, publish_sessions, publish_notifications):
         publish(events, outlet)
-    limits = CallLimits(settings.limits, time.monotonic)
-    return Machine(settings, database, events, outlet, limits, accounts, lessons, chat, board, exchange, sessions)
+    return Machine(
+        settings=settings,
+        database=database,
+        events=events,
+        outlet=outlet,
+        limits=CallLimits(settings.limits, time.monotonic),
+        accounts=accounts,
+        lessons=lessons,
+        chat=chat,
+        board=board,
+        exchange=exchange,
+        sessions=sessions,
+        cache=cache,
+        counts=counts,
+        notifications=notifications,
+        notifier=notifier,
+    )

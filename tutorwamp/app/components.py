@@ -26,6 +26,7 @@ from tutorwamp.gate.wamp import GateClient
 from tutorwamp.kernel.component import Component
 from tutorwamp.kernel.observability import configure, get_logger
 from tutorwamp.lessons.wamp import LessonsDoor
+from tutorwamp.notifications.wamp import NotificationsDoor
 from tutorwamp.sessions.wamp import SessionsDoor
 
 log = get_logger(__name__)
@@ -34,6 +35,12 @@ WATCH_INTERVAL_S: Final = 1.0
 """How exactly timeouts and grace times are kept; the contract gives others a second to be told."""
 PRESENCE_NOTED_EVERY_S: Final = 10.0
 """What a crash may cost the attendance record."""
+CATCH_UP_INTERVAL_S: Final = 60.0
+"""Announcements are turned at once; this finds what a process that died, or another one, has left."""
+REMINDER_INTERVAL_S: Final = 10.0
+"""How late a reminder may be."""
+COMPARISON_INTERVAL_S: Final = 10.0
+"""How long a wrong count could stay, were there ever one."""
 COMPACTION_INTERVAL_S: Final = 60.0
 """A minute's share of what a lesson leaves behind is forgotten in one short transaction."""
 
@@ -61,7 +68,7 @@ class Working(Component):
     async def _start(self, session: ApplicationSession, procedures: list[str]) -> None:
         raise NotImplementedError
 
-    def _every(self, interval_s: float, work: Callable[[], Coroutine[Any, Any, object]]) -> None:
+    def _every(self, interval_s: float, work: Callable[[], Coroutine[Any, Any, object]], *, now: bool = False) -> None:
         """Do it again and again; where it fails it is logged, and done again next time."""
 
         def failed(failure: Failure) -> None:
@@ -71,7 +78,7 @@ class Working(Component):
             return Deferred.fromCoroutine(work()).addErrback(failed)
 
         loop = LoopingCall(once)
-        loop.start(interval_s, now=False)
+        loop.start(interval_s, now=now)
         self._loops.append(loop)
 
     def onLeave(self, details: CloseDetails) -> None:  # noqa: N802  # autobahn's name
@@ -140,6 +147,21 @@ class BoardComponent(Working):
     async def _start(self, session: ApplicationSession, procedures: list[str]) -> None:
         self._every(COMPACTION_INTERVAL_S, machine().board.compact)
         await GateClient(session.call).ready("board", procedures)
+
+
+class NotificationsComponent(Working):
+    """Serves ``tutorwamp.notification.…``, turns what happens into notifications, and reminds of lessons."""
+
+    def __init__(self, config: ComponentConfig) -> None:
+        super().__init__(config, NotificationsDoor(machine().notifications))
+
+    async def _start(self, session: ApplicationSession, procedures: list[str]) -> None:
+        await GateClient(session.call).ready("notifications", procedures)
+        notifier = machine().notifier
+        notifier.start()
+        self._every(CATCH_UP_INTERVAL_S, notifier.catch_up, now=True)
+        self._every(REMINDER_INTERVAL_S, notifier.remind, now=True)
+        self._every(COMPARISON_INTERVAL_S, machine().counts.compare)
 
 
 class RestComponent(Working):

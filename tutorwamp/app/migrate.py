@@ -11,11 +11,6 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine
 
 # Importing the stores enters their tables into the metadata.
-import tutorwamp.accounts.store
-import tutorwamp.board.store
-import tutorwamp.chat.store
-import tutorwamp.kernel.streams
-import tutorwamp.lessons.store  # noqa: F401  # see above
 from tutorwamp.kernel.database import metadata
 
 __all__ = ["current_revision", "downgrade", "metadata", "newest_revision", "upgrade", "upgrade_sql"]

@@ -25,6 +25,10 @@ class NoGate:
     async def revoke_grants(self, key: str, *, session: int | None = None, user_id: str | None = None) -> None:
         """Nobody is connected here."""
 
+    async def connected(self, user_ids: Any) -> set[str]:
+        """Nobody is connected here."""
+        return set()
+
     async def drop(self, session: int, *, reason: str, message: str) -> int:
         """No session is told."""
         return 0

@@ -17,6 +17,7 @@ from tutorwamp.kernel.errors import TutorwampError
 from tutorwamp.kernel.origins import CrossOrigin
 from tutorwamp.kernel.resource import Answer, Request, make_app, mount, route
 from tutorwamp.lessons.rest import LessonsResource
+from tutorwamp.notifications.rest import NotificationsResource
 
 State = Literal["ok", "down"]
 
@@ -83,6 +84,7 @@ def make_site(machine: Machine) -> ServerFactory:
         AccountsResource(machine.accounts),
         LessonsResource(machine.accounts, machine.lessons),
         ChatResource(machine.accounts, machine.chat),
+        NotificationsResource(machine.accounts, machine.notifications),
         BoardResource(machine.accounts, machine.board, machine.exchange, machine.settings.board),
     )
     for door in doors:

@@ -6,7 +6,7 @@ Its procedures can be called by components only (role ``component``).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final, Protocol
 
@@ -87,6 +87,12 @@ class Dropped(Value):
     sessions: int = Field(ge=0)
 
 
+class People(Value):
+    """Some people."""
+
+    user_ids: list[Id]
+
+
 class Status(Value):
     """Which components the gate waits for, which of them are not there, and how much it keeps in memory.
 
@@ -103,6 +109,7 @@ READY: Final = Procedure("tutorwamp.gate.ready", ReportReady, Nothing)
 GRANT: Final = Procedure("tutorwamp.gate.grant", Grant, Nothing)
 REVOKE_GRANTS: Final = Procedure("tutorwamp.gate.revoke_grants", RevokeGrants, Nothing)
 STATUS: Final = Procedure("tutorwamp.gate.status", Nothing, Status)
+CONNECTED: Final = Procedure("tutorwamp.gate.connected", People, People)
 DROP: Final = Procedure("tutorwamp.gate.drop", Drop, Dropped)
 DROP_USER: Final = Procedure("tutorwamp.gate.drop_user", DropUser, Dropped)
 
@@ -118,6 +125,10 @@ class Gate(Protocol):
 
     async def revoke_grants(self, key: str, *, session: SessionId | None = None, user_id: str | None = None) -> None:
         """Close what was granted under ``key``."""
+        ...
+
+    async def connected(self, user_ids: Iterable[str]) -> set[str]:
+        """Those of these people who have a live session on this node."""
         ...
 
     async def drop(self, session: SessionId, *, reason: str, message: str) -> int:

@@ -156,6 +156,11 @@ class GateService:
         self._grants.forget(session)
         return self._clients.pop(session, None) is not None
 
+    def connected(self, user_ids: Iterable[str]) -> list[str]:
+        """Those of these people who are here."""
+        here = {client.user_id for client in self._clients.values()}
+        return [user_id for user_id in user_ids if user_id in here]
+
     def _sessions_of(self, user_id: str) -> list[SessionId]:
         return [client.session for client in self._clients.values() if client.user_id == user_id]
 

@@ -8,7 +8,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Iterable, Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -26,6 +26,7 @@ from tutorwamp.gate.contracts import (
     CLIENT_ROLES,
     CLOSE_DRAINING,
     CLOSE_REVOKED,
+    CONNECTED,
     DROP,
     DROP_USER,
     GRANT,
@@ -36,6 +37,7 @@ from tutorwamp.gate.contracts import (
     Dropped,
     DropUser,
     Grant,
+    People,
     ReportReady,
     RevokeGrants,
     SessionId,
@@ -157,6 +159,7 @@ class GateComponent(ApplicationSession):
         await self._serve(GRANT, self._grant)
         await self._serve(REVOKE_GRANTS, self._revoke_grants)
         await self._serve(STATUS, self._status)
+        await self._serve(CONNECTED, self._connected)
         await self._serve(DROP, self._drop)
         await self._serve(DROP_USER, self._drop_user)
 
@@ -228,6 +231,9 @@ class GateComponent(ApplicationSession):
 
     def _status(self, _nothing: Nothing, _session: SessionId) -> Status:
         return self._service.status()
+
+    def _connected(self, asked: People, _session: SessionId) -> People:
+        return People(user_ids=self._service.connected(asked.user_ids))
 
     def _grant(self, command: Grant, _session: SessionId) -> Nothing:
         self._service.grant(command)
@@ -343,6 +349,10 @@ class GateClient:
     async def revoke_grants(self, key: str, *, session: SessionId | None = None, user_id: str | None = None) -> None:
         """Close what was granted under ``key``."""
         await self._ask(REVOKE_GRANTS, RevokeGrants(key=key, session=session, user_id=user_id))
+
+    async def connected(self, user_ids: Iterable[str]) -> set[str]:
+        """Those of these people who have a live session on this node."""
+        return set((await self._ask(CONNECTED, People(user_ids=list(user_ids)))).user_ids)
 
     async def drop(self, session: SessionId, *, reason: str, message: str) -> int:
         """End one session; how many there were, 0 or 1."""

@@ -14,12 +14,14 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, Generic, TypeVar
 
-from sqlalchemy import BigInteger, Connection, Engine, MetaData, create_engine, event, make_url, text
+from sqlalchemy import BigInteger, Connection, Engine, MetaData, Table, create_engine, event, make_url, text
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -174,6 +176,23 @@ def lock(connection: Connection, key: str) -> None:
     """Let no other transaction with the same key run until this one ends. SQLite has one writer anyway."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": key})
+
+
+def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert those rows that break no unique key; the others are there already."""
+    if rows:
+        make = postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert
+        connection.execute(make(table).on_conflict_do_nothing(), list(rows))
+
+
+def put(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows, or replace what is there under their primary keys."""
+    if rows:
+        make = postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert
+        statement = make(table)
+        key = [column.name for column in table.primary_key]
+        values = {name: statement.excluded[name] for name in rows[0] if name not in key}
+        connection.execute(statement.on_conflict_do_update(index_elements=key, set_=values), list(rows))
 
 
 def passes_by_itself(error: DBAPIError) -> bool:

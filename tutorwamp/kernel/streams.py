@@ -39,7 +39,7 @@ from sqlalchemy import (
 )
 
 from tutorwamp.kernel.contracts import StreamEvent, new_id
-from tutorwamp.kernel.database import InstantColumn, metadata
+from tutorwamp.kernel.database import InstantColumn, insert_new, metadata
 from tutorwamp.kernel.errors import Conflict
 
 NOBODY: Final = ""
@@ -123,6 +123,11 @@ def digest_of(*content: Any) -> str:
 def open_stream(connection: Connection, name: str, guard: int) -> None:
     """Make an empty stream."""
     connection.execute(insert(streams), {"name": name, "head": 0, "guard": guard})
+
+
+def ensure_streams(connection: Connection, names: Iterable[str]) -> None:
+    """Make those of these streams that are not there yet; theirs have no guard to show."""
+    insert_new(connection, streams, [{"name": name, "head": 0, "guard": 0} for name in sorted(set(names))])
 
 
 def set_guard(connection: Connection, names: Sequence[str], guard: int) -> None:

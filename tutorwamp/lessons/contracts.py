@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal, Protocol
 
@@ -248,6 +249,13 @@ def streams_of(lesson_id: str) -> list[str]:
 
 
 @dataclass(frozen=True)
+class LessonCreated:
+    """A lesson was planned."""
+
+    lesson: Lesson
+
+
+@dataclass(frozen=True)
 class LessonChanged:
     """A lesson's state stream has grown; ``before`` and ``after`` tell what changed."""
 
@@ -278,6 +286,18 @@ class Admission:
     def guard(self) -> int:
         """What a write to the lesson's streams shows, to prove that it was admitted under the current rules."""
         return self.lesson.version
+
+
+class LessonDirectory(Protocol):
+    """The port by which other domains find lessons for their own work, on nobody's behalf."""
+
+    async def lesson(self, lesson_id: str) -> Lesson:
+        """One lesson, from the database. Raises NotFound."""
+        ...
+
+    async def starting(self, after: datetime, before: datetime) -> Sequence[Lesson]:
+        """The scheduled lessons that start within this time (``after`` exclusive), the soonest first."""
+        ...
 
 
 class LessonAccessChecker(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from typing import Final
 
 from twisted.internet.defer import Deferred
@@ -25,6 +26,7 @@ from tutorwamp.lessons.contracts import (
     Joined,
     Lesson,
     LessonChanged,
+    LessonCreated,
     LessonState,
     ListLessons,
     Participant,
@@ -94,7 +96,10 @@ class LessonsService:
         )
         digest = digest_of(asked.model_dump(mode="json", exclude={"client_id"}))
         record = await self._store.add(lesson, asked.client_id, digest)
-        return lesson if record.id == lesson.id else (await self._with_people([record]))[0]
+        if record.id != lesson.id:
+            return (await self._with_people([record]))[0]
+        self._events.announce(LessonCreated(lesson))
+        return lesson
 
     async def get(self, caller: Caller, lesson_id: str) -> Lesson:
         """One lesson. Raises NotFound."""
@@ -257,6 +262,14 @@ class LessonsService:
             admission = await self.admit(caller, lesson_id, fresh=True)
             rules.require_open(admission.lesson)
         return admission
+
+    async def lesson(self, lesson_id: str) -> Lesson:
+        """See LessonDirectory."""
+        return await self._read(lesson_id)
+
+    async def starting(self, after: datetime, before: datetime) -> Sequence[Lesson]:
+        """See LessonDirectory."""
+        return await self._with_people(await self._store.starting(after, before))
 
     async def lesson_ids(self, caller: Caller) -> Sequence[str] | None:
         """See LessonAccessChecker."""

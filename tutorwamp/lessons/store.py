@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -216,6 +216,16 @@ class LessonsStore:
             return found, cursor_from(to_ms(found[-1].starts_at), found[-1].id) if more else None
 
         return self._database.read("lessons.page", thd)
+
+    def starting(self, after: datetime, before: datetime) -> Deferred[list[Record]]:
+        """The scheduled lessons that start within this time, the soonest first."""
+        begins = lessons.c.starts_at
+        query = select(lessons).where(begins > after, begins <= before, lessons.c.state == LessonState.SCHEDULED.value)
+
+        def thd(connection: Connection) -> list[Record]:
+            return _records(connection.execute(query.order_by(begins, lessons.c.id)).all())
+
+        return self._database.read("lessons.starting", thd)
 
     def ids_of(self, caller: Caller) -> Deferred[list[str]]:
         """The ids of all the caller's lessons."""

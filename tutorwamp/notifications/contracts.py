@@ -1,0 +1,146 @@
+"""What others may know of notifications: values, procedures, the stream, and the event others can listen to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any, Final, Protocol
+
+from pydantic import Field, PlainSerializer, model_validator
+
+from tutorwamp.kernel.contracts import (
+    PAGE_LIMIT_AT_MOST,
+    PAGE_LIMIT_DEFAULT,
+    Cursor,
+    Id,
+    Instant,
+    Limit,
+    Nothing,
+    Page,
+    Procedure,
+    StreamEvent,
+    Value,
+)
+
+
+class Kind(StrEnum):
+    """What a notification is about."""
+
+    LESSON_INVITED = "lesson.invited"
+    LESSON_CHANGED = "lesson.changed"
+    LESSON_CANCELLED = "lesson.cancelled"
+    LESSON_STARTING = "lesson.starting"
+    CHAT_MESSAGE = "chat.message"
+
+
+class Channel(StrEnum):
+    """How a person is told."""
+
+    IN_APP = "in_app"
+    """In the list, in the count, on the stream."""
+    WEB_PUSH = "web_push"
+    EMAIL = "email"
+
+
+class Notification(Value):
+    """One thing a person should know. ``data``: ids for a program, ``lesson_id`` always among them."""
+
+    id: Id
+    kind: Annotated[Kind, PlainSerializer(str)]
+    title: str
+    body: str
+    data: dict[str, Any]
+    created_at: Instant
+    read_at: Instant | None
+
+
+class ListNotifications(Value):
+    """A page of one's own notifications, newest first."""
+
+    unread_only: bool = False
+    limit: Limit = PAGE_LIMIT_DEFAULT
+    cursor: Cursor | None = None
+
+
+class ReadNotifications(Value):
+    """I have seen these."""
+
+    notification_ids: Annotated[list[Id], Field(min_length=1, max_length=PAGE_LIMIT_AT_MOST)]
+
+
+class Unread(Value):
+    """How many in-app notifications the person has not read; exact, never capped."""
+
+    unread_count: int
+
+
+Choices = dict[str, dict[str, bool]]
+"""By kind and channel, whether the person is told this way."""
+
+
+class Preferences(Value):
+    """All of them."""
+
+    preferences: Choices
+
+
+class SetPreferences(Value):
+    """Those that are given change, the others stay."""
+
+    preferences: Choices
+
+    @model_validator(mode="after")
+    def _known(self) -> SetPreferences:
+        for kind, channels in self.preferences.items():
+            if kind not in set(Kind):
+                raise ValueError(f"{kind[:40]!r} is no kind of notification")
+            for channel in channels:
+                if channel not in set(Channel):
+                    raise ValueError(f"{channel[:40]!r} is no channel")
+        return self
+
+
+LIST: Final = Procedure("tutorwamp.notification.list", ListNotifications, Page[Notification])
+UNREAD_COUNT: Final = Procedure("tutorwamp.notification.unread_count", Nothing, Unread)
+MARK_READ: Final = Procedure("tutorwamp.notification.mark_read", ReadNotifications, Unread, writes=True)
+MARK_ALL_READ: Final = Procedure("tutorwamp.notification.mark_all_read", Nothing, Unread, writes=True)
+PREFERENCES: Final = Procedure("tutorwamp.notification.preferences", Nothing, Preferences)
+SET_PREFERENCES: Final = Procedure("tutorwamp.notification.set_preferences", SetPreferences, Preferences, writes=True)
+
+
+def stream_of(user_id: str) -> str:
+    """A person's stream and topic."""
+    return f"tutorwamp.user.{user_id}.notifications"
+
+
+@dataclass(frozen=True)
+class NotificationsChanged:
+    """A person's notification stream has grown."""
+
+    event: StreamEvent
+
+
+class Connected(Protocol):
+    """The port by which one learns who is there; the gate is one."""
+
+    async def connected(self, user_ids: Iterable[str]) -> set[str]:
+        """Those of these people who have a live session."""
+        ...
+
+
+@dataclass(frozen=True)
+class Addressed:
+    """A new notification and whose it is, for those who send it on."""
+
+    id: str
+    user_id: str
+    kind: Kind
+
+
+class Outbox(Protocol):
+    """Where notifications go that are to be sent on; ``notifications/push/queue.py`` is one."""
+
+    def enqueue(self, connection: Any, addressed: Sequence[Addressed]) -> None:
+        """Note them, inside the transaction that makes them."""
+        ...

@@ -1,0 +1,1 @@
+"""How notifications say no: in the kernel's words only."""

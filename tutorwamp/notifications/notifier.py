@@ -1,0 +1,160 @@
+"""Turn what lessons and chat announce into notifications, once, whatever dies in between.
+
+Announcements only wake it up. What is turned is read from the lessons' streams, from where the last turn ended, and the
+turn and its notifications are one transaction (N3): what a process that died did not turn, the next one does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+from tutorwamp.chat.contracts import ChatChanged
+from tutorwamp.kernel.contracts import Clock, StreamEvent, new_id
+from tutorwamp.kernel.errors import NotFound
+from tutorwamp.kernel.events import Events
+from tutorwamp.kernel.observability import get_logger
+from tutorwamp.lessons.contracts import LessonChanged, LessonCreated, LessonDirectory, topics_of
+from tutorwamp.notifications import rules
+from tutorwamp.notifications.contracts import Connected, NotificationsChanged
+from tutorwamp.notifications.counts import UnreadCounts
+from tutorwamp.notifications.rules import Told
+from tutorwamp.notifications.settings import NotificationsSettings
+from tutorwamp.notifications.store import Counted, New, NotificationsStore, OvertakenError, Turning
+
+log = get_logger(__name__)
+
+PATIENCE_S: Final = 1.0
+"""What a lively chat says within it is turned together: at most one transaction a second for each lesson."""
+TRIES_AT_MOST: Final = 5
+STREAMS_AT_ONCE: Final = 200
+"""Of those that are behind, in one look."""
+REMINDERS_REMEMBERED: Final = 10_000
+
+
+class Notifier:
+    """Writes notifications; the database sees to it that several of them write each one once."""
+
+    def __init__(
+        self,
+        store: NotificationsStore,
+        counts: UnreadCounts,
+        lessons: LessonDirectory,
+        connected: Connected,
+        events: Events,
+        *,
+        settings: NotificationsSettings,
+        clock: Clock,
+        reactor: IReactorTime,
+    ) -> None:
+        self._store = store
+        self._counts = counts
+        self._lessons = lessons
+        self._connected = connected
+        self._events = events
+        self._settings = settings
+        self._clock = clock
+        self._reactor = reactor
+        self._due: dict[str, IDelayedCall] = {}
+        self._reminded: dict[str, None] = {}
+        self._working = False
+        events.listen(LessonCreated, lambda created: self._soon(topics_of(created.lesson.id).state, 0))
+        events.listen(LessonChanged, lambda changed: self._soon(changed.event.stream, 0))
+        events.listen(ChatChanged, lambda changed: self._soon(changed.event.stream, PATIENCE_S))
+
+    def start(self) -> None:
+        """Work from now on; a process that does not (the command line) leaves it to those that do."""
+        self._working = True
+
+    async def catch_up(self) -> int:
+        """Turn what nobody has turned; how many streams. To be called at the start and every so often."""
+        behind = await self._store.behind(STREAMS_AT_ONCE)
+        for stream in behind:
+            await self.turn(stream)
+        return len(behind)
+
+    async def remind(self) -> int:
+        """N7: tell people of lessons that begin soon; how many lessons. To be called several times a minute."""
+        now = self._clock()
+        soon = await self._lessons.starting(now, now + self._settings.starting_ahead)
+        told = 0
+        for lesson in soon:
+            reminder = rules.starting(lesson.plain())
+            if reminder[0].source in self._reminded:
+                continue
+            await self._add(reminder)
+            self._reminded[reminder[0].source] = None
+            told += 1
+        while len(self._reminded) > REMINDERS_REMEMBERED:
+            del self._reminded[next(iter(self._reminded))]
+        return told
+
+    async def turn(self, stream: str) -> None:
+        """Turn all of a lesson's stream that is not turned yet."""
+        for _ in range(TRIES_AT_MOST):
+            turning = await self._store.turning(stream)
+            lesson_id, kind = stream.split(".")[2:4]
+            try:
+                lesson = (await self._lessons.lesson(lesson_id)).plain()
+            except NotFound:
+                return
+            if turning.seq is not None and not turning.events:
+                return
+            told, members = await self._told(kind, turning, lesson)
+            try:
+                await self._add(told, turning, members)
+            except OvertakenError:
+                continue
+            if not turning.events:
+                return
+
+    async def _told(self, kind: str, turning: Turning, lesson: Mapping[str, Any]) -> tuple[list[Told], Sequence[str]]:
+        if kind == "state":
+            return _of_state(turning, lesson)
+        members = rules.members_of(lesson)
+        absent = set(members) - await self._connected.connected(members)
+        told = [one for event in turning.events for one in rules.said(event.plain(), lesson, sorted(absent))]
+        return told, members
+
+    async def _add(self, told: Iterable[Told], turned: Turning | None = None, members: Sequence[str] = ()) -> None:
+        new = [New(new_id(), one) for one in told]
+        people = sorted({one.told.user_id for one in new})
+
+        async def change() -> list[StreamEvent]:
+            return await self._store.add(new, self._clock(), turned=turned, members=members)
+
+        for event in await self._counts.changing(people, change, _counted):
+            self._events.announce(NotificationsChanged(event))
+
+    def _soon(self, stream: str, patience_s: float) -> None:
+        if self._working and stream not in self._due:
+            self._due[stream] = self._reactor.callLater(patience_s, self._turn_due, stream)
+
+    def _turn_due(self, stream: str) -> None:
+        del self._due[stream]
+        turning = Deferred.fromCoroutine(self.turn(stream))
+        # Not lost: the next look for what is behind finds it.
+        turning.addErrback(lambda failure: log.warning("not turned", stream=stream, error=repr(failure.value)))
+
+
+def _of_state(turning: Turning, lesson: Mapping[str, Any]) -> tuple[list[Told], Sequence[str]]:
+    told: list[Told] = []
+    members: Sequence[str] | None = turning.members
+    if turning.seq is None:
+        # Who was invited first is not known once the lesson has changed: its people now are invited.
+        told += rules.planned(lesson)
+        members = rules.members_of(lesson)
+    for event in turning.events:
+        plain = event.plain()
+        after = rules.members_of(plain["data"])
+        told += rules.changed(plain, after if members is None else members)
+        members = after
+    return told, members or ()
+
+
+def _counted(events: Iterable[StreamEvent]) -> dict[str, Counted]:
+    """By person, the count as of their last event."""
+    return {event.stream.split(".")[2]: Counted(event.seq, event.data["unread_count"]) for event in events}

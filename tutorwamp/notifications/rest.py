@@ -1,0 +1,67 @@
+"""Notifications over REST: ``/api/notifications…``."""
+
+from __future__ import annotations
+
+from tutorwamp.accounts.contracts import Authenticator
+from tutorwamp.kernel.arguments import check
+from tutorwamp.kernel.contracts import Nothing, Page
+from tutorwamp.kernel.resource import Request, route
+from tutorwamp.notifications import contracts
+from tutorwamp.notifications.contracts import (
+    ListNotifications,
+    Notification,
+    Preferences,
+    ReadNotifications,
+    SetPreferences,
+    Unread,
+)
+from tutorwamp.notifications.service import NotificationsService
+
+
+class NotificationsResource:
+    """The REST door of notifications."""
+
+    def __init__(self, authenticator: Authenticator, notifications: NotificationsService) -> None:
+        self._authenticator = authenticator
+        self._notifications = notifications
+
+    @route("/api/notifications", "GET", serves=contracts.LIST)
+    async def list(self, request: Request) -> Page[Notification]:
+        """One's own, newest first."""
+        caller = await request.caller(self._authenticator)
+        return await self._notifications.list_notifications(caller, request.query(ListNotifications))
+
+    @route("/api/notifications/unread-count", "GET", serves=contracts.UNREAD_COUNT)
+    async def unread_count(self, request: Request) -> Unread:
+        """How many are unread."""
+        caller = await request.caller(self._authenticator)
+        request.query(Nothing)
+        return await self._notifications.unread_count(caller)
+
+    @route("/api/notifications/<notification_id>/read", "POST", serves=contracts.MARK_READ)
+    async def mark_read(self, request: Request, notification_id: str) -> Unread:
+        """Mark one as seen."""
+        caller = await request.caller(self._authenticator)
+        request.body_if_any(Nothing)
+        asked = check(ReadNotifications, {"notification_ids": [notification_id]})
+        return await self._notifications.mark_read(caller, asked)
+
+    @route("/api/notifications/read-all", "POST", serves=contracts.MARK_ALL_READ)
+    async def mark_all_read(self, request: Request) -> Unread:
+        """All were seen."""
+        caller = await request.caller(self._authenticator)
+        request.body_if_any(Nothing)
+        return await self._notifications.mark_all_read(caller)
+
+    @route("/api/notifications/preferences", "GET", serves=contracts.PREFERENCES)
+    async def preferences(self, request: Request) -> Preferences:
+        """How one is told."""
+        caller = await request.caller(self._authenticator)
+        request.query(Nothing)
+        return await self._notifications.preferences(caller)
+
+    @route("/api/notifications/preferences", "PATCH", serves=contracts.SET_PREFERENCES)
+    async def set_preferences(self, request: Request) -> Preferences:
+        """Change what is given."""
+        caller = await request.caller(self._authenticator)
+        return await self._notifications.set_preferences(caller, request.body(SetPreferences))

@@ -1,0 +1,105 @@
+"""Who is told what: pure. The numbers are docs/rules/notifications.md's.
+
+Texts are short English sentences with names and titles in them; never what was said (a deleted message must not live on
+here), and never a time of day (the reader's clock shows ``data.starts_at``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tutorwamp.notifications.contracts import Channel, Choices, Kind
+
+_NOT_BY_DEFAULT: Final = {
+    # Nobody wants a letter for what is over before it is read.
+    (Kind.LESSON_STARTING, Channel.EMAIL),
+    (Kind.CHAT_MESSAGE, Channel.EMAIL),
+}
+
+
+@dataclass(frozen=True)
+class Told:
+    """A notification to be: whose, and what. ``source`` makes it one, however often it is derived (N3)."""
+
+    user_id: str
+    kind: Kind
+    source: str
+    title: str
+    body: str
+    data: dict[str, Any]
+
+
+def defaults() -> Choices:
+    """N8: what applies to who has chosen nothing."""
+    return {str(kind): {str(channel): (kind, channel) not in _NOT_BY_DEFAULT for channel in Channel} for kind in Kind}
+
+
+def with_choices(chosen: Iterable[tuple[str, str, bool]]) -> Choices:
+    """N8: the defaults, and what somebody has chosen instead."""
+    preferences = defaults()
+    for kind, channel, enabled in chosen:
+        if channel in preferences.get(kind, {}):
+            preferences[kind][channel] = enabled
+    return preferences
+
+
+def members_of(lesson: Mapping[str, Any]) -> list[str]:
+    """Everybody in a lesson, as its value goes over the wire: the tutor first."""
+    return [lesson["tutor"]["id"], *(student["id"] for student in lesson["students"])]
+
+
+def planned(lesson: Mapping[str, Any]) -> list[Told]:
+    """N4: a new lesson invites its students. Its tutor knows."""
+    tutor, *students = members_of(lesson)
+    return [_invited(student, lesson, source="created") for student in students if student != tutor]
+
+
+def changed(event: Mapping[str, Any], before: Iterable[str]) -> list[Told]:
+    """N4, N5: what a lesson's state event tells whom. ``before``: its members until then. Nobody hears of own deeds."""
+    lesson, source = event["data"], f"{event['stream']}#{event['seq']}"
+    actor = None if event["actor"] is None else event["actor"]["id"]
+    after, known = members_of(lesson), set(before)
+    told: list[Told] = []
+    if event["type"] == "lesson.cancelled":
+        reason = lesson.get("reason")
+        body = f"The lesson was called off: {reason}" if reason else "The lesson was called off."
+        told = [_told(one, Kind.LESSON_CANCELLED, source, lesson, body) for one in after]
+    elif event["type"] == "lesson.updated":
+        for one in after:
+            if one in known:
+                told.append(_told(one, Kind.LESSON_CHANGED, source, lesson, "The lesson was changed."))
+            else:
+                told.append(_invited(one, lesson, source=source))
+        for one in sorted(known - set(after)):
+            told.append(_told(one, Kind.LESSON_CHANGED, source, lesson, "You are not in this lesson any more."))
+    return [one for one in told if one.user_id != actor]
+
+
+def said(event: Mapping[str, Any], lesson: Mapping[str, Any], absent: Iterable[str]) -> list[Told]:
+    """N6: somebody has said something while these were away."""
+    if event["type"] != "message.created" or event["data"]["deleted_at"] is not None:
+        return []
+    author, message_id = event["data"]["author"], event["data"]["id"]
+    source = f"{event['stream']}#{event['seq']}"
+    more = {"message_id": message_id, "seq": event["seq"]}
+    body = f"{author['name']} has written something."
+    return [_told(one, Kind.CHAT_MESSAGE, source, lesson, body, **more) for one in absent if one != author["id"]]
+
+
+def starting(lesson: Mapping[str, Any]) -> list[Told]:
+    """N7: it begins soon. A lesson that is put off is told again."""
+    source = f"starting {lesson['id']} {lesson['starts_at']}"
+    return [_told(one, Kind.LESSON_STARTING, source, lesson, "The lesson begins soon.") for one in members_of(lesson)]
+
+
+def _invited(user_id: str, lesson: Mapping[str, Any], *, source: str) -> Told:
+    body = f"{lesson['tutor']['name']} has invited you to this lesson."
+    source = f"tutorwamp.lesson.{lesson['id']}.state#{source}" if source == "created" else source
+    return _told(user_id, Kind.LESSON_INVITED, source, lesson, body)
+
+
+def _told(user_id: str, kind: Kind, source: str, lesson: Mapping[str, Any], body: str, **more: Any) -> Told:
+    data = {"lesson_id": lesson["id"], "starts_at": lesson["starts_at"], **more}
+    return Told(user_id, kind, source, lesson["title"], body, data)
