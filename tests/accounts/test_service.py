@@ -182,6 +182,32 @@ async def test_a11_a_reuse_ends_the_family_and_only_it(stage_on_both: Stage) -> 
 
 
 @pytest_twisted.ensureDeferred
+async def test_a11_a_refresh_whose_answer_was_lost_is_asked_for_again(stage_on_both: Stage) -> None:
+    ada = await Ada.registered(stage_on_both)
+    first = await ada.log_in()
+
+    async def refresh(token: str, client_id: str | None) -> Tokens:
+        return await ada.accounts.refresh(Refresh(refresh_token=token, client_id=client_id))
+
+    lost, again = await refresh(first.refresh_token, "r-1"), await refresh(first.refresh_token, "r-1")
+    assert again.refresh_token == lost.refresh_token
+    second = await refresh(again.refresh_token, "r-1")
+    assert second.refresh_token != again.refresh_token
+    await refusal(refresh(again.refresh_token, "r-2"))
+    assert not await ada.stays(second), "another id is another use"
+
+
+@pytest.mark.parametrize("client_id", [None, "r-2"])
+@pytest_twisted.ensureDeferred
+async def test_a11_who_does_not_know_the_id_is_a_thief(stage: Stage, client_id: str | None) -> None:
+    ada = await Ada.registered(stage)
+    first = await ada.log_in()
+    second = await ada.accounts.refresh(Refresh(refresh_token=first.refresh_token, client_id="r-1"))
+    await refusal(ada.accounts.refresh(Refresh(refresh_token=first.refresh_token, client_id=client_id)))
+    assert not await ada.stays(second)
+
+
+@pytest_twisted.ensureDeferred
 async def test_a11_of_two_who_use_a_token_at_once_one_gets_new_ones_and_both_are_out(stage_on_both: Stage) -> None:
     ada = await Ada.registered(stage_on_both)
     tokens, got = await ada.log_in(), list[Tokens]()

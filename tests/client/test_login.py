@@ -70,7 +70,7 @@ class Server(Resource):
     def _answer(self, asked: Asked) -> tuple[int, Any]:
         match asked.path:
             case "/api/auth/login" | "/api/auth/refresh":
-                if asked.path == REFRESH and asked.body != {"refresh_token": f"refresh-{self._handed_out}"}:
+                if asked.path == REFRESH and asked.body["refresh_token"] != f"refresh-{self._handed_out}":
                     return problem(401, "tutorwamp.error.unauthenticated", "reauth")
                 self._handed_out += 1
                 return 200, {
@@ -147,10 +147,8 @@ async def test_a_token_is_used_until_shortly_before_its_end_and_then_rotated(
     assert await login.access_token() == "access-2"
     clock.advance(LIFETIME_S)
     assert await login.access_token() == "access-3"
-    assert [asked.body for asked in server.asked[1:]] == [
-        {"refresh_token": "refresh-1"},
-        {"refresh_token": "refresh-2"},
-    ]
+    assert [asked.body["refresh_token"] for asked in server.asked[1:]] == ["refresh-1", "refresh-2"]
+    assert len({asked.body["client_id"] for asked in server.asked[1:]}) == 2
 
 
 @pytest_twisted.ensureDeferred
@@ -213,6 +211,8 @@ async def test_a_refresh_that_failed_in_passing_is_tried_again(server: Server, l
     assert (error.action, error.retry_after_s) == (Action.RETRY, 3.0)
     del server.instead[REFRESH]
     assert await login.access_token() == "access-2"
+    lost, again = server.asked[1:]
+    assert lost.body == again.body, "it may have been spent: it must be the same request"
 
 
 @pytest_twisted.ensureDeferred

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Protocol
 from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, Field, StringConstraints
 
-from tutorwamp.kernel.contracts import AuthRole, Caller, Id, Instant, Line, Value
+from tutorwamp.kernel.contracts import AuthRole, Caller, ClientId, Id, Instant, Line, Value
 
 PASSWORD_LENGTH_AT_LEAST = 8
 PASSWORD_LENGTH_AT_MOST = 128
@@ -98,9 +98,13 @@ class LogIn(Value):
 
 
 class Refresh(Value):
-    """Exchange a refresh token for new tokens; each can be used once."""
+    """Exchange a refresh token for new tokens; each can be used once.
+
+    With a ``client_id`` (over REST: ``Idempotency-Key``) the same request may be repeated, where its answer was lost.
+    """
 
     refresh_token: Opaque
+    client_id: ClientId | None = None
 
 
 class LogOut(Value):

@@ -26,7 +26,7 @@ class AccountsResource:
     @route("/api/auth/refresh", "POST", asks=Refresh)
     async def refresh(self, request: Request) -> Tokens:
         """Exchange a refresh token for new tokens."""
-        return await self._accounts.refresh(request.body(Refresh))
+        return await self._accounts.refresh(request.creation(Refresh))
 
     @route("/api/auth/logout", "POST", asks=LogOut)
     async def log_out(self, request: Request) -> None:

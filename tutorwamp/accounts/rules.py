@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import hmac
 import secrets
 import unicodedata
 
@@ -29,6 +31,15 @@ def password_fits(hashed: str, password: str) -> bool:
 def new_refresh_token() -> str:
     """256 random bits; only their hash is kept."""
     return secrets.token_urlsafe(32)
+
+
+def next_refresh_token(key: bytes, spent: str, client_id: str) -> str:
+    """A11: the token that follows ``spent`` when it is asked for under this id: the same one each time.
+
+    Nobody without our key can tell it, and who stole ``spent`` does not know the id.
+    """
+    made = hmac.digest(key, f"refresh {spent} {client_id}".encode(), "sha256")
+    return base64.urlsafe_b64encode(made).decode().rstrip("=")
 
 
 def token_hash(token: str) -> str:

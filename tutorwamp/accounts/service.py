@@ -88,9 +88,16 @@ class AccountsService:
         return self._tokens(account.user, token.family_id, secret, now)
 
     async def refresh(self, asked: Refresh) -> Tokens:
-        """Exchange a refresh token for new tokens. Raises Unauthenticated; a reuse revokes the login."""
+        """Exchange a refresh token for new tokens. Raises Unauthenticated; a reuse revokes the login.
+
+        The same request with the same ``client_id`` is no reuse: its answer was lost on the way.
+        """
         now = self._clock()
-        secret = rules.new_refresh_token()
+        secret = (
+            rules.new_refresh_token()
+            if asked.client_id is None
+            else rules.next_refresh_token(self._key, asked.refresh_token, asked.client_id)
+        )
         expires_at = now + self._settings.refresh_token_lifetime
         bought = await self._store.spend(
             rules.token_hash(asked.refresh_token), rules.token_hash(secret), expires_at, now

@@ -13,6 +13,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from uuid import uuid4
 
 from treq.client import HTTPClient
 from twisted.internet.defer import Deferred
@@ -48,6 +49,8 @@ _NOT_ANSWERED: Final = (
 class _Tokens:
     access_token: str
     refresh_token: str
+    refresh_key: str
+    """So that a refresh whose answer was lost can be asked for again: a spent token looks stolen otherwise."""
     stale_at: float
 
 
@@ -129,7 +132,8 @@ class Login:
         if self._tokens is None:
             raise CallError(UNAUTHENTICATED, "Not logged in.")
         try:
-            answer = await self._exchange("POST", "/api/auth/refresh", {"refresh_token": self._tokens.refresh_token})
+            body = {"refresh_token": self._tokens.refresh_token, "client_id": self._tokens.refresh_key}
+            answer = await self._exchange("POST", "/api/auth/refresh", body)
         except CallError as error:
             if error.uri == UNAUTHENTICATED:
                 self._tokens = None
@@ -146,7 +150,7 @@ class Login:
         lifetime_s = float(answer["expires_in"])
         ahead_s = min(REFRESH_AHEAD_S, lifetime_s * REFRESH_AHEAD_SHARE)
         stale_at = self._clock.seconds() + lifetime_s - ahead_s
-        self._tokens = _Tokens(answer["access_token"], answer["refresh_token"], stale_at)
+        self._tokens = _Tokens(answer["access_token"], answer["refresh_token"], uuid4().hex, stale_at)
         self.user = dict(answer["user"])
         return self.user
 

@@ -1,6 +1,7 @@
 // Who is signed in in this tab: tokens from REST, kept in sessionStorage, renewed before they run out.
 
 import { Refusal } from "./errors.mjs";
+import { newClientId } from "./ids.mjs";
 
 const STORED_AS = "tutorwamp.session";
 const RENEW_BEFORE_MS = 60_000; // of 15 minutes: far more than a slow network needs to hand a ticket over
@@ -57,15 +58,16 @@ export class Session {
     if (!this.#tokens) throw new Refusal({ uri: null, action: "reauth", message: "You are not signed in." });
     const fresh = this.#tokens.expires_at - RENEW_BEFORE_MS > Date.now();
     if (fresh && !evenIfGood) return; // the other tab was faster
-    const spent = this.#tokens.refresh_token;
-    const tokens = await post("/api/auth/refresh", { refresh_token: spent });
+    const { refresh_token: spent, refresh_key: client_id } = this.#tokens;
+    const tokens = await post("/api/auth/refresh", { refresh_token: spent, client_id });
     this.#keep(tokens);
     this.#tabs.postMessage({ spent, tokens });
   }
 
   #keep(tokens) {
     // Reckoned from our own clock: the two computers' clocks need not agree.
-    this.#tokens = { expires_at: Date.now() + tokens.expires_in * 1000, ...tokens };
+    // The key lets a renewal whose answer was lost be asked for again; without it the spent token would look stolen.
+    this.#tokens = { expires_at: Date.now() + tokens.expires_in * 1000, refresh_key: newClientId(), ...tokens };
     sessionStorage.setItem(STORED_AS, JSON.stringify(this.#tokens));
   }
 }
