@@ -313,8 +313,8 @@ def _connect(url: str) -> Any:
                 parts.port or 6379,
                 database,
                 CONNECTIONS,
-                True,
-                password=parts.password,  # noqa: FBT003  # txredisapi's order
+                True,  # noqa: FBT003  # to reconnect: txredisapi's order
+                password=parts.password,
             )
     except ValueError as error:
         raise SettingsError(f"TUTORWAMP_REDIS_URL: {error}") from None
