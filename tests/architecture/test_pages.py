@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import tutorwamp.app.components  # noqa: F401  # imports every domain, so that the catalogue is full
 from tutorwamp.app.assembly import RESERVED, SETTINGS_CLASSES
-from tutorwamp.board.wamp import BoardDoor
-from tutorwamp.chat.wamp import ChatDoor
-from tutorwamp.kernel.component import served_by
-from tutorwamp.kernel.errors import catalogue
+from tutorwamp.app.catalogue import catalogue
+from tutorwamp.app.reference import pages
 from tutorwamp.kernel.settings import PREFIX, describe
-from tutorwamp.lessons.wamp import LessonsDoor
-from tutorwamp.sessions.wamp import SessionsDoor
 
 DOCS = Path(__file__).parents[2] / "docs"
+PACKAGE = Path(__file__).parents[2] / "tutorwamp"
 
 
 def shown(default: Any) -> str:
@@ -56,23 +53,77 @@ def test_the_settings_page_is_what_the_code_says() -> None:
     assert (DOCS / "settings.md").read_text() == settings_page(), "docs/settings.md must be:\n" + settings_page()
 
 
-def test_the_protocol_page_names_every_error_with_its_status_and_action() -> None:
-    rows = re.findall(r"^\| `(tutorwamp\.error\.[a-z_.]+)`[^|]*\| (\d+) \| (\w+) \|$", page := protocol(), re.MULTILINE)
-    assert page
-    assert {uri: (int(status), action) for uri, status, action in rows} == {
-        uri: (error.status, error.action) for uri, error in catalogue().items()
+def test_the_pages_made_from_the_code_are_what_it_says() -> None:
+    folder = DOCS / "api"
+    made = pages()
+    assert {path.name for path in folder.iterdir()} == made.keys()
+    stale = [name for name, text in made.items() if (folder / name).read_text() != text]
+    assert not stale, f"{stale} are old: run tutorwamp catalogue --write docs/api"
+
+
+def test_the_protocol_page_names_nothing_that_is_not_there() -> None:
+    found = catalogue()
+    named = set(re.findall(r"`(tutorwamp\.error\.[a-z_.]+)`", protocol()))
+    assert named
+    assert named <= found.errors.keys()
+    assert set(re.findall(r"`(?:GET|POST|PATCH|PUT|DELETE) (/api[^`?]*)`", protocol())) <= {
+        one.path for one in found.routes
     }
 
 
 def test_the_protocol_page_names_every_procedure() -> None:
-    named = set(
-        re.findall(
-            r"^\| `(tutorwamp\.(?:lesson|chat|board|session)\.[a-z_]+)`(?:, `\.([a-z_]+)`)?", protocol(), re.MULTILINE
-        )
+    rows = re.findall(r"^\| `(tutorwamp\.[a-z]+)(\.[a-z_]+)`(?:, `(\.[a-z_]+)`)?", protocol(), re.MULTILINE)
+    named = {prefix + name for prefix, *names in rows for name in names if name}
+    assert (
+        named
+        - {"tutorwamp.close.ping_timeout", "tutorwamp.close.draining", "tutorwamp.close.revoked"}
+        - {
+            "tutorwamp.error.unauthenticated",
+            "tutorwamp.error.unavailable",
+            "tutorwamp.error.forbidden",
+            "tutorwamp.connection.timeout",
+        }
+        == catalogue().procedures.keys()
     )
-    uris = {first for first, _ in named} | {f"tutorwamp.lesson.{second}" for _, second in named if second}
-    doors = (BoardDoor, ChatDoor, LessonsDoor, SessionsDoor)
-    assert uris == {served.procedure.uri for door in doors for served in served_by(door.__new__(door))}
+
+
+def test_every_topic_of_a_contract_is_described() -> None:
+    described = {re.sub(r"\{\w+\}", "{}", uri) for uri in catalogue().topics}
+    for path in PACKAGE.glob("*/contracts.py"):
+        spelled = set(re.findall(r"tutorwamp\.(?:lesson|user)\.\{\w+\}\.[a-z]+", path.read_text()))
+        missing = {re.sub(r"\{\w+\}", "{}", uri) for uri in spelled} - described
+        assert not missing, f"Describe {missing} with a Topic in {path}, so that the catalogue has it."
+
+
+def test_a_rest_method_declares_the_model_it_reads() -> None:
+    """The reference is made from the declaration."""
+    found = {(one.method, one.path): one.route.asks for one in catalogue().routes}
+    for path in sorted(PACKAGE.glob("*/rest.py")):
+        methods = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.AsyncFunctionDef)]
+        for one, call in ((one, call) for one in methods for call in _route_calls(one)):
+            read = _models_read(one)
+            where, method = [str(part.value) for part in call.args if isinstance(part, ast.Constant)]
+            asks = found[method, where.replace("<", "{").replace(">", "}")]
+            assert not read or (asks is not None and asks.__name__ in read), (
+                f"{path}:{one.name} reads {' or '.join(read)}: say so with @route(..., asks={read[0]})."
+            )
+
+
+def test_every_rest_method_that_asks_for_a_token_counts_the_call() -> None:
+    for path in sorted(PACKAGE.glob("*/rest.py")):
+        if "@route(" in path.read_text():
+            assert "bearer_token()" not in path.read_text(), f"{path}: ask request.caller(self._authenticator) instead."
+
+
+def _models_read(function: ast.AsyncFunctionDef) -> list[str]:
+    """The models given to request.body(...), .query(...) and the like, and to check(...)."""
+    readers = ("body", "body_if_any", "creation", "change", "query", "check")
+    calls = [node for node in ast.walk(function) if isinstance(node, ast.Call) and node.args]
+    return [ast.unparse(call.args[0]) for call in calls if ast.unparse(call.func).rpartition(".")[2] in readers]
+
+
+def _route_calls(function: ast.AsyncFunctionDef) -> list[ast.Call]:
+    return [one for one in function.decorator_list if isinstance(one, ast.Call) and ast.unparse(one.func) == "route"]
 
 
 def protocol() -> str:

@@ -233,6 +233,10 @@ COSTS = {
 """One of each is for the token. Only a deliberate change may change a number."""
 
 
+LOCKING = ("create", "update", "start", "end")
+"""Where several processes may write, these ask for the tutor's lock as well; SQLite has one writer."""
+
+
 @pytest_twisted.ensureDeferred
 async def test_what_each_call_costs_in_queries(stage_on_both: Stage, site: Loopback) -> None:
     room = await Room.opened(stage_on_both)
@@ -258,7 +262,8 @@ async def test_what_each_call_costs_in_queries(stage_on_both: Stage, site: Loopb
         "start": await cost("POST", f"{path}/start"),
         "end": await cost("POST", f"{path}/end"),
     }
-    assert costs == COSTS
+    lock = 0 if stage_on_both.machine.database.engine.dialect.name == "sqlite" else 1
+    assert costs == {name: cost + (lock if name in LOCKING else 0) for name, cost in COSTS.items()}
 
 
 @pytest.mark.parametrize("total", [10, 10_000])

@@ -1,4 +1,4 @@
-"""The command line: ``tutorwamp up``, ``check``, ``migrate``, ``user``."""
+"""The command line: ``tutorwamp up``, ``check``, ``migrate``, ``user``, ``catalogue``, ``bench``."""
 
 from __future__ import annotations
 
@@ -112,6 +112,23 @@ def migrate(sql: bool) -> None:  # click passes flags by name
     before = schema.current_revision(engine)
     schema.upgrade(engine)
     click.echo(f"database at revision {schema.newest_revision()} (was: {before or 'empty'})")
+
+
+@main.command("catalogue")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with every schema.")
+@click.option("--write", "folder", type=click.Path(path_type=Path, file_okay=False), help="Write the reference pages.")
+def show_catalogue(as_json: bool, folder: Path | None) -> None:  # click passes flags by name
+    """Every procedure, topic, route and error."""
+    from tutorwamp.app import catalogue, reference  # late: only this command needs every domain's doors
+
+    if folder is not None:
+        reference.write(folder)
+    elif as_json:
+        click.echo(json.dumps(catalogue.as_json(), indent=2, ensure_ascii=False))
+    else:
+        for name, page in reference.pages().items():
+            if name.endswith(".md"):
+                click.echo(page)
 
 
 @main.group()

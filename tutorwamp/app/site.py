@@ -9,6 +9,7 @@ from twisted.web.server import Site
 
 from tutorwamp.accounts.rest import AccountsResource
 from tutorwamp.app.assembly import Machine
+from tutorwamp.app.reference import ReferenceResource
 from tutorwamp.board.rest import BoardResource
 from tutorwamp.chat.rest import ChatResource
 from tutorwamp.gate.contracts import STATUS
@@ -81,6 +82,7 @@ def make_site(machine: Machine) -> ServerFactory:
     app = make_app()
     doors = (
         HealthResource(machine),
+        ReferenceResource(),
         AccountsResource(machine.accounts),
         LessonsResource(machine.accounts, machine.lessons),
         ChatResource(machine.accounts, machine.chat),

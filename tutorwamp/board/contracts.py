@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, TypeAdapter, ValidationError
 
-from tutorwamp.kernel.contracts import ClientId, Id, Procedure, Readable, Seq, StreamEvent, Value
+from tutorwamp.kernel.contracts import ClientId, Id, Procedure, Readable, Seq, StreamEvent, Topic, Value
 
 CHANGES_AT_MOST: Final = 200
 """In one submission."""
@@ -342,6 +342,48 @@ CLEAR: Final = Procedure("tutorwamp.board.clear", ClearBoard, PageChanged, write
 AT: Final = Procedure("tutorwamp.board.at", BoardAt, BoardState)
 EXPORT: Final = Procedure("tutorwamp.board.export", ExportBoard, Exported)
 IMPORT: Final = Procedure("tutorwamp.board.import", ImportScene, Imported, writes=True)
+
+
+class PutDone(Put):
+    """An element as it is now, and whose doing it is."""
+
+    by: Id
+
+
+class AppendDone(Append):
+    """Points that a stroke has got; ``version`` is the one after it."""
+
+    by: Id
+
+
+class DeleteDone(Delete):
+    """An element that is gone; ``version`` is the one after it."""
+
+    by: Id
+
+
+class ChangesDone(Value):
+    """The data of ``board.changed``: what was done within a tick, in its order."""
+
+    changes: list[Annotated[PutDone | AppendDone | DeleteDone, Field(discriminator="op")]]
+
+
+class PageDone(Value):
+    """The data of the other events; null: all pages."""
+
+    page: Id | None
+
+
+BOARD_TOPIC: Final = Topic(
+    "tutorwamp.lesson.{lesson_id}.board",
+    "A stream: what is drawn.",
+    events={
+        "board.changed": ChangesDone,
+        "page.added": PageDone,
+        "page.removed": PageDone,
+        "board.cleared": PageDone,
+    },
+)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from tutorwamp.kernel.contracts import (
     Seq,
     StreamEvent,
     Text,
+    Topic,
     Value,
 )
 
@@ -141,6 +142,19 @@ REACT: Final = Procedure("tutorwamp.chat.react", React, Message, writes=True)
 HISTORY: Final = Procedure("tutorwamp.chat.history", ReadHistory, Page[Message])
 SEARCH: Final = Procedure("tutorwamp.chat.search", SearchMessages, Page[Message])
 MARK_READ: Final = Procedure("tutorwamp.chat.mark_read", MarkRead, ReadMark, writes=True)
+
+
+CHAT_TOPIC: Final = Topic(
+    "tutorwamp.lesson.{lesson_id}.chat",
+    "A stream: what is said, mended, taken away and read.",
+    events={
+        "message.created": Message,
+        "message.updated": Message,
+        "message.deleted": Message,
+        "reaction.changed": Message,
+        "read.advanced": ReadAdvanced,
+    },
+)
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,11 @@ import base64
 import binascii
 import re
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Final, Generic, Protocol, TypeVar
+from typing import Annotated, Any, Final, Generic, Literal, Protocol, TypeVar
 
 import uuid_utils
 from pydantic import (
@@ -24,6 +25,7 @@ from pydantic import (
     Field,
     PlainSerializer,
     StringConstraints,
+    WithJsonSchema,
 )
 
 PAGE_LIMIT_DEFAULT: Final = 50
@@ -116,6 +118,7 @@ Instant = Annotated[
     BeforeValidator(_instant_from_text),
     AfterValidator(_cut_to_milliseconds),
     PlainSerializer(instant_text, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 """RFC 3339 text with an offset on the way in, UTC with milliseconds and ``Z`` on the way out."""
 
@@ -206,6 +209,20 @@ class Procedure(Generic[Arguments, Answer]):
     result: type[Answer]
     writes: bool = False
     """Whether it changes what is kept; such calls have a limit of their own."""
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One kind of thing that is published: its URI, with ``{names}`` where ids stand, and the models of what it says.
+
+    A stream has ``events``, by type the model of their ``data``; any other topic has the model of its whole message.
+    """
+
+    uri: str
+    meaning: str
+    events: Mapping[str, type[Value]] = field(default_factory=dict)
+    message: type[Value] | None = None
+    publisher: Literal["server", "members"] = "server"
 
 
 @dataclass(frozen=True)

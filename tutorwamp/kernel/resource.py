@@ -34,6 +34,7 @@ from tutorwamp.kernel.errors import (
     Malformed,
     MethodNotAllowed,
     NotFound,
+    Problem,
     Retryable,
     TooLarge,
     TutorwampError,
@@ -370,17 +371,16 @@ def _problem(http: IRequest, error: TutorwampError, request_id: str) -> bytes:
         http.setHeader("www-authenticate", "Bearer")
     if isinstance(error, Retryable):
         http.setHeader("retry-after", str(max(1, math.ceil(error.retry_after_s))))
-    return _json(
-        {
-            "type": error.uri,
-            "status": error.status,
-            "title": _PHRASES[error.status].decode(),
-            "detail": error.message,
-            "action": str(error.action),
-            "details": error.details,
-            "request_id": request_id,
-        }
+    problem = Problem(
+        type=error.uri,
+        status=error.status,
+        title=_PHRASES[error.status].decode(),
+        detail=error.message,
+        action=error.action,
+        details=error.details,
+        request_id=request_id,
     )
+    return _json(problem.plain())
 
 
 def _set_status(http: IRequest, status: int) -> None:

@@ -24,6 +24,7 @@ from tutorwamp.kernel.contracts import (
     Page,
     Procedure,
     StreamEvent,
+    Topic,
     Value,
 )
 
@@ -227,6 +228,59 @@ LEAVE: Final = Procedure("tutorwamp.lesson.leave", OneLesson, Nothing)
 ATTENDANCE: Final = Procedure("tutorwamp.lesson.attendance", OneLesson, Attendance)
 REPLAY: Final = Procedure("tutorwamp.lesson.replay", ReplayLesson, Replayed)
 SET_PEN: Final = Procedure("tutorwamp.lesson.set_pen", SetPen, Lesson, writes=True)
+
+
+class CancelledLesson(Lesson):
+    """The data of ``lesson.cancelled``."""
+
+    reason: str | None
+
+
+class PresenceMessage(Value):
+    """``deadline`` is there with ``participant.reconnecting`` only."""
+
+    type: Literal["participant.joined", "participant.reconnecting", "participant.left"]
+    at: Instant
+    participant: Participant
+    deadline: Instant | None = None
+
+
+class Typing(Value):
+    """Whether somebody is writing."""
+
+    typing: bool
+
+
+class CursorAt(Value):
+    """Where somebody points on the board, in its pixels."""
+
+    page: Id
+    x: float
+    y: float
+
+
+STATE_TOPIC: Final = Topic(
+    "tutorwamp.lesson.{lesson_id}.state",
+    "A stream: what becomes of the lesson.",
+    events={
+        "lesson.updated": Lesson,
+        "lesson.started": Lesson,
+        "lesson.interrupted": Lesson,
+        "lesson.continued": Lesson,
+        "lesson.ended": Lesson,
+        "lesson.cancelled": CancelledLesson,
+        "pen.changed": Lesson,
+    },
+)
+PRESENCE_TOPIC: Final = Topic(
+    "tutorwamp.lesson.{lesson_id}.presence", "Who comes, is lost and goes.", message=PresenceMessage
+)
+TYPING_TOPIC: Final = Topic(
+    "tutorwamp.lesson.{lesson_id}.typing", "Who is writing.", message=Typing, publisher="members"
+)
+CURSOR_TOPIC: Final = Topic(
+    "tutorwamp.lesson.{lesson_id}.cursor", "Where members point.", message=CursorAt, publisher="members"
+)
 
 
 def topics_of(lesson_id: str) -> Topics:

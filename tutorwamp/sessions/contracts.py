@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, StringConstraints
 
 from tutorwamp.accounts.contracts import Person
-from tutorwamp.kernel.contracts import Instant, Nothing, Procedure, Seq, Value
+from tutorwamp.kernel.contracts import Instant, Nothing, Procedure, Seq, Topic, Value
 
 STREAMS_AT_MOST: Final = 100
 """In one call; a person in a lesson follows four."""
@@ -85,6 +85,19 @@ WHOAMI: Final = Procedure("tutorwamp.session.whoami", Nothing, Me)
 
 CONNECTION_TIMEOUT: Final = "tutorwamp.connection.timeout"
 """The topic on which a session alone hears that it has timed out."""
+
+
+class TimeoutMessage(Value):
+    """The session that hears it has shown no life for too long, and is ended."""
+
+    session: int
+    last_seen: Instant
+    timeout_s: float
+    action: Literal["retry"]
+    retry_after_s: float
+
+
+TIMEOUT_TOPIC: Final = Topic(CONNECTION_TIMEOUT, "To one session only, before it is ended.", message=TimeoutMessage)
 
 
 @dataclass(frozen=True)
