@@ -81,6 +81,9 @@ export type Imported = { seq: number; applied: Array<string>; rejected: Array<Re
 /** The room as it was on entering. `heads`: each stream's newest position. */
 export type Joined = { lesson: Lesson; participants: Array<Participant>; topics: Topics; heads: Record<string, number> };
 
+/** What a notification is about. */
+export type Kind = "lesson.invited" | "lesson.changed" | "lesson.cancelled" | "lesson.starting" | "chat.message";
+
 /** Something of an imported scene that is not on the board, or not as it was. */
 export type LeftOut = { id: string; kind: string; reason: string };
 
@@ -95,6 +98,9 @@ export type Line = { id: string; page: string; version?: number | null; color: s
 
 /** Which of the caller's lessons; `starts_after` and `starts_before` are exclusive. */
 export type ListLessons = { state?: LessonState | null; starts_after?: string | null; starts_before?: string | null; limit?: number; cursor?: string | null };
+
+/** A page of one's own notifications, newest first. */
+export type ListNotifications = { unread_only?: boolean; limit?: number; cursor?: string | null };
 
 /** Credentials. The password's form is not checked here: that would tell a guesser something. */
 export type LogIn = { email: string; password: string };
@@ -114,11 +120,23 @@ export type Message = { id: string; lesson_id: string; seq: number; author: Pers
 /** The answer of a call that has nothing to say: `{}`. */
 export type Nothing = {  };
 
+/** One thing a person should know. `data`: ids for a program, `lesson_id` always among them. */
+export type Notification = { id: string; kind: string; title: string; body: string; data: Record<string, unknown>; created_at: string; read_at: string | null };
+
+/** Something new. `unread_count` is absolute, as of this event. */
+export type NotificationCreated = { notification: Notification; unread_count: number };
+
+/** These were read on one of the person's devices; null: all until now. */
+export type NotificationRead = { notification_ids: Array<string> | null; read_at: string; unread_count: number };
+
 /** Just which lesson's. */
 export type OneBoard = { lesson_id: string };
 
 /** Just which lesson. */
 export type OneLesson = { lesson_id: string };
+
+/** Just which one. */
+export type OneNotification = { notification_id: string };
 
 /** Just which picture. */
 export type OnePicture = { lesson_id: string; picture_id: string };
@@ -133,11 +151,16 @@ export type PageLesson = { items: Array<Lesson>; next_cursor: string | null };
 
 export type PageMessage = { items: Array<Message>; next_cursor: string | null };
 
+export type PageNotification = { items: Array<Notification>; next_cursor: string | null };
+
 /** A person in the room, with however many sessions. `reconnecting`: the connection is lost, and the place is kept until `deadline`. `left` in the last event only. */
 export type Participant = { person: Person; state: "present" | "reconnecting" | "left"; joined_at: string; deadline: string | null };
 
 /** A person inside another value. */
 export type Person = { id: string; name: string; role: AuthRole };
+
+/** All of them. */
+export type Preferences = { preferences: Record<string, Record<string, boolean>> };
 
 /** `deadline` is there with `participant.reconnecting` only. */
 export type PresenceMessage = { type: "participant.joined" | "participant.reconnecting" | "participant.left"; at: string; participant: Participant; deadline?: string | null };
@@ -160,8 +183,11 @@ export type ReadHistory = { lesson_id: string; limit?: number; cursor?: string |
 /** How far somebody has read, and how many messages of others are newer. */
 export type ReadMark = { read_seq: number; unread_count: number };
 
-/** Exchange a refresh token for new tokens; each can be used once. */
-export type Refresh = { refresh_token: string };
+/** I have seen these. */
+export type ReadNotifications = { notification_ids: Array<string> };
+
+/** Exchange a refresh token for new tokens; each can be used once. With a `client_id` (over REST: `Idempotency-Key`) the same request may be repeated, where its answer was lost. */
+export type Refresh = { refresh_token: string; client_id?: string | null };
 
 /** A new account; admins are made on the command line only. */
 export type Register = { email: string; password: string; name: string; role: "student" | "tutor" };
@@ -196,6 +222,9 @@ export type SendMessage = { lesson_id: string; body: string; client_id?: string 
 /** Which students may draw from now on, instead of those who could; the tutor always may. */
 export type SetPen = { lesson_id: string; student_ids: Array<string> };
 
+/** Those that are given change, the others stay. */
+export type SetPreferences = { preferences: Record<string, Record<string, boolean>> };
+
 /** A box, or the ellipse in it. */
 export type Shape = { id: string; page: string; version?: number | null; color: string; opacity?: number | null; author?: unknown; created_at?: unknown; updated_at?: unknown; kind: "rect" | "ellipse"; x: number; y: number; width: number; height: number; stroke_width?: number | null; fill?: string | null };
 
@@ -222,6 +251,9 @@ export type Topics = { state: string; chat: string; board: string; presence: str
 
 /** Whether somebody is writing. */
 export type Typing = { typing: boolean };
+
+/** How many in-app notifications the person has not read; exact, never capped. */
+export type Unread = { unread_count: number };
 
 /** Change what is given; `version` is the one the caller has seen. */
 export type UpdateLesson = { lesson_id: string; version: number; title?: string | null; subject?: string | null; starts_at?: string | null; ends_at?: string | null; student_ids?: Array<string> | null };
@@ -263,6 +295,12 @@ export interface Procedures {
   "tutorwamp.lesson.set_pen": { arguments: SetPen; result: Lesson };
   "tutorwamp.lesson.start": { arguments: OneLesson; result: Lesson };
   "tutorwamp.lesson.update": { arguments: UpdateLesson; result: Lesson };
+  "tutorwamp.notification.list": { arguments: ListNotifications; result: PageNotification };
+  "tutorwamp.notification.mark_all_read": { arguments: Nothing; result: Unread };
+  "tutorwamp.notification.mark_read": { arguments: ReadNotifications; result: Unread };
+  "tutorwamp.notification.preferences": { arguments: Nothing; result: Preferences };
+  "tutorwamp.notification.set_preferences": { arguments: SetPreferences; result: Preferences };
+  "tutorwamp.notification.unread_count": { arguments: Nothing; result: Unread };
   "tutorwamp.session.heartbeat": { arguments: Heartbeat; result: Beat };
   "tutorwamp.session.resume": { arguments: Resume; result: Resumed };
   "tutorwamp.session.whoami": { arguments: Nothing; result: Me };
@@ -279,6 +317,7 @@ export interface Published {
   [topic: `tutorwamp.lesson.${string}.presence`]: PresenceMessage;
   [topic: `tutorwamp.lesson.${string}.state`]: EventOf<"lesson.updated", Lesson> | EventOf<"lesson.started", Lesson> | EventOf<"lesson.interrupted", Lesson> | EventOf<"lesson.continued", Lesson> | EventOf<"lesson.ended", Lesson> | EventOf<"lesson.cancelled", CancelledLesson> | EventOf<"pen.changed", Lesson>;
   [topic: `tutorwamp.lesson.${string}.typing`]: Typing;
+  [topic: `tutorwamp.user.${string}.notifications`]: EventOf<"notification.created", NotificationCreated> | EventOf<"notification.read", NotificationRead>;
 }
 
 export type ErrorUri = "tutorwamp.error.account.email_taken" | "tutorwamp.error.board.full" | "tutorwamp.error.board.no_pen" | "tutorwamp.error.board.stale" | "tutorwamp.error.chat.edit_window" | "tutorwamp.error.conflict" | "tutorwamp.error.forbidden" | "tutorwamp.error.internal" | "tutorwamp.error.invalid" | "tutorwamp.error.lesson.overlap" | "tutorwamp.error.lesson.state" | "tutorwamp.error.malformed" | "tutorwamp.error.method_not_allowed" | "tutorwamp.error.not_found" | "tutorwamp.error.rate_limited" | "tutorwamp.error.too_large" | "tutorwamp.error.unauthenticated" | "tutorwamp.error.unavailable" | "tutorwamp.error.unsupported_media_type";

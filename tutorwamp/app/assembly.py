@@ -208,20 +208,8 @@ def assemble(settings: Settings, reactor: Any, *, clock: Clock = utc_now, gate: 
 
     for publish in (publish_lessons, publish_chat, publish_board, publish_sessions, publish_notifications):
         publish(events, outlet)
+    limits = CallLimits(settings.limits, time.monotonic)
     return Machine(
-        settings=settings,
-        database=database,
-        events=events,
-        outlet=outlet,
-        limits=CallLimits(settings.limits, time.monotonic),
-        accounts=accounts,
-        lessons=lessons,
-        chat=chat,
-        board=board,
-        exchange=exchange,
-        sessions=sessions,
-        cache=cache,
-        counts=counts,
-        notifications=notifications,
-        notifier=notifier,
-    )
+        settings, database, events, outlet, limits, accounts, lessons, chat, board, exchange, sessions,
+        cache, counts, notifications, notifier,
+    )  # fmt: skip

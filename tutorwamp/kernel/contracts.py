@@ -196,6 +196,15 @@ def cursor_parts(cursor: str, count: int) -> list[str]:
     return parts
 
 
+def place_in(cursor: str) -> tuple[datetime, str]:
+    """Read the cursor of a list that is ordered by an instant and an id. Raises ValueError for any other."""
+    at_ms, item_id = cursor_parts(cursor, 2)
+    try:
+        return from_ms(int(at_ms)), item_id
+    except OverflowError as error:
+        raise ValueError("not a cursor of this list") from error
+
+
 Arguments = TypeVar("Arguments", bound=Value)
 Answer = TypeVar("Answer", bound=Value)
 

@@ -38,6 +38,7 @@ from tutorwamp.kernel.contracts import (
     cursor_from,
     cursor_parts,
     from_ms,
+    place_in,
     to_ms,
 )
 from tutorwamp.kernel.database import Database, InstantColumn, lock, metadata
@@ -220,7 +221,7 @@ class LessonsStore:
     def starting(self, after: datetime, before: datetime) -> Deferred[list[Record]]:
         """The scheduled lessons that start within this time, the soonest first."""
         begins = lessons.c.starts_at
-        query = select(lessons).where(begins > after, begins <= before, lessons.c.state == LessonState.SCHEDULED.value)
+        query = _LESSONS.where(begins > after, begins <= before, lessons.c.state == LessonState.SCHEDULED.value)
 
         def thd(connection: Connection) -> list[Record]:
             return _records(connection.execute(query.order_by(begins, lessons.c.id)).all())
@@ -290,21 +291,13 @@ def _filtered(query: Select[Any], asked: ListLessons) -> Select[Any]:
         query = query.where(lessons.c.starts_at < asked.starts_before)
     if asked.cursor is not None:
         try:
-            starts_at, lesson_id = _place(asked.cursor)
-        except (ValueError, OverflowError) as error:
+            starts_at, lesson_id = place_in(asked.cursor)
+        except ValueError as error:
             raise Invalid("Bad cursor.", details=[{"loc": ["cursor"], "msg": "not a cursor of this list"}]) from error
         # The type has to be said: inside a tuple a value does not learn it from its column.
         last = tuple_(literal(starts_at, InstantColumn), literal(lesson_id, String))
         query = query.where(tuple_(lessons.c.starts_at, lessons.c.id) < last)
     return query
-
-
-def _place(cursor: str) -> tuple[datetime, str]:
-    """Where a page ended. Raises ValueError or OverflowError."""
-    starts_ms, lesson_id = cursor_parts(cursor, 2)
-    if "\0" in lesson_id:
-        raise ValueError("PostgreSQL's text has no NUL")
-    return from_ms(int(starts_ms)), lesson_id
 
 
 def _by_client_id(connection: Connection, tutor_id: str, client_id: str | None) -> Row[Any] | None:

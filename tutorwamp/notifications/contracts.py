@@ -20,6 +20,7 @@ from tutorwamp.kernel.contracts import (
     Page,
     Procedure,
     StreamEvent,
+    Topic,
     Value,
 )
 
@@ -69,6 +70,12 @@ class ReadNotifications(Value):
     notification_ids: Annotated[list[Id], Field(min_length=1, max_length=PAGE_LIMIT_AT_MOST)]
 
 
+class OneNotification(Value):
+    """Just which one."""
+
+    notification_id: Id
+
+
 class Unread(Value):
     """How many in-app notifications the person has not read; exact, never capped."""
 
@@ -107,6 +114,28 @@ MARK_READ: Final = Procedure("tutorwamp.notification.mark_read", ReadNotificatio
 MARK_ALL_READ: Final = Procedure("tutorwamp.notification.mark_all_read", Nothing, Unread, writes=True)
 PREFERENCES: Final = Procedure("tutorwamp.notification.preferences", Nothing, Preferences)
 SET_PREFERENCES: Final = Procedure("tutorwamp.notification.set_preferences", SetPreferences, Preferences, writes=True)
+
+
+class NotificationCreated(Value):
+    """Something new. ``unread_count`` is absolute, as of this event."""
+
+    notification: Notification
+    unread_count: int
+
+
+class NotificationRead(Value):
+    """These were read on one of the person's devices; null: all until now."""
+
+    notification_ids: list[Id] | None
+    read_at: Instant
+    unread_count: int
+
+
+NOTIFICATIONS_TOPIC: Final = Topic(
+    "tutorwamp.user.{user_id}.notifications",
+    "A stream, open to its person only: what they should know, and what they have read.",
+    events={"notification.created": NotificationCreated, "notification.read": NotificationRead},
+)
 
 
 def stream_of(user_id: str) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from tutorwamp.accounts.contracts import Authenticator
-from tutorwamp.kernel.arguments import check
 from tutorwamp.kernel.contracts import Nothing, Page
 from tutorwamp.kernel.resource import Request, route
 from tutorwamp.notifications import contracts
 from tutorwamp.notifications.contracts import (
     ListNotifications,
     Notification,
+    OneNotification,
     Preferences,
     ReadNotifications,
     SetPreferences,
@@ -38,13 +38,12 @@ class NotificationsResource:
         request.query(Nothing)
         return await self._notifications.unread_count(caller)
 
-    @route("/api/notifications/<notification_id>/read", "POST", serves=contracts.MARK_READ)
+    @route("/api/notifications/<notification_id>/read", "POST", asks=OneNotification, gives=Unread)
     async def mark_read(self, request: Request, notification_id: str) -> Unread:
         """Mark one as seen."""
         caller = await request.caller(self._authenticator)
-        request.body_if_any(Nothing)
-        asked = check(ReadNotifications, {"notification_ids": [notification_id]})
-        return await self._notifications.mark_read(caller, asked)
+        asked = request.body_if_any(OneNotification, notification_id=notification_id)
+        return await self._notifications.mark_read(caller, ReadNotifications(notification_ids=[asked.notification_id]))
 
     @route("/api/notifications/read-all", "POST", serves=contracts.MARK_ALL_READ)
     async def mark_all_read(self, request: Request) -> Unread:

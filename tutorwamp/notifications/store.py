@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, and_, func, insert, literal, or_, select, tuple_, update
 from twisted.internet.defer import Deferred
 
-from tutorwamp.kernel.contracts import StreamEvent, cursor_from, cursor_parts, from_ms, instant_text, to_ms
+from tutorwamp.kernel.contracts import StreamEvent, cursor_from, from_ms, place_in, to_ms
 from tutorwamp.kernel.database import Database, InstantColumn, lock, put
 from tutorwamp.kernel.errors import Invalid, NotFound
 from tutorwamp.kernel.streams import (
@@ -32,6 +32,8 @@ from tutorwamp.notifications.contracts import (
     Kind,
     ListNotifications,
     Notification,
+    NotificationCreated,
+    NotificationRead,
     Outbox,
     stream_of,
 )
@@ -221,9 +223,9 @@ class NotificationsStore:
             unread = _unread(connection, [user_id]).get(user_id, 0)
             if changed == 0:
                 return Counted(head, unread), already_written(connection, draft)
-            which = {"all": True} if notification_ids is None else {"notification_ids": list(notification_ids)}
-            data = {**which, "read_at": instant_text(now), "unread_count": unread}
-            event = append_one(connection, replace(draft, data=lambda _seq: data))
+            which = None if notification_ids is None else list(notification_ids)
+            told = NotificationRead(notification_ids=which, read_at=now, unread_count=unread)
+            event = append_one(connection, replace(draft, data=lambda _seq: told.plain()))
             return Counted(event.seq, unread), event
 
         return self._database.write("notifications.mark_read", thd)
@@ -354,7 +356,7 @@ def _created(row: Mapping[str, Any], unread: int, now: datetime) -> Draft:
         key=row["id"],  # the actor is the system: nobody else can choose its keys
         digest="",
         subject=row["id"],
-        data=lambda _seq: {"notification": shown.plain(), "unread_count": unread},
+        data=lambda _seq: NotificationCreated(notification=shown, unread_count=unread).plain(),
     )
 
 
@@ -372,8 +374,7 @@ def _notification(row: Row[Any]) -> Notification:
 
 def _after(cursor: str) -> Any:
     try:
-        at_ms, notification_id = cursor_parts(cursor, 2)
-        at = from_ms(int(at_ms))
-    except (ValueError, OverflowError):
+        at, notification_id = place_in(cursor)
+    except ValueError:
         raise Invalid("Bad cursor.", details=[{"loc": ["cursor"], "msg": "not a cursor of this list"}]) from None
     return tuple_(literal(at, InstantColumn), literal(notification_id))

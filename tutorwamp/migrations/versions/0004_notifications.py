@@ -41,6 +41,11 @@ def upgrade() -> None:
         sqlite_where=sa.text(unread["sqlite"]),
         postgresql_where=sa.text(unread["postgresql"]),
     )
+    _create_preferences()
+    _create_progress()
+
+
+def _create_preferences() -> None:
     op.create_table(
         "notification_preferences",
         sa.Column("user_id", sa.String(length=36), nullable=False),
@@ -50,6 +55,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name="fk_notification_preferences_user_id"),
         sa.PrimaryKeyConstraint("user_id", "kind", "channel", name="pk_notification_preferences"),
     )
+
+
+def _create_progress() -> None:
     progress = op.create_table(
         "notification_progress",
         sa.Column("stream", sa.String(length=120), nullable=False),

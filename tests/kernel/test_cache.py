@@ -1,0 +1,213 @@
+"""One contract for every cache: in process, Redis, Valkey. What is cached is never old (decision 8)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import pytest_twisted
+from twisted.internet import reactor
+
+from tests.support.redis import FLAVOURS, RedisServer, find_server
+from tutorwamp.kernel import cache as caches
+from tutorwamp.kernel.cache import Cache, Cached, CacheSettings, LocalCache, RedisCache, make_cache
+from tutorwamp.kernel.contracts import new_id
+from tutorwamp.kernel.settings import SettingsError
+
+KINDS = ("local", *FLAVOURS)
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[dict[str, RedisServer]]:
+    """Those that are installed."""
+    made: dict[str, RedisServer] = {}
+    for flavour in FLAVOURS:
+        try:
+            find_server(flavour)
+        except LookupError:
+            continue
+        made[flavour] = RedisServer(flavour)
+        made[flavour].start()
+    yield made
+    for server in made.values():
+        server.close()
+
+
+@pytest_twisted.async_yield_fixture(params=KINDS)
+async def cache(request: pytest.FixtureRequest, servers: dict[str, RedisServer]) -> AsyncIterator[Cache]:
+    if request.param == "local":
+        yield LocalCache()
+        return
+    if request.param not in servers:
+        pytest.skip(f"no {request.param} is installed")
+    made = RedisCache(servers[request.param].url, reactor)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def key() -> str:
+    return new_id()
+
+
+def now_s() -> float:
+    return time.monotonic()
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_was_put_is_there_until_it_is_dropped(cache: Cache, key: str) -> None:
+    assert await cache.get(key) is None
+    await cache.put(key, Cached(7, 3), read_at_s=now_s())
+    assert await cache.get(key) == Cached(7, 3)
+    await cache.drop(key)
+    assert await cache.get(key) is None
+
+
+@pytest_twisted.ensureDeferred
+async def test_an_older_version_does_not_replace_a_newer_one(cache: Cache, key: str) -> None:
+    await cache.put(key, Cached(7, 3), read_at_s=now_s())
+    await cache.put(key, Cached(6, 9), read_at_s=now_s())
+    assert await cache.get(key) == Cached(7, 3)
+    await cache.put(key, Cached(8, 0), read_at_s=now_s())
+    assert await cache.get(key) == Cached(8, 0)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_fence_removes_the_value_and_refuses_others_until_its_owner_leaves_one(cache: Cache, key: str) -> None:
+    await cache.put(key, Cached(7, 3), read_at_s=now_s())
+    fence = await cache.raise_fence([key])
+    assert await cache.get(key) is None
+    await cache.put(key, Cached(7, 3), read_at_s=now_s())
+    assert await cache.get(key) is None, "a reader that read before the commit put the old count back"
+    await cache.lower_fence(fence, {key: Cached(8, 4)})
+    assert await cache.get(key) == Cached(8, 4)
+    await cache.put(key, Cached(7, 3), read_at_s=now_s())
+    assert await cache.get(key) == Cached(8, 4), "a slow reader put the old count back"
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_change_that_failed_leaves_nothing(cache: Cache, key: str) -> None:
+    await cache.put(key, Cached(7, 3), read_at_s=now_s())
+    await cache.lower_fence(await cache.raise_fence([key]))
+    assert await cache.get(key) is None
+    await cache.put(key, Cached(7, 3), read_at_s=now_s())
+    assert await cache.get(key) == Cached(7, 3)
+
+
+@pytest_twisted.ensureDeferred
+async def test_of_two_who_change_at_once_only_the_last_to_finish_leaves_a_value(cache: Cache, key: str) -> None:
+    one, other = await cache.raise_fence([key]), await cache.raise_fence([key])
+    await cache.lower_fence(one, {key: Cached(8, 4)})
+    assert await cache.get(key) is None, "the other one may have committed by now"
+    await cache.lower_fence(other, {key: Cached(9, 5)})
+    assert await cache.get(key) == Cached(9, 5)
+
+
+@pytest_twisted.ensureDeferred
+async def test_several_keys_are_fenced_together(cache: Cache) -> None:
+    keys = [new_id(), new_id()]
+    for one in keys:
+        await cache.put(one, Cached(1, 1), read_at_s=now_s())
+    fence = await cache.raise_fence(keys)
+    assert [await cache.get(one) for one in keys] == [None, None]
+    await cache.lower_fence(fence, {keys[0]: Cached(2, 0)})
+    assert [await cache.get(one) for one in keys] == [Cached(2, 0), None]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_fence_whose_owner_died_falls_and_leaves_nothing(
+    cache: Cache, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await cache.put(key, Cached(7, 3), read_at_s=now_s())
+    monkeypatch.setattr(caches, "FENCE_S", 0.0)
+    await cache.raise_fence([key])
+    assert await cache.get(key) is None
+    await cache.put(key, Cached(8, 4), read_at_s=now_s())
+    assert await cache.get(key) == Cached(8, 4)
+
+
+@pytest_twisted.ensureDeferred
+async def test_an_owner_whose_fence_has_fallen_leaves_no_value(
+    cache: Cache, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(caches, "FENCE_S", 0.0)
+    await cache.lower_fence(await cache.raise_fence([key]), {key: Cached(8, 4)})
+    assert await cache.get(key) is None
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_reader_slower_than_a_fence_stands_does_not_put(cache: Cache, key: str) -> None:
+    await cache.put(key, Cached(7, 3), read_at_s=now_s() - caches.PUT_WITHIN_S - 1)
+    assert await cache.get(key) is None
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_value_nobody_changes_is_not_kept_for_ever(
+    cache: Cache, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(caches, "KEPT_S", 0.0)
+    await cache.put(key, Cached(7, 3), read_at_s=now_s())
+    assert await cache.get(key) is None
+
+
+@pytest_twisted.ensureDeferred
+async def test_in_process_the_keys_not_used_for_longest_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(caches, "KEYS_AT_MOST", 2)
+    cache = LocalCache()
+    for key in ("a", "b"):
+        await cache.put(key, Cached(1, 1), read_at_s=now_s())
+    await cache.get("a")
+    await cache.put("c", Cached(1, 1), read_at_s=now_s())
+    assert [await cache.get(key) is not None for key in "abc"] == [True, False, True]
+
+
+# With the server away
+
+
+@pytest.fixture(params=FLAVOURS)
+def server(request: pytest.FixtureRequest) -> Iterator[RedisServer]:
+    try:
+        made = RedisServer(request.param, durable=True)
+    except LookupError as missing:
+        pytest.skip(str(missing))
+    made.start()
+    yield made
+    made.close()
+
+
+async def patiently(cache: RedisCache, *, there: bool) -> None:
+    """Until it is there, or not."""
+    deadline = now_s() + 30
+    while await cache.is_there() is not there:
+        assert now_s() < deadline
+
+
+@pytest_twisted.ensureDeferred
+async def test_while_it_is_away_nothing_is_cached_and_nothing_fails_and_then_it_goes_on(
+    server: RedisServer, key: str
+) -> None:
+    cache = RedisCache(server.url, reactor)
+    await cache.put(key, Cached(7, 3), read_at_s=now_s())
+    server.kill()
+    await patiently(cache, there=False)
+    assert await cache.get(key) is None
+    await cache.put(key, Cached(7, 3), read_at_s=now_s())
+    await cache.lower_fence(await cache.raise_fence([key]), {key: Cached(8, 4)})
+    await cache.drop(new_id())
+    server.start()
+    await patiently(cache, there=True)
+    assert await cache.get(key) is None, "what it kept over the restart is old: a change could not fence it"
+    await cache.put(key, Cached(8, 4), read_at_s=now_s())
+    assert await cache.get(key) == Cached(8, 4)
+    await cache.close()
+
+
+@pytest.mark.parametrize("url", ["http://localhost", "redis://", "unix://", "redis://host/x", "redis://host:x"])
+def test_an_ill_formed_url_is_refused(url: str) -> None:
+    with pytest.raises(SettingsError, match="TUTORWAMP_REDIS_URL"):
+        make_cache(CacheSettings(redis_url=url), reactor)
+
+
+def test_without_a_url_it_is_in_process() -> None:
+    assert isinstance(make_cache(CacheSettings(), reactor), LocalCache)

@@ -1,0 +1,212 @@
+"""What happens becomes notifications, once, whatever dies."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+
+import pytest
+import pytest_twisted
+from sqlalchemy import Connection, func, select
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.task import Clock
+
+from tests.kernel.test_streams import answer_lost_once
+from tests.notifications.house import House
+from tests.support.machine import Stage
+from tutorwamp.app.assembly import Machine
+from tutorwamp.lessons.contracts import CancelLesson
+from tutorwamp.notifications.notifier import PATIENCE_S, Notifier
+from tutorwamp.notifications.tables import notifications
+
+
+@pytest_twisted.ensureDeferred
+async def test_N4_N5_a_lessons_life_is_told(stage_on_both: Stage) -> None:
+    house = await House.opened(stage_on_both)
+    await house.turn()
+    cem = await stage_on_both.given.caller(name="Cem")
+    await house.update(student_ids=[house.anna.user_id, cem.user_id])
+    await house.turn()
+    asked = CancelLesson(lesson_id=house.lesson.id, reason="Tina is ill.")
+    await stage_on_both.machine.lessons.cancel(house.tutor, asked)
+    await house.turn()
+    assert await house.kinds(house.tutor) == []
+    assert await house.kinds(house.anna) == ["lesson.invited", "lesson.changed", "lesson.cancelled"]
+    assert await house.kinds(house.ben) == ["lesson.invited", "lesson.changed"]
+    assert await house.kinds(cem) == ["lesson.invited", "lesson.cancelled"]
+    assert await house.turn() == 0
+
+
+@pytest_twisted.ensureDeferred
+async def test_N6_only_who_is_away_is_told_what_is_said_and_once_until_it_is_read(stage_on_both: Stage) -> None:
+    house = await House.opened(stage_on_both)
+    await house.turn()
+    house.stage.gate.here = {house.anna.user_id}
+    first = await house.say(house.tutor)
+    for _ in range(3):
+        await house.say(house.anna)
+    await house.turn()
+    assert await house.kinds(house.anna) == ["lesson.invited"]
+    assert await house.kinds(house.tutor) == ["chat.message"], "Anna has written while she was away"
+    (newest, _) = await house.told(house.ben)
+    assert newest.data["message_id"] == first.id
+    await house.say(house.anna)
+    await house.turn()
+    assert len(await house.told(house.ben)) == 2
+    await house.notifications.mark_all_read(house.ben)
+    await house.say(house.anna)
+    await house.turn()
+    assert (await house.kinds(house.ben), await house.count(house.ben)) == (
+        ["lesson.invited", "chat.message", "chat.message"],
+        1,
+    )
+
+
+@pytest_twisted.ensureDeferred
+async def test_N6_what_is_deleted_by_then_is_not_told(stage: Stage) -> None:
+    house = await House.opened(stage)
+    await house.turn()
+    said = await house.say(house.tutor)
+    await stage.machine.chat.delete_message(house.tutor, said.id)
+    await house.turn()
+    assert await house.kinds(house.anna) == ["lesson.invited"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_N3_what_was_announced_to_a_process_that_died_is_told_by_the_next(
+    stage_on_both: Stage, other_on_both: Machine
+) -> None:
+    house = await House.opened(stage_on_both)  # whose notifier never works: it might as well have died
+    await house.update(title="Halves")
+    await house.say(house.tutor)
+    assert await house.told(house.anna) == []
+    assert await other_on_both.notifier.catch_up() == 2
+    assert set(await house.kinds(house.anna)) == {"lesson.invited", "lesson.changed", "chat.message"}
+    assert await house.turn() == 0
+
+
+@pytest_twisted.ensureDeferred
+async def test_N3_many_who_turn_at_once_tell_once(stage_on_both: Stage, other_on_both: Machine) -> None:
+    house = await House.opened(stage_on_both)
+    for number in range(5):
+        await house.update(title=f"Title {number}")
+        await house.say(house.tutor)
+    notifiers = (stage_on_both.machine.notifier, other_on_both.notifier)
+    await gatherResults([Deferred.fromCoroutine(one.catch_up()) for one in notifiers for _ in range(3)])
+    assert sorted(await house.kinds(house.anna)) == ["chat.message", *["lesson.changed"] * 5, "lesson.invited"]
+    counts = [one.event.data["unread_count"] for one in house.events if house.anna.user_id in one.event.stream]
+    assert counts == sorted(set(counts))
+    assert await house.count(house.anna) == 7
+
+
+@pytest_twisted.ensureDeferred
+async def test_N3_an_answer_of_the_database_that_is_lost_tells_once_and_is_announced(stage_on_both: Stage) -> None:
+    house = await House.opened(stage_on_both)
+    with answer_lost_once(stage_on_both.machine.database.engine) as lost:
+        await house.turn()
+    assert lost
+    assert await house.kinds(house.anna) == ["lesson.invited"]
+    assert [one.type for one in house.heard(house.anna)] == ["notification.created"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_is_announced_is_turned_by_itself_and_a_lively_chat_together(stage: Stage) -> None:
+    clock = Clock()
+    machine = stage.machine
+    notifier = Notifier(
+        machine.notifications._store,
+        machine.counts,
+        machine.lessons,
+        stage.gate,
+        machine.events,
+        settings=machine.settings.notifications,
+        clock=stage.clock,
+        reactor=clock,
+    )
+    notifier.start()
+    house = await House.opened(stage)
+    assert len(clock.getDelayedCalls()) == 1
+    clock.advance(0)
+    while len(house.events) < 2:
+        await machine.database.read("test", lambda _: None)  # until the writer has had its turn
+    for _ in range(5):
+        await house.say(house.tutor)
+    assert [call.getTime() for call in clock.getDelayedCalls()] == [PATIENCE_S]
+
+
+# Reminders
+
+
+@pytest_twisted.ensureDeferred
+async def test_N7_everybody_is_reminded_once_and_again_when_the_start_moves(
+    stage_on_both: Stage, other_on_both: Machine
+) -> None:
+    house = await House.opened(stage_on_both)
+    ahead = stage_on_both.machine.settings.notifications.starting_ahead
+    here, there = stage_on_both.machine.notifier, other_on_both.notifier
+    assert await here.remind() == 0
+    stage_on_both.clock.now = house.lesson.starts_at - ahead
+    for notifier in (here, there, here, there):
+        await notifier.remind()
+    for who in (house.tutor, house.anna, house.ben):
+        assert await house.kinds(who) == ["lesson.starting"]
+    later = house.lesson.starts_at + timedelta(hours=2)
+    await house.update(starts_at=later, ends_at=later + timedelta(hours=1))
+    await there.remind()
+    stage_on_both.clock.now = later - timedelta(minutes=1)
+    await there.remind()
+    await here.remind()
+    assert await house.kinds(house.tutor) == ["lesson.starting", "lesson.starting"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_N7_what_has_started_or_is_not_to_be_is_not_told(stage: Stage) -> None:
+    house = await House.opened(stage)
+    other = await stage.given.lesson(house.tutor, house.anna)
+    await stage.machine.lessons.cancel(house.tutor, CancelLesson(lesson_id=other.id))
+    stage.clock.now = other.starts_at - timedelta(minutes=1)
+    assert await stage.machine.notifier.remind() == 0
+    stage.clock.now = house.lesson.starts_at
+    assert await stage.machine.notifier.remind() == 0
+
+
+# A storm
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest_twisted.ensureDeferred
+async def test_N3_whatever_dies_and_whoever_turns_everything_is_told_once(
+    stage_on_both: Stage, other_on_both: Machine, seed: int
+) -> None:
+    chance = random.Random(seed)
+    house = await House.opened(stage_on_both)
+    machines = (stage_on_both.machine, other_on_both)
+    changes = 0
+    turning: list[Deferred[int]] = []
+    for _ in range(12):
+        deed = chance.randrange(4)
+        if deed == 0:
+            changes += 1
+            await house.update(title=f"Title {changes}")
+        elif deed == 1:
+            await house.say(house.tutor)
+        elif deed == 2:
+            turning.append(Deferred.fromCoroutine(chance.choice(machines).notifier.catch_up()))
+        elif turning:
+            turning.pop(chance.randrange(len(turning))).addErrback(lambda _: 0).cancel()  # nobody hears how it ended
+    await gatherResults([one.addErrback(lambda _: 0) for one in turning])
+    while await house.turn():
+        pass
+    for who in (house.anna, house.ben):
+        kinds = await house.kinds(who)
+        assert kinds.count("lesson.changed") == changes
+        assert kinds.count("lesson.invited") == 1
+        assert kinds.count("chat.message") <= 1
+
+    def per_source(connection: Connection) -> int:
+        query = (
+            select(func.count()).select_from(notifications).group_by(notifications.c.user_id, notifications.c.source)
+        )
+        return max(connection.execute(query).scalars(), default=0)
+
+    assert await machines[0].database.read("test", per_source) == 1

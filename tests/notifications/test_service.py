@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+import pytest_twisted
+from twisted.internet.defer import Deferred, gatherResults
+
+from tests.notifications.house import House
+from tests.support.machine import Stage
+from tutorwamp.app.assembly import Machine
+from tutorwamp.kernel.cache import Cached
+from tutorwamp.kernel.contracts import Caller, new_id
+from tutorwamp.kernel.errors import Invalid, NotFound
+from tutorwamp.kernel.streams import heads, read_since
+from tutorwamp.notifications.contracts import (
+    ListNotifications,
+    ReadNotifications,
+    SetPreferences,
+    stream_of,
+)
+from tutorwamp.notifications.counts import COMPARED, DRIFTED
+
+
+@pytest_twisted.ensureDeferred
+async def test_N2_each_event_carries_the_absolute_count(stage_on_both: Stage) -> None:
+    house = await House.opened(stage_on_both)
+    await house.turn()
+    await house.say(house.tutor)
+    await house.turn()
+    await house.update(title="Halves")
+    await house.turn()
+    newest = (await house.told(house.anna))[0]
+    await house.notifications.mark_read(house.anna, ReadNotifications(notification_ids=[newest.id]))
+    await house.notifications.mark_all_read(house.anna)
+    heard = house.heard(house.anna)
+    assert [(one.seq, one.type, one.data["unread_count"]) for one in heard] == [
+        (1, "notification.created", 1),
+        (2, "notification.created", 2),
+        (3, "notification.created", 3),
+        (4, "notification.read", 2),
+        (5, "notification.read", 0),
+    ]
+    assert heard[0].data["notification"]["kind"] == "lesson.invited"
+    assert heard[3].data["notification_ids"] == [newest.id]
+    assert heard[4].data["notification_ids"] is None
+    assert heard[4].actor == {"id": house.anna.user_id, "name": "Anna", "role": "student"}
+    assert await house.count(house.anna) == 0
+    assert await house.count(house.ben) == 3
+
+
+@pytest_twisted.ensureDeferred
+async def test_N2_the_stored_stream_says_what_was_announced(stage_on_both: Stage) -> None:
+    house = await House.opened(stage_on_both)
+    await house.turn()
+    await house.notifications.mark_all_read(house.anna)
+    name = stream_of(house.anna.user_id)
+    stored = await house.stage.machine.database.read(
+        "test", lambda one: (heads(one, [name]), read_since(one, name, 0, 9))
+    )
+    assert stored == ({name: 2}, house.heard(house.anna))
+
+
+@pytest_twisted.ensureDeferred
+async def test_N1_nobody_sees_or_reads_anothers(stage_on_both: Stage) -> None:
+    house = await House.opened(stage_on_both)
+    await house.turn()
+    (annas,) = await house.told(house.anna)
+    admin = await house.stage.given.caller("admin")
+    for other in (house.ben, house.tutor, admin):
+        assert annas.id not in {one.id for one in await house.told(other)}
+        with pytest.raises(NotFound):
+            await house.notifications.mark_read(other, ReadNotifications(notification_ids=[annas.id]))
+    assert (await house.told(house.anna)) == [annas]
+
+
+@pytest_twisted.ensureDeferred
+async def test_N9_twice_is_once_and_an_unknown_id_refuses_all(stage_on_both: Stage) -> None:
+    house = await House.opened(stage_on_both)
+    await house.turn()
+    (told,) = await house.told(house.anna)
+    with pytest.raises(NotFound) as refused:
+        await house.notifications.mark_read(
+            house.anna, ReadNotifications(notification_ids=[told.id, unknown := new_id()])
+        )
+    assert refused.value.details == {"notification_ids": [unknown]}
+    assert await house.count(house.anna) == 1
+    for _ in range(2):
+        read = await house.notifications.mark_read(house.anna, ReadNotifications(notification_ids=[told.id, told.id]))
+        assert read.unread_count == 0
+    assert [one.type for one in house.heard(house.anna)] == ["notification.created", "notification.read"]
+    (shown,) = await house.told(house.anna)
+    assert shown.read_at == house.stage.clock()
+    assert await house.told(house.anna, unread_only=True) == []
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_pages_fit_together_newest_first(stage_on_both: Stage) -> None:
+    house = await House.opened(stage_on_both)
+    await house.turn()
+    for number in range(6):
+        house.stage.clock.turn(seconds=number % 2)  # some at the same instant
+        await house.update(title=f"Title {number}")
+        await house.turn()
+    everything = await house.told(house.anna)
+    assert len(everything) == 7
+    assert [one.created_at for one in everything] == sorted((one.created_at for one in everything), reverse=True)
+    paged, cursor = [], None
+    while True:
+        page = await house.notifications.list_notifications(house.anna, ListNotifications(limit=3, cursor=cursor))
+        paged += page.items
+        if (cursor := page.next_cursor) is None:
+            break
+    assert paged == everything
+    for bad in ("x", "AAAA", "MTIz"):
+        with pytest.raises(Invalid):
+            await house.notifications.list_notifications(house.anna, ListNotifications(cursor=bad))
+
+
+@pytest_twisted.ensureDeferred
+async def test_N8_a_kind_that_is_off_in_app_is_neither_listed_counted_nor_told(stage_on_both: Stage) -> None:
+    house = await House.opened(stage_on_both)
+    off = SetPreferences(preferences={"lesson.invited": {"in_app": False}})
+    after = await house.notifications.set_preferences(house.anna, off)
+    assert after.preferences["lesson.invited"] == {"in_app": False, "web_push": True, "email": True}
+    assert await house.notifications.preferences(house.anna) == after
+    await house.turn()
+    assert (await house.told(house.anna), await house.count(house.anna), house.heard(house.anna)) == ([], 0, [])
+    assert await house.count(house.ben) == 1
+    on = SetPreferences(preferences={"lesson.invited": {"in_app": True}, "lesson.changed": {"email": False}})
+    assert (await house.notifications.set_preferences(house.anna, on)).preferences["lesson.changed"]["email"] is False
+    await house.update(title="Halves")
+    await house.turn()
+    assert await house.kinds(house.anna) == ["lesson.changed"]
+
+
+@pytest.mark.parametrize(
+    "preferences", [{"lesson.gone": {}}, {"lesson.changed": {"pigeon": True}}, {"lesson.changed": {"email": 1}}]
+)
+def test_N8_what_is_not_known_is_refused(preferences: object) -> None:
+    with pytest.raises(ValueError, match="validation error"):
+        SetPreferences.model_validate({"preferences": preferences})
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_each_call_costs_in_queries(stage_on_both: Stage) -> None:
+    house = await House.opened(stage_on_both)
+    await house.turn()
+    (told,) = await house.told(house.anna)
+    counts = house.stage.machine.database.counts
+
+    async def cost(call: object) -> int:
+        before = counts.queries()
+        await call  # type: ignore[misc]  # an awaitable
+        return counts.queries() - before
+
+    assert await cost(house.notifications.list_notifications(house.anna, ListNotifications())) == 1
+    assert await cost(house.notifications.unread_count(house.anna)) == 0, "the last change left it in the cache"
+    await house.stage.machine.cache.drop(f"unread:{house.anna.user_id}")
+    assert await cost(house.notifications.unread_count(house.anna)) == 2
+    assert await cost(house.notifications.unread_count(house.anna)) == 0
+    assert await cost(house.notifications.preferences(house.anna)) == 1
+    read = ReadNotifications(notification_ids=[told.id])
+    assert await cost(house.notifications.mark_read(house.anna, read)) == 9
+    assert await cost(house.notifications.mark_read(house.anna, read)) == 5
+    assert await cost(house.notifications.mark_all_read(house.anna)) == 4
+
+
+@pytest_twisted.ensureDeferred
+async def test_people_who_read_at_once_on_two_processes_end_with_the_same_count(
+    stage_on_both: Stage, other_on_both: Machine
+) -> None:
+    house = await House.opened(stage_on_both)
+    await house.turn()
+    await house.update(title="Halves")
+    await house.turn()
+    ids = [one.id for one in await house.told(house.anna)]
+
+    def read(machine: Machine, who: Caller, one: str) -> Deferred[object]:
+        return Deferred.fromCoroutine(machine.notifications.mark_read(who, ReadNotifications(notification_ids=[one])))
+
+    machines = (stage_on_both.machine, other_on_both)
+    await gatherResults([read(machine, house.anna, one) for machine, one in zip(machines, ids, strict=True)])
+    counted = await other_on_both.counts._store.count(house.anna.user_id)
+    assert counted.unread == 0
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_wrong_count_is_noticed_and_does_not_stay(stage: Stage) -> None:
+    house = await House.opened(stage)
+    await house.turn()
+    assert await house.count(house.anna) == 1
+    counts, cache = stage.machine.counts, stage.machine.cache
+    compared, drifted = COMPARED._value.get(), DRIFTED._value.get()
+    assert await counts.compare() == 0
+    assert (COMPARED._value.get(), DRIFTED._value.get()) == (compared + 1, drifted)
+    await house.count(house.anna)
+    key = f"unread:{house.anna.user_id}"
+    await cache.drop(key)
+    await cache.put(key, Cached(1, 5), read_at_s=time.monotonic())
+    assert await house.count(house.anna) == 5
+    assert await counts.compare() == 1
+    assert DRIFTED._value.get() == drifted + 1
+    assert await house.count(house.anna) == 1
