@@ -99,13 +99,13 @@ def test_a_rest_method_declares_the_model_it_reads() -> None:
     """The reference is made from the declaration."""
     found = {(one.method, one.path): one.route.asks for one in catalogue().routes}
     for path in sorted(PACKAGE.glob("*/rest.py")):
-        methods = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.AsyncFunctionDef)]
-        for one, call in ((one, call) for one in methods for call in _route_calls(one)):
-            read = _models_read(one)
+        functions = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.AsyncFunctionDef)]
+        for function, call in ((one, call) for one in functions for call in _route_calls(one)):
+            read = _models_read(function)
             where, method = [str(part.value) for part in call.args if isinstance(part, ast.Constant)]
             asks = found[method, where.replace("<", "{").replace(">", "}")]
             assert not read or (asks is not None and asks.__name__ in read), (
-                f"{path}:{one.name} reads {' or '.join(read)}: say so with @route(..., asks={read[0]})."
+                f"{path}:{function.name} reads {' or '.join(read)}: say so with @route(..., asks={read[0]})."
             )
 
 

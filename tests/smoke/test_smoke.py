@@ -45,7 +45,7 @@ class Rest:
 
     def __init__(self, target: Any, pool: HTTPConnectionPool, token: str | None = None) -> None:
         self._url, self._pool = target.url, pool
-        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._headers: dict[bytes | str, bytes | str] = {"Authorization": f"Bearer {token}"} if token else {}
 
     async def __call__(self, method: str, path: str, status: int = 200, value: Any = None, **headers: str) -> Any:
         """The answer's JSON; another status than this one fails."""

@@ -18,8 +18,8 @@ from typing import Any, Final, Literal, get_type_hints
 from pydantic import TypeAdapter
 
 import tutorwamp
-from tutorwamp.kernel.contracts import Procedure, StreamEvent, Topic, Value
-from tutorwamp.kernel.errors import Problem, TutorwampError
+from tutorwamp.kernel.contracts import Problem, Procedure, StreamEvent, Topic, Value
+from tutorwamp.kernel.errors import TutorwampError
 from tutorwamp.kernel.errors import catalogue as errors_by_uri
 from tutorwamp.kernel.resource import Route, routes_of
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import tutorwamp
 from tutorwamp.app.catalogue import Catalogue, ServedRoute, catalogue
-from tutorwamp.kernel.errors import Problem
+from tutorwamp.kernel.contracts import Problem
 
 BODY_METHODS: Final = frozenset({"POST", "PATCH", "PUT", "DELETE"})
 IN_HEADERS: Final = {"client_id": "Idempotency-Key", "version": "If-Match"}

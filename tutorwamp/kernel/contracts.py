@@ -28,6 +28,8 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from tutorwamp.kernel.errors import Action
+
 PAGE_LIMIT_DEFAULT: Final = 50
 PAGE_LIMIT_AT_MOST: Final = 100
 SEQ_AT_MOST: Final = 2**53 - 1
@@ -174,6 +176,18 @@ class Page(Value, Generic[Item]):
 
     items: list[Item]
     next_cursor: str | None
+
+
+class Problem(Value):
+    """An error over REST: ``application/problem+json`` (RFC 9457), with ours beside it."""
+
+    type: str
+    status: int
+    title: str
+    detail: str
+    action: Action
+    details: Any
+    request_id: str
 
 
 class Nothing(Value):

@@ -17,8 +17,6 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-from tutorwamp.kernel.contracts import Value
-
 URI_FORM = re.compile(r"^tutorwamp\.error\.[a-z][a-z_]*(\.[a-z][a-z_]*)?$")
 
 
@@ -128,18 +126,6 @@ class MethodNotAllowed(TutorwampError, uri="tutorwamp.error.method_not_allowed",
 
 class UnsupportedMediaType(TutorwampError, uri="tutorwamp.error.unsupported_media_type", status=415, action=Action.FIX):
     """A body that is not ``application/json``."""
-
-
-class Problem(Value):
-    """An error over REST: ``application/problem+json`` (RFC 9457), with ours beside it."""
-
-    type: str
-    status: int
-    title: str
-    detail: str
-    action: Action
-    details: Any
-    request_id: str
 
 
 def catalogue() -> Mapping[str, type[TutorwampError]]:

@@ -26,7 +26,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import MethodNotAllowed as NoSuchMethod
 
 from tutorwamp.kernel.arguments import bound_recursion, check
-from tutorwamp.kernel.contracts import Arguments, Caller, Procedure, Value, new_id
+from tutorwamp.kernel.contracts import Arguments, Caller, Problem, Procedure, Value, new_id
 from tutorwamp.kernel.deadline import answer_within
 from tutorwamp.kernel.errors import (
     Internal,
@@ -34,7 +34,6 @@ from tutorwamp.kernel.errors import (
     Malformed,
     MethodNotAllowed,
     NotFound,
-    Problem,
     Retryable,
     TooLarge,
     TutorwampError,
