@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from twisted.internet.protocol import ServerFactory
 from twisted.web.server import Site
 
@@ -77,11 +78,21 @@ class HealthResource:
         }
 
 
+class MetricsResource:
+    """``/metrics``: for Prometheus, on this process's own port. The gate passes ``/api`` only, so it is not public."""
+
+    @route("/metrics", "GET", gives=CONTENT_TYPE_LATEST)
+    async def metrics(self, _request: Request) -> Answer:
+        """What this process has counted."""
+        return Answer(generate_latest(), headers={"content-type": CONTENT_TYPE_LATEST})
+
+
 def make_site(machine: Machine) -> ServerFactory:
     """Everything REST answers."""
     app = make_app()
     doors = (
         HealthResource(machine),
+        MetricsResource(),
         ReferenceResource(),
         AccountsResource(machine.accounts),
         LessonsResource(machine.accounts, machine.lessons),

@@ -1,0 +1,111 @@
+"""The doors of notifications, and a real node around them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest_twisted
+
+from tests.journeys.people import PythonPerson, planned_lesson, register
+from tests.kernel.loopback import Loopback
+from tests.lessons.test_rest import Person
+from tests.notifications.house import House
+from tests.support.machine import Stage
+from tests.support.node import Node
+from tutorwamp.app.site import make_site
+from tutorwamp.kernel.component import served_by
+from tutorwamp.kernel.contracts import Nothing, new_id
+from tutorwamp.notifications import contracts
+from tutorwamp.notifications.contracts import stream_of
+from tutorwamp.notifications.wamp import NotificationsDoor
+
+CONTRACT = {
+    "tutorwamp.notification.list": contracts.ListNotifications,
+    "tutorwamp.notification.unread_count": Nothing,
+    "tutorwamp.notification.mark_read": contracts.ReadNotifications,
+    "tutorwamp.notification.mark_all_read": Nothing,
+    "tutorwamp.notification.preferences": Nothing,
+    "tutorwamp.notification.set_preferences": contracts.SetPreferences,
+}
+"""The public contract's names, spelled out: they are fixed."""
+
+
+def test_the_door_serves_the_contracts_names(stage: Stage) -> None:
+    served = served_by(NotificationsDoor(stage.machine.notifications))
+    assert {one.procedure.uri: one.procedure.arguments for one in served} == CONTRACT
+
+
+@pytest_twisted.async_yield_fixture
+async def site(stage: Stage) -> AsyncIterator[Loopback]:
+    made = Loopback(make_site(stage.machine))
+    yield made
+    await made.close()
+
+
+class Asking(Person):
+    async def __call__(self, method: str, path: str, value: Any = None, **headers: str) -> Any:
+        return await self._site.ask(method, f"/api/notifications{path}", value, headers={**self._headers, **headers})
+
+
+@pytest_twisted.ensureDeferred
+async def test_rest_says_what_the_service_says(stage: Stage, site: Loopback) -> None:
+    house = await House.opened(stage)
+    await house.turn()
+    await house.update(title="Halves")
+    await house.turn()
+    anna = Asking(stage, site, house.anna)
+    listed = (await anna("GET", "?limit=1&unread_only=true")).json
+    assert [one["kind"] for one in listed["items"]] == ["lesson.changed"]
+    more = (await anna("GET", f"/?cursor={listed['next_cursor']}")).json
+    assert [one["kind"] for one in more["items"]] == ["lesson.invited"]
+    assert (await anna("GET", "/unread-count")).json == {"unread_count": 2}
+    read = await anna("POST", f"/{listed['items'][0]['id']}/read")
+    assert (read.status, read.json) == (200, {"unread_count": 1})
+    assert (await anna("POST", f"/{new_id()}/read")).status == 404
+    assert (await anna("POST", "/x/read")).status == 422
+    assert (await anna("POST", "/read-all")).json == {"unread_count": 0}
+    assert (await anna("GET", "/unread-count")).json == {"unread_count": 0}
+    assert [one.type for one in house.heard(house.anna)][-2:] == ["notification.read", "notification.read"]
+    chosen = {"preferences": {"chat.message": {"email": True}}}
+    assert (await anna("PATCH", "/preferences", chosen)).json["preferences"]["chat.message"]["email"] is True
+    assert (await anna("GET", "/preferences")).json["preferences"]["chat.message"]["email"] is True
+    assert (await anna("PATCH", "/preferences", {"preferences": {"x": {}}})).status == 422
+    for path in ("", "/unread-count", "/preferences"):
+        assert (await site.ask("GET", f"/api/notifications{path}")).status == 401
+
+
+@pytest_twisted.ensureDeferred
+async def test_metrics_are_on_the_process_own_port(stage: Stage, site: Loopback) -> None:
+    found = await site.ask("GET", "/metrics")
+    assert found.status == 200
+    assert b"tutorwamp_unread_counts_compared_total" in found.body
+
+
+@pytest_twisted.ensureDeferred
+async def test_on_a_node_people_hear_of_what_concerns_them_and_resume_it(node: Node) -> None:
+    (tina_email, _), (anna_email, anna_user), (_, ben_user) = [
+        await register(node, name, role) for name, role in (("Tina", "tutor"), ("Anna", "student"), ("Ben", "student"))
+    ]
+    tina, anna = await PythonPerson.enter(node, tina_email), await PythonPerson.enter(node, anna_email)
+    topic = stream_of(anna_user["id"])
+    nothing = await anna.call("tutorwamp.session.resume", positions={topic: 0})
+    assert nothing["streams"][topic] == {"complete": True, "events": [], "head": 0}
+    await anna.client.connection.subscribe(topic, lambda event: anna.hear(topic, dict(event.values)))
+    lesson = await planned_lesson(tina, anna_user, ben_user)
+    await anna.heard_until(lambda: len(anna.heard[topic]) == 1)
+    (event,) = anna.heard[topic]
+    assert (event["seq"], event["type"], event["data"]["unread_count"]) == (1, "notification.created", 1)
+    assert event["data"]["notification"]["data"]["lesson_id"] == lesson["id"]
+    resumed = await anna.call("tutorwamp.session.resume", positions={topic: 0})
+    assert resumed["streams"][topic]["events"] == [event]
+    # Ben has no live session: what is said is for him, and not for Anna.
+    await tina.call("tutorwamp.chat.send", lesson_id=lesson["id"], body="Good morning")
+    await tina.call("tutorwamp.lesson.update", lesson_id=lesson["id"], version=1, title="Halves")
+    await anna.heard_until(lambda: len(anna.heard[topic]) == 2)
+    listed = await anna.call("tutorwamp.notification.list")
+    assert [one["kind"] for one in listed["items"]] == ["lesson.changed", "lesson.invited"]
+    assert await anna.call("tutorwamp.notification.mark_all_read") == {"unread_count": 0}
+    await anna.heard_until(lambda: len(anna.heard[topic]) == 3)
+    for person in (tina, anna):
+        await person.close()

@@ -1,0 +1,200 @@
+"""New, read, read-all, at once, over both doors and two processes, while the cache comes and goes.
+
+Every count that is answered was the database's at some moment between the question and the answer: what was committed
+before the question is in it. When all is quiet, every door of every process says the database's.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import pytest
+import pytest_twisted
+from sqlalchemy import select
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, FirstError, gatherResults
+
+from tests.kernel.loopback import Loopback
+from tests.notifications.house import House
+from tests.notifications.test_doors import Asking
+from tests.support.machine import Stage
+from tests.support.redis import RedisServer
+from tutorwamp.app.assembly import Machine
+from tutorwamp.app.site import make_site
+from tutorwamp.kernel.cache import LocalCache, RedisCache
+from tutorwamp.kernel.contracts import Caller, new_id
+from tutorwamp.kernel.streams import stream_events
+from tutorwamp.notifications.contracts import Kind, ReadNotifications, stream_of
+from tutorwamp.notifications.rules import Told
+
+SEEDS = range(6)
+ROUNDS = 10
+AT_ONCE = 8
+
+
+class Counts:
+    """What the database says, now and at every event of a person's stream."""
+
+    def __init__(self, machine: Machine, user_id: str) -> None:
+        self._machine = machine
+        query = select(stream_events.c.data).where(stream_events.c.stream == stream_of(user_id))
+        self._query = query.order_by(stream_events.c.seq)
+
+    def all(self) -> list[int]:
+        """By seq, from 0 on."""
+        with self._machine.database.engine.connect().execution_options(writes=False) as connection:
+            return [0, *(json.loads(data)["unread_count"] for data in connection.execute(self._query).scalars())]
+
+    @property
+    def head(self) -> int:
+        return len(self.all()) - 1
+
+
+class Fuzz:
+    def __init__(self, house: House, machines: list[Machine], sites: list[Loopback], seed: int) -> None:
+        self.chance = random.Random(seed)
+        self.house, self.machines = house, machines
+        self.anna: Caller = house.anna
+        self.doors = [Asking(house.stage, site, self.anna) for site in sites]
+        self.counts = Counts(machines[0], self.anna.user_id)
+        self.made: list[str] = []
+        self.answers = 0
+
+    async def one(self) -> None:
+        """Something, and its answer looked at."""
+        asked_at = self.counts.head
+        answered = await self.chance.choice([self.tell, self.read, self.read, self.read_all, self.count, self.count])()
+        if answered is not None:
+            self.answers += 1
+            possible = self.counts.all()[asked_at:]
+            assert answered in possible, f"{answered} was asked for at {asked_at}, since then it was {possible}"
+
+    async def tell(self) -> None:
+        data = {"lesson_id": self.house.lesson.id, "starts_at": "soon"}
+        told = Told(self.anna.user_id, Kind.LESSON_CHANGED, new_id(), "Fractions", "Changed.", data)
+        await self.chance.choice(self.machines).notifier._add([told, told])
+
+    async def read(self) -> int | None:
+        listed = await self.house.told(self.anna)
+        if not listed:
+            return None
+        one = self.chance.choice(listed).id
+        if self.chance.random() < 0.5:
+            return _count((await self.chance.choice(self.doors)("POST", f"/{one}/read")).json)
+        asked = ReadNotifications(notification_ids=[one])
+        return (await self.chance.choice(self.machines).notifications.mark_read(self.anna, asked)).unread_count
+
+    async def read_all(self) -> int:
+        if self.chance.random() < 0.5:
+            return _count((await self.chance.choice(self.doors)("POST", "/read-all")).json)
+        return (await self.chance.choice(self.machines).notifications.mark_all_read(self.anna)).unread_count
+
+    async def count(self) -> int:
+        if self.chance.random() < 0.5:
+            return _count((await self.chance.choice(self.doors)("GET", "/unread-count")).json)
+        return (await self.chance.choice(self.machines).notifications.unread_count(self.anna)).unread_count
+
+    async def round(self) -> None:
+        """Several at once, then everybody says the same."""
+        await gatherResults([_doing(self.one()) for _ in range(AT_ONCE)], consumeErrors=True)
+        for _ in range(2):  # from SQL or the cache, then from the cache
+            right = self.counts.all()[-1]
+            for door in self.doors:
+                assert _count((await door("GET", "/unread-count")).json) == right
+            for machine in self.machines:
+                assert (await machine.notifications.unread_count(self.anna)).unread_count == right
+                assert await machine.counts.compare() == 0
+
+
+def _count(answer: Any) -> int:
+    count: int = answer["unread_count"]
+    return count
+
+
+def _doing(something: Awaitable[None]) -> Deferred[None]:
+    async def doing() -> None:
+        await something
+
+    return Deferred.fromCoroutine(doing())
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[RedisServer]:
+    with RedisServer("valkey") as server:
+        yield server
+
+
+async def fuzzed(house: House, machines: list[Machine], seed: int, between: Callable[[random.Random], None]) -> int:
+    sites = [Loopback(make_site(machine)) for machine in machines]
+    try:
+        fuzz = Fuzz(house, machines, sites, seed)
+        for _ in range(ROUNDS):
+            between(fuzz.chance)
+            await fuzz.round()
+        return fuzz.answers
+    finally:
+        for site in sites:
+            await site.close()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest_twisted.ensureDeferred
+async def test_N2_every_count_is_the_databases_while_the_shared_cache_comes_and_goes(
+    stage_on_both: Stage, other_on_both: Machine, redis: RedisServer, seed: int
+) -> None:
+    house = await House.opened(stage_on_both)
+    machines = [stage_on_both.machine, other_on_both]
+    caches = [RedisCache(redis.url, reactor) for _ in machines]
+    for machine, cache in zip(machines, caches, strict=True):
+        machine.counts._cache = cache
+    away = False
+
+    def between(chance: random.Random) -> None:
+        nonlocal away
+        if chance.random() < 0.4:
+            away = not away
+            redis.kill() if away else redis.start()
+            if not away:
+                for cache in caches:
+                    cache._away_until_s = 0.0  # it is tried again at once, not in a second
+
+    try:
+        assert await fuzzed(house, machines, seed, between) > ROUNDS
+    finally:
+        if away:
+            redis.start()
+        for cache in caches:
+            await cache.close()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest_twisted.ensureDeferred
+async def test_N2_every_count_is_the_databases_with_a_cache_in_process(stage: Stage, seed: int) -> None:
+    house = await House.opened(stage)
+    assert isinstance(stage.machine.cache, LocalCache)
+    assert await fuzzed(house, [stage.machine], seed, lambda _: None) > ROUNDS
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_cache_that_is_not_fenced_would_be_noticed(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fuzz can fail: without fences old counts are found within its seeds."""
+
+    async def unfenced(cache: LocalCache, fence: Any, found: Any = None) -> None:
+        cache._entries.clear()  # the value is dropped after the commit, as most people do
+
+    async def no_fence(_cache: LocalCache, _keys: Any) -> None:
+        return None
+
+    monkeypatch.setattr(LocalCache, "raise_fence", no_fence)
+    monkeypatch.setattr(LocalCache, "lower_fence", unfenced)
+    house = await House.opened(stage)
+
+    async def many() -> None:
+        for seed in range(40):
+            await fuzzed(house, [stage.machine], seed, lambda _: None)
+
+    with pytest.raises((AssertionError, FirstError)):
+        await many()
