@@ -20,7 +20,8 @@ def document() -> dict[str, Any]:
     found = catalogue()
     paths: dict[str, dict[str, Any]] = {}
     for one in found.routes:
-        paths.setdefault(one.path, {})[one.method.lower()] = _operation(found, one)
+        if one.path.startswith("/api/"):  # what the process tells its operators is no part of it
+            paths.setdefault(one.path, {})[one.method.lower()] = _operation(found, one)
     return {
         "openapi": "3.1.0",
         "info": {"title": "tutorwamp", "version": tutorwamp.__version__, "license": {"name": "MIT"}},
