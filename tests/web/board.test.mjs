@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
 
+import { GAP_PATIENCE_MS } from "../../tutorwamp/web/stream.mjs";
 import { PenStroke } from "../../tutorwamp/web/stroke.mjs";
 import { boardOf, people, rect } from "./person.mjs";
 import { Server, settled } from "./server.mjs";
@@ -238,6 +239,8 @@ test("B31 a gap in the numbers: the board is opened afresh, and nothing comes tw
     if (i === 4) await ben.events({ lose: 2 }); // what is read afresh has what two events tell that come after
   }
   await ben.events();
+  mock.timers.tick(GAP_PATIENCE_MS);
+  await settled();
   assert.deepEqual(ben.seen, boardOf(server));
   assert.equal(ben.seen[0].points.length, 7);
 });

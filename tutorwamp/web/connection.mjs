@@ -1,6 +1,7 @@
 // One WAMP session after another: connects, shows the ticket, comes back after a loss. What to do on arrival (join the
 // lesson, subscribe, read what was missed) is the business of `onArrival`; a new session remembers nothing of the old.
 
+import { jittered, renewing } from "./again.mjs";
 import { Refusal } from "./errors.mjs";
 import { socketThatHearsGoodbye } from "./goodbye.mjs";
 import { Wampy } from "./vendor/wampy.mjs";
@@ -51,8 +52,12 @@ export class Connection {
     if (this.#wanted && !this.#wampy && !this.#joining) this.#connect();
   }
 
-  /** Call a procedure. Throws Refusal, whatever goes wrong. */
-  async call(procedure, kwargs = {}) {
+  /** Call a procedure. Throws Refusal, whatever goes wrong; `reauth` only where a new token did not help. */
+  call(procedure, kwargs = {}) {
+    return renewing(this.#session, () => this.#ask(procedure, kwargs));
+  }
+
+  async #ask(procedure, kwargs) {
     const wampy = this.#open();
     try {
       // `argsDict` spelled out, or wampy would take arguments of these two names for its own.
@@ -106,14 +111,8 @@ export class Connection {
   }
 
   async #join() {
-    const ticket = await this.#session.accessToken();
-    try {
-      return await this.#joinWith(ticket);
-    } catch (error) {
-      if (error.action !== "reauth") throw error;
-    }
-    // The token looked good to us and not to the server: it was revoked, or our clock is off. Once more, with a new one.
-    await this.#joinWith(await this.#session.accessToken({ renew: true }));
+    // Where the token looks good to us and not to the server, it was revoked, or our clock is off.
+    await renewing(this.#session, (ticket) => this.#joinWith(ticket), await this.#session.accessToken());
   }
 
   async #joinWith(ticket) {
@@ -156,7 +155,7 @@ export class Connection {
     if (!this.#wanted) return;
     // Jittered, or everybody who was thrown out together would knock together.
     const pause = Math.min(PAUSE_AT_MOST_S, 2 ** this.#attempt++) * (0.5 + Math.random() / 2);
-    const seconds = atLeast * (1 + Math.random() / 2) + pause;
+    const seconds = jittered(atLeast) + pause;
     this.#hooks.onState({ state: "waiting", seconds });
     this.#timer = setTimeout(() => this.tryNow(), seconds * 1000);
   }

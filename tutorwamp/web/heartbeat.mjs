@@ -12,8 +12,8 @@ export class Heartbeat {
   #beating = 0; // which start() counts; beats of an earlier one are no longer ours
 
   /**
-   * `call(kwargs)` calls tutorwamp.session.heartbeat. `positions()`: by stream, the last event shown. `behind(heads)`: by
-   * stream, the server's head, a moment after it was another than ours.
+   * `call(kwargs)` calls tutorwamp.session.heartbeat. `positions()`: by stream, the last event shown. `behind(heads, sent)`:
+   * by stream, the server's head, a moment after it was another than the position we had sent.
    */
   constructor({ call, positions, behind }) {
     this.#call = call;
@@ -35,9 +35,10 @@ export class Heartbeat {
 
   async #beat(which) {
     try {
-      const { interval_s, behind } = await this.#call({ positions: this.#positions() });
+      const positions = this.#positions();
+      const { interval_s, behind } = await this.#call({ positions });
       this.#intervalS = interval_s;
-      if (which === this.#beating && Object.keys(behind).length) this.#after(PATIENCE_MS, () => this.#behind(behind));
+      if (which === this.#beating && Object.keys(behind).length) this.#after(PATIENCE_MS, () => this.#behind(behind, positions));
     } catch {
       // The next one may get through; a session that is gone is noticed by the connection.
     }
