@@ -1,6 +1,7 @@
 // The page: which view is shown, and what happens when the connection comes and goes.
 // The address says where one is: `#` the list, `#lesson=<id>` a lesson; `#email=…` fills in the sign-in form.
 
+import { Bell } from "./bell.mjs";
 import { Connection } from "./connection.mjs";
 import { copy, find, h, avatar, notify } from "./dom.mjs";
 import { inPlainWords } from "./errors.mjs";
@@ -18,10 +19,14 @@ const lessons = new Lessons(connection);
 const signIn = new SignIn(session, start);
 const heartbeat = new Heartbeat({
   call: (kwargs) => connection.call("tutorwamp.session.heartbeat", kwargs),
-  positions: () => room?.positions() ?? {},
-  behind: (heads, sent) => room?.behind(heads, sent),
+  positions: () => ({ ...bell?.positions(), ...room?.positions() }),
+  behind: (heads, sent) => {
+    bell?.behind(heads, sent);
+    room?.behind(heads, sent);
+  },
 });
 let room = null;
+let bell = null;
 let arrived = false;
 let connectionIs = { state: "connecting" };
 
@@ -37,6 +42,8 @@ function show(view) {
 function showSignIn(words) {
   heartbeat.stop();
   leaveViews();
+  bell?.leave();
+  bell = null;
   find("#account").hidden = find("#connection").hidden = true;
   document.title = "Classroom";
   show("sign-in");
@@ -53,6 +60,7 @@ function start() {
   for (const name of account.querySelectorAll(".name")) name.textContent = user.name;
   find(".role", account).textContent = user.role;
   find(".own-id code", account).textContent = user.id;
+  bell = new Bell(connection, user, { onNews: () => lessons.refresh() });
   arrived = false;
   show("waiting");
   connection.open();
@@ -62,6 +70,7 @@ function start() {
 async function arrive() {
   arrived = true;
   heartbeat.start();
+  bell.enter();
   if (room && address().get("lesson") === room.id) await enter(room);
   else await go();
 }
@@ -115,6 +124,7 @@ function showConnection(now) {
   if (state === "waiting") {
     heartbeat.stop();
     room?.lost();
+    bell?.lost();
   }
   showWaiting();
 }
