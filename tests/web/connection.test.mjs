@@ -6,14 +6,17 @@ import { Refusal } from "../../tutorwamp/web/errors.mjs";
 import { connectionWords, interruption } from "../../tutorwamp/web/lesson-words.mjs";
 
 const [HELLO, WELCOME, ERROR, CALL, RESULT] = [1, 2, 8, 48, 50];
+const GOODBYE = 6;
 
 // A router in few lines: lets everybody in, and answers a call with what `answers` has next.
 let answers;
 let calls;
+let closed; // by socket, what was said on it
 
 class Router extends EventTarget {
   protocol = "wamp.2.json";
   readyState = 1;
+  said = [];
 
   constructor() {
     super();
@@ -21,6 +24,7 @@ class Router extends EventTarget {
   }
 
   send(text) {
+    this.said.push(text);
     const [kind, request, , procedure] = JSON.parse(text);
     if (kind === HELLO) this.#say([WELCOME, 1, { roles: { broker: {}, dealer: {} } }]);
     if (kind !== CALL) return;
@@ -30,7 +34,9 @@ class Router extends EventTarget {
     else this.#say([RESULT, request, {}, [next]]);
   }
 
-  close() {}
+  close() {
+    closed.push(this.said); // and nobody answers
+  }
 
   #say(message) {
     queueMicrotask(() => {
@@ -42,7 +48,8 @@ class Router extends EventTarget {
 }
 
 globalThis.WebSocket = Router;
-globalThis.addEventListener ??= () => {};
+const page = new EventTarget();
+globalThis.addEventListener = (...heard) => page.addEventListener(...heard);
 globalThis.location = { protocol: "http:", href: "http://classroom.test/" };
 const { Connection } = await import("../../tutorwamp/web/connection.mjs");
 
@@ -56,11 +63,11 @@ const session = {
 };
 const unauthenticated = { error: "tutorwamp.error.unauthenticated", action: "reauth" };
 
-beforeEach(() => ([answers, calls, renewed] = [[], [], 0]));
+beforeEach(() => ([answers, calls, closed, renewed] = [[], [], [], 0]));
 
-async function connected() {
+async function connected(states = []) {
   const arrived = deferred();
-  const connection = new Connection(session, { onState: () => {}, onArrival: async () => arrived.resolve(), onSignedOut: () => {} });
+  const connection = new Connection(session, { onState: ({ state }) => states.push(state), onArrival: async () => arrived.resolve(), onSignedOut: () => {} });
   connection.open();
   await arrived.promise;
   return connection;
@@ -88,6 +95,18 @@ test("S11 a new token that does not help is the end of it", async () => {
   answers = [{ error: "tutorwamp.error.forbidden", action: "stop" }];
   await assert.rejects(connection.call("tutorwamp.lesson.get"), { action: "stop" });
   assert.deepEqual([calls.length, renewed], [3, 1]);
+  connection.close();
+});
+
+test("a browser that is offline makes the connection be given up at once, without a goodbye", async () => {
+  const states = [];
+  const connection = await connected(states);
+  page.dispatchEvent(new Event("offline"));
+  page.dispatchEvent(new Event("offline"));
+  assert.deepEqual([states, connection.isOpen, closed.length], [["connecting", "open", "waiting"], false, 1]);
+  assert.equal(closed[0].some((text) => JSON.parse(text)[0] === GOODBYE), false);
+  page.dispatchEvent(new Event("online"));
+  assert.equal(states.at(-1), "connecting");
   connection.close();
 });
 

@@ -309,18 +309,20 @@ test("S10 whatever is lost, doubled or overtaken, all of it is shown in the end,
 
 function heart({ answers = [] } = {}) {
   const said = [];
+  const silences = [];
   const heard = []; // and what was sent before
   const heartbeat = new Heartbeat({
     call: async (kwargs) => {
       said.push(kwargs);
-      const answer = answers.shift() ?? { interval_s: 10, behind: {} };
+      const answer = (await answers.shift()) ?? { interval_s: 10, behind: {} };
       if (answer instanceof Error) throw answer;
       return answer;
     },
     positions: () => ({ chat: 7 }),
     behind: (heads, sent) => heard.push(heads, sent),
+    onSilence: () => silences.push(said.length),
   });
-  return { heartbeat, said, heard };
+  return { heartbeat, said, heard, silences };
 }
 
 test("S1 the heart beats at once and at the interval the server names", async () => {
@@ -364,4 +366,21 @@ test("S1 a heart that was stopped does not beat, and one that was started twice 
   await settled();
   await pass(10);
   assert.equal(said.length, 4);
+});
+
+test("a heartbeat that nobody answers says that the connection is dead, one that is answered late does not", async () => {
+  let answer;
+  const { heartbeat, silences } = heart({ answers: [new Promise((resolve) => (answer = resolve)), new Promise(() => {})] });
+  heartbeat.start();
+  await pass(14);
+  answer({ interval_s: 10, behind: {} });
+  await settled();
+  await pass(10);
+  assert.deepEqual(silences, []);
+  await pass(15);
+  assert.deepEqual(silences, [2]);
+  heartbeat.start();
+  heartbeat.stop();
+  await pass(100);
+  assert.deepEqual(silences, [2]);
 });

@@ -24,6 +24,7 @@ const heartbeat = new Heartbeat({
     bell?.behind(heads, sent);
     room?.behind(heads, sent);
   },
+  onSilence: () => connection.drop(),
 });
 let room = null;
 let bell = null;

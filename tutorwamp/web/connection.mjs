@@ -15,6 +15,7 @@ const REVOKED = "tutorwamp.close.revoked";
 
 export class Connection {
   #wampy = null;
+  #hangUp = null;
   #session;
   #hooks;
   #attempt = 0;
@@ -28,6 +29,7 @@ export class Connection {
     this.#hooks = hooks;
     // The browser knows of a network that is back before our timer does.
     addEventListener("online", () => this.tryNow());
+    addEventListener("offline", () => this.drop());
   }
 
   get isOpen() {
@@ -44,7 +46,12 @@ export class Connection {
     this.#wanted = false;
     clearTimeout(this.#timer);
     this.#wampy?.disconnect();
-    this.#wampy = null;
+    this.#wampy = this.#hangUp = null;
+  }
+
+  /** Nobody is at the other end any more, though the socket may not know it for minutes. To the others we are reconnecting. */
+  drop() {
+    this.#hangUp?.();
   }
 
   tryNow() {
@@ -117,6 +124,7 @@ export class Connection {
 
   async #joinWith(ticket) {
     let goodbye = null;
+    let socket;
     let tellClosed;
     const closed = new Promise((resolve) => (tellClosed = resolve));
     const wampy = new Wampy(webSocketUrl(), {
@@ -124,7 +132,7 @@ export class Connection {
       authid: this.#session.user.id, // without it wampy offers no authentication at all
       authmethods: ["ticket"],
       onChallenge: () => ticket,
-      ws: socketThatHearsGoodbye((heard) => (goodbye = heard)),
+      ws: socketThatHearsGoodbye((heard) => (goodbye = heard), (made) => (socket = made)),
       uriValidation: "loose", // "strict" refuses the hyphens of a UUID in a topic
       autoReconnect: false, // it would subscribe again before the lesson is joined, and it hides onClose
       onClose: tellClosed,
@@ -140,12 +148,17 @@ export class Connection {
     }
     this.#wampy = wampy;
     const since = Date.now();
-    closed.then(() => this.#lost(wampy, since, goodbye));
+    const lost = () => this.#lost(wampy, since, goodbye);
+    closed.then(lost);
+    this.#hangUp = () => {
+      socket.close(); // which takes a while where nobody answers
+      lost();
+    };
   }
 
   #lost(wampy, since, goodbye) {
     if (this.#wampy !== wampy) return; // closed by ourselves
-    this.#wampy = null;
+    this.#wampy = this.#hangUp = null;
     if (goodbye?.reason === REVOKED) return this.#signOut("You have been signed out on this device.");
     if (Date.now() - since > STEADY_AFTER_S * 1000) this.#attempt = 0;
     this.#comeBack(goodbye?.reason === DRAINING ? (goodbye.details.retry_after_s ?? 2) : undefined);
