@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
 
+import { Board } from "../../tutorwamp/web/board.mjs";
+import { Refusal } from "../../tutorwamp/web/errors.mjs";
+import { GAP_PATIENCE_MS } from "../../tutorwamp/web/stream.mjs";
 import { PenStroke } from "../../tutorwamp/web/stroke.mjs";
 import { boardOf, people, rect } from "./person.mjs";
 import { Server, settled } from "./server.mjs";
@@ -238,6 +241,8 @@ test("B31 a gap in the numbers: the board is opened afresh, and nothing comes tw
     if (i === 4) await ben.events({ lose: 2 }); // what is read afresh has what two events tell that come after
   }
   await ben.events();
+  mock.timers.tick(GAP_PATIENCE_MS);
+  await settled();
   assert.deepEqual(ben.seen, boardOf(server));
   assert.equal(ben.seen[0].points.length, 7);
 });
@@ -261,6 +266,39 @@ test("B31 what was drawn without a connection, and what was never answered, is t
   assert.deepEqual([ada.seen, ben.seen], [boardOf(server), boardOf(server)]);
   assert.deepEqual(server.elements[0].points.map(([x]) => x), [0, 10, 20, 30, 40, 50, 60]);
   assert.equal(ada.board.isStuck, false);
+});
+
+test("S11 a page is added although the board was restarting just then, and only once", async () => {
+  const asked = [];
+  const call = async (name, kwargs) => {
+    asked.push(kwargs);
+    if (asked.length < 3) throw new Refusal({ uri: "wamp.error.canceled", action: "retry", message: "restarting" });
+    return {};
+  };
+  const told = [];
+  const page = new Board({ call, me: { id: "ada" }, hooks: { tell: (words) => told.push(words) } }).addPage();
+  for (let i = 0; i < 3; i++) {
+    await settled();
+    mock.timers.tick(2_000);
+  }
+  assert.deepEqual([asked.map((kwargs) => kwargs.page), told], [[page, page, page], []]);
+  assert.equal(new Set(asked.map(({ client_id }) => client_id)).size, 1);
+});
+
+test("B31 how much waits is counted in elements, and only where it waits", async () => {
+  const [ada] = await people(server, "ada");
+  const stroke = new PenStroke(ada.board, look, [0, 0]);
+  assert.equal(ada.board.stuckCount, 0);
+  ada.cut();
+  for (let i = 1; i <= 9; i++) {
+    stroke.add([[i * 10, 0]]);
+    mock.timers.tick(50);
+  }
+  ada.board.put(rect("r1"), {});
+  assert.equal(ada.board.stuckCount, 2);
+  await ada.arrive();
+  for (let i = 0; i < 3; i++) await ada.go();
+  assert.deepEqual([ada.board.stuckCount, ada.seen], [0, boardOf(server)]);
 });
 
 test("what others do on a page is news, what one does oneself is not", async () => {

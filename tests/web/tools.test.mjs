@@ -7,7 +7,7 @@ import { EVERY_MS, FADES_AFTER_MS, Pointer, Pointers } from "../../tutorwamp/web
 import { isHit, moved } from "../../tutorwamp/web/hits.mjs";
 import { newId } from "../../tutorwamp/web/ids.mjs";
 import { shapeOf } from "../../tutorwamp/web/shapes.mjs";
-import { Stream } from "../../tutorwamp/web/stream.mjs";
+import { GAP_PATIENCE_MS, Stream } from "../../tutorwamp/web/stream.mjs";
 import { settled } from "./server.mjs";
 
 beforeEach(() => {
@@ -141,7 +141,7 @@ test("B31 what is read afresh says its position: what it holds is not applied ag
   stream.hear({ seq: 7 });
   assert.deepEqual(applied, [6, 7]);
   stream.hear({ seq: 9 }); // 8 is missing
-  await settled();
+  mock.timers.tick(GAP_PATIENCE_MS);
   tellState(9);
   await settled();
   stream.hear({ seq: 10 });
@@ -154,6 +154,7 @@ test("a state without a position holds everything that had arrived", async () =>
   await stream.begin(3);
   stream.hear({ seq: 4 });
   stream.hear({ seq: 6 });
+  mock.timers.tick(GAP_PATIENCE_MS);
   await settled();
   stream.hear({ seq: 7 });
   assert.deepEqual(applied, [4, 7]);

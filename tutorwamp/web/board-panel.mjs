@@ -22,6 +22,7 @@ export class BoardPanel {
   #news = new Set(); // pages that somebody changed while one looked at another
   #pagesShown = "";
   #drawing = false;
+  #drawn;
   #stuckSince = null;
   #leaving = new AbortController();
   #files;
@@ -31,8 +32,9 @@ export class BoardPanel {
   #pointer;
   #pointers;
 
-  /** `whisper(kwargs)` tells the others on the topic `cursor`; `nameOf(id)` knows the lesson's people. */
-  constructor(root, { connection, session, lessonId, whisper, nameOf, resume }) {
+  /** `whisper(kwargs)` tells the others on the topic `cursor`; `nameOf(id)` knows the lesson's people; `drawn()`: after each drawing. */
+  constructor(root, { connection, session, lessonId, whisper, nameOf, resume, drawn }) {
+    this.#drawn = drawn;
     this.#root = root;
     this.me = session.user;
     this.nameOf = nameOf;
@@ -120,6 +122,7 @@ export class BoardPanel {
     this.#view.point(this.#pointers.on(this.#page).map((place) => ({ ...place, name: this.nameOf(place.id) })));
     this.#showPages();
     this.#showStuck();
+    this.#drawn();
   }
 
   #choosePage() {

@@ -1,5 +1,6 @@
 // The board of one lesson: what is to be seen of it, and drawing on it. What it looks like is in board-view.mjs.
 
+import { persistently } from "./again.mjs";
 import { inPlainWords } from "./errors.mjs";
 import { History } from "./history.mjs";
 import { newClientId, newId } from "./ids.mjs";
@@ -21,8 +22,9 @@ export class Board {
   #loaded = false;
 
   /**
-   * `call(name, kwargs)` calls tutorwamp.board.<name>, `resume(position)` asks for what came after it. `hooks`: onChange(), whenever something looks different; onNews(page),
-   * when somebody else changed it; onStopped(ids), when the server took no more of these elements; tell(words).
+   * `call(name, kwargs)` calls tutorwamp.board.<name>, `resume(position)` asks for what came after it. `hooks`: onChange(),
+   * whenever something looks different; onNews(page), when somebody else changed it; onStopped(ids), when the server took no
+   * more of these elements; tell(words).
    */
   constructor({ call, me, hooks, resume }) {
     this.#call = call;
@@ -50,6 +52,7 @@ export class Board {
 
   /** The connection is gone; what is drawn now waits. */
   lost() {
+    this.stream.hold();
     this.#outbox.halt();
     this.#hooks.onChange();
   }
@@ -91,6 +94,11 @@ export class Board {
   /** Something drawn here waits for the connection or the server to come back. */
   get isStuck() {
     return this.#outbox.isStuck;
+  }
+
+  /** How many elements wait, because there is no connection or the server wants to be asked later. */
+  get stuckCount() {
+    return this.#outbox.isStuck ? this.#outbox.unsentCount : 0;
   }
 
   get pages() {
@@ -195,7 +203,8 @@ export class Board {
 
   async #turn(name, kwargs) {
     this.#outbox.flush();
-    await this.#call(name, { ...kwargs, client_id: newClientId() }).catch((error) => this.#hooks.tell(inPlainWords(error)));
+    const asked = { ...kwargs, client_id: newClientId() };
+    await persistently(() => this.#call(name, asked)).catch((error) => this.#hooks.tell(inPlainWords(error)));
   }
 }
 

@@ -16,7 +16,7 @@ export class ChatView {
   #drawing = false;
   #toEnd = true;
 
-  /** `act`: reply(message) and edit(message), which are the composer's. */
+  /** `act`: reply(message), edit(message) and takeBack(message), which are the composer's; and drawn(), after each drawing. */
   constructor(root, { canModerate, act }) {
     this.#root = root;
     this.canModerate = canModerate;
@@ -73,6 +73,7 @@ export class ChatView {
     if (this.#toEnd) this.#goToEnd();
     else this.#scroll.scrollTop += (find(`[data-seq="${seq}"]`, this.#list)?.offsetTop ?? wasAt) - wasAt || 0; // what came above
     this.#looked();
+    this.act.drawn();
   }
 
   #goToEnd() {
@@ -98,7 +99,7 @@ export class ChatView {
   }
 
   // What there is to see, top to bottom: each row with a key that stays and a description of all it shows.
-  #rows({ messages, onTheirWay, newFrom, seenBy, closed }) {
+  #rows({ messages, onTheirWay, newFrom, seenBy, closed, stuck }) {
     const all = [...messages, ...onTheirWay];
     const bodies = new Map(messages.map((message) => [message.id, message]));
     const seen = this.#seenUnder(messages, seenBy);
@@ -112,7 +113,7 @@ export class ChatView {
       if (isNew && message.author.id !== this.chat.me.id) rows.push(separator("new", "New", "new"));
       const follows = !isNew && today === day && isTogether(before, message);
       const answered = message.reply_to ? (bodies.get(message.reply_to) ?? {}) : null;
-      const description = { message, follows, answered, closed, seen: seen.get(message.seq) ?? null, menu: message.id !== null && this.#openMenu === message.id };
+      const description = { message, follows, answered, closed, seen: seen.get(message.seq) ?? null, menu: message.id !== null && this.#openMenu === message.id, stuck: stuck && message.id === null };
       // The echo and the message it becomes share a key. Only of one author: others may choose the same client_id.
       const key = `message ${message.author.id} ${message.client_id ?? message.id}`;
       rows.push({ key, description, make: () => this.#message(description) });
@@ -155,10 +156,11 @@ export class ChatView {
     this.#shown = kept;
   }
 
-  #message({ message, follows, answered, closed, seen, menu }) {
+  #message({ message, follows, answered, closed, seen, menu, stuck }) {
     const mine = message.author.id === this.chat.me.id;
     const gone = message.deleted_at !== null;
-    const state = message.id ? (message.edited_at && !gone ? "edited" : "") : message.problem ? "" : "sending …";
+    const unsent = message.problem ? "" : stuck ? "waiting to be sent" : "sending …";
+    const state = message.id ? (message.edited_at && !gone ? "edited" : "") : unsent;
     return h(
       "li",
       {
@@ -181,7 +183,7 @@ export class ChatView {
       ),
       this.#reactions(message, closed),
       menu && this.#menu(message, mine),
-      message.problem && this.#problem(message),
+      message.problem && this.#problem(message, closed),
       seen && h("p", { class: "seen" }, `Seen by ${seen.join(", ")}`),
     );
   }
@@ -253,12 +255,12 @@ export class ChatView {
     );
   }
 
-  #problem(message) {
+  #problem(message, closed) {
     return h(
       "p",
       { class: "not-sent" },
       `Not sent. ${message.problem} `,
-      h("button", { type: "button", class: "link", onclick: () => this.chat.retry(message) }, "Try again"),
+      !closed && h("button", { type: "button", class: "link", "data-focus": "take back", onclick: () => this.act.takeBack(message) }, "Take it back to change it"),
       " ",
       h("button", { type: "button", class: "link", onclick: () => this.chat.discard(message) }, "Discard"),
     );

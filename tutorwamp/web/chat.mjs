@@ -1,5 +1,7 @@
 // The chat of one lesson: reads, sends, corrects, marks as read. What it looks like is in chat-view.mjs.
 
+import { persistently } from "./again.mjs";
+import { Delivery } from "./delivery.mjs";
 import { announce, notify } from "./dom.mjs";
 import { inPlainWords } from "./errors.mjs";
 import { Messages } from "./messages.mjs";
@@ -7,7 +9,6 @@ import { Stream } from "./stream.mjs";
 
 const PAGE = 50;
 const PAGES_AFRESH = 6; // after a gap, read back as far as was shown, but not for ever
-const TRIES = 5; // of one message, while the server says "retry"
 const MARK_EVERY_MS = 1_000;
 
 export class Chat {
@@ -15,22 +16,31 @@ export class Chat {
   #lessonId;
   #view;
   #messages;
+  #delivery;
+  #tell;
   #cursor = null; // where earlier messages begin; null: there are none
   #readBy = new Map(); // person id -> {person, seq}
   #readSeq = 0; // what the server knows we have read
   #seenSeq = 0; // the newest that was in front of the person
   #newFrom = null; // the first message that was new when it came
-  #sending = false;
   #marking = null;
   #loaded = false;
   #closed = false;
 
-  constructor({ connection, lessonId, me, view, resume }) {
+  /** `kept` keeps what is not sent over a reload; `tell(words)` says what went wrong. */
+  constructor({ connection, lessonId, me, view, resume, kept, tell = notify }) {
     this.#connection = connection;
     this.#lessonId = lessonId;
     this.me = me;
-    this.#messages = new Messages(me);
+    this.#messages = new Messages(me, kept);
     this.#view = view;
+    this.#tell = tell;
+    this.#delivery = new Delivery({
+      next: () => this.#messages.toSend[0],
+      send: (message) => this.#deliver(message),
+      onRefused: (message, error) => this.#refused(message, error),
+      onStuck: () => view.show(),
+    });
     this.stream = new Stream({ apply: (event) => this.#apply(event), readAfresh: () => this.#readAfresh(), resume });
   }
 
@@ -44,19 +54,41 @@ export class Chat {
       newFrom: this.#newFrom,
       seenBy: [...this.#readBy.values()],
       closed: this.#closed,
+      stuck: this.#delivery.isStuck,
     };
   }
 
+  /** How many messages wait, because there is no connection or the server wants to be asked later. */
+  get stuckCount() {
+    return this.#delivery.isStuck ? this.#messages.toSend.length : 0;
+  }
+
+  /** The person goes. What cannot be sent right now is kept, and sent when they come again. */
   close() {
-    this.#closed = true;
+    this.#delivery.finish();
     clearTimeout(this.#marking);
+  }
+
+  /** The lesson is over: nothing can be said any more. */
+  end() {
+    this.#closed = true;
+    this.close();
+    for (const message of this.#messages.toSend) this.#messages.refuse(message, "The lesson was over before.");
+  }
+
+  /** The connection is gone; what is said now waits. */
+  lost() {
+    this.stream.hold();
+    this.#delivery.halt();
+    this.#view.show();
   }
 
   /** After joining and subscribing, each time. */
   async begin(head, resumed) {
     if (!this.#loaded) await this.#learnReadMark();
     await this.stream.begin(head, resumed);
-    this.#deliver();
+    this.#delivery.resume();
+    this.#view.show();
   }
 
   /** A lesson that is over has no topics, only its history. */
@@ -157,49 +189,28 @@ export class Chat {
     this.nothingIsNew();
     this.#messages.echo(body, replyTo?.id ?? null);
     this.#view.show({ toEnd: true });
-    this.#deliver();
+    this.#delivery.hurry();
   }
 
-  retry(message) {
-    message.problem = null;
-    this.#view.show();
-    this.#deliver();
-  }
-
+  /** Give up a message that could not be sent. */
   discard(message) {
     this.#messages.discard(message.client_id);
     this.#view.show();
   }
 
-  // One at a time, in the order they were written. Without a connection they stay, and the next arrival sends them.
-  async #deliver() {
-    if (this.#sending) return;
-    this.#sending = true;
-    for (;;) {
-      const message = this.#messages.onTheirWay.find(({ problem }) => problem === null);
-      if (!message || !this.#connection.isOpen) break;
-      await this.#deliverOne(message);
-    }
-    this.#sending = false;
+  async #deliver({ client_id, body, reply_to }) {
+    const kwargs = { lesson_id: this.#lessonId, client_id, body, ...(reply_to && { reply_to }) };
+    this.#messages.confirm(await this.#call("send", kwargs));
+    this.#view.show();
   }
 
-  async #deliverOne(message) {
-    const { client_id, body, reply_to } = message;
-    const kwargs = { lesson_id: this.#lessonId, client_id, body, ...(reply_to && { reply_to }) };
-    for (let attempt = 1; ; attempt++) {
-      try {
-        this.#messages.confirm(await this.#call("send", kwargs));
-        break;
-      } catch (error) {
-        if (!this.#connection.isOpen) return;
-        if (error.action !== "retry" || attempt === TRIES) {
-          message.problem = inPlainWords(error);
-          break;
-        }
-        await pause(error.retryAfter * attempt * (1 + Math.random() / 2));
-      }
-    }
+  #refused(message, error) {
+    this.#messages.refuse(message, inPlainWords(error));
     this.#view.show();
+  }
+
+  withId(id) {
+    return this.#messages.withId(id) ?? null;
   }
 
   // The answers of these three are not shown: the event that follows is, in its place in the order.
@@ -217,13 +228,13 @@ export class Chat {
     return this.#change("react", { message_id: message.id, emoji, on });
   }
 
-  /** True when it worked; otherwise the person has been told. */
+  /** True when it worked; otherwise the person has been told. Each of them may be asked twice: it says what shall be. */
   async #change(name, kwargs) {
     try {
-      await this.#call(name, kwargs);
+      await persistently(() => this.#call(name, kwargs));
       return true;
     } catch (error) {
-      notify(inPlainWords(error));
+      this.#tell(inPlainWords(error));
       if (error.action === "reload") await this.#readAfresh().catch(() => {});
       return false;
     }
@@ -233,8 +244,4 @@ export class Chat {
     const { items } = await this.#call("search", { query, lesson_id: this.#lessonId, limit: 20 });
     return items;
   }
-}
-
-function pause(seconds) {
-  return new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 }

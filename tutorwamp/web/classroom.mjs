@@ -1,10 +1,13 @@
 // The page: which view is shown, and what happens when the connection comes and goes.
 // The address says where one is: `#` the list, `#lesson=<id>` a lesson; `#email=…` fills in the sign-in form.
 
+import { Bell } from "./bell.mjs";
 import { Connection } from "./connection.mjs";
 import { copy, find, h, avatar, notify } from "./dom.mjs";
 import { inPlainWords } from "./errors.mjs";
 import { Heartbeat } from "./heartbeat.mjs";
+import { forgetKept } from "./kept.mjs";
+import { connectionWords } from "./lesson-words.mjs";
 import { Lessons, setUpNewLesson } from "./lessons.mjs";
 import { Room } from "./room.mjs";
 import { Session } from "./session.mjs";
@@ -16,11 +19,17 @@ const lessons = new Lessons(connection);
 const signIn = new SignIn(session, start);
 const heartbeat = new Heartbeat({
   call: (kwargs) => connection.call("tutorwamp.session.heartbeat", kwargs),
-  positions: () => room?.positions() ?? {},
-  behind: (heads) => room?.behind(heads),
+  positions: () => ({ ...bell?.positions(), ...room?.positions() }),
+  behind: (heads, sent) => {
+    bell?.behind(heads, sent);
+    room?.behind(heads, sent);
+  },
+  onSilence: () => connection.drop(),
 });
 let room = null;
+let bell = null;
 let arrived = false;
+let connectionIs = { state: "connecting" };
 
 function address() {
   return new URLSearchParams(location.hash.slice(1));
@@ -34,6 +43,8 @@ function show(view) {
 function showSignIn(words) {
   heartbeat.stop();
   leaveViews();
+  bell?.leave();
+  bell = null;
   find("#account").hidden = find("#connection").hidden = true;
   document.title = "Classroom";
   show("sign-in");
@@ -50,6 +61,7 @@ function start() {
   for (const name of account.querySelectorAll(".name")) name.textContent = user.name;
   find(".role", account).textContent = user.role;
   find(".own-id code", account).textContent = user.id;
+  bell = new Bell(connection, user, { onNews: () => lessons.refresh() });
   arrived = false;
   show("waiting");
   connection.open();
@@ -59,6 +71,7 @@ function start() {
 async function arrive() {
   arrived = true;
   heartbeat.start();
+  bell.enter();
   if (room && address().get("lesson") === room.id) await enter(room);
   else await go();
 }
@@ -67,6 +80,7 @@ function leaveViews() {
   lessons.leave();
   room?.leave();
   room = null;
+  showWaiting();
 }
 
 /** Show what the address says. */
@@ -80,7 +94,7 @@ async function go() {
     find("#lessons-title").focus({ preventScroll: true });
     return lessons.enter(session.user);
   }
-  room = new Room(connection, session, lessonId);
+  room = new Room(connection, session, lessonId, { drawn: showWaiting });
   room.id = lessonId;
   show("room");
   find("#room-title").focus({ preventScroll: true });
@@ -101,23 +115,36 @@ async function enter(entered) {
   }
 }
 
-function showConnection({ state, seconds }) {
+function showConnection(now) {
+  const { state, seconds } = (connectionIs = now);
   const status = find("#connection");
   status.hidden = false;
-  status.className = `connection ${state}`;
-  const words = { open: "Connected", connecting: "Connecting …", waiting: "Offline, trying again soon" };
-  find(".words", status).textContent = words[state];
   status.title = seconds ? `In about ${Math.ceil(seconds)} s` : "";
   find("button", status).hidden = state !== "waiting";
   document.body.dataset.connection = state;
-  if (state !== "waiting") return;
-  heartbeat.stop();
-  room?.lost();
+  if (state === "waiting") {
+    heartbeat.stop();
+    room?.lost();
+    bell?.lost();
+  }
+  showWaiting();
+}
+
+/** How the connection is, and how much waits for it. */
+function showWaiting() {
+  const waiting = room?.stuckCount ?? 0;
+  const status = find("#connection");
+  status.className = ["connection", connectionIs.state, waiting > 0 && "stuck"].filter(Boolean).join(" ");
+  const words = connectionWords(connectionIs.state, waiting);
+  if (find(".words", status).textContent !== words) find(".words", status).textContent = words; // read out once
 }
 
 function setUpAccount() {
   const account = find("#account");
   find('[data-do="sign-out"]', account).addEventListener("click", async () => {
+    const waiting = room?.stuckCount ?? 0;
+    if (waiting > 0 && !confirm(`${waiting} not sent yet, and lost when you sign out. Sign out anyway?`)) return;
+    forgetKept(sessionStorage, session.user.id);
     connection.close();
     const done = session.logOut();
     location.hash = "";

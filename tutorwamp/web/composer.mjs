@@ -43,6 +43,16 @@ export class Composer {
     this.#grow();
   }
 
+  /** The words of a message that could not be sent, before whatever has been written since. */
+  takeBack({ body }, answered) {
+    const since = this.#editing ? "" : this.#input.value;
+    this.#reset();
+    if (answered) this.reply(answered);
+    this.#input.value = [body, since].filter(Boolean).join("\n");
+    this.#input.focus();
+    this.#grow();
+  }
+
   #showContext(words) {
     find("span", this.#context).textContent = words;
     this.#context.hidden = false;

@@ -1,6 +1,7 @@
 // One WAMP session after another: connects, shows the ticket, comes back after a loss. What to do on arrival (join the
 // lesson, subscribe, read what was missed) is the business of `onArrival`; a new session remembers nothing of the old.
 
+import { jittered, renewing } from "./again.mjs";
 import { Refusal } from "./errors.mjs";
 import { socketThatHearsGoodbye } from "./goodbye.mjs";
 import { Wampy } from "./vendor/wampy.mjs";
@@ -14,6 +15,7 @@ const REVOKED = "tutorwamp.close.revoked";
 
 export class Connection {
   #wampy = null;
+  #hangUp = null;
   #session;
   #hooks;
   #attempt = 0;
@@ -27,6 +29,7 @@ export class Connection {
     this.#hooks = hooks;
     // The browser knows of a network that is back before our timer does.
     addEventListener("online", () => this.tryNow());
+    addEventListener("offline", () => this.drop());
   }
 
   get isOpen() {
@@ -43,7 +46,12 @@ export class Connection {
     this.#wanted = false;
     clearTimeout(this.#timer);
     this.#wampy?.disconnect();
-    this.#wampy = null;
+    this.#wampy = this.#hangUp = null;
+  }
+
+  /** Nobody is at the other end any more, though the socket may not know it for minutes. To the others we are reconnecting. */
+  drop() {
+    this.#hangUp?.();
   }
 
   tryNow() {
@@ -51,8 +59,12 @@ export class Connection {
     if (this.#wanted && !this.#wampy && !this.#joining) this.#connect();
   }
 
-  /** Call a procedure. Throws Refusal, whatever goes wrong. */
-  async call(procedure, kwargs = {}) {
+  /** Call a procedure. Throws Refusal, whatever goes wrong; `reauth` only where a new token did not help. */
+  call(procedure, kwargs = {}) {
+    return renewing(this.#session, () => this.#ask(procedure, kwargs));
+  }
+
+  async #ask(procedure, kwargs) {
     const wampy = this.#open();
     try {
       // `argsDict` spelled out, or wampy would take arguments of these two names for its own.
@@ -106,18 +118,13 @@ export class Connection {
   }
 
   async #join() {
-    const ticket = await this.#session.accessToken();
-    try {
-      return await this.#joinWith(ticket);
-    } catch (error) {
-      if (error.action !== "reauth") throw error;
-    }
-    // The token looked good to us and not to the server: it was revoked, or our clock is off. Once more, with a new one.
-    await this.#joinWith(await this.#session.accessToken({ renew: true }));
+    // Where the token looks good to us and not to the server, it was revoked, or our clock is off.
+    await renewing(this.#session, (ticket) => this.#joinWith(ticket), await this.#session.accessToken());
   }
 
   async #joinWith(ticket) {
     let goodbye = null;
+    let socket;
     let tellClosed;
     const closed = new Promise((resolve) => (tellClosed = resolve));
     const wampy = new Wampy(webSocketUrl(), {
@@ -125,7 +132,7 @@ export class Connection {
       authid: this.#session.user.id, // without it wampy offers no authentication at all
       authmethods: ["ticket"],
       onChallenge: () => ticket,
-      ws: socketThatHearsGoodbye((heard) => (goodbye = heard)),
+      ws: socketThatHearsGoodbye((heard) => (goodbye = heard), (made) => (socket = made)),
       uriValidation: "loose", // "strict" refuses the hyphens of a UUID in a topic
       autoReconnect: false, // it would subscribe again before the lesson is joined, and it hides onClose
       onClose: tellClosed,
@@ -141,12 +148,17 @@ export class Connection {
     }
     this.#wampy = wampy;
     const since = Date.now();
-    closed.then(() => this.#lost(wampy, since, goodbye));
+    const lost = () => this.#lost(wampy, since, goodbye);
+    closed.then(lost);
+    this.#hangUp = () => {
+      socket.close(); // which takes a while where nobody answers
+      lost();
+    };
   }
 
   #lost(wampy, since, goodbye) {
     if (this.#wampy !== wampy) return; // closed by ourselves
-    this.#wampy = null;
+    this.#wampy = this.#hangUp = null;
     if (goodbye?.reason === REVOKED) return this.#signOut("You have been signed out on this device.");
     if (Date.now() - since > STEADY_AFTER_S * 1000) this.#attempt = 0;
     this.#comeBack(goodbye?.reason === DRAINING ? (goodbye.details.retry_after_s ?? 2) : undefined);
@@ -156,7 +168,7 @@ export class Connection {
     if (!this.#wanted) return;
     // Jittered, or everybody who was thrown out together would knock together.
     const pause = Math.min(PAUSE_AT_MOST_S, 2 ** this.#attempt++) * (0.5 + Math.random() / 2);
-    const seconds = atLeast * (1 + Math.random() / 2) + pause;
+    const seconds = jittered(atLeast) + pause;
     this.#hooks.onState({ state: "waiting", seconds });
     this.#timer = setTimeout(() => this.tryNow(), seconds * 1000);
   }

@@ -1,5 +1,6 @@
 // What the board keeps as files, over REST: pictures on it, and the board itself to take home.
 
+import { renewing } from "./again.mjs";
 import { Refusal } from "./errors.mjs";
 
 const TRIES = 5; // of one picture
@@ -57,8 +58,11 @@ export class BoardFiles {
     return response.blob();
   }
 
-  async #fetch(path, { headers = {}, ...options } = {}) {
-    const token = await this.#session.accessToken();
+  async #fetch(path, options) {
+    return renewing(this.#session, (token) => this.#fetchWith(token, path, options), await this.#session.accessToken());
+  }
+
+  async #fetchWith(token, path, { headers = {}, ...options } = {}) {
     const { signal } = this.#closed;
     const response = await fetch(this.#path + path, { ...options, signal, headers: { ...headers, authorization: `Bearer ${token}` } }).catch(() => {
       throw Refusal.disconnected();

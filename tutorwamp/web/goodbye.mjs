@@ -3,12 +3,16 @@
 
 const GOODBYE = 6; // [GOODBYE, Details|dict, Reason|uri]
 
-/** A WebSocket class for wampy's option `ws`. Calls `heard({reason, message, details})` when the router says goodbye. */
-export function socketThatHearsGoodbye(heard) {
+/**
+ * A WebSocket class for wampy's option `ws`. Calls `heard({reason, message, details})` when the router says goodbye, and
+ * `made(socket)` when there is one: closing it is going without a goodbye.
+ */
+export function socketThatHearsGoodbye(heard, made = () => {}) {
   return class extends WebSocket {
     // wampy passes five arguments, of which a browser's WebSocket knows two.
     constructor(url, protocols) {
       super(url, protocols);
+      made(this);
       // Registered before wampy sets `onmessage`, so the reason is known before wampy closes the socket.
       this.addEventListener("message", ({ data }) => {
         if (!data.startsWith(`[${GOODBYE},`)) return;

@@ -1,21 +1,24 @@
 // Show the server that somebody is here, at the interval it names, and hear of streams that have gone on without us.
 
 const FIRST_INTERVAL_S = 30; // until the server has named its own
+const ANSWER_WITHIN_MS = 15_000; // or the connection is dead: a network that swallows everything tells a browser nothing
 const PATIENCE_MS = 1_000; // an event that is on its way arrives by itself
 
 export class Heartbeat {
   #call;
   #positions;
   #behind;
+  #onSilence;
   #timers = new Set();
   #intervalS = FIRST_INTERVAL_S;
   #beating = 0; // which start() counts; beats of an earlier one are no longer ours
 
   /**
-   * `call(kwargs)` calls tutorwamp.session.heartbeat. `positions()`: by stream, the last event shown. `behind(heads)`: by
-   * stream, the server's head, a moment after it was another than ours.
+   * `call(kwargs)` calls tutorwamp.session.heartbeat. `positions()`: by stream, the last event shown. `behind(heads, sent)`:
+   * by stream, the server's head, a moment after it was another than the position we had sent. `onSilence()`: there was no answer at all.
    */
-  constructor({ call, positions, behind }) {
+  constructor({ call, positions, behind, onSilence }) {
+    this.#onSilence = onSilence;
     this.#call = call;
     this.#positions = positions;
     this.#behind = behind;
@@ -34,13 +37,16 @@ export class Heartbeat {
   }
 
   async #beat(which) {
+    const silence = this.#after(ANSWER_WITHIN_MS, () => this.#onSilence());
     try {
-      const { interval_s, behind } = await this.#call({ positions: this.#positions() });
+      const positions = this.#positions();
+      const { interval_s, behind } = await this.#call({ positions });
       this.#intervalS = interval_s;
-      if (which === this.#beating && Object.keys(behind).length) this.#after(PATIENCE_MS, () => this.#behind(behind));
+      if (which === this.#beating && Object.keys(behind).length) this.#after(PATIENCE_MS, () => this.#behind(behind, positions));
     } catch {
       // The next one may get through; a session that is gone is noticed by the connection.
     }
+    this.#forget(silence);
     if (which === this.#beating) this.#after(this.#intervalS * 1000, () => this.#beat(which));
   }
 
@@ -50,5 +56,11 @@ export class Heartbeat {
       doing();
     }, ms);
     this.#timers.add(timer);
+    return timer;
+  }
+
+  #forget(timer) {
+    clearTimeout(timer);
+    this.#timers.delete(timer);
   }
 }

@@ -4,7 +4,7 @@ import { clockTime, find, h, notify, shortDay } from "./dom.mjs";
 import { inPlainWords } from "./errors.mjs";
 import { newClientId } from "./ids.mjs";
 
-const LOOK_AGAIN_MS = 20_000; // until notifications tell: a student waits for a lesson to appear
+const LOOK_AGAIN_MS = 20_000; // where no notification tells: a student waits for a lesson to appear
 
 const ID_FORM = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
@@ -31,10 +31,10 @@ export class Lessons {
 
   constructor(connection) {
     this.#connection = connection;
-    document.addEventListener("visibilitychange", () => this.#refresh());
+    document.addEventListener("visibilitychange", () => this.refresh());
     find(".more", this.#root).addEventListener("click", () => {
       this.#pages++;
-      this.#refresh();
+      this.refresh();
     });
   }
 
@@ -45,8 +45,8 @@ export class Lessons {
     find(".own-id", this.#root).hidden = me.role !== "student";
     find(".own-id code", this.#root).textContent = me.id;
     clearInterval(this.#timer);
-    this.#timer = setInterval(() => this.#refresh(), LOOK_AGAIN_MS);
-    this.#refresh();
+    this.#timer = setInterval(() => this.refresh(), LOOK_AGAIN_MS);
+    this.refresh();
   }
 
   leave() {
@@ -54,7 +54,8 @@ export class Lessons {
     this.#me = null;
   }
 
-  async #refresh() {
+  /** Something may have changed. */
+  async refresh() {
     if (!this.#me || document.hidden || !this.#connection.isOpen) return;
     try {
       const { lessons, more } = await this.#read();

@@ -6,15 +6,19 @@ export class Messages {
   #bySeq = new Map();
   #onTheirWay = new Map(); // by client_id
   #me;
+  #kept;
 
-  constructor(me) {
+  /** `kept` keeps what is on its way over a reload (kept.mjs). */
+  constructor(me, kept) {
     this.#me = me;
+    this.#kept = kept;
+    for (const message of kept.all) this.#onTheirWay.set(message.client_id, message);
   }
 
   /** A message as a reader would read it now. It takes the place of its own echo, however it got here. */
   put(message) {
     this.#bySeq.set(message.seq, message);
-    if (message.author.id === this.#me.id) this.#onTheirWay.delete(message.client_id);
+    if (message.author.id === this.#me.id) this.discard(message.client_id);
   }
 
   /**
@@ -22,7 +26,7 @@ export class Messages {
    */
   confirm(message) {
     if (!this.#bySeq.has(message.seq)) this.put(message);
-    this.#onTheirWay.delete(message.client_id);
+    this.discard(message.client_id);
   }
 
   /** Our own words, before the server has them. The client_id makes sending them twice harmless. */
@@ -41,15 +45,27 @@ export class Messages {
       problem: null,
     };
     this.#onTheirWay.set(message.client_id, message);
+    this.#kept.put(message);
     return message;
   }
 
+  /** It cannot be sent, and why. */
+  refuse(message, why) {
+    message.problem = why;
+    if (this.#onTheirWay.has(message.client_id)) this.#kept.put(message);
+  }
+
   discard(clientId) {
-    this.#onTheirWay.delete(clientId);
+    if (this.#onTheirWay.delete(clientId)) this.#kept.remove(clientId);
   }
 
   get onTheirWay() {
     return [...this.#onTheirWay.values()];
+  }
+
+  /** Without those that cannot be sent, in the order they were written. */
+  get toSend() {
+    return this.onTheirWay.filter(({ problem }) => problem === null);
   }
 
   /** Everything from the server, oldest first. */

@@ -41,6 +41,12 @@ export class Outbox {
     return this.#submissions.flatMap(({ changes }) => changes);
   }
 
+  /** How many elements have changes that the server has not answered. */
+  get unsentCount() {
+    const unsent = this.#submissions.filter(({ state }) => state !== "answered");
+    return new Set(unsent.flatMap(({ changes }) => changes.map(idOf))).size;
+  }
+
   /** Something was tried and has to be tried again, or there is nobody to send it to. */
   get isStuck() {
     return this.#submissions.some(({ state }) => state === "waiting") && (!this.#open || this.#failures > 0);

@@ -1,11 +1,15 @@
 // Inside a lesson: join, subscribe, show who is there, and start again from the beginning after every loss.
 
+import { persistently } from "./again.mjs";
 import { BoardPanel } from "./board-panel.mjs";
 import { ChatView } from "./chat-view.mjs";
 import { Chat } from "./chat.mjs";
 import { Composer, Typing } from "./composer.mjs";
-import { avatar, clockTime, find, h, notify, shortDay } from "./dom.mjs";
+import { announce, avatar, clockTime, find, h, notify, shortDay } from "./dom.mjs";
 import { inPlainWords } from "./errors.mjs";
+import { Following } from "./following.mjs";
+import { Kept } from "./kept.mjs";
+import { interruption } from "./lesson-words.mjs";
 import { OVER, stateBadge } from "./lessons.mjs";
 import { Stream } from "./stream.mjs";
 
@@ -21,36 +25,45 @@ export class Room {
   #subscriptions = [];
   #leaving = new AbortController();
   #typing = new Typing((ids) => this.#showTyping(ids));
-  #topics = null;
+  #following;
   #counting = null; // down, to the end of somebody's grace time
   #state;
   #chat;
   #view;
   #board;
 
-  constructor(connection, session, lessonId) {
+  /** `drawn()`: something has been drawn, and `stuckCount` may be another. */
+  constructor(connection, session, lessonId, { drawn }) {
     this.#connection = connection;
     const me = (this.#me = session.user);
     this.#lessonId = lessonId;
     const { signal } = this.#leaving;
-    const resume = (kind) => async (position) => (await this.#resume({ [kind]: position }))[kind];
+    this.#following = new Following((procedure, kwargs) => connection.call(procedure, kwargs));
+    const resume = (kind) => this.#following.resumer(kind);
     this.#state = new Stream({
       apply: ({ data }) => this.#showLesson(data),
-      readAfresh: () => this.#readLesson(),
+      readAfresh: () => this.#readLesson({ afresh: true }),
       resume: resume("state"),
     });
     this.#view = new ChatView(find(".chat", this.#root), {
       canModerate: me.role === "admin",
-      act: { reply: (message) => this.composer.reply(message), edit: (message) => this.composer.edit(message) },
+      act: {
+        reply: (message) => this.composer.reply(message),
+        edit: (message) => this.composer.edit(message),
+        takeBack: (message) => this.#takeBack(message),
+        drawn,
+      },
     });
     this.#view.nameOf = (id) => this.#nameOf(id);
-    this.#chat = new Chat({ connection, lessonId, me, view: this.#view, resume: resume("chat") });
+    const kept = new Kept(sessionStorage, me.id, lessonId);
+    this.#chat = new Chat({ connection, lessonId, me, view: this.#view, resume: resume("chat"), kept });
     this.#view.chat = this.#chat;
-    const whisperOn = (kind) => (kwargs) => this.#topics && connection.whisper(this.#topics[kind], kwargs);
+    const whisperOn = (kind) => (kwargs) => this.#following.topics && connection.whisper(this.#following.topics[kind], kwargs);
     this.composer = new Composer(find(".composer", this.#root), { chat: this.#chat, whisper: whisperOn("typing"), signal });
     const nameOf = (id) => this.#nameOf(id);
-    const hands = { whisper: whisperOn("cursor"), nameOf, resume: resume("board") };
+    const hands = { whisper: whisperOn("cursor"), nameOf, resume: resume("board"), drawn };
     this.#board = new BoardPanel(find(".board", this.#root), { connection, session, lessonId, ...hands });
+    this.#following.follow({ state: this.#state, chat: this.#chat.stream, board: this.#board.board.stream });
     find('[data-do="start"]', this.#root).addEventListener("click", () => this.#act("start"), { signal });
     find('[data-do="end"]', this.#root).addEventListener("click", () => this.#end(), { signal });
     this.#setUpSearch(signal);
@@ -60,11 +73,12 @@ export class Room {
 
   /** On every arrival: a new session has joined nothing and hears nothing. Throws Refusal. */
   async enter() {
+    this.#following.hold(); // also where an attempt has failed half way
     const lesson = await this.#call("tutorwamp.lesson.get");
     this.#showLesson(lesson);
     if (OVER.has(lesson.state)) return Promise.all([this.#chat.readOnly(), this.#board.board.readOnly()]);
     const { topics, heads } = await this.#call("tutorwamp.lesson.join"); // opens the topics, so it comes first
-    this.#topics = topics;
+    this.#following.topics = topics;
     this.#subscriptions = await Promise.all([
       this.#connection.subscribe(topics.state, (event) => this.#state.hear(event)),
       this.#connection.subscribe(topics.chat, (event) => this.#chat.stream.hear(event)),
@@ -78,7 +92,7 @@ export class Room {
     const { participants } = await this.#call("tutorwamp.lesson.join");
     this.#present = new Map(participants.map((participant) => [participant.person.id, participant]));
     this.#showPeople();
-    const resumed = await this.#resume(this.#positions);
+    const resumed = await this.#following.resume();
     const begin = (kind) => [heads[topics[kind]] ?? 0, resumed[kind]];
     await Promise.all([
       this.#state.begin(...begin("state")),
@@ -87,37 +101,19 @@ export class Room {
     ]);
   }
 
-  get #streams() {
-    return { state: this.#state, chat: this.#chat.stream, board: this.#board.board.stream };
-  }
-
-  /** By kind, the last event shown of each stream that was read. */
-  get #positions() {
-    const known = Object.entries(this.#streams).filter(([, { position }]) => position !== null);
-    return Object.fromEntries(known.map(([kind, { position }]) => [kind, position]));
-  }
-
-  /** What was missed of some streams, in one call: by kind, `{complete, events, head}`. */
-  async #resume(positions) {
-    const kinds = Object.keys(positions);
-    if (!kinds.length) return {};
-    const asked = Object.fromEntries(kinds.map((kind) => [this.#topics[kind], positions[kind]]));
-    const { streams } = await this.#connection.call("tutorwamp.session.resume", { positions: asked });
-    return Object.fromEntries(kinds.map((kind) => [kind, streams[this.#topics[kind]]]));
-  }
-
   /** For the heartbeat: by stream, the last event shown. */
   positions() {
-    if (!this.#topics) return {};
-    return Object.fromEntries(Object.entries(this.#positions).map(([kind, position]) => [this.#topics[kind], position]));
+    return this.#following.positions();
   }
 
-  /** A heartbeat said that these streams have other heads. */
-  behind(heads) {
-    for (const [kind, stream] of Object.entries(this.#streams)) {
-      const head = heads[this.#topics?.[kind]];
-      if (head !== undefined) stream.compare(head);
-    }
+  /** A heartbeat with the positions `sent` said that these streams have other heads. */
+  behind(heads, sent) {
+    this.#following.behind(heads, sent);
+  }
+
+  /** How much that was written or drawn waits, because there is nobody to send it to. */
+  get stuckCount() {
+    return this.#chat.stuckCount + this.#board.board.stuckCount;
   }
 
   /** The person goes somewhere else on the page. */
@@ -135,7 +131,9 @@ export class Room {
   /** The connection is gone, and with it the subscriptions. */
   lost() {
     this.#subscriptions = [];
+    this.#following.hold();
     this.#typing.clear();
+    this.#chat.lost();
     this.#board.lost();
   }
 
@@ -148,13 +146,18 @@ export class Room {
     return this.#me.role === "admin" || this.#lesson.tutor.id === this.#me.id;
   }
 
-  async #readLesson() {
-    this.#showLesson(await this.#call("tutorwamp.lesson.get"));
+  async #readLesson(how) {
+    this.#showLesson(await this.#call("tutorwamp.lesson.get"), how);
+  }
+
+  #takeBack(message) {
+    this.composer.takeBack(message, this.#chat.withId(message.reply_to));
+    this.#chat.discard(message);
   }
 
   async #act(verb, kwargs) {
     try {
-      this.#showLesson(await this.#call(`tutorwamp.lesson.${verb}`, kwargs));
+      this.#showLesson(await persistently(() => this.#call(`tutorwamp.lesson.${verb}`, kwargs)));
     } catch (error) {
       notify(inPlainWords(error));
       if (error.action === "reload") await this.#readLesson().catch(() => {});
@@ -184,15 +187,17 @@ export class Room {
     find(".about", this.#root).textContent = "";
     find(".state", this.#root).replaceChildren();
     find(".people ul", this.#root).replaceChildren();
-    find(".closed", this.#root).hidden = true;
+    find(".closed", this.#root).hidden = find(".interruption", this.#root).hidden = true;
     find(".composer", this.#root).hidden = false;
     for (const button of this.#root.querySelectorAll(".room-actions button")) button.hidden = true;
     find("#room .found").hidden = true;
     find(".people details", this.#root).open = matchMedia("(min-width: 56.01rem)").matches; // as in classroom.css
   }
 
-  #showLesson(lesson) {
-    if (this.#leaving.signal.aborted || (this.#lesson && lesson.version < this.#lesson.version)) return;
+  // `afresh`: it is as the server says now, even where it was later before (a backup was brought back).
+  #showLesson(lesson, { afresh = false } = {}) {
+    if (this.#leaving.signal.aborted || (!afresh && this.#lesson && lesson.version < this.#lesson.version)) return;
+    if (this.#lesson?.state === "interrupted" && lesson.state === "live") announce("The lesson goes on.");
     this.#lesson = lesson;
     const over = OVER.has(lesson.state);
     const runs = this.#runs;
@@ -206,11 +211,14 @@ export class Room {
     find('[data-do="end"]', this.#root).hidden = !runs || !["live", "interrupted"].includes(lesson.state);
     find(".composer", this.#root).hidden = over;
     this.#board.showLesson(lesson, { runs, over });
+    const waits = find(".interruption", this.#root);
+    waits.textContent = interruption(lesson, this.#me);
+    waits.hidden = lesson.state !== "interrupted";
     const closed = find(".closed", this.#root);
     closed.hidden = !over;
     closed.textContent = lesson.state === "cancelled" ? "This lesson was called off." : "This lesson has ended. You can still read what was said.";
     if (over) {
-      this.#chat.close();
+      this.#chat.end();
       this.#present.clear();
       this.#typing.clear();
     }

@@ -1,11 +1,20 @@
-// A stream's events in order, each once. What is missing is resumed; where that is too much, the state is read afresh.
+// A stream's events in order, each once. What is missing is waited for, then resumed; where that is too much, the state is
+// read afresh. docs/rules/sessions.md, S10 and S11.
+
+import { Refusal } from "./errors.mjs";
+
+export const GAP_PATIENCE_MS = 1_000; // for events that others have overtaken; on one connection they are some milliseconds late
+const EARLY_AT_MOST = 1_000; // half a minute of a busy board; more are not resumed one by one either
 
 export class Stream {
   #position = 0; // the last event that is shown
   #head = 0; // what lesson.join said there is
   #begun = false;
-  #waiting = []; // events that arrived while the stream is being mended
+  #held = true; // from a loss until begin() has finished, what is heard waits
+  #losses = 0;
+  #early = new Map(); // seq -> an event whose turn has not come
   #mending = null;
+  #timer = null; // of the next look at a gap
   #apply;
   #readAfresh;
   #resume;
@@ -26,61 +35,116 @@ export class Stream {
     return this.#begun ? this.#position : null;
   }
 
+  /** The connection is gone, or is about to be entered again: show nothing until begin(), which needs a position that stays. */
+  hold() {
+    this.#losses++;
+    this.#held = true;
+    this.#early.clear(); // the resume brings them again, if the server still knows them
+    this.#settle();
+  }
+
   /**
    * Start, or start again after a loss, once subscribed. `head` is what lesson.join said, `resumed` what session.resume has
-   * answered for this stream, where it was asked already.
+   * answered for this stream, where it was asked already. Throws Refusal; then the stream stays held.
    */
   async begin(head, resumed = null) {
+    const losses = this.#losses;
     await this.#mending?.catch(() => {}); // of the session before; it has lost its connection
     this.#head = head;
     await this.#mend(resumed);
+    if (losses !== this.#losses) throw Refusal.disconnected(); // lost again meanwhile
+    this.#held = false;
+    this.#goOn();
   }
 
   hear(event) {
-    if (this.#mending) {
-      this.#waiting.push(event);
-    } else if (event.seq === this.#position + 1) {
-      this.#position = event.seq;
-      this.#apply(event);
-    } else if (event.seq > this.#position) {
-      this.#waiting.push(event);
-      this.#mend().catch(() => {}); // no connection: the next arrival begins again
-    }
+    const waits = this.#held || this.#mending !== null;
+    if (!waits && event.seq <= this.#position) return;
+    this.#early.set(event.seq, event);
+    if (this.#early.size > EARLY_AT_MOST) this.#early.delete(Math.max(...this.#early.keys())); // the first ones come first
+    if (!waits) this.#goOn();
   }
 
-  /** The server's head is another than ours was: a heartbeat said so, a moment ago. */
-  compare(head) {
-    if (this.#begun && !this.#mending && this.#position !== head) this.#mend().catch(() => {});
+  /**
+   * A heartbeat in which we said `sent` was answered with another `head`, a moment ago. Events may have come since; but a
+   * server whose head is smaller than what we have seen has forgotten (a backup was brought back), and is believed.
+   */
+  compare(head, sent) {
+    if (this.#held || this.#mending) return;
+    const isBehind = head > sent && this.#position < head;
+    const hasForgotten = head < sent && this.#position >= sent;
+    if (isBehind || hasForgotten) this.#repair();
+  }
+
+  // Show all whose turn has come, and give what is missing before the others a moment.
+  #goOn() {
+    for (const seq of this.#early.keys()) if (seq <= this.#position) this.#early.delete(seq);
+    for (let next; (next = this.#early.get(this.#position + 1)); ) {
+      this.#early.delete(next.seq);
+      this.#take(next);
+    }
+    if (this.#early.size > 0 && this.#timer === null) this.#wait();
+  }
+
+  #take(event) {
+    if (event.seq <= this.#position) return;
+    this.#position = event.seq;
+    this.#apply(event);
+  }
+
+  #wait() {
+    const due = Math.max(...this.#early.keys());
+    this.#again(GAP_PATIENCE_MS, () => {
+      if (this.#position < due) this.#repair();
+      else if (this.#early.size > 0) this.#wait(); // for others than before
+    });
+  }
+
+  #again(ms, act) {
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      act();
+    }, ms);
+  }
+
+  #settle() {
+    clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+
+  async #repair() {
+    try {
+      await this.#mend();
+    } catch (error) {
+      if (this.#held) return; // no connection: the next arrival begins again
+      if (error.action === "retry") this.#again(error.retryAfter * 1000 * (1 + Math.random() / 2), () => this.#repair());
+      // Otherwise the next event, or the next heartbeat, shows the gap again.
+    }
   }
 
   async #mend(resumed = null) {
+    this.#settle();
     this.#mending = this.#catchUp(resumed);
-    let waiting = [];
     try {
       await this.#mending;
       this.#begun = true;
-      waiting = this.#waiting.sort((a, b) => a.seq - b.seq);
     } finally {
       this.#mending = null;
-      this.#waiting = []; // where mending failed, the next event shows the gap again
     }
-    for (const event of waiting) this.hear(event);
+    if (!this.#held) this.#goOn();
   }
 
   async #catchUp(resumed) {
     let known = Math.max(this.#position, this.#head);
     if (this.#begun && this.#resume) {
       const answer = resumed ?? (await this.#resume(this.#position));
-      if (answer.complete) {
-        for (const event of answer.events) this.#apply(event);
-        this.#position = answer.head;
-        return;
-      }
+      for (const event of answer.events ?? []) this.#take(event);
+      if (answer.complete && this.#position >= answer.head) return;
       known = answer.head; // smaller than ours where a backup was brought back
     }
     // Numbers are given out in the order of commits, and an event leaves after its commit. So what is read from now on
     // holds everything up to the newest event that has arrived.
-    known = Math.max(known, ...this.#waiting.map(({ seq }) => seq));
+    known = Math.max(known, ...this.#early.keys());
     this.#position = (await this.#readAfresh()) ?? known;
   }
 }

@@ -1,0 +1,35 @@
+// Asking once more, where an error says that this helps. docs/rules/sessions.md, S11.
+
+const TRIES = 3; // of what somebody waits for: told after that
+const PATIENCE_S = 5; // whoever is to wait longer is told at once
+
+/** Ask, and a few times again while the answer is `retry`. For what may be asked twice without being done twice. */
+export async function persistently(ask) {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (error.action !== "retry" || attempt === TRIES || error.retryAfter > PATIENCE_S) throw error;
+      await pause(jittered(error.retryAfter));
+    }
+  }
+}
+
+/** `ask(token)`; where the answer is that the token is no good any more, once again with a new one. */
+export async function renewing(session, ask, token = null) {
+  try {
+    return await ask(token);
+  } catch (error) {
+    if (error.action !== "reauth") throw error;
+  }
+  return ask(await session.accessToken({ renew: true }));
+}
+
+/** That many seconds and a random bit more, so that not everybody comes at once. */
+export function jittered(seconds) {
+  return seconds * (1 + Math.random() / 2);
+}
+
+export function pause(seconds) {
+  return new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+}

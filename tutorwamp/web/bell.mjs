@@ -1,0 +1,104 @@
+// The bell at the top of the page: how many notifications are unread, and the newest of them in a list.
+
+import { announce, clockTime, find, h, notify, shortDay } from "./dom.mjs";
+import { inPlainWords } from "./errors.mjs";
+import { Notifications } from "./notifications.mjs";
+
+const COUNT_AT_MOST = 99; // shown as "99+"
+
+export class Bell {
+  #root = find("#bell");
+  #leaving = new AbortController();
+  #notifications;
+
+  /** `onNews()`: there is another notification, so a list of lessons may be out of date. */
+  constructor(connection, me, { onNews }) {
+    const { signal } = this.#leaving;
+    this.#notifications = new Notifications({
+      call: (procedure, kwargs) => connection.call(procedure, kwargs),
+      subscribe: (topic, heard) => connection.subscribe(topic, heard),
+      me,
+      hooks: {
+        onChange: () => signal.aborted || this.#show(),
+        onNews: ({ title }) => {
+          announce(title);
+          onNews();
+        },
+      },
+    });
+    find(".all-read", this.#root).addEventListener("click", () => this.#mark(this.#notifications.markAllRead()), { signal });
+    document.addEventListener("click", ({ target }) => this.#root.contains(target) || this.#close(), { signal });
+    this.#root.addEventListener("keydown", ({ key }) => {
+      if (key !== "Escape") return;
+      this.#close();
+      find("summary", this.#root).focus();
+    }, { signal });
+  }
+
+  enter() {
+    return this.#notifications.enter();
+  }
+
+  lost() {
+    this.#notifications.lost();
+  }
+
+  positions() {
+    return this.#notifications.positions();
+  }
+
+  behind(heads, sent) {
+    this.#notifications.behind(heads, sent);
+  }
+
+  /** The person goes. */
+  leave() {
+    this.#leaving.abort();
+    this.lost();
+    this.#close();
+    this.#root.hidden = true;
+    find("ul", this.#root).replaceChildren();
+  }
+
+  #close() {
+    this.#root.open = false;
+  }
+
+  #show() {
+    const { isServed, items, unreadCount } = this.#notifications;
+    this.#root.hidden = !isServed;
+    const count = find(".count", this.#root);
+    count.hidden = unreadCount === 0;
+    count.textContent = unreadCount > COUNT_AT_MOST ? `${COUNT_AT_MOST}+` : String(unreadCount);
+    find("summary", this.#root).setAttribute("aria-label", unreadCount > 0 ? `Notifications, ${unreadCount} unread` : "Notifications");
+    find(".all-read", this.#root).hidden = unreadCount === 0;
+    find(".none", this.#root).hidden = items.length > 0;
+    const list = find("ul", this.#root);
+    const focused = list.contains(document.activeElement) && document.activeElement.dataset.id;
+    list.replaceChildren(...items.map((notification) => h("li", {}, this.#row(notification))));
+    if (focused) find(`[data-id="${focused}"]`, list)?.focus();
+  }
+
+  #row(notification) {
+    const { id, title, body, created_at, read_at } = notification;
+    return h(
+      "button",
+      { type: "button", class: read_at ? "" : "unread", "data-id": id, onclick: () => this.#open(notification) },
+      h("strong", {}, title, !read_at && h("span", { class: "unseen" }, " (unread)")),
+      h("time", { class: "muted", datetime: created_at }, `${shortDay(created_at)}, ${clockTime(created_at)}`),
+      body && h("span", {}, body),
+    );
+  }
+
+  #open(notification) {
+    if (!notification.read_at) this.#mark(this.#notifications.markRead(notification));
+    const lessonId = notification.data?.lesson_id;
+    if (!lessonId) return;
+    this.#close();
+    location.hash = `lesson=${lessonId}`;
+  }
+
+  #mark(marking) {
+    marking.catch((error) => notify(inPlainWords(error)));
+  }
+}

@@ -1,0 +1,123 @@
+// What a person is told wherever they are: the newest notifications and how many are unread. A stream of their own, followed
+// like the others. A server without notifications refuses it, and then there are none. What it looks like is in bell.mjs.
+
+import { jittered, persistently } from "./again.mjs";
+import { Following } from "./following.mjs";
+import { Stream } from "./stream.mjs";
+
+const SHOWN = 20;
+const AGAIN_S = 30; // where the notifications are restarting while we arrive
+
+export class Notifications {
+  #call;
+  #subscribe;
+  #hooks;
+  #topic;
+  #following;
+  #stream;
+  #losses = 0;
+  #timer = null;
+  /** Whether this server has notifications, as far as we know. */
+  isServed = false;
+  /** The newest, newest first. */
+  items = [];
+  unreadCount = 0;
+
+  /**
+   * `call(procedure, kwargs)`, `subscribe(topic, heard)`: a connection's. `hooks`: onChange(), whenever something looks
+   * different; onNews(notification), when there is another one.
+   */
+  constructor({ call, subscribe, me, hooks }) {
+    this.#call = call;
+    this.#subscribe = subscribe;
+    this.#hooks = hooks;
+    this.#topic = `tutorwamp.user.${me.id}.notifications`;
+    this.#following = new Following(call);
+    this.#stream = new Stream({
+      apply: (event) => this.#apply(event),
+      readAfresh: () => this.#readAfresh(),
+      resume: this.#following.resumer("own"),
+    });
+    this.#following.topics = { own: this.#topic };
+    this.#following.follow({ own: this.#stream });
+  }
+
+  /** On every arrival. Never fails: a server may have no notifications. */
+  async enter() {
+    this.lost();
+    const losses = this.#losses;
+    try {
+      await this.#subscribe(this.#topic, (event) => this.#stream.hear(event));
+      const { own } = await this.#following.resume();
+      await this.#stream.begin(own ? own.head : await this.#head(), own);
+      this.isServed = true;
+    } catch (error) {
+      if (losses !== this.#losses) return; // the next arrival enters again
+      const isAway = error.action === "retry";
+      this.isServed &&= isAway;
+      if (isAway) this.#timer = setTimeout(() => this.enter(), jittered(Math.max(AGAIN_S, error.retryAfter)) * 1000);
+    }
+    this.#hooks.onChange();
+  }
+
+  /** The connection is gone, or the person. */
+  lost() {
+    this.#losses++;
+    this.#following.hold();
+    clearTimeout(this.#timer);
+  }
+
+  /** For the heartbeat: by stream, the last event shown. */
+  positions() {
+    return this.#following.positions();
+  }
+
+  /** A heartbeat with the positions `sent` said that these streams have other heads. */
+  behind(heads, sent) {
+    this.#following.behind(heads, sent);
+  }
+
+  // No lesson.join tells it. A heartbeat does, in few words: from the beginning everything is behind.
+  async #head() {
+    const { behind } = await this.#call("tutorwamp.session.heartbeat", { positions: { [this.#topic]: 0 } });
+    return behind[this.#topic] ?? 0;
+  }
+
+  async #readAfresh() {
+    const [{ items }, { unread_count }] = await Promise.all([this.#ask("list", { limit: SHOWN }), this.#ask("unread_count")]);
+    this.items = items;
+    this.unreadCount = unread_count;
+    this.#hooks.onChange();
+  }
+
+  #ask(name, kwargs = {}) {
+    return this.#call(`tutorwamp.notification.${name}`, kwargs);
+  }
+
+  #apply({ type, at, data }) {
+    this.unreadCount = data.unread_count;
+    if (type === "notification.created") this.#created(data.notification);
+    else if (type === "notification.read") this.#read(data.notification_ids, at);
+    this.#hooks.onChange();
+  }
+
+  #created(notification) {
+    this.items = [notification, ...this.items.filter(({ id }) => id !== notification.id)].slice(0, SHOWN);
+    this.#hooks.onNews(notification);
+  }
+
+  // Without ids it was all of them.
+  #read(ids, at) {
+    this.items = this.items.map((one) => (one.read_at === null && (ids?.includes(one.id) ?? true) ? { ...one, read_at: at } : one));
+  }
+
+  // What follows of it comes as an event. Both may be asked twice: read is read.
+
+  markRead({ id }) {
+    return persistently(() => this.#ask("mark_read", { notification_ids: [id] }));
+  }
+
+  markAllRead() {
+    return persistently(() => this.#ask("mark_all_read"));
+  }
+}
