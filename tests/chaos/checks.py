@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import time
+from collections import Counter, defaultdict
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import select
+from twisted.internet.task import deferLater
 
 from tests.chaos.ledger import Ledger, Plain
 from tests.chaos.people import Person
-from tests.chaos.world import World, until
+from tests.chaos.world import World, reactor, until
 from tutorwamp.kernel.streams import stream_events, streams
 from tutorwamp.lessons.attendance import Stay, attendance, connected
 from tutorwamp.lessons.contracts import streams_of
 
+TOLD_WITHIN_S = 60.0
+"""Of notifications whose process died before it turned them: the next look finds them."""
 ROUNDING_S = 0.002
 """Times are kept in milliseconds."""
 
@@ -30,6 +34,7 @@ async def check_everybody(people: list[Person], ledger: Ledger, lesson_id: str) 
     for person in people:
         await _sees(person, history, board)
         await _counts(person, history, ledger)
+        await _notified(person, ledger, lesson_id)
 
 
 async def _history(person: Person, lesson_id: str) -> list[Plain]:
@@ -77,6 +82,41 @@ async def _counts(person: Person, history: list[Plain], ledger: Ledger) -> None:
         if one["seq"] > marked["read_seq"] and one["author"]["id"] != person.id and one["body"] is not None
     ]
     assert marked["unread_count"] == len(unread), f"{person.name} is told {marked}, {len(unread)} are unread"
+
+
+async def _notified(person: Person, ledger: Ledger, lesson_id: str) -> None:
+    """Of what concerns this lesson each thing is told once, and the count is that of the list, everywhere."""
+    expected = (0, 0) if person.client.user["role"] == "tutor" else (1, ledger.renamed)
+    deadline = time.monotonic() + TOLD_WITHIN_S
+    while True:
+        told, counted = await _told(person)
+        mine = Counter(one["kind"] for one in told if one["data"]["lesson_id"] == lesson_id)
+        if (mine["lesson.invited"], mine["lesson.changed"]) >= expected:
+            break
+        assert time.monotonic() < deadline, f"{person.name} was told {mine}, there were {ledger.renamed} changes"
+        await deferLater(reactor, 0.2)
+    # A change whose answer was lost is there and not acknowledged; for the tutor there is nothing either way.
+    assert mine["lesson.invited"] == expected[0], f"{person.name} was told {mine}"
+    assert counted == sum(one["read_at"] is None for one in told), f"{person.name} is told {counted} are unread"
+    kept = person.notifications
+    await until(
+        lambda: (kept.unread_count, list(kept.items)) == (counted, told[: len(kept.items)]),
+        lambda: f"{person.name} sees {kept.unread_count} unread of {len(kept.items)}, there are {counted}",
+        within_s=15,
+    )
+
+
+async def _told(person: Person) -> tuple[list[Plain], int]:
+    """All of somebody's notifications, and the count of those that are unread."""
+    ask = person.client.call_until_answered
+    told: list[Plain] = []
+    cursor: dict[str, str] = {}
+    while True:
+        page = await ask("tutorwamp.notification.list", limit=100, **cursor)
+        told += page["items"]
+        if page["next_cursor"] is None:
+            return told, (await ask("tutorwamp.notification.unread_count"))["unread_count"]
+        cursor = {"cursor": page["next_cursor"]}
 
 
 def check_stored(world: World, lesson_id: str) -> None:

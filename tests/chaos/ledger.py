@@ -50,6 +50,8 @@ class Ledger:
         self.drawn: dict[str, Drawn] = {}
         self.read: dict[str, int] = {}
         """By person, the furthest acknowledged read mark."""
+        self.renamed = 0
+        """How often the lesson was changed, as far as its tutor was told."""
         self.acknowledged = 0
         self.refused: Counter[str] = Counter()
         self.faults: list[str] = []

@@ -64,6 +64,10 @@ class Sequence:
         kind = event.type or ""
         if kind == "chat.pending":
             return
+        if kind == "notifications.opened":
+            self.reloads += self.at is not None
+            self.at = None
+            return
         seq = event["seq"]
         if kind.endswith((".opened", ".reloaded")):
             self.reloads += 1
@@ -109,8 +113,11 @@ class Person:
     async def enter(self, lesson_id: str) -> None:
         """Join the lesson and keep everything."""
         self.lesson = await self.client.join(lesson_id)
-        sequences = [Sequence(f"{self.name}'s {kind}", self.ledger.faults) for kind in ("state", "chat", "board")]
-        state, chat, board = sequences
+        kinds = ("state", "chat", "board", "notifications")
+        sequences = [Sequence(f"{self.name}'s {kind}", self.ledger.faults) for kind in kinds]
+        state, chat, board, notifications = sequences
+        self.notifications = await self.client.notifications()
+        self.notifications.on_change(notifications.hear)
         await self.lesson.on("state", state.hear)
         self.chat = await self.lesson.chat()
         chat.at = self.chat.head
@@ -150,8 +157,9 @@ class Person:
             (self._replace, 3),
             (self._erase, 1),
         ]
+        deeds.append((self._read_notifications, 1))
         if self.client.user["role"] == "tutor":
-            deeds.append((self._pass_pen, 1))
+            deeds += [(self._pass_pen, 1), (self._rename, 1)]
         (deed,) = self._random.choices([deed for deed, _ in deeds], [weight for _, weight in deeds])
         self.busy += 1
         Deferred.fromCoroutine(cast("Any", self._doing(deed))).addErrback(
@@ -259,6 +267,22 @@ class Person:
         students = [one["id"] for one in self.lesson.lesson["students"]]
         chosen = [one for one in students if self._random.random() < 0.8]
         await self.client.call_until_answered("tutorwamp.lesson.set_pen", lesson_id=self.lesson.id, student_ids=chosen)
+        self.ledger.acknowledged += 1
+
+    async def _rename(self) -> None:
+        """Everybody is told of it."""
+        self._count += 1
+        lesson = self.lesson.lesson
+        asked = {"lesson_id": self.lesson.id, "version": lesson["version"], "title": f"Storm, {self._count}"}
+        await self.client.call_until_answered("tutorwamp.lesson.update", **asked)
+        self.ledger.renamed += 1
+        self.ledger.acknowledged += 1
+
+    async def _read_notifications(self) -> None:
+        if self._random.random() < 0.3:
+            await self.notifications.mark_all_read()
+        elif unread := [one["id"] for one in self.notifications.items if one["read_at"] is None]:
+            await self.notifications.mark_read([self._random.choice(unread)])
         self.ledger.acknowledged += 1
 
     def _place(self) -> Plain:

@@ -5,16 +5,19 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import pytest
 import pytest_twisted
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
 
 from tests.chat.room import refused
 from tests.lessons.test_service_rooms import opened, told
 from tests.support.machine import Stage, TurnedClock
 from tutorwamp.app.assembly import Machine
 from tutorwamp.kernel.contracts import Caller, new_id
-from tutorwamp.kernel.errors import Forbidden
+from tutorwamp.kernel.errors import Forbidden, Unavailable
 from tutorwamp.lessons.attendance import Stay, connected
 from tutorwamp.lessons.contracts import Lesson, LessonChanged, LessonState, PresenceChanged
 
@@ -159,6 +162,37 @@ async def test_L22_a_crash_costs_the_record_some_seconds_and_keeps_the_places(
     await other_on_both.lessons.pass_time()
     assert told(heard) == ["Anna joined", "Tina left"]
     assert types(changed) == ["interrupted"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_L21_what_the_database_could_not_be_told_is_told_when_it_is_back(stage_on_both: Stage) -> None:
+    """Found by the chaos harness: PostgreSQL died while somebody left, and they seemed to be there ever after."""
+    stage, lessons, clock = stage_on_both, stage_on_both.machine.lessons, stage_on_both.clock
+    tutor, anna, _, lesson = await opened(stage)
+    await lessons.join(anna, lesson.id)
+    await lessons.note_presence()
+    away = True
+
+    def fail(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if away and statement.startswith("UPDATE lesson_attendance"):
+            raise OperationalError(statement, None, Exception("gone"))
+
+    event.listen(stage.machine.database.engine, "before_cursor_execute", fail)
+    clock.turn(minutes=10)
+    lose(stage.machine, anna)
+    again = stage.given.again(anna)
+    await lessons.join(again, lesson.id)
+    with pytest.raises(Unavailable):
+        await lessons.note_presence()
+    away = False
+    clock.turn(minutes=10)
+    await lessons.leave(again, lesson.id)
+    clock.turn(minutes=10)
+    await lessons.note_presence()
+    event.remove(stage.machine.database.engine, "before_cursor_execute", fail)
+    (attended,) = (await lessons.attendance(tutor, lesson.id)).items
+    assert attended.connected_s == 20 * 60
+    assert attended.last_left_at == clock() - timedelta(minutes=10)
 
 
 def stay(clock: TurnedClock, begins: int, ends: int | None) -> Stay:

@@ -35,7 +35,7 @@ WATCH_INTERVAL_S: Final = 1.0
 """How exactly timeouts and grace times are kept; the contract gives others a second to be told."""
 PRESENCE_NOTED_EVERY_S: Final = 10.0
 """What a crash may cost the attendance record."""
-CATCH_UP_INTERVAL_S: Final = 60.0
+CATCH_UP_INTERVAL_S: Final = 15.0
 """Announcements are turned at once; this finds what a process that died, or another one, has left."""
 REMINDER_INTERVAL_S: Final = 10.0
 """How late a reminder may be."""

@@ -10,6 +10,7 @@ from tutorwamp.client.connection import Connection, State, Subscription, Tickets
 from tutorwamp.client.errors import CallError, Disconnected
 from tutorwamp.client.lesson import Lesson
 from tutorwamp.client.login import Login
+from tutorwamp.client.notifications import Notifications
 from tutorwamp.client.replica import Outcome, Replica
 from tutorwamp.client.rules import Backoff
 from tutorwamp.client.stroke import Stroke
@@ -26,6 +27,7 @@ __all__ = [
     "Event",
     "Lesson",
     "Login",
+    "Notifications",
     "Outcome",
     "Rejected",
     "Replica",

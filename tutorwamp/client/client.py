@@ -17,6 +17,7 @@ from tutorwamp.client.connection import Connection
 from tutorwamp.client.errors import CallError
 from tutorwamp.client.lesson import Lesson
 from tutorwamp.client.login import Login
+from tutorwamp.client.notifications import Notifications
 from tutorwamp.client.rules import Backoff
 from tutorwamp.client.streams import Streams
 from tutorwamp.client.wamp import Serializer
@@ -40,6 +41,7 @@ class Client:
         self.connection.on_arrival(self._enter_lessons_again)
         self.streams = Streams(self.connection)
         self._lessons: dict[str, Lesson] = {}
+        self._notifications: Notifications | None = None
 
     @property
     def user(self) -> dict[str, Any]:
@@ -77,6 +79,13 @@ class Client:
         await lesson.enter()
         self._lessons[lesson_id] = lesson
         return lesson
+
+    async def notifications(self) -> Notifications:
+        """What one should know, kept as it is from now on; the same one every time."""
+        if self._notifications is None:
+            self._notifications = Notifications(self.connection, self.streams, self.user["id"])
+        await self._notifications.open()
+        return self._notifications
 
     async def _enter_lessons_again(self) -> None:
         self._lessons = {lesson.id: lesson for lesson in self._lessons.values() if lesson.is_open}

@@ -28,6 +28,8 @@ GAP_PATIENCE_S: Final = 1.0
 """For events that others have overtaken; on one connection they are some milliseconds late."""
 EARLY_AT_MOST: Final = 1000
 """Events kept for later: half a minute of a busy board. More are not resumed one by one either."""
+BEYOND: Final = 2**53 - 1
+"""A position that no stream ever reaches."""
 STREAMS_AT_MOST: Final = 100
 """In one call of ``session.resume``."""
 
@@ -147,6 +149,12 @@ class Streams:
     def compare(self, stream: str) -> None:
         """Have it resumed now: something may have been published before it was followed."""
         self._resume_soon(stream)
+
+    async def head(self, stream: str) -> int:
+        """Where a stream is, of which nothing is known: S6 answers a position beyond the head with the head alone."""
+        answer = await self._connection.call(_RESUME, positions={stream: BEYOND})
+        head: int = answer["streams"][stream]["head"]
+        return head
 
     async def resume(self, streams: Iterable[str]) -> None:
         """Fetch what was missed of these streams, or have them read afresh. Raises CallError."""

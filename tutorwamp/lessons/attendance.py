@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import BigInteger, Column, Connection, ForeignKey, Index, String, Table, insert, select, update
+from sqlalchemy import BigInteger, Column, Connection, ForeignKey, Index, String, Table, select, update
 from twisted.internet.defer import Deferred
 
-from tutorwamp.kernel.database import Database, GroupCommit, InstantColumn, metadata
+from tutorwamp.kernel.database import Database, InstantColumn, insert_new, metadata
 
 attendance = Table(
     "lesson_attendance",
@@ -56,15 +56,19 @@ class AttendanceStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._notes: GroupCommit[Stay | None, None] = GroupCommit(database, "lessons.attendance", _note)
 
-    def note(self, stay: Stay) -> Deferred[None]:
-        """Keep a stay that begins (no ``left_at``) or ends. Notes are kept in their order."""
-        return self._notes.submit(stay)
+    def keep(self, stays: Sequence[Stay]) -> Deferred[None]:
+        """Keep stays that begin (no ``left_at``) or end, in their order; what is kept already is kept once."""
 
-    def noted(self) -> Deferred[None]:
-        """Fires when everything that was to be noted until now is kept."""
-        return self._notes.submit(None)
+        def thd(connection: Connection) -> None:
+            for stay in stays:
+                if stay.left_at is None:
+                    insert_new(connection, attendance, [vars(stay)])
+                else:
+                    ended = {"left_at": stay.left_at, "seen_at": stay.left_at, "cause": stay.cause}
+                    connection.execute(update(attendance).where(attendance.c.id == stay.id).values(ended))
+
+        return self._database.write("lessons.attendance", thd)
 
     def seen(self, now: datetime) -> Deferred[None]:
         """Everybody who is there is there still."""
@@ -94,18 +98,6 @@ class AttendanceStore:
             return [Stay(**row._asdict()) for row in connection.execute(query)]
 
         return self._database.read("lessons.stays", thd)
-
-
-def _note(connection: Connection, stays: Sequence[Stay | None]) -> list[Exception | None]:
-    for stay in stays:
-        if stay is None:
-            continue
-        if stay.left_at is None:
-            connection.execute(insert(attendance), vars(stay))
-        else:
-            ended = {"left_at": stay.left_at, "seen_at": stay.left_at, "cause": stay.cause}
-            connection.execute(update(attendance).where(attendance.c.id == stay.id).values(ended))
-    return [None] * len(stays)
 
 
 def connected(stays: Iterable[Stay], now: datetime) -> timedelta:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+
+from twisted.internet.defer import Deferred, DeferredLock
 
 from tutorwamp.accounts.contracts import People, Person
 from tutorwamp.kernel.contracts import Clock
@@ -30,6 +31,10 @@ class Presence:
         self._clock = clock
         self._grace = settings.grace
         self._tutorless: dict[str, datetime] = {}
+        self._unkept: list[Stay] = []
+        """Notes for the record, in their order; whatever waits goes into one transaction."""
+        self._turn = DeferredLock()
+        self._waits_for_turn = False
         self.roster = Roster(events, clock, grace=settings.grace, came=self._came, went=self._went)
 
     def look_for_tutor(self, lesson: Lesson) -> bool:
@@ -64,12 +69,12 @@ class Presence:
 
     async def seen(self) -> None:
         """L22: note that everybody who is there is there still; so a crash costs the record some seconds at most."""
-        await self._record.noted()
+        await self._kept()
         await self._record.seen(self._clock())
 
     async def attendance(self, lesson_id: str) -> list[Attended]:
         """L21: everybody who was ever in the room, in the order they came."""
-        await self._record.noted()
+        await self._kept()
         by_person: dict[str, list[Stay]] = {}
         for stay in await self._record.stays(lesson_id):
             by_person.setdefault(stay.user_id, []).append(stay)
@@ -93,10 +98,22 @@ class Presence:
         self._note(replace(_stay(place, now), left_at=now, cause=cause))
 
     def _note(self, stay: Stay) -> None:
-        def failed(failure: Any) -> None:
-            log.error("attendance was not kept", stay=stay, error=str(failure.value))
+        self._unkept.append(stay)
+        if not self._waits_for_turn:
+            self._waits_for_turn = True
+            # Where the database is away they wait for the next note, or the next look at who is there.
+            self._kept().addErrback(lambda failure: log.warning("attendance is kept later", error=str(failure.value)))
 
-        self._record.note(stay).addErrback(failed)
+    def _kept(self) -> Deferred[None]:
+        """Fires when everything that was to be noted until now is kept."""
+        return self._turn.run(lambda: Deferred.fromCoroutine(self._keep()))
+
+    async def _keep(self) -> None:
+        self._waits_for_turn = False
+        while self._unkept:
+            batch = list(self._unkept)
+            await self._record.keep(batch)
+            del self._unkept[: len(batch)]
 
 
 def _stay(place: Place, seen_at: datetime) -> Stay:
