@@ -268,6 +268,17 @@ test("B31 what was drawn without a connection, and what was never answered, is t
   assert.equal(ada.board.isStuck, false);
 });
 
+test("S10 what is heard after a loss waits for what was missed", async () => {
+  const [ada, ben] = await people(server, "ada", "ben");
+  ada.cut();
+  ada.isConnected = true; // and subscribed
+  ben.board.put(rect("r1"), {});
+  await ben.go();
+  assert.deepEqual(ada.seen, []);
+  await ada.arrive();
+  assert.deepEqual(ada.seen, boardOf(server));
+});
+
 test("S11 a page is added although the board was restarting just then, and only once", async () => {
   const asked = [];
   const call = async (name, kwargs) => {
@@ -296,6 +307,13 @@ test("B31 how much waits is counted in elements, and only where it waits", async
   }
   ada.board.put(rect("r1"), {});
   assert.equal(ada.board.stuckCount, 2);
+  await ada.arrive();
+  mock.timers.tick(50);
+  await settled();
+  await ada.serve(); // answered, but the events are lost
+  ada.cut();
+  ada.board.put(rect("r2"), {});
+  assert.equal(ada.board.stuckCount, 1);
   await ada.arrive();
   for (let i = 0; i < 3; i++) await ada.go();
   assert.deepEqual([ada.board.stuckCount, ada.seen], [0, boardOf(server)]);

@@ -186,6 +186,18 @@ test("S12 what waits for its second try goes at once when the connection is new"
   assert.equal(school.sent.length, 2);
 });
 
+test("S12 a try of the session before does not mix with those of the new one", async () => {
+  const chat = await entered();
+  school.answers.send = [refusal("retry", { retry_after_s: 10 }), new Promise(() => {})];
+  chat.send("one");
+  await settled();
+  chat.lost();
+  await chat.begin(0);
+  await settled();
+  await pass(100);
+  assert.deepEqual(school.sent, ["one", "one"]);
+});
+
 test("S11 words for which there is no good token are kept until the person has signed in again", async () => {
   const chat = await entered();
   school.answers.send = [refusal("reauth")];
@@ -206,6 +218,16 @@ test("a chat that was left sends nothing later on, when somebody else may be sig
   chat.close();
   await pass(60);
   assert.deepEqual(school.sent, ["one"]);
+});
+
+test("S10 what is heard after a loss waits for what was missed", async () => {
+  const chat = await entered();
+  chat.lost();
+  await school.call("tutorwamp.chat.send", { client_id: "c", body: "one" }); // by the same person, in another tab
+  chat.stream.hear({ seq: 1, type: "message.created", data: school.messages[0] });
+  assert.deepEqual(chat.picture.messages, []);
+  await chat.begin(1);
+  assert.deepEqual(bodies(chat.picture.messages), ["one"]);
 });
 
 test("what waits when the lesson ends says so", async () => {

@@ -181,10 +181,20 @@ test("S11 without a connection nothing is asked again until the next arrival", a
   numbers.stream.hear({ seq: 6 });
   mock.timers.tick(GAP_PATIENCE_MS);
   numbers.stream.hold();
+  await settled();
   await pass(60);
   assert.deepEqual(numbers.asked, [3]);
   await numbers.stream.begin(6, numbers.resume(3));
   assert.deepEqual(numbers.shown, numbers.all);
+});
+
+test("S10 what had come too early before a loss is not waited for after it", async () => {
+  numbers.stream.hear({ seq: 6 });
+  numbers.stream.hold();
+  numbers.head = 1; // it has forgotten
+  await numbers.stream.begin(1, numbers.resume(3));
+  await pass(5);
+  assert.deepEqual([numbers.shown, numbers.asked], [[1], [3]]);
 });
 
 // From a loss until everything is in place again
@@ -310,6 +320,7 @@ test("S10 whatever is lost, doubled or overtaken, all of it is shown in the end,
 function heart({ answers = [] } = {}) {
   const said = [];
   const silences = [];
+  let position = 7;
   const heard = []; // and what was sent before
   const heartbeat = new Heartbeat({
     call: async (kwargs) => {
@@ -318,7 +329,7 @@ function heart({ answers = [] } = {}) {
       if (answer instanceof Error) throw answer;
       return answer;
     },
-    positions: () => ({ chat: 7 }),
+    positions: () => ({ chat: position++ }),
     behind: (heads, sent) => heard.push(heads, sent),
     onSilence: () => silences.push(said.length),
   });

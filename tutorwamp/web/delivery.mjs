@@ -71,8 +71,8 @@ export class Delivery {
     try {
       await this.#send(message);
     } catch (error) {
-      // Without a good token, or gone: it waits, and is sent when the person is back.
-      if (session !== this.#session || this.#leaving || error.action === "reauth") return false;
+      // Without a good token it waits until the person is back.
+      if (session !== this.#session || error.action === "reauth") return false;
       if (error.action === "retry") return this.#later(error.retryAfter);
       this.#onRefused(message, error);
     }

@@ -4,7 +4,7 @@
 export function interruption({ state, tutor }, me) {
   if (state !== "interrupted") return "";
   if (tutor.id === me.id) return "You were away, so the lesson was interrupted. It goes on now that you are back.";
-  return `Waiting for ${tutor.name} to come back. The lesson goes on by itself then; until that you can go on writing.`;
+  return `Waiting for ${tutor.name} to come back. Meanwhile you can go on writing; the lesson goes on by itself.`;
 }
 
 /** How the connection is, and how much waits for it. */

@@ -131,7 +131,7 @@ export class Room {
   /** The connection is gone, and with it the subscriptions. */
   lost() {
     this.#subscriptions = [];
-    this.#following.hold();
+    this.#state.hold();
     this.#typing.clear();
     this.#chat.lost();
     this.#board.lost();
