@@ -146,6 +146,8 @@ def problem(status: int, headers: dict[bytes, list[bytes]], body: bytes) -> tupl
     value = json.loads(body)
     assert set(value) == {"type", "status", "title", "detail", "action", "details", "request_id"}
     assert (value["status"], headers[b"x-request-id"]) == (status, [value["request_id"].encode()])
+    assert (headers[b"x-content-type-options"], headers[b"referrer-policy"]) == ([b"nosniff"], [b"no-referrer"])
+    assert headers[b"content-security-policy"][0].startswith(b"default-src 'none'")
     return status, value["type"], value["action"]
 
 

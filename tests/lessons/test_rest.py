@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import pytest_twisted
+from sqlalchemy import delete
 from twisted.internet import reactor
 
 from tests.chat.room import Room
@@ -18,6 +19,7 @@ from tutorwamp.app.assembly import Machine, assemble
 from tutorwamp.app.site import make_site
 from tutorwamp.kernel.contracts import Caller, instant_text, new_id
 from tutorwamp.kernel.limits import WRITES
+from tutorwamp.kernel.streams import stream_events
 from tutorwamp.kernel.tokens import sign
 from tutorwamp.lessons.contracts import LessonChanged
 
@@ -200,6 +202,39 @@ async def test_L23_a_replay_is_one_clock_page_by_page(stage_on_both: Stage, site
     assert len({(event["stream"], event["seq"]) for event in events}) == 9
     assert {event["type"] for event in events} == {"message.created", "lesson.started", "message.deleted"}
     assert "secret 2" not in str(events)
+
+
+@pytest_twisted.ensureDeferred
+async def test_L23_what_is_not_kept_any_more_is_said(stage_on_both: Stage, site: Loopback) -> None:
+    room = await Room.opened(stage_on_both)
+    for number in range(4):
+        await room.send(room.anna, f"{number}")
+    anna, path = Person(stage_on_both, site, room.anna), f"/{room.lesson.id}/replay"
+
+    async def forget(up_to: int) -> None:
+        old = delete(stream_events).where(stream_events.c.stream == room.stream, stream_events.c.seq <= up_to)
+        await stage_on_both.machine.database.write("test.forget", lambda connection: connection.execute(old).rowcount)
+
+    await forget(2)
+    page = (await anna("GET", path)).json
+    assert ([one["seq"] for one in page["items"]], page["compacted"]) == ([3, 4], {room.stream: 2})
+    await forget(4)
+    assert (await anna("GET", path)).json == {"items": [], "next_cursor": None, "compacted": {room.stream: 4}}
+
+
+@pytest_twisted.ensureDeferred
+async def test_L23_a_page_ends_early_where_events_are_large(
+    stage_on_both: Stage, site: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = await Room.opened(stage_on_both)
+    for size in (4_000, 3, 3):
+        await room.send(room.anna, "x" * size)
+    monkeypatch.setattr("tutorwamp.lessons.store.REPLAYED_CHARACTERS_AT_MOST", 2_000)
+    anna, path = Person(stage_on_both, site, room.anna), f"/{room.lesson.id}/replay"
+    first = (await anna("GET", path)).json
+    assert [one["seq"] for one in first["items"]] == [1]
+    second = (await anna("GET", f"{path}?after={first['next_cursor']}")).json
+    assert ([one["seq"] for one in second["items"]], second["next_cursor"]) == ([2, 3], None)
 
 
 @pytest_twisted.ensureDeferred
