@@ -72,6 +72,10 @@ def other_on_both(stage_on_both: Stage) -> Iterator[Machine]:
     machine.stop()
 
 
+HURRIED = {"TUTORWAMP_RATE_LIMITS": "off"}
+"""Tests ask for more at once than people do; the limits have tests, and nodes, of their own."""
+
+
 def migrated_node(database_url: str | None = None, *, env: Mapping[str, str] | None = None, **more: Any) -> Node:
     """A node that is not started yet, on a migrated database of its own: SQLite in its data folder by default."""
     database = {"TUTORWAMP_DATABASE_URL": database_url} if database_url else {}
@@ -83,7 +87,7 @@ def migrated_node(database_url: str | None = None, *, env: Mapping[str, str] | N
 @pytest.fixture(scope="session")
 def node() -> Iterator[Node]:
     """A real node on SQLite for the session. Who kills it starts it again and waits until it is ready."""
-    made = migrated_node()
+    made = migrated_node(env=HURRIED)
     try:
         made.start()
         made.wait_ready()
@@ -95,7 +99,7 @@ def node() -> Iterator[Node]:
 @pytest.fixture(scope="session")
 def postgres_node(postgres: Postgres) -> Iterator[Node]:
     """A real node on PostgreSQL for the session."""
-    made = migrated_node(postgres.create_database("node"))
+    made = migrated_node(postgres.create_database("node"), env=HURRIED)
     try:
         made.start()
         made.wait_ready()
