@@ -240,8 +240,9 @@ async def travel(node: Node, *, javascript: bool) -> None:
     history = await tutor.call("tutorwamp.chat.history", lesson_id=lesson["id"], limit=1)
     await an_outsider_sees_nothing(node, lesson, history["items"][0]["id"])
 
-    await student.close()
+    await student.call("tutorwamp.lesson.leave", lesson_id=lesson["id"])
     await tutor.heard_until(lambda: tutor.heard[presence][-1]["type"] == "participant.left")
+    await student.close()
     await tutor.call("tutorwamp.lesson.end", lesson_id=lesson["id"])
     await tutor.close()
 
