@@ -71,6 +71,13 @@ def test_everything_drawn_by_all_arrives_at_all() -> None:
         assert 0 < times["p50_ms"] <= times["p99_ms"] <= times["max_ms"]
 
 
+def test_the_unread_count_is_asked_of_sql_and_of_the_cache() -> None:
+    result = run("unread", "--people", "32", "--rounds", "2")
+    assert [way["name"] for way in result["ways"]] == ["uncached", "cached"]
+    assert [way["queries_per_request"] for way in result["ways"]] == [3, 1], "one of each is for the token"
+    assert result["ratio"] > 0
+
+
 def test_a_lesson_is_drawn_to_its_end() -> None:
     result = run("board-lesson", "--people", "3", "--minutes", "0.75")
     assert result["boards_equal"] is True

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from twisted.internet.protocol import ServerFactory
 from twisted.web.server import Site
 
 from tutorwamp.accounts.rest import AccountsResource
 from tutorwamp.app.assembly import Machine
+from tutorwamp.app.metrics import exposition
 from tutorwamp.app.reference import ReferenceResource
 from tutorwamp.board.rest import BoardResource
 from tutorwamp.chat.rest import ChatResource
@@ -81,10 +82,13 @@ class HealthResource:
 class MetricsResource:
     """``/metrics``: for Prometheus, on this process's own port. The gate passes ``/api`` only, so it is not public."""
 
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+
     @route("/metrics", "GET", gives=CONTENT_TYPE_LATEST)
     async def metrics(self, _request: Request) -> Answer:
         """What this process has counted."""
-        return Answer(generate_latest(), headers={"content-type": CONTENT_TYPE_LATEST})
+        return Answer(exposition(self._machine.database.counts), headers={"content-type": CONTENT_TYPE_LATEST})
 
 
 def make_site(machine: Machine) -> ServerFactory:
@@ -92,7 +96,7 @@ def make_site(machine: Machine) -> ServerFactory:
     app = make_app()
     doors = (
         HealthResource(machine),
-        MetricsResource(),
+        MetricsResource(machine),
         ReferenceResource(),
         AccountsResource(machine.accounts),
         LessonsResource(machine.accounts, machine.lessons),

@@ -1,0 +1,43 @@
+"""What this process has counted, as Prometheus reads it. Counters of domains are made where they count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.registry import REGISTRY, Collector
+
+from tutorwamp.kernel.database import Counts
+
+_COUNTED: Final = (
+    ("tutorwamp_database_transactions", "Transactions, by name.", "transactions"),
+    ("tutorwamp_database_queries", "Queries in them.", "queries"),
+    ("tutorwamp_database_retries", "Transactions that were tried again.", "retries"),
+    ("tutorwamp_database_waited_seconds", "Time they waited for a thread and a connection.", "waited_s"),
+    ("tutorwamp_database_ran_seconds", "Time they ran.", "ran_s"),
+)
+
+
+class DatabaseCollector(Collector):
+    """What transactions have cost, by their names."""
+
+    def __init__(self, counts: Counts) -> None:
+        self._counts = counts
+
+    def collect(self) -> Iterator[Metric]:
+        """One counter for each figure."""
+        by_name = dict(self._counts.by_name)
+        for name, meaning, figure in _COUNTED:
+            family = CounterMetricFamily(name, meaning, labels=["transaction"])
+            for transaction, counted in by_name.items():
+                family.add_metric([transaction], getattr(counted, figure))
+            yield family
+
+
+def exposition(counts: Counts) -> bytes:
+    """All of it, as text."""
+    ours = CollectorRegistry()
+    ours.register(DatabaseCollector(counts))
+    return generate_latest(REGISTRY) + generate_latest(ours)
