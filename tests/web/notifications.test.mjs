@@ -25,7 +25,7 @@ class Office {
     if (name === "resume") return { streams: { [topic]: { complete: true, events: this.events.slice(positions[topic]), head: this.head } } };
     if (name === "list") return { items: structuredClone(this.items).reverse().slice(0, kwargs.limit), next_cursor: null };
     if (name === "mark_read") this.read(kwargs.notification_ids);
-    if (name === "mark_all_read") this.read(this.items.map(({ id }) => id));
+    if (name === "mark_all_read") this.read(null);
     return { unread_count: this.unread };
   }
 
@@ -50,8 +50,8 @@ class Office {
   }
 
   read(notification_ids) {
-    for (const one of this.items) if (notification_ids.includes(one.id)) one.read_at ??= "then";
-    this.#tell("notification.read", { notification_ids, unread_count: this.unread });
+    for (const one of this.items) if (notification_ids?.includes(one.id) ?? true) one.read_at ??= "then";
+    this.#tell("notification.read", { notification_ids, read_at: "then", unread_count: this.unread });
   }
 
   #tell(type, data) {

@@ -94,10 +94,10 @@ export class Notifications {
     return this.#call(`tutorwamp.notification.${name}`, kwargs);
   }
 
-  #apply({ type, at, data }) {
+  #apply({ type, data }) {
     this.unreadCount = data.unread_count;
     if (type === "notification.created") this.#created(data.notification);
-    else if (type === "notification.read") this.#read(data.notification_ids, at);
+    else if (type === "notification.read") this.#read(data);
     this.#hooks.onChange();
   }
 
@@ -106,9 +106,9 @@ export class Notifications {
     this.#hooks.onNews(notification);
   }
 
-  // Without ids it was all of them.
-  #read(ids, at) {
-    this.items = this.items.map((one) => (one.read_at === null && (ids?.includes(one.id) ?? true) ? { ...one, read_at: at } : one));
+  // `notification_ids` null: all of them.
+  #read({ notification_ids: ids, read_at }) {
+    this.items = this.items.map((one) => (one.read_at === null && (ids?.includes(one.id) ?? true) ? { ...one, read_at } : one));
   }
 
   // What follows of it comes as an event. Both may be asked twice: read is read.
