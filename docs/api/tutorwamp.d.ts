@@ -63,7 +63,7 @@ export type ExportBoard = { lesson_id: string; format: "svg" | "png" | "pdf" | "
 /** A file. */
 export type Exported = { media_type: string; data: Uint8Array };
 
-/** Each dependency with its state; `status` is `ok` where all of them are. */
+/** Each dependency with its state; `status` is `ok` where all are that calls need (the cache is not). */
 export type Health = { status: "ok" | "down"; dependencies: Record<string, "ok" | "down"> };
 
 /** I am here, and this is how far I am. */

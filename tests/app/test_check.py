@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from tests.support.redis import RedisServer
 from tutorwamp.app import check, migrate
 from tutorwamp.app.check import Finding, findings
 from tutorwamp.app.node import config_file
@@ -103,12 +104,25 @@ def test_a_database_that_is_none(tmp_path: Path, url: str, told: str) -> None:
     assert "\n" not in finding.text
 
 
+@pytest.mark.usefixtures("without_node")
+def test_a_redis_that_is_there_and_one_that_is_not(environment: dict[str, str]) -> None:
+    with RedisServer("valkey") as server:
+        asked = {**environment, "TUTORWAMP_REDIS_URL": server.url}
+        assert found(asked)["Redis"] == Finding("Redis", fine=True, text=server.url)
+    gone = found(asked)["Redis"]
+    assert not gone.fine
+    assert "check TUTORWAMP_REDIS_URL" in gone.text
+    secret = found({**environment, "TUTORWAMP_REDIS_URL": "redis://:hunter2@127.0.0.1:1/0"})["Redis"]
+    assert (secret.fine, "hunter2" in secret.text) == (False, False)
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "told"),
     [
         ("TUTORWAMP_PROT", "1", "Unknown setting TUTORWAMP_PROT. Did you mean TUTORWAMP_PORT?"),
         ("TUTORWAMP_PORT", "0", "TUTORWAMP_PORT='0': expected a port number, 1 to 65535"),
         ("TUTORWAMP_LOG_FORMAT", "xml", "TUTORWAMP_LOG_FORMAT='xml': expected one of console, json"),
+        ("TUTORWAMP_REDIS_URL", "http://x", "TUTORWAMP_REDIS_URL: redis://HOST:PORT/DB or unix:///PATH is expected"),
         ("TUTORWAMP_SECRET_KEY", "short", "TUTORWAMP_SECRET_KEY must have at least 32 bytes."),
         ("TUTORWAMP_SETTINGS", "/nowhere", "TUTORWAMP_SETTINGS=/nowhere: cannot be read (FileNotFoundError)"),
         ("TUTORWAMP_DATA_DIR", "/etc/hostname/x", "Not a directory"),

@@ -17,6 +17,7 @@ from twisted.web.http_headers import Headers
 from tests.conftest import migrated_node
 from tests.journeys.people import PythonPerson, bare, planned_lesson, register
 from tests.support.node import Node
+from tests.support.quiet import all_is_told
 from tests.support.wamp import PATIENCE_S, BareSession
 from tutorwamp.app.migrate import metadata
 from tutorwamp.board.wamp import BoardDoor
@@ -323,6 +324,7 @@ async def test_bad_input_is_refused_and_nothing_happens(patient_node: Node, seri
     lesson = await planned_lesson(Tutor, student)
     message = await session.ask("tutorwamp.chat.send", lesson_id=lesson["id"], body="hello")
     board = await drawn_on(session, lesson["id"])
+    await all_is_told(f"sqlite:///{node.data_dir / 'tutorwamp.sqlite3'}")
     before = rows(node)
     tried = await try_everything(session, valid(lesson["id"], student["id"], message["id"], lesson["version"]))
     assert tried >= 1_400

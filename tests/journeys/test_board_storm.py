@@ -37,7 +37,7 @@ AT_ONCE = 12
 
 @pytest.fixture
 def supervised() -> Iterator[Supervised]:
-    made = Supervised()
+    made = Supervised(env={"TUTORWAMP_RATE_LIMITS": "off"})
     try:
         made.start()
         yield made

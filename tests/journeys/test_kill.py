@@ -58,7 +58,7 @@ def kept(request: pytest.FixtureRequest) -> Iterator[Kept]:
         engine = make_engine(env["TUTORWAMP_DATABASE_URL"])
         migrate.upgrade(engine)
         engine.dispose()
-    made = Supervised(env=env)
+    made = Supervised(env={**env, "TUTORWAMP_RATE_LIMITS": "off"})
     try:
         made.start()
         yield Kept(made, env.get("TUTORWAMP_DATABASE_URL", f"sqlite:///{made.data_dir / 'tutorwamp.sqlite3'}"))

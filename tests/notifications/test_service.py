@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import time
-
 import pytest
 import pytest_twisted
 from twisted.internet.defer import Deferred, gatherResults
@@ -9,7 +7,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from tests.notifications.house import House
 from tests.support.machine import Stage
 from tutorwamp.app.assembly import Machine
-from tutorwamp.kernel.cache import Cached
+from tutorwamp.kernel.cache import Cached, Lease
 from tutorwamp.kernel.contracts import Caller, new_id
 from tutorwamp.kernel.errors import Invalid, NotFound
 from tutorwamp.kernel.streams import heads, read_since
@@ -197,7 +195,9 @@ async def test_a_wrong_count_is_noticed_and_does_not_stay(stage: Stage) -> None:
     await house.count(house.anna)
     key = f"unread:{house.anna.user_id}"
     await cache.drop(key)
-    await cache.put(key, Cached(1, 5), read_at_s=time.monotonic())
+    lease = await cache.get(key)
+    assert isinstance(lease, Lease)
+    await cache.put(key, Cached(1, 5), lease)
     assert await house.count(house.anna) == 5
     assert await counts.compare() == 1
     assert DRIFTED._value.get() == drifted + 1

@@ -26,7 +26,7 @@ from tutorwamp.chat.wamp import publish_chat
 from tutorwamp.gate.contracts import Gate
 from tutorwamp.gate.settings import GateSettings
 from tutorwamp.gate.wamp import GateClient
-from tutorwamp.kernel.cache import Cache, CacheSettings, make_cache
+from tutorwamp.kernel.cache import Cache, CacheSettings, make_cache, require_url
 from tutorwamp.kernel.component import Outlet
 from tutorwamp.kernel.contracts import Clock, utc_now
 from tutorwamp.kernel.database import Database, DatabaseSettings, make_engine
@@ -103,6 +103,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     idle = reserved_in(environment)
     values = {name: text for name, text in gather(environment).items() if name not in idle}
     refuse_unknown(values, SETTINGS_CLASSES)
+    require_url(read(CacheSettings, values).redis_url)
     return Settings(
         node=read(NodeSettings, values),
         database=read(DatabaseSettings, values),

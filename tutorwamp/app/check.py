@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -13,6 +17,8 @@ from tutorwamp.app import migrate
 from tutorwamp.app.assembly import Settings, engine_for, read_settings, reserved_in
 from tutorwamp.app.node import config_file
 from tutorwamp.kernel.settings import SettingsError
+
+PING_WITHIN_S: Final = 5.0
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,7 @@ def findings(environment: Mapping[str, str]) -> list[Finding]:
         Finding("settings", fine=True, text=f"data folder {settings.node.data_dir.absolute()}{note}"),
         _node(settings, environment),
         *_database(settings),
+        *_redis(settings),
     ]
 
 
@@ -62,6 +69,38 @@ def _node(settings: Settings, environment: Mapping[str, str]) -> Finding:
         return Finding("node configuration", fine=True, text=str(config))
     lines = (checked.stdout + checked.stderr).strip().splitlines() or ["crossbar check failed"]
     return Finding("node configuration", fine=False, text=lines[-1].strip())
+
+
+def _redis(settings: Settings) -> Iterator[Finding]:
+    if settings.cache.redis_url is None:
+        return
+    wrong = _ping(settings.cache.redis_url)
+    shown = re.sub("//[^@/]*@", "//***@", settings.cache.redis_url)
+    if wrong is None:
+        yield Finding("Redis", fine=True, text=shown)
+    else:
+        yield Finding("Redis", fine=False, text=f"{shown}: {wrong}; check TUTORWAMP_REDIS_URL, or unset it")
+
+
+def _ping(url: str) -> str | None:
+    """Ask a Redis or Valkey, waiting for it: what is wrong, or None."""
+    parts = urlsplit(url)
+    try:
+        if parts.scheme == "unix":
+            wire = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            wire.settimeout(PING_WITHIN_S)
+            wire.connect(parts.path)
+        else:
+            wire = socket.create_connection((parts.hostname, parts.port or 6379), PING_WITHIN_S)
+        with wire:
+            if parts.password:
+                wire.sendall(f"AUTH {parts.password}\r\n".encode())
+                wire.recv(1024)
+            wire.sendall(b"PING\r\n")
+            answer = wire.recv(1024)
+    except (OSError, ValueError) as error:
+        return str(error)
+    return None if answer.startswith(b"+PONG") else answer.decode(errors="replace").strip()
 
 
 def _database(settings: Settings) -> Iterator[Finding]:

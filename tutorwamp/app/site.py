@@ -26,7 +26,7 @@ State = Literal["ok", "down"]
 
 
 class Health(Value):
-    """Each dependency with its state; ``status`` is ``ok`` where all of them are."""
+    """Each dependency with its state; ``status`` is ``ok`` where all are that calls need (the cache is not)."""
 
     status: State
     dependencies: dict[str, State]
@@ -56,6 +56,9 @@ class HealthResource:
     async def _check(self) -> Answer:
         dependencies: dict[str, State] = {"database": await self._database(), **await self._router()}
         healthy = all(state == "ok" for state in dependencies.values())
+        if self._machine.settings.cache.redis_url is not None:
+            # Without it everything is answered all the same: it is told, and makes nobody stay away.
+            dependencies["cache"] = "ok" if await self._machine.cache.is_there() else "down"
         return Answer(
             Health(status="ok" if healthy else "down", dependencies=dependencies), status=200 if healthy else 503
         )

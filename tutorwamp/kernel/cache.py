@@ -1,19 +1,21 @@
-"""A cache that never gives back an old value: numbered values, and fences around every change.
+"""A cache that never gives back an old value: numbered values, leases to put them, fences around every change.
 
-The truth is in SQL, and each cached value carries the *version* of the truth it was read from. Whoever is about to
-change the truth puts a *fence* around its key first: the value goes, and nobody can put one while the fence stands.
-After the commit the writer takes its own fence down and leaves the new value, if no other writer's fence stands.
+The truth is in SQL, and each cached value carries the *version* of the truth it was read from. Whoever finds nothing
+gets a *lease* to put what SQL says. Whoever is about to change the truth raises a *fence* around its key first: the
+value goes, and nobody can put one while the fence stands. After the commit the writer lowers its own fence and leaves
+the new value, if no other writer's fence stands, and in any case a *floor*: nothing older than that is taken any more.
 
 So there is no moment at which an old value can come back:
 
-- a reader that read before the commit is refused by the fence, and after it by the version;
+- a reader that read before the commit is refused by the fence, and after it by the floor;
 - a writer that dies leaves its fence, which falls by itself ``FENCE_S`` later, longer than any transaction takes, and
   leaves no value behind: readers ask SQL, and see what was committed;
-- a reader slower than a fence stands (``PUT_WITHIN_S``) does not put at all;
-- with two writers the first to finish leaves no value, the second one does.
+- a lease is good for half as long as a fence stands (``PUT_WITHIN_S``), and for the very Redis it was given by: what it
+  forgot in a restart, fences and floors, cannot be missed;
+- of two writers the first to finish leaves no value, the second one does.
 
-The mechanism is the lease of memcached at Facebook (R. Nishtala et al., "Scaling Memcache at Facebook", NSDI 2013,
-section 3.2.1), turned around: the writer, not the reader, holds it.
+Leases are those of memcached at Facebook (R. Nishtala et al., "Scaling Memcache at Facebook", NSDI 2013, 3.2.1); the
+fence is held by the writer, so that its death does not leave the old value.
 """
 
 from __future__ import annotations
@@ -65,6 +67,18 @@ class Cached:
 
 
 @dataclass(frozen=True)
+class Lease:
+    """Nothing is cached; its holder may put what SQL says. ``given_by``: the server's run, empty: there is none."""
+
+    given_by: str
+    at_s: float
+
+    def is_good(self, now_s: float) -> bool:
+        """Whether it is not too late."""
+        return bool(self.given_by) and now_s - self.at_s <= PUT_WITHIN_S
+
+
+@dataclass(frozen=True)
 class Fence:
     """Stands around some keys while they change; ``token`` is its owner's."""
 
@@ -75,16 +89,16 @@ class Fence:
 class Cache(Protocol):
     """Numbers by key. No method raises: where the cache cannot be reached nothing is cached."""
 
-    async def get(self, key: str) -> Cached | None:
-        """What is cached; None: ask SQL."""
+    async def get(self, key: str) -> Cached | Lease:
+        """What is cached, or the right to put what SQL says from now on."""
         ...
 
-    async def put(self, key: str, found: Cached, *, read_at_s: float) -> None:
-        """Keep what was read from SQL. ``read_at_s``: when the reading began, by ``time.monotonic``."""
+    async def put(self, key: str, found: Cached, lease: Lease) -> None:
+        """Keep what was read from SQL after the lease was given."""
         ...
 
     async def raise_fence(self, keys: Iterable[str]) -> Fence:
-        """Before the truth changes: no value from here on, until the fence is taken down."""
+        """Before the truth changes: no value from here on, until the fence is lowered."""
         ...
 
     async def lower_fence(self, fence: Fence, found: Mapping[str, Cached] | None = None) -> None:
@@ -93,6 +107,10 @@ class Cache(Protocol):
 
     async def drop(self, key: str) -> None:
         """Forget a value."""
+        ...
+
+    async def settle(self) -> None:
+        """Say what could not be said while it was away. To be called every second."""
         ...
 
     async def is_there(self) -> bool:
@@ -104,6 +122,7 @@ class Cache(Protocol):
 class _Entry:
     cached: Cached | None = None
     kept_until_s: float = 0.0
+    floor: int = 0
     fences: dict[str, float] = field(default_factory=dict)
 
 
@@ -114,18 +133,17 @@ class LocalCache:
         self._now_s = now_s
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
 
-    async def get(self, key: str) -> Cached | None:
-        """See Cache."""
-        entry = self._entries.get(key)
-        if entry is None or self._fenced(entry) or entry.kept_until_s <= self._now_s():
-            return None
-        self._entries.move_to_end(key)
-        return entry.cached
-
-    async def put(self, key: str, found: Cached, *, read_at_s: float) -> None:
+    async def get(self, key: str) -> Cached | Lease:
         """See Cache."""
         entry = self._entry(key)
-        if self._now_s() - read_at_s <= PUT_WITHIN_S and not self._fenced(entry):
+        if entry.cached is None or self._fenced(entry) or entry.kept_until_s <= self._now_s():
+            return Lease("here", self._now_s())
+        return entry.cached
+
+    async def put(self, key: str, found: Cached, lease: Lease) -> None:
+        """See Cache."""
+        entry = self._entry(key)
+        if lease.is_good(self._now_s()) and not self._fenced(entry):
             self._keep(entry, found)
 
     async def raise_fence(self, keys: Iterable[str]) -> Fence:
@@ -142,19 +160,29 @@ class LocalCache:
         for key in fence.keys:
             entry = self._entry(key)
             stood = entry.fences.pop(fence.token, 0.0) > self._now_s()
-            if stood and not self._fenced(entry) and found is not None and key in found:
-                self._keep(entry, found[key])
+            one = None if found is None else found.get(key)
+            if one is None:
+                continue
+            entry.floor = max(entry.floor, one.version)
+            if entry.cached is not None and entry.cached.version < entry.floor:
+                entry.cached = None
+            if stood and not self._fenced(entry):
+                self._keep(entry, one)
 
     async def drop(self, key: str) -> None:
         """See Cache."""
         self._entry(key).cached = None
+
+    async def settle(self) -> None:
+        """See Cache."""
 
     async def is_there(self) -> bool:
         """See Cache."""
         return True
 
     def _keep(self, entry: _Entry, found: Cached) -> None:
-        if entry.cached is None or entry.cached.version <= found.version:
+        known = entry.floor if entry.cached is None else max(entry.floor, entry.cached.version)
+        if found.version >= known:
             entry.cached = found
             entry.kept_until_s = self._now_s() + KEPT_S
 
@@ -172,27 +200,42 @@ class LocalCache:
         return entry
 
 
-# A value is a hash {version, value}; its fences are a sorted set of tokens by the time at which they fall. Redis's own
-# clock decides, one for all processes.
+# KEYS: the value, a hash {version, value, floor, run}; its fences, a sorted set of tokens by when they fall. Redis's
+# own clock decides, one for all processes. Its run id is another after each restart: a value of an earlier run may be
+# one that was changed since, where the last commands were not on disk.
+_RUN: Final = "local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)'); "
 _NOW: Final = "local t = redis.call('TIME'); local now = t[1] * 1000 + math.floor(t[2] / 1000); "
 _FENCED: Final = (
-    _NOW + "redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now); local fenced = redis.call('ZCARD', KEYS[2]) > 0; "
+    _RUN
+    + _NOW
+    + "redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now); local fenced = redis.call('ZCARD', KEYS[2]) > 0; "
+    "if redis.call('HGET', KEYS[1], 'run') ~= run then redis.call('HDEL', KEYS[1], 'version', 'value') end; "
 )
 _KEEP: Final = (
-    "local there = redis.call('HGET', KEYS[1], 'version'); "
-    "if not there or tonumber(there) <= tonumber(ARGV[1]) then "
-    "redis.call('HSET', KEYS[1], 'version', ARGV[1], 'value', ARGV[2]); redis.call('PEXPIRE', KEYS[1], ARGV[3]) end "
+    "local there = tonumber(redis.call('HGET', KEYS[1], 'version') or 0); "
+    "local floor = tonumber(redis.call('HGET', KEYS[1], 'floor') or 0); "
+    "if there <= tonumber(ARGV[1]) and floor <= tonumber(ARGV[1]) then "
+    "redis.call('HSET', KEYS[1], 'version', ARGV[1], 'value', ARGV[2], 'run', run); "
+    "redis.call('PEXPIRE', KEYS[1], ARGV[3]) end "
 )
-_GET: Final = _FENCED + "if fenced then return false end return redis.call('HMGET', KEYS[1], 'version', 'value')"
-_PUT: Final = _FENCED + "if not fenced then " + _KEEP + "end return 1"
+_GET: Final = (
+    _FENCED + "if fenced then return {false, false, run} end "
+    "local found = redis.call('HMGET', KEYS[1], 'version', 'value'); return {found[1], found[2], run}"
+)
+_PUT: Final = _FENCED + "if not fenced and run == ARGV[4] then " + _KEEP + "end return 1"
 _RAISE: Final = (
-    _NOW + "redis.call('DEL', KEYS[1]); redis.call('ZADD', KEYS[2], now + ARGV[2], ARGV[1]); "
+    _NOW + "redis.call('HDEL', KEYS[1], 'version', 'value'); redis.call('ZADD', KEYS[2], now + ARGV[2], ARGV[1]); "
     "redis.call('PEXPIRE', KEYS[2], ARGV[2]); return 1"
 )
 _LOWER: Final = (
     _FENCED + "local mine = redis.call('ZREM', KEYS[2], ARGV[4]); "
     "fenced = redis.call('ZCARD', KEYS[2]) > 0; "
-    "if mine == 1 and not fenced and ARGV[1] ~= '' then " + _KEEP + "end return 1"
+    "if ARGV[1] == '' then return 1 end "
+    "if tonumber(redis.call('HGET', KEYS[1], 'floor') or 0) < tonumber(ARGV[1]) then "
+    "redis.call('HSET', KEYS[1], 'floor', ARGV[1], 'run', run); redis.call('PEXPIRE', KEYS[1], ARGV[3]) end "
+    "if tonumber(redis.call('HGET', KEYS[1], 'version') or 0) < tonumber(ARGV[1]) then "
+    "redis.call('HDEL', KEYS[1], 'version', 'value') end "
+    "if mine == 1 and not fenced then " + _KEEP + "end return 1"
 )
 
 ANSWER_WITHIN_S: Final = 0.5
@@ -200,6 +243,8 @@ ANSWER_WITHIN_S: Final = 0.5
 REST_S: Final = 1.0
 """After it did not answer it is left alone for so long: not every caller should wait for it again."""
 CONNECTIONS: Final = 4
+RECONNECT_WITHIN_S: Final = 1.0
+"""Between two attempts at most: as long as only others reach Redis, what we change is not known there."""
 
 
 class RedisCache:
@@ -211,43 +256,53 @@ class RedisCache:
 
     def __init__(self, url: str, reactor: Any) -> None:
         self._connection = _connect(url)
+        self._connection._factory.maxDelay = RECONNECT_WITHIN_S  # noqa: SLF001  # there is no public way
         self._reactor = reactor
         self._away_until_s = 0.0
-        self._owed: set[str] = set()
+        self._owed: dict[str, Cached | None] = {}
 
-    async def get(self, key: str) -> Cached | None:
+    async def get(self, key: str) -> Cached | Lease:
         """See Cache."""
+        at_s = time.monotonic()
         if self._owed and not await self._pay():
-            return None
+            return Lease("", at_s)
         answer = await self._eval(_GET, key)
-        if not answer or answer[0] is None:
-            return None
-        return Cached(int(answer[0]), int(answer[1]))
+        if not answer:
+            return Lease("", at_s)
+        version, value, run = answer
+        return Lease(str(run), at_s) if version is None else Cached(int(version), int(value))
 
-    async def put(self, key: str, found: Cached, *, read_at_s: float) -> None:
+    async def put(self, key: str, found: Cached, lease: Lease) -> None:
         """See Cache."""
-        if time.monotonic() - read_at_s <= PUT_WITHIN_S and key not in self._owed:
-            await self._eval(_PUT, key, found.version, found.value, _ms(KEPT_S))
+        if lease.is_good(time.monotonic()) and key not in self._owed:
+            await self._eval(_PUT, key, found.version, found.value, _ms(KEPT_S), lease.given_by)
 
     async def raise_fence(self, keys: Iterable[str]) -> Fence:
         """See Cache."""
         fence = Fence(tuple(keys), new_id())
         for key in fence.keys:
             if await self._eval(_RAISE, key, fence.token, _ms(FENCE_S)) is None:
-                self._owed.add(key)
+                self._owed[key] = None
         return fence
 
     async def lower_fence(self, fence: Fence, found: Mapping[str, Cached] | None = None) -> None:
         """See Cache."""
         for key in fence.keys:
             one = None if found is None else found.get(key)
-            values = ("", "", "") if one is None else (one.version, one.value, _ms(KEPT_S))
-            await self._eval(_LOWER, key, *values, fence.token)
+            if await self._lower(key, one, fence.token):
+                self._owed.pop(key, None)
+            else:
+                self._owed[key] = one
 
     async def drop(self, key: str) -> None:
         """See Cache."""
-        if await self._ask(lambda: self._connection.delete(_keys(key)[0])) is None:
-            self._owed.add(key)
+        if await self._ask(lambda: self._connection.hdel(_keys(key)[0], ["version", "value"])) is None:
+            self._owed.setdefault(key, None)
+
+    async def settle(self) -> None:
+        """See Cache."""
+        if self._owed:
+            await self._pay()
 
     async def is_there(self) -> bool:
         """See Cache."""
@@ -258,12 +313,18 @@ class RedisCache:
         """Give the connections back."""
         await self._connection.disconnect()
 
+    async def _lower(self, key: str, found: Cached | None, token: str) -> bool:
+        values = ("", "", "") if found is None else (found.version, found.value, _ms(KEPT_S))
+        return await self._eval(_LOWER, key, *values, token) is not None
+
     async def _pay(self) -> bool:
-        """Remove what should have gone while Redis was away; whether that is done."""
-        for key in list(self._owed):
-            if await self._ask(lambda key=key: self._connection.delete(_keys(key)[0])) is None:  # type: ignore[misc]  # the default binds it
+        """Say what could not be said while Redis was away; whether that is done."""
+        for key, found in list(self._owed.items()):
+            gone = await self._ask(lambda key=key: self._connection.hdel(_keys(key)[0], ["version", "value"]))  # type: ignore[misc]  # the default binds it
+            if gone is None or not await self._lower(key, found, ""):
                 return False
-            self._owed.discard(key)
+            if self._owed.get(key) is found:
+                del self._owed[key]
         return True
 
     async def _eval(self, script: str, key: str, *arguments: Any) -> Any:
@@ -300,25 +361,34 @@ async def _within(seconds: float, command: Callable[[], Awaitable[Any]], reactor
     return await Deferred.fromCoroutine(asked()).addTimeout(seconds, reactor)
 
 
-def _connect(url: str) -> Any:
-    """A pool that connects when it is needed and again whenever it is lost. Raises SettingsError."""
+def require_url(url: str | None) -> None:
+    """Raise SettingsError unless it is the URL of a Redis, or none."""
+    if url is None:
+        return
+    parts = urlsplit(url)
     try:
-        parts = urlsplit(url)
-        if parts.scheme == "unix" and parts.path:
-            return txredisapi.lazyUnixConnectionPool(parts.path, poolsize=CONNECTIONS, reconnect=True)
-        if parts.scheme == "redis" and parts.hostname:
-            database = int(parts.path.strip("/") or 0)
-            return txredisapi.lazyConnectionPool(
-                parts.hostname,
-                parts.port or 6379,
-                database,
-                CONNECTIONS,
-                True,  # noqa: FBT003  # to reconnect: txredisapi's order
-                password=parts.password,
-            )
+        database, port = parts.path.strip("/"), parts.port
     except ValueError as error:
         raise SettingsError(f"TUTORWAMP_REDIS_URL: {error}") from None
-    raise SettingsError("TUTORWAMP_REDIS_URL: redis://HOST:PORT/DB or unix:///PATH is expected")
+    tcp = parts.scheme == "redis" and parts.hostname and (not database or database.isdigit()) and port != 0
+    if not tcp and not (parts.scheme == "unix" and parts.path):
+        raise SettingsError("TUTORWAMP_REDIS_URL: redis://HOST:PORT/DB or unix:///PATH is expected")
+
+
+def _connect(url: str) -> Any:
+    """A pool that connects when it is needed and again whenever it is lost. Raises SettingsError."""
+    require_url(url)
+    parts = urlsplit(url)
+    if parts.scheme == "unix":
+        return txredisapi.lazyUnixConnectionPool(parts.path, poolsize=CONNECTIONS, reconnect=True)
+    return txredisapi.lazyConnectionPool(
+        host=parts.hostname,
+        port=parts.port or 6379,
+        dbid=int(parts.path.strip("/") or 0),
+        poolsize=CONNECTIONS,
+        reconnect=True,
+        password=parts.password,
+    )
 
 
 def make_cache(settings: CacheSettings, reactor: Any) -> Cache:

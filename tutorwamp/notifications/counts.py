@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Final, TypeVar
 
@@ -34,12 +33,11 @@ class UnreadCounts:
         """Somebody's count, from memory where it is known."""
         key = _key(user_id)
         self._asked[user_id] = None
-        cached = await self._cache.get(key)
-        if cached is not None:
-            return cached.value
-        read_at_s = time.monotonic()
+        found = await self._cache.get(key)
+        if isinstance(found, Cached):
+            return found.value
         counted = await self._store.count(user_id)
-        await self._cache.put(key, _cached(counted), read_at_s=read_at_s)
+        await self._cache.put(key, _cached(counted), found)
         return counted.unread
 
     async def changing(
@@ -67,7 +65,7 @@ class UnreadCounts:
         wrong = 0
         for user_id in people:
             cached = await self._cache.get(_key(user_id))
-            if cached is None:
+            if not isinstance(cached, Cached):
                 continue
             counted = await self._store.count(user_id)
             COMPARED.inc()
