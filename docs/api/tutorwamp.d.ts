@@ -81,6 +81,9 @@ export type Imported = { seq: number; applied: Array<string>; rejected: Array<Re
 /** The room as it was on entering. `heads`: each stream's newest position. */
 export type Joined = { lesson: Lesson; participants: Array<Participant>; topics: Topics; heads: Record<string, number> };
 
+/** Of a browser's subscription, base64url. */
+export type Keys = { p256dh: string; auth: string };
+
 /** What a notification is about. */
 export type Kind = "lesson.invited" | "lesson.changed" | "lesson.cancelled" | "lesson.starting" | "chat.message";
 
@@ -168,6 +171,9 @@ export type PresenceMessage = { type: "participant.joined" | "participant.reconn
 /** An error over REST: `application/problem+json` (RFC 9457), with ours beside it. */
 export type Problem = { type: string; status: number; title: string; detail: string; action: Action; details: unknown; request_id: string };
 
+/** The application server's public key (VAPID), base64url: `applicationServerKey` in the browser. */
+export type PushKey = { key: string };
+
 /** An element as it is now, and whose doing it is. */
 export type PutDone = { op: "put"; element: Stroke | Line | Shape | Words | Image; by: string };
 
@@ -240,6 +246,12 @@ export type SubmitChanges = { lesson_id: string; changes: Array<Record<string, u
 /** What became of the changes. `seq` is the event that tells of them, or the head where none was applied. */
 export type Submitted = { seq: number; applied: Array<string>; rejected: Array<Rejected> };
 
+/** A browser's `PushSubscription.toJSON()`. */
+export type Subscribe = { endpoint: string; keys: Keys; expirationTime?: number | null };
+
+/** A kept subscription. */
+export type Subscribed = { endpoint: string; created_at: string };
+
 /** The session that hears it has shown no life for too long, and is ended. */
 export type TimeoutMessage = { session: number; last_seen: string; timeout_s: number; action: "retry"; retry_after_s: number };
 
@@ -254,6 +266,9 @@ export type Typing = { typing: boolean };
 
 /** How many in-app notifications the person has not read; exact, never capped. */
 export type Unread = { unread_count: number };
+
+/** Which one. */
+export type Unsubscribe = { endpoint: string };
 
 /** Change what is given; `version` is the one the caller has seen. */
 export type UpdateLesson = { lesson_id: string; version: number; title?: string | null; subject?: string | null; starts_at?: string | null; ends_at?: string | null; student_ids?: Array<string> | null };

@@ -123,6 +123,12 @@ def test_a_redis_that_is_there_and_one_that_is_not(environment: dict[str, str]) 
         ("TUTORWAMP_PORT", "0", "TUTORWAMP_PORT='0': expected a port number, 1 to 65535"),
         ("TUTORWAMP_LOG_FORMAT", "xml", "TUTORWAMP_LOG_FORMAT='xml': expected one of console, json"),
         ("TUTORWAMP_REDIS_URL", "http://x", "TUTORWAMP_REDIS_URL: redis://HOST:PORT/DB or unix:///PATH is expected"),
+        (
+            "TUTORWAMP_SMTP_URL",
+            "smtp://mail.example",
+            "TUTORWAMP_SMTP_URL: smtp://USER:PASSWORD@HOST:PORT?from=ADDRESS",
+        ),
+        ("TUTORWAMP_WEB_PUSH_SUBJECT", "me", "TUTORWAMP_WEB_PUSH_SUBJECT: mailto:ADDRESS or https://HOST is expected"),
         ("TUTORWAMP_SECRET_KEY", "short", "TUTORWAMP_SECRET_KEY must have at least 32 bytes."),
         ("TUTORWAMP_SETTINGS", "/nowhere", "TUTORWAMP_SETTINGS=/nowhere: cannot be read (FileNotFoundError)"),
         ("TUTORWAMP_DATA_DIR", "/etc/hostname/x", "Not a directory"),

@@ -9,10 +9,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from tutorwamp.app.assembly import RESERVED, SETTINGS_CLASSES
+from tutorwamp.app.assembly import SETTINGS_CLASSES
 from tutorwamp.app.catalogue import catalogue
 from tutorwamp.app.reference import pages
-from tutorwamp.kernel.settings import PREFIX, describe
+from tutorwamp.kernel.settings import describe
 
 DOCS = Path(__file__).parents[2] / "docs"
 PACKAGE = Path(__file__).parents[2] / "tutorwamp"
@@ -44,8 +44,6 @@ def settings_page() -> str:
     for settings_class in SETTINGS_CLASSES:
         assert dataclasses.is_dataclass(settings_class)
         lines += [f"| `{one.variable}` | {shown(one.default)} | {one.reason} |" for one in describe(settings_class)]
-    lines += ["", "Reserved for parts that are not here yet; setting one has no effect but a warning:", ""]
-    lines += [", ".join(f"`{PREFIX}{name}`" for name in RESERVED) + "."]
     return "\n".join(lines) + "\n"
 
 

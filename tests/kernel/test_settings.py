@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.node import ROOT
-from tutorwamp.app.assembly import RESERVED, SETTINGS_CLASSES, read_settings, reserved_in
+from tutorwamp.app.assembly import SETTINGS_CLASSES, read_settings
 from tutorwamp.kernel.settings import (
     PREFIX,
     NodeSettings,
@@ -159,17 +159,11 @@ def test_an_unknown_name_in_the_file_stops_the_start_as_well(tmp_path: Path) -> 
         read_settings({"TUTORWAMP_SETTINGS": str(file)})
 
 
-def test_settings_of_parts_that_are_not_here_yet_stop_nothing() -> None:
-    assert read_settings({PREFIX + name: "whatever" for name in RESERVED}) == read_settings({})
-    assert reserved_in({"TUTORWAMP_SMTP_URL": "smtp://x"}) == ["TUTORWAMP_SMTP_URL"]
-
-
 def test_every_setting_has_a_name_of_its_own_and_a_reason() -> None:
     described = [one for settings_class in SETTINGS_CLASSES for one in describe(settings_class)]
     names = [one.variable for one in described]
     assert len(set(names)) == len(names) == sum(len(fields(kind)) for kind in SETTINGS_CLASSES)
     assert all(one.reason for one in described)
-    assert not set(names) & {PREFIX + name for name in RESERVED}
 
 
 # the signing key

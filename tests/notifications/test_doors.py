@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest_twisted
@@ -11,13 +12,15 @@ from tests.journeys.people import PythonPerson, planned_lesson, register
 from tests.kernel.loopback import Loopback
 from tests.lessons.test_rest import Person
 from tests.notifications.house import House
-from tests.support.machine import Stage
+from tests.notifications.push.devices import Browser
+from tests.support.machine import Stage, set_stage
 from tests.support.node import Node
 from tutorwamp.app.site import make_site
 from tutorwamp.kernel.component import served_by
 from tutorwamp.kernel.contracts import Nothing, new_id
 from tutorwamp.notifications import contracts
 from tutorwamp.notifications.contracts import stream_of
+from tutorwamp.notifications.push.contracts import from_base64url
 from tutorwamp.notifications.wamp import NotificationsDoor
 
 CONTRACT = {
@@ -109,3 +112,38 @@ async def test_on_a_node_people_hear_of_what_concerns_them_and_resume_it(node: N
     await anna.heard_until(lambda: len(anna.heard[topic]) == 3)
     for person in (tina, anna):
         await person.close()
+
+
+class Devices(Person):
+    async def __call__(self, method: str, path: str, value: Any = None, **headers: str) -> Any:
+        return await self._site.ask(method, f"/api/push{path}", value, headers={**self._headers, **headers})
+
+
+@pytest_twisted.ensureDeferred
+async def test_P7_devices_are_kept_over_rest(tmp_path: Path) -> None:
+    stage, stop = set_stage(tmp_path, TUTORWAMP_WEB_PUSH_SUBJECT="mailto:a@b.example")
+    site = Loopback(make_site(stage.machine))
+    try:
+        anna = Devices(stage, site, await stage.given.caller())
+        key = (await site.ask("GET", "/api/push/key")).json["key"]
+        assert from_base64url(key)[0] == 4
+        asked = Browser().subscription("https://push.example/1").model_dump()
+        kept = await anna("POST", "/subscriptions", asked)
+        assert (kept.status, kept.json["endpoint"]) == (201, "https://push.example/1")
+        inside = {**asked, "endpoint": "https://127.0.0.1/1"}
+        assert (await anna("POST", "/subscriptions", inside)).status == 422
+        assert (await anna("POST", "/subscriptions", {**asked, "keys": {"p256dh": "x", "auth": "y"}})).status == 422
+        for _ in range(2):
+            assert (await anna("DELETE", "/subscriptions", {"endpoint": "https://push.example/1"})).status == 204
+        assert (await site.ask("POST", "/api/push/subscriptions", asked)).status == 401
+    finally:
+        await site.close()
+        stop()
+
+
+@pytest_twisted.ensureDeferred
+async def test_without_web_push_there_is_no_key(stage: Stage, site: Loopback) -> None:
+    assert (await site.ask("GET", "/api/push/key")).status == 404
+    anna = Devices(stage, site, await stage.given.caller())
+    asked = Browser().subscription("https://push.example/1").model_dump()
+    assert (await anna("POST", "/subscriptions", asked)).status == 404

@@ -119,9 +119,9 @@ class Stage:
         return heard
 
 
-def set_stage(data_dir: Path, database_url: str | None = None) -> tuple[Stage, Callable[[], None]]:
+def set_stage(data_dir: Path, database_url: str | None = None, **more: str) -> tuple[Stage, Callable[[], None]]:
     """A started stage on an empty, migrated database, and the function that takes it down."""
-    environment = {"TUTORWAMP_DATA_DIR": str(data_dir)}
+    environment = {"TUTORWAMP_DATA_DIR": str(data_dir), **more}
     if database_url is not None:
         environment["TUTORWAMP_DATABASE_URL"] = database_url
     clock, gate = TurnedClock(), HeardGate()

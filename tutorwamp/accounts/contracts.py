@@ -133,6 +133,14 @@ class Authenticator(Protocol):
         ...
 
 
+class Addresses(Protocol):
+    """The port by which somebody's e-mail address is found, for mail to them."""
+
+    async def address_of(self, user_id: str) -> str | None:
+        """The address, or None where the account is closed or was never there."""
+        ...
+
+
 class People(Protocol):
     """The port by which other domains learn who somebody is."""
 

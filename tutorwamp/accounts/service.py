@@ -143,6 +143,11 @@ class AccountsService:
             raise Unauthenticated("This access token was revoked.")
         return Caller(account.user.id, account.user.role), account.user
 
+    async def address_of(self, user_id: str) -> str | None:
+        """See Addresses."""
+        account = await self._store.by_id(user_id)
+        return account.user.email if account is not None and account.active else None
+
     async def person(self, user_id: str) -> Person:
         """One person, from memory where known. Raises NotFound."""
         return await self._people.get(user_id)

@@ -42,6 +42,8 @@ from tutorwamp.lessons.store import LessonsStore
 from tutorwamp.lessons.wamp import publish_lessons
 from tutorwamp.notifications.counts import UnreadCounts
 from tutorwamp.notifications.notifier import Notifier
+from tutorwamp.notifications.push.service import PushService, require_push
+from tutorwamp.notifications.push.settings import PushSettings
 from tutorwamp.notifications.service import NotificationsService
 from tutorwamp.notifications.settings import NotificationsSettings
 from tutorwamp.notifications.store import NotificationsStore
@@ -66,6 +68,7 @@ class Settings:
     board: BoardSettings
     sessions: SessionsSettings
     notifications: NotificationsSettings
+    push: PushSettings
     cache: CacheSettings
     limits: LimitSettings
 
@@ -81,29 +84,18 @@ SETTINGS_CLASSES = (
     BoardSettings,
     SessionsSettings,
     NotificationsSettings,
+    PushSettings,
     CacheSettings,
     LimitSettings,
 )
 
 
-RESERVED = (
-    "WEB_PUSH_SUBJECT",
-    "SMTP_URL",
-)
-"""Names of the contract whose parts are not here yet: they stop no start, and a warning says that they do nothing."""
-
-
-def reserved_in(environment: Mapping[str, str]) -> list[str]:
-    """Which reserved settings somebody has set."""
-    return sorted({PREFIX + name for name in RESERVED} & gather(environment).keys())
-
-
 def read_settings(environment: Mapping[str, str]) -> Settings:
     """Read them all. Raises SettingsError, one clear line, for an unknown or ill-formed one."""
-    idle = reserved_in(environment)
-    values = {name: text for name, text in gather(environment).items() if name not in idle}
+    values = gather(environment)
     refuse_unknown(values, SETTINGS_CLASSES)
     require_url(read(CacheSettings, values).redis_url)
+    require_push(read(PushSettings, values))
     return Settings(
         node=read(NodeSettings, values),
         database=read(DatabaseSettings, values),
@@ -115,6 +107,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         board=read(BoardSettings, values),
         sessions=read(SessionsSettings, values),
         notifications=read(NotificationsSettings, values),
+        push=read(PushSettings, values),
         cache=read(CacheSettings, values),
         limits=read(LimitSettings, values),
     )
@@ -139,6 +132,7 @@ class Machine:
     counts: UnreadCounts
     notifications: NotificationsService
     notifier: Notifier
+    push: PushService
 
     def start(self) -> None:
         """Start the threads."""
@@ -200,7 +194,8 @@ def assemble(settings: Settings, reactor: Any, *, clock: Clock = utc_now, gate: 
     )
 
     cache = make_cache(settings.cache, reactor)
-    told = NotificationsStore(database)
+    push = PushService(database, gate, accounts, settings.push, settings.node.data_dir, clock, reactor)
+    told = NotificationsStore(database, push.queue)
     counts = UnreadCounts(cache, told)
     notifications = NotificationsService(told, counts, accounts, events, clock=clock)
     notifier = Notifier(
@@ -212,5 +207,5 @@ def assemble(settings: Settings, reactor: Any, *, clock: Clock = utc_now, gate: 
     limits = CallLimits(settings.limits, time.monotonic)
     return Machine(
         settings, database, events, outlet, limits, accounts, lessons, chat, board, exchange, sessions,
-        cache, counts, notifications, notifier,
+        cache, counts, notifications, notifier, push,
     )  # fmt: skip

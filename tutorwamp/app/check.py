@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from sqlalchemy.exc import SQLAlchemyError
 
 from tutorwamp.app import migrate
-from tutorwamp.app.assembly import Settings, engine_for, read_settings, reserved_in
+from tutorwamp.app.assembly import Settings, engine_for, read_settings
 from tutorwamp.app.node import config_file
 from tutorwamp.kernel.settings import SettingsError
 
@@ -37,10 +37,8 @@ def findings(environment: Mapping[str, str]) -> list[Finding]:
         settings.node.signing_key()
     except (SettingsError, OSError) as error:
         return [Finding("settings", fine=False, text=str(error))]
-    idle = reserved_in(environment)
-    note = f"; without effect in this version: {', '.join(idle)}" if idle else ""
     return [
-        Finding("settings", fine=True, text=f"data folder {settings.node.data_dir.absolute()}{note}"),
+        Finding("settings", fine=True, text=f"data folder {settings.node.data_dir.absolute()}"),
         _node(settings, environment),
         *_database(settings),
         *_redis(settings),

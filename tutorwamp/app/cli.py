@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tutorwamp.accounts.contracts import OneAccount, Register, SetPassword
 from tutorwamp.app import migrate as schema
-from tutorwamp.app.assembly import Machine, Settings, engine_for, read_settings, reserved_in
+from tutorwamp.app.assembly import Machine, Settings, engine_for, read_settings
 from tutorwamp.app.check import findings, reason_of
 from tutorwamp.app.demo import prepare as prepare_demo
 from tutorwamp.app.offline import run_offline
@@ -61,8 +61,6 @@ def main() -> None:
 def up(port: int | None, data: Path | None, demo: bool) -> None:  # click passes flags by name
     """Run the whole node, supervised, until Ctrl-C or SIGTERM."""
     settings = _settings(port=port, data=data)
-    for variable in reserved_in(os.environ):
-        click.echo(f"warning: {variable} has no effect in this version", err=True)
     _require_free_port(settings.node.port, "--port or TUTORWAMP_PORT")
     _require_free_port(settings.node.rest_port, "TUTORWAMP_REST_PORT")
     _held = _hold(settings.node.data_dir)

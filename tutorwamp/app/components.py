@@ -41,6 +41,8 @@ REMINDER_INTERVAL_S: Final = 10.0
 """How late a reminder may be."""
 COMPARISON_INTERVAL_S: Final = 10.0
 """How long a wrong count could stay, were there ever one."""
+PUSH_INTERVAL_S: Final = 1.0
+"""Up to twenty deliveries are taken each time, and more once they are through."""
 SETTLING_INTERVAL_S: Final = 1.0
 """How soon the cache hears of changes it could not be told of while it was away."""
 COMPACTION_INTERVAL_S: Final = 60.0
@@ -164,6 +166,7 @@ class NotificationsComponent(Working):
         self._every(CATCH_UP_INTERVAL_S, notifier.catch_up, now=True)
         self._every(REMINDER_INTERVAL_S, notifier.remind, now=True)
         self._every(COMPARISON_INTERVAL_S, machine().counts.compare)
+        self._every(PUSH_INTERVAL_S, machine().push.dispatcher.dispatch)
         self._every(SETTLING_INTERVAL_S, machine().cache.settle)
 
 

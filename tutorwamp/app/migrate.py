@@ -10,7 +10,14 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine
 
-# Importing the stores enters their tables into the metadata.
+# Importing the stores enters their tables into the metadata: none of them is used otherwise.
+import tutorwamp.accounts.store
+import tutorwamp.board.store
+import tutorwamp.chat.store
+import tutorwamp.kernel.streams
+import tutorwamp.lessons.store
+import tutorwamp.notifications.push.queue
+import tutorwamp.notifications.store  # noqa: F401  # as above
 from tutorwamp.kernel.database import metadata
 
 __all__ = ["current_revision", "downgrade", "metadata", "newest_revision", "upgrade", "upgrade_sql"]

@@ -20,7 +20,7 @@ from tutorwamp.kernel.errors import TutorwampError
 from tutorwamp.kernel.origins import CrossOrigin
 from tutorwamp.kernel.resource import Answer, Request, make_app, mount, route
 from tutorwamp.lessons.rest import LessonsResource
-from tutorwamp.notifications.rest import NotificationsResource
+from tutorwamp.notifications.rest import NotificationsResource, PushResource
 
 State = Literal["ok", "down"]
 
@@ -105,6 +105,7 @@ def make_site(machine: Machine) -> ServerFactory:
         LessonsResource(machine.accounts, machine.lessons),
         ChatResource(machine.accounts, machine.chat),
         NotificationsResource(machine.accounts, machine.notifications),
+        PushResource(machine.accounts, machine.push),
         BoardResource(machine.accounts, machine.board, machine.exchange, machine.settings.board),
     )
     for door in doors:

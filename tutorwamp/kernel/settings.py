@@ -219,7 +219,7 @@ class NodeSettings:
             path = self.data_dir / "secret.key"
             if not path.exists():
                 self.data_dir.mkdir(parents=True, exist_ok=True)
-                _write_new_private(path, secrets.token_urlsafe(48).encode())
+                write_new_private(path, secrets.token_urlsafe(48).encode())
             key = path.read_bytes()
         if len(key) < SECRET_KEY_BYTES_AT_LEAST:
             raise SettingsError(f"{PREFIX}SECRET_KEY must have at least {SECRET_KEY_BYTES_AT_LEAST} bytes.")
@@ -229,7 +229,7 @@ class NodeSettings:
 SECRET_KEY_BYTES_AT_LEAST = 32
 
 
-def _write_new_private(path: Path, content: bytes) -> None:
+def write_new_private(path: Path, content: bytes) -> None:
     """Write a file only we can read; the first of several writers wins, and none sees it half written."""
     # A name of its own for each draft: in a container every start may have the same process id. Its mode is 0600.
     descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tutorwamp.accounts.contracts import Authenticator
 from tutorwamp.kernel.contracts import Nothing, Page
-from tutorwamp.kernel.resource import Request, route
+from tutorwamp.kernel.resource import Answer, Request, route
 from tutorwamp.notifications import contracts
 from tutorwamp.notifications.contracts import (
     ListNotifications,
@@ -15,7 +15,35 @@ from tutorwamp.notifications.contracts import (
     SetPreferences,
     Unread,
 )
+from tutorwamp.notifications.push.contracts import PushKey, Subscribe, Subscribed, Unsubscribe
+from tutorwamp.notifications.push.service import PushService
 from tutorwamp.notifications.service import NotificationsService
+
+
+class PushResource:
+    """The REST door of push: a person's devices."""
+
+    def __init__(self, authenticator: Authenticator, push: PushService) -> None:
+        self._authenticator = authenticator
+        self._push = push
+
+    @route("/api/push/key", "GET", asks=Nothing, gives=PushKey)
+    async def key(self, request: Request) -> PushKey:
+        """``applicationServerKey`` for the browser; no secret, so nobody has to log in."""
+        request.query(Nothing)
+        return self._push.key()
+
+    @route("/api/push/subscriptions", "POST", asks=Subscribe, gives=Subscribed, status=201)
+    async def subscribe(self, request: Request) -> Answer:
+        """Keep a device: 201."""
+        caller = await request.caller(self._authenticator)
+        return Answer(await self._push.subscribe(caller, request.body(Subscribe)), status=201)
+
+    @route("/api/push/subscriptions", "DELETE", asks=Unsubscribe)
+    async def unsubscribe(self, request: Request) -> None:
+        """Forget a device: 204."""
+        caller = await request.caller(self._authenticator)
+        await self._push.unsubscribe(caller, request.body(Unsubscribe))
 
 
 class NotificationsResource:

@@ -1,0 +1,230 @@
+"""Who gets what, when, and how often: the queue on both engines, with a clock to turn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest_twisted
+from sqlalchemy import func, select
+from twisted.internet.defer import Deferred, gatherResults
+
+from tests.notifications.house import House
+from tests.notifications.push.devices import Browser
+from tests.support.machine import Stage
+from tutorwamp.kernel.errors import Unavailable
+from tutorwamp.notifications.contracts import Channel, ReadNotifications, SetPreferences
+from tutorwamp.notifications.push.contracts import Gone, Later, Outcome, Parcel, Sent
+from tutorwamp.notifications.push.dispatcher import FIRST_PAUSE_S, Dispatcher
+from tutorwamp.notifications.push.queue import SUBSCRIPTIONS_AT_MOST, WAITS_S, PushQueue
+from tutorwamp.notifications.push.tables import deliveries, subscriptions
+
+ENDPOINT = "https://push.example/1"
+
+
+class Hands:
+    """A provider that notes what it was given, and answers what it is told to."""
+
+    def __init__(self) -> None:
+        self.given: list[Parcel] = []
+        self.answers: list[Outcome | Exception] = []
+        self.before: Callable[[], Any] = lambda: None
+
+    async def send(self, parcel: Parcel) -> Outcome:
+        self.given.append(parcel)
+        self.before()
+        answer = self.answers.pop(0) if self.answers else Sent()
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+class Desk:
+    """A house whose notifications go to a queue, and a dispatcher with hands."""
+
+    def __init__(self, house: House) -> None:
+        self.house, self.stage = house, house.stage
+        self.push, self.mail = Hands(), Hands()
+        self.providers = {Channel.WEB_PUSH: self.push, Channel.EMAIL: self.mail}
+        machine = self.stage.machine
+        self.queue = PushQueue(machine.database, self.providers, self.stage.clock)
+        for store in (machine.notifications._store, machine.notifier._store):
+            store._outbox = self.queue
+        self.dispatcher = self.another()
+
+    def another(self) -> Dispatcher:
+        return Dispatcher(self.queue, self.providers, self.stage.gate, clock=self.stage.clock, chance=lambda: 1.0)
+
+    @classmethod
+    async def set_up(cls, stage: Stage) -> Desk:
+        made = cls(await House.opened(stage))
+        await made.queue.subscribe(made.house.anna.user_id, Browser().subscription(ENDPOINT))
+        return made
+
+    async def pass_s(self, seconds: float) -> None:
+        self.stage.clock.turn(seconds=seconds)
+        while await self.dispatcher.dispatch():
+            pass
+
+    def kinds(self, hands: Hands) -> list[tuple[str, str]]:
+        names = {self.house.anna.user_id: "anna", self.house.ben.user_id: "ben", self.house.tutor.user_id: "tina"}
+        return sorted((names[one.user_id], str(one.kind)) for one in hands.given)
+
+
+@pytest_twisted.ensureDeferred
+async def test_P1_who_is_away_is_told_by_each_channel_once(stage_on_both: Stage) -> None:
+    desk = await Desk.set_up(stage_on_both)
+    await desk.house.turn()
+    await desk.pass_s(WAITS_S - 1)
+    assert desk.push.given == []
+    await desk.pass_s(1)
+    assert desk.kinds(desk.push) == [("anna", "lesson.invited")]
+    assert desk.kinds(desk.mail) == [("anna", "lesson.invited"), ("ben", "lesson.invited")]
+    (parcel,) = desk.push.given
+    assert (parcel.target, parcel.title, parcel.data["lesson_id"]) == (ENDPOINT, "Fractions", desk.house.lesson.id)
+    await desk.pass_s(100_000)
+    assert len(desk.push.given + desk.mail.given) == 3
+
+
+@pytest_twisted.ensureDeferred
+async def test_P1_who_is_there_or_has_read_it_or_does_not_want_it_is_not_told(stage_on_both: Stage) -> None:
+    desk = await Desk.set_up(stage_on_both)
+    house = desk.house
+    await house.turn()
+    desk.stage.gate.here = {house.ben.user_id}
+    (told,) = await house.told(house.anna)
+    await house.notifications.mark_read(house.anna, ReadNotifications(notification_ids=[told.id]))
+    await desk.pass_s(WAITS_S)
+    assert desk.push.given + desk.mail.given == []
+    off = SetPreferences(preferences={"lesson.changed": {"email": False}})
+    await house.notifications.set_preferences(house.anna, off)
+    await house.update(title="Halves")
+    await house.turn()
+    await desk.pass_s(WAITS_S)
+    assert (desk.kinds(desk.push), desk.kinds(desk.mail)) == ([("anna", "lesson.changed")], [])
+
+
+@pytest_twisted.ensureDeferred
+async def test_P2_what_was_surely_not_taken_is_tried_again_with_growing_pauses_for_a_day(stage_on_both: Stage) -> None:
+    desk = await Desk.set_up(stage_on_both)
+    await desk.house.turn()
+    desk.push.answers = [Later("no"), Later("no", 500.0), Later("no"), Sent()]
+    await desk.pass_s(WAITS_S)
+    for pause_s in (FIRST_PAUSE_S, 500.0, 4 * FIRST_PAUSE_S):
+        before = len(desk.push.given)
+        await desk.pass_s(pause_s - 1)
+        assert len(desk.push.given) == before
+        await desk.pass_s(1)
+        assert len(desk.push.given) == before + 1
+    desk.push.answers = [Later("no")] * 100
+    await desk.house.update(title="Halves")
+    await desk.house.turn()
+    await desk.pass_s(WAITS_S)
+    await desk.pass_s(25 * 3600)
+    given = len(desk.push.given)
+    await desk.pass_s(25 * 3600)
+    assert len(desk.push.given) == given
+
+
+@pytest_twisted.ensureDeferred
+async def test_P3_a_process_that_dies_while_it_sends_does_not_send_twice_and_nothing_that_waits_is_lost(
+    stage_on_both: Stage,
+) -> None:
+    desk = await Desk.set_up(stage_on_both)
+    await desk.house.turn()
+    desk.stage.clock.turn(seconds=WAITS_S)
+    parcels = await desk.queue.take_due(1)
+    assert len(parcels) == 1  # and the process dies: whether it was sent nobody knows
+    await desk.pass_s(3600)
+    assert len(desk.push.given + desk.mail.given) == 2, "the two that waited"
+
+
+@pytest_twisted.ensureDeferred
+async def test_P3_two_processes_send_each_once(stage_on_both: Stage) -> None:
+    desk = await Desk.set_up(stage_on_both)
+    for number in range(10):
+        await desk.house.update(title=f"Title {number}")
+        await desk.house.turn()
+    desk.stage.clock.turn(seconds=WAITS_S)
+    both = (desk.dispatcher, desk.another())
+    for _ in range(5):
+        await gatherResults([Deferred.fromCoroutine(one.dispatch()) for one in both])
+    sent = [(one.notification_id, one.target, one.user_id) for one in desk.push.given + desk.mail.given]
+    assert len(sent) == len(set(sent)) == 11 * 3
+
+
+@pytest_twisted.ensureDeferred
+async def test_P5_a_device_that_is_gone_is_forgotten_and_a_provider_that_fails_stops_nobody(
+    stage_on_both: Stage,
+) -> None:
+    desk = await Desk.set_up(stage_on_both)
+    await desk.house.turn()
+    desk.push.answers, desk.mail.answers = [Gone()], [ValueError("a fault of ours")]
+    await desk.pass_s(WAITS_S)
+    assert len(desk.mail.given) == 2
+    count = select(func.count()).select_from(subscriptions)
+    assert await desk.stage.machine.database.read("test", lambda one: one.execute(count).scalar_one()) == 0
+    await desk.house.update(title="Halves")
+    await desk.house.turn()
+    await desk.pass_s(WAITS_S)
+    assert len(desk.push.given) == 1
+
+
+@pytest_twisted.ensureDeferred
+async def test_P1_while_the_gate_is_away_nobody_is_told_and_nothing_is_lost(stage: Stage) -> None:
+    desk = await Desk.set_up(stage)
+    await desk.house.turn()
+
+    class Away:
+        async def connected(self, _user_ids: object) -> set[str]:
+            raise Unavailable("The gate is away.")
+
+    desk.dispatcher._connected = Away()
+    await desk.pass_s(WAITS_S)
+    assert desk.push.given + desk.mail.given == []
+    desk.dispatcher._connected = desk.stage.gate
+    await desk.pass_s(FIRST_PAUSE_S)
+    assert len(desk.push.given + desk.mail.given) == 3
+
+
+@pytest_twisted.ensureDeferred
+async def test_P7_a_person_has_some_devices_and_a_device_one_person(stage_on_both: Stage) -> None:
+    desk = await Desk.set_up(stage_on_both)
+    anna, ben = desk.house.anna.user_id, desk.house.ben.user_id
+    for number in range(SUBSCRIPTIONS_AT_MOST + 3):
+        desk.stage.clock.turn(seconds=1)
+        await desk.queue.subscribe(anna, Browser().subscription(f"https://push.example/a{number}"))
+    await desk.queue.subscribe(ben, Browser().subscription("https://push.example/a9"))
+    await desk.queue.unsubscribe("https://push.example/a10", user_id=ben)  # not his
+
+    def kept(connection: Any) -> dict[str, list[str]]:
+        rows = connection.execute(select(subscriptions.c.user_id, subscriptions.c.endpoint)).all()
+        return {one: sorted(row.endpoint for row in rows if row.user_id == one) for one in (anna, ben)}
+
+    mine = await desk.stage.machine.database.read("test", kept)
+    assert mine[ben] == ["https://push.example/a9"]
+    assert len(mine[anna]) == SUBSCRIPTIONS_AT_MOST - 1
+    assert ENDPOINT not in mine[anna]
+    await desk.queue.unsubscribe("https://push.example/a10", user_id=anna)
+    assert "https://push.example/a10" not in (await desk.stage.machine.database.read("test", kept))[anna]
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_has_no_provider_is_not_queued_and_old_rows_go(stage: Stage) -> None:
+    house = await House.opened(stage)
+    await house.turn()
+    count = select(func.count()).select_from(deliveries)
+
+    async def rows() -> int:
+        found: int = await stage.machine.database.read("test", lambda one: one.execute(count).scalar_one())
+        return found
+
+    assert await rows() == 0
+    desk = Desk(house)
+    await house.update(title="Halves")
+    await house.turn()
+    await desk.pass_s(WAITS_S)
+    assert await rows() == 2
+    stage.clock.turn(days=2)
+    assert await desk.queue.take_due(1) == []
+    assert await rows() == 0

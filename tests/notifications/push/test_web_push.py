@@ -1,0 +1,207 @@
+"""What leaves: encrypted for the browser, signed by us, and only to the outside."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_twisted
+from cryptography.hazmat.primitives.asymmetric import ec
+from twisted.internet import reactor
+
+from tests.notifications.push.devices import Browser, PushServer
+from tests.support.node import free_port
+from tutorwamp.kernel.errors import Invalid
+from tutorwamp.notifications.contracts import Channel, Kind
+from tutorwamp.notifications.push.addresses import is_public, require_endpoint
+from tutorwamp.notifications.push.contracts import (
+    Gone,
+    Keys,
+    Later,
+    Parcel,
+    Refused,
+    Sent,
+    from_base64url,
+    to_base64url,
+)
+from tutorwamp.notifications.push.web_push import PLAIN_BYTES_AT_MOST, WebPush, encrypt, load_key, payload, public_bytes
+
+
+def parcel(target: str, keys: Keys, **more: Any) -> Parcel:
+    told: dict[str, Any] = {
+        "delivery_id": "d", "user_id": "u", "channel": Channel.WEB_PUSH, "target": target, "p256dh": keys.p256dh,
+        "auth": keys.auth, "notification_id": "n", "kind": Kind.LESSON_CHANGED, "title": "Brüche",
+        "body": "The lesson was changed.", "data": {"lesson_id": "l"}, "created_at": datetime(2026, 11, 25, tzinfo=UTC),
+        "read_at": None, "tries": 0, **more,
+    }  # fmt: skip
+    return Parcel(**told)
+
+
+@pytest_twisted.async_yield_fixture
+async def server() -> AsyncIterator[PushServer]:
+    made = PushServer()
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def provider(tmp_path: Path) -> WebPush:
+    return WebPush(reactor, load_key(tmp_path / "vapid.pem"), "mailto:a@b.example", allowed=lambda _: True)
+
+
+def test_the_vector_of_rfc_8291() -> None:
+    """Appendix A: everything that is chosen at random is given."""
+    private = int.from_bytes(from_base64url("yfWPiYE-n46HLnH0KqZOF1fJJU3MYrct3AELtAQ-oRw"), "big")
+    key = ec.derive_private_key(private, ec.SECP256R1())
+    sealed = encrypt(
+        b"When I grow up, I want to be a watermelon",
+        from_base64url("BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4"),
+        from_base64url("BTBZMqHH6r4Tts7J_aSIgg"),
+        key=key,
+        salt=from_base64url("DGv6ra1nlYgDCS1FRnbzlw"),
+    )
+    assert to_base64url(sealed) == (
+        "DGv6ra1nlYgDCS1FRnbzlwAAEABBBP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLocInmYWAmS6TlzAC8wEqKK6PBru3jl7A_"
+        "yl95bQpu6cVPTpK4Mqgkf1CXztLVBSt2Ks3oZwbuwXPXLWyouBWLVWGNWQexSgSxsj_Qulcy4a-fN"
+    )
+
+
+@pytest_twisted.ensureDeferred
+async def test_P4_the_browser_reads_what_was_sent_and_the_headers_are_right(
+    server: PushServer, provider: WebPush
+) -> None:
+    browser = Browser()
+    assert await provider.send(parcel(f"{server.url}/p/1", browser.keys)) == Sent()
+    (pushed,) = server.pushed
+    assert browser.read(pushed.body) == {
+        "id": "n",
+        "kind": "lesson.changed",
+        "title": "Brüche",
+        "body": "The lesson was changed.",
+        "data": {"lesson_id": "l"},
+    }
+    assert pushed.path == "/p/1"
+    assert (pushed.headers["content-encoding"], pushed.headers["ttl"], pushed.headers["urgency"]) == (
+        "aes128gcm",
+        str(12 * 3600),
+        "normal",
+    )
+    claims = pushed.claims(server.url)
+    assert claims["sub"] == "mailto:a@b.example"
+    assert pushed.headers["authorization"].endswith(f"k={provider.public_key}")
+
+
+@pytest_twisted.ensureDeferred
+async def test_P4_a_start_is_urgent_and_soon_worthless(server: PushServer, provider: WebPush) -> None:
+    await provider.send(parcel(server.url, Browser().keys, kind=Kind.LESSON_STARTING))
+    assert (server.pushed[0].headers["ttl"], server.pushed[0].headers["urgency"]) == ("1800", "high")
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "outcome"),
+    [
+        (200, {}, Sent()),
+        (404, {}, Gone()),
+        (410, {}, Gone()),
+        (400, {}, Refused("the push service answered 400")),
+        (307, {"location": "http://127.0.0.1:1/"}, Refused("the push service answered 307")),
+        (429, {"retry-after": "77"}, Later("the push service answered 429", 77.0)),
+        (503, {}, Later("the push service answered 503", None)),
+        (503, {"retry-after": "soon"}, Later("the push service answered 503", None)),
+    ],
+)
+@pytest_twisted.ensureDeferred
+async def test_P5_what_an_answer_means(
+    server: PushServer, provider: WebPush, status: int, headers: dict[str, str], outcome: object
+) -> None:
+    server.statuses = [(status, headers)]
+    assert await provider.send(parcel(server.url, Browser().keys)) == outcome
+
+
+@pytest_twisted.ensureDeferred
+async def test_P5_a_service_that_is_away_is_tried_later(provider: WebPush) -> None:
+    outcome = await provider.send(parcel(f"http://127.0.0.1:{free_port()}/", Browser().keys))
+    assert isinstance(outcome, Later)
+
+
+@pytest_twisted.ensureDeferred
+async def test_P6_the_address_that_is_connected_to_is_looked_at(server: PushServer, tmp_path: Path) -> None:
+    """Whatever the name meant when it was subscribed: ``localhost`` is as good as a name that was rebound."""
+    strict = WebPush(reactor, load_key(tmp_path / "vapid.pem"), "mailto:a@b.example")
+    outcome = await strict.send(parcel(server.url.replace("127.0.0.1", "localhost"), Browser().keys))
+    assert isinstance(outcome, Later)
+    assert server.pushed == []
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "http://push.example/1",
+        "https://",
+        "https://localhost/1",
+        "https://intranet/1",
+        "https://127.0.0.1/1",
+        "https://10.1.2.3/",
+        "https://192.168.0.1/",
+        "https://169.254.169.254/latest",
+        "https://[::1]/",
+        "https://[fe80::1]/",
+        "https://[::ffff:10.0.0.1]/",
+        "https://[64:ff9b::a00:1]/",
+        "https://[2002:a00:1::]/",
+        "https://2130706433/",
+        "https://0x7f000001/",
+        "https://127.1/",
+        "https://a:b@push.example/",
+        "https://push.example:0/",
+        "https://push.example:x/",
+        "ftp://push.example",
+        "https://pu sh.example/",
+        "https://224.0.0.1/",
+        "https://0.0.0.0/",
+        "https://100.64.0.1/",
+    ],
+)
+def test_P6_endpoints_that_lead_inside_are_refused(endpoint: str) -> None:
+    with pytest.raises(Invalid):
+        require_endpoint(endpoint)
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["https://push.example/abc?x=1", "https://8.8.8.8/x", "https://push.example:8443/1"]
+)
+def test_P6_others_are_not(endpoint: str) -> None:
+    require_endpoint(endpoint)
+
+
+def test_P6_public_is_what_everybody_can_reach() -> None:
+    assert [is_public(one) for one in ("8.8.8.8", "2606:4700::1", "127.0.0.1", "::ffff:127.0.0.1")] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+
+
+def test_long_texts_are_shortened_to_what_push_services_take() -> None:
+    made = payload(parcel("x", Browser().keys, title="ü" * 300, body="€" * 1_000, data={"lesson_id": "l"}))
+    assert len(made) <= PLAIN_BYTES_AT_MOST
+    huge = payload(parcel("x", Browser().keys, data={"x": "y" * 5_000}))
+    assert huge == b'{"id": "n", "kind": "lesson.changed"}'
+
+
+def test_the_key_is_made_once_and_for_our_eyes_only(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "vapid.pem"
+    assert public_bytes(load_key(path)) == public_bytes(load_key(path))
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    "keys", [{"p256dh": "AAAA", "auth": "MDEyMzQ1Njc4OWFiY2RlZg"}, {"p256dh": Browser().keys.p256dh, "auth": "x"}]
+)
+def test_keys_that_are_none_are_refused(keys: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="validation error"):
+        Keys.model_validate(keys)

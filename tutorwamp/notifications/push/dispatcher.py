@@ -1,0 +1,114 @@
+"""Send what is due to people who are not there, as they want to be told."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+from prometheus_client import Counter
+from twisted.internet.defer import Deferred, DeferredSemaphore, gatherResults
+
+from tutorwamp.kernel.contracts import Clock
+from tutorwamp.kernel.errors import TutorwampError
+from tutorwamp.kernel.observability import get_logger
+from tutorwamp.notifications.contracts import Channel, Connected
+from tutorwamp.notifications.push.contracts import Gone, Later, Outcome, Parcel, Provider, Refused, Sent
+from tutorwamp.notifications.push.queue import PushQueue
+
+log = get_logger(__name__)
+
+AT_ONCE: Final = 20
+"""Under way together; push services answer in some hundred milliseconds."""
+FIRST_PAUSE_S: Final = 30.0
+"""After a failure, doubled with each further one, with jitter: RFC 8030 leaves it to us."""
+PAUSE_AT_MOST_S: Final = 4 * 3600.0
+
+OUTCOMES: Final = Counter(
+    "tutorwamp_push_deliveries", "Deliveries by channel and what became of them.", ["channel", "outcome"]
+)
+
+
+class Dispatcher:
+    """``providers``: by channel; what has none is not queued."""
+
+    def __init__(
+        self,
+        queue: PushQueue,
+        providers: Mapping[Channel, Provider],
+        connected: Connected,
+        *,
+        clock: Clock,
+        chance: Any = random.random,
+    ) -> None:
+        self._queue = queue
+        self._providers = providers
+        self._connected = connected
+        self._clock = clock
+        self._chance = chance
+        self._turns = DeferredSemaphore(AT_ONCE)
+
+    async def dispatch(self) -> int:
+        """Send what is due; how many were looked at. To be called every second; returns when all are done with."""
+        if not self._providers:
+            return 0
+        parcels = await self._queue.take_due(AT_ONCE)
+        if not parcels:
+            return 0
+        people = sorted({one.user_id for one in parcels})
+        try:
+            there = await self._connected.connected(people)
+            choices = await self._queue.choices(people)
+        except TutorwampError as error:
+            await self._all(self._postponed(one, str(error)) for one in parcels)
+            return len(parcels)
+
+        def wanted(one: Parcel) -> bool:
+            return one.read_at is None and one.user_id not in there and choices[one.user_id][one.kind][one.channel]
+
+        await self._all(self._deliver(one) if wanted(one) else self._finish(one, "not wanted") for one in parcels)
+        return len(parcels)
+
+    async def _all(self, doing: Any) -> None:
+        await gatherResults([self._turns.run(Deferred.fromCoroutine, one) for one in doing], consumeErrors=True)
+
+    async def _deliver(self, parcel: Parcel) -> None:
+        outcome = await self._sent(parcel)
+        if isinstance(outcome, Later):
+            await self._postponed(parcel, outcome.reason, outcome.after_s)
+            return
+        if isinstance(outcome, Gone):
+            await self._queue.unsubscribe(parcel.target)
+        if isinstance(outcome, Refused):
+            log.warning("push was refused", channel=parcel.channel.value, reason=outcome.reason)
+        await self._finish(parcel, type(outcome).__name__.lower())
+
+    async def _sent(self, parcel: Parcel) -> Outcome:
+        if parcel.channel is Channel.WEB_PUSH and not parcel.p256dh:
+            return Refused("the device is not subscribed any more")
+        try:
+            return await self._providers[parcel.channel].send(parcel)
+        except Exception as error:  # a provider's fault stops nobody else
+            log.exception("a push provider failed", channel=parcel.channel.value)
+            return Refused(repr(error))
+
+    async def _postponed(self, parcel: Parcel, reason: str, after_s: float | None = None) -> None:
+        pause_s = min(PAUSE_AT_MOST_S, FIRST_PAUSE_S * 2**parcel.tries) * (0.5 + self._chance() / 2)
+        due_at = self._clock() + timedelta(seconds=max(pause_s, after_s or 0.0))
+        log.info("push is tried again", channel=parcel.channel.value, reason=reason, due_at=due_at)
+        OUTCOMES.labels(parcel.channel.value, "later").inc()
+        await self._queue.later(parcel, due_at)
+
+    async def _finish(self, parcel: Parcel, outcome: str) -> None:
+        OUTCOMES.labels(parcel.channel.value, outcome).inc()
+        await self._queue.done(parcel.delivery_id)
+
+
+class LogProvider:
+    """Writes into the log what would be sent."""
+
+    async def send(self, parcel: Parcel) -> Outcome:
+        """Nothing leaves."""
+        log.info("push", channel=parcel.channel.value, user_id=parcel.user_id, title=parcel.title, body=parcel.body)
+        return Sent()

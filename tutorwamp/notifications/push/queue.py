@@ -1,0 +1,195 @@
+"""What is to be sent, kept until it is: written in the transaction that makes a notification, taken by one process.
+
+At most once for each notification and device: a delivery is marked as being sent, durably, before it is. Where the
+process dies meanwhile nobody knows whether it arrived, and it is not sent again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, delete, select, update
+from twisted.internet.defer import Deferred
+
+from tutorwamp.kernel.contracts import Clock, new_id
+from tutorwamp.kernel.database import Database, insert_new
+from tutorwamp.notifications.contracts import Addressed, Channel, Choices, Kind
+from tutorwamp.notifications.push.contracts import Parcel, Subscribe, Subscribed
+from tutorwamp.notifications.push.tables import deliveries, subscriptions
+from tutorwamp.notifications.rules import with_choices
+from tutorwamp.notifications.tables import notifications, preferences
+
+WAITS_S: Final = 5.0
+"""Before it is sent: who is there reads it, or comes back from a blip."""
+KEPT: Final = timedelta(days=1)
+"""Then it is given up; nobody wants to be told of yesterday's lesson."""
+SUBSCRIPTIONS_AT_MOST: Final = 20
+"""Of a person: browsers leave dead ones behind; the oldest goes."""
+EMAIL: Final = "email"
+"""The target of a delivery by e-mail."""
+
+
+def digest_of(endpoint: str) -> str:
+    """A key for an endpoint."""
+    return hashlib.sha256(endpoint.encode()).hexdigest()
+
+
+class PushQueue:
+    """The door to SQL. ``channels``: those that have a provider; others are not queued."""
+
+    def __init__(self, database: Database, channels: Collection[Channel], clock: Clock) -> None:
+        self._database = database
+        self._channels = frozenset(channels)
+        self._clock = clock
+
+    # Putting in
+
+    def enqueue(self, connection: Connection, addressed: Sequence[Addressed]) -> None:
+        """See notifications.contracts.Outbox."""
+        if not self._channels or not addressed:
+            return
+        now = self._clock()
+        targets: dict[str, list[tuple[Channel, str]]] = {one.user_id: [] for one in addressed}
+        if Channel.WEB_PUSH in self._channels:
+            query = select(subscriptions.c.user_id, subscriptions.c.digest)
+            for row in connection.execute(query.where(subscriptions.c.user_id.in_(list(targets)))):
+                targets[row.user_id].append((Channel.WEB_PUSH, row.digest))
+        if Channel.EMAIL in self._channels:
+            for mine in targets.values():
+                mine.append((Channel.EMAIL, EMAIL))
+        rows = [
+            {
+                "id": new_id(),
+                "notification_id": one.id,
+                "target": target,
+                "channel": channel.value,
+                "state": "waiting",
+                "due_at": now + timedelta(seconds=WAITS_S),
+                "queued_at": now,
+                "tries": 0,
+            }
+            for one in addressed
+            for channel, target in targets[one.user_id]
+        ]
+        insert_new(connection, deliveries, rows)
+
+    # Taking out
+
+    def take_due(self, at_most: int) -> Deferred[list[Parcel]]:
+        """Deliveries that are due, the earliest first, from now on nobody else's; what is too old is given up."""
+        now = self._clock()
+        columns = (
+            deliveries.c.id.label("delivery_id"),
+            notifications.c.user_id,
+            deliveries.c.channel,
+            deliveries.c.target,
+            subscriptions.c.endpoint,
+            subscriptions.c.p256dh,
+            subscriptions.c.auth,
+            notifications.c.id.label("notification_id"),
+            notifications.c.kind,
+            notifications.c.title,
+            notifications.c.body,
+            notifications.c.data,
+            notifications.c.created_at,
+            notifications.c.read_at,
+            deliveries.c.tries,
+        )
+        source = deliveries.join(notifications, notifications.c.id == deliveries.c.notification_id).outerjoin(
+            subscriptions, subscriptions.c.digest == deliveries.c.target
+        )
+        due = (
+            select(deliveries.c.id)
+            .where(deliveries.c.state == "waiting", deliveries.c.due_at <= now)
+            .order_by(deliveries.c.due_at)
+            .limit(at_most)
+            .with_for_update(skip_locked=True)
+        )
+
+        def thd(connection: Connection) -> list[Parcel]:
+            connection.execute(delete(deliveries).where(deliveries.c.queued_at <= now - KEPT))
+            ids = list(connection.execute(due).scalars())
+            if not ids:
+                return []
+            connection.execute(update(deliveries).where(deliveries.c.id.in_(ids)).values(state="sending"))
+            rows: Any = connection.execute(select(*columns).select_from(source).where(deliveries.c.id.in_(ids)))
+            return [_parcel(row) for row in rows]
+
+        return self._database.write("push.take_due", thd)
+
+    def done(self, delivery_id: str) -> Deferred[None]:
+        """It needs nothing more."""
+        return self._set(delivery_id, state="done")
+
+    def later(self, parcel: Parcel, due_at: datetime) -> Deferred[None]:
+        """It was not sent, and is tried again."""
+        return self._set(parcel.delivery_id, state="waiting", due_at=due_at, tries=parcel.tries + 1)
+
+    def _set(self, delivery_id: str, **values: Any) -> Deferred[None]:
+        def thd(connection: Connection) -> None:
+            connection.execute(update(deliveries).where(deliveries.c.id == delivery_id).values(**values))
+
+        return self._database.write("push.set", thd)
+
+    def choices(self, user_ids: Collection[str]) -> Deferred[dict[str, Choices]]:
+        """How these people want to be told."""
+
+        def thd(connection: Connection) -> dict[str, Choices]:
+            chosen: dict[str, list[tuple[str, str, bool]]] = {user_id: [] for user_id in user_ids}
+            for row in connection.execute(select(preferences).where(preferences.c.user_id.in_(list(user_ids)))):
+                chosen[row.user_id].append((row.kind, row.channel, row.enabled))
+            return {user_id: with_choices(one) for user_id, one in chosen.items()}
+
+        return self._database.read("push.choices", thd)
+
+    # Devices
+
+    def subscribe(self, user_id: str, asked: Subscribe) -> Deferred[Subscribed]:
+        """Keep a device; one that was somebody else's is this person's now."""
+        now, digest = self._clock(), digest_of(asked.endpoint)
+
+        def thd(connection: Connection) -> Subscribed:
+            connection.execute(delete(subscriptions).where(subscriptions.c.digest == digest))
+            mine = select(subscriptions.c.digest).where(subscriptions.c.user_id == user_id)
+            newest_first = mine.order_by(subscriptions.c.created_at.desc(), subscriptions.c.digest)
+            old = list(connection.execute(newest_first.offset(SUBSCRIPTIONS_AT_MOST - 1)).scalars())
+            connection.execute(delete(subscriptions).where(subscriptions.c.digest.in_(old)))
+            row = {"digest": digest, "endpoint": asked.endpoint, "user_id": user_id, "created_at": now}
+            insert_new(connection, subscriptions, [{**row, "p256dh": asked.keys.p256dh, "auth": asked.keys.auth}])
+            return Subscribed(endpoint=asked.endpoint, created_at=now)
+
+        return self._database.write("push.subscribe", thd)
+
+    def unsubscribe(self, endpoint: str, *, user_id: str | None = None) -> Deferred[None]:
+        """Forget a device; with ``user_id`` only where it is that person's."""
+        which = subscriptions.c.digest == digest_of(endpoint)
+        if user_id is not None:
+            which &= subscriptions.c.user_id == user_id
+
+        def thd(connection: Connection) -> None:
+            connection.execute(delete(subscriptions).where(which))
+
+        return self._database.write("push.unsubscribe", thd)
+
+
+def _parcel(row: Row[Any]) -> Parcel:
+    return Parcel(
+        delivery_id=row.delivery_id,
+        user_id=row.user_id,
+        channel=Channel(row.channel),
+        target=row.endpoint or row.target,
+        p256dh=row.p256dh or "",
+        auth=row.auth or "",
+        notification_id=row.notification_id,
+        kind=Kind(row.kind),
+        title=row.title,
+        body=row.body,
+        data=json.loads(row.data),
+        created_at=row.created_at,
+        read_at=row.read_at,
+        tries=row.tries,
+    )

@@ -1,0 +1,79 @@
+"""Put push together from what is configured, and keep people's devices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tutorwamp.accounts.contracts import Addresses
+from tutorwamp.kernel.contracts import Caller, Clock
+from tutorwamp.kernel.database import Database
+from tutorwamp.kernel.errors import NotFound
+from tutorwamp.kernel.settings import SettingsError
+from tutorwamp.notifications.contracts import Channel, Connected
+from tutorwamp.notifications.push.addresses import require_endpoint
+from tutorwamp.notifications.push.contracts import Provider, PushKey, Subscribe, Subscribed, Unsubscribe, to_base64url
+from tutorwamp.notifications.push.dispatcher import Dispatcher, LogProvider
+from tutorwamp.notifications.push.mail import Mail, Relay
+from tutorwamp.notifications.push.queue import PushQueue
+from tutorwamp.notifications.push.settings import PushSettings
+from tutorwamp.notifications.push.web_push import WebPush, load_key, public_bytes
+
+KEY_FILE = "vapid.pem"
+
+
+def require_push(settings: PushSettings) -> None:
+    """Raise SettingsError where something of it cannot be meant."""
+    if settings.smtp_url is not None:
+        Relay.from_url(settings.smtp_url)
+    subject = settings.web_push_subject
+    if subject is not None and not subject.startswith(("mailto:", "https://")):  # RFC 8292 section 2.1
+        raise SettingsError("TUTORWAMP_WEB_PUSH_SUBJECT: mailto:ADDRESS or https://HOST is expected")
+
+
+class PushService:
+    """``queue`` takes what is new, ``dispatcher`` sends it on."""
+
+    def __init__(
+        self,
+        database: Database,
+        connected: Connected,
+        addresses: Addresses,
+        settings: PushSettings,
+        data_dir: Path,
+        clock: Clock,
+        reactor: Any,
+    ) -> None:
+        self._settings = settings
+        self._data_dir = data_dir
+        self.providers: Mapping[Channel, Provider] = self._configured(addresses, reactor)
+        self.queue = PushQueue(database, self.providers, clock)
+        self.dispatcher = Dispatcher(self.queue, self.providers, connected, clock=clock)
+
+    def key(self) -> PushKey:
+        """The application server's key. Raises NotFound where there is no Web Push."""
+        if Channel.WEB_PUSH not in self.providers:
+            raise NotFound("This server sends no Web Push.")
+        return PushKey(key=to_base64url(public_bytes(load_key(self._data_dir / KEY_FILE))))
+
+    async def subscribe(self, caller: Caller, asked: Subscribe) -> Subscribed:
+        """Keep a device. Raises Invalid (endpoint), NotFound."""
+        self.key()
+        require_endpoint(asked.endpoint)
+        return await self.queue.subscribe(caller.user_id, asked)
+
+    async def unsubscribe(self, caller: Caller, asked: Unsubscribe) -> None:
+        """Forget one's own device; one that is not there is no error."""
+        await self.queue.unsubscribe(asked.endpoint, user_id=caller.user_id)
+
+    def _configured(self, addresses: Addresses, reactor: Any) -> Mapping[Channel, Provider]:
+        if self._settings.push_log:
+            return {Channel.WEB_PUSH: LogProvider(), Channel.EMAIL: LogProvider()}
+        providers: dict[Channel, Provider] = {}
+        if self._settings.web_push_subject is not None:
+            key = load_key(self._data_dir / KEY_FILE)
+            providers[Channel.WEB_PUSH] = WebPush(reactor, key, self._settings.web_push_subject)
+        if self._settings.smtp_url is not None:
+            providers[Channel.EMAIL] = Mail(reactor, Relay.from_url(self._settings.smtp_url), addresses.address_of)
+        return providers

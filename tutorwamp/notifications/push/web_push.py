@@ -1,0 +1,170 @@
+"""Web Push: a message that only the browser can read (RFC 8291), signed by us (VAPID, RFC 8292), over RFC 8030."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import jwt
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from treq.client import HTTPClient
+from twisted.internet.error import ConnectError, DNSLookupError
+from twisted.web.client import URI, Agent
+from twisted.web.iweb import IAgentEndpointFactory
+from zope.interface import implementer
+
+from tutorwamp.kernel.settings import write_new_private
+from tutorwamp.notifications.contracts import Kind
+from tutorwamp.notifications.push.addresses import Allowed, CheckedEndpoint, is_public
+from tutorwamp.notifications.push.contracts import (
+    Gone,
+    Later,
+    Outcome,
+    Parcel,
+    Refused,
+    Sent,
+    from_base64url,
+    to_base64url,
+)
+
+RECORD_BYTES: Final = 4096
+"""RFC 8291 section 4: push services take no more."""
+PLAIN_BYTES_AT_MOST: Final = RECORD_BYTES - 86 - 16 - 1
+"""Without header, authentication tag and padding delimiter."""
+TTL_S: Final = 12 * 3600
+"""How long the push service keeps it for a device that is off."""
+TTL_OF_A_START_S: Final = 30 * 60
+"""A lesson that has begun is not about to start."""
+TOKEN_LIFETIME_S: Final = 12 * 3600
+"""RFC 8292 section 2: 24 hours at most."""
+ANSWER_WITHIN_S: Final = 20.0
+
+
+def load_key(path: Path) -> ec.EllipticCurvePrivateKey:
+    """The application server's key, made and kept (mode 0600) on first use. With another one no subscription works."""
+    if not path.exists():
+        made = ec.generate_private_key(ec.SECP256R1())
+        form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_new_private(path, made.private_bytes(*form))
+    key = serialization.load_pem_private_key(path.read_bytes(), None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise TypeError(f"{path} holds no elliptic curve key")
+    return key
+
+
+def public_bytes(key: ec.EllipticCurvePrivateKey) -> bytes:
+    """The public point, uncompressed."""
+    return key.public_key().public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
+
+
+def encrypt(
+    plain: bytes,
+    p256dh: bytes,
+    auth: bytes,
+    *,
+    key: ec.EllipticCurvePrivateKey | None = None,
+    salt: bytes | None = None,
+) -> bytes:
+    """One aes128gcm record for a browser (RFC 8291 section 3.4, RFC 8188). ``key``, ``salt``: for test vectors only."""
+    key = ec.generate_private_key(ec.SECP256R1()) if key is None else key
+    salt = secrets.token_bytes(16) if salt is None else salt
+    theirs = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), p256dh)
+    ours = public_bytes(key)
+    shared = key.exchange(ec.ECDH(), theirs)
+    secret = _derive(auth, shared, b"WebPush: info\0" + p256dh + ours, 32)
+    content_key = _derive(salt, secret, b"Content-Encoding: aes128gcm\0", 16)
+    nonce = _derive(salt, secret, b"Content-Encoding: nonce\0", 12)
+    sealed = AESGCM(content_key).encrypt(nonce, plain + b"\x02", None)
+    return salt + RECORD_BYTES.to_bytes(4, "big") + bytes([len(ours)]) + ours + sealed
+
+
+def _derive(salt: bytes, secret: bytes, info: bytes, length: int) -> bytes:
+    return HKDF(hashes.SHA256(), length, salt, info).derive(secret)
+
+
+def payload(parcel: Parcel) -> bytes:
+    """What the page's service worker gets: JSON, its texts shortened where they do not fit."""
+    for length in (None, 200, 50, 0):
+        told = {"id": parcel.notification_id, "kind": str(parcel.kind), "title": parcel.title[:length]}
+        made = json.dumps({**told, "body": parcel.body[:length], "data": parcel.data}, ensure_ascii=False).encode()
+        if len(made) <= PLAIN_BYTES_AT_MOST:
+            return made
+    return json.dumps({"id": parcel.notification_id, "kind": str(parcel.kind)}).encode()
+
+
+@implementer(IAgentEndpointFactory)
+class _CheckedEndpoints:
+    def __init__(self, reactor: Any, allowed: Allowed) -> None:
+        self._reactor = reactor
+        self._allowed = allowed
+
+    def endpointForURI(self, uri: URI) -> CheckedEndpoint:  # noqa: N802  # Twisted's name
+        secure = uri.scheme == b"https"
+        host = uri.host.decode().strip("[]")
+        return CheckedEndpoint(self._reactor, host, uri.port, secure=secure, allowed=self._allowed)
+
+
+class WebPush:
+    """A provider. ``allowed``: which addresses it may connect to; tests let it talk to loopback."""
+
+    def __init__(
+        self, reactor: Any, key: ec.EllipticCurvePrivateKey, subject: str, *, allowed: Allowed = is_public
+    ) -> None:
+        self._reactor = reactor
+        self._key = key
+        self._subject = subject
+        self._http = HTTPClient(Agent.usingEndpointFactory(reactor, _CheckedEndpoints(reactor, allowed)))
+        self.public_key = to_base64url(public_bytes(key))
+
+    async def send(self, parcel: Parcel) -> Outcome:
+        """See Provider. What may have arrived is not sent again."""
+        body = encrypt(payload(parcel), from_base64url(parcel.p256dh), from_base64url(parcel.auth))
+        try:
+            response = await self._http.post(
+                parcel.target,
+                data=body,
+                headers=self._headers(parcel),
+                allow_redirects=False,
+                timeout=ANSWER_WITHIN_S,
+            )
+        except (ConnectError, DNSLookupError) as error:
+            return Later(f"cannot be reached: {error}")
+        except Exception as error:  # noqa: BLE001  # lost or late after it was sent: it may have arrived
+            return Refused(f"no answer: {error!r}")
+        await response.content()
+        return _outcome(response.code, response.headers.getRawHeaders("retry-after", [""])[0])
+
+    def _headers(self, parcel: Parcel) -> dict[bytes | str, bytes | str]:
+        parts = urlsplit(parcel.target)
+        claims = {
+            "aud": f"{parts.scheme}://{parts.netloc}",
+            "exp": int(time.time()) + TOKEN_LIFETIME_S,
+            "sub": self._subject,
+        }
+        starts = parcel.kind is Kind.LESSON_STARTING
+        return {
+            "TTL": str(TTL_OF_A_START_S if starts else TTL_S),
+            "Urgency": "high" if starts else "normal",
+            "Content-Encoding": "aes128gcm",
+            "Content-Type": "application/octet-stream",
+            "Authorization": f"vapid t={jwt.encode(claims, self._key, 'ES256')}, k={self.public_key}",
+        }
+
+
+def _outcome(status: int, retry_after: str) -> Outcome:
+    """RFC 8030: 201 is taken; 404 and 410 mean that the subscription is over."""
+    if 200 <= status < 300:
+        return Sent()
+    if status in (404, 410):
+        return Gone()
+    if status == 429 or status >= 500:
+        return Later(f"the push service answered {status}", float(retry_after) if retry_after.isdigit() else None)
+    return Refused(f"the push service answered {status}")
