@@ -25,10 +25,11 @@ from tests.support.redis import RedisServer
 from tutorwamp.app.assembly import Machine
 from tutorwamp.app.site import make_site
 from tutorwamp.kernel.cache import LocalCache, RedisCache
-from tutorwamp.kernel.contracts import Caller, new_id
+from tutorwamp.kernel.contracts import Caller, Nothing, new_id
 from tutorwamp.kernel.streams import stream_events
 from tutorwamp.notifications.contracts import Kind, ReadNotifications, stream_of
 from tutorwamp.notifications.rules import Told
+from tutorwamp.notifications.wamp import NotificationsDoor
 
 SEEDS = range(6)
 ROUNDS = 10
@@ -59,6 +60,7 @@ class Fuzz:
         self.house, self.machines = house, machines
         self.anna: Caller = house.anna
         self.doors = [Asking(house.stage, site, self.anna) for site in sites]
+        self.wamp = [NotificationsDoor(machine.notifications) for machine in machines]
         self.counts = Counts(machines[0], self.anna.user_id)
         self.made: list[str] = []
         self.answers = 0
@@ -85,17 +87,17 @@ class Fuzz:
         if self.chance.random() < 0.5:
             return _count((await self.chance.choice(self.doors)("POST", f"/{one}/read")).json)
         asked = ReadNotifications(notification_ids=[one])
-        return (await self.chance.choice(self.machines).notifications.mark_read(self.anna, asked)).unread_count
+        return (await self.chance.choice(self.wamp).mark_read(self.anna, asked)).unread_count
 
     async def read_all(self) -> int:
         if self.chance.random() < 0.5:
             return _count((await self.chance.choice(self.doors)("POST", "/read-all")).json)
-        return (await self.chance.choice(self.machines).notifications.mark_all_read(self.anna)).unread_count
+        return (await self.chance.choice(self.wamp).mark_all_read(self.anna, Nothing())).unread_count
 
     async def count(self) -> int:
         if self.chance.random() < 0.5:
             return _count((await self.chance.choice(self.doors)("GET", "/unread-count")).json)
-        return (await self.chance.choice(self.machines).notifications.unread_count(self.anna)).unread_count
+        return (await self.chance.choice(self.wamp).unread_count(self.anna, Nothing())).unread_count
 
     async def round(self) -> None:
         """Several at once, then everybody says the same."""
