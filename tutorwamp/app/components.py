@@ -163,7 +163,7 @@ class NotificationsComponent(Working):
         await GateClient(session.call).ready("notifications", procedures)
         notifier = machine().notifier
         notifier.start()
-        self._every(CATCH_UP_INTERVAL_S, notifier.catch_up, now=True)
+        self._every(CATCH_UP_INTERVAL_S, notifier.catch_up)  # not at once: people are still coming back
         self._every(REMINDER_INTERVAL_S, notifier.remind, now=True)
         self._every(COMPARISON_INTERVAL_S, machine().counts.compare)
         self._every(PUSH_INTERVAL_S, machine().push.dispatcher.dispatch)

@@ -189,6 +189,8 @@ async def _answer(
     except defer.TimeoutError:
         log.warning("deadline passed", procedure=served.procedure.uri)
         raise wamp_error(Unavailable("This took too long. It may still happen; ask again."), new_id()) from None
+    except defer.CancelledError:  # its session is gone; the work goes on, and nobody hears the answer
+        raise wamp_error(Unavailable("Nobody waits for this answer any more."), new_id()) from None
     except Exception:
         request_id = new_id()
         log.exception("unexpected error", procedure=served.procedure.uri, request_id=request_id)

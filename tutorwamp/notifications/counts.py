@@ -17,6 +17,9 @@ Result = TypeVar("Result")
 COMPARED_AT_ONCE: Final = 50
 """Counts looked at in one background comparison; with one every ten seconds 300 a minute, a query each."""
 
+ASKED_AT_MOST: Final = 1_000
+"""People remembered for the next comparisons; a sample is enough."""
+
 COMPARED: Final = Counter("tutorwamp_unread_counts_compared", "Cached unread counts compared with the database.")
 DRIFTED: Final = Counter("tutorwamp_unread_counts_drifted", "Cached unread counts that were wrong, and were dropped.")
 
@@ -32,7 +35,8 @@ class UnreadCounts:
     async def get(self, user_id: str) -> int:
         """Somebody's count, from memory where it is known."""
         key = _key(user_id)
-        self._asked[user_id] = None
+        if len(self._asked) < ASKED_AT_MOST:
+            self._asked[user_id] = None
         found = await self._cache.get(key)
         if isinstance(found, Cached):
             return found.value

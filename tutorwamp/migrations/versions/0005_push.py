@@ -42,6 +42,7 @@ def upgrade() -> None:
     )
     op.create_index("uq_push_deliveries_target", "push_deliveries", ["notification_id", "target"], unique=True)
     op.create_index("ix_push_deliveries_due", "push_deliveries", ["state", "due_at"])
+    op.create_index("ix_push_deliveries_queued", "push_deliveries", ["queued_at"])
 
 
 def downgrade() -> None:

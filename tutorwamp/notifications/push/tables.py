@@ -32,5 +32,6 @@ deliveries = Table(
     Column("tries", Integer, nullable=False),
     Index("uq_push_deliveries_target", "notification_id", "target", unique=True),
     Index("ix_push_deliveries_due", "state", "due_at"),
+    Index("ix_push_deliveries_queued", "queued_at"),
 )
 """``state``: ``waiting``, ``sending`` or ``done``; a row stays for a day, so that nothing goes to a target twice."""
