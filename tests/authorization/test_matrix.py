@@ -1,0 +1,266 @@
+"""Every cell of the table, asked of a real node."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_twisted
+import treq
+from autobahn.wamp.exception import ApplicationError
+
+from tests.authorization import table
+from tests.authorization.table import NOBODIES, PEOPLE, PROCEDURES, ROUTES, TOPICS
+from tests.journeys.people import PASSWORD
+from tests.support.node import Node
+from tests.support.wamp import BareSession, connect
+from tutorwamp.app.assembly import read_settings
+from tutorwamp.app.catalogue import catalogue
+from tutorwamp.app.offline import run_offline
+from tutorwamp.client import Login
+from tutorwamp.kernel.contracts import AuthRole, instant_text, new_id
+
+PAGE = Path(__file__).parents[2] / "docs" / "authorization.md"
+REFUSED = {
+    "tutorwamp.error.forbidden": "no",
+    "tutorwamp.error.board.no_pen": "no",
+    "tutorwamp.error.not_found": "none",
+    "tutorwamp.error.unauthenticated": "who",
+    "wamp.error.not_authorized": "deny",
+}
+PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c636460f8cfc000000301010018dd"
+    "8db00000000049454e44ae426082"
+)
+
+
+def test_the_page_is_made_from_the_table() -> None:
+    assert PAGE.read_text() == table.page(), f"{PAGE.name} must be:\n{table.page()}"
+
+
+def test_every_procedure_topic_and_route_has_its_row() -> None:
+    found = catalogue()
+    assert PROCEDURES.keys() == found.procedures.keys(), "add the procedure's row to tests/authorization/table.py"
+    assert {uri for _, uri in TOPICS} >= found.topics.keys(), "add the topic's rows to tests/authorization/table.py"
+    routes = {(one.method, one.path) for one in found.routes if one.path.startswith("/api/")}
+    assert ROUTES.keys() == routes, "add the route's row to tests/authorization/table.py"
+
+
+@dataclass
+class Cast:
+    """Everybody, and what they are asked about; a lesson of its own for each cell that may change it."""
+
+    node: Node
+    users: dict[str, dict[str, Any]]
+    emails: dict[str, str]
+    tokens: dict[str, str]
+    sessions: dict[str, BareSession]
+    notification_id: str = ""
+    hours: int = 0
+
+    async def lesson(self) -> dict[str, Any]:
+        """A new lesson with a message of its tutor's."""
+        self.hours += 2
+        begins = datetime.now(UTC) + timedelta(hours=self.hours)
+        tutor = self.sessions["tutor of"]
+        lesson: dict[str, Any] = await tutor.ask(
+            "tutorwamp.lesson.create",
+            title="Roots",
+            student_ids=[self.users["student in"]["id"]],
+            starts_at=instant_text(begins),
+            ends_at=instant_text(begins + timedelta(hours=1)),
+        )
+        said = await tutor.ask("tutorwamp.chat.send", lesson_id=lesson["id"], body="Good morning")
+        return {**lesson, "message_id": said["id"]}
+
+
+@pytest_twisted.async_yield_fixture(scope="module")
+async def cast(node: Node) -> AsyncIterator[Cast]:
+    users, emails, tokens = {}, {}, {}
+    for name in (*PEOPLE, "deactivated"):
+        role = {"student": "student", "deactivated": "student", "admin": "admin"}.get(name.split()[0], "tutor")
+        emails[name] = f"{new_id()}@school.example"
+        users[name] = await _account(node, emails[name], name, role)
+        login = Login(node.url)
+        await login.log_in(emails[name], PASSWORD)
+        tokens[name] = await login.access_token()
+    sessions = {name: await connect(node, tokens[name]) for name in PEOPLE}
+    run_offline(_settings(node), lambda machine: machine.accounts.deactivate(emails["deactivated"]))
+    made = Cast(node, users, emails, tokens, sessions)
+    lesson = await made.lesson()
+    student = sessions["student in"]
+    await student.hear(f"tutorwamp.user.{users['student in']['id']}.notifications")
+    if not (await student.ask("tutorwamp.notification.list"))["items"]:
+        await student.heard_at_least(1)
+    made.notification_id = (await student.ask("tutorwamp.notification.list"))["items"][0]["id"]
+    assert lesson
+    yield made
+    for session in sessions.values():
+        session.leave()
+
+
+def _settings(node: Node) -> Any:
+    return read_settings({name: text for name, text in node.env().items() if name.startswith("TUTORWAMP_")})
+
+
+async def _account(node: Node, email: str, name: str, role: str) -> dict[str, Any]:
+    if role != "admin":
+        return await Login(node.url).register(email, PASSWORD, name=name.title(), role=role)
+    user = run_offline(
+        _settings(node), lambda machine: machine.accounts.add_user(email, PASSWORD, "Admin", AuthRole.ADMIN)
+    )
+    return user.plain()
+
+
+def arguments(cast: Cast, uri: str, lesson: dict[str, Any]) -> dict[str, Any]:
+    begins = datetime.now(UTC) + timedelta(days=300, hours=cast.hours)
+    here, there = {"lesson_id": lesson["id"]}, {"message_id": lesson["message_id"]}
+    special: dict[str, dict[str, Any]] = {
+        "tutorwamp.lesson.create": {
+            "title": "T",
+            "student_ids": [cast.users["student in"]["id"]],
+            "starts_at": instant_text(begins),
+            "ends_at": instant_text(begins + timedelta(hours=1)),
+        },
+        "tutorwamp.lesson.list": {},
+        "tutorwamp.lesson.update": {**here, "version": lesson["version"], "title": "Halves"},
+        "tutorwamp.lesson.set_pen": {**here, "student_ids": []},
+        "tutorwamp.chat.send": {**here, "body": "hi"},
+        "tutorwamp.chat.edit": {**there, "body": "hi"},
+        "tutorwamp.chat.delete": there,
+        "tutorwamp.chat.react": {**there, "emoji": "👍", "on": True},
+        "tutorwamp.chat.search": {**here, "query": "x"},
+        "tutorwamp.chat.mark_read": {**here, "seq": 1},
+        "tutorwamp.board.at": {**here, "seq": 0},
+        "tutorwamp.board.export": {**here, "format": "svg"},
+        "tutorwamp.board.submit": {**here, "changes": [{"op": "delete", "id": new_id(), "version": 1}]},
+        "tutorwamp.board.import": {**here, "scene": {"type": "excalidraw", "elements": []}},
+        "tutorwamp.board.remove_page": {**here, "page": lesson["id"]},
+        "tutorwamp.notification.mark_read": {"notification_ids": [cast.notification_id]},
+        "tutorwamp.notification.set_preferences": {"preferences": {}},
+        "tutorwamp.session.resume": {"positions": {}},
+    }
+    if uri in special:
+        return special[uri]
+    return {} if uri.startswith(("tutorwamp.session", "tutorwamp.notification")) else here
+
+
+async def told(doing: Any) -> str:
+    """What somebody is told, as the table has it."""
+    try:
+        await doing
+    except ApplicationError as error:
+        return REFUSED.get(error.error, "yes")
+    return "yes"
+
+
+@pytest.mark.parametrize("uri", PROCEDURES)
+@pytest_twisted.ensureDeferred
+async def test_procedures(cast: Cast, uri: str) -> None:
+    seen = []
+    for name in PEOPLE:
+        lesson = await cast.lesson()
+        seen.append(await told(cast.sessions[name].ask_raw(uri, arguments(cast, uri, lesson))))
+    assert tuple(seen) == PROCEDURES[uri]
+
+
+@pytest_twisted.ensureDeferred
+async def test_nobodies_cannot_connect(cast: Cast) -> None:
+    for ticket in ("", "x", cast.tokens["deactivated"]):
+        with pytest.raises(ApplicationError) as refused:
+            await connect(cast.node, ticket)
+        assert refused.value.error == "tutorwamp.error.unauthenticated"
+
+
+@pytest.mark.parametrize(("action", "uri"), TOPICS)
+@pytest_twisted.ensureDeferred
+async def test_topics(cast: Cast, action: str, uri: str) -> None:
+    lesson = await cast.lesson()
+    topic = uri.format(lesson_id=lesson["id"], user_id=cast.users["student in"]["id"])
+    seen = []
+    for name in PEOPLE:
+        session = await connect(cast.node, cast.tokens[name])
+        if "before joining" not in action:
+            await told(session.ask("tutorwamp.lesson.join", lesson_id=lesson["id"]))
+        if action == "publish":
+            seen.append(await told(session.publish_raw(topic, {"typing": True})))
+        else:
+            how: Any = action.rpartition("by ")[2] if " by " in action else None
+            seen.append(await told(session.hear(topic, how)))
+        session.leave()
+    assert tuple(seen) == TOPICS[action, uri]
+
+
+def body(cast: Cast, method: str, path: str, lesson: dict[str, Any], name: str) -> Any:
+    given: dict[tuple[str, str], Any] = {
+        ("POST", "/api/auth/register"): {
+            "email": f"{new_id()}@x.example", "password": PASSWORD, "name": "N", "role": "student"
+        },
+        ("POST", "/api/auth/login"): {"email": cast.emails.get(name, cast.emails["admin"]), "password": PASSWORD},
+        ("POST", "/api/auth/refresh"): {"refresh_token": "unknown"},
+        ("POST", "/api/auth/logout"): {"refresh_token": "unknown"},
+        ("POST", "/api/lessons"): arguments(cast, "tutorwamp.lesson.create", lesson),
+        ("PATCH", "/api/lessons/{lesson_id}"): {"version": lesson["version"], "title": "Halves"},
+        ("POST", "/api/lessons/{lesson_id}/messages"): {"body": "hi"},
+        ("PATCH", "/api/lessons/{lesson_id}/messages/{message_id}"): {"body": "hi"},
+        ("POST", "/api/lessons/{lesson_id}/board/import"): {"type": "excalidraw", "elements": []},
+        ("PATCH", "/api/notifications/preferences"): {"preferences": {}},
+        ("DELETE", "/api/push/subscriptions"): {"endpoint": "https://push.example/1"},
+        ("POST", "/api/push/subscriptions"): {"endpoint": "https://push.example/1"},
+    }  # fmt: skip
+    return given.get((method, path))
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+@pytest_twisted.ensureDeferred
+async def test_routes(cast: Cast, method: str, path: str) -> None:
+    seen = []
+    for name in (*PEOPLE, *NOBODIES):
+        lesson = await cast.lesson()
+        picture = await _picture(cast, lesson) if "picture_id" in path else ""
+        where = path.format(
+            lesson_id=lesson["id"],
+            message_id=lesson["message_id"],
+            notification_id=cast.notification_id,
+            picture_id=picture,
+        )
+        query = {"/export": "?format=svg", "/import": f"?page={lesson['id']}"}.get(f"/{path.rpartition('/')[2]}", "")
+        headers: dict[bytes | str, bytes | str] = (
+            {"authorization": f"Bearer {cast.tokens[name]}"} if name in cast.tokens else {}
+        )
+        value: Any = body(cast, method, path, lesson, name)
+        raw = json.dumps(value).encode() if value is not None else None
+        if path.endswith("/board/pictures"):
+            raw, headers = PNG, {**headers, "content-type": "image/png"}
+        elif raw is not None:
+            headers = {**headers, "content-type": "application/json"}
+        answer = await treq.request(method, cast.node.url + where + query, headers=headers, data=raw, timeout=30)
+        content = await answer.content()
+        seen.append(_read(answer.code, content, path))
+    assert tuple(seen) == ROUTES[method, path]
+
+
+async def _picture(cast: Cast, lesson: dict[str, Any]) -> str:
+    headers: dict[bytes | str, bytes | str] = {
+        "authorization": f"Bearer {cast.tokens['tutor of']}",
+        "content-type": "image/png",
+    }
+    url = f"{cast.node.url}/api/lessons/{lesson['id']}/board/pictures"
+    kept = await (await treq.post(url, data=PNG, headers=headers)).json()
+    return str(kept["id"])
+
+
+def _read(status: int, content: bytes, path: str) -> str:
+    if status in (401, 403, 404) and path != "/api/push/key":
+        return REFUSED[json.loads(content)["type"]]
+    return "yes"
+
+
+def test_how_many_cells_there_are() -> None:
+    print(f"\n{table.cells()} cells")  # noqa: T201  # for whoever looks with -s
+    assert table.cells() > 600
