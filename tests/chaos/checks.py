@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter, defaultdict
-from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Connection, func, select
 from twisted.internet.task import deferLater
 
 from tests.chaos.ledger import Ledger, Plain
 from tests.chaos.people import Person
+from tests.chaos.whereabouts import covered_s
 from tests.chaos.world import World, reactor, until
+from tutorwamp.board.tables import elements
 from tutorwamp.kernel.streams import stream_events, streams
-from tutorwamp.lessons.attendance import Stay, attendance, connected
-from tutorwamp.lessons.contracts import streams_of
+from tutorwamp.lessons.attendance import Stay, attendance
+from tutorwamp.lessons.contracts import streams_of, topics_of
 
 TOLD_WITHIN_S = 60.0
 """Of notifications whose process died before it turned them: the next look finds them."""
+CLOSED_WITHIN_S = 15.0
+"""Of stays and sessions whose people are gone: the node notices a frozen one by its ping."""
 ROUNDING_S = 0.002
 """Times are kept in milliseconds."""
 
@@ -119,49 +123,92 @@ async def _told(person: Person) -> tuple[list[Plain], int]:
         cursor = {"cursor": page["next_cursor"]}
 
 
-def check_stored(world: World, lesson_id: str) -> None:
-    """One order per stream: every number up to the head, once."""
+def check_stored(world: World, ledger: Ledger, lesson_id: str) -> None:
+    """One order per stream: every number up to the head, once; and everything that was done, once."""
     with world.reading() as connection:
         for name in streams_of(lesson_id):
-            head = connection.execute(select(streams.c.head).where(streams.c.name == name)).scalar_one()
-            of_stream = select(stream_events.c.seq).where(stream_events.c.stream == name)
-            seqs = list(connection.execute(of_stream.order_by(stream_events.c.seq)).scalars())
-            # A long board's oldest events may be compacted away; what is left has no gap.
-            first = seqs[0] if seqs else head + 1
-            assert seqs == list(range(first, head + 1)), f"{name}: a gap or a double in {seqs}"
-            assert first == 1 or name.endswith(".board"), f"{name} begins with {first}"
+            _check_numbers(connection, ledger, name)
+        chat = topics_of(lesson_id).chat
+        kinds = select(stream_events.c.type, stream_events.c.subject, func.count())
+        of_chat = kinds.where(stream_events.c.stream == chat).group_by(stream_events.c.type, stream_events.c.subject)
+        ledger.check_events({(kind, subject): count for kind, subject, count in connection.execute(of_chat)})
+        _check_reading(connection, ledger, chat)
+        drawn = select(elements.c.id, elements.c.version).where(elements.c.lesson_id == lesson_id)
+        ledger.check_versions({row.id: row.version for row in connection.execute(drawn)})
 
 
-def check_attendance(world: World, lesson_id: str, told: list[Plain], lasted_s: float) -> None:
-    """Every stay has an end, those of one session do not overlap, and they add up to what the tutor is told."""
-    with world.reading() as connection:
-        rows = connection.execute(select(attendance).where(attendance.c.lesson_id == lesson_id)).all()
-    stays = [Stay(**row._asdict()) for row in rows]
-    by_person: dict[str, list[Stay]] = defaultdict(list)
+def _check_numbers(connection: Connection, ledger: Ledger, name: str) -> None:
+    head = connection.execute(select(streams.c.head).where(streams.c.name == name)).scalar_one()
+    of_stream = select(stream_events.c.seq).where(stream_events.c.stream == name)
+    seqs = list(connection.execute(of_stream.order_by(stream_events.c.seq)).scalars())
+    # A long board's oldest events may be compacted away; what is left has no gap.
+    first = seqs[0] if seqs else head + 1
+    if seqs != list(range(first, head + 1)):
+        ledger.note("gap", f"{name}: a gap or a double in {seqs}")
+    if first != 1 and not name.endswith(".board"):
+        ledger.note("lost", f"{name} begins with {first}")
+
+
+def _check_reading(connection: Connection, ledger: Ledger, chat: str) -> None:
+    """C12: a read mark goes forward, and is told once."""
+    advanced = select(stream_events.c.actor_id, stream_events.c.data)
+    of_chat = (stream_events.c.stream == chat, stream_events.c.type == "read.advanced")
+    last: dict[str, int] = {}
+    for reader, data in connection.execute(advanced.where(*of_chat).order_by(stream_events.c.seq)):
+        read_seq = json.loads(data)["read_seq"]
+        if read_seq <= last.get(reader, -1):
+            ledger.note("doubled", f"{reader} has read up to {read_seq} after {last[reader]}")
+        last[reader] = read_seq
+
+
+async def check_attendance(world: World, lesson_id: str, tutor: Person, people: list[Person]) -> None:
+    """Every stay has an end; they fit together, add up to what the tutor is told, and to what each client knows."""
+
+    def unended() -> list[Stay]:
+        return [stay for stay in _stays(world, lesson_id) if stay.left_at is None]
+
+    await until(lambda: not unended(), lambda: f"nobody noticed that these are over: {unended()}", CLOSED_WITHIN_S)
+    told = (await tutor.client.call_until_answered("tutorwamp.lesson.attendance", lesson_id=lesson_id))["items"]
+    record = check_record(_stays(world, lesson_id), told)
+    assert set(record) == {person.id for person in people}
+    for person in people:
+        try:
+            person.whereabouts.check(record[person.id])
+        except AssertionError as error:
+            error.add_note(f"of {person.name}")
+            raise
+
+
+def check_record(stays: list[Stay], told: list[Plain]) -> dict[str, float]:
+    """The seconds of each person, when the stays fit together and are what is told."""
+    by_person: dict[str, list[tuple[float, float]]] = defaultdict(list)
     by_session: dict[Any, list[Stay]] = defaultdict(list)
     for stay in stays:
-        assert stay.left_at is not None, f"nobody noticed that {stay} is over"
+        assert stay.left_at is not None, f"not over: {stay}"
         assert stay.since <= stay.left_at, f"ends before it begins: {stay}"
-        by_person[stay.user_id].append(stay)
+        by_person[stay.user_id].append((stay.since.timestamp(), stay.left_at.timestamp()))
         by_session[stay.user_id, stay.session].append(stay)
     for mine in by_session.values():
-        mine.sort(key=lambda one: one.since)
-        for one, next_one in pairwise(mine):
+        for one, next_one in pairwise(sorted(mine, key=lambda stay: stay.since)):
             assert one.left_at is not None, one
             assert one.left_at <= next_one.since, f"one session was there twice: {one} {next_one}"
-    assert {item["person"]["id"] for item in told} == set(by_person)
-    for item in told:
-        mine = by_person[item["person"]["id"]]
-        seconds = connected(mine, max(one.left_at for one in mine if one.left_at is not None)).total_seconds()
-        assert abs(item["connected_s"] - seconds) < ROUNDING_S, f"{item} is not the sum of {mine}"
-        assert timedelta(0) < timedelta(seconds=seconds) <= timedelta(seconds=lasted_s + 60), f"{item} in {lasted_s} s"
+    record = {user_id: covered_s(mine) for user_id, mine in by_person.items()}
+    shown = {item["person"]["id"]: item["connected_s"] for item in told}
+    assert set(shown) == set(record), f"{set(shown)} are shown, {set(record)} were there"
+    for user_id, seconds in record.items():
+        assert abs(shown[user_id] - seconds) < ROUNDING_S, f"{shown[user_id]} s are shown, {seconds} s are recorded"
+    return record
+
+
+def _stays(world: World, lesson_id: str) -> list[Stay]:
+    with world.reading() as connection:
+        rows = connection.execute(select(attendance).where(attendance.c.lesson_id == lesson_id)).all()
+    return [Stay(**row._asdict()) for row in rows]
 
 
 async def check_nobody_left(world: World) -> None:
     """No session and no grant outlives the people."""
-    status = await world.gate()
-    deadline = 30
-    while (status.sessions, status.granted) != (0, 0):
-        deadline -= 1
-        assert deadline, f"left over at the gate: {status}"
-        status = await world.gate()
+    deadline = time.monotonic() + CLOSED_WITHIN_S
+    while ((status := await world.gate()).sessions, status.granted) != (0, 0):
+        assert time.monotonic() < deadline, f"left over at the gate: {status}"
+        await deferLater(reactor, 0.05)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 Plain = dict[str, Any]
+Events = Mapping[tuple[str, str], int]
+"""How many events of a type there are about a thing."""
 
 REFUSALS = {
     "tutorwamp.error.board.no_pen",  # the pen goes round
@@ -17,10 +20,12 @@ REFUSALS = {
 }
 """What people may be told in a storm; anything else is a fault."""
 
+Verdict = Literal["lost", "doubled", "gap", "wrong"]
+
 
 @dataclass
 class Said:
-    """A message as its author knows it: nobody else may change its body, and the author does one thing at a time."""
+    """A message as its author knows it: nobody else may change its body, and all do one thing with it at a time."""
 
     author: str
     body: str | None
@@ -29,8 +34,25 @@ class Said:
     message: Plain | None = None
     """The first answer; null while there is none."""
     busy: bool = False
+    edits: int = 0
+    turned: int = 0
+    """How often a reaction was put on or taken off."""
     reactions: dict[tuple[str, str], bool] = field(default_factory=dict)
     """By person and emoji, the last acknowledged word."""
+
+    def react(self, person: str, emoji: str, *, on: bool) -> None:
+        """It was acknowledged. What is so already is no event."""
+        self.turned += self.reactions.get((person, emoji), False) != on
+        self.reactions[person, emoji] = on
+
+    def events(self) -> dict[str, int]:
+        """How many of each type the stream must have about it, no more and no fewer."""
+        return {
+            "message.created": 1,
+            "message.updated": self.edits,
+            "message.deleted": int(self.body is None),
+            "reaction.changed": self.turned,
+        }
 
 
 @dataclass
@@ -40,6 +62,14 @@ class Drawn:
     author: str
     look: Plain | None
     busy: bool = False
+    version: int | None = None
+    """How many acknowledged changes made it; null where only its points say (a stroke)."""
+
+    def changed(self, look: Plain | None) -> None:
+        """It was acknowledged."""
+        self.look = look
+        if self.version is not None:
+            self.version += 1
 
 
 class Ledger:
@@ -53,8 +83,15 @@ class Ledger:
         self.renamed = 0
         """How often the lesson was changed, as far as its tutor was told."""
         self.acknowledged = 0
+        self.looked_up = 0
+        """Of the last look: messages, edits, deletions, reactions and elements, each against what is stored."""
         self.refused: Counter[str] = Counter()
-        self.faults: list[str] = []
+        self.found: list[tuple[Verdict, str]] = []
+        """What is wrong, and how."""
+
+    def note(self, verdict: Verdict, what: str) -> None:
+        """Something is wrong."""
+        self.found.append((verdict, what))
 
     def messages_of(self, author: str | None = None) -> list[Said]:
         """Acknowledged, not deleted, nothing under way."""
@@ -72,40 +109,81 @@ class Ledger:
             if one.author == author and one.look is not None and not one.busy
         ]
 
-    def check_chat(self, history: list[Plain]) -> None:
+    def check_chat(self, history: Sequence[Plain]) -> None:
         """Nothing acknowledged is lost or changed, and nothing is there twice. ``history``: the oldest first."""
-        by_id = {message["id"]: message for message in history}
-        assert len(by_id) == len(history), "a message stands twice in the history"
-        keys = Counter((message["author"]["id"], message["client_id"]) for message in history)
-        assert max(keys.values(), default=1) == 1, f"said once, written twice: {keys.most_common(1)}"
-        assert len(history) == len(self.said), f"{len(self.said)} were said, {len(history)} are there"
-        for one in self.said:
-            assert one.message is not None, f"never answered: {one}"
-            message = by_id.get(one.message["id"])
-            assert message is not None, f"acknowledged and lost: {one}"
-            assert message["seq"] == one.message["seq"], f"moved: {one}"
-            assert message["body"] == one.body, f"{message['body']!r} is not what was acknowledged: {one}"
-            for (person, emoji), on in one.reactions.items():
-                there = person in message["reactions"].get(emoji, ())
-                assert there == on, f"{person}'s {emoji} is {'there' if there else 'gone'}: {one}"
-        for author in {one.author for one in self.said}:
-            mine = [one for one in self.said if one.author == author]
-            seqs = [one.message["seq"] for one in sorted(mine, key=lambda one: one.client_seq) if one.message]
-            assert seqs == sorted(seqs), f"{author} did not say it in this order: {seqs}"
+        self.found += self._of_chat(history)
 
-    def check_board(self, elements: list[Plain]) -> None:
-        """The same for the board."""
+    def check_events(self, events: Events) -> None:
+        """What was done once to a message is in its stream once."""
+        self.looked_up = 0
+        for one in self.said:
+            subject = one.message["id"] if one.message else ""
+            for kind, expected in one.events().items():
+                self.looked_up += expected
+                there = events.get((kind, subject), 0)
+                if there != expected:
+                    verdict: Verdict = "lost" if there < expected else "doubled"
+                    self.note(verdict, f"{there} {kind} instead of {expected}: {one}")
+
+    def check_board(self, elements: Sequence[Plain]) -> None:
+        """The same as for the chat."""
+        self.found += self._of_board(elements)
+
+    def check_versions(self, versions: Mapping[str, int]) -> None:
+        """``versions``: of all elements ever drawn, tombstones too, how often they were changed."""
+        for element_id, one in self.drawn.items():
+            self.looked_up += one.version or 1
+            version = versions.get(element_id, 0)
+            if one.version is not None and version != one.version:
+                verdict: Verdict = "lost" if version < one.version else "doubled"
+                self.note(verdict, f"{version} changes instead of {one.version}: {element_id} {one}")
+
+    def _of_chat(self, history: Sequence[Plain]) -> Iterator[tuple[Verdict, str]]:
+        by_id = {message["id"]: message for message in history}
+        keys = Counter((message["author"]["id"], message["client_id"]) for message in history)
+        for key, times in keys.items():
+            if times > 1:
+                yield "doubled", f"said once, written {times} times: {key}"
+        known = {one.message["id"] for one in self.said if one.message is not None}
+        for message_id in by_id.keys() - known:
+            yield "wrong", f"nobody said {by_id[message_id]}"
+        for one in self.said:
+            message = by_id.get(one.message["id"]) if one.message else None
+            if message is None or one.message is None:
+                yield "lost", f"{'acknowledged and not there' if one.message else 'never answered'}: {one}"
+            else:
+                yield from _differences(one, message)
+        for author in {one.author for one in self.said}:
+            mine = sorted((one for one in self.said if one.author == author), key=lambda one: one.client_seq)
+            seqs = [one.message["seq"] for one in mine if one.message]
+            if seqs != sorted(seqs):
+                yield "wrong", f"{author} did not say it in this order: {seqs}"
+
+    def _of_board(self, elements: Sequence[Plain]) -> Iterator[tuple[Verdict, str]]:
         there = {element["id"]: element for element in elements}
-        assert len(there) == len(elements), "an element stands twice on the board"
-        strangers = set(there) - set(self.drawn)
-        assert not strangers, f"nobody drew {strangers}"
+        if len(there) != len(elements):
+            yield "doubled", "an element stands twice on the board"
+        if strangers := set(there) - set(self.drawn):
+            yield "wrong", f"nobody drew {strangers}"
         for element_id, one in self.drawn.items():
             element = there.get(element_id)
             if one.busy:  # a stroke that lost the pen while it grew: some of it is there
                 continue
-            if one.look is None:
-                assert element is None, f"deleted and there: {element}"
-                continue
-            assert element is not None, f"acknowledged and lost: {element_id} {one}"
-            for name, value in one.look.items():
-                assert element[name] == value, f"{name} of {element_id} is {element[name]}, acknowledged was {value}"
+            if one.look is None and element is not None:
+                yield "lost", f"deleted and there: {element}"
+            elif one.look is not None and element is None:
+                yield "lost", f"acknowledged and not there: {element_id} {one}"
+            for name, value in (one.look or {}).items():
+                if element is not None and element[name] != value:
+                    yield "wrong", f"{name} of {element_id} is {element[name]}, acknowledged was {value}"
+
+
+def _differences(said: Said, message: Plain) -> Iterator[tuple[Verdict, str]]:
+    if said.message is not None and message["seq"] != said.message["seq"]:
+        yield "wrong", f"moved: {said}"
+    if message["body"] != said.body:
+        yield "lost", f"{message['body']!r} is not what was acknowledged: {said}"
+    for (person, emoji), on in said.reactions.items():
+        there = person in message["reactions"].get(emoji, ())
+        if there != on:
+            yield "lost", f"{person}'s {emoji} is {'there' if there else 'gone'}: {said}"

@@ -14,8 +14,9 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 
 from tests.chaos.checks import check_attendance, check_everybody, check_stored
-from tests.chaos.ledger import Ledger, Plain
+from tests.chaos.ledger import Ledger
 from tests.chaos.people import Person
+from tests.chaos.plan import Step, make_plan
 from tests.chaos.world import World, until
 from tests.journeys.people import PASSWORD
 from tests.support.network import Line
@@ -25,11 +26,8 @@ reactor = cast("Any", _reactor)
 
 DEED_EVERY_S = 0.12
 """Of one person, on average: eight a second, where they do not wait for answers."""
-FAULT_EVERY_S = 1.0
-"""Of one lesson's network, on average."""
-AWAY_AT_MOST_S = 3.0
-FROZEN_AT_MOST_S = 8.0
-"""Longer than the node waits for a ping, and for a heartbeat."""
+WAYS_TO_GO = {"leave": 6, "cut": 3, "frozen": 1}
+"""At the end; who does not leave is found out by the node. The tutor leaves, and then asks who was there."""
 
 
 @dataclass
@@ -44,27 +42,45 @@ class Tally:
     refused: int = 0
     events_told: int = 0
     reloads: int = 0
+    looked_up: int = 0
+    tokens_renewed: int = 0
+    events_troubled: Counter[str] = field(default_factory=Counter)
+    verdicts: Counter[str] = field(default_factory=Counter)
     recoveries: list[float] = field(default_factory=list)
+    answers: list[float] = field(default_factory=list)
 
     def rows(self) -> dict[str, Any]:
         """One line each."""
-        times = sorted(self.recoveries) or [0.0]
         return {
             "seeds": self.seeds,
             "drops": self.drops,
             "faults of the network": dict(sorted(self.faults.items())),
             "kills": dict(sorted(self.kills.items())),
+            "tokens renewed": self.tokens_renewed,
+            "events troubled": dict(sorted(self.events_troubled.items())),
             "writes acknowledged": self.acknowledged,
             "refused": self.refused,
+            "found again in the database": self.looked_up,
             "events told": self.events_told,
             "read afresh": self.reloads,
-            "lost": 0,  # any of these three fails the storm
-            "doubled": 0,
-            "silent gaps": 0,
-            "time to recover, median, s": round(times[len(times) // 2], 2),
-            "time to recover, 99 %, s": round(times[min(len(times) - 1, round(len(times) * 0.99))], 2),
-            "time to recover, longest, s": round(times[-1], 2),
+            "lost": self.verdicts["lost"],
+            "doubled": self.verdicts["doubled"],
+            "silent gaps": self.verdicts["gap"],
+            "otherwise wrong": self.verdicts["wrong"],
+            **_times("to recover", self.recoveries),
+            **_times("to be answered after PostgreSQL was killed", self.answers),
         }
+
+
+def _times(what: str, seconds: list[float]) -> dict[str, float]:
+    times = sorted(seconds)
+    if not times:
+        return {}
+    return {
+        f"time {what}, median, s": round(times[len(times) // 2], 2),
+        f"time {what}, 99 %, s": round(times[min(len(times) - 1, round(len(times) * 0.99))], 2),
+        f"time {what}, longest, s": round(times[-1], 2),
+    }
 
 
 class Storm:
@@ -89,6 +105,8 @@ class Storm:
         self._ledger = Ledger()
         self.people: list[Person] = []
         self._began = time.monotonic()
+        self._renewed_before = world.tokens_renewed()
+        world.on_kill.append(self._killed)
         tutors = [one for one in world.accounts if one[1]["role"] == "tutor"]
         pupils = [one for one in world.accounts if one[1]["role"] == "student"]
         for email, user in [tutors[tutor], *self._random.sample(pupils, students)]:
@@ -116,58 +134,42 @@ class Storm:
 
     async def blow(self, seconds: float, kills: list[tuple[float, str]]) -> None:
         """People act and faults happen for so long; ``kills``: what dies after how many seconds."""
+        steps = make_plan(self._random, seconds, len(self.people), deed_every_s=self._deed_every_s, kills=kills)
+        self.plan = [f"seed {self.seed}", *(str(step) for step in steps if step.kind != "deed")]
         began = time.monotonic()
-        waiting = sorted(kills)
-        next_deed = next_fault = 0.0
-        while (now := time.monotonic() - began) < seconds:
-            if now >= next_deed:
-                self._random.choice(self.people).act()
-                next_deed += self._random.expovariate(len(self.people) / self._deed_every_s)
-            if now >= next_fault:
-                self._fault(self._random.choice(self.people))
-                next_fault += self._random.expovariate(1 / FAULT_EVERY_S)
-            if waiting and now >= waiting[0][0]:
-                self.kill(waiting.pop(0)[1])
-            await deferLater(reactor, 0.005)
+        for step in steps:
+            await deferLater(reactor, max(0.0, began + step.at_s - time.monotonic()))
+            self._take(step)
 
     @property
     def acknowledged(self) -> int:
         """Writes, until now."""
         return self._ledger.acknowledged
 
-    def kill(self, what: str) -> None:
-        """A process is gone, as with kill -9."""
-        self._note(f"{what} is killed")
-        self._tally.kills[what] += 1
-        self._world.deadly()[what]()
-
-    def _fault(self, person: Person) -> None:
-        kind = self._random.choice(("cut", "cut", "off", "off", "frozen", "closed"))
-        lasts_s = self._random.random() * (FROZEN_AT_MOST_S if kind == "frozen" else AWAY_AT_MOST_S)
-        if person.line.is_off or person.line.is_frozen:
-            return
-        self._note(f"{person.name}: {kind}" + (f" for {lasts_s:.1f} s" if kind in ("off", "frozen") else ""))
-        self._tally.faults[kind] += 1
-        if kind == "cut":
-            person.line.cut()
-        elif kind == "closed":
-            person.line.close()
+    def _take(self, step: Step) -> None:
+        person = self.people[step.who]
+        if step.kind == "deed":
+            person.act(step)
+        elif step.kind == "mend":
+            person.mend()
+        elif step.kind == "kill":
+            if self._world.kill(step.what):
+                self._tally.kills[step.what] += 1
         else:
-            (person.line.turn_off if kind == "off" else person.line.freeze)()
-            reactor.callLater(lasts_s, self._mend, person)
+            self._tally.faults[step.what] += 1
+            person.suffer(step.what)
 
-    def _mend(self, person: Person) -> None:
-        person.line.turn_on()
-        person.back_possible()
-
-    def _note(self, what: str) -> None:
-        self.plan.append(f"{time.monotonic() - self._began:6.2f} {what}")
+    def _killed(self, what: str) -> None:
+        for person in self.people:
+            if what == "postgresql":
+                person.database_killed()
+            elif what != "redis":
+                person.server_killed()
 
     async def settle(self) -> None:
         """No more faults: everybody comes back, and everything that was begun is answered."""
         for person in self.people:
-            if person.line.is_off or person.line.is_frozen:
-                self._mend(person)
+            person.mend()
         await until(lambda: not any(person.busy for person in self.people), self._busy)
         connected = [person.client.connection for person in self.people]
         await until(lambda: all(one.state.kind == "connected" for one in connected), self._busy)
@@ -178,21 +180,29 @@ class Storm:
     async def check(self) -> None:
         """Everything fits together: what was acknowledged, what is stored, what everybody sees."""
         await check_everybody(self.people, self._ledger, self.lesson_id)
-        check_stored(self._world, self.lesson_id)
-        assert self._ledger.faults == [], "\n".join(self._ledger.faults)
+        check_stored(self._world, self._ledger, self.lesson_id)
+        found = self._ledger.found
+        assert found == [], "\n".join(f"{verdict}: {what}" for verdict, what in found)
 
     async def leave(self) -> None:
-        """Everybody goes; what is left of them is looked at."""
-        tutor = self.people[0]
-        await gatherResults([_doing(person.lesson.leave()) for person in self.people])
-        attended: list[Plain] = (
-            await tutor.client.call_until_answered("tutorwamp.lesson.attendance", lesson_id=self.lesson_id)
-        )["items"]
-        check_attendance(self._world, self.lesson_id, attended, time.monotonic() - self._began)
-        self._count()
+        """Everybody goes, some without a word; what is left of them is looked at."""
+        tutor, *students = self.people
+        ways = self._random.choices(list(WAYS_TO_GO), list(WAYS_TO_GO.values()), k=len(students))
+        self.plan.append(f"they go: {ways}")
+        polite = [tutor, *(one for one, way in zip(students, ways, strict=True) if way == "leave")]
+        for student, way in zip(students, ways, strict=True):
+            if way != "leave":
+                student.vanish(frozen=way == "frozen")
+        await gatherResults([_doing(person.leave()) for person in polite])
+        await check_attendance(self._world, self.lesson_id, tutor, self.people)
 
     async def end(self) -> None:
-        """Nobody and nothing of it is left, however it went."""
+        """Nobody and nothing of it is left, however it went; the table has it."""
+        self._world.on_kill.remove(self._killed)
+        self._count()
+        for person in self.people:
+            if person.gone:
+                person.line.turn_off()
         await gatherResults([_doing(person.client.close()) for person in self.people])
         await gatherResults([person.line.shut() for person in self.people])
 
@@ -201,9 +211,13 @@ class Storm:
         tally.seeds += 1
         tally.acknowledged += ledger.acknowledged
         tally.refused += ledger.refused.total()
+        tally.looked_up += ledger.looked_up
+        tally.verdicts.update(verdict for verdict, _ in ledger.found)
+        tally.tokens_renewed = self._world.tokens_renewed() - self._renewed_before
         for person in self.people:
             tally.drops += person.drops
             tally.recoveries += person.recoveries
+            tally.answers += person.answers
             tally.events_told += sum(one.told for one in person.sequences)
             tally.reloads += sum(one.reloads for one in person.sequences)
 

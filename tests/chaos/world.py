@@ -13,7 +13,7 @@ from typing import Any, cast
 import yaml
 from autobahn.twisted.rawsocket import WampRawSocketClientFactory
 from autobahn.wamp.serializer import CBORSerializer
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 from twisted.internet import reactor as _reactor
 from twisted.internet.endpoints import UNIXClientEndpoint
 from twisted.internet.task import deferLater
@@ -24,6 +24,7 @@ from tests.support.postgres import Postgres
 from tests.support.redis import RedisServer
 from tests.support.supervised import Supervised
 from tests.support.wamp import BareSession
+from tutorwamp.accounts.store import refresh_tokens
 from tutorwamp.app import migrate
 from tutorwamp.gate.contracts import STATUS, Status
 from tutorwamp.kernel.database import make_engine
@@ -32,20 +33,25 @@ reactor = cast("Any", _reactor)
 
 SETTLED_WITHIN_S = 90.0
 """After the last fault; a node that was killed often waits up to half a minute before it starts again."""
-TOKEN_LIFETIME_S = 15
+TOKEN_LIFETIME_S = 4
+"""So that tokens expire in short storms as well."""
 HEARTBEAT_S = 1
 PING_TIMEOUT_S = 6
 GRACE_S = 2
+PROCESSES = 3
+"""Of a node that is up: controller, router, container."""
 
 
 class World:
     """One node under its supervisor, on SQLite or on PostgreSQL and Redis, with people who have accounts."""
 
     def __init__(self, folder: Path, *, servers: bool) -> None:
+        self.name = "servers" if servers else "sqlite"
         self.postgres = Postgres(durable=True) if servers else None
         self.redis = RedisServer("valkey") if servers else None
         self.accounts: list[tuple[str, dict[str, Any]]] = []
-        self.kills = 0
+        self.on_kill: list[Callable[[str], None]] = []
+        """Who wants to know of what has just died."""
         env = {
             "TUTORWAMP_NODE_CONFIG": str(_impatient_config(folder)),
             "TUTORWAMP_ACCESS_TOKEN_LIFETIME": str(TOKEN_LIFETIME_S),
@@ -74,28 +80,35 @@ class World:
 
     # Faults
 
-    def deadly(self) -> dict[str, Callable[[], None]]:
-        """What can be killed here, by its name; whatever it is comes back by itself."""
-        found: dict[str, Callable[[], None]] = {
-            kind: lambda kind=kind: self._kill_process(kind)  # type: ignore[misc]  # the default binds it
-            for kind in ("container", "router", "node")
-        }
-        if self.postgres is not None and self.redis is not None:
-            found["postgresql"] = lambda: self._kill_server(self.postgres)
-            found["redis"] = lambda: self._kill_server(self.redis)
-        return found
+    def deadly(self) -> list[str]:
+        """What can be killed here; whatever it is comes back by itself."""
+        return ["container", "node", "router"] + (["postgresql", "redis"] if self.postgres is not None else [])
 
-    def _kill_process(self, kind: str) -> None:
+    def kill(self, what: str) -> bool:
+        """A process is gone, as with kill -9. False where it was not there: the node is just starting."""
+        server = {"postgresql": self.postgres, "redis": self.redis}.get(what)
+        if server is not None:
+            server.kill()
+            reactor.callLater(0.5, server.start)
+        elif not self._kill_process(what):
+            return False
+        for hear in self.on_kill:
+            hear(what)
+        return True
+
+    def _kill_process(self, kind: str) -> bool:
         pids = self.node.pids()
-        dying = list(pids.values()) if kind == "node" else [pids[kind]] if kind in pids else []
-        for pid in dying:
+        if len(pids) < PROCESSES:
+            return False
+        for pid in pids.values() if kind == "node" else [pids[kind]]:
             os.kill(pid, signal.SIGKILL)
-        self.kills += bool(dying)
+        return True
 
-    def _kill_server(self, server: Any) -> None:
-        server.kill()
-        self.kills += 1
-        reactor.callLater(0.5, server.start)
+    def tokens_renewed(self) -> int:
+        """By everybody, ever."""
+        with self.reading() as connection:
+            spent = select(func.count()).where(refresh_tokens.c.spent_at.is_not(None))
+            return connection.execute(spent).scalar_one()
 
     # What is there
 

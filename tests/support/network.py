@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any, cast
 
 from twisted.internet import reactor as _reactor
@@ -9,6 +10,9 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.protocol import ClientFactory, Factory, Protocol
 
 reactor = cast("Any", _reactor)
+
+SLOW_S = 0.4
+"""One way, through a slow line: a satellite, or a phone at the edge of its cell."""
 
 
 class _End(Protocol):
@@ -18,6 +22,7 @@ class _End(Protocol):
         self.line = line
         self.other = other
         self.early: list[bytes] = []
+        self._on_its_way: deque[bytes] = deque()
 
     @property
     def wire(self) -> Any:
@@ -25,6 +30,17 @@ class _End(Protocol):
         return self.transport
 
     def dataReceived(self, data: bytes) -> None:
+        if self.line.is_slow or self._on_its_way:  # nothing overtakes what is on its way
+            self._on_its_way.append(data)
+            reactor.callLater(SLOW_S, self._arrive)
+        else:
+            self._hand_on(data)
+
+    def _arrive(self) -> None:
+        if self._on_its_way:
+            self._hand_on(self._on_its_way.popleft())
+
+    def _hand_on(self, data: bytes) -> None:
         if self.other is not None and self.other.connected:
             self.other.wire.write(data)
         else:
@@ -32,6 +48,12 @@ class _End(Protocol):
 
     def connectionLost(self, _reason: Any = None) -> None:
         self.line.ends.discard(self)
+        if self._on_its_way:
+            reactor.callLater(SLOW_S, self._end_other)
+        else:
+            self._end_other()
+
+    def _end_other(self) -> None:
         if self.other is not None and self.other.connected:
             self.other.wire.loseConnection()
 
@@ -85,6 +107,7 @@ class Line(Factory):
         self.ends: set[_End] = set()
         self.is_off = False
         self.is_frozen = False
+        self.is_slow = False
         self._listening: Any = reactor.listenTCP(0, self, interface="127.0.0.1")
         self.port: int = self._listening.getHost().port
 
@@ -118,9 +141,13 @@ class Line(Factory):
         for end in self.ends:
             end.wire.pauseProducing()
 
+    def slow_down(self) -> None:
+        """Everything arrives, in its order, SLOW_S later."""
+        self.is_slow = True
+
     def turn_on(self) -> None:
         """As if nothing had been; what was frozen arrives."""
-        self.is_off = self.is_frozen = False
+        self.is_off = self.is_frozen = self.is_slow = False
         for end in list(self.ends):
             end.wire.resumeProducing()
 
