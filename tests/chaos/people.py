@@ -50,7 +50,7 @@ class UnreliableSession(client_wamp.Session):
         reactor.callLater(self.random.random() * (0.05 if kind == "out of order" else 1.5), self._late, msg)
 
     def _late(self, msg: Any) -> None:
-        if self.joined:
+        if self.joined and msg.subscription in self._subscriptions:  # after its end not even a bad network delivers it
             super().onMessage(msg)
 
 

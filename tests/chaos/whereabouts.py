@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 NOTICED_WITHIN_S = 10.0
 """The node notices a loss by its ping (4 s) or by heartbeats that do not come (7 s), on a busy machine."""
-DROP_COSTS_S = 0.5
-"""Both ends do not notice at the same moment."""
+END_COSTS_S = 0.5
+"""Of each stay: both ends do not notice at the same moment that it is over."""
 CRASH_COSTS_S = 12.0
 """L22: a killed node's stays end when they were last noted, up to 10 s before; as much when the database was away."""
 
@@ -60,7 +60,7 @@ class Whereabouts:
         """Raises AssertionError where a record of so many seconds cannot be true."""
         assert self._began is not None, "was never there"
         assert self._ended is not None, "is still there"
-        least_s = self._surely_s - self._drops * DROP_COSTS_S - self._crashes * CRASH_COSTS_S
+        least_s = self._surely_s - (self._drops + 1) * END_COSTS_S - self._crashes * CRASH_COSTS_S
         most_s = self._ended - self._began - self._surely_away_s + NOTICED_WITHIN_S
         said = f"{connected_s:.1f} s on the record, surely there for {self._surely_s:.1f} s"
         assert connected_s >= least_s, (
