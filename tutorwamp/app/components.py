@@ -58,6 +58,9 @@ def machine() -> Machine:
     configure(settings.log)
     made = assemble(settings, reactor)
     made.start()
+    reactor.addSystemEventTrigger(
+        "before", "shutdown", lambda: Deferred.fromCoroutine(made.push.dispatcher.stop(reactor))
+    )
     reactor.addSystemEventTrigger("during", "shutdown", made.stop)
     return made
 

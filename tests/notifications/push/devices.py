@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Factory, Protocol
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
@@ -81,6 +82,37 @@ class PushServer(Resource):
         for name, text in more.items():
             request.setHeader(name, text)
         return b""
+
+    def close(self) -> Deferred[None]:
+        stopped: Deferred[None] = self._port.stopListening()
+        return stopped
+
+
+class Endless(Protocol):
+    """Says that it took the push, and begins a body that never ends."""
+
+    def __init__(self, closed: Deferred[None]) -> None:
+        self._closed = closed
+
+    def dataReceived(self, data: bytes) -> None:  # Twisted's name
+        cast("Any", self.transport).write(b"HTTP/1.1 201 Created\r\nContent-Length: 1000000\r\n\r\nx")
+
+    def connectionLost(self, reason: object = None) -> None:
+        if not self._closed.called:
+            self._closed.callback(None)
+
+
+class EndlessServer:
+    """``closed`` fires when its caller has hung up."""
+
+    def __init__(self) -> None:
+        self.closed: Deferred[None] = Deferred()
+        factory = Factory.forProtocol(lambda: Endless(self.closed))
+        self._port: Any = cast("Any", reactor).listenTCP(0, factory, interface="127.0.0.1")
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port.getHost().port}/"
 
     def close(self) -> Deferred[None]:
         stopped: Deferred[None] = self._port.stopListening()

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import pytest
 import pytest_twisted
 from sqlalchemy import func, select
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.task import Clock
 
 from tests.notifications.house import House
-from tests.notifications.push.devices import Browser
+from tests.notifications.push.devices import Browser, PushServer
 from tests.support.machine import Stage
 from tutorwamp.kernel.errors import Unavailable
 from tutorwamp.notifications.contracts import Channel, ReadNotifications, SetPreferences
 from tutorwamp.notifications.push.contracts import Gone, Later, Outcome, Parcel, Sent
-from tutorwamp.notifications.push.dispatcher import FIRST_PAUSE_S, Dispatcher
+from tutorwamp.notifications.push.dispatcher import FINISH_WITHIN_S, FIRST_PAUSE_S, Dispatcher
 from tutorwamp.notifications.push.queue import SUBSCRIPTIONS_AT_MOST, WAITS_S, PushQueue
 from tutorwamp.notifications.push.tables import deliveries, subscriptions
+from tutorwamp.notifications.push.web_push import WebPush, load_key
 
 ENDPOINT = "https://push.example/1"
 
@@ -28,11 +32,12 @@ class Hands:
     def __init__(self) -> None:
         self.given: list[Parcel] = []
         self.answers: list[Outcome | Exception] = []
-        self.before: Callable[[], Any] = lambda: None
+        self.held: Deferred[None] | None = None
 
     async def send(self, parcel: Parcel) -> Outcome:
         self.given.append(parcel)
-        self.before()
+        if self.held is not None:
+            await self.held
         answer = self.answers.pop(0) if self.answers else Sent()
         if isinstance(answer, Exception):
             raise answer
@@ -228,3 +233,91 @@ async def test_what_has_no_provider_is_not_queued_and_old_rows_go(stage: Stage) 
     stage.clock.turn(days=2)
     assert await desk.queue.take_due(1) == []
     assert await rows() == 0
+
+
+@pytest_twisted.ensureDeferred
+async def test_P7_a_browser_that_changed_hands_does_not_get_what_was_meant_for_its_last_person(
+    stage_on_both: Stage,
+) -> None:
+    desk = await Desk.set_up(stage_on_both)
+    await desk.house.turn()
+    await desk.queue.subscribe(desk.house.ben.user_id, Browser().subscription(ENDPOINT))
+    await desk.pass_s(WAITS_S)
+    assert desk.push.given == []
+
+
+@pytest.mark.parametrize("after_s", [1e30, float("inf")])
+@pytest_twisted.ensureDeferred
+async def test_P2_no_retry_after_is_too_long(stage: Stage, after_s: float) -> None:
+    desk = await Desk.set_up(stage)
+    await desk.house.turn()
+    desk.push.answers = [Later("no", after_s)]
+    await desk.pass_s(WAITS_S)
+    assert len(desk.mail.given) == 2
+    state = select(deliveries.c.state).where(deliveries.c.channel == Channel.WEB_PUSH.value)
+    assert await desk.stage.machine.database.read("test", lambda one: one.execute(state).scalar_one()) == "waiting"
+
+
+@pytest_twisted.ensureDeferred
+async def test_P3_at_stop_what_is_under_way_is_finished_and_nothing_more_is_taken(stage: Stage) -> None:
+    desk = await Desk.set_up(stage)
+    await desk.house.turn()
+    desk.push.held = Deferred()
+    desk.stage.clock.turn(seconds=WAITS_S)
+    sending = Deferred.fromCoroutine(desk.dispatcher.dispatch())
+    while not desk.push.given:
+        await desk.stage.machine.database.read("test", lambda _: None)
+    stopped = Deferred.fromCoroutine(desk.dispatcher.stop(Clock()))
+    assert not stopped.called
+    desk.push.held.callback(None)
+    await stopped
+    left = select(func.count()).select_from(deliveries).where(deliveries.c.state != "done")
+    assert await desk.stage.machine.database.read("test", lambda one: one.execute(left).scalar_one()) == 0
+    assert await sending == 3
+    await desk.house.update(title="Halves")
+    await desk.house.turn()
+    desk.stage.clock.turn(seconds=WAITS_S)
+    assert await desk.dispatcher.dispatch() == 0
+
+
+@pytest_twisted.ensureDeferred
+async def test_P3_a_provider_that_does_not_come_back_holds_the_stop_up_for_seconds_only(stage: Stage) -> None:
+    desk = await Desk.set_up(stage)
+    await desk.house.turn()
+    desk.push.held = Deferred()
+    desk.stage.clock.turn(seconds=WAITS_S)
+    sending = Deferred.fromCoroutine(desk.dispatcher.dispatch())
+    while not desk.push.given:
+        await desk.stage.machine.database.read("test", lambda _: None)
+    time = Clock()
+    stopped = Deferred.fromCoroutine(desk.dispatcher.stop(time))
+    time.advance(FINISH_WITHIN_S - 1)
+    assert not stopped.called
+    time.advance(1)
+    await stopped
+    assert not sending.called
+    desk.push.held.callback(None)
+    await sending
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_push_service_on_loopback_is_asked_again_when_it_says_and_its_dead_devices_are_forgotten(
+    stage: Stage, tmp_path: Path
+) -> None:
+    desk, server, browser = await Desk.set_up(stage), PushServer(), Browser()
+    key = load_key(tmp_path / "vapid.pem")
+    desk.providers[Channel.WEB_PUSH] = WebPush(reactor, key, "mailto:a@b.example", allowed=lambda _: True)  # type: ignore[assignment]
+    await desk.queue.unsubscribe(ENDPOINT)
+    await desk.queue.subscribe(desk.house.anna.user_id, browser.subscription(f"{server.url}/anna"))
+    await desk.house.turn()
+    server.statuses = [(429, {"retry-after": "500"}), (503, {}), (201, {}), (410, {})]
+    for pause_s, pushes in ((WAITS_S, 1), (499, 1), (1, 2), (2 * FIRST_PAUSE_S, 3), (24 * 3600 - 1000, 3)):
+        await desk.pass_s(pause_s)
+        assert len(server.pushed) == pushes
+    assert [browser.read(one.body)["kind"] for one in server.pushed] == ["lesson.invited"] * 3
+    for title in ("Halves", "Quarters"):
+        await desk.house.update(title=title)
+        await desk.house.turn()
+        await desk.pass_s(WAITS_S)
+        assert len(server.pushed) == 4, "the device that answered 410 is not asked again"
+    await server.close()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ import pytest
 import pytest_twisted
 from cryptography.hazmat.primitives.asymmetric import ec
 from twisted.internet import reactor
+from twisted.internet.defer import Deferred
 
-from tests.notifications.push.devices import Browser, PushServer
+from tests.notifications.push.devices import Browser, EndlessServer, PushServer
 from tests.support.node import free_port
 from tutorwamp.kernel.errors import Invalid
 from tutorwamp.notifications.contracts import Channel, Kind
@@ -122,6 +124,28 @@ async def test_P5_what_an_answer_means(
 
 
 @pytest_twisted.ensureDeferred
+async def test_P2_a_service_may_say_as_a_date_when_it_wants_to_be_asked_again(
+    server: PushServer, provider: WebPush
+) -> None:
+    at = format_datetime(datetime.now(UTC) + timedelta(seconds=500), usegmt=True)
+    server.statuses = [(503, {"retry-after": at}), (503, {"retry-after": "1 Jan 99999999999 00:00:00"})]
+    dated = await provider.send(parcel(server.url, Browser().keys))
+    assert isinstance(dated, Later)
+    assert dated.after_s is not None
+    assert 400 < dated.after_s <= 500
+    assert await provider.send(parcel(server.url, Browser().keys)) == Later("the push service answered 503", None)
+
+
+@pytest_twisted.ensureDeferred
+async def test_P5_an_answer_that_never_ends_holds_nobody_up(provider: WebPush) -> None:
+    endless = EndlessServer()
+    sending = Deferred.fromCoroutine(provider.send(parcel(endless.url, Browser().keys)))
+    assert await sending.addTimeout(10, reactor) == Sent()
+    await endless.closed.addTimeout(10, reactor)
+    await endless.close()
+
+
+@pytest_twisted.ensureDeferred
 async def test_P5_a_service_that_is_away_is_tried_later(provider: WebPush) -> None:
     outcome = await provider.send(parcel(f"http://127.0.0.1:{free_port()}/", Browser().keys))
     assert isinstance(outcome, Later)
@@ -163,6 +187,10 @@ async def test_P6_the_address_that_is_connected_to_is_looked_at(server: PushServ
         "https://224.0.0.1/",
         "https://0.0.0.0/",
         "https://100.64.0.1/",
+        "https://[::127.0.0.1]/",
+        "https://[::ffff:0:127.0.0.1]/",
+        "https://[fec0::1]/",
+        "https://[64:ff9b:1::a00:1]/",
     ],
 )
 def test_P6_endpoints_that_lead_inside_are_refused(endpoint: str) -> None:

@@ -20,6 +20,8 @@ Allowed = Callable[[str], bool]
 """Whether an address may be connected to."""
 
 CONNECT_WITHIN_S = 10
+GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
+"""All that IANA has given out of IPv6. Old forms outside it (site-local, IPv4-compatible, NAT64) pass for global."""
 
 
 def is_public(address: str) -> bool:
@@ -32,6 +34,8 @@ def is_public(address: str) -> bool:
             return is_public(str(hidden))
         if nat64:
             return is_public(str(ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)))
+        if found not in GLOBAL_UNICAST:
+            return False
     return found.is_global and not found.is_multicast
 
 

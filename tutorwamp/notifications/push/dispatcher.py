@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
 
 from prometheus_client import Counter
-from twisted.internet.defer import Deferred, DeferredSemaphore, gatherResults
+from twisted.internet.defer import Deferred, DeferredList, DeferredLock, DeferredSemaphore
+from twisted.internet.defer import TimeoutError as Late
 
 from tutorwamp.kernel.contracts import Clock
 from tutorwamp.kernel.errors import TutorwampError
 from tutorwamp.kernel.observability import get_logger
 from tutorwamp.notifications.contracts import Channel, Connected
 from tutorwamp.notifications.push.contracts import Gone, Later, Outcome, Parcel, Provider, Refused, Sent
-from tutorwamp.notifications.push.queue import PushQueue
+from tutorwamp.notifications.push.queue import KEPT, PushQueue
 
 log = get_logger(__name__)
 
@@ -24,6 +26,8 @@ AT_ONCE: Final = 20
 FIRST_PAUSE_S: Final = 30.0
 """After a failure, doubled with each further one, with jitter: RFC 8030 leaves it to us."""
 PAUSE_AT_MOST_S: Final = 4 * 3600.0
+FINISH_WITHIN_S: Final = 4.0
+"""At stop. The supervisor kills after eight seconds, and the database has to finish after us."""
 
 OUTCOMES: Final = Counter(
     "tutorwamp_push_deliveries", "Deliveries by channel and what became of them.", ["channel", "outcome"]
@@ -48,11 +52,23 @@ class Dispatcher:
         self._clock = clock
         self._chance = chance
         self._turns = DeferredSemaphore(AT_ONCE)
+        self._round = DeferredLock()
+        self._stopping = False
+
+    async def stop(self, reactor: Any) -> None:
+        """Take nothing more; returns when what is under way is through, or after FINISH_WITHIN_S."""
+        self._stopping = True
+        with contextlib.suppress(Late):
+            await self._round.acquire().addTimeout(FINISH_WITHIN_S, reactor)
 
     async def dispatch(self) -> int:
         """Send what is due; how many were looked at. To be called every second; returns when all are done with."""
-        if not self._providers:
+        if self._stopping or not self._providers:
             return 0
+        looked_at: int = await self._round.run(lambda: Deferred.fromCoroutine(self._dispatch()))
+        return looked_at
+
+    async def _dispatch(self) -> int:
         parcels = await self._queue.take_due(AT_ONCE)
         if not parcels:
             return 0
@@ -71,7 +87,10 @@ class Dispatcher:
         return len(parcels)
 
     async def _all(self, doing: Any) -> None:
-        await gatherResults([self._turns.run(Deferred.fromCoroutine, one) for one in doing], consumeErrors=True)
+        turns = [self._turns.run(Deferred.fromCoroutine, one) for one in doing]
+        for through, result in await DeferredList(turns, consumeErrors=True):
+            if not through:  # the database: it stays marked as being sent, as after a crash
+                log.warning("a delivery was left behind", error=repr(result.value))
 
     async def _deliver(self, parcel: Parcel) -> None:
         outcome = await self._sent(parcel)
@@ -95,7 +114,7 @@ class Dispatcher:
 
     async def _postponed(self, parcel: Parcel, reason: str, after_s: float | None = None) -> None:
         pause_s = min(PAUSE_AT_MOST_S, FIRST_PAUSE_S * 2**parcel.tries) * (0.5 + self._chance() / 2)
-        due_at = self._clock() + timedelta(seconds=max(pause_s, after_s or 0.0))
+        due_at = self._clock() + timedelta(seconds=min(max(pause_s, after_s or 0.0), KEPT.total_seconds()))
         log.info("push is tried again", channel=parcel.channel.value, reason=reason, due_at=due_at)
         OUTCOMES.labels(parcel.channel.value, "later").inc()
         await self._queue.later(parcel, due_at)

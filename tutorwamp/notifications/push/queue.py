@@ -100,7 +100,9 @@ class PushQueue:
             deliveries.c.tries,
         )
         source = deliveries.join(notifications, notifications.c.id == deliveries.c.notification_id).outerjoin(
-            subscriptions, subscriptions.c.digest == deliveries.c.target
+            # A browser that somebody else has registered meanwhile must not get what was meant for its last person.
+            subscriptions,
+            (subscriptions.c.digest == deliveries.c.target) & (subscriptions.c.user_id == notifications.c.user_id),
         )
         due = (
             select(deliveries.c.id)

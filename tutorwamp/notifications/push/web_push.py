@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import secrets
 import time
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
 import jwt
@@ -16,6 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from treq.client import HTTPClient
 from twisted.internet.error import ConnectError, DNSLookupError
+from twisted.internet.protocol import Protocol
 from twisted.web.client import URI, Agent
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
@@ -112,6 +115,14 @@ class _CheckedEndpoints:
         return CheckedEndpoint(self._reactor, host, uri.port, secure=secure, allowed=self._allowed)
 
 
+class _Unread(Protocol):
+    """Closes the connection: nobody needs the body, and a hostile one could be endless, in size or in time."""
+
+    def connectionMade(self) -> None:  # noqa: N802  # Twisted's name
+        # Not loseConnection, which over TLS waits for the other side to agree.
+        cast("Any", self.transport).stopProducing()
+
+
 class WebPush:
     """A provider. ``allowed``: which addresses it may connect to; tests let it talk to loopback."""
 
@@ -134,12 +145,13 @@ class WebPush:
                 headers=self._headers(parcel),
                 allow_redirects=False,
                 timeout=ANSWER_WITHIN_S,
+                unbuffered=True,
             )
         except (ConnectError, DNSLookupError) as error:
             return Later(f"cannot be reached: {error}")
         except Exception as error:  # noqa: BLE001  # lost or late after it was sent: it may have arrived
             return Refused(f"no answer: {error!r}")
-        await response.content()
+        response.deliverBody(_Unread())
         return _outcome(response.code, response.headers.getRawHeaders("retry-after", [""])[0])
 
     def _headers(self, parcel: Parcel) -> dict[bytes | str, bytes | str]:
@@ -166,5 +178,16 @@ def _outcome(status: int, retry_after: str) -> Outcome:
     if status in (404, 410):
         return Gone()
     if status == 429 or status >= 500:
-        return Later(f"the push service answered {status}", float(retry_after) if retry_after.isdigit() else None)
+        return Later(f"the push service answered {status}", _seconds(retry_after))
     return Refused(f"the push service answered {status}")
+
+
+def _seconds(retry_after: str) -> float | None:
+    """Retry-After is a number of seconds or a date (RFC 9110 section 10.2.3); None where it is neither."""
+    if retry_after.isascii() and retry_after.isdigit():
+        return float(retry_after)
+    try:
+        at = parsedate_to_datetime(retry_after)
+    except (ValueError, OverflowError):
+        return None
+    return (at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
