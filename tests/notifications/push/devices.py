@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, cast
 
 import http_ece
 import jwt
-from cryptography.hazmat.primitives import serialization
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from OpenSSL.SSL import TLS_METHOD
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.ssl import DefaultOpenSSLContextFactory
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
@@ -88,6 +94,18 @@ class PushServer(Resource):
         return stopped
 
 
+def self_signed() -> bytes:
+    """A key and a certificate for 127.0.0.1 that nobody else has signed, as PEM."""
+    key, now, hour = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC), timedelta(hours=1)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, now - hour, now + hour)
+    signed = made.add_extension(address, critical=False).sign(key, hashes.SHA256())
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return private + signed.public_bytes(pem)
+
+
 class Endless(Protocol):
     """Says that it took the push, and begins a body that never ends."""
 
@@ -103,16 +121,20 @@ class Endless(Protocol):
 
 
 class EndlessServer:
-    """``closed`` fires when its caller has hung up."""
+    """``closed`` fires when its caller has hung up. Speaks TLS with the certificate in ``folder / "server.pem"``."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
         self.closed: Deferred[None] = Deferred()
+        self.certificate = folder / "server.pem"
+        self.certificate.write_bytes(self_signed())
+        path = str(self.certificate)
+        context: Any = DefaultOpenSSLContextFactory(path, path, sslmethod=TLS_METHOD)
         factory = Factory.forProtocol(lambda: Endless(self.closed))
-        self._port: Any = cast("Any", reactor).listenTCP(0, factory, interface="127.0.0.1")
+        self._port: Any = cast("Any", reactor).listenSSL(0, factory, context, interface="127.0.0.1")
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._port.getHost().port}/"
+        return f"https://127.0.0.1:{self._port.getHost().port}/"
 
     def close(self) -> Deferred[None]:
         stopped: Deferred[None] = self._port.stopListening()

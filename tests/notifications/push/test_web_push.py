@@ -136,13 +136,28 @@ async def test_P2_a_service_may_say_as_a_date_when_it_wants_to_be_asked_again(
     assert await provider.send(parcel(server.url, Browser().keys)) == Later("the push service answered 503", None)
 
 
+@pytest_twisted.async_yield_fixture
+async def endless(tmp_path: Path) -> AsyncIterator[EndlessServer]:
+    made = EndlessServer(tmp_path)
+    yield made
+    await made.close()
+
+
 @pytest_twisted.ensureDeferred
-async def test_P5_an_answer_that_never_ends_holds_nobody_up(provider: WebPush) -> None:
-    endless = EndlessServer()
+async def test_P5_an_answer_that_never_ends_holds_nobody_up(
+    endless: EndlessServer, provider: WebPush, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(endless.certificate))
     sending = Deferred.fromCoroutine(provider.send(parcel(endless.url, Browser().keys)))
     assert await sending.addTimeout(10, reactor) == Sent()
     await endless.closed.addTimeout(10, reactor)
-    await endless.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_P6_a_service_whose_certificate_nobody_knows_gets_nothing(
+    endless: EndlessServer, provider: WebPush
+) -> None:
+    assert isinstance(await provider.send(parcel(endless.url, Browser().keys)), Refused)
 
 
 @pytest_twisted.ensureDeferred

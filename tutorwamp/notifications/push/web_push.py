@@ -145,7 +145,6 @@ class WebPush:
                 headers=self._headers(parcel),
                 allow_redirects=False,
                 timeout=ANSWER_WITHIN_S,
-                unbuffered=True,
             )
         except (ConnectError, DNSLookupError) as error:
             return Later(f"cannot be reached: {error}")
