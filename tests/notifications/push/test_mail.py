@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import email
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from email.message import Message
 from typing import Any, cast
@@ -38,7 +38,7 @@ class _Message:
 
     def eomReceived(self) -> Deferred[None]:
         self._server.mails.append(email.message_from_bytes(b"\n".join(self._lines)))
-        return succeed(None)
+        return self._server.taken()
 
     def connectionLost(self) -> None:
         """It was not finished."""
@@ -50,6 +50,8 @@ class MailServer:
     """Takes mail, or refuses it with a code."""
 
     refusing: int = 0
+    taken: Callable[[], Deferred[None]] = field(default=lambda: succeed(None))
+    """Fires when a mail may be acknowledged."""
     mails: list[Message] = field(default_factory=list)
 
     def __post_init__(self) -> None:
