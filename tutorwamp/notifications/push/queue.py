@@ -32,6 +32,10 @@ SUBSCRIPTIONS_AT_MOST: Final = 20
 EMAIL: Final = "email"
 """The target of a delivery by e-mail."""
 
+_IS_TARGET = subscriptions.c.digest == deliveries.c.target
+_IS_STILL_THEIRS = subscriptions.c.user_id == notifications.c.user_id
+"""A browser that somebody else has registered meanwhile must not get what was meant for its last person."""
+
 
 def digest_of(endpoint: str) -> str:
     """A key for an endpoint."""
@@ -100,9 +104,7 @@ class PushQueue:
             deliveries.c.tries,
         )
         source = deliveries.join(notifications, notifications.c.id == deliveries.c.notification_id).outerjoin(
-            # A browser that somebody else has registered meanwhile must not get what was meant for its last person.
-            subscriptions,
-            (subscriptions.c.digest == deliveries.c.target) & (subscriptions.c.user_id == notifications.c.user_id),
+            subscriptions, _IS_TARGET & _IS_STILL_THEIRS
         )
         due = (
             select(deliveries.c.id)
