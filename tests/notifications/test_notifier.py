@@ -16,7 +16,9 @@ from tests.notifications.house import House
 from tests.support.machine import Stage
 from tutorwamp.app.assembly import Machine
 from tutorwamp.lessons.contracts import CancelLesson
+from tutorwamp.notifications.contracts import Kind, SetPreferences
 from tutorwamp.notifications.notifier import PATIENCE_S, Notifier
+from tutorwamp.notifications.store import CHAT_QUIET_FOR
 from tutorwamp.notifications.tables import notifications
 
 
@@ -70,6 +72,57 @@ async def test_N6_what_is_deleted_by_then_is_not_told(stage: Stage) -> None:
     await stage.machine.chat.delete_message(house.tutor, said.id)
     await house.turn()
     assert await house.kinds(house.anna) == ["lesson.invited"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_N6_N8_who_has_chat_off_in_app_is_told_by_other_channels_again_after_a_while(
+    stage_on_both: Stage,
+) -> None:
+    house = await House.opened(stage_on_both)
+    await house.turn()
+
+    def kept(connection: Connection) -> int:
+        mine = notifications.c.user_id == house.anna.user_id
+        query = select(func.count()).where(mine, notifications.c.kind == Kind.CHAT_MESSAGE.value)
+        return connection.execute(query).scalar_one()
+
+    async def said() -> int:
+        await house.say(house.tutor)
+        await house.turn()
+        return await house.stage.machine.database.read("test", kept)
+
+    async def choose(*, in_app: bool) -> None:
+        asked = SetPreferences(preferences={"chat.message": {"in_app": in_app}})
+        await house.notifications.set_preferences(house.anna, asked)
+
+    await choose(in_app=False)
+    assert [await said(), await said()] == [1, 1]
+    house.stage.clock.turn(seconds=CHAT_QUIET_FOR.total_seconds())
+    assert [await said(), await said()] == [2, 2]
+    await choose(in_app=True)
+    house.stage.clock.turn(seconds=CHAT_QUIET_FOR.total_seconds())
+    assert [await said(), await said()] == [3, 3]
+    assert await house.kinds(house.anna) == ["lesson.invited", "chat.message"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_N3_a_lesson_that_cannot_be_turned_does_not_hold_up_the_others(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = await House.opened(stage)
+    await stage.given.lesson(house.tutor, house.anna)
+    notifier, store = stage.machine.notifier, stage.machine.notifications._store
+    first, _ = await store.behind(2)
+    turn = notifier.turn
+
+    async def failing(stream: str) -> None:
+        if stream == first:
+            raise RuntimeError
+        await turn(stream)
+
+    monkeypatch.setattr(notifier, "turn", failing)
+    await notifier.catch_up()
+    assert await store.behind(2) == [first]
 
 
 @pytest_twisted.ensureDeferred
@@ -168,6 +221,20 @@ async def test_N7_what_has_started_or_is_not_to_be_is_not_told(stage: Stage) -> 
     assert await stage.machine.notifier.remind() == 0
     stage.clock.now = house.lesson.starts_at
     assert await stage.machine.notifier.remind() == 0
+
+
+@pytest_twisted.ensureDeferred
+async def test_N7_who_is_added_after_the_others_were_reminded_is_reminded(stage: Stage) -> None:
+    house = await House.opened(stage)
+    await house.turn()
+    cem = await stage.given.caller(name="Cem")
+    stage.clock.now = house.lesson.starts_at - timedelta(minutes=10)
+    await stage.machine.notifier.remind()
+    await house.update(student_ids=[house.anna.user_id, cem.user_id])
+    for _ in range(2):
+        await stage.machine.notifier.remind()
+    assert await house.kinds(cem) == ["lesson.starting"]
+    assert (await house.kinds(house.anna)).count("lesson.starting") == 1
 
 
 # A storm

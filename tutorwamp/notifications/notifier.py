@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from tutorwamp.chat.contracts import ChatChanged
@@ -59,7 +59,7 @@ class Notifier:
         self._clock = clock
         self._reactor = reactor
         self._due: dict[str, IDelayedCall] = {}
-        self._reminded: dict[str, None] = {}
+        self._reminded: dict[tuple[str, str], None] = {}
         self._working = False
         events.listen(LessonCreated, lambda created: self._soon(topics_of(created.lesson.id).state, 0))
         events.listen(LessonChanged, lambda changed: self._soon(changed.event.stream, 0))
@@ -73,7 +73,12 @@ class Notifier:
         """Turn what nobody has turned; how many streams. To be called at the start and every so often."""
         behind = await self._store.behind(STREAMS_AT_ONCE)
         for stream in behind:
-            await self.turn(stream)
+            try:
+                await self.turn(stream)
+            except CancelledError:
+                raise
+            except Exception as error:  # noqa: BLE001  # one lesson that cannot be turned must not hold up the others
+                log.warning("not turned", stream=stream, error=repr(error))
         return len(behind)
 
     async def remind(self) -> int:
@@ -82,11 +87,14 @@ class Notifier:
         soon = await self._lessons.starting(now, now + self._settings.starting_ahead)
         told = 0
         for lesson in soon:
-            reminder = rules.starting(lesson.plain())
-            if reminder[0].source in self._reminded:
+            # By person: who is added when the others were reminded is reminded as well.
+            reminder = [
+                one for one in rules.starting(lesson.plain()) if (one.user_id, one.source) not in self._reminded
+            ]
+            if not reminder:
                 continue
             await self._add(reminder)
-            self._reminded[reminder[0].source] = None
+            self._reminded.update(dict.fromkeys((one.user_id, one.source) for one in reminder))
             told += 1
         while len(self._reminded) > REMINDERS_REMEMBERED:
             del self._reminded[next(iter(self._reminded))]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, and_, func, insert, literal, or_, select, tuple_, update
+from sqlalchemy import CompoundSelect, Connection, Row, and_, func, insert, literal, or_, select, tuple_, update
 from twisted.internet.defer import Deferred
 
 from tutorwamp.kernel.contracts import StreamEvent, cursor_from, from_ms, place_in, to_ms
@@ -42,6 +42,8 @@ from tutorwamp.notifications.tables import is_unread, notifications, preferences
 
 EVENTS_AT_ONCE: Final = 300
 """Of a lesson's stream, turned in one transaction."""
+CHAT_QUIET_FOR: Final = timedelta(minutes=15)
+"""N6, for who has chat off in-app and so cannot read it: a push for each conversation, not for each sentence."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,7 @@ class NotificationsStore:
             return []
         ensure_streams(connection, map(stream_of, users))
         locked(connection, map(stream_of, users))  # from here on nobody else changes their counts
-        fresh = _fresh(connection, new)
+        fresh = _fresh(connection, new, now)
         if not fresh:
             return _written(connection, new)
         chosen = _choices(connection, users)
@@ -270,20 +272,15 @@ def _written(connection: Connection, new: Sequence[New]) -> list[StreamEvent]:
     return [event for event in found if event is not None]
 
 
-def _fresh(connection: Connection, new: Sequence[New]) -> list[New]:
+def _fresh(connection: Connection, new: Sequence[New], now: datetime) -> list[New]:
     """N3, N6: without those that are there already, and what is said where something is unread already."""
-    keys = [(one.told.user_id, one.told.source) for one in new]
+    # Two lists, not one of pairs: for pairs SQLite reads the whole index. What it finds too much is no pair of ours.
     known_query = select(notifications.c.user_id, notifications.c.source).where(
-        tuple_(notifications.c.user_id, notifications.c.source).in_(keys)
+        notifications.c.user_id.in_(sorted({one.told.user_id for one in new})),
+        notifications.c.source.in_(sorted({one.told.source for one in new})),
     )
     known = {(row.user_id, row.source) for row in connection.execute(known_query)}
-    talked_query = select(notifications.c.user_id, notifications.c.lesson_id).where(
-        notifications.c.user_id.in_(sorted({one.told.user_id for one in new})),
-        notifications.c.lesson_id.in_(sorted({one.told.data["lesson_id"] for one in new})),
-        notifications.c.kind == Kind.CHAT_MESSAGE.value,
-        notifications.c.read_at.is_(None),
-    )
-    talked = {(row.user_id, row.lesson_id) for row in connection.execute(talked_query)}
+    talked = {(row.user_id, row.lesson_id) for row in connection.execute(_talked(new, now))}
     fresh: list[New] = []
     for one in new:
         told = one.told
@@ -295,6 +292,17 @@ def _fresh(connection: Connection, new: Sequence[New]) -> list[New]:
             talked.add(where)
         fresh.append(one)
     return fresh
+
+
+def _talked(new: Sequence[New], now: datetime) -> CompoundSelect[Any]:
+    """N6: who was told of which lesson's chat and has not read it, or cannot, and was told just now."""
+    said = select(notifications.c.user_id, notifications.c.lesson_id).where(
+        notifications.c.user_id.in_(sorted({one.told.user_id for one in new})),
+        notifications.c.lesson_id.in_(sorted({one.told.data["lesson_id"] for one in new})),
+        notifications.c.kind == Kind.CHAT_MESSAGE.value,
+    )
+    just_now = said.where(notifications.c.in_app.is_(False), notifications.c.created_at > now - CHAT_QUIET_FOR)
+    return said.where(is_unread).union_all(just_now)  # each half has its index
 
 
 def _unread(connection: Connection, users: Sequence[str]) -> dict[str, int]:
