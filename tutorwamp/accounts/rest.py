@@ -16,12 +16,12 @@ class AccountsResource:
     @route("/api/auth/register", "POST", asks=Register, gives=User, status=201)
     async def register(self, request: Request) -> Answer:
         """Make an account: 201 and the user."""
-        return Answer(await self._accounts.register(request.body(Register)), status=201)
+        return Answer(await self._accounts.register(request.body(Register), request.address), status=201)
 
     @route("/api/auth/login", "POST", asks=LogIn)
     async def log_in(self, request: Request) -> Tokens:
         """Exchange credentials for tokens."""
-        return await self._accounts.log_in(request.body(LogIn))
+        return await self._accounts.log_in(request.body(LogIn), request.address)
 
     @route("/api/auth/refresh", "POST", asks=Refresh)
     async def refresh(self, request: Request) -> Tokens:

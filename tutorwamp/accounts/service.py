@@ -12,12 +12,13 @@ from twisted.python.threadpool import ThreadPool
 
 from tutorwamp.accounts import rules
 from tutorwamp.accounts.contracts import LogIn, LogOut, Person, Refresh, Register, Tokens, User
+from tutorwamp.accounts.guesses import Guesses
 from tutorwamp.accounts.settings import AccountsSettings
 from tutorwamp.accounts.store import AccountsStore, RefreshToken, Spent
 from tutorwamp.gate.contracts import CLOSE_REVOKED, Gate
 from tutorwamp.kernel import tokens
 from tutorwamp.kernel.contracts import AuthRole, Caller, Clock, new_id
-from tutorwamp.kernel.errors import NotFound, Unauthenticated, Unavailable
+from tutorwamp.kernel.errors import Invalid, NotFound, Unauthenticated, Unavailable
 from tutorwamp.kernel.memo import Memo
 
 HASHING_THREADS: Final = 2
@@ -39,6 +40,7 @@ class AccountsService:
         key: bytes,
         *,
         settings: AccountsSettings,
+        guesses: Guesses,
         clock: Clock,
         reactor: IReactorThreads,
     ) -> None:
@@ -46,6 +48,7 @@ class AccountsService:
         self._gate = gate
         self._key = key
         self._settings = settings
+        self._guesses = guesses
         self._clock = clock
         self._reactor = reactor
         self._hashing = ThreadPool(0, HASHING_THREADS, "argon2")
@@ -61,18 +64,37 @@ class AccountsService:
         """Give the hashing threads back."""
         self._hashing.stop()
 
-    async def register(self, asked: Register) -> User:
-        """Make an account. Raises EmailTaken."""
+    async def register(self, asked: Register, address: str | None = None) -> User:
+        """Make an account. Raises Invalid for a password too easy to guess, RateLimited or EmailTaken.
+
+        ``address``: where it is asked for; None: in our own code, which is not counted.
+        """
+        _refuse_weak(asked.password, asked.email, asked.name)
+        self._guesses.register(address)
         return await self.add_user(asked.email, asked.password, asked.name, AuthRole(asked.role))
 
     async def add_user(self, email: str, password: str, name: str, role: AuthRole) -> User:
-        """Make an account of any role; the command line's door. Raises EmailTaken."""
+        """Make an account of any role; the command line's door. Raises Invalid or EmailTaken."""
+        _refuse_weak(password, email, name)
         user = User(id=new_id(), email=email, name=name, role=role, created_at=self._clock())
         await self._store.add(user, await self._hash(rules.hash_password, password))
         return user
 
-    async def log_in(self, asked: LogIn) -> Tokens:
-        """Begin a new login. Raises Unauthenticated, the same for an unknown address and a wrong password."""
+    async def log_in(self, asked: LogIn, address: str | None = None) -> Tokens:
+        """Begin a new login. Raises Unauthenticated, the same for an unknown address and a wrong password; RateLimited.
+
+        ``address`` as in ``register``. A login given up before its answer counts as a failed one.
+        """
+        self._guesses.begin(asked.email, address)
+        try:
+            tokens = await self._checked_login(asked)
+        except Unavailable:
+            self._guesses.take_back(asked.email, address)
+            raise
+        self._guesses.succeeded(asked.email, address)
+        return tokens
+
+    async def _checked_login(self, asked: LogIn) -> Tokens:
         account = await self._store.by_email(asked.email)
         hashed = account.password_hash if account is not None else rules.NOBODYS_HASH
         fits = await self._hash(rules.password_fits, hashed, asked.password)
@@ -118,8 +140,9 @@ class AccountsService:
         await self._revoke(user_id, "You have logged out everywhere.")
 
     async def set_password(self, email: str, password: str) -> User:
-        """Set a new password; all logins and live sessions end. Raises NotFound."""
+        """Set a new password; all logins and live sessions end. Raises NotFound or Invalid."""
         user = await self._user_by_email(email)
+        _refuse_weak(password, user.email, user.name)
         hashed = await self._hash(rules.hash_password, password)
         await self._revoke(user.id, "Your password was changed.", password_hash=hashed)
         return user
@@ -225,3 +248,9 @@ class AccountsService:
             return await deferToThreadPool(self._reactor, self._hashing, function, *args)
         finally:
             self._hashing_now -= 1
+
+
+def _refuse_weak(password: str, email: str, name: str) -> None:
+    weakness = rules.weakness(password, email=email, name=name)
+    if weakness is not None:
+        raise Invalid("This password will not do.", details=[{"loc": ["password"], "msg": weakness}])

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from tutorwamp.accounts.guesses import Guesses
 from tutorwamp.accounts.service import AccountsService
 from tutorwamp.accounts.settings import AccountsSettings
 from tutorwamp.accounts.store import AccountsStore
@@ -164,7 +165,13 @@ def assemble(settings: Settings, reactor: Any, *, clock: Clock = utc_now, gate: 
         gate = GateClient(outlet.call)
 
     accounts = AccountsService(
-        AccountsStore(database), gate, key, settings=settings.accounts, clock=clock, reactor=reactor
+        AccountsStore(database),
+        gate,
+        key,
+        settings=settings.accounts,
+        guesses=Guesses(settings.limits, time.monotonic),
+        clock=clock,
+        reactor=reactor,
     )
     presence = Presence(AttendanceStore(database), accounts, events, settings=settings.lessons, clock=clock)
     lessons = LessonsService(

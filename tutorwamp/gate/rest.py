@@ -26,6 +26,7 @@ from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET, Request
 from twisted.web.static import File
 
+from tutorwamp.gate.rules import address_of
 from tutorwamp.gate.settings import GateSettings
 from tutorwamp.kernel.contracts import new_id
 from tutorwamp.kernel.errors import Malformed, NotFound, Retryable, TooLarge, TutorwampError, Unavailable
@@ -147,10 +148,18 @@ def _forwarded_headers(request: Request) -> Headers:
     for name, _ in list(headers.getAllRawHeaders()):
         if name.lower().startswith(_SAID_BY_US):
             headers.removeHeader(name)
-    headers.setRawHeaders(b"x-forwarded-for", [request.getClientAddress().host])
+    headers.setRawHeaders(b"x-forwarded-for", [_address(request)])
     headers.setRawHeaders(b"x-forwarded-proto", [b"https" if request.isSecure() else b"http"])
     headers.setRawHeaders(b"x-forwarded-host", [request.getHeader(b"host") or b""])
     return headers
+
+
+def _address(request: Request) -> bytes:
+    """As for a WebSocket: only a proxy on this machine may say where a request comes from."""
+    peer = request.getClientAddress()
+    forwarded = request.requestHeaders.getRawHeaders(b"x-forwarded-for", [])
+    said = b",".join(forwarded).decode("latin-1")
+    return address_of(f"tcp:{peer.host}:{peer.port}", {"x-forwarded-for": said}).encode("latin-1")
 
 
 def _end_to_end(headers: Headers) -> list[tuple[bytes, Sequence[bytes]]]:

@@ -1,7 +1,10 @@
-"""How much somebody may ask of us: token buckets, in this process's memory.
+"""How much somebody may ask of us, in this process's memory: token buckets, and failures that make one wait.
 
 A bucket holds ``burst`` tokens and gains ``per_s`` of them a second; what is asked takes one, and an empty bucket says
 when the next one will be there (the classic token bucket of traffic shaping, see RFC 2697 section 1).
+
+A failure is forgiven after a while; each beyond a few makes the next try wait twice as long (truncated binary
+exponential backoff, without the dice).
 """
 
 from __future__ import annotations
@@ -9,7 +12,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from tutorwamp.kernel.errors import RateLimited
@@ -18,7 +21,7 @@ from tutorwamp.kernel.settings import setting
 _NEARLY: Final = 1e-6
 """Of a token, which floating-point seconds may lose; who comes back when told to must be let through."""
 REMEMBERED: Final = 50_000
-"""Buckets in memory; the one that was not used for longest is forgotten first, and would be full by then."""
+"""Names in memory, of each kind; the one that was not used for longest is forgotten first, and has waited by then."""
 
 
 @dataclass(frozen=True)
@@ -80,3 +83,83 @@ class CallLimits:
         """Count a call. Raises RateLimited."""
         if self._on:
             (self._writes if writes else self._reads).take(user_id)
+
+
+@dataclass(frozen=True)
+class Patience:
+    """``free`` failures cost nothing but the next try's wait of ``first_s``; each further one doubles the wait."""
+
+    free: int
+    first_s: float
+    at_most_s: float
+
+    def wait_s(self, failures: int) -> float:
+        """How long after the last of so many failures the next try has to wait."""
+        if failures < self.free:
+            return 0.0
+        return min(self.at_most_s, math.ldexp(self.first_s, min(failures - self.free, _DOUBLINGS_AT_MOST)))
+
+
+_DOUBLINGS_AT_MOST: Final = 60
+"""More would leave the range of floating-point numbers, and every ``at_most_s`` is behind them long before."""
+
+
+@dataclass(frozen=True)
+class _Failed:
+    failures: int
+    forgiven_until_s: float
+    """From here on time works for the next one to be forgiven."""
+    last_s: float
+
+
+class Failures:
+    """How often something failed lately, each under a name; every ``forgiven_s`` one failure is forgiven."""
+
+    def __init__(self, forgiven_s: float, now_s: Callable[[], float]) -> None:
+        self._forgiven_s = forgiven_s
+        self._now_s = now_s
+        self._failed: OrderedDict[str, _Failed] = OrderedDict()
+
+    def count(self, name: str) -> int:
+        """How many are not forgiven yet."""
+        known = self._known(name)
+        return known.failures if known is not None else 0
+
+    def wait_s(self, name: str, patience: Patience) -> float:
+        """Seconds until the next try may be made; 0 where it may be made now."""
+        known = self._known(name)
+        return 0.0 if known is None else max(0.0, known.last_s + patience.wait_s(known.failures) - self._now_s())
+
+    def add(self, name: str) -> None:
+        """One more, now."""
+        now_s = self._now_s()
+        known = self._known(name) or _Failed(0, now_s, now_s)
+        self._failed[name] = _Failed(known.failures + 1, known.forgiven_until_s, now_s)
+        self._failed.move_to_end(name)
+        if len(self._failed) > REMEMBERED:
+            self._failed.popitem(last=False)
+
+    def take_back(self, name: str) -> None:
+        """One less: it was no failure."""
+        known = self._known(name)
+        if known is not None:
+            self._failed[name] = replace(known, failures=known.failures - 1)
+
+    def forget(self, name: str) -> None:
+        """None at all."""
+        self._failed.pop(name, None)
+
+    def _known(self, name: str) -> _Failed | None:
+        """What is left once time has forgiven; None where nothing is."""
+        known = self._failed.get(name)
+        if known is None:
+            return None
+        forgiven = int((self._now_s() - known.forgiven_until_s) / self._forgiven_s)
+        if forgiven >= known.failures:
+            del self._failed[name]
+            return None
+        return replace(
+            known,
+            failures=known.failures - forgiven,
+            forgiven_until_s=known.forgiven_until_s + forgiven * self._forgiven_s,
+        )

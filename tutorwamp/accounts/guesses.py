@@ -1,0 +1,84 @@
+"""Who guesses passwords or addresses has to wait; nobody can make another person wait from elsewhere.
+
+Every login counts as failed from its beginning until it is known to be none, so that many at once are no way around.
+What is counted is in this process's memory and bounded; it says nothing about which accounts there are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Final
+
+from tutorwamp.accounts.rules import network_of
+from tutorwamp.kernel.errors import RateLimited
+from tutorwamp.kernel.limits import Allowance, Failures, Limits, LimitSettings, Patience
+
+HERE: Final = Patience(free=5, first_s=1.0, at_most_s=900.0)
+"""One account from one address: a person who mistypes does not notice, 15 minutes are the longest wait."""
+HERE_FORGIVEN_S: Final = 900.0
+"""So that a patient guesser has about a hundred tries a day (NIST SP 800-63B section 5.2.2 wants no more in a row)."""
+
+ATTACKED_AFTER: Final = 100
+"""Failures of one account from all addresses together (the hundred of NIST SP 800-63B section 5.2.2)."""
+ATTACKED_FORGIVEN_S: Final = 864.0
+"""A hundred a day."""
+HERE_UNDER_ATTACK: Final = Patience(free=1, first_s=60.0, at_most_s=900.0)
+"""Every address has one try at once even then: who knows the password is let in, wherever the guesses come from."""
+
+ADDRESS: Final = Patience(free=200, first_s=1.0, at_most_s=60.0)
+"""All accounts from one address: a class of thirty may use up all their five, and a guesser is not a class."""
+ADDRESS_FORGIVEN_S: Final = 18.0
+"""Two hundred an hour."""
+REGISTRATIONS: Final = Allowance(per_s=1 / 18, burst=200)
+"""From one address: several classes may register together; who looks for taken addresses learns 200 an hour."""
+
+
+class Guesses:
+    """Failed logins and registrations of late. ``now_s`` is a clock that never goes back."""
+
+    def __init__(self, settings: LimitSettings, now_s: Callable[[], float]) -> None:
+        self._on = settings.rate_limits
+        self._here = Failures(HERE_FORGIVEN_S, now_s)
+        self._accounts = Failures(ATTACKED_FORGIVEN_S, now_s)
+        self._addresses = Failures(ADDRESS_FORGIVEN_S, now_s)
+        self._registrations = Limits(REGISTRATIONS, now_s)
+
+    def register(self, address: str | None) -> None:
+        """Count an attempt to register. Raises RateLimited. An ``address`` of None is our own code: never counted."""
+        if self._on and address is not None:
+            self._registrations.take(network_of(address))
+
+    def begin(self, email: str, address: str | None) -> None:
+        """Count a login as failed. Raises RateLimited, which costs nothing, with the seconds to wait."""
+        if not self._on or address is None:
+            return
+        network = network_of(address)
+        patience = HERE_UNDER_ATTACK if self._accounts.count(email) >= ATTACKED_AFTER else HERE
+        wait_s = max(
+            self._here.wait_s(_pair(email, network), patience),
+            self._addresses.wait_s(network, ADDRESS),
+        )
+        if wait_s > 0:
+            raise RateLimited("Too many failed logins. Wait a little.", retry_after_s=math.ceil(wait_s * 1000) / 1000)
+        self._here.add(_pair(email, network))
+        self._accounts.add(email)
+        self._addresses.add(network)
+
+    def succeeded(self, email: str, address: str | None) -> None:
+        """The login begun was a good one: what failed before it, from here, was this person mistyping."""
+        if self._on and address is not None:
+            self.take_back(email, address)
+            self._here.forget(_pair(email, network_of(address)))
+
+    def take_back(self, email: str, address: str | None) -> None:
+        """The login begun was not decided."""
+        if self._on and address is not None:
+            network = network_of(address)
+            self._here.take_back(_pair(email, network))
+            self._accounts.take_back(email)
+            self._addresses.take_back(network)
+
+
+def _pair(email: str, network: str) -> str:
+    return f"{network} {email}"  # an address has no space
