@@ -14,8 +14,8 @@ from tutorwamp.accounts.rules import network_of
 from tutorwamp.kernel.errors import RateLimited
 from tutorwamp.kernel.limits import Allowance, Failures, Limits, LimitSettings, Patience
 
-HERE: Final = Patience(free=5, first_s=1.0, at_most_s=900.0)
-"""One account from one address: a person who mistypes does not notice, 15 minutes are the longest wait."""
+HERE: Final = Patience(free=10, first_s=1.0, at_most_s=900.0)
+"""One account from one address: a person who mistypes does not notice; 15 minutes are the longest wait."""
 HERE_FORGIVEN_S: Final = 900.0
 """So that a patient guesser has about a hundred tries a day (NIST SP 800-63B section 5.2.2 wants no more in a row)."""
 
@@ -26,8 +26,8 @@ ATTACKED_FORGIVEN_S: Final = 864.0
 HERE_UNDER_ATTACK: Final = Patience(free=1, first_s=60.0, at_most_s=900.0)
 """Every address has one try at once even then: who knows the password is let in, wherever the guesses come from."""
 
-ADDRESS: Final = Patience(free=200, first_s=1.0, at_most_s=60.0)
-"""All accounts from one address: a class of thirty may use up all their five, and a guesser is not a class."""
+ADDRESS: Final = Patience(free=300, first_s=1.0, at_most_s=60.0)
+"""All accounts from one address: a class of thirty in which everybody uses up their ten does not meet it."""
 ADDRESS_FORGIVEN_S: Final = 18.0
 """Two hundred an hour."""
 REGISTRATIONS: Final = Allowance(per_s=1 / 18, burst=200)

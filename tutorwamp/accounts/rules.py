@@ -5,14 +5,47 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import ipaddress
+import itertools
+import re
 import secrets
 import unicodedata
+from collections.abc import Collection
+from typing import Final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from tutorwamp.accounts.contracts import PASSWORD_LENGTH_AT_LEAST
+
 _hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 """OWASP Password Storage Cheat Sheet: Argon2id, 19 MiB, 2 rounds, 1 lane (about 25 ms here)."""
+
+PIECES_AT_LEAST: Final = 5
+"""``password2024!`` has three; a well-known word with four characters of one's own passes."""
+ADDRESS_LENGTH_AT_MOST: Final = 64
+"""Of what is no IP address: longer than any, and short enough to remember many."""
+_WALK_AT_LEAST: Final = 3
+_PERSONAL_AT_LEAST: Final = 3
+"""Shorter names are in many words."""
+_YEAR_OR_DAY: Final = re.compile(r"(?:18|19|20)[0-9]{2}|(?:[0-2][0-9]|3[01])(?:0[1-9]|1[0-2])")
+_DISGUISES: Final = str.maketrans("013457@$!", "oieastasi")
+_FORWARD: Final = (
+    "abcdefghijklmnopqrstuvwxyz", "абвгдежзийклмнопрстуфхцчшщъыьэюя", "01234567890",
+    "qwertyuiop", "qwertzuiopü", "azertyuiop", "asdfghjkl;", "asdfghjklöä", "qsdfghjklm", "zxcvbnm,.", "yxcvbnm,.",
+    "wxcvbn", "йцукенгшщзхъ", "фывапролджэ", "ячсмитьбю", "!@#$%^&*()", '!"§$%&/()=',
+    "1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik", "qazwsxedcrfvtgbyhnujmik", "1q2w3e4r5t6y7u8i9o0p", "1q2w3e4r5t6z7u8i9o0p",
+)  # fmt: skip
+_ROWS: Final = (*_FORWARD, *(row[::-1] for row in _FORWARD))
+"""Alphabets, digits and keyboards, along their rows and down their columns, both ways."""
+_ROW_AT_MOST: Final = max(len(row) for row in _ROWS)
+_WELL_KNOWN: Final = frozenset(
+    "tutorwamp password passwort kennwort passphrase motdepasse пароль secret geheim admin administrator root "
+    "user guest test login letmein changeme default welcome willkommen bonjour hello hallo master dragon monkey shadow ninja "
+    "superman batman starwars pokemon football fussball baseball princess sunshine freedom whatever trustno computer "
+    "internet google iloveyou love liebe schatz summer sommer winter spring autumn herbst".split()  # noqa: SIM905  # fifty quoted words would not read better
+)
+"""The service's name, and what people choose everywhere; a list of our own, in the letters of ``_letters``."""
 
 
 def hash_password(password: str) -> str:
@@ -50,6 +83,67 @@ def token_hash(token: str) -> str:
 def _normal(password: str) -> str:
     """The same password typed on another keyboard (NIST SP 800-63B section 5.1.1.2 asks for NFKC or NFKD)."""
     return unicodedata.normalize("NFKC", password)
+
+
+def weakness(password: str, *, email: str, name: str) -> str | None:
+    """Why a password may not be chosen, None where it may (NIST SP 800-63B section 5.1.1.2).
+
+    No kind of character is asked for. What counts is how many *pieces* it has: a character is one, and so is all that a
+    guesser tries first: a run, a sequence, a walk on a keyboard, a year or day, what was there before, a well-known
+    word, and what belongs to the person or to us.
+    """
+    text = _normal(password).casefold()
+    if len(text) < PASSWORD_LENGTH_AT_LEAST:
+        return f"has fewer than {PASSWORD_LENGTH_AT_LEAST} characters"
+    words = _WELL_KNOWN | _personal(email.rpartition("@")[0]) | _personal(name)
+    squeezed = "".join(char for char, _ in itertools.groupby(text))  # 11223344 is 1234
+    if min(_pieces(text, words), _pieces(squeezed, words)) < PIECES_AT_LEAST:
+        return "is too easy to guess: use something else than well-known words, your name, sequences and repetitions"
+    return None
+
+
+def network_of(address: str) -> str:
+    """Whom to count under an address: itself, of IPv6 its /64, of which one subscriber has all (RFC 6177)."""
+    try:
+        known = ipaddress.ip_address(address)
+    except ValueError:
+        return address[:ADDRESS_LENGTH_AT_MOST]
+    if isinstance(known, ipaddress.IPv6Address):
+        return str(known.ipv4_mapped or ipaddress.IPv6Network((int(known) >> 64 << 64, 64)))
+    return str(known)
+
+
+def _pieces(text: str, words: Collection[str]) -> int:
+    """Into how few pieces the text falls, taking the longest at each place."""
+    plain = _letters(text)
+    pieces = place = 0
+    while place < len(text):
+        place += max(1, _known_at(text, place), *(len(word) for word in words if plain.startswith(word, place)))
+        pieces += 1
+    return pieces
+
+
+def _known_at(text: str, place: int) -> int:
+    """How many characters from here on are a run, a walk, part of a date, or what stands just before."""
+    rest = text[place:]
+    run = len(rest) - len(rest.lstrip(rest[0]))
+    walks = (
+        n for n in range(_WALK_AT_LEAST, min(len(rest), _ROW_AT_MOST) + 1) if any(rest[:n] in row for row in _ROWS)
+    )
+    date = 4 if _YEAR_OR_DAY.match(rest) else 0
+    copy = max((n for n in range(2, place + 1) if rest.startswith(text[place - n : place])), default=0)
+    return max(run, max(walks, default=0), date, copy)
+
+
+def _letters(text: str) -> str:
+    """Without accents and disguises, character for character: ``p\u00e4$$w0rd`` is ``password``."""
+    return "".join(unicodedata.normalize("NFD", char)[0] for char in text).translate(_DISGUISES)
+
+
+def _personal(text: str) -> set[str]:
+    """The words of a name or a local part, alone and together."""
+    words = re.findall(r"[^\W_]+", _letters(_normal(text).casefold()))
+    return {word for word in (*words, "".join(words)) if len(word) >= _PERSONAL_AT_LEAST}
 
 
 NOBODYS_HASH = hash_password(secrets.token_urlsafe())

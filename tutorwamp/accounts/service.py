@@ -71,11 +71,14 @@ class AccountsService:
         """
         _refuse_weak(asked.password, asked.email, asked.name)
         self._guesses.register(address)
-        return await self.add_user(asked.email, asked.password, asked.name, AuthRole(asked.role))
+        return await self._add(asked.email, asked.password, asked.name, AuthRole(asked.role))
 
     async def add_user(self, email: str, password: str, name: str, role: AuthRole) -> User:
         """Make an account of any role; the command line's door. Raises Invalid or EmailTaken."""
         _refuse_weak(password, email, name)
+        return await self._add(email, password, name, role)
+
+    async def _add(self, email: str, password: str, name: str, role: AuthRole) -> User:
         user = User(id=new_id(), email=email, name=name, role=role, created_at=self._clock())
         await self._store.add(user, await self._hash(rules.hash_password, password))
         return user
@@ -253,4 +256,4 @@ class AccountsService:
 def _refuse_weak(password: str, email: str, name: str) -> None:
     weakness = rules.weakness(password, email=email, name=name)
     if weakness is not None:
-        raise Invalid("This password will not do.", details=[{"loc": ["password"], "msg": weakness}])
+        raise Invalid(f"This password {weakness}.", details=[{"loc": ["password"], "msg": weakness}])

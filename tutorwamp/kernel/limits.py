@@ -23,6 +23,9 @@ _NEARLY: Final = 1e-6
 REMEMBERED: Final = 50_000
 """Names in memory, of each kind; the one that was not used for longest is forgotten first, and has waited by then."""
 
+_DOUBLINGS_AT_MOST: Final = 60
+"""More would leave the range of floating-point numbers, and every longest wait is reached long before."""
+
 
 @dataclass(frozen=True)
 class LimitSettings:
@@ -87,7 +90,7 @@ class CallLimits:
 
 @dataclass(frozen=True)
 class Patience:
-    """``free`` failures cost nothing but the next try's wait of ``first_s``; each further one doubles the wait."""
+    """Fewer than ``free`` failures cost nothing; after that many one waits ``first_s``, then twice as long each time."""
 
     free: int
     first_s: float
@@ -98,10 +101,6 @@ class Patience:
         if failures < self.free:
             return 0.0
         return min(self.at_most_s, math.ldexp(self.first_s, min(failures - self.free, _DOUBLINGS_AT_MOST)))
-
-
-_DOUBLINGS_AT_MOST: Final = 60
-"""More would leave the range of floating-point numbers, and every ``at_most_s`` is behind them long before."""
 
 
 @dataclass(frozen=True)
