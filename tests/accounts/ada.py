@@ -30,9 +30,9 @@ class Ada:
         ada.user = await ada.accounts.register(Register(email=EMAIL, password=PASSWORD, name="Ada", role="tutor"))
         return ada
 
-    async def log_in(self, password: str = PASSWORD, email: str = EMAIL) -> Tokens:
+    async def log_in(self, password: str = PASSWORD, email: str = EMAIL, address: str | None = None) -> Tokens:
         self.stage.clock.turn(milliseconds=1)
-        return await self.accounts.log_in(LogIn(email=email, password=password))
+        return await self.accounts.log_in(LogIn(email=email, password=password), address)
 
     async def refresh(self, tokens: Tokens) -> Tokens:
         self.stage.clock.turn(milliseconds=1)

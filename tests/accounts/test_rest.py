@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 import pytest_twisted
+from twisted.internet.task import Clock
 
 from tests.kernel.loopback import Answered, Loopback
 from tests.support.machine import PASSWORD, Stage
+from tutorwamp.accounts.guesses import Guesses
 from tutorwamp.app.site import make_site
 from tutorwamp.gate.contracts import CLOSE_REVOKED
 
@@ -99,3 +101,41 @@ async def test_a_password_never_comes_back(site: Loopback, path: str) -> None:
     answered = await site.ask("POST", f"/api/auth/{path}", {"email": "x", "password": "hunter2", "name": [], "role": 1})
     assert answered.status == 422
     assert b"hunter2" not in answered.body
+
+
+@pytest_twisted.ensureDeferred
+async def test_a24_a_guesser_is_told_when_to_come_back(site: Loopback, stage_on_both: Stage) -> None:
+    await site.ask("POST", "/api/auth/register", ADA)
+    clock = Clock()
+    stage_on_both.machine.accounts._guesses = Guesses(stage_on_both.machine.settings.limits, clock.seconds)
+    guesser, other = {"X-Forwarded-For": "192.0.2.7"}, {"X-Forwarded-For": "192.0.2.8"}
+    wrong: Any = {**CREDENTIALS, "password": "wrong"}
+    for _ in range(11):
+        refused(await site.ask("POST", "/api/auth/login", wrong, headers=guesser), 401, "unauthenticated", "reauth")
+        clock.advance(1)
+    answered = await site.ask("POST", "/api/auth/login", CREDENTIALS, headers=guesser)
+    refused(answered, 429, "rate_limited", "retry")
+    assert (answered.headers["retry-after"], answered.json["details"]) == ("1", {"retry_after_s": 1.0})
+    assert (await site.ask("POST", "/api/auth/login", CREDENTIALS, headers=other)).status == 200
+
+
+@pytest_twisted.ensureDeferred
+async def test_a27_looking_for_taken_addresses_is_bounded(site: Loopback, stage_on_both: Stage) -> None:
+    await site.ask("POST", "/api/auth/register", ADA)
+    guesses = Guesses(stage_on_both.machine.settings.limits, Clock().seconds)
+    stage_on_both.machine.accounts._guesses = guesses
+    for _ in range(199):
+        guesses.register("192.0.2.7")
+    headers = {"X-Forwarded-For": "192.0.2.7"}
+    refused(await site.ask("POST", "/api/auth/register", ADA, headers=headers), 409, "account.email_taken", "fix")
+    answered = await site.ask("POST", "/api/auth/register", ADA, headers=headers)
+    refused(answered, 429, "rate_limited", "retry")
+    assert (answered.headers["retry-after"], answered.json["details"]) == ("18", {"retry_after_s": 18.0})
+
+
+@pytest_twisted.ensureDeferred
+async def test_a28_a_weak_password_is_invalid(site: Loopback) -> None:
+    answered = await site.ask("POST", "/api/auth/register", {**ADA, "password": "ada12345"})
+    refused(answered, 422, "invalid", "fix")
+    assert [fault["loc"] for fault in answered.json["details"]] == [["password"]]
+    assert b"ada12345" not in answered.body

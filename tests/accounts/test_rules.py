@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tutorwamp.accounts import rules
 
@@ -52,3 +55,89 @@ def test_a5_a_refresh_token_is_256_bits_and_its_hash_says_nothing() -> None:
     assert rules.token_hash(token) == rules.token_hash(token)
     assert re.fullmatch(r"[0-9a-f]{64}", rules.token_hash(token))
     assert token not in rules.token_hash(token)
+
+
+ADA = {"email": "ada.byron@school.example", "name": "Ada Lovelace"}
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        pytest.param("aaaaaaaaaaaaaaaa", id="a run"),
+        pytest.param("aabbccdd", id="runs"),
+        pytest.param("xk7xk7xk7xk7", id="a repetition"),
+        pytest.param("12345678", id="digits"),
+        pytest.param("zyxwvuts", id="backwards"),
+        pytest.param("1122334455667788", id="a sequence of pairs"),
+        pytest.param("qwertzuiop", id="a keyboard's row"),
+        pytest.param("1qaz2wsx", id="a keyboard's columns"),
+        pytest.param("qweasdzxc", id="three rows"),
+        pytest.param("24121998", id="a birthday"),
+        pytest.param("Password1", id="a word and a digit"),
+        pytest.param("P@$$w0rd2024", id="a word in disguise, and a year"),
+        pytest.param("P\u00e4ssw\u00f6rd!!", id="with accents"),
+        pytest.param("ＰＡＳＳＷＯＲＤ１２", id="wide"),
+        pytest.param("iloveyou2", id="well known"),
+        pytest.param("пароль123", id="in another alphabet"),
+        pytest.param("adalovelace1", id="the name"),
+        pytest.param("1815 Lovelace", id="a part of the name"),
+        pytest.param("byron2026!", id="of the address"),
+        pytest.param("adabyron99", id="the local part"),
+        pytest.param("TutorWAMP2026", id="the service"),
+        pytest.param("        ", id="spaces"),
+    ],
+)
+def test_a28_what_is_tried_first_is_no_password(password: str) -> None:
+    assert "too easy to guess" in str(rules.weakness(password, **ADA))
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "correct horse",
+        "demo-lesson",
+        "xk7mq2pw",
+        "onlyletters",
+        "93715082",
+        "Пиши по-русски",
+        "lovelace k7#q",
+        "😀🐎🔋🧷🌍🎈🚲🎻",
+        "many quiet gardens " * 3 + "and a gate",
+    ],
+)
+def test_a28_no_kind_of_character_is_asked_for(password: str) -> None:
+    assert rules.weakness(password, **ADA) is None
+
+
+def test_a28_the_name_of_somebody_else_is_as_good_as_any_word() -> None:
+    assert rules.weakness("byron2026!", email="ben@school.example", name="Ben") is None
+    assert rules.weakness("li7xvqpm", email="li@school.example", name="Li") is None, "short names are in many words"
+
+
+def test_a4_eight_characters_are_counted_as_they_are_kept() -> None:
+    assert rules.weakness("pa\u0308ss xk", **ADA) == "has fewer than 8 characters"
+    assert rules.weakness("pa\u0308ss xkq", **ADA) is None
+
+
+@given(st.text(min_size=8, max_size=128), st.text(min_size=1, max_size=100))
+def test_a28_every_password_has_an_answer_and_the_same_on_every_keyboard(password: str, name: str) -> None:
+    answers = {
+        rules.weakness(unicodedata.normalize(form, password), email="ada@school.example", name=name)
+        for form in ("NFC", "NFD", "NFKC", "NFKD")
+    }
+    assert len(answers) == 1
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("unknown", "unknown"),
+        ("x" * 1000, "x" * 64),
+    ],
+)
+def test_a26_an_address_is_counted_as_its_subscribers(address: str, network: str) -> None:
+    assert rules.network_of(address) == network

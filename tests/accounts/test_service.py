@@ -6,18 +6,21 @@ from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
+import jwt
 import pytest
 import pytest_twisted
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.task import Clock
 
 from tests.accounts.ada import EMAIL, Ada, refusal
 from tests.support.machine import PASSWORD, Stage, set_stage
-from tutorwamp.accounts import service
+from tutorwamp.accounts import rules, service
 from tutorwamp.accounts.contracts import LogIn, Refresh, Register, Tokens, User
 from tutorwamp.accounts.errors import EmailTaken
+from tutorwamp.accounts.guesses import Guesses
 from tutorwamp.accounts.store import RefreshToken
 from tutorwamp.kernel.contracts import AuthRole, Caller, new_id
-from tutorwamp.kernel.errors import NotFound, Unauthenticated, Unavailable
+from tutorwamp.kernel.errors import Invalid, NotFound, RateLimited, Unauthenticated, Unavailable
 from tutorwamp.kernel.tokens import verify
 
 MS = timedelta(milliseconds=1)
@@ -99,6 +102,83 @@ async def test_a7_whoever_cannot_log_in_hears_the_same(stage_on_both: Stage) -> 
 
 
 @pytest_twisted.ensureDeferred
+async def test_a7_every_refusal_costs_one_verification_of_the_same_cost(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = await Ada.registered(stage)
+    closed = await stage.given.user()
+    await ada.accounts.deactivate(closed.email)
+    costs, fits = list[str](), rules.password_fits
+
+    def counted(hashed: str, password: str) -> bool:
+        costs.append(hashed.rpartition("$")[0].rpartition("$")[0])
+        return fits(hashed, password)
+
+    monkeypatch.setattr(rules, "password_fits", counted)
+    for email in (EMAIL, "nobody@school.example", closed.email):
+        for password in ("wrong horse", "", PASSWORD):
+            queries = stage.machine.database.counts.queries()
+            if (email, password) != (EMAIL, PASSWORD):
+                await refusal(ada.log_in(password, email))
+                assert stage.machine.database.counts.queries() - queries == 1
+                assert costs == ["$argon2id$v=19$m=19456,t=2,p=1"], (email, password)
+                costs.clear()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a24_an_address_that_guessed_has_to_wait_even_with_the_right_password_others_have_not(
+    stage: Stage,
+) -> None:
+    ada, clock = await Ada.registered(stage), Clock()
+    ada.accounts._guesses = Guesses(stage.machine.settings.limits, clock.seconds)
+    for email in (EMAIL, "nobody@school.example"):
+        for _ in range(10):
+            assert isinstance(await refusal(ada.log_in("wrong", email, "192.0.2.7")), Unauthenticated)
+        refused = await refusal(ada.log_in(PASSWORD, email, "192.0.2.7"))
+        assert (type(refused), refused.details) == (RateLimited, {"retry_after_s": 1.0}), "the same for nobody"
+    await ada.log_in(address="192.0.2.8")
+    clock.advance(1)
+    await ada.log_in(address="192.0.2.7")
+    for _ in range(9):
+        await refusal(ada.log_in("wrong", address="192.0.2.7"))
+    await ada.log_in(address="192.0.2.7")
+
+
+@pytest_twisted.ensureDeferred
+async def test_a24_a_login_that_could_not_be_checked_does_not_count(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = await Ada.registered(stage)
+    ada.accounts._guesses = Guesses(stage.machine.settings.limits, Clock().seconds)
+    with monkeypatch.context() as full:
+        full.setattr(service, "HASHING_AT_MOST", 0)
+        for _ in range(20):
+            assert isinstance(await refusal(ada.log_in(address="192.0.2.7")), Unavailable)
+    await ada.log_in(address="192.0.2.7")
+
+
+@pytest_twisted.ensureDeferred
+async def test_a28_a_weak_password_is_refused_wherever_it_is_chosen_and_goes_on_where_it_is(stage: Stage) -> None:
+    ada, weak = await Ada.registered(stage), "Ada-2026"
+    asked = Register(email="ada@b.example", password=weak, name="Eve", role="student")
+    for choosing in (
+        ada.accounts.register(asked),
+        ada.accounts.add_user(asked.email, weak, "Eve", AuthRole.ADMIN),
+        ada.accounts.set_password(EMAIL, weak),
+    ):
+        refused = await refusal(choosing)
+        assert isinstance(refused, Invalid)
+        assert [fault["loc"] for fault in refused.details] == [["password"]]  # type: ignore[index]  # a list of these
+        assert weak not in f"{refused.message}{refused.details}"
+    now = stage.clock()
+    await ada.accounts._store.add(
+        User(id=new_id(), email=asked.email, name="Eve", role=AuthRole.STUDENT, created_at=now),
+        rules.hash_password(weak),
+    )
+    await ada.log_in(weak, asked.email)
+
+
+@pytest_twisted.ensureDeferred
 async def test_a8_a_login_under_way_does_not_survive_a_new_password(stage_on_both: Stage) -> None:
     ada = await Ada.registered(stage_on_both)
     store = ada.accounts._store
@@ -148,7 +228,13 @@ async def test_a9_a_token_of_nobody_is_refused(stage: Stage, tmp_path: Path) -> 
         assert isinstance(await refusal(other.machine.accounts.authenticate(tokens.access_token)), Unauthenticated)
     finally:
         stop()
-    for text in ("", "x", tokens.refresh_token):
+    said = jwt.decode(tokens.access_token, options={"verify_signature": False})
+    key = stage.machine.settings.node.signing_key()
+    assert (said["iss"], said["aud"]) == ("tutorwamp", "tutorwamp")
+    assert await ada.accounts.authenticate(jwt.encode(said, key))
+    foreign = [jwt.encode({**said, claim: "another"}, key) for claim in ("iss", "aud")]
+    without = [jwt.encode({k: v for k, v in said.items() if k != claim}, key) for claim in ("iss", "aud")]
+    for text in ("", "x", tokens.refresh_token, *foreign, *without):
         assert isinstance(await refusal(ada.accounts.authenticate(text)), Unauthenticated)
 
 

@@ -9,7 +9,17 @@ from twisted.internet.task import Clock
 
 from tutorwamp.kernel import limits
 from tutorwamp.kernel.errors import Action, RateLimited
-from tutorwamp.kernel.limits import JOINS, READS, WRITES, Allowance, CallLimits, Limits, LimitSettings
+from tutorwamp.kernel.limits import (
+    JOINS,
+    READS,
+    WRITES,
+    Allowance,
+    CallLimits,
+    Failures,
+    Limits,
+    LimitSettings,
+    Patience,
+)
 from tutorwamp.kernel.settings import gather, read
 
 FIVE_AT_ONCE = Allowance(per_s=2, burst=5)
@@ -123,3 +133,59 @@ def test_S7_writing_and_reading_are_counted_apart_and_off_lifts_both() -> None:
 def test_S7_limits_are_on_unless_somebody_says_off() -> None:
     assert read(LimitSettings, gather({})).rate_limits
     assert not read(LimitSettings, gather({"TUTORWAMP_RATE_LIMITS": "off"})).rate_limits
+
+
+# failures
+
+
+SLOWLY = Patience(free=3, first_s=1, at_most_s=10)
+
+
+def test_failures_beyond_a_few_make_one_wait_twice_as_long_each_time_up_to_a_bound() -> None:
+    clock = Clock()
+    failures, waits = Failures(1_000_000, clock.seconds), list[float]()
+    for _ in range(8):
+        failures.add("anna")
+        waits.append(failures.wait_s("anna", SLOWLY))
+    assert waits == [0, 0, 1, 2, 4, 8, 10, 10]
+    clock.advance(9.5)
+    assert failures.wait_s("anna", SLOWLY) == 0.5
+    clock.advance(0.5)
+    assert failures.wait_s("anna", SLOWLY) == 0
+    assert failures.wait_s("ben", SLOWLY) == 0
+    assert Patience(free=0, first_s=1, at_most_s=60).wait_s(10**9) == 60
+
+
+def test_failures_are_forgiven_one_by_one_since_the_first() -> None:
+    clock = Clock()
+    failures = Failures(100, clock.seconds)
+    for _ in range(3):
+        failures.add("anna")
+        clock.advance(30)
+    assert failures.count("anna") == 3
+    clock.advance(10)
+    assert failures.count("anna") == 2
+    failures.add("anna")
+    clock.advance(99)
+    assert failures.count("anna") == 3
+    clock.advance(201)
+    assert failures.count("anna") == 0
+
+
+def test_failures_can_be_taken_back_or_forgotten() -> None:
+    failures = Failures(100, Clock().seconds)
+    for _ in range(3):
+        failures.add("anna")
+    failures.take_back("anna")
+    assert (failures.count("anna"), failures.wait_s("anna", SLOWLY)) == (2, 0)
+    failures.forget("anna")
+    failures.take_back("anna")
+    assert failures.count("anna") == 0
+
+
+def test_the_failures_longest_ago_are_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "REMEMBERED", 2)
+    failures = Failures(100, Clock().seconds)
+    for name in ("anna", "ben", "anna", "cleo"):
+        failures.add(name)
+    assert [failures.count(name) for name in ("anna", "ben", "cleo")] == [2, 0, 1]

@@ -38,12 +38,14 @@ _FORWARD: Final = (
 )  # fmt: skip
 _ROWS: Final = (*_FORWARD, *(row[::-1] for row in _FORWARD))
 """Alphabets, digits and keyboards, along their rows and down their columns, both ways."""
-_ROW_AT_MOST: Final = max(len(row) for row in _ROWS)
 _WELL_KNOWN: Final = frozenset(
-    "tutorwamp password passwort kennwort passphrase motdepasse пароль secret geheim admin administrator root "
-    "user guest test login letmein changeme default welcome willkommen bonjour hello hallo master dragon monkey shadow ninja "
-    "superman batman starwars pokemon football fussball baseball princess sunshine freedom whatever trustno computer "
-    "internet google iloveyou love liebe schatz summer sommer winter spring autumn herbst".split()  # noqa: SIM905  # fifty quoted words would not read better
+    re.findall(
+        r"\w+",
+        "tutorwamp password passwort kennwort passphrase motdepasse пароль secret geheim admin administrator root user "
+        "guest test login letmein changeme default welcome willkommen bonjour hello hallo iloveyou love liebe schatz "
+        "master dragon monkey shadow ninja superman batman starwars pokemon football fussball baseball princess "
+        "sunshine freedom whatever trustno computer internet google summer sommer winter spring autumn herbst",
+    )
 )
 """The service's name, and what people choose everywhere; a list of our own, in the letters of ``_letters``."""
 
@@ -92,9 +94,9 @@ def weakness(password: str, *, email: str, name: str) -> str | None:
     guesser tries first: a run, a sequence, a walk on a keyboard, a year or day, what was there before, a well-known
     word, and what belongs to the person or to us.
     """
-    text = _normal(password).casefold()
-    if len(text) < PASSWORD_LENGTH_AT_LEAST:
+    if len(_normal(password)) < PASSWORD_LENGTH_AT_LEAST:
         return f"has fewer than {PASSWORD_LENGTH_AT_LEAST} characters"
+    text = _normal(password).casefold()
     words = _WELL_KNOWN | _personal(email.rpartition("@")[0]) | _personal(name)
     squeezed = "".join(char for char, _ in itertools.groupby(text))  # 11223344 is 1234
     if min(_pieces(text, words), _pieces(squeezed, words)) < PIECES_AT_LEAST:
@@ -127,12 +129,13 @@ def _known_at(text: str, place: int) -> int:
     """How many characters from here on are a run, a walk, part of a date, or what stands just before."""
     rest = text[place:]
     run = len(rest) - len(rest.lstrip(rest[0]))
-    walks = (
-        n for n in range(_WALK_AT_LEAST, min(len(rest), _ROW_AT_MOST) + 1) if any(rest[:n] in row for row in _ROWS)
-    )
+    walk = _WALK_AT_LEAST
+    while walk <= len(rest) and any(rest[:walk] in row for row in _ROWS):
+        walk += 1
+    walk = walk - 1 if walk > _WALK_AT_LEAST else 0
     date = 4 if _YEAR_OR_DAY.match(rest) else 0
     copy = max((n for n in range(2, place + 1) if rest.startswith(text[place - n : place])), default=0)
-    return max(run, max(walks, default=0), date, copy)
+    return max(run, walk, date, copy)
 
 
 def _letters(text: str) -> str:

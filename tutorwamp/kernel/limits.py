@@ -90,7 +90,10 @@ class CallLimits:
 
 @dataclass(frozen=True)
 class Patience:
-    """Fewer than ``free`` failures cost nothing; after that many one waits ``first_s``, then twice as long each time."""
+    """Fewer than ``free`` failures cost nothing; after that many one waits ``first_s``, then each time twice as long.
+
+    ``at_most_s`` is the longest wait.
+    """
 
     free: int
     first_s: float
