@@ -116,9 +116,9 @@ class Front:
         return exchange
 
     async def ask(
-        self, line: bytes, *headers: bytes, body: bytes = b"", version: bytes = b"1.1"
+        self, line: bytes, *headers: bytes, body: bytes = b"", source: str = "127.0.0.1"
     ) -> tuple[int, dict[bytes, list[bytes]], bytes]:
-        return await ask(self.port, line, *headers, body=body, version=version)
+        return await ask(self.port, line, *headers, body=body, source=source)
 
     async def close(self) -> None:
         for listening in self._ports:
@@ -127,12 +127,12 @@ class Front:
 
 
 async def ask(
-    port: int, line: bytes, *headers: bytes, body: bytes = b"", version: bytes = b"1.1"
+    port: int, line: bytes, *headers: bytes, body: bytes = b"", source: str = "127.0.0.1"
 ) -> tuple[int, dict[bytes, list[bytes]], bytes]:
-    """One request on a connection of its own: status, headers, body as it was on the wire."""
-    head = [line + b" HTTP/" + version, b"Host: tutor.test", b"Connection: close", *headers]
+    """One request on a connection of its own, from an address: status, headers, body as it was on the wire."""
+    head = [line + b" HTTP/1.1", b"Host: tutor.test", b"Connection: close", *headers]
     exchange = Exchange(b"\r\n".join(head) + b"\r\n\r\n" + body)
-    await connectProtocol(TCP4ClientEndpoint(reactor, "127.0.0.1", port), exchange)
+    await connectProtocol(TCP4ClientEndpoint(reactor, "127.0.0.1", port, bindAddress=(source, 0)), exchange)
     answer_head, _, answer_body = (await soon(exchange.all)).partition(b"\r\n\r\n")
     status, *lines = answer_head.split(b"\r\n")
     answer_headers: dict[bytes, list[bytes]] = {}
@@ -191,13 +191,26 @@ async def test_nobody_else_says_where_a_request_comes_from(front: Front) -> None
         b"X-Secret: 1",
         b"Proxy-Authorization: Basic x",
         b"TE: trailers",
+        source="127.0.0.2",
     )
     seen = front.rest.requests[0][2]
-    assert seen[b"x-forwarded-for"] == [b"127.0.0.1"]
+    assert seen[b"x-forwarded-for"] == [b"127.0.0.2"]
     assert seen[b"x-forwarded-proto"] == [b"http"]
     assert seen[b"x-forwarded-host"] == [b"tutor.test"]
     for name in (b"x-forwarded-user", b"x-real-ip", b"forwarded", b"x-secret", b"proxy-authorization", b"te"):
         assert name not in seen
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_proxy_on_this_machine_is_believed_in_its_own_last_word(front: Front) -> None:
+    for said, expected in (
+        ([], b"127.0.0.1"),
+        ([b"X-Forwarded-For: 192.0.2.7"], b"192.0.2.7"),
+        ([b"X-Forwarded-For: 1.2.3.4, 192.0.2.7"], b"192.0.2.7"),
+        ([b"X-Forwarded-For: 1.2.3.4", b"X-Forwarded-For: 192.0.2.7"], b"192.0.2.7"),
+    ):
+        await front.ask(b"GET /api/x", *said)
+        assert front.rest.requests[-1][2][b"x-forwarded-for"] == [expected]
 
 
 @pytest_twisted.ensureDeferred

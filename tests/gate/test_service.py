@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import jwt
 import pytest
 from twisted.internet.task import Clock
 
@@ -61,6 +62,16 @@ def test_a_token_ends_with_its_lifetime(gate: GateService, clock: TurnedClock) -
     clock.now = NOON + timedelta(minutes=15)
     with pytest.raises(Unauthenticated):
         gate.authenticate(text, {})
+
+
+@pytest.mark.parametrize("claim", ["iss", "aud"])
+def test_a_token_of_another_issuer_or_for_another_audience_or_of_none_is_refused(gate: GateService, claim: str) -> None:
+    said = jwt.decode(token(NOON), options={"verify_signature": False})
+    assert gate.authenticate(jwt.encode(said, KEY), {}).user_id == ANNA
+    without = {name: value for name, value in said.items() if name != claim}
+    for claims in ({**without, claim: "another"}, without):
+        with pytest.raises(Unauthenticated):
+            gate.authenticate(jwt.encode(claims, KEY), {})
 
 
 def test_not_ready_comes_before_a_bad_token(clock: TurnedClock) -> None:

@@ -11,6 +11,7 @@ import re
 import secrets
 import unicodedata
 from collections.abc import Collection
+from os.path import commonprefix
 from typing import Final
 
 from argon2 import PasswordHasher
@@ -134,8 +135,12 @@ def _known_at(text: str, place: int) -> int:
         walk += 1
     walk = walk - 1 if walk > _WALK_AT_LEAST else 0
     date = 4 if _YEAR_OR_DAY.match(rest) else 0
-    copy = max((n for n in range(2, place + 1) if rest.startswith(text[place - n : place])), default=0)
-    return max(run, walk, date, copy)
+    copies = (
+        len(commonprefix([rest, text[place - n :]]))  # as often as it goes on
+        for n in range(2, place + 1)
+        if rest.startswith(text[place - n : place])
+    )
+    return max(run, walk, date, *copies)
 
 
 def _letters(text: str) -> str:
