@@ -108,6 +108,11 @@ def test_who_is_there_already_and_who_is_not(shell: Shell) -> None:
     for words in (("user", "password", "x@y.example", "--password", PASSWORD), ("user", "deactivate", "x@y.example")):
         assert shell.refused(*words) == "There is no account with this e-mail address."
     assert "password: " in shell.refused("user", "password", EMAIL, "--password", "short")
+    for words in (
+        shell.add(email="b@c.example", password="Password-1"),
+        ("user", "password", EMAIL, "--password", "Ada-2026"),
+    ):
+        assert "too easy to guess" in shell.refused(*words)
 
 
 def test_a_role_that_is_none_is_a_mistake_of_usage(shell: Shell) -> None:

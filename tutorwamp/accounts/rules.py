@@ -11,7 +11,6 @@ import re
 import secrets
 import unicodedata
 from collections.abc import Collection
-from os.path import commonprefix
 from typing import Final
 
 from argon2 import PasswordHasher
@@ -136,7 +135,7 @@ def _known_at(text: str, place: int) -> int:
     walk = walk - 1 if walk > _WALK_AT_LEAST else 0
     date = 4 if _YEAR_OR_DAY.match(rest) else 0
     copies = (
-        len(commonprefix([rest, text[place - n :]]))  # as often as it goes on
+        sum(1 for _ in itertools.takewhile(bool, map(str.__eq__, rest, text[place - n :])))  # as often as it goes on
         for n in range(2, place + 1)
         if rest.startswith(text[place - n : place])
     )

@@ -29,7 +29,7 @@ _DOUBLINGS_AT_MOST: Final = 60
 
 @dataclass(frozen=True)
 class LimitSettings:
-    """Whether calls are counted."""
+    """Whether calls, joins and failed logins are counted."""
 
     rate_limits: bool = setting(
         "RATE_LIMITS", default=True, reason="Off for benchmarks and load tests; the limits leave a lively lesson alone."
