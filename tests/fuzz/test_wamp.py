@@ -1,0 +1,182 @@
+"""Hostile calls of every procedure, over both serializers, while somebody else's session is watched."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import pytest
+import pytest_twisted
+from autobahn.wamp.exception import ApplicationError
+from autobahn.wamp.request import CallRequest
+from autobahn.wamp.types import CallOptions
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, gatherResults
+
+from tests.fuzz.answers import faults, leaks
+from tests.fuzz.hostile import Hostile
+from tests.journeys.people import PythonPerson, bare, register
+from tests.support.node import Node
+from tests.support.wamp import PATIENCE_S, BareSession
+from tutorwamp.app.catalogue import catalogue
+from tutorwamp.kernel.contracts import instant_text
+
+CALLS: Final = int(os.environ.get("TUTORWAMP_TEST_FUZZ_CALLS", "400"))
+"""20,000 in the profile: ``tox -e fuzz``."""
+SEED: Final = os.environ.get("TUTORWAMP_TEST_FUZZ_SEED", "1")
+CALLS_A_LESSON: Final = 100
+"""Hostile calls end lessons, too; then there is a fresh one."""
+
+pytestmark = pytest.mark.fuzz
+
+
+@dataclass
+class Tally:
+    """What came of the calls."""
+
+    answers: Counter[str] = field(default_factory=Counter)
+    faults: list[str] = field(default_factory=list)
+    own_sessions_lost: int = 0
+    heartbeats: int = 0
+
+    def count(self) -> int:
+        return sum(self.answers.values())
+
+
+class Ground:
+    """What is there to be called about: by argument, the ids of it. ``tutor`` makes more."""
+
+    def __init__(self, tutor: PythonPerson, student: dict[str, Any]) -> None:
+        self._tutor, self._student = tutor, student
+        self._hours = 0
+        self.known: dict[str, list[str]] = {"student_ids": [student["id"]]}
+
+    async def renew(self) -> str:
+        """Another lesson, live, with a message; its id."""
+        self._hours += 2
+        begins = datetime.now(UTC) + timedelta(hours=self._hours)
+        lesson = await self._tutor.call(
+            "tutorwamp.lesson.create",
+            title="Fractions",
+            student_ids=[self._student["id"]],
+            starts_at=instant_text(begins),
+            ends_at=instant_text(begins + timedelta(hours=1)),
+        )
+        message = await self._tutor.call("tutorwamp.chat.send", lesson_id=lesson["id"], body="hello")
+        self.known.update(lesson_id=[lesson["id"]], page=[lesson["id"]])
+        self.known.update(message_id=[message["id"]], reply_to=[message["id"]])
+        return str(lesson["id"])
+
+
+class Attacker:
+    """One person who calls everything, on a session of theirs."""
+
+    def __init__(self, node: Node, email: str, serializer: str, ground: Ground, tally: Tally) -> None:
+        self._node, self._email, self._serializer, self._tally = node, email, serializer, tally
+        self._ground = ground
+        self._session: BareSession | None = None
+        found = catalogue()
+        self._procedures = {uri: one for uri, (one, _) in found.procedures.items()}
+        self._schemas = {uri: found.fields(one.arguments) for uri, one in self._procedures.items()}
+        self._hostile = Hostile(f"{SEED}/{serializer}", found.definitions, ground.known, as_json=serializer == "json")
+
+    async def attack(self, calls: int) -> None:
+        uris = sorted(self._schemas)
+        for number in range(calls):
+            if number % CALLS_A_LESSON == CALLS_A_LESSON - 1:
+                await self._ground.renew()
+            await self.call(uris[number % len(uris)])
+        if self._session is not None:
+            self._session.leave()
+
+    async def call(self, uri: str) -> None:
+        """One call; whatever is answered is judged."""
+        if self._session is None or not self._session.is_attached():
+            self._session = await bare(self._node, self._email, self._serializer)
+        arguments = self._hostile.arguments(self._schemas[uri])
+        positional = [self._hostile.value()] if self._hostile.random.random() < 0.05 else []
+        try:
+            answer = await self._answer(self._session, uri, positional, arguments)
+        except ApplicationError as error:
+            self._judge(uri, arguments, error.error, list(faults(error.error, error.args, error.kwargs)))
+        except _LostError:
+            self._tally.own_sessions_lost += 1
+            self._judge(uri, arguments, "the caller's own session ended", [])
+            self._session = None
+        else:
+            told = [leak for one in answer.get("rejected", ()) for leak in leaks(one)]
+            self._judge(uri, arguments, "answered", [*told, *self._unlike(uri, answer)])
+
+    def _judge(self, uri: str, arguments: Any, outcome: str, wrong: list[str]) -> None:
+        self._tally.answers[outcome] += 1
+        self._tally.faults += [f"{uri} {arguments!r:.300}: {one}" for one in wrong]
+
+    def _unlike(self, uri: str, answer: dict[str, Any]) -> list[str]:
+        """Where the answer is not what the contract's model says."""
+        if uri == "tutorwamp.board.export":  # bytes
+            return []
+        try:
+            self._procedures[uri].result.model_validate_json(json.dumps(answer))
+        except ValueError as error:
+            return [f"answered {answer!r:.300}: {error}"]
+        return []
+
+    async def _answer(self, session: BareSession, uri: str, positional: Any, arguments: Any) -> Any:
+        number = session._request_id_gen.next()
+        answer: Deferred[Any] = Deferred()
+        session._call_reqs[number] = CallRequest(number, uri, answer, CallOptions())
+        session.left.addCallback(lambda details: (answer.called or answer.errback(_LostError()), details)[1])
+        message = [48, number, {}, uri, positional, arguments]
+        if self._serializer == "json":
+            session.wire().sendMessage(json.dumps(message).encode(), isBinary=False)
+        else:
+            session.wire().sendMessage(session.wire()._serializer._serializer.serialize(message), isBinary=True)
+        return await answer.addTimeout(PATIENCE_S, reactor)
+
+
+class _LostError(Exception):
+    """The connection ended before there was an answer."""
+
+
+async def watch(bystander: BareSession, tally: Tally, done: list[bool]) -> None:
+    """One heartbeat after the other, each answered."""
+    while not done:
+        assert (await bystander.ask("tutorwamp.session.heartbeat"))["timeout_s"] > 0
+        tally.heartbeats += 1
+        pause: Deferred[None] = Deferred()
+        reactor.callLater(0.05, pause.callback, None)  # type: ignore[attr-defined]  # the module stands for the reactor
+        await pause
+
+
+@pytest_twisted.ensureDeferred
+async def test_hostile_calls_get_the_contracts_errors_and_disturb_nobody(node: Node) -> None:
+    tutor_email, _ = await register(node, "Tina", "tutor")
+    student_email, student = await register(node, "Stan", "student")
+    stranger_email, _ = await register(node, "Sven", "tutor")
+    tutor = await PythonPerson.enter(node, tutor_email)
+    ground = Ground(tutor, student)
+    bystander = await bare(node, student_email)
+    await bystander.ask("tutorwamp.lesson.join", lesson_id=await ground.renew())
+    tally, done = Tally(), list[bool]()
+    watching = Deferred.fromCoroutine(watch(bystander, tally, done))
+    attackers = [
+        Attacker(node, email, serializer, ground, tally)
+        for email in (tutor_email, student_email, stranger_email)
+        for serializer in ("json", "cbor")
+    ]
+    share = -(-CALLS // len(attackers))
+    await gatherResults([Deferred.fromCoroutine(one.attack(share)) for one in attackers], consumeErrors=True)
+    done.append(True)
+    await watching
+    print(f"\n{tally.count()} calls: {dict(tally.answers)}; {tally.heartbeats} heartbeats of the bystander answered")
+    assert tally.faults == [], f"{len(tally.faults)}: " + "\n".join(tally.faults[:20])
+    assert tally.count() >= CALLS
+    assert bystander.is_attached()
+    assert not bystander.left.called
+    assert tally.heartbeats >= 1
+    bystander.leave()
+    await tutor.close()
