@@ -16,7 +16,7 @@ INSIDES: Final = re.compile(
     r"Traceback|File \"|\.py\b|site-packages|object at 0x|<class|<function"
     r"|\b[A-Z]\w*(?:Error|Exception|Warning)\b|pydantic|sqlalchemy|sqlite|psycopg|twisted|autobahn|NoneType"
     r"|\b(?:SELECT|INSERT|UPDATE|DELETE|FROM|WHERE)\b|/(?:usr|tmp|home|root|var|work)/"
-    r"|instance of|\b(?:dict|str|int|bool|bytes)\b"
+    r"|instance of|\b(?:dict|str|int|bool)\b"
     r"|\b[A-Z][a-z]+[A-Z][a-z]+\w*"
 )
 """Words of tracebacks, SQL, paths, and names of Python's types and classes (two humps)."""

@@ -184,6 +184,13 @@ async def test_404_for_an_address_that_is_none(site: Loopback) -> None:
 
 
 @pytest_twisted.ensureDeferred
+async def test_400_for_an_address_that_is_not_utf_8(site: Loopback) -> None:
+    for path in ("/api/%ff", "/api/sample/%ED%A0%80", "/api/nothing/%C3"):
+        check_problem(await site.ask("GET", path), 400, "malformed", "fix")
+    check_problem(await site.ask("GET", "/api/sample", headers={"Host": b"\xff"}), 400, "malformed", "fix")
+
+
+@pytest_twisted.ensureDeferred
 async def test_405_says_which_methods_there_are(site: Loopback) -> None:
     for path in ("/api/sample", "/api/sample/"):
         for method in ("DELETE", "OPTIONS", "BREW"):

@@ -5,13 +5,21 @@ from __future__ import annotations
 import functools
 from typing import Any, Final
 
+from pydantic import TypeAdapter
+
 import tutorwamp
 from tutorwamp.app.catalogue import Catalogue, ServedRoute, catalogue
-from tutorwamp.kernel.contracts import Problem
+from tutorwamp.kernel.contracts import Id, Problem
 
+ID: Final = TypeAdapter(Id).json_schema()
+CONTENT: Final = "scene"
+"""The argument that is the whole body, where the body is a file of JSON."""
 BODY_METHODS: Final = frozenset({"POST", "PATCH", "PUT", "DELETE"})
-IN_HEADERS: Final = {"client_id": "Idempotency-Key", "version": "If-Match"}
-"""Arguments that may stand in a header in place of the body."""
+IN_HEADERS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
+    "client_id": ("Idempotency-Key", {"type": "string", "maxLength": 64, "pattern": r"^[!-~]*$"}),
+    "version": ("If-Match", {"type": "string", "pattern": r'^((W/)?"[1-9][0-9]{0,8}")?$'}),
+}
+"""Arguments that may stand in a header in place of the body, and their form there; an empty one is none."""
 
 
 @functools.cache
@@ -40,8 +48,8 @@ def _operation(found: Catalogue, one: ServedRoute) -> dict[str, Any]:
         "tags": [one.path.split("/")[2]],
         "responses": {str(one.status): _success(found, one), "default": _problem(found)},
     }
-    parameters = [_parameter("path", name, {"type": "string"}, required=True) for name in one.in_path]
-    fields = _fields(found, one)
+    fields, whole = _fields(found, one), _properties(found, one)
+    parameters = [_parameter("path", name, whole.get(name, ID), required=True) for name in one.in_path]
     has_body = one.method in BODY_METHODS
     if one.route.body or not has_body:
         parameters += [
@@ -51,7 +59,7 @@ def _operation(found: Catalogue, one: ServedRoute) -> dict[str, Any]:
         ]
     if has_body:
         parameters += [
-            _parameter("header", header, {"type": "string"}) for name, header in IN_HEADERS.items() if name in fields
+            _parameter("header", *header) for name, header in IN_HEADERS.items() if name in fields
         ]
         operation |= _request_body(found, one, fields)
     if parameters:
@@ -68,9 +76,13 @@ def _operation_id(one: ServedRoute) -> str:
 
 def _fields(found: Catalogue, one: ServedRoute) -> dict[str, Any]:
     """The arguments that do not stand in the path; nor the content, where the body is a file."""
-    properties = found.fields(one.route.asks).get("properties", {}) if one.route.asks else {}
-    content = {"scene"} if one.route.body else set()
-    return {name: schema for name, schema in properties.items() if name not in {*one.in_path, *content}}
+    content = {CONTENT} if one.route.body else set()
+    return {name: of for name, of in _properties(found, one).items() if name not in {*one.in_path, *content}}
+
+
+def _properties(found: Catalogue, one: ServedRoute) -> dict[str, Any]:
+    properties: dict[str, Any] = found.fields(one.route.asks).get("properties", {}) if one.route.asks else {}
+    return properties
 
 
 def _required(found: Catalogue, one: ServedRoute) -> list[str]:
@@ -80,11 +92,13 @@ def _required(found: Catalogue, one: ServedRoute) -> list[str]:
 
 def _request_body(found: Catalogue, one: ServedRoute, fields: dict[str, Any]) -> dict[str, Any]:
     if one.route.body:
-        return {"requestBody": {"required": True, "content": {one.route.body: {}}}}
+        schema = _properties(found, one).get(CONTENT, {"type": "string", "format": "binary"})
+        return {"requestBody": {"required": True, "content": {one.route.body: {"schema": schema}}}}
     if not fields:
         return {}
-    required = [name for name in _required(found, one) if name not in IN_HEADERS]
-    schema = {"type": "object", "properties": fields, "required": required, "additionalProperties": False}
+    required = _required(found, one)
+    in_body = [name for name in required if name not in IN_HEADERS]
+    schema = {"type": "object", "properties": fields, "required": in_body, "additionalProperties": False}
     return {"requestBody": {"required": bool(required), "content": {"application/json": {"schema": schema}}}}
 
 

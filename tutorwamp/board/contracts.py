@@ -24,6 +24,12 @@ EXTENT_AT_MOST: Final = 10_000
 Plain = dict[str, Any]
 """An element, a change or an event's data as it goes over the wire."""
 
+SCENE: Final[dict[str, Any]] = {
+    "properties": {"type": {"const": "excalidraw"}, "elements": {"type": "array"}},
+    "required": ["type", "elements"],
+}
+"""What every scene of Excalidraw has, as JSON Schema; the rest is checked element by element."""
+
 
 def _known_points(points: list[list[float]]) -> list[list[float]]:
     for point in points:
@@ -247,7 +253,7 @@ class ImportScene(Value):
     """Put an ``.excalidraw`` scene on a page (null: the first)."""
 
     lesson_id: Id
-    scene: Plain
+    scene: Annotated[Plain, Field(json_schema_extra=SCENE)]
     page: Id | None = None
     client_id: ClientId | None = None
 

@@ -63,7 +63,11 @@ def _is_emoji(text: str) -> str:
 
 
 Body = Annotated[Text, Field(min_length=1, max_length=BODY_LENGTH_AT_MOST)]
-Emoji = Annotated[Line, Field(min_length=1, max_length=EMOJI_LENGTH_AT_MOST), AfterValidator(_is_emoji)]
+Emoji = Annotated[
+    Line,
+    Field(min_length=1, max_length=EMOJI_LENGTH_AT_MOST, json_schema_extra={"format": "emoji"}),
+    AfterValidator(_is_emoji),
+]
 Query = Annotated[Line, Field(min_length=1, max_length=200)]
 
 

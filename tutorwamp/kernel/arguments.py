@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
-from typing import Any, Final
+from types import UnionType
+from typing import Any, Final, Union, get_args, get_origin
 
 from pydantic import ValidationError
 
-from tutorwamp.kernel.contracts import Arguments
+from tutorwamp.kernel.contracts import Arguments, Value
 from tutorwamp.kernel.errors import Invalid, TooLarge
 
 ARGUMENTS_BYTES_AT_MOST: Final = 1_048_576
 """Of one call, roughly counted. Far above every argument of the contract (board.submit: 200 changes)."""
 FAULTS_AT_MOST: Final = 20
 """Shown to a caller; more do not help anybody."""
+_INTEGER: Final = re.compile(r"-?[0-9]{1,16}", re.ASCII)
 
 
 RECURSION_AT_MOST: Final = 1_000
@@ -45,6 +48,23 @@ def check(model: type[Arguments], arguments: Mapping[str, Any]) -> Arguments:
                 for fault in faults[:FAULTS_AT_MOST]
             ],
         ) from None
+
+
+def read_text(text: str, model: type[Value], name: str) -> Any:
+    """A query's text as what the model's field wants; where it is not, it stays text and is refused."""
+    wanted = _types_in(model.model_fields[name].annotation) if name in model.model_fields else set()
+    if bool in wanted and text in ("true", "false"):
+        return text == "true"
+    return int(text) if int in wanted and _INTEGER.fullmatch(text) else text
+
+
+def _types_in(annotation: Any) -> set[Any]:
+    """The plain types an annotation is made of: those of a union, without what pydantic adds."""
+    if hasattr(annotation, "__metadata__"):
+        return _types_in(annotation.__origin__)
+    if get_origin(annotation) in (Union, UnionType):
+        return set().union(*(_types_in(part) for part in get_args(annotation)))
+    return {annotation}
 
 
 def _loc(part: object) -> str | int:

@@ -147,13 +147,16 @@ def _one_line(text: str) -> str:
     return text
 
 
-Readable = Annotated[str, AfterValidator(_readable)]
-"""Text for people, NFC, several lines, exactly as it was sent. Give it a length with ``Field`` where it is used."""
+Readable = Annotated[str, AfterValidator(_readable), Field(json_schema_extra={"format": "text"})]
+"""Text for people, NFC, several lines, exactly as it was sent. Give it a length with ``Field`` where it is used.
+
+``format`` names, in the schemas, what they cannot say: ``text``, ``line``, ``emoji``, ``cursor``.
+"""
 
 Text = Annotated[Readable, AfterValidator(str.strip)]
 """The same, trimmed."""
 
-Line = Annotated[Text, AfterValidator(_one_line)]
+Line = Annotated[Text, AfterValidator(_one_line), Field(json_schema_extra={"format": "line"})]
 """Text for people on one line, such as a name or a title."""
 
 ClientId = Annotated[Readable, StringConstraints(min_length=1, max_length=64)]
@@ -162,7 +165,11 @@ ClientId = Annotated[Readable, StringConstraints(min_length=1, max_length=64)]
 Limit = Annotated[int, Field(ge=1, le=PAGE_LIMIT_AT_MOST)]
 """How many items of a list a caller wants."""
 
-Cursor = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9_-]+$")]
+Cursor = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9_-]+$"),
+    Field(json_schema_extra={"format": "cursor"}),
+]
 """Where a list goes on; opaque to callers."""
 
 Seq = Annotated[int, Field(ge=0, le=SEQ_AT_MOST)]

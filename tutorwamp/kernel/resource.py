@@ -13,10 +13,10 @@ import math
 import re
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from types import UnionType
-from typing import Any, Final, Protocol, TypeVar, Union, cast, get_args, get_origin
+from typing import Any, Final, Protocol, TypeVar, cast
 
 from klein import Klein
+from klein.resource import KleinResource
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -25,7 +25,7 @@ from twisted.web.iweb import IRequest
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import MethodNotAllowed as NoSuchMethod
 
-from tutorwamp.kernel.arguments import bound_recursion, check
+from tutorwamp.kernel.arguments import bound_recursion, check, read_text
 from tutorwamp.kernel.contracts import Arguments, Caller, Problem, Procedure, Value, new_id
 from tutorwamp.kernel.deadline import answer_within
 from tutorwamp.kernel.errors import (
@@ -55,7 +55,6 @@ REQUEST_ID_FORM: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 READING_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 """RFC 9110, 9.2.1: safe. All others count as writes."""
 _VERSION_TAG: Final = re.compile(r'(?:W/)?"([1-9][0-9]{0,9})"')
-_INTEGER: Final = re.compile(r"-?[0-9]{1,16}", re.ASCII)
 _PHRASES: Final = {**RESPONSES, 422: b"Unprocessable Content", 429: b"Too Many Requests"}
 """Twisted does not know these two and would write "Unknown Status"."""
 
@@ -153,7 +152,7 @@ class Request:
             key = name.decode("utf-8", "replace")
             if len(values) != 1 or key in more:
                 raise Invalid("Bad query.", details=[{"loc": [key[:64]], "msg": "must not be given here, or once"}])
-            given[key] = _read(values[0].decode("utf-8", "replace"), model, key)
+            given[key] = read_text(values[0].decode("utf-8", "replace"), model, key)
         return check(model, {**given, **more})
 
     def client_id(self) -> str | None:
@@ -184,23 +183,6 @@ class Request:
         if scheme.lower() != "bearer" or not token.strip():
             raise Unauthenticated("This needs an access token: Authorization: Bearer <token>.")
         return token.strip()
-
-
-def _read(text: str, model: type[Value], name: str) -> Any:
-    """A query's text as what the model's field wants; where it is not, it stays text and is refused."""
-    wanted = _types_in(model.model_fields[name].annotation) if name in model.model_fields else set()
-    if bool in wanted and text in ("true", "false"):
-        return text == "true"
-    return int(text) if int in wanted and _INTEGER.fullmatch(text) else text
-
-
-def _types_in(annotation: Any) -> set[Any]:
-    """The plain types an annotation is made of: those of a union, without what pydantic adds."""
-    if hasattr(annotation, "__metadata__"):
-        return _types_in(annotation.__origin__)
-    if get_origin(annotation) in (Union, UnionType):
-        return set().union(*(_types_in(part) for part in get_args(annotation)))
-    return {annotation}
 
 
 def _header(http: IRequest, name: bytes) -> str:
@@ -279,10 +261,26 @@ def _as_handler(answer: Callable[..., Deferred[bytes]]) -> Callable[..., Deferre
     return handler
 
 
+class _App(Klein):
+    def resource(self) -> KleinResource:
+        return _Resource(self)
+
+
+class _Resource(KleinResource):
+    """Klein answers an address that is not UTF-8 by itself, in plain text; here it is a problem like any other."""
+
+    def render(self, request: Any) -> Any:
+        try:
+            b"/".join((request.method, request.getRequestHostname(), *request.postpath)).decode()
+        except UnicodeDecodeError:
+            return _problem(request, Malformed("The address is not UTF-8."), _begin(request))
+        return super().render(request)
+
+
 def make_app() -> Klein:
-    """An app whose unknown routes and methods are problems as well."""
+    """An app whose unreadable addresses, unknown routes and methods are problems as well."""
     bound_recursion()
-    app = Klein()
+    app = _App()
     app.handle_errors(_unrouted)  # type: ignore[call-overload]  # Klein's type wants its own protocol class
     return app
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal, Protocol
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from tutorwamp.accounts.contracts import Person
 from tutorwamp.kernel.contracts import (
@@ -72,7 +72,12 @@ def _all_different(ids: list[str]) -> list[str]:
 
 Title = Annotated[Line, Field(min_length=1, max_length=200)]
 Subject = Annotated[Line, Field(min_length=1, max_length=100)]
-StudentIds = Annotated[list[Id], Field(min_length=1, max_length=STUDENTS_AT_MOST), AfterValidator(_all_different)]
+Students = Annotated[
+    list[Id],
+    Field(max_length=STUDENTS_AT_MOST, json_schema_extra={"uniqueItems": True}),
+    AfterValidator(_all_different),
+]
+StudentIds = Annotated[Students, Field(min_length=1)]
 Reason = Annotated[Line, Field(max_length=500)]
 
 
@@ -99,17 +104,10 @@ class OneLesson(Value):
     lesson_id: Id
 
 
-def _state_from_text(value: object) -> object:
-    # Strict mode wants the enumeration's member; the wire has its text.
-    if isinstance(value, str) and value in set(LessonState):
-        return LessonState(value)
-    return value
-
-
 class ListLessons(Value):
     """Which of the caller's lessons; ``starts_after`` and ``starts_before`` are exclusive."""
 
-    state: Annotated[LessonState, BeforeValidator(_state_from_text)] | None = None
+    state: Annotated[LessonState, Field(strict=False)] | None = None
     starts_after: Instant | None = None
     starts_before: Instant | None = None
     limit: Limit = PAGE_LIMIT_DEFAULT
@@ -139,7 +137,7 @@ class SetPen(Value):
     """Which students may draw from now on, instead of those who could; the tutor always may."""
 
     lesson_id: Id
-    student_ids: Annotated[list[Id], Field(max_length=STUDENTS_AT_MOST), AfterValidator(_all_different)]
+    student_ids: Students
 
 
 class Participant(Value):

@@ -95,7 +95,10 @@ class Preferences(Value):
 class SetPreferences(Value):
     """Those that are given change, the others stay."""
 
-    preferences: Choices
+    preferences: Annotated[
+        dict[str, Annotated[dict[str, bool], Field(json_schema_extra={"propertyNames": {"enum": list(Channel)}})]],
+        Field(json_schema_extra={"propertyNames": {"enum": list(Kind)}}),
+    ]
 
     @model_validator(mode="after")
     def _known(self) -> SetPreferences:

@@ -1,0 +1,147 @@
+"""Hostile requests of every route, by everybody; ``tox -e schemathesis`` asks more, and knows the document."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from urllib.parse import quote, quote_plus
+
+import pytest
+import pytest_twisted
+import treq
+
+from tests.fuzz.answers import OURS, leaks
+from tests.fuzz.hostile import Hostile
+from tests.journeys.people import PASSWORD, register
+from tests.support.node import Node
+from tests.support.wamp import PATIENCE_S
+from tutorwamp.app.catalogue import ServedRoute, catalogue
+from tutorwamp.client import Login
+from tutorwamp.kernel.contracts import Problem, instant_text
+
+REQUESTS: Final = int(os.environ.get("TUTORWAMP_TEST_FUZZ_CALLS", "400"))
+SEED: Final = os.environ.get("TUTORWAMP_TEST_FUZZ_SEED", "1")
+HEADERS: Final = ("Idempotency-Key", "If-Match", "If-None-Match", "X-Request-ID", "Origin", "Accept", "Range")
+BODIES: Final = (
+    b"", b"{", b"null", b"[]", b'"x"', b"{}{}", b'{"a": NaN}', b'{"a": 1e999}', b"\xff\xfe{}", b"\xef\xbb\xbf{}",
+    b'{"a": "\\ud800"}', b'{"a": 1, "a": 2}', "{}".encode("utf-16"), b"[" * 20_000, b"\0" * 1_000, b"a=b&c=d",
+    b'{"lesson_id": "\xc3\x28"}',
+)  # fmt: skip
+MEDIA_TYPES: Final = ("application/json", "application/json; charset=utf-16", "text/plain", "", "image/png", "x" * 500)
+TOKENS: Final = ("Bearer", "Bearer ", "Bearer x", "Bearer a.b.c", "Basic eDp5", "bearer é", "Bearer " + "x" * 5_000)
+
+pytestmark = pytest.mark.fuzz
+
+
+class Browser:
+    """Makes requests, good and bad, for one of several people."""
+
+    def __init__(self, hostile: Hostile, tokens: list[str], known: dict[str, list[str]]) -> None:
+        self._hostile, self._tokens, self._known = hostile, tokens, known
+        self._random = hostile.random
+
+    def request(self, one: ServedRoute) -> tuple[str, str, dict[str, str], bytes | None]:
+        """Method, path with its query, headers and body."""
+        found = catalogue()
+        schema = found.fields(one.route.asks) if one.route.asks else {"type": "object"}
+        arguments = self._hostile.arguments(schema)
+        path = one.path.format(**{name: self._part(name) for name in one.in_path})
+        named = {name: value for name, value in arguments.items() if name not in one.in_path}
+        headers = self._headers()
+        if one.method == "GET":
+            return one.method, f"{path}?{self._query(named)}", headers, None
+        if self._random.random() < 0.1:
+            return one.method, path, headers, self._random.choice(BODIES)
+        return one.method, path, headers, json.dumps(named).encode()
+
+    def _part(self, name: str) -> str:
+        known = self._known.get(name, [])
+        text = self._random.choice(known) if known and self._random.random() < 0.8 else self._hostile.text()[:2_000]
+        return quote(text, safe="", errors="surrogatepass")
+
+    def _query(self, named: dict[str, Any]) -> str:
+        pairs = [(name, str(value)[:2_000]) for name, value in named.items()]
+        if pairs and self._random.random() < 0.1:
+            pairs.append(pairs[0])
+        said = "&".join("=".join(quote_plus(part, errors="surrogatepass") for part in pair) for pair in pairs)
+        return said[:4_000]
+
+    def _headers(self) -> dict[str, str]:
+        made = {"content-type": self._random.choice(MEDIA_TYPES) if self._random.random() < 0.1 else MEDIA_TYPES[0]}
+        if self._random.random() < 0.9:
+            bad = self._random.random() < 0.1
+            made["authorization"] = self._random.choice(TOKENS) if bad else f"Bearer {self._random.choice(self._tokens)}"
+        if self._random.random() < 0.2:
+            text = self._hostile.text().encode("utf-8", "surrogatepass").decode("latin-1")[:1_000]
+            # Twisted's client takes no line breaks in a header.
+            made[self._random.choice(HEADERS)] = text.replace("\r", "").replace("\n", "").replace("\0", "")
+        return made
+
+
+def faults(one: ServedRoute, status: int, media_type: str, request_id: str | None, content: bytes) -> list[str]:
+    """What is wrong with an answer."""
+    if request_id is None:
+        return ["no X-Request-ID"]
+    if status < 400:
+        return [] if status in (one.status, 304) else [f"{status} and not {one.status}"]
+    if media_type != "application/problem+json":
+        return [f"{status} as {media_type}: {content[:200]!r}"]
+    problem = json.loads(content)
+    known = catalogue().errors.get(problem["type"])
+    if known is None or problem["type"] in OURS:
+        return [f"{problem['type']} is no answer to this"]
+    if set(problem) != set(Problem.model_fields) or (known.status, str(known.action)) != (status, problem["action"]):
+        return [f"{status} with {content[:300]!r}"]
+    return list(leaks(problem))
+
+
+async def furnished(node: Node) -> tuple[list[str], dict[str, list[str]]]:
+    """Tokens of a tutor, a student and a stranger; ids of what the first two have."""
+    tokens, people = [], []
+    for name, role in (("Tina", "tutor"), ("Stan", "student"), ("Sven", "tutor")):
+        email, user = await register(node, name, role)
+        login = Login(node.url)
+        await login.log_in(email, PASSWORD)
+        tokens.append(await login.access_token())
+        people.append(user)
+    begins = datetime.now(UTC)
+    plan = {
+        "title": "Fractions",
+        "student_ids": [people[1]["id"]],
+        "starts_at": instant_text(begins),
+        "ends_at": instant_text(begins + timedelta(hours=1)),
+    }
+    headers = {"authorization": f"Bearer {tokens[0]}"}
+    lesson = await (await treq.post(f"{node.url}/api/lessons", json=plan, headers=headers)).json()
+    said = f"{node.url}/api/lessons/{lesson['id']}/messages"
+    message = await (await treq.post(said, json={"body": "hello"}, headers=headers)).json()
+    known = {"lesson_id": [lesson["id"]], "message_id": [message["id"]], "page": [lesson["id"]]}
+    return tokens, {**known, "student_ids": [people[1]["id"]]}
+
+
+@pytest_twisted.ensureDeferred
+async def test_hostile_requests_get_problems_of_the_contract(node: Node) -> None:
+    tokens, known = await furnished(node)
+    found = catalogue()
+    browser = Browser(Hostile(f"{SEED}/rest", found.definitions, known, as_json=True), tokens, known)
+    routes = [one for one in found.routes if one.path.startswith("/api/")]
+    told: Counter[int] = Counter()
+    wrong: list[str] = []
+    for number in range(REQUESTS):
+        one = routes[number % len(routes)]
+        method, path, headers, body = browser.request(one)
+        given: Any = headers
+        answer = await treq.request(
+            method, f"{node.url}{path}", headers=given, data=body, timeout=PATIENCE_S, allow_redirects=False
+        )
+        media_type = (answer.headers.getRawHeaders("content-type") or [""])[0]
+        request_id = (answer.headers.getRawHeaders("x-request-id") or [None])[0]
+        content = await answer.content()
+        told[answer.code] += 1
+        asked = f"{method} {path[:300]} {headers!r:.300} {body!r:.300}"
+        wrong += [f"{one}, asked: {asked}" for one in faults(one, answer.code, media_type, request_id, content)]
+    print(f"\n{sum(told.values())} requests: {dict(sorted(told.items()))}")
+    assert wrong == [], f"{len(wrong)}: " + "\n".join(wrong[:20])
