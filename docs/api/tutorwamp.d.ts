@@ -73,7 +73,7 @@ export type Heartbeat = { positions?: Record<string, unknown> };
 export type Image = { id: string; page: string; version?: number | null; color: string; opacity?: number | null; author?: unknown; created_at?: unknown; updated_at?: unknown; kind: "image"; x: number; y: number; width: number; height: number; asset_id: string };
 
 /** Put an `.excalidraw` scene on a page (null: the first). */
-export type ImportScene = { lesson_id: string; scene: { type: "excalidraw"; elements: Array<unknown> }; page?: string | null; client_id?: string | null };
+export type ImportScene = { lesson_id: string; scene: { type: "excalidraw"; elements: Array<unknown> } & Record<string, unknown>; page?: string | null; client_id?: string | null };
 
 /** What became of a scene. */
 export type Imported = { seq: number; applied: Array<string>; rejected: Array<Rejected>; left_out: Array<LeftOut> };

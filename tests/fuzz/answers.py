@@ -1,4 +1,4 @@
-"""What may be answered, whatever was asked: the contract's errors in the contract's form, and nothing of our insides."""
+"""What may be answered, whatever was asked: the contract's errors in their form, and nothing of our insides."""
 
 from __future__ import annotations
 

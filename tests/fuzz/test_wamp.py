@@ -7,15 +7,16 @@ import os
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pytest
 import pytest_twisted
 from autobahn.wamp.exception import ApplicationError
 from autobahn.wamp.request import CallRequest
-from autobahn.wamp.types import CallOptions
+from autobahn.wamp.types import CallOptions, CloseDetails
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.task import deferLater
 
 from tests.fuzz.answers import faults, leaks
 from tests.fuzz.hostile import Hostile
@@ -30,6 +31,8 @@ CALLS: Final = int(os.environ.get("TUTORWAMP_TEST_FUZZ_CALLS", "400"))
 """20,000 in the profile: ``tox -e fuzz``."""
 SEED: Final = os.environ.get("TUTORWAMP_TEST_FUZZ_SEED", "1")
 LOST: Final = "the caller's own session ended"
+HEARTBEAT_PAUSE_S: Final = 0.05
+"""Between the bystander's heartbeats: often, and yet most calls are the attackers'."""
 CALLS_A_LESSON: Final = 100
 """Hostile calls end lessons, too; then there is a fresh one."""
 
@@ -85,6 +88,7 @@ class Attacker:
         self._node, self._email, self._serializer, self._tally = node, email, serializer, tally
         self._ground = ground
         self._session: BareSession | None = None
+        self._waiting: Deferred[Any] = Deferred()
         found = catalogue()
         self._procedures = {uri: one for uri, (one, _) in found.procedures.items()}
         self._schemas = {uri: found.fields(one.arguments) for uri, one in self._procedures.items()}
@@ -105,6 +109,7 @@ class Attacker:
         """One call; whatever is answered is judged."""
         if self._session is None or not self._session.is_attached():
             self._session = await bare(self._node, self._email, self._serializer)
+            self._session.left.addCallback(self._lost)
         arguments = self._hostile.arguments(self._schemas[uri])
         positional = [self._hostile.value()] if self._hostile.random.random() < 0.05 else []
         try:
@@ -135,15 +140,19 @@ class Attacker:
 
     async def _answer(self, session: BareSession, uri: str, positional: Any, arguments: Any) -> Any:
         number = session._request_id_gen.next()
-        answer: Deferred[Any] = Deferred()
-        session._call_reqs[number] = CallRequest(number, uri, answer, CallOptions())
-        session.left.addCallback(lambda details: (answer.called or answer.errback(_LostError()), details)[1])
+        self._waiting = Deferred()
+        session._call_reqs[number] = CallRequest(number, uri, self._waiting, CallOptions())
         message = [48, number, {}, uri, positional, arguments]
         if self._serializer == "json":
             session.wire().sendMessage(json.dumps(message).encode(), isBinary=False)
         else:
             session.wire().sendMessage(session.wire()._serializer._serializer.serialize(message), isBinary=True)
-        return await answer.addTimeout(PATIENCE_S, reactor)
+        return await self._waiting.addTimeout(PATIENCE_S, reactor)
+
+    def _lost(self, details: CloseDetails) -> CloseDetails:
+        if not self._waiting.called:
+            self._waiting.errback(_LostError())
+        return details
 
 
 def has_nul_text(value: Any) -> bool:
@@ -164,9 +173,7 @@ async def watch(bystander: BareSession, tally: Tally, done: list[bool]) -> None:
     while not done:
         assert (await bystander.ask("tutorwamp.session.heartbeat"))["timeout_s"] > 0
         tally.heartbeats += 1
-        pause: Deferred[None] = Deferred()
-        reactor.callLater(0.05, pause.callback, None)  # type: ignore[attr-defined]  # the module stands for the reactor
-        await pause
+        await deferLater(cast("Any", reactor), HEARTBEAT_PAUSE_S)
 
 
 @pytest_twisted.ensureDeferred
@@ -190,7 +197,7 @@ async def test_hostile_calls_get_the_contracts_errors_and_disturb_nobody(node: N
     await gatherResults([Deferred.fromCoroutine(one.attack(share)) for one in attackers], consumeErrors=True)
     done.append(True)
     await watching
-    print(f"\n{tally.count()} calls: {dict(tally.answers)}; {tally.heartbeats} heartbeats of the bystander answered")
+    print(f"\n{tally.count()} calls: {dict(tally.answers)}; {tally.heartbeats} heartbeats answered")  # noqa: T201  # for -s
     assert tally.faults == [], f"{len(tally.faults)}: " + "\n".join(tally.faults[:20])
     assert tally.count() >= CALLS
     assert bystander.is_attached()

@@ -58,9 +58,7 @@ def _operation(found: Catalogue, one: ServedRoute) -> dict[str, Any]:
             if name != "client_id"
         ]
     if has_body:
-        parameters += [
-            _parameter("header", *header) for name, header in IN_HEADERS.items() if name in fields
-        ]
+        parameters += [_parameter("header", *header) for name, header in IN_HEADERS.items() if name in fields]
         operation |= _request_body(found, one, fields)
     if parameters:
         operation["parameters"] = parameters

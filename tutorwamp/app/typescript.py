@@ -88,4 +88,5 @@ def _object(schema: dict[str, Any]) -> str:
         return f"Record<string, {_type(values) if isinstance(values, dict) else 'unknown'}>"
     required = set(schema.get("required", ()))
     fields = [f"{name}{'' if name in required else '?'}: {_type(one)}" for name, one in schema["properties"].items()]
-    return "{ " + "; ".join(fields) + " }"
+    more = " & Record<string, unknown>" if schema.get("additionalProperties") is True else ""
+    return "{ " + "; ".join(fields) + " }" + more
