@@ -78,6 +78,9 @@ TOPICS: Final[dict[tuple[str, str], tuple[str, ...]]] = {
         for kind in LESSON_TOPICS
     },
     **{("subscribe, before joining", f"tutorwamp.lesson.{{lesson_id}}.{kind}"): NOBODY for kind in LESSON_TOPICS},
+    **{("subscribe by prefix", f"tutorwamp.lesson.{{lesson_id}}.{kind}"): NOBODY for kind in LESSON_TOPICS},
+    ("subscribe by prefix", "tutorwamp.user.{user_id}.notifications"): NOBODY,
+    ("subscribe by prefix", "tutorwamp.connection.timeout"): NOBODY,
     ("subscribe", "tutorwamp.user.{user_id}.notifications"): ("yes", "deny", "deny", "deny", "deny"),
     ("publish", "tutorwamp.user.{user_id}.notifications"): NOBODY,
     ("subscribe", "tutorwamp.connection.timeout"): EVERYBODY,
@@ -139,9 +142,9 @@ ROUTES: Final[dict[tuple[str, str], tuple[str, ...]]] = {
 
 
 def cells() -> int:
-    """How many there are; over WAMP each procedure has two more, of those who cannot connect."""
-    over_wamp = sum(map(len, PROCEDURES.values())) + sum(map(len, TOPICS.values()))
-    return over_wamp + len(NOBODIES) * (len(PROCEDURES) + len(TOPICS)) + sum(map(len, ROUTES.values()))
+    """How many are asked; over WAMP those who cannot connect have one cell each, for all they might ask."""
+    rows = (*PROCEDURES.values(), *TOPICS.values(), *ROUTES.values())
+    return sum(map(len, rows)) + len(NOBODIES)
 
 
 def page() -> str:
