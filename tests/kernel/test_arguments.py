@@ -44,6 +44,11 @@ def test_a_value_error_of_ours_is_told_in_our_words() -> None:
     assert faults({"name": "a\nb"}) == [{"loc": ["name"], "msg": "must be one line without tabs"}]
 
 
+@pytest.mark.parametrize("inner", [1, "x", [], [{}]])
+def test_a_missing_object_does_not_tell_the_name_of_our_class(inner: Any) -> None:
+    assert faults({"name": "a", "inner": inner}) == [{"loc": ["inner"], "msg": "Input should be an object"}]
+
+
 def test_what_was_sent_does_not_come_back() -> None:
     assert "secret" not in json.dumps(faults({"name": 1, "number": "secret", "inner": "secret"}))
 

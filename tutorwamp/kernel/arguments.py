@@ -44,7 +44,7 @@ def check(model: type[Arguments], arguments: Mapping[str, Any]) -> Arguments:
         raise Invalid(
             "The arguments are not what the contract asks for.",
             details=[
-                {"loc": [_loc(part) for part in fault["loc"]], "msg": fault["msg"].removeprefix("Value error, ")}
+                {"loc": [_loc(part) for part in fault["loc"]], "msg": _sentence(fault["type"], fault["msg"])}
                 for fault in faults[:FAULTS_AT_MOST]
             ],
         ) from None
@@ -65,6 +65,11 @@ def _types_in(annotation: Any) -> set[Any]:
     if get_origin(annotation) in (Union, UnionType):
         return set().union(*(_types_in(part) for part in get_args(annotation)))
     return {annotation}
+
+
+def _sentence(kind: str, sentence: str) -> str:
+    """What is wrong. pydantic's own words for a missing object would tell the name of our class."""
+    return "Input should be an object" if kind == "model_type" else sentence.removeprefix("Value error, ")
 
 
 def _loc(part: object) -> str | int:
