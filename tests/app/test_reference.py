@@ -87,7 +87,7 @@ def test_what_stands_in_the_path_or_a_header_is_not_asked_for_in_the_body() -> N
     update = document()["paths"]["/api/lessons/{lesson_id}"]["patch"]
     body = update["requestBody"]["content"]["application/json"]["schema"]
     assert "lesson_id" not in body["properties"]
-    assert (body["required"], update["requestBody"]["required"]) == ([], False)
+    assert (body["required"], update["requestBody"]["required"]) == ([], True)
     assert {(one["in"], one["name"]) for one in update["parameters"]} == {("path", "lesson_id"), ("header", "If-Match")}
     assert all(one["name"] in TAKEN for one in update["parameters"] if one["in"] == "header")
     listing = document()["paths"]["/api/lessons"]["get"]["parameters"]

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal, Protocol
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from tutorwamp.accounts.contracts import Person
 from tutorwamp.kernel.contracts import (
@@ -104,10 +104,17 @@ class OneLesson(Value):
     lesson_id: Id
 
 
+def _state_from_text(value: object) -> object:
+    # Strict mode wants the enumeration's member, and its message would tell the name of our class; the wire has text.
+    if isinstance(value, str) and value in set(LessonState):
+        return LessonState(value)
+    raise ValueError(f"must be one of {', '.join(LessonState)}")
+
+
 class ListLessons(Value):
     """Which of the caller's lessons; ``starts_after`` and ``starts_before`` are exclusive."""
 
-    state: Annotated[LessonState, Field(strict=False)] | None = None
+    state: Annotated[LessonState, BeforeValidator(_state_from_text)] | None = None
     starts_after: Instant | None = None
     starts_before: Instant | None = None
     limit: Limit = PAGE_LIMIT_DEFAULT
