@@ -105,11 +105,14 @@ class Session(ApplicationSession):
         return super().onLeave(details)
 
     def onMessage(self, msg: IMessage) -> None:  # noqa: N802  # autobahn's name
-        """Keep two things from autobahn over which it would end the connection.
+        """Keep three things from autobahn over which it would end the connection.
 
         A subscription the router takes away is let go of. An event's keywords are handed over as one value: another
-        client may have named one ``self``.
+        client may have named one ``self``. What the router answers after its GOODBYE, to calls that were under way
+        when a callee died, comes too late: those calls have failed with the session.
         """
+        if self.welcomed.called and not self.joined:
+            return
         if isinstance(msg, message.Event):
             msg.kwargs, msg.args = {"values": msg.kwargs or {}}, None
         if isinstance(msg, message.Unsubscribed) and msg.request == 0:
