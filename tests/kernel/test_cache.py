@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import pytest_twisted
 from twisted.internet import reactor
 
+from tests.support.machine import TurnedClock
 from tests.support.redis import FLAVOURS, RedisServer, find_server
 from tutorwamp.kernel import cache as caches
+from tutorwamp.kernel import trust as trusts
 from tutorwamp.kernel.cache import Cache, Cached, CacheSettings, Lease, LocalCache, RedisCache, make_cache
 from tutorwamp.kernel.contracts import new_id
+from tutorwamp.kernel.database import Database, make_engine
 from tutorwamp.kernel.settings import SettingsError
+from tutorwamp.kernel.trust import CHANGE_AT_MOST_S, CacheTrust, cache_trust
 
 KINDS = ("local", *FLAVOURS)
 
@@ -35,16 +40,51 @@ def servers() -> Iterator[dict[str, RedisServer]]:
         server.close()
 
 
+@pytest.fixture
+def clock() -> TurnedClock:
+    return TurnedClock()
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    made = Database(make_engine(f"sqlite:///{tmp_path / 'trust.sqlite3'}"), reactor)
+    cache_trust.create(made.engine)
+    made.start()
+    yield made
+    made.stop()
+
+
+Process = Callable[[RedisServer], RedisCache]
+
+
+@pytest_twisted.async_yield_fixture
+async def process(database: Database, clock: TurnedClock, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Process]:
+    """What another process has of the same server and the same database; a look counts for a moment only."""
+    for name, seconds in (("LOOKED_FOR_S", 0.05), ("NOTICED_WITHIN_S", 0.06), ("MET_EVERY_S", 0.0)):
+        monkeypatch.setattr(trusts, name, seconds)
+    made: list[RedisCache] = []
+
+    def make(server: RedisServer) -> RedisCache:
+        made.append(RedisCache(server.url, reactor, CacheTrust(database, reactor, clock=clock)))
+        return made[-1]
+
+    yield make
+    for cache in made:
+        await cache.close()
+
+
 @pytest_twisted.async_yield_fixture(params=KINDS)
-async def cache(request: pytest.FixtureRequest, servers: dict[str, RedisServer]) -> AsyncIterator[Cache]:
+async def cache(
+    request: pytest.FixtureRequest, servers: dict[str, RedisServer], process: Process
+) -> AsyncIterator[Cache]:
     if request.param == "local":
         yield LocalCache()
         return
     if request.param not in servers:
         pytest.skip(f"no {request.param} is installed")
-    made = RedisCache(servers[request.param].url, reactor)
+    made = process(servers[request.param])
+    await made.get("any")  # it meets the server
     yield made
-    await made.close()
 
 
 @pytest.fixture
@@ -205,11 +245,21 @@ async def patiently(cache: RedisCache, *, there: bool) -> None:
         assert now_s() < deadline
 
 
+def out_of_reach(cache: RedisCache) -> None:
+    """Only this process does not reach it."""
+    cache._away_until_s = float("inf")
+
+
+async def met(cache: RedisCache) -> RedisCache:
+    await cache.get("any")
+    return cache
+
+
 @pytest_twisted.ensureDeferred
 async def test_while_it_is_away_nothing_is_cached_and_nothing_fails_and_then_it_goes_on(
-    server: RedisServer, key: str
+    server: RedisServer, process: Process, clock: TurnedClock, key: str
 ) -> None:
-    cache = RedisCache(server.url, reactor)
+    cache = await met(process(server))
     await put(cache, key, Cached(7, 3))
     server.kill()
     await patiently(cache, there=False)
@@ -220,27 +270,116 @@ async def test_while_it_is_away_nothing_is_cached_and_nothing_fails_and_then_it_
     server.start()
     await patiently(cache, there=True)
     assert await value(cache, key) is None, "what it kept over the restart is old: a change could not fence it"
+    clock.turn(seconds=3 * CHANGE_AT_MOST_S)
+    await met(cache)
+    assert await value(cache, key) is None
+    clock.turn(seconds=CHANGE_AT_MOST_S)
     await put(cache, key, Cached(8, 4))
     assert await value(cache, key) == Cached(8, 4)
-    await cache.close()
 
 
 @pytest_twisted.ensureDeferred
-async def test_a_lease_of_before_a_restart_is_worth_nothing(server: RedisServer, key: str) -> None:
+async def test_nobody_believes_what_a_writer_could_not_fence(
+    server: RedisServer, process: Process, clock: TurnedClock, key: str
+) -> None:
+    """It may be cut off alone, and it may die after its commit: others find the old count in the cache."""
+    reader, writer = await met(process(server)), await met(process(server))
+    await put(reader, key, Cached(7, 3))
+    out_of_reach(writer)
+    await writer.raise_fence([key])
+    assert await value(reader, key) is None, "the old count, after a commit that nobody could fence"
+    clock.turn(seconds=2 * CHANGE_AT_MOST_S - 1)
+    assert await value(reader, key) is None
+    clock.turn(seconds=2)
+    lease = await leased(reader, key)
+    await reader.put(key, Cached(8, 4), lease)
+    assert await value(reader, key) == Cached(8, 4)
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_was_read_or_changed_before_belief_was_withheld_is_not_believed_after_it(
+    server: RedisServer, process: Process, clock: TurnedClock, key: str
+) -> None:
+    reader, writer = await met(process(server)), await met(process(server))
+    other = new_id()
+    lease, fence = await leased(reader, key), await reader.raise_fence([other])
+    out_of_reach(writer)
+    await writer.raise_fence([key, other])
+    await reader.put(key, Cached(7, 3), lease)
+    await reader.lower_fence(fence, {other: Cached(7, 3)})
+    late = await reader.raise_fence([other])
+    await reader.lower_fence(late, {other: Cached(7, 3)})
+    clock.turn(seconds=2 * CHANGE_AT_MOST_S + 1)
+    assert [await value(reader, one) for one in (key, other)] == [None, None]
+
+
+@pytest_twisted.ensureDeferred
+async def test_while_belief_is_withheld_a_writer_does_not_wait_again(
+    server: RedisServer, process: Process, database: Database, clock: TurnedClock, key: str
+) -> None:
+    writer = await met(process(server))
+    out_of_reach(writer)
+    for _ in range(3):
+        await writer.lower_fence(await writer.raise_fence([key]))
+    assert database.counts.of("cache.withhold").transactions == 1
+    clock.turn(seconds=CHANGE_AT_MOST_S + 1)  # what is left would not do for a slow change
+    await writer.raise_fence([key])
+    assert database.counts.of("cache.withhold").transactions == 2
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_server_that_was_restarted_is_believed_when_all_that_it_forgot_is_over(
+    server: RedisServer, process: Process, clock: TurnedClock, key: str
+) -> None:
+    reader, writer = await met(process(server)), await met(process(server))
+    fence = await writer.raise_fence([key])
+    await reader._connection.delete([f"tutorwamp:{{{key}}}:fences"])
+    server.kill()  # it keeps every command on disk; another one may lose its last ones, as here
+    server.start()
+    out_of_reach(writer)
+    await patiently(reader, there=True)
+    await met(reader)
+    assert await value(reader, key) is None
+    lease = await reader.get(key)
+    assert isinstance(lease, Lease)
+    await reader.put(key, Cached(7, 3), lease)  # read before the writer's commit, which it cannot say any more
+    await writer.lower_fence(fence, {key: Cached(8, 4)})
+    clock.turn(seconds=CHANGE_AT_MOST_S + 1)
+    assert await value(reader, key) is None
+    await put(reader, key, Cached(8, 4))
+    assert await value(reader, key) == Cached(8, 4)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_writer_that_talks_to_another_server_withholds_belief(
+    server: RedisServer, servers: dict[str, RedisServer], process: Process, key: str
+) -> None:
+    """As after a failover: what it says is not heard by those who believe."""
+    reader = await met(process(server))
+    await put(reader, key, Cached(7, 3))
+    await process(servers["valkey"]).raise_fence([key])
+    assert await value(reader, key) is None
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_lease_of_before_a_restart_is_worth_nothing(
+    server: RedisServer, process: Process, clock: TurnedClock, key: str
+) -> None:
     """Found by the fuzz: who had read before a change put the old count into a Redis that knew of no fence."""
-    cache = RedisCache(server.url, reactor)
+    cache = await met(process(server))
     lease = await leased(cache, key)
     server.kill()
     server.start()
     await patiently(cache, there=True)
+    await met(cache)
+    clock.turn(seconds=CHANGE_AT_MOST_S + 1)
     await cache.put(key, Cached(7, 3), lease)
     assert await value(cache, key) is None
-    await cache.close()
 
 
 @pytest_twisted.ensureDeferred
-async def test_a_fence_that_was_forgotten_leaves_a_floor(server: RedisServer, key: str) -> None:
-    cache = RedisCache(server.url, reactor)
+async def test_a_fence_that_was_forgotten_leaves_a_floor(server: RedisServer, process: Process, key: str) -> None:
+    cache = await met(process(server))
     fence = await cache.raise_fence([key])
     await cache._connection.delete([f"tutorwamp:{{{key}}}", f"tutorwamp:{{{key}}}:fences"])
     lease = await leased(cache, key)
@@ -250,25 +389,32 @@ async def test_a_fence_that_was_forgotten_leaves_a_floor(server: RedisServer, ke
     assert await value(cache, key) is None, "a reader that read before the commit put the old count back"
     await cache.put(key, Cached(8, 4), lease)
     assert await value(cache, key) == Cached(8, 4)
-    await cache.close()
 
 
 @pytest_twisted.ensureDeferred
-async def test_a_value_that_a_restart_brought_back_is_not_believed(server: RedisServer, key: str) -> None:
-    cache = RedisCache(server.url, reactor)
+async def test_a_value_that_a_restart_brought_back_is_not_believed(
+    server: RedisServer, process: Process, clock: TurnedClock, key: str
+) -> None:
+    cache = await met(process(server))
     await put(cache, key, Cached(7, 3))
     server.kill()  # it writes every command to disk; another one may lose its last ones
     server.start()
     await patiently(cache, there=True)
+    await met(cache)
+    clock.turn(seconds=CHANGE_AT_MOST_S + 1)
     assert await value(cache, key) is None
-    await cache.close()
+
+
+@pytest.fixture
+def untold(database: Database, clock: TurnedClock) -> CacheTrust:
+    return CacheTrust(database, reactor, clock=clock)
 
 
 @pytest.mark.parametrize("url", ["http://localhost", "redis://", "unix://", "redis://host/x", "redis://host:x"])
-def test_an_ill_formed_url_is_refused(url: str) -> None:
+def test_an_ill_formed_url_is_refused(url: str, untold: CacheTrust) -> None:
     with pytest.raises(SettingsError, match="TUTORWAMP_REDIS_URL"):
-        make_cache(CacheSettings(redis_url=url), reactor)
+        make_cache(CacheSettings(redis_url=url), reactor, untold)
 
 
-def test_without_a_url_it_is_in_process() -> None:
-    assert isinstance(make_cache(CacheSettings(), reactor), LocalCache)
+def test_without_a_url_it_is_in_process(untold: CacheTrust) -> None:
+    assert isinstance(make_cache(CacheSettings(), reactor, untold), LocalCache)

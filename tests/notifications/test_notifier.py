@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import pytest_twisted
@@ -123,6 +124,27 @@ async def test_N3_a_lesson_that_cannot_be_turned_does_not_hold_up_the_others(
     monkeypatch.setattr(notifier, "turn", failing)
     await notifier.catch_up()
     assert await store.behind(2) == [first]
+
+
+@pytest_twisted.ensureDeferred
+async def test_N7_a_lesson_that_cannot_be_reminded_of_does_not_hold_up_the_others(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = await House.opened(stage)
+    soon = stage.clock() + timedelta(minutes=10)
+    for _ in range(2):
+        await stage.given.lesson(house.tutor, house.anna, starts_at=soon, ends_at=soon + timedelta(hours=1))
+    notifier = stage.machine.notifier
+    add, failed = notifier._add, list[Any]()
+
+    async def failing_once(told: Any, *more: Any) -> None:
+        if not failed:
+            failed.append(told)
+            raise RuntimeError
+        await add(told, *more)
+
+    monkeypatch.setattr(notifier, "_add", failing_once)
+    assert [await notifier.remind() for _ in range(3)] == [1, 1, 0]
 
 
 @pytest_twisted.ensureDeferred

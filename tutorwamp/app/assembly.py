@@ -35,6 +35,7 @@ from tutorwamp.kernel.events import Events
 from tutorwamp.kernel.limits import CallLimits, LimitSettings
 from tutorwamp.kernel.observability import LogSettings
 from tutorwamp.kernel.settings import PREFIX, NodeSettings, SettingsError, gather, read, refuse_unknown
+from tutorwamp.kernel.trust import CacheTrust
 from tutorwamp.lessons.attendance import AttendanceStore
 from tutorwamp.lessons.presence import Presence
 from tutorwamp.lessons.service import LessonsService
@@ -200,7 +201,7 @@ def assemble(settings: Settings, reactor: Any, *, clock: Clock = utc_now, gate: 
         now_s=time.monotonic,
     )
 
-    cache = make_cache(settings.cache, reactor)
+    cache = make_cache(settings.cache, reactor, CacheTrust(database, reactor, clock=clock))
     push = PushService(database, gate, accounts, settings.push, settings.node.data_dir, clock, reactor)
     told = NotificationsStore(database, push.queue)
     counts = UnreadCounts(cache, told)

@@ -43,8 +43,6 @@ COMPARISON_INTERVAL_S: Final = 10.0
 """How long a wrong count could stay, were there ever one."""
 PUSH_INTERVAL_S: Final = 1.0
 """Up to twenty deliveries are taken each time, and more once they are through."""
-SETTLING_INTERVAL_S: Final = 1.0
-"""How soon the cache hears of changes it could not be told of while it was away."""
 COMPACTION_INTERVAL_S: Final = 60.0
 """A minute's share of what a lesson leaves behind is forgotten in one short transaction."""
 
@@ -170,7 +168,6 @@ class NotificationsComponent(Working):
         self._every(REMINDER_INTERVAL_S, notifier.remind, now=True)
         self._every(COMPARISON_INTERVAL_S, machine().counts.compare)
         self._every(PUSH_INTERVAL_S, machine().push.dispatcher.dispatch)
-        self._every(SETTLING_INTERVAL_S, machine().cache.settle)
 
 
 class RestComponent(Working):

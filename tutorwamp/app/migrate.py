@@ -15,6 +15,7 @@ import tutorwamp.accounts.store
 import tutorwamp.board.store
 import tutorwamp.chat.store
 import tutorwamp.kernel.streams
+import tutorwamp.kernel.trust
 import tutorwamp.lessons.store
 import tutorwamp.notifications.push.queue
 import tutorwamp.notifications.store  # noqa: F401  # as above

@@ -10,8 +10,8 @@ So there is no moment at which an old value can come back:
 - a reader that read before the commit is refused by the fence, and after it by the floor;
 - a writer that dies leaves its fence, which falls by itself ``FENCE_S`` later, longer than any transaction takes, and
   leaves no value behind: readers ask SQL, and see what was committed;
-- a lease is good for half as long as a fence stands (``PUT_WITHIN_S``), and for the very Redis it was given by: what it
-  forgot in a restart, fences and floors, cannot be missed;
+- a lease is good for half as long as a fence stands (``PUT_WITHIN_S``);
+- a shared cache that a writer cannot reach, or that has forgotten fences in a restart, is not believed (see trust);
 - of two writers the first to finish leaves no value, the second one does.
 
 Leases are those of memcached at Facebook (R. Nishtala et al., "Scaling Memcache at Facebook", NSDI 2013, 3.2.1); the
@@ -34,11 +34,11 @@ from twisted.internet.defer import TimeoutError as DeferredTimeout
 from tutorwamp.kernel.contracts import new_id
 from tutorwamp.kernel.observability import get_logger
 from tutorwamp.kernel.settings import SettingsError, setting
+from tutorwamp.kernel.trust import CHANGE_AT_MOST_S, CacheTrust
 
 log = get_logger(__name__)
 
-FENCE_S: Final = 120.0
-"""Longer than the slowest transaction: five tries of ten seconds, each after a wait for a connection."""
+FENCE_S: Final = CHANGE_AT_MOST_S
 PUT_WITHIN_S: Final = FENCE_S / 2
 """A reader that took longer might put what a dead writer's fence does not hold back any more."""
 KEPT_S: Final = 600.0
@@ -68,7 +68,7 @@ class Cached:
 
 @dataclass(frozen=True)
 class Lease:
-    """Nothing is cached; its holder may put what SQL says. ``given_by``: the server's run, empty: there is none."""
+    """Nothing is cached; its holder may put what SQL says. ``given_by``: the generation, empty: nothing is believed."""
 
     given_by: str
     at_s: float
@@ -84,10 +84,15 @@ class Fence:
 
     keys: tuple[str, ...]
     token: str
+    generation: int | None = None
+    """Under which its owner may leave a value; None: the cache is not believed."""
 
 
 class Cache(Protocol):
-    """Numbers by key. No method raises: where the cache cannot be reached nothing is cached."""
+    """Numbers by key. Where the cache cannot be reached nothing is cached, and nothing fails.
+
+    ``get`` and ``raise_fence`` raise Unavailable where the database cannot be asked whether the cache is believed.
+    """
 
     async def get(self, key: str) -> Cached | Lease:
         """What is cached, or the right to put what SQL says from now on."""
@@ -107,10 +112,6 @@ class Cache(Protocol):
 
     async def drop(self, key: str) -> None:
         """Forget a value."""
-        ...
-
-    async def settle(self) -> None:
-        """Say what could not be said while it was away. To be called every second."""
         ...
 
     async def is_there(self) -> bool:
@@ -173,9 +174,6 @@ class LocalCache:
         """See Cache."""
         self._entry(key).cached = None
 
-    async def settle(self) -> None:
-        """See Cache."""
-
     async def is_there(self) -> bool:
         """See Cache."""
         return True
@@ -200,42 +198,40 @@ class LocalCache:
         return entry
 
 
-# KEYS: the value, a hash {version, value, floor, run}; its fences, a sorted set of tokens by when they fall. Redis's
-# own clock decides, one for all processes. Its run id is another after each restart: a value of an earlier run may be
-# one that was changed since, where the last commands were not on disk.
+# KEYS: the value, a hash {version, value, floor, generation}; its fences, a sorted set of tokens by when they fall.
+# Redis's own clock decides, one for all processes.
 _RUN: Final = "local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)'); "
 _NOW: Final = "local t = redis.call('TIME'); local now = t[1] * 1000 + math.floor(t[2] / 1000); "
 _FENCED: Final = (
-    _RUN
-    + _NOW
-    + "redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now); local fenced = redis.call('ZCARD', KEYS[2]) > 0; "
-    "if redis.call('HGET', KEYS[1], 'run') ~= run then redis.call('HDEL', KEYS[1], 'version', 'value') end; "
+    _NOW + "redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now); local fenced = redis.call('ZCARD', KEYS[2]) > 0; "
 )
 _KEEP: Final = (
-    "local there = tonumber(redis.call('HGET', KEYS[1], 'version') or 0); "
-    "local floor = tonumber(redis.call('HGET', KEYS[1], 'floor') or 0); "
-    "if there <= tonumber(ARGV[1]) and floor <= tonumber(ARGV[1]) then "
-    "redis.call('HSET', KEYS[1], 'version', ARGV[1], 'value', ARGV[2], 'run', run); "
+    "local kept = redis.call('HMGET', KEYS[1], 'version', 'floor', 'generation'); "
+    "local there = kept[3] == ARGV[4] and tonumber(kept[1] or 0) or 0; "
+    "if there <= tonumber(ARGV[1]) and tonumber(kept[2] or 0) <= tonumber(ARGV[1]) then "
+    "redis.call('HSET', KEYS[1], 'version', ARGV[1], 'value', ARGV[2], 'generation', ARGV[4]); "
     "redis.call('PEXPIRE', KEYS[1], ARGV[3]) end "
 )
 _GET: Final = (
-    _FENCED + "if fenced then return {false, false, run} end "
-    "local found = redis.call('HMGET', KEYS[1], 'version', 'value'); return {found[1], found[2], run}"
+    _RUN + _FENCED + "local found = redis.call('HMGET', KEYS[1], 'version', 'value', 'generation'); "
+    "if fenced or found[3] ~= ARGV[1] then return {false, false, run} end return {found[1], found[2], run}"
 )
-_PUT: Final = _FENCED + "if not fenced and run == ARGV[4] then " + _KEEP + "end return 1"
+_PUT: Final = _FENCED + "if not fenced then " + _KEEP + "end return 1"
 _RAISE: Final = (
-    _NOW + "redis.call('HDEL', KEYS[1], 'version', 'value'); redis.call('ZADD', KEYS[2], now + ARGV[2], ARGV[1]); "
-    "redis.call('PEXPIRE', KEYS[2], ARGV[2]); return 1"
+    _RUN
+    + _NOW
+    + "redis.call('HDEL', KEYS[1], 'version', 'value'); redis.call('ZADD', KEYS[2], now + ARGV[2], ARGV[1]); "
+    "redis.call('PEXPIRE', KEYS[2], ARGV[2]); return run"
 )
 _LOWER: Final = (
-    _FENCED + "local mine = redis.call('ZREM', KEYS[2], ARGV[4]); "
+    _FENCED + "local mine = redis.call('ZREM', KEYS[2], ARGV[5]); "
     "fenced = redis.call('ZCARD', KEYS[2]) > 0; "
     "if ARGV[1] == '' then return 1 end "
     "if tonumber(redis.call('HGET', KEYS[1], 'floor') or 0) < tonumber(ARGV[1]) then "
-    "redis.call('HSET', KEYS[1], 'floor', ARGV[1], 'run', run); redis.call('PEXPIRE', KEYS[1], ARGV[3]) end "
+    "redis.call('HSET', KEYS[1], 'floor', ARGV[1]); redis.call('PEXPIRE', KEYS[1], ARGV[3]) end "
     "if tonumber(redis.call('HGET', KEYS[1], 'version') or 0) < tonumber(ARGV[1]) then "
     "redis.call('HDEL', KEYS[1], 'version', 'value') end "
-    "if mine == 1 and not fenced then " + _KEEP + "end return 1"
+    "if mine == 1 and not fenced and ARGV[4] ~= '' then " + _KEEP + "end return 1"
 )
 
 ANSWER_WITHIN_S: Final = 0.5
@@ -244,65 +240,60 @@ REST_S: Final = 1.0
 """After it did not answer it is left alone for so long: not every caller should wait for it again."""
 CONNECTIONS: Final = 4
 RECONNECT_WITHIN_S: Final = 1.0
-"""Between two attempts at most: as long as only others reach Redis, what we change is not known there."""
+"""Between two attempts at most."""
 
 
 class RedisCache:
     """In Redis or Valkey, shared by all processes. It reconnects by itself; while it is away nothing is cached.
 
-    A fence that could not be raised is *owed*: when Redis is back, the value it should have removed goes before
-    anything is read.
+    What cannot be fenced there is made known in SQL before it changes: nobody believes the cache for a while (trust).
     """
 
-    def __init__(self, url: str, reactor: Any) -> None:
+    def __init__(self, url: str, reactor: Any, trust: CacheTrust) -> None:
         self._connection = _connect(url)
         self._connection._factory.maxDelay = RECONNECT_WITHIN_S  # noqa: SLF001  # there is no public way
         self._reactor = reactor
+        self._trust = trust
         self._away_until_s = 0.0
-        self._owed: dict[str, Cached | None] = {}
 
     async def get(self, key: str) -> Cached | Lease:
         """See Cache."""
         at_s = time.monotonic()
-        if self._owed and not await self._pay():
-            return Lease("", at_s)
-        answer = await self._eval(_GET, key)
-        if not answer:
+        belief = await self._trust.belief()
+        answer = await self._eval(_GET, key, belief.generation) if belief is not None else None
+        if belief is None or not answer:
             return Lease("", at_s)
         version, value, run = answer
-        return Lease(str(run), at_s) if version is None else Cached(int(version), int(value))
+        if run != belief.run:
+            await self._trust.counts(str(run))
+            return Lease("", at_s)
+        return Lease(str(belief.generation), at_s) if version is None else Cached(int(version), int(value))
 
     async def put(self, key: str, found: Cached, lease: Lease) -> None:
         """See Cache."""
-        if lease.is_good(time.monotonic()) and key not in self._owed:
+        if lease.is_good(time.monotonic()):
             await self._eval(_PUT, key, found.version, found.value, _ms(KEPT_S), lease.given_by)
 
     async def raise_fence(self, keys: Iterable[str]) -> Fence:
         """See Cache."""
-        fence = Fence(tuple(keys), new_id())
-        for key in fence.keys:
-            if await self._eval(_RAISE, key, fence.token, _ms(FENCE_S)) is None:
-                self._owed[key] = None
-        return fence
+        keys, token = tuple(keys), new_id()
+        for run in {await self._eval(_RAISE, key, token, _ms(FENCE_S)) for key in keys}:
+            if run is None or not await self._trust.counts(str(run)):
+                await self._trust.withhold()
+        belief = await self._trust.belief()
+        return Fence(keys, token, None if belief is None else belief.generation)
 
     async def lower_fence(self, fence: Fence, found: Mapping[str, Cached] | None = None) -> None:
-        """See Cache."""
+        """See Cache. Where nobody hears it the fence falls by itself."""
         for key in fence.keys:
             one = None if found is None else found.get(key)
-            if await self._lower(key, one, fence.token):
-                self._owed.pop(key, None)
-            else:
-                self._owed[key] = one
+            values = ("", "", "") if one is None else (one.version, one.value, _ms(KEPT_S))
+            generation = "" if fence.generation is None else fence.generation
+            await self._eval(_LOWER, key, *values, generation, fence.token)
 
     async def drop(self, key: str) -> None:
         """See Cache."""
-        if await self._ask(lambda: self._connection.hdel(_keys(key)[0], ["version", "value"])) is None:
-            self._owed.setdefault(key, None)
-
-    async def settle(self) -> None:
-        """See Cache."""
-        if self._owed:
-            await self._pay()
+        await self._ask(lambda: self._connection.hdel(_keys(key)[0], ["version", "value"]))
 
     async def is_there(self) -> bool:
         """See Cache."""
@@ -312,20 +303,6 @@ class RedisCache:
     async def close(self) -> None:
         """Give the connections back."""
         await self._connection.disconnect()
-
-    async def _lower(self, key: str, found: Cached | None, token: str) -> bool:
-        values = ("", "", "") if found is None else (found.version, found.value, _ms(KEPT_S))
-        return await self._eval(_LOWER, key, *values, token) is not None
-
-    async def _pay(self) -> bool:
-        """Say what could not be said while Redis was away; whether that is done."""
-        for key, found in list(self._owed.items()):
-            gone = await self._ask(lambda key=key: self._connection.hdel(_keys(key)[0], ["version", "value"]))  # type: ignore[misc]  # the default binds it
-            if gone is None or not await self._lower(key, found, ""):
-                return False
-            if self._owed.get(key) is found:
-                del self._owed[key]
-        return True
 
     async def _eval(self, script: str, key: str, *arguments: Any) -> Any:
         return await self._ask(lambda: self._connection.eval(script, keys=_keys(key), args=list(arguments)))
@@ -391,6 +368,6 @@ def _connect(url: str) -> Any:
     )
 
 
-def make_cache(settings: CacheSettings, reactor: Any) -> Cache:
+def make_cache(settings: CacheSettings, reactor: Any, trust: CacheTrust) -> Cache:
     """The cache of a process."""
-    return LocalCache() if settings.redis_url is None else RedisCache(settings.redis_url, reactor)
+    return LocalCache() if settings.redis_url is None else RedisCache(settings.redis_url, reactor, trust)

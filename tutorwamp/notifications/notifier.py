@@ -6,7 +6,7 @@ turn and its notifications are one transaction (N3): what a process that died di
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -73,12 +73,7 @@ class Notifier:
         """Turn what nobody has turned; how many streams. To be called at the start and every so often."""
         behind = await self._store.behind(STREAMS_AT_ONCE)
         for stream in behind:
-            try:
-                await self.turn(stream)
-            except CancelledError:
-                raise
-            except Exception as error:  # noqa: BLE001  # one lesson that cannot be turned must not hold up the others
-                log.warning("not turned", stream=stream, error=repr(error))
+            await _alone(self.turn(stream), stream)
         return len(behind)
 
     async def remind(self) -> int:
@@ -93,9 +88,9 @@ class Notifier:
             ]
             if not reminder:
                 continue
-            await self._add(reminder)
-            self._reminded.update(dict.fromkeys((one.user_id, one.source) for one in reminder))
-            told += 1
+            if await _alone(self._add(reminder), lesson.id):
+                self._reminded.update(dict.fromkeys((one.user_id, one.source) for one in reminder))
+                told += 1
         while len(self._reminded) > REMINDERS_REMEMBERED:
             del self._reminded[next(iter(self._reminded))]
         return told
@@ -146,6 +141,18 @@ class Notifier:
         turning = Deferred.fromCoroutine(self.turn(stream))
         # Not lost: the next look for what is behind finds it.
         turning.addErrback(lambda failure: log.warning("not turned", stream=stream, error=repr(failure.value)))
+
+
+async def _alone(doing: Awaitable[None], about: str) -> bool:
+    """Whether it was done. One lesson that cannot be told must not hold up the others; the next look tries again."""
+    try:
+        await doing
+    except CancelledError:
+        raise
+    except Exception as error:  # noqa: BLE001  # whatever it is
+        log.warning("not told", about=about, error=repr(error))
+        return False
+    return True
 
 
 def _of_state(turning: Turning, lesson: Mapping[str, Any]) -> tuple[list[Told], Sequence[str]]:
