@@ -17,6 +17,7 @@ from autobahn.wamp.exception import ApplicationError
 from tests.authorization import table
 from tests.authorization.table import NOBODIES, PEOPLE, PROCEDURES, ROUTES, TOPICS
 from tests.journeys.people import PASSWORD
+from tests.notifications.push.devices import Browser
 from tests.support.node import Node
 from tests.support.wamp import BareSession, connect
 from tutorwamp.app.assembly import read_settings
@@ -24,7 +25,6 @@ from tutorwamp.app.catalogue import catalogue
 from tutorwamp.app.offline import run_offline
 from tutorwamp.client import Login
 from tutorwamp.kernel.contracts import AuthRole, instant_text, new_id
-from tutorwamp.notifications.push.contracts import to_base64url
 
 PAGE = Path(__file__).parents[2] / "docs" / "authorization.md"
 REFUSED = {
@@ -229,7 +229,7 @@ def body(cast: Cast, method: str, path: str, lesson: dict[str, Any], name: str) 
         ("DELETE", "/api/push/subscriptions"): {"endpoint": "https://push.example/1"},
         ("POST", "/api/push/subscriptions"): {
             "endpoint": "https://push.example/1",
-            "keys": {"p256dh": to_base64url(b"\4" + bytes(64)), "auth": to_base64url(bytes(16))},
+            "keys": Browser().keys.model_dump(),
         },
     }  # fmt: skip
     return given.get((method, path))

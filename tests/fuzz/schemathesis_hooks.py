@@ -32,7 +32,8 @@ PNG: Final = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c636460f8cfc000000301010018dd"
     "8db00000000049454e44ae426082"
 )
-POINT: Final = base64.urlsafe_b64encode(b"\x04" + bytes(64)).decode()
+POINT: Final = "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4"
+"""A browser's key, of RFC 8291 appendix A."""
 SECRET: Final = base64.urlsafe_b64encode(bytes(16)).decode()
 CURSORS: Final = {
     "/api/lessons": f"1764064800000|{uuid.UUID(int=0)}",

@@ -20,7 +20,7 @@ from tutorwamp.kernel.component import served_by
 from tutorwamp.kernel.contracts import Nothing, new_id
 from tutorwamp.notifications import contracts
 from tutorwamp.notifications.contracts import stream_of
-from tutorwamp.notifications.push.contracts import from_base64url
+from tutorwamp.notifications.push.contracts import from_base64url, to_base64url
 from tutorwamp.notifications.wamp import NotificationsDoor
 
 CONTRACT = {
@@ -133,6 +133,9 @@ async def test_P7_devices_are_kept_over_rest(tmp_path: Path) -> None:
         inside = {**asked, "endpoint": "https://127.0.0.1/1"}
         assert (await anna("POST", "/subscriptions", inside)).status == 422
         assert (await anna("POST", "/subscriptions", {**asked, "keys": {"p256dh": "x", "auth": "y"}})).status == 422
+        off_the_curve = {"p256dh": to_base64url(b"\4" + bytes(64)), "auth": asked["keys"]["auth"]}
+        refused = await anna("POST", "/subscriptions", {**asked, "keys": off_the_curve})
+        assert (refused.status, refused.json["type"]) == (422, "tutorwamp.error.invalid")
         for _ in range(2):
             assert (await anna("DELETE", "/subscriptions", {"endpoint": "https://push.example/1"})).status == 204
         assert (await site.ask("POST", "/api/push/subscriptions", asked)).status == 401

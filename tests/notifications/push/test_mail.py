@@ -19,6 +19,7 @@ from zope.interface import implementer
 from tests.notifications.push.devices import Browser
 from tests.notifications.push.test_web_push import parcel
 from tests.support.node import free_port
+from tutorwamp.kernel.errors import Unavailable
 from tutorwamp.kernel.settings import SettingsError
 from tutorwamp.notifications.contracts import Channel
 from tutorwamp.notifications.push.contracts import Later, Parcel, Refused, Sent
@@ -124,6 +125,15 @@ async def test_P5_a_relay_that_is_away_is_tried_later_and_a_closed_account_gets_
     assert isinstance(await mail(free_port()).send(told()), Later)
     assert isinstance(await mail(server.port, None).send(told()), Refused)
     assert server.mails == []
+
+
+@pytest_twisted.ensureDeferred
+async def test_P2_a_mail_whose_address_cannot_be_asked_for_is_sent_later(server: MailServer) -> None:
+    async def address_of(_user_id: str) -> str | None:
+        raise Unavailable("The database cannot be reached just now.")
+
+    relay = Relay.from_url(f"smtp://127.0.0.1:{server.port}?from=school@tutor.example")
+    assert isinstance(await Mail(reactor, relay, address_of).send(told()), Later)
 
 
 @pytest_twisted.ensureDeferred

@@ -37,7 +37,7 @@ def parcel(target: str, keys: Keys, **more: Any) -> Parcel:
         "delivery_id": "d", "user_id": "u", "channel": Channel.WEB_PUSH, "target": target, "p256dh": keys.p256dh,
         "auth": keys.auth, "notification_id": "n", "kind": Kind.LESSON_CHANGED, "title": "Brüche",
         "body": "The lesson was changed.", "data": {"lesson_id": "l"}, "created_at": datetime(2026, 11, 25, tzinfo=UTC),
-        "read_at": None, "tries": 0, **more,
+        "read_at": None, "tries": 0, "taken_until": datetime(2026, 11, 25, tzinfo=UTC), **more,
     }  # fmt: skip
     return Parcel(**told)
 
@@ -242,8 +242,18 @@ def test_the_key_is_made_once_and_for_our_eyes_only(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+OFF_THE_CURVE = to_base64url(b"\4" + bytes(64))
+
+
 @pytest.mark.parametrize(
-    "keys", [{"p256dh": "AAAA", "auth": "MDEyMzQ1Njc4OWFiY2RlZg"}, {"p256dh": Browser().keys.p256dh, "auth": "x"}]
+    "keys",
+    [
+        {"p256dh": "AAAA", "auth": "MDEyMzQ1Njc4OWFiY2RlZg"},
+        {"p256dh": OFF_THE_CURVE, "auth": "MDEyMzQ1Njc4OWFiY2RlZg"},
+        {"p256dh": Browser().keys.p256dh, "auth": "x"},
+        {"p256dh": Browser().keys.p256dh, "auth": to_base64url(bytes(15))},
+        {"p256dh": Browser().keys.p256dh, "auth": to_base64url(bytes(17))},
+    ],
 )
 def test_keys_that_are_none_are_refused(keys: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="validation error"):

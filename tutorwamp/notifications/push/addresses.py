@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable
-from typing import Any, cast
+from collections.abc import Callable, Sequence
+from itertools import chain, zip_longest
+from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint, wrapClientTLS
-from twisted.internet.error import DNSLookupError
+from twisted.internet.error import ConnectError, DNSLookupError
 from twisted.internet.interfaces import IResolutionReceiver, IStreamClientEndpoint
 from twisted.internet.ssl import optionsForClientTLS
 from zope.interface import implementer
@@ -19,7 +20,10 @@ from tutorwamp.kernel.errors import Invalid
 Allowed = Callable[[str], bool]
 """Whether an address may be connected to."""
 
-CONNECT_WITHIN_S = 10
+CONNECT_WITHIN_S: Final = 10.0
+"""All addresses of a host together: less than a push may take, for what is given up here is tried again."""
+ADDRESSES_AT_MOST: Final = 4
+"""Tried, so that each has some seconds."""
 GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
 """All that IANA has given out of IPv6. Old forms outside it (site-local, IPv4-compatible, NAT64) pass for global."""
 
@@ -67,7 +71,10 @@ def _literal(host: str) -> str | None:
 
 @implementer(IStreamClientEndpoint)
 class CheckedEndpoint:
-    """Connects to an address that was looked at, not to a name that may mean another one a moment later."""
+    """Connects to an address that was looked at, not to a name that may mean another one a moment later.
+
+    A host's addresses are tried one after the other, as long as no connection is made.
+    """
 
     def __init__(self, reactor: Any, host: str, port: int, *, secure: bool, allowed: Allowed) -> None:
         self._reactor = reactor
@@ -76,19 +83,34 @@ class CheckedEndpoint:
         self._allowed = allowed
 
     def connect(self, protocolFactory: Any) -> Deferred[Any]:  # noqa: N803  # Twisted's name
-        """Resolve, look, connect. Fails with DNSLookupError where nothing is allowed."""
+        """Resolve, look, connect. Fails with DNSLookupError where an address is not allowed, or there is none."""
         return Deferred.fromCoroutine(self._connect(protocolFactory))
 
     async def _connect(self, factory: Any) -> Any:
         addresses = await _resolved(self._reactor, self._host, self._port)
         if not addresses or not all(self._allowed(one.host) for one in addresses):
             raise DNSLookupError(f"{self._host} is no public host")
-        first = addresses[0]
-        make: Any = TCP6ClientEndpoint if ":" in first.host else TCP4ClientEndpoint
-        endpoint = make(self._reactor, first.host, self._port, timeout=CONNECT_WITHIN_S)
-        if self._secure:
-            endpoint = wrapClientTLS(optionsForClientTLS(self._host), endpoint)
-        return await endpoint.connect(factory)
+        tried = _in_turn([str(one.host) for one in addresses])
+        failed: ConnectError | None = None
+        for address in tried:
+            try:
+                return await self._endpoint(address, CONNECT_WITHIN_S / len(tried)).connect(factory)
+            except ConnectError as error:
+                failed = error
+        raise failed or AssertionError("unreachable: there is an address")
+
+    def _endpoint(self, address: str, within_s: float) -> Any:
+        make: Any = TCP6ClientEndpoint if ":" in address else TCP4ClientEndpoint
+        endpoint = make(self._reactor, address, self._port, timeout=within_s)
+        return wrapClientTLS(optionsForClientTLS(self._host), endpoint) if self._secure else endpoint
+
+
+def _in_turn(addresses: Sequence[str]) -> list[str]:
+    """The resolver's first, then the first of the other family, and so on: all of a family may be broken here."""
+    families: dict[bool, list[str]] = {}
+    for address in dict.fromkeys(addresses):
+        families.setdefault(":" in address, []).append(address)
+    return [one for one in chain(*zip_longest(*families.values())) if one is not None][:ADDRESSES_AT_MOST]
 
 
 def _resolved(reactor: Any, host: str, port: int) -> Deferred[list[Any]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Final, Protocol
 
+from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import AfterValidator, Field
 
 from tutorwamp.kernel.contracts import Instant, Value
@@ -37,6 +38,8 @@ def _point(text: str) -> str:
     found = from_base64url(text)
     if len(found) != PUBLIC_KEY_BYTES or found[0] != 4:
         raise ValueError("must be an uncompressed P-256 point")
+    # Raises ValueError off the curve: nothing can be encrypted for such a key.
+    ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), found)
     return text
 
 
@@ -99,6 +102,8 @@ class Parcel:
     created_at: datetime
     read_at: datetime | None
     tries: int
+    taken_until: datetime
+    """Until then nobody else takes it; tells this taking from others."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from prometheus_client import Counter
 from twisted.internet.defer import Deferred, DeferredList, DeferredLock, DeferredSemaphore
 from twisted.internet.defer import TimeoutError as Late
 
+from tutorwamp.accounts.contracts import People
 from tutorwamp.kernel.contracts import Clock
 from tutorwamp.kernel.errors import TutorwampError
 from tutorwamp.kernel.observability import get_logger
@@ -42,6 +43,7 @@ class Dispatcher:
         queue: PushQueue,
         providers: Mapping[Channel, Provider],
         connected: Connected,
+        people: People,
         *,
         clock: Clock,
         chance: Any = random.random,
@@ -49,6 +51,7 @@ class Dispatcher:
         self._queue = queue
         self._providers = providers
         self._connected = connected
+        self._people = people
         self._clock = clock
         self._chance = chance
         self._turns = DeferredSemaphore(AT_ONCE)
@@ -72,27 +75,41 @@ class Dispatcher:
         parcels = await self._queue.take_due(AT_ONCE)
         if not parcels:
             return 0
-        people = sorted({one.user_id for one in parcels})
         try:
-            there = await self._connected.connected(people)
-            choices = await self._queue.choices(people)
-        except TutorwampError as error:
-            await self._all(self._postponed(one, str(error)) for one in parcels)
+            wanted = await self._wanted(parcels)
+        except Exception as error:  # whatever it was, nothing of this round was sent
+            if not isinstance(error, TutorwampError):
+                log.exception("a round of push failed")
+            await self._all(self._postponed(one, repr(error)) for one in parcels)
             return len(parcels)
-
-        def wanted(one: Parcel) -> bool:
-            return one.read_at is None and one.user_id not in there and choices[one.user_id][one.kind][one.channel]
-
-        await self._all(self._deliver(one) if wanted(one) else self._finish(one, "not wanted") for one in parcels)
+        if self._stopping:  # nobody may wait for us any more: what has not begun is due again by itself
+            return len(parcels)
+        await self._all(
+            self._deliver(one) if one.delivery_id in wanted else self._finish(one, "not wanted") for one in parcels
+        )
         return len(parcels)
+
+    async def _wanted(self, parcels: Sequence[Parcel]) -> set[str]:
+        """Those for people who are not there, have not read it, want it, and have an account still."""
+        people = sorted({one.user_id for one in parcels})
+        there = await self._connected.connected(people)
+        choices = await self._queue.choices(people)
+        active = {one.id for one in await self._people.persons(people, active_only=True)}
+        return {
+            one.delivery_id
+            for one in parcels
+            if one.read_at is None and one.user_id in active - there and choices[one.user_id][one.kind][one.channel]
+        }
 
     async def _all(self, doing: Any) -> None:
         turns = [self._turns.run(Deferred.fromCoroutine, one) for one in doing]
         for through, result in await DeferredList(turns, consumeErrors=True):
-            if not through:  # the database: it stays marked as being sent, as after a crash
+            if not through:  # the database: as after a crash, it is due again where its sending had not begun
                 log.warning("a delivery was left behind", error=repr(result.value))
 
     async def _deliver(self, parcel: Parcel) -> None:
+        if not await self._queue.begin(parcel):
+            return  # it took us too long: who took it after us sends it
         outcome = await self._sent(parcel)
         if isinstance(outcome, Later):
             await self._postponed(parcel, outcome.reason, outcome.after_s)
@@ -121,7 +138,7 @@ class Dispatcher:
 
     async def _finish(self, parcel: Parcel, outcome: str) -> None:
         OUTCOMES.labels(parcel.channel.value, outcome).inc()
-        await self._queue.done(parcel.delivery_id)
+        await self._queue.done(parcel)
 
 
 class LogProvider:

@@ -16,6 +16,7 @@ from twisted.internet.error import ConnectError, DNSLookupError
 from twisted.internet.ssl import optionsForClientTLS
 from twisted.mail.smtp import ESMTPSenderFactory, SMTPClientError
 
+from tutorwamp.kernel.errors import TutorwampError
 from tutorwamp.kernel.settings import SettingsError
 from tutorwamp.notifications.push.contracts import Later, Outcome, Parcel, Refused, Sent
 
@@ -60,7 +61,10 @@ class Mail:
 
     async def send(self, parcel: Parcel) -> Outcome:
         """See Provider. What may have arrived is not sent again."""
-        address = await self._address_of(parcel.user_id)
+        try:
+            address = await self._address_of(parcel.user_id)
+        except TutorwampError as error:
+            return Later(f"nobody says to which address: {error}")
         if address is None:
             return Refused("the account is closed")
         try:

@@ -1,7 +1,10 @@
 """What is to be sent, kept until it is: written in the transaction that makes a notification, taken by one process.
 
-At most once for each notification and device: a delivery is marked as being sent, durably, before it is. Where the
-process dies meanwhile nobody knows whether it arrived, and it is not sent again.
+A delivery is taken for a minute: its ``due_at`` is when it becomes due again, whatever becomes of who took it. What was
+taken is told by that instant: each taking sets a later one, so that who took too long ago can write nothing any more.
+
+At most once for each notification and device: a delivery is marked as being sent, durably, just before it is. Where the
+process dies after that nobody knows whether it arrived, and it is not sent again.
 """
 
 from __future__ import annotations
@@ -25,6 +28,8 @@ from tutorwamp.notifications.tables import notifications, preferences
 
 WAITS_S: Final = 5.0
 """Before it is sent: who is there reads it, or comes back from a blip."""
+TAKEN_FOR: Final = timedelta(minutes=1)
+"""Longer than the questions between taking and sending last; who is late finds it taken by somebody else."""
 KEPT: Final = timedelta(days=1)
 """Then it is given up; nobody wants to be told of yesterday's lesson."""
 SUBSCRIPTIONS_AT_MOST: Final = 20
@@ -84,7 +89,7 @@ class PushQueue:
     # Taking out
 
     def take_due(self, at_most: int) -> Deferred[list[Parcel]]:
-        """Deliveries that are due, the earliest first, from now on nobody else's; what is too old is given up."""
+        """Deliveries that are due, the earliest first, nobody else's for TAKEN_FOR; what is too old is given up."""
         now = self._clock()
         columns = (
             deliveries.c.id.label("delivery_id"),
@@ -102,6 +107,7 @@ class PushQueue:
             notifications.c.created_at,
             notifications.c.read_at,
             deliveries.c.tries,
+            deliveries.c.due_at.label("taken_until"),
         )
         source = deliveries.join(notifications, notifications.c.id == deliveries.c.notification_id).outerjoin(
             subscriptions, _IS_TARGET & _IS_STILL_THEIRS
@@ -119,23 +125,30 @@ class PushQueue:
             ids = list(connection.execute(due).scalars())
             if not ids:
                 return []
-            connection.execute(update(deliveries).where(deliveries.c.id.in_(ids)).values(state="sending"))
+            connection.execute(update(deliveries).where(deliveries.c.id.in_(ids)).values(due_at=now + TAKEN_FOR))
             rows: Any = connection.execute(select(*columns).select_from(source).where(deliveries.c.id.in_(ids)))
             return [_parcel(row) for row in rows]
 
         return self._database.write("push.take_due", thd)
 
-    def done(self, delivery_id: str) -> Deferred[None]:
+    def begin(self, parcel: Parcel) -> Deferred[bool]:
+        """Mark it as being sent: from now on it may have arrived. False where it is somebody else's meanwhile."""
+        return self._set(parcel, state="sending")
+
+    def done(self, parcel: Parcel) -> Deferred[bool]:
         """It needs nothing more."""
-        return self._set(delivery_id, state="done")
+        return self._set(parcel, state="done")
 
-    def later(self, parcel: Parcel, due_at: datetime) -> Deferred[None]:
+    def later(self, parcel: Parcel, due_at: datetime) -> Deferred[bool]:
         """It was not sent, and is tried again."""
-        return self._set(parcel.delivery_id, state="waiting", due_at=due_at, tries=parcel.tries + 1)
+        return self._set(parcel, state="waiting", due_at=due_at, tries=parcel.tries + 1)
 
-    def _set(self, delivery_id: str, **values: Any) -> Deferred[None]:
-        def thd(connection: Connection) -> None:
-            connection.execute(update(deliveries).where(deliveries.c.id == delivery_id).values(**values))
+    def _set(self, parcel: Parcel, **values: Any) -> Deferred[bool]:
+        # Not by state: a commit whose answer was lost is made again, and finds what it wrote itself.
+        is_ours = (deliveries.c.id == parcel.delivery_id) & (deliveries.c.due_at == parcel.taken_until)
+
+        def thd(connection: Connection) -> bool:
+            return connection.execute(update(deliveries).where(is_ours).values(**values)).rowcount == 1
 
         return self._database.write("push.set", thd)
 
@@ -196,4 +209,5 @@ def _parcel(row: Row[Any]) -> Parcel:
         created_at=row.created_at,
         read_at=row.read_at,
         tries=row.tries,
+        taken_until=row.taken_until,
     )

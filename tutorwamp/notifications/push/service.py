@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from tutorwamp.accounts.contracts import Addresses
+from tutorwamp.accounts.contracts import Addresses, People
 from tutorwamp.kernel.contracts import Caller, Clock
 from tutorwamp.kernel.database import Database
 from tutorwamp.kernel.errors import NotFound
@@ -32,6 +32,10 @@ def require_push(settings: PushSettings) -> None:
         raise SettingsError("TUTORWAMP_WEB_PUSH_SUBJECT: mailto:ADDRESS or https://HOST is expected")
 
 
+class Accounts(Addresses, People, Protocol):
+    """Who has an account, and their address."""
+
+
 class PushService:
     """``queue`` takes what is new, ``dispatcher`` sends it on."""
 
@@ -39,7 +43,7 @@ class PushService:
         self,
         database: Database,
         connected: Connected,
-        addresses: Addresses,
+        accounts: Accounts,
         settings: PushSettings,
         data_dir: Path,
         clock: Clock,
@@ -47,9 +51,9 @@ class PushService:
     ) -> None:
         self._settings = settings
         self._data_dir = data_dir
-        self.providers: Mapping[Channel, Provider] = self._configured(addresses, reactor)
+        self.providers: Mapping[Channel, Provider] = self._configured(accounts, reactor)
         self.queue = PushQueue(database, self.providers, clock)
-        self.dispatcher = Dispatcher(self.queue, self.providers, connected, clock=clock)
+        self.dispatcher = Dispatcher(self.queue, self.providers, connected, accounts, clock=clock)
 
     def key(self) -> PushKey:
         """The application server's key. Raises NotFound where there is no Web Push."""

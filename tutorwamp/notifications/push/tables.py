@@ -34,4 +34,7 @@ deliveries = Table(
     Index("ix_push_deliveries_due", "state", "due_at"),
     Index("ix_push_deliveries_queued", "queued_at"),
 )
-"""``state``: ``waiting``, ``sending`` or ``done``; a row stays for a day, so that nothing goes to a target twice."""
+"""``state``: ``waiting`` (also while it is taken: until ``due_at``), ``sending`` or ``done``.
+
+A row stays for a day, so that nothing goes to a target twice.
+"""
