@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import pytest_twisted
@@ -47,7 +48,7 @@ def clock() -> TurnedClock:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    made = Database(make_engine(f"sqlite:///{tmp_path / 'trust.sqlite3'}"), reactor)
+    made = Database(make_engine(f"sqlite:///{tmp_path / 'trust.sqlite3'}"), cast("Any", reactor))
     cache_trust.create(made.engine)
     made.start()
     yield made
