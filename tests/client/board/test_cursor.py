@@ -53,6 +53,7 @@ async def test_B32_a_position_that_nobody_can_be_told_any_more_is_let_go(server:
     await lesson.show_cursor(PAGE, 1, 1)
     await lesson.show_cursor(PAGE, 2, 2)
     await lesson._connection.close()
+    gc.collect()  # what earlier tests left behind must not speak up below
 
     with capturedLogs() as logs:
         clock.advance(CURSOR_INTERVAL_S)
