@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 import unicodedata
 
 import pytest
@@ -117,6 +118,17 @@ def test_a28_the_name_of_somebody_else_is_as_good_as_any_word() -> None:
 def test_a4_eight_characters_are_counted_as_they_are_kept() -> None:
     assert rules.weakness("pa\u0308ss xk", **ADA) == "has fewer than 8 characters"
     assert rules.weakness("pa\u0308ss xkq", **ADA) is None
+
+
+def test_a28_no_password_takes_long_to_judge() -> None:
+    ligatures = f"{0x9E3779B97F4A7C15F39CC0605CEDC835:0128b}".replace("0", "\ufdfa").replace("1", "\ufdfb")
+    assert len(unicodedata.normalize("NFKC", ligatures)) > 1_500, "two that stand for whole sentences"
+    took_s = list[float]()
+    for _ in range(5):
+        began_s = time.thread_time()
+        rules.weakness(ligatures, email="ada@school.example", name="\ufdfa" * 100)
+        took_s.append(time.thread_time() - began_s)
+    assert min(took_s) < 0.01, "it is done in the reactor, for everybody who asks"
 
 
 @given(st.text(min_size=8, max_size=128), st.text(min_size=1, max_size=100))
