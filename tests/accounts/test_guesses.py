@@ -8,7 +8,7 @@ from twisted.internet.task import Clock
 from tutorwamp.accounts.guesses import ATTACKED_AFTER, Guesses
 from tutorwamp.kernel import limits
 from tutorwamp.kernel.errors import RateLimited
-from tutorwamp.kernel.limits import LimitSettings
+from tutorwamp.kernel.limits import Failures, LimitSettings
 
 ADA = "ada@school.example"
 SCHOOL, HOME = "192.0.2.7", "198.51.100.1"
@@ -28,6 +28,10 @@ class Attempts(Guesses):
         except RateLimited as error:
             return error.retry_after_s
         return 0.0
+
+
+def kept(attempts: Attempts) -> tuple[Failures, ...]:
+    return (attempts._here, attempts._accounts, attempts._addresses)
 
 
 @pytest.fixture
@@ -130,6 +134,32 @@ def test_a26_good_logins_cost_an_address_nothing(attempts: Attempts) -> None:
         attempts.succeeded(f"s{student}@school.example", SCHOOL)
 
 
+def test_a26_where_somebody_guesses_a_good_login_makes_nobody_wait_again(attempts: Attempts) -> None:
+    for guess in range(310):
+        attempts.clock.advance(attempts.wait_s(f"{guess}@school.example", SCHOOL))
+    wait_s = attempts.wait_s("s0@school.example", SCHOOL)
+    assert wait_s > 1
+    attempts.clock.advance(wait_s)
+    for student in range(30):
+        attempts.begin(f"s{student}@school.example", SCHOOL)
+        attempts.succeeded(f"s{student}@school.example", SCHOOL)
+
+
+def test_a24_an_undecided_attempt_makes_nobody_wait_again(attempts: Attempts) -> None:
+    waits = [attempts.wait_s() for _ in range(11)]
+    attempts.clock.advance(waits[-1])
+    for _ in range(3):
+        attempts.begin(ADA, HOME)
+        attempts.take_back(ADA, HOME)
+
+
+def test_what_never_failed_is_not_remembered(attempts: Attempts) -> None:
+    for student in range(10):
+        attempts.begin(f"s{student}@school.example", SCHOOL)
+        attempts.take_back(f"s{student}@school.example", SCHOOL)
+    assert [len(failures._failed) for failures in kept(attempts)] == [0, 0, 0]
+
+
 def test_a26_an_account_of_ones_own_does_not_wash_the_address_clean(attempts: Attempts) -> None:
     refused = 0
     for victim in range(400):
@@ -167,5 +197,4 @@ def test_what_is_remembered_is_bounded(attempts: Attempts, monkeypatch: pytest.M
     monkeypatch.setattr(limits, "REMEMBERED", 50)
     for number in range(200):
         attempts.wait_s(f"{number}@school.example", f"10.0.0.{number}")
-    kept = (attempts._here, attempts._accounts, attempts._addresses)
-    assert [len(failures._failed) for failures in kept] == [50, 50, 50]
+    assert [len(failures._failed) for failures in kept(attempts)] == [50, 50, 50]

@@ -112,6 +112,8 @@ class _Failed:
     forgiven_until_s: float
     """From here on time works for the next one to be forgiven."""
     last_s: float
+    before_s: float
+    """When the one before the last was."""
 
 
 class Failures:
@@ -135,17 +137,21 @@ class Failures:
     def add(self, name: str) -> None:
         """One more, now."""
         now_s = self._now_s()
-        known = self._known(name) or _Failed(0, now_s, now_s)
-        self._failed[name] = _Failed(known.failures + 1, known.forgiven_until_s, now_s)
+        known = self._known(name) or _Failed(0, now_s, now_s, now_s)
+        self._failed[name] = _Failed(known.failures + 1, known.forgiven_until_s, now_s, known.last_s)
         self._failed.move_to_end(name)
         if len(self._failed) > REMEMBERED:
             self._failed.popitem(last=False)
 
     def take_back(self, name: str) -> None:
-        """One less: it was no failure."""
+        """One less: the last was no failure, and nobody has to wait after it."""
         known = self._known(name)
-        if known is not None:
-            self._failed[name] = replace(known, failures=known.failures - 1)
+        if known is None:
+            return
+        if known.failures > 1:
+            self._failed[name] = replace(known, failures=known.failures - 1, last_s=known.before_s)
+        else:
+            del self._failed[name]  # or what never failed would push out of memory what did
 
     def forget(self, name: str) -> None:
         """None at all."""
