@@ -138,18 +138,3 @@ def test_a28_every_password_has_an_answer_and_the_same_on_every_keyboard(passwor
         for form in ("NFC", "NFD", "NFKC", "NFKD")
     }
     assert len(answers) == 1
-
-
-@pytest.mark.parametrize(
-    ("address", "network"),
-    [
-        ("192.0.2.7", "192.0.2.7"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("::ffff:192.0.2.7", "192.0.2.7"),
-        ("fe80::1%eth0", "fe80::/64"),
-        ("unknown", "unknown"),
-        ("x" * 1000, "x" * 64),
-    ],
-)
-def test_a26_an_address_is_counted_as_its_subscribers(address: str, network: str) -> None:
-    assert rules.network_of(address) == network

@@ -276,6 +276,15 @@ def test_S7_behind_a_proxy_everybody_is_counted_where_they_come_from(narrow: tup
         gate.authenticate(token(NOON), {"x-forwarded-for": "198.51.100.9"}, HERE)
 
 
+def test_S7_all_addresses_of_one_subscriber_are_one(narrow: tuple[GateService, Clock]) -> None:
+    gate, _ = narrow
+    for peer in ("tcp6:2001:db8:0:1::7:1", "tcp6:2001:db8:0:1::8:1"):
+        gate.authenticate(token(NOON), {}, peer)
+    with pytest.raises(RateLimited):
+        gate.authenticate(token(NOON), {}, "tcp6:2001:db8:0:1::9:1")
+    gate.authenticate(token(NOON), {}, "tcp6:2001:db8:0:2::7:1")
+
+
 def test_S7_without_a_limit_nobody_waits(gate: GateService) -> None:
     for _ in range(2_000):
         gate.authenticate(token(NOON), {}, HERE)

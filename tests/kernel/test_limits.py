@@ -19,6 +19,7 @@ from tutorwamp.kernel.limits import (
     Limits,
     LimitSettings,
     Patience,
+    network_of,
 )
 from tutorwamp.kernel.settings import gather, read
 
@@ -189,3 +190,21 @@ def test_the_failures_longest_ago_are_forgotten_first(monkeypatch: pytest.Monkey
     for name in ("anna", "ben", "anna", "cleo"):
         failures.add(name)
     assert [failures.count(name) for name in ("anna", "ben", "cleo")] == [2, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("192.0.2.7:51234", "192.0.2.7"),
+        ("[2001:db8:1:2:3:4:5:6]:51234", "2001:db8:1:2::/64"),
+        ("[2001:db8:1:2:3:4:5:6]", "2001:db8:1:2::/64"),
+        ("unknown", "unknown"),
+        ("x" * 1000, "x" * 64),
+    ],
+)
+def test_an_address_is_counted_as_its_subscribers(address: str, network: str) -> None:
+    assert network_of(address) == network

@@ -10,9 +10,8 @@ import math
 from collections.abc import Callable
 from typing import Final
 
-from tutorwamp.accounts.rules import network_of
 from tutorwamp.kernel.errors import RateLimited
-from tutorwamp.kernel.limits import Allowance, Failures, Limits, LimitSettings, Patience
+from tutorwamp.kernel.limits import Allowance, Failures, Limits, LimitSettings, Patience, network_of
 
 HERE: Final = Patience(free=10, first_s=1.0, at_most_s=900.0)
 """One account from one address: a person who mistypes does not notice; 15 minutes are the longest wait."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import ipaddress
 import itertools
 import re
 import secrets
@@ -23,8 +22,6 @@ _hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 
 PIECES_AT_LEAST: Final = 5
 """``password2024!`` has three; a well-known word with four characters of one's own passes."""
-ADDRESS_LENGTH_AT_MOST: Final = 64
-"""Of what is no IP address: longer than any, and short enough to remember many."""
 _WALK_AT_LEAST: Final = 3
 _PERSONAL_AT_LEAST: Final = 3
 """Shorter names are in many words."""
@@ -102,17 +99,6 @@ def weakness(password: str, *, email: str, name: str) -> str | None:
     if not all(_has_pieces_enough(one, words) for one in (text, squeezed)):
         return "is too easy to guess: use something else than well-known words, your name, sequences and repetitions"
     return None
-
-
-def network_of(address: str) -> str:
-    """Whom to count under an address: itself, of IPv6 its /64, of which one subscriber has all (RFC 6177)."""
-    try:
-        known = ipaddress.ip_address(address)
-    except ValueError:
-        return address[:ADDRESS_LENGTH_AT_MOST]
-    if isinstance(known, ipaddress.IPv6Address):
-        return str(known.ipv4_mapped or ipaddress.IPv6Network((int(known) >> 64 << 64, 64)))
-    return str(known)
 
 
 def _has_pieces_enough(text: str, words: Collection[str]) -> bool:

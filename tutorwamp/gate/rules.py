@@ -23,7 +23,8 @@ _CALL_OPTIONS: Final = frozenset({"timeout", "receive_progress"})
 _SUBSCRIBE_OPTIONS: Final = frozenset({"match", "get_retained"})
 _PUBLISH_OPTIONS: Final = frozenset({"acknowledge", "exclude_me"})
 
-_THIS_MACHINE: Final = frozenset({"127.0.0.1", "::1"})
+_THIS_MACHINE: Final = frozenset({"127.0.0.1", "::1", "::ffff:127.0.0.1"})
+"""The last on a socket that takes both kinds; were its proxy not believed, everybody would be one address."""
 
 CONNECTION_TIMEOUT: Final = "tutorwamp.connection.timeout"
 

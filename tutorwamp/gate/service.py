@@ -23,7 +23,7 @@ from tutorwamp.gate.contracts import (
 from tutorwamp.gate.rules import Authorization, Client, Grants, address_of, decide
 from tutorwamp.kernel.contracts import Clock
 from tutorwamp.kernel.errors import Forbidden, Invalid, Unauthenticated, Unavailable
-from tutorwamp.kernel.limits import Limits
+from tutorwamp.kernel.limits import Limits, network_of
 from tutorwamp.kernel.tokens import AccessToken, verify
 
 REVOCATIONS_KEPT_FOR: Final = timedelta(hours=24)
@@ -109,7 +109,7 @@ class GateService:
         if self.missing():
             raise Unavailable("The node is starting. Come back in a moment.")
         if self._joins is not None:
-            self._joins.take(address_of(peer, headers))
+            self._joins.take(network_of(address_of(peer, headers)))
         self._check_origin(headers)
         now = self._clock()
         token = verify(self._key, ticket, now=now)

@@ -9,7 +9,9 @@ exponential backoff, without the dice).
 
 from __future__ import annotations
 
+import ipaddress
 import math
+import re
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -22,6 +24,11 @@ _NEARLY: Final = 1e-6
 """Of a token, which floating-point seconds may lose; who comes back when told to must be let through."""
 REMEMBERED: Final = 50_000
 """Names in memory, of each kind; the one that was not used for longest is forgotten first, and has waited by then."""
+
+ADDRESS_LENGTH_AT_MOST: Final = 64
+"""Of what is no IP address: longer than any, and short enough to remember many."""
+_WITH_PORT: Final = re.compile(r"\[(.+)\](?::[0-9]+)?|([0-9.]+):[0-9]+")
+"""As some proxies write addresses, each connection of which would else be another."""
 
 _DOUBLINGS_AT_MOST: Final = 60
 """More would leave the range of floating-point numbers, and every longest wait is reached long before."""
@@ -50,6 +57,18 @@ READS: Final = Allowance(per_s=50, burst=500)
 """A client that comes back asks for everything it shows at once."""
 JOINS: Final = Allowance(per_s=100, burst=1_500)
 """Of one address: a school behind one has hundreds of people, who come back together after an outage."""
+
+
+def network_of(address: str) -> str:
+    """Whom to count under an address: itself, of IPv6 its /64, of which one subscriber has all (RFC 6177)."""
+    with_port = _WITH_PORT.fullmatch(address)
+    try:
+        known = ipaddress.ip_address((with_port[1] or with_port[2]) if with_port else address)
+    except ValueError:
+        return address[:ADDRESS_LENGTH_AT_MOST]
+    if isinstance(known, ipaddress.IPv6Address):
+        return str(known.ipv4_mapped or ipaddress.IPv6Network((int(known) >> 64 << 64, 64)))
+    return str(known)
 
 
 class Limits:
