@@ -31,7 +31,7 @@ class Attempts(Guesses):
 
 
 def kept(attempts: Attempts) -> tuple[Failures, ...]:
-    return (attempts._here, attempts._accounts, attempts._addresses)
+    return (attempts._here, attempts._accounts, attempts._addresses, attempts._sites)
 
 
 @pytest.fixture
@@ -155,9 +155,9 @@ def test_a24_an_undecided_attempt_makes_nobody_wait_again(attempts: Attempts) ->
 
 def test_what_never_failed_is_not_remembered(attempts: Attempts) -> None:
     for student in range(10):
-        attempts.begin(f"s{student}@school.example", SCHOOL)
-        attempts.take_back(f"s{student}@school.example", SCHOOL)
-    assert [len(failures._failed) for failures in kept(attempts)] == [0, 0, 0]
+        attempts.begin(f"s{student}@school.example", "2001:db8::1")
+        attempts.take_back(f"s{student}@school.example", "2001:db8::1")
+    assert [len(failures._failed) for failures in kept(attempts)] == [0, 0, 0, 0]
 
 
 def test_a26_an_account_of_ones_own_does_not_wash_the_address_clean(attempts: Attempts) -> None:
@@ -173,6 +173,30 @@ def test_a26_all_addresses_of_one_subscriber_are_one(attempts: Attempts) -> None
     tries = [attempts.wait_s(ADA, f"2001:db8:0:1::{host:x}") for host in range(1, 12)]
     assert tries == [0] * 10 + [1]
     assert attempts.wait_s(ADA, "2001:db8:0:2::1") == 0
+
+
+def test_a25_a_guesser_with_a_whole_48_has_to_wait_and_others_do_not(attempts: Attempts) -> None:
+    networks = iter(range(65_536))
+
+    def wait_s(email: str = ADA) -> float:
+        return attempts.wait_s(email, f"2001:db8:0:{next(networks):x}::1")
+
+    assert [wait_s() for _ in range(100)] == [0] * 100
+    waits = list[float]()
+    for _ in range(8):
+        waits.append(wait_s())
+        attempts.clock.advance(waits[-1])
+        assert wait_s() == 0
+    assert waits == [1, 2, 4, 8, 16, 32, 60, 60]
+    assert wait_s("ben@school.example") == 0, "another account of the same site"
+    assert attempts.wait_s(ADA, "2001:db8:1:1::1") == 0, "the same account from another site"
+    assert attempts.wait_s(ADA, SCHOOL) == 0
+
+
+def test_a25_good_logins_cost_a_site_nothing(attempts: Attempts) -> None:
+    for network in range(1_000):
+        attempts.begin(ADA, f"2001:db8:0:{network:x}::1")
+        attempts.succeeded(ADA, f"2001:db8:0:{network:x}::1")
 
 
 def test_a27_registering_is_counted_by_address(attempts: Attempts) -> None:
@@ -196,5 +220,5 @@ def test_our_own_code_is_not_counted_and_off_lifts_all() -> None:
 def test_what_is_remembered_is_bounded(attempts: Attempts, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "REMEMBERED", 50)
     for number in range(200):
-        attempts.wait_s(f"{number}@school.example", f"10.0.0.{number}")
-    assert [len(failures._failed) for failures in kept(attempts)] == [50, 50, 50]
+        attempts.wait_s(f"{number}@school.example", f"2001:db8:{number:x}::1")
+    assert [len(failures._failed) for failures in kept(attempts)] == [50, 50, 50, 50]

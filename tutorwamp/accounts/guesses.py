@@ -7,11 +7,12 @@ What is counted is in this process's memory and bounded; it says nothing about w
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from typing import Final
 
 from tutorwamp.kernel.errors import RateLimited
-from tutorwamp.kernel.limits import Allowance, Failures, Limits, LimitSettings, Patience, network_of
+from tutorwamp.kernel.limits import Allowance, Failures, Limits, LimitSettings, Patience, network_of, site_of
 
 HERE: Final = Patience(free=10, first_s=1.0, at_most_s=900.0)
 """One account from one address: a person who mistypes does not notice; 15 minutes are the longest wait."""
@@ -22,8 +23,13 @@ ATTACKED_AFTER: Final = 100
 """Failures of one account from all addresses together (the hundred of NIST SP 800-63B section 5.2.2)."""
 ATTACKED_FORGIVEN_S: Final = 864.0
 """A hundred a day."""
+NEVER: Final = Patience(free=sys.maxsize, first_s=0.0, at_most_s=0.0)
+"""An account is never closed by guesses."""
 HERE_UNDER_ATTACK: Final = Patience(free=1, first_s=60.0, at_most_s=900.0)
 """Every address has one try at once even then: who knows the password is let in, wherever the guesses come from."""
+
+SITE: Final = Patience(free=100, first_s=1.0, at_most_s=60.0)
+"""One account from one IPv6 /48, which anybody gets from a tunnel broker; where neighbours share one, a minute."""
 
 ADDRESS: Final = Patience(free=300, first_s=1.0, at_most_s=60.0)
 """All accounts from one address: a class of thirty in which everybody uses up their ten does not meet it."""
@@ -40,6 +46,7 @@ class Guesses:
         self._on = settings.rate_limits
         self._here = Failures(HERE_FORGIVEN_S, now_s)
         self._accounts = Failures(ATTACKED_FORGIVEN_S, now_s)
+        self._sites = Failures(ATTACKED_FORGIVEN_S, now_s)
         self._addresses = Failures(ADDRESS_FORGIVEN_S, now_s)
         self._registrations = Limits(REGISTRATIONS, now_s)
 
@@ -52,17 +59,11 @@ class Guesses:
         """Count a login as failed. Raises RateLimited, which costs nothing, with the seconds to wait."""
         if not self._on or address is None:
             return
-        network = network_of(address)
-        patience = HERE_UNDER_ATTACK if self._accounts.count(email) >= ATTACKED_AFTER else HERE
-        wait_s = max(
-            self._here.wait_s(_pair(email, network), patience),
-            self._addresses.wait_s(network, ADDRESS),
-        )
+        wait_s = max(kept.wait_s(name, patience) for kept, name, patience in self._counted(email, address))
         if wait_s > 0:
             raise RateLimited("Too many failed logins. Wait a little.", retry_after_s=math.ceil(wait_s * 1000) / 1000)
-        self._here.add(_pair(email, network))
-        self._accounts.add(email)
-        self._addresses.add(network)
+        for kept, name, _ in self._counted(email, address):
+            kept.add(name)
 
     def succeeded(self, email: str, address: str | None) -> None:
         """The login begun was a good one: what failed before it, from here, was this person mistyping."""
@@ -73,10 +74,19 @@ class Guesses:
     def take_back(self, email: str, address: str | None) -> None:
         """The login begun was not decided."""
         if self._on and address is not None:
-            network = network_of(address)
-            self._here.take_back(_pair(email, network))
-            self._accounts.take_back(email)
-            self._addresses.take_back(network)
+            for kept, name, _ in self._counted(email, address):
+                kept.take_back(name)
+
+    def _counted(self, email: str, address: str) -> list[tuple[Failures, str, Patience]]:
+        """Where a login counts, under which name, and how long one waits there."""
+        network, site = network_of(address), site_of(address)
+        attacked = self._accounts.count(email) >= ATTACKED_AFTER
+        counted = [
+            (self._here, _pair(email, network), HERE_UNDER_ATTACK if attacked else HERE),
+            (self._accounts, email, NEVER),
+            (self._addresses, network, ADDRESS),
+        ]
+        return counted if site is None else [*counted, (self._sites, _pair(email, site), SITE)]
 
 
 def _pair(email: str, network: str) -> str:
