@@ -6,12 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from autobahn.twisted.websocket import WampWebSocketServerFactory
-from autobahn.wamp.interfaces import IMessage
-from autobahn.wamp.message import Abort, Goodbye, Hello, Welcome
+from autobahn.wamp.message import Abort, Goodbye, Hello, Message, Welcome
 from autobahn.wamp.role import RoleBrokerFeatures, RoleDealerFeatures
 from twisted.internet import reactor
 
-Script = Callable[[IMessage], Sequence[IMessage]]
+Script = Callable[[Message], Sequence[Message]]
 """What is said to a message, in one go; the router itself says WELCOME to HELLO where this says nothing."""
 
 
@@ -19,7 +18,7 @@ class ScriptedRouter:
     """Lets everybody in and answers by its script. ``heard`` are the messages that came, in order."""
 
     def __init__(self, script: Script) -> None:
-        self.heard: list[IMessage] = []
+        self.heard: list[Message] = []
         self.ended_cleanly: list[bool] = []
         """For each connection that is gone, whether it ended with a closing handshake."""
         self._script = script
@@ -31,7 +30,7 @@ class ScriptedRouter:
     async def stop(self) -> None:
         await self._port.stopListening()
 
-    def answers(self, said: IMessage) -> Sequence[IMessage]:
+    def answers(self, said: Message) -> Sequence[Message]:
         self.heard.append(said)
         answers = self._script(said)
         if isinstance(said, Hello) and not answers:
@@ -39,7 +38,7 @@ class ScriptedRouter:
             return [Welcome(1, roles, realm="tutor", authid="ada", authrole="person", authmethod="ticket")]
         return answers
 
-    def words(self, kind: type[IMessage]) -> int:
+    def words(self, kind: type[Message]) -> int:
         """How many messages of a kind came."""
         return sum(isinstance(said, kind) for said in self.heard)
 
@@ -56,7 +55,7 @@ class _Side:
     def onOpen(self, transport: Any) -> None:
         self._transport = transport
 
-    def onMessage(self, said: IMessage) -> None:
+    def onMessage(self, said: Message) -> None:
         answers = self._router.answers(said)
         for answer in answers:
             self._transport.send(answer)

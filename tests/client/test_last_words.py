@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 import pytest_twisted
-from autobahn.wamp.interfaces import IMessage
-from autobahn.wamp.message import Abort, Call, Error, Goodbye, Hello, Result
+from autobahn.wamp.message import Abort, Call, Error, Goodbye, Hello, Message, Result
 from twisted.internet.defer import Deferred
 from twisted.logger import LogEvent, capturedLogs
 
@@ -34,17 +33,17 @@ def routed() -> Iterator[Callable[[Script], ScriptedRouter]]:
 Routed = Callable[[Script], ScriptedRouter]
 
 
-def complaints(logs: list[LogEvent]) -> list[LogEvent]:
+def complaints(logs: Sequence[LogEvent]) -> list[LogEvent]:
     """What went wrong in somebody's eyes: a failure that nobody took, or autobahn's word for a broken protocol."""
     return [event for event in logs if "log_failure" in event or event["log_level"].name in ("error", "critical")]
 
 
-def result(asked: IMessage) -> IMessage:
+def result(asked: Message) -> Message:
     assert isinstance(asked, Call)
     return Result(asked.request, args=["the last"])
 
 
-def error(asked: IMessage) -> IMessage:
+def error(asked: Message) -> Message:
     assert isinstance(asked, Call)
     return Error(Call.MESSAGE_TYPE, asked.request, "wamp.error.canceled", args=["callee gone"])
 
@@ -52,9 +51,9 @@ def error(asked: IMessage) -> IMessage:
 @pytest.mark.parametrize("late", [result, error])
 @pytest_twisted.ensureDeferred
 async def test_what_the_router_answers_after_its_goodbye_is_too_late_and_harms_nothing(
-    connect: Connect, routed: Routed, late: Callable[[IMessage], IMessage]
+    connect: Connect, routed: Routed, late: Callable[[Message], Message]
 ) -> None:
-    def script(said: IMessage) -> Sequence[IMessage]:
+    def script(said: Message) -> Sequence[Message]:
         return [Goodbye(REVOKED, "Said the test."), late(said)] if isinstance(said, Call) else []
 
     router = routed(script)
@@ -73,7 +72,7 @@ async def test_what_the_router_answers_after_its_goodbye_is_too_late_and_harms_n
 
 @pytest_twisted.ensureDeferred
 async def test_a_router_that_refuses_before_its_welcome_is_believed(connect: Connect, routed: Routed) -> None:
-    def script(said: IMessage) -> Sequence[IMessage]:
+    def script(said: Message) -> Sequence[Message]:
         return [Abort("tutorwamp.error.forbidden", "Said the test.")] if isinstance(said, Hello) else []
 
     with capturedLogs() as logs:
@@ -86,13 +85,14 @@ async def test_a_router_that_refuses_before_its_welcome_is_believed(connect: Con
 async def test_who_leaves_still_hears_the_answers_that_come_before_the_routers_goodbye(
     connect: Connect, routed: Routed
 ) -> None:
-    asked: list[IMessage] = []
+    asked: list[Message] = []
 
-    def script(said: IMessage) -> Sequence[IMessage]:
+    def script(said: Message) -> Sequence[Message]:
         if isinstance(said, Call):
             asked.append(said)
         if isinstance(said, Goodbye):
-            return [result(asked[0]), Goodbye("wamp.close.goodbye_and_out"), error(asked[1])]
+            out = Goodbye("wamp.close.goodbye_and_out")
+            return [result(asked[0]), out, error(asked[1]), out]  # twice, as where the two goodbyes cross
         return []
 
     router = routed(script)
