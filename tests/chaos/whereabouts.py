@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 NOTICED_WITHIN_S = 10.0
 """The node notices a loss by its ping (4 s) or by heartbeats that do not come (7 s), on a busy machine."""
-END_COSTS_S = 0.5
+END_COSTS_S = 1.0
 """Of each stay: both ends do not notice at the same moment that it is over."""
 CRASH_COSTS_S = 12.0
 """L22: a killed node's stays end when they were last noted, up to 10 s before; as much when the database was away."""
