@@ -25,6 +25,7 @@ from tests.support.node import Node
 from tests.support.wamp import PATIENCE_S, BareSession
 from tutorwamp.app.catalogue import catalogue
 from tutorwamp.client import CallError
+from tutorwamp.client.wamp import SEND_AT_MOST_BYTES
 from tutorwamp.kernel.contracts import instant_text
 
 CALLS: Final = int(os.environ.get("TUTORWAMP_TEST_FUZZ_CALLS", "400"))
@@ -89,6 +90,8 @@ class Attacker:
         self._ground = ground
         self._session: BareSession | None = None
         self._waiting: Deferred[Any] = Deferred()
+        self._sent_bytes = 0
+        """Of the last call: the router ends a connection over a longer one than it takes."""
         found = catalogue()
         self._procedures = {uri: one for uri, (one, _) in found.procedures.items()}
         self._schemas = {uri: found.fields(one.arguments) for uri, one in self._procedures.items()}
@@ -117,7 +120,9 @@ class Attacker:
         except ApplicationError as error:
             self._judge(uri, arguments, error.error, list(faults(error.error, error.args, error.kwargs)))
         except _LostError:
-            allowed = self._serializer == "json" and has_nul_text([positional, arguments])
+            allowed = self._sent_bytes > SEND_AT_MOST_BYTES or (
+                self._serializer == "json" and has_nul_text([positional, arguments])
+            )
             self._judge(uri, arguments, LOST, [] if allowed else ["ended the caller's own session"])
             self._session = None
         else:
@@ -143,10 +148,10 @@ class Attacker:
         self._waiting = Deferred()
         session._call_reqs[number] = CallRequest(number, uri, self._waiting, CallOptions())
         message = [48, number, {}, uri, positional, arguments]
-        if self._serializer == "json":
-            session.wire().sendMessage(json.dumps(message).encode(), isBinary=False)
-        else:
-            session.wire().sendMessage(session.wire()._serializer._serializer.serialize(message), isBinary=True)
+        as_json = self._serializer == "json"
+        raw = json.dumps(message).encode() if as_json else session.wire()._serializer._serializer.serialize(message)
+        self._sent_bytes = len(raw)
+        session.wire().sendMessage(raw, isBinary=not as_json)
         return await self._waiting.addTimeout(PATIENCE_S, reactor)
 
     def _lost(self, details: CloseDetails) -> CloseDetails:
