@@ -166,4 +166,4 @@ def _print_table(tally: Tally) -> None:
     print(f"\n{json.dumps(rows)}\n\n| | |\n|---|---|")  # noqa: T201  # the figures are what this is for, as below
     for name, value in rows.items():
         shown = ", ".join(f"{key} {count}" for key, count in value.items()) if isinstance(value, dict) else value
-        print(f"| {name} | {shown} |")  # noqa: T201
+        print(f"| {name} | {shown} |")  # noqa: T201  # the same

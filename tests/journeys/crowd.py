@@ -96,7 +96,7 @@ async def _be_there(port: int, people: Sequence[tuple[str, str]]) -> None:
         await one.call(JOIN.uri, lesson_id=lesson_id)
         await one.subscribe(topics_of(lesson_id).chat)
     print("in", flush=True)  # noqa: T201  # what the process is for, as below
-    print(json.dumps([(await one.over).uri for one in crowd]), flush=True)  # noqa: T201
+    print(json.dumps([(await one.over).uri for one in crowd]), flush=True)  # noqa: T201  # the parent reads it
 
 
 if __name__ == "__main__":

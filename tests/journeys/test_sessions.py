@@ -185,7 +185,7 @@ async def test_S3_S8_with_the_products_own_patience(node: Node) -> None:
         reader.close()
     slow_s = time.monotonic() - began_at
     print(f"\nfrozen: noticed and told after {frozen_s:.1f} s")  # noqa: T201  # the figures are what this is for
-    print(f"slow reader at 1 MiB/s: ended after {slow_s:.1f} s, router's RSS {before:.0f} -> {most:.0f} MiB")  # noqa: T201
+    print(f"slow reader at 1 MiB/s: ended after {slow_s:.1f} s, router's RSS {before:.0f} -> {most:.0f} MiB")  # noqa: T201  # the figures are what this is for
     assert max(frozen_s, slow_s) < NOTICED_WITHIN_S + TOLD_WITHIN_S
 
 

@@ -308,7 +308,7 @@ async def test_a_push_service_on_loopback_is_asked_again_when_it_says_and_its_de
 ) -> None:
     desk, server, browser = await Desk.set_up(stage), PushServer(), Browser()
     key = load_key(tmp_path / "vapid.pem")
-    desk.providers[Channel.WEB_PUSH] = WebPush(reactor, key, "mailto:a@b.example", allowed=lambda _: True)  # type: ignore[assignment]
+    desk.providers[Channel.WEB_PUSH] = WebPush(reactor, key, "mailto:a@b.example", allowed=lambda _: True)  # type: ignore[assignment]  # a Mapping outside tests
     await desk.queue.unsubscribe(ENDPOINT)
     await desk.queue.subscribe(desk.house.anna.user_id, browser.subscription(f"{server.url}/anna"))
     await desk.house.turn()

@@ -124,10 +124,10 @@ async def test_P3_where_the_mark_cannot_be_made_it_is_not_sent_and_not_lost(stag
     async def away(_parcel: Parcel) -> bool:
         raise Unavailable("The database cannot be reached just now.")
 
-    desk.queue.begin = away  # type: ignore[method-assign,assignment]
+    desk.queue.begin = away  # type: ignore[method-assign,assignment]  # this queue alone
     await desk.pass_s(WAITS_S)
     assert given(desk) == []
-    desk.queue.begin = begin  # type: ignore[method-assign]
+    desk.queue.begin = begin  # type: ignore[method-assign]  # the same
     await desk.pass_s(TAKEN_FOR_S)
     assert len(given(desk)) == 3
 

@@ -122,10 +122,10 @@ def _resolved(reactor: Any, host: str, port: int) -> Deferred[list[Any]]:
         def resolutionBegan(self, resolution: Any) -> None:  # noqa: N802  # Twisted's names
             pass
 
-        def addressResolved(self, address: Any) -> None:  # noqa: N802
+        def addressResolved(self, address: Any) -> None:  # noqa: N802  # Twisted's name
             found.append(address)
 
-        def resolutionComplete(self) -> None:  # noqa: N802
+        def resolutionComplete(self) -> None:  # noqa: N802  # Twisted's name
             done.callback(found)
 
     reactor.nameResolver.resolveHostName(cast("Any", Receiver()), host, port)
