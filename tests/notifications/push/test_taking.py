@@ -12,7 +12,7 @@ from tests.notifications.push.test_dispatcher import Desk
 from tests.support.machine import Stage
 from tutorwamp.kernel.errors import Unavailable
 from tutorwamp.notifications.push.contracts import Parcel
-from tutorwamp.notifications.push.dispatcher import FIRST_PAUSE_S
+from tutorwamp.notifications.push.dispatcher import FIRST_PAUSE_S, Dispatcher
 from tutorwamp.notifications.push.queue import TAKEN_FOR, WAITS_S
 
 TAKEN_FOR_S = TAKEN_FOR.total_seconds()
@@ -37,6 +37,17 @@ class Slow:
     async def connected(self, _user_ids: Iterable[str]) -> set[str]:
         self.asked.callback(None)
         return await self.answer
+
+
+async def begun(desk: Desk, other: Dispatcher) -> tuple[Slow, Deferred[int]]:
+    """Another process has taken what is due, and waits for its gate; the gate, and the round."""
+    slow = Slow()
+    other._connected = slow
+    await desk.house.turn()
+    desk.stage.clock.turn(seconds=WAITS_S)
+    dispatched = Deferred.fromCoroutine(other.dispatch())
+    await slow.asked
+    return slow, dispatched
 
 
 @pytest_twisted.ensureDeferred
@@ -66,13 +77,8 @@ async def test_P3_what_a_process_that_died_had_taken_and_not_begun_is_sent_by_th
 
 @pytest_twisted.ensureDeferred
 async def test_P3_who_took_it_too_long_ago_sends_nothing_and_changes_nothing(stage_on_both: Stage) -> None:
-    desk, slow = await Desk.set_up(stage_on_both), Slow()
-    late = desk.another()
-    late._connected = slow
-    await desk.house.turn()
-    desk.stage.clock.turn(seconds=WAITS_S)
-    dispatched = Deferred.fromCoroutine(late.dispatch())
-    await slow.asked
+    desk = await Desk.set_up(stage_on_both)
+    slow, dispatched = await begun(desk, desk.another())
     await desk.pass_s(TAKEN_FOR_S)
     assert len(given(desk)) == 3
     slow.answer.callback(set())
@@ -83,13 +89,8 @@ async def test_P3_who_took_it_too_long_ago_sends_nothing_and_changes_nothing(sta
 
 @pytest_twisted.ensureDeferred
 async def test_P3_who_took_it_too_long_ago_does_not_put_back_what_was_sent(stage_on_both: Stage) -> None:
-    desk, slow = await Desk.set_up(stage_on_both), Slow()
-    late = desk.another()
-    late._connected = slow
-    await desk.house.turn()
-    desk.stage.clock.turn(seconds=WAITS_S)
-    dispatched = Deferred.fromCoroutine(late.dispatch())
-    await slow.asked
+    desk = await Desk.set_up(stage_on_both)
+    slow, dispatched = await begun(desk, desk.another())
     await desk.pass_s(TAKEN_FOR_S)
     slow.answer.errback(Unavailable("The gate is away."))
     await dispatched
@@ -99,13 +100,9 @@ async def test_P3_who_took_it_too_long_ago_does_not_put_back_what_was_sent(stage
 
 @pytest_twisted.ensureDeferred
 async def test_P3_a_node_that_is_stopped_before_it_began_leaves_all_to_the_next(stage_on_both: Stage) -> None:
-    desk, slow = await Desk.set_up(stage_on_both), Slow()
+    desk = await Desk.set_up(stage_on_both)
     stopped = desk.another()
-    stopped._connected = slow
-    await desk.house.turn()
-    desk.stage.clock.turn(seconds=WAITS_S)
-    dispatched = Deferred.fromCoroutine(stopped.dispatch())
-    await slow.asked
+    slow, dispatched = await begun(desk, stopped)
     stopping = Deferred.fromCoroutine(stopped.stop(Clock()))
     slow.answer.callback(set())
     await dispatched
