@@ -25,9 +25,11 @@ STOPS_WITHIN_S = 10.0
 
 
 @pytest.fixture(scope="module")
-def up() -> Iterator[Watched]:
-    """One for the module, started with ``--demo``."""
-    made = Watched("--demo")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    """One for the module, started with ``--demo`` where pip has built bjdata against an old NumPy."""
+    folder = tmp_path_factory.mktemp("extension")
+    (folder / "_bjdata.py").write_text("import sys; print('_ARRAY_API not found', file=sys.stderr); raise ImportError")
+    made = Watched("--demo", env={"PYTHONPATH": os.pathsep.join([str(ROOT), str(folder)])})
     try:
         made.start()
         yield made

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any, Final
 
 import treq
@@ -22,6 +23,8 @@ from zope.interface import provider
 
 from tutorwamp.app.assembly import Settings
 
+SPARED: Final = Path(__file__).with_name("spared")
+"""What the node's processes are spared."""
 NODE: Final = "node"
 RESTART_PAUSE_S: Final = 0.5
 """Before the first restart; a node needs about five seconds to start anyway."""
@@ -67,7 +70,7 @@ class Supervisor:
             "TUTORWAMP_PORT": str(node.port),
             "TUTORWAMP_REST_PORT": str(node.rest_port),
             # A checkout that is not installed must be found by the node's workers as well.
-            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+            "PYTHONPATH": os.pathsep.join([str(SPARED), *filter(None, sys.path)]),
         }
         await task.deferLater(self._reactor, 0)  # until the reactor runs nothing would stop the node on a signal
         self._monitor.addProcess(NODE, [sys.executable, "-m", "tutorwamp.app.node", str(os.getpid())], env=environment)
