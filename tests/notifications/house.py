@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.support.machine import Stage
-from tutorwamp.chat.contracts import SendMessage
+from tutorwamp.chat.contracts import MarkRead, SendMessage
 from tutorwamp.kernel.contracts import Caller, StreamEvent
 from tutorwamp.lessons.contracts import Lesson, UpdateLesson
 from tutorwamp.notifications.contracts import ListNotifications, Notification, NotificationsChanged
@@ -48,6 +48,10 @@ class House:
 
     async def say(self, who: Caller, body: str = "Hello?") -> Any:
         return await self.stage.machine.chat.send_message(who, SendMessage(lesson_id=self.lesson.id, body=body))
+
+    async def read(self, who: Caller, seq: int) -> Any:
+        """In the chat itself."""
+        return await self.stage.machine.chat.mark_read(who, MarkRead(lesson_id=self.lesson.id, seq=seq))
 
     async def update(self, **changes: Any) -> Lesson:
         asked = UpdateLesson.model_validate({"lesson_id": self.lesson.id, "version": self.lesson.version, **changes})

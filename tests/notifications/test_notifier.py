@@ -19,8 +19,8 @@ from tutorwamp.app.assembly import Machine
 from tutorwamp.lessons.contracts import CancelLesson
 from tutorwamp.notifications.contracts import Kind, SetPreferences
 from tutorwamp.notifications.notifier import PATIENCE_S, Notifier
-from tutorwamp.notifications.store import CHAT_QUIET_FOR
 from tutorwamp.notifications.tables import notifications
+from tutorwamp.notifications.writing import CHAT_QUIET_FOR
 
 
 @pytest_twisted.ensureDeferred
@@ -124,6 +124,44 @@ async def test_N3_a_lesson_that_cannot_be_turned_does_not_hold_up_the_others(
     monkeypatch.setattr(notifier, "turn", failing)
     await notifier.catch_up()
     assert await store.behind(2) == [first]
+
+
+@pytest_twisted.ensureDeferred
+async def test_N6_who_reads_the_chat_has_read_what_it_told_of(stage_on_both: Stage) -> None:
+    house = await House.opened(stage_on_both)
+    await house.turn()
+    first = await house.say(house.tutor)
+    await house.turn()
+    assert [await house.count(house.anna), await house.count(house.ben)] == [2, 2]
+    await house.read(house.anna, first.seq)
+    await house.turn()
+    assert [await house.count(house.anna), await house.count(house.ben)] == [1, 2]
+    event = house.heard(house.anna)[-1]
+    assert (event.type, event.data["unread_count"]) == ("notification.read", 1)
+    assert event.data["notification_ids"] == [(await house.told(house.anna))[0].id]
+    second = await house.say(house.tutor)
+    await house.turn()
+    assert await house.count(house.anna) == 2, "what was said since is told again"
+    await house.say(house.tutor)
+    await house.read(house.anna, first.seq)
+    await house.turn()
+    assert await house.count(house.anna) == 2, "an older read mark reads nothing new"
+    await house.read(house.anna, second.seq + 1)
+    await house.say(house.tutor)
+    await house.turn()
+    assert await house.count(house.anna) == 2, "read, and told of what came after"
+    assert await house.stage.machine.counts.compare() == 0
+
+
+@pytest_twisted.ensureDeferred
+async def test_N6_what_was_read_before_it_could_be_told_is_not_told(stage: Stage) -> None:
+    house = await House.opened(stage)
+    await house.turn()
+    message = await house.say(house.tutor)
+    await house.read(house.anna, message.seq)
+    await house.turn()
+    assert await house.kinds(house.anna) == ["lesson.invited"]
+    assert await house.kinds(house.ben) == ["lesson.invited", "chat.message"]
 
 
 @pytest_twisted.ensureDeferred

@@ -9,7 +9,8 @@ from prometheus_client import Counter
 
 from tutorwamp.kernel.cache import Cache, Cached
 from tutorwamp.kernel.observability import get_logger
-from tutorwamp.notifications.store import Counted, NotificationsStore
+from tutorwamp.notifications.store import NotificationsStore
+from tutorwamp.notifications.writing import Counted
 
 log = get_logger(__name__)
 Result = TypeVar("Result")

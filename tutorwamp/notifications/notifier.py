@@ -23,7 +23,8 @@ from tutorwamp.notifications.contracts import Connected, NotificationsChanged
 from tutorwamp.notifications.counts import UnreadCounts
 from tutorwamp.notifications.rules import Told
 from tutorwamp.notifications.settings import NotificationsSettings
-from tutorwamp.notifications.store import Counted, New, NotificationsStore, OvertakenError, Turning
+from tutorwamp.notifications.store import NotificationsStore, OvertakenError, Turning
+from tutorwamp.notifications.writing import Counted, New, Seen, reading
 
 log = get_logger(__name__)
 
@@ -107,8 +108,9 @@ class Notifier:
             if turning.seq is not None and not turning.events:
                 return
             told, members = await self._told(kind, turning, lesson)
+            seen = await self._seen(lesson_id, turning) if kind == "chat" else []
             try:
-                await self._add(told, turning, members)
+                await self._add(told, turning, members, seen)
             except OvertakenError:
                 continue
             if not turning.events:
@@ -120,14 +122,30 @@ class Notifier:
         members = rules.members_of(lesson)
         absent = set(members) - await self._connected.connected(members)
         told = [one for event in turning.events for one in rules.said(event.plain(), lesson, sorted(absent))]
-        return told, members
+        read_up_to = _read_up_to(turning)
+        return [one for one in told if one.data["seq"] > read_up_to.get(one.user_id, 0)], members
 
-    async def _add(self, told: Iterable[Told], turned: Turning | None = None, members: Sequence[str] = ()) -> None:
+    async def _seen(self, lesson_id: str, turning: Turning) -> list[Seen]:
+        """What people have read in the chat itself, and are told of still. Nobody adds to it while we turn this."""
+        read_up_to = _read_up_to(turning)
+        if not read_up_to:
+            return []
+        unread = await self._store.unread_of_chat(lesson_id, read_up_to)
+        readers = {event.actor["id"]: event.actor for event in turning.events if event.actor is not None}
+        return [Seen(tuple(ids), reading(readers[one], self._clock())) for one, ids in sorted(unread.items())]
+
+    async def _add(
+        self,
+        told: Iterable[Told],
+        turned: Turning | None = None,
+        members: Sequence[str] = (),
+        seen: Sequence[Seen] = (),
+    ) -> None:
         new = [New(new_id(), one) for one in told]
-        people = sorted({one.told.user_id for one in new})
+        people = sorted({one.told.user_id for one in new} | {one.draft.subject for one in seen})
 
         async def change() -> list[StreamEvent]:
-            return await self._store.add(new, self._clock(), turned=turned, members=members)
+            return await self._store.add(new, self._clock(), turned=turned, members=members, seen=seen)
 
         for event in await self._counts.changing(people, change, _counted):
             self._events.announce(NotificationsChanged(event))
@@ -168,6 +186,10 @@ def _of_state(turning: Turning, lesson: Mapping[str, Any]) -> tuple[list[Told], 
         told += rules.changed(plain, after if members is None else members)
         members = after
     return told, members or ()
+
+
+def _read_up_to(turning: Turning) -> dict[str, int]:
+    return rules.read_up_to(event.plain() for event in turning.events)
 
 
 def _counted(events: Iterable[StreamEvent]) -> dict[str, Counted]:

@@ -88,6 +88,11 @@ def said(event: Mapping[str, Any], lesson: Mapping[str, Any], absent: Iterable[s
     return [_told(one, Kind.CHAT_MESSAGE, source, lesson, body, **more) for one in absent if one != author["id"]]
 
 
+def read_up_to(events: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """N6: by person the last message of these that they have read in the chat itself."""
+    return {event["actor"]["id"]: event["data"]["read_seq"] for event in events if event["type"] == "read.advanced"}
+
+
 def starting(lesson: Mapping[str, Any]) -> list[Told]:
     """N7: it begins soon. A lesson that is put off is told again."""
     source = f"starting {lesson['id']} {lesson['starts_at']}"

@@ -17,7 +17,8 @@ from tutorwamp.notifications.contracts import (
     Unread,
 )
 from tutorwamp.notifications.counts import UnreadCounts
-from tutorwamp.notifications.store import Counted, NotificationsStore
+from tutorwamp.notifications.store import NotificationsStore
+from tutorwamp.notifications.writing import Counted
 
 
 class NotificationsService:

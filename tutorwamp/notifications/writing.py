@@ -1,0 +1,172 @@
+"""What a transaction writes of notifications: rows, and the events that tell of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import CompoundSelect, Connection, and_, func, select, update
+
+from tutorwamp.kernel.contracts import StreamEvent, from_ms
+from tutorwamp.kernel.streams import Draft, already_written, append_one, key_for
+from tutorwamp.notifications.contracts import Kind, Notification, NotificationCreated, NotificationRead, stream_of
+from tutorwamp.notifications.rules import Told
+from tutorwamp.notifications.tables import is_unread, notifications
+
+CHAT_QUIET_FOR: Final = timedelta(minutes=15)
+"""N6, for who has chat off in-app and so cannot read it: a push for each conversation, not for each sentence."""
+
+
+@dataclass(frozen=True)
+class Counted:
+    """How many a person has not read, as of the event ``seq`` of their stream."""
+
+    seq: int
+    unread: int
+
+
+@dataclass(frozen=True)
+class New:
+    """A notification to be kept, under an id made before the first try."""
+
+    id: str
+    told: Told
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Notifications that a person has no need of any more: they have read what is told of."""
+
+    notification_ids: tuple[str, ...]
+    draft: Draft
+
+
+def reading(actor: Mapping[str, Any], now: datetime) -> Draft:
+    """A draft of the event that says what a person has read; made before the first try."""
+    user_id = str(actor["id"])
+    return Draft(
+        stream=stream_of(user_id),
+        guard=None,
+        type="notification.read",
+        at=now,
+        actor=actor,
+        key=key_for(None),
+        digest="",
+        subject=user_id,
+        data=lambda _seq: {},
+    )
+
+
+def mark(
+    connection: Connection, draft: Draft, notification_ids: Sequence[str] | None, head: int
+) -> tuple[Counted, StreamEvent | None]:
+    """Mark as read, null: all, in a stream that is locked at ``head``; no event where nothing was unread."""
+    mine = notifications.c.user_id == draft.subject
+    if notification_ids is not None:
+        mine = and_(mine, notifications.c.id.in_(notification_ids))
+    changed = connection.execute(update(notifications).where(mine, is_unread).values(read_at=draft.at)).rowcount
+    unread = unread_counts(connection, [draft.subject]).get(draft.subject, 0)
+    if changed == 0:
+        return Counted(head, unread), already_written(connection, draft)
+    which = None if notification_ids is None else list(notification_ids)
+    told = NotificationRead(notification_ids=which, read_at=draft.at, unread_count=unread)
+    event = append_one(connection, replace(draft, data=lambda _seq: told.plain()))
+    return Counted(event.seq, unread), event
+
+
+def written(connection: Connection, new: Sequence[New], seen: Sequence[Seen]) -> list[StreamEvent]:
+    """The events of an earlier try, of which only the answer was lost."""
+    if connection.get_execution_options().get("tried", 1) == 1:
+        return []
+    drafts = [one.draft for one in seen]
+    drafts += [created(columns(one, from_ms(0), in_app=True), 0, from_ms(0)) for one in new]
+    found = (already_written(connection, draft) for draft in drafts)  # by its key: the rest of a draft does not matter
+    return [event for event in found if event is not None]
+
+
+def fresh(connection: Connection, new: Sequence[New], now: datetime) -> list[New]:
+    """N3, N6: without those that are there already, and what is said where something is unread already."""
+    # Two lists, not one of pairs: for pairs SQLite reads the whole index. What it finds too much is no pair of ours.
+    known_query = select(notifications.c.user_id, notifications.c.source).where(
+        notifications.c.user_id.in_(sorted({one.told.user_id for one in new})),
+        notifications.c.source.in_(sorted({one.told.source for one in new})),
+    )
+    known = {(row.user_id, row.source) for row in connection.execute(known_query)}
+    talked = {(row.user_id, row.lesson_id) for row in connection.execute(_talked(new, now))}
+    fresh: list[New] = []
+    for one in new:
+        told = one.told
+        where = (told.user_id, told.data["lesson_id"])
+        if (told.user_id, told.source) in known or (told.kind is Kind.CHAT_MESSAGE and where in talked):
+            continue
+        known.add((told.user_id, told.source))
+        if told.kind is Kind.CHAT_MESSAGE:
+            talked.add(where)
+        fresh.append(one)
+    return fresh
+
+
+def _talked(new: Sequence[New], now: datetime) -> CompoundSelect[Any]:
+    """N6: who was told of which lesson's chat and has not read it, or cannot, and was told just now."""
+    said = select(notifications.c.user_id, notifications.c.lesson_id).where(
+        notifications.c.user_id.in_(sorted({one.told.user_id for one in new})),
+        notifications.c.lesson_id.in_(sorted({one.told.data["lesson_id"] for one in new})),
+        notifications.c.kind == Kind.CHAT_MESSAGE.value,
+    )
+    just_now = said.where(notifications.c.in_app.is_(False), notifications.c.created_at > now - CHAT_QUIET_FOR)
+    return said.where(is_unread).union_all(just_now)  # each half has its index
+
+
+def unread_counts(connection: Connection, users: Sequence[str]) -> dict[str, int]:
+    """By person; who has read everything is left out."""
+    query = (
+        select(notifications.c.user_id, func.count())
+        .where(notifications.c.user_id.in_(users), is_unread)
+        .group_by(notifications.c.user_id)
+    )
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def columns(new: New, now: datetime, *, in_app: bool) -> dict[str, Any]:
+    """A row of a new notification."""
+    told = new.told
+    return {
+        "id": new.id,
+        "user_id": told.user_id,
+        "kind": told.kind.value,
+        "source": told.source,
+        "lesson_id": told.data["lesson_id"],
+        "title": told.title,
+        "body": told.body,
+        "data": json.dumps(told.data, ensure_ascii=False),
+        "in_app": in_app,
+        "created_at": now,
+        "read_at": None,
+    }
+
+
+def created(row: Mapping[str, Any], unread: int, now: datetime) -> Draft:
+    """The event that tells of such a row, with the count it makes."""
+    shown = Notification(
+        id=row["id"],
+        kind=Kind(row["kind"]),
+        title=row["title"],
+        body=row["body"],
+        data=json.loads(row["data"]),
+        created_at=row["created_at"],
+        read_at=None,
+    )
+    return Draft(
+        stream=stream_of(row["user_id"]),
+        guard=None,
+        type="notification.created",
+        at=now,
+        actor=None,
+        key=row["id"],  # the actor is the system: nobody else can choose its keys
+        digest="",
+        subject=row["id"],
+        data=lambda _seq: NotificationCreated(notification=shown, unread_count=unread).plain(),
+    )
