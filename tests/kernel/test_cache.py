@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
@@ -11,6 +13,8 @@ from typing import Any, cast
 import pytest
 import pytest_twisted
 from twisted.internet import reactor
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.task import deferLater
 
 from tests.support.machine import TurnedClock
 from tests.support.redis import FLAVOURS, RedisServer, find_server
@@ -19,6 +23,7 @@ from tutorwamp.kernel import trust as trusts
 from tutorwamp.kernel.cache import Cache, Cached, CacheSettings, Lease, LocalCache, RedisCache, make_cache
 from tutorwamp.kernel.contracts import new_id
 from tutorwamp.kernel.database import Database, make_engine
+from tutorwamp.kernel.errors import Unavailable
 from tutorwamp.kernel.settings import SettingsError
 from tutorwamp.kernel.trust import CHANGE_AT_MOST_S, CacheTrust, cache_trust
 
@@ -61,7 +66,7 @@ Process = Callable[[RedisServer], RedisCache]
 @pytest_twisted.async_yield_fixture
 async def process(database: Database, clock: TurnedClock, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Process]:
     """What another process has of the same server and the same database; a look counts for a moment only."""
-    for name, seconds in (("LOOKED_FOR_S", 0.05), ("NOTICED_WITHIN_S", 0.06), ("MET_EVERY_S", 0.0)):
+    for name, seconds in (("LOOKED_FOR_S", 0.2), ("NOTICED_WITHIN_S", 0.22), ("MET_EVERY_S", 0.0)):
         monkeypatch.setattr(trusts, name, seconds)
     made: list[RedisCache] = []
 
@@ -95,6 +100,10 @@ def key() -> str:
 
 def now_s() -> float:
     return time.monotonic()
+
+
+def sleep(seconds: float) -> Deferred[None]:
+    return deferLater(cast("Any", reactor), seconds)
 
 
 async def leased(cache: Cache, key: str) -> Lease:
@@ -194,6 +203,28 @@ async def test_an_owner_whose_fence_has_fallen_leaves_no_value(
 ) -> None:
     monkeypatch.setattr(caches, "FENCE_S", 0.0)
     await cache.lower_fence(await cache.raise_fence([key]), {key: Cached(8, 4)})
+    assert await value(cache, key) is None
+
+
+@pytest_twisted.ensureDeferred
+async def test_an_owner_that_took_long_leaves_no_value_for_who_died_meanwhile_may_know_better(
+    cache: Cache, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(caches, "FENCE_S", 0.2)
+    await cache.raise_fence([key])  # its owner commits version 9 later than the other one its 8, and dies
+    monkeypatch.setattr(caches, "FENCE_S", 0.5)
+    fence = await cache.raise_fence([key])
+    await sleep(0.3)
+    await cache.lower_fence(fence, {key: Cached(8, 4)})
+    assert await value(cache, key) is None
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_was_read_before_a_change_failed_is_not_put_after_it(cache: Cache, key: str) -> None:
+    """An earlier try of it may have been committed."""
+    lease = await leased(cache, key)
+    await cache.lower_fence(await cache.raise_fence([key]))
+    await cache.put(key, Cached(7, 3), lease)
     assert await value(cache, key) is None
 
 
@@ -376,6 +407,108 @@ async def test_a_lease_of_before_a_restart_is_worth_nothing(
     clock.turn(seconds=CHANGE_AT_MOST_S + 1)
     await cache.put(key, Cached(7, 3), lease)
     assert await value(cache, key) is None
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_a_reader_puts_counts_from_when_it_arrives(
+    server: RedisServer, process: Process, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits for the answer any more, but the network still delivers the command, when the fence has fallen."""
+    monkeypatch.setattr(caches, "PUT_WITHIN_S", 0.3)
+    cache = await met(process(server))
+    lease = await leased(cache, key)
+    os.kill(server.pid, signal.SIGSTOP)
+    await cache.put(key, Cached(7, 3), lease)
+    os.kill(server.pid, signal.SIGCONT)
+    await patiently(cache, there=True)
+    assert await value(cache, key) is None
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_server_that_followed_another_one_meanwhile_is_another_run(
+    server: RedisServer, process: Process, key: str
+) -> None:
+    """A failover and back: the same process, with what the other one knew."""
+    cache = await met(process(server))
+    await put(cache, key, Cached(7, 3))
+    server.ask("REPLICAOF 127.0.0.1 1")
+    server.ask("REPLICAOF NO ONE")
+    assert await value(cache, key) is None
+    assert await value(cache, key) is None
+
+
+@pytest_twisted.ensureDeferred
+async def test_of_two_servers_that_are_met_at_the_same_time_for_the_first_time_one_is_not_believed(
+    server: RedisServer, servers: dict[str, RedisServer], process: Process, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trusts, "LOOKED_FOR_S", 0.3)
+    monkeypatch.setattr(trusts, "NOTICED_WITHIN_S", 0.33)
+    reader, writer = process(servers["valkey"]), process(server)
+    await writer._trust.belief()  # there is none
+    await put(await met(reader), key, Cached(7, 3))
+    assert await value(reader, key) == Cached(7, 3)
+    await writer.raise_fence([key])
+    assert await value(reader, key) is None
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_fence_is_lowered_where_the_database_cannot_say_whether_it_counts(
+    server: RedisServer, process: Process, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unavailable(_run: str) -> bool:
+        raise Unavailable("The database cannot be reached just now.")
+
+    cache = await met(process(server))
+    with monkeypatch.context() as patched:
+        patched.setattr(cache._trust, "counts", unavailable)
+        with pytest.raises(Unavailable):
+            await cache.raise_fence([key])
+    await put(cache, key, Cached(7, 3))
+    assert await value(cache, key) == Cached(7, 3)
+
+
+@pytest_twisted.ensureDeferred
+async def test_who_waits_for_a_slow_look_does_not_look_again(
+    database: Database, clock: TurnedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise they would wait one after the other, each as long as a database takes that has too much to do."""
+    monkeypatch.setattr(trusts, "LOOKED_FOR_S", 0.05)
+    belief = trusts._belief
+
+    def slow(connection: Any) -> trusts.Belief:
+        time.sleep(0.2)
+        return belief(connection)
+
+    monkeypatch.setattr(trusts, "_belief", slow)
+    trust = CacheTrust(database, reactor, clock=clock)
+    await gatherResults([Deferred.fromCoroutine(trust.belief()) for _ in range(5)])
+    assert database.counts.of("cache.trust").transactions == 1
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_look_is_not_undone_by_the_late_answer_of_an_earlier_meeting(
+    database: Database, clock: TurnedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trust, other = (CacheTrust(database, reactor, clock=clock) for _ in range(2))
+    write = database.write
+
+    def late(name: str, thd: Any, *args: Any) -> Deferred[Any]:
+        async def wrote() -> Any:
+            answer = await write(name, thd, *args)
+            with monkeypatch.context() as patched:
+                patched.setattr(database, "write", write)
+                patched.setattr(trusts, "NOTICED_WITHIN_S", 0.0)
+                await other.withhold()
+            trust._looked_at_s = float("-inf")
+            assert await trust.belief() is None
+            return answer
+
+        return Deferred.fromCoroutine(wrote())
+
+    with monkeypatch.context() as patched:
+        patched.setattr(database, "write", late)
+        await trust.counts("a run")
+    assert await trust.belief() is None
 
 
 @pytest_twisted.ensureDeferred

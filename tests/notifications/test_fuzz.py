@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import pytest_twisted
 from sqlalchemy import select
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, FirstError, gatherResults
+from twisted.internet.task import deferLater
 
 from tests.kernel.loopback import Loopback
 from tests.notifications.house import House
@@ -27,15 +28,18 @@ from tutorwamp.app.site import make_site
 from tutorwamp.kernel import trust as trusts
 from tutorwamp.kernel.cache import Cached, LocalCache, RedisCache
 from tutorwamp.kernel.contracts import Caller, Nothing, new_id
+from tutorwamp.kernel.errors import Unavailable
 from tutorwamp.kernel.streams import stream_events
 from tutorwamp.kernel.trust import CHANGE_AT_MOST_S, CacheTrust
 from tutorwamp.notifications.contracts import Kind, ReadNotifications, stream_of
 from tutorwamp.notifications.rules import Told
+from tutorwamp.notifications.store import Counted
 from tutorwamp.notifications.wamp import NotificationsDoor
 
 SEEDS = range(6)
 ROUNDS = 10
 AT_ONCE = 8
+LOST = 0.4
 
 
 class Counts:
@@ -72,7 +76,11 @@ class Fuzz:
     async def one(self) -> None:
         """Something, and its answer looked at."""
         asked_at = self.counts.head
-        answered = await self.chance.choice([self.tell, self.read, self.read, self.read_all, self.count, self.count])()
+        what = self.chance.choice([self.tell, self.read, self.read, self.read_all, self.count, self.count])
+        try:
+            answered = await what()
+        except Unavailable:
+            return  # its answer was lost
         if answered is not None:
             self.answers += 1
             possible = self.counts.all()[asked_at:]
@@ -117,8 +125,33 @@ class Fuzz:
 
 
 def _count(answer: Any) -> int:
+    if answer.get("type") == Unavailable.uri:
+        raise Unavailable(answer["detail"])
     count: int = answer["unread_count"]
     return count
+
+
+def lose_answers(machine: Machine, chance: random.Random, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some changes are committed, and nobody is told; and what readers find is long under way."""
+
+    def lossy(change: Callable[..., Deferred[Any]]) -> Callable[..., Deferred[Any]]:
+        def lost(answer: Any) -> Any:
+            if chance.random() < LOST:
+                raise Unavailable("The database cannot be reached just now.")
+            return answer
+
+        return lambda *args, **more: change(*args, **more).addCallback(lost)
+
+    async def late(user_id: str) -> Counted:
+        counted = await count(user_id)
+        await deferLater(cast("Any", reactor), chance.random() / 20)
+        return counted
+
+    store = machine.counts._store
+    count = store.count
+    monkeypatch.setattr(store, "count", lambda user_id: Deferred.fromCoroutine(late(user_id)))
+    for name in ("add", "mark_read"):
+        monkeypatch.setattr(store, name, lossy(getattr(store, name)))
 
 
 async def nothing(_chance: random.Random) -> None:
@@ -240,6 +273,16 @@ async def test_N2_every_count_is_the_databases_with_a_cache_in_process(stage: St
     house = await House.opened(stage)
     assert isinstance(stage.machine.cache, LocalCache)
     assert await fuzzed(house, [stage.machine], seed, nothing) >= ROUNDS
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest_twisted.ensureDeferred
+async def test_N2_every_count_is_the_databases_where_answers_are_lost(
+    stage: Stage, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = await House.opened(stage)
+    lose_answers(stage.machine, random.Random(seed), monkeypatch)
+    await fuzzed(house, [stage.machine], seed, nothing)
 
 
 @pytest_twisted.ensureDeferred

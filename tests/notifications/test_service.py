@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import time
+from typing import Any
+
 import pytest
 import pytest_twisted
 from twisted.internet.defer import Deferred, gatherResults
@@ -7,9 +10,10 @@ from twisted.internet.defer import Deferred, gatherResults
 from tests.notifications.house import House
 from tests.support.machine import Stage
 from tutorwamp.app.assembly import Machine
+from tutorwamp.kernel import cache as caches
 from tutorwamp.kernel.cache import Cached, Lease
 from tutorwamp.kernel.contracts import Caller, new_id
-from tutorwamp.kernel.errors import Invalid, NotFound
+from tutorwamp.kernel.errors import Invalid, NotFound, Unavailable
 from tutorwamp.kernel.streams import heads, read_since
 from tutorwamp.notifications.contracts import (
     ListNotifications,
@@ -201,4 +205,64 @@ async def test_a_wrong_count_is_noticed_and_does_not_stay(stage: Stage) -> None:
     assert await house.count(house.anna) == 5
     assert await counts.compare() == 1
     assert DRIFTED._value.get() == drifted + 1
+    assert await house.count(house.anna) == 1
+
+
+@pytest_twisted.ensureDeferred
+async def test_N2_after_a_change_of_which_only_the_answer_was_lost_nothing_older_is_put(
+    stage_on_both: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = await House.opened(stage_on_both)
+    await house.turn()
+    machine = stage_on_both.machine
+    key, store = f"unread:{house.anna.user_id}", machine.counts._store
+    await machine.cache.drop(key)
+    lease, counted = await machine.cache.get(key), await store.count(house.anna.user_id)
+    assert isinstance(lease, Lease)
+    mark_read = store.mark_read
+
+    def unanswered(*args: Any, **more: Any) -> Deferred[Any]:
+        def lost(_answer: Any) -> None:
+            raise Unavailable("The database cannot be reached just now.")
+
+        return mark_read(*args, **more).addCallback(lost)
+
+    monkeypatch.setattr(store, "mark_read", unanswered)
+    with pytest.raises(Unavailable):
+        await house.notifications.mark_all_read(house.anna)
+    await machine.cache.put(key, Cached(counted.seq, counted.unread), lease)
+    assert await house.count(house.anna) == 0
+
+
+@pytest_twisted.ensureDeferred
+async def test_N2_after_a_change_that_was_refused_the_count_is_cached_again(stage: Stage) -> None:
+    house = await House.opened(stage)
+    await house.turn()
+    with pytest.raises(NotFound):
+        await house.notifications.mark_read(house.anna, ReadNotifications(notification_ids=[new_id()]))
+    await house.count(house.anna)
+    assert await stage.machine.cache.get(f"unread:{house.anna.user_id}") == Cached(1, 1)
+
+
+@pytest_twisted.ensureDeferred
+async def test_N2_what_waited_until_its_fence_may_fall_is_not_committed(
+    stage_on_both: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = await House.opened(stage_on_both)
+    monkeypatch.setattr(caches, "COMMIT_WITHIN_S", 0.2)
+    database = stage_on_both.machine.database
+
+    def slow(_connection: object) -> None:
+        time.sleep(0.4)
+
+    before = database.write("test", slow)
+    await house.turn()  # logged, and to be done again
+    await before
+    assert await house.told(house.anna) == []
+    await house.turn()
+    assert await house.count(house.anna) == 1
+    before = database.write("test", slow)
+    with pytest.raises(Unavailable):
+        await house.notifications.mark_all_read(house.anna)
+    await before
     assert await house.count(house.anna) == 1

@@ -10,7 +10,8 @@ So there is no moment at which an old value can come back:
 - a reader that read before the commit is refused by the fence, and after it by the floor;
 - a writer that dies leaves its fence, which falls by itself ``FENCE_S`` later, longer than any transaction takes, and
   leaves no value behind: readers ask SQL, and see what was committed;
-- a lease is good for half as long as a fence stands (``PUT_WITHIN_S``);
+- a lease is good for half as long as a fence stands, and a change is committed within the other half or not at all;
+- of a change that failed nobody knows whether an earlier try was committed: no lease of before is good after it;
 - a shared cache that a writer cannot reach, or that has forgotten fences in a restart, is not believed (see trust);
 - of two writers the first to finish leaves no value, the second one does.
 
@@ -23,7 +24,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
@@ -34,7 +35,7 @@ from twisted.internet.defer import TimeoutError as DeferredTimeout
 from tutorwamp.kernel.contracts import new_id
 from tutorwamp.kernel.observability import get_logger
 from tutorwamp.kernel.settings import SettingsError, setting
-from tutorwamp.kernel.trust import CHANGE_AT_MOST_S, CacheTrust
+from tutorwamp.kernel.trust import CHANGE_AT_MOST_S, COMMIT_WITHIN_S, CacheTrust
 
 log = get_logger(__name__)
 
@@ -72,6 +73,8 @@ class Lease:
 
     given_by: str
     at_s: float
+    at_us: int = 0
+    """By the shared cache's clock."""
 
     def is_good(self, now_s: float) -> bool:
         """Whether it is not too late."""
@@ -86,6 +89,8 @@ class Fence:
     token: str
     generation: int | None = None
     """Under which its owner may leave a value; None: the cache is not believed."""
+    commit_until_s: float = float("inf")
+    """By this process's clock that never goes back; later it may not hold what was read before."""
 
 
 class Cache(Protocol):
@@ -124,6 +129,8 @@ class _Entry:
     cached: Cached | None = None
     kept_until_s: float = 0.0
     floor: int = 0
+    since_s: float = float("-inf")
+    """A lease given before is not good any more."""
     fences: dict[str, float] = field(default_factory=dict)
 
 
@@ -144,12 +151,12 @@ class LocalCache:
     async def put(self, key: str, found: Cached, lease: Lease) -> None:
         """See Cache."""
         entry = self._entry(key)
-        if lease.is_good(self._now_s()) and not self._fenced(entry):
+        if lease.is_good(self._now_s()) and lease.at_s > entry.since_s and not self._fenced(entry):
             self._keep(entry, found)
 
     async def raise_fence(self, keys: Iterable[str]) -> Fence:
         """See Cache."""
-        fence = Fence(tuple(keys), new_id())
+        fence = Fence(tuple(keys), new_id(), commit_until_s=self._now_s() + COMMIT_WITHIN_S)
         for key in fence.keys:
             entry = self._entry(key)
             entry.cached = None
@@ -160,14 +167,15 @@ class LocalCache:
         """See Cache."""
         for key in fence.keys:
             entry = self._entry(key)
-            stood = entry.fences.pop(fence.token, 0.0) > self._now_s()
+            mine = entry.fences.pop(fence.token, 0.0) - self._now_s() > FENCE_S / 2
             one = None if found is None else found.get(key)
             if one is None:
+                entry.since_s = self._now_s()
                 continue
             entry.floor = max(entry.floor, one.version)
             if entry.cached is not None and entry.cached.version < entry.floor:
                 entry.cached = None
-            if stood and not self._fenced(entry):
+            if mine and not self._fenced(entry):
                 self._keep(entry, one)
 
     async def drop(self, key: str) -> None:
@@ -198,10 +206,17 @@ class LocalCache:
         return entry
 
 
-# KEYS: the value, a hash {version, value, floor, generation}; its fences, a sorted set of tokens by when they fall.
-# Redis's own clock decides, one for all processes.
-_RUN: Final = "local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)'); "
-_NOW: Final = "local t = redis.call('TIME'); local now = t[1] * 1000 + math.floor(t[2] / 1000); "
+# KEYS: the value, a hash {version, value, floor, generation, since}, where no lease of before ``since`` is good; its
+# fences, a sorted set of tokens by when they fall. Redis's own clock decides, when a command arrives: that may be long
+# after its sender has gone. A run: the process, and the history of its data, another one once it has followed a server.
+_RUN: Final = (
+    "local run = string.sub(string.match(redis.call('INFO', 'server'), 'run_id:(%x+)'), 1, 31) .. '-' .. "
+    "string.sub(string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)'), 1, 32); "
+)
+_NOW: Final = (
+    "local t = redis.call('TIME'); local now = t[1] * 1000 + math.floor(t[2] / 1000); "
+    "local us = string.format('%.0f', t[1] * 1000000 + t[2]); "
+)
 _FENCED: Final = (
     _NOW + "redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now); local fenced = redis.call('ZCARD', KEYS[2]) > 0; "
 )
@@ -214,9 +229,13 @@ _KEEP: Final = (
 )
 _GET: Final = (
     _RUN + _FENCED + "local found = redis.call('HMGET', KEYS[1], 'version', 'value', 'generation'); "
-    "if fenced or found[3] ~= ARGV[1] then return {false, false, run} end return {found[1], found[2], run}"
+    "if fenced or found[3] ~= ARGV[1] then return {false, false, run, us} end "
+    "return {found[1], found[2], run, us}"
 )
-_PUT: Final = _FENCED + "if not fenced then " + _KEEP + "end return 1"
+_PUT: Final = (
+    _FENCED + "local at = tonumber(ARGV[5]); if not fenced and us - at <= ARGV[6] * 1000 "
+    "and tonumber(redis.call('HGET', KEYS[1], 'since') or 0) < at then " + _KEEP + "end return 1"
+)
 _RAISE: Final = (
     _RUN
     + _NOW
@@ -224,14 +243,15 @@ _RAISE: Final = (
     "redis.call('PEXPIRE', KEYS[2], ARGV[2]); return run"
 )
 _LOWER: Final = (
-    _FENCED + "local mine = redis.call('ZREM', KEYS[2], ARGV[5]); "
-    "fenced = redis.call('ZCARD', KEYS[2]) > 0; "
-    "if ARGV[1] == '' then return 1 end "
+    _FENCED + "local mine = tonumber(redis.call('ZSCORE', KEYS[2], ARGV[5]) or 0) - now > tonumber(ARGV[6]) / 2; "
+    "redis.call('ZREM', KEYS[2], ARGV[5]); fenced = redis.call('ZCARD', KEYS[2]) > 0; "
+    "if ARGV[1] == '' then redis.call('HSET', KEYS[1], 'since', us); redis.call('PEXPIRE', KEYS[1], ARGV[3]); "
+    "return 1 end "
     "if tonumber(redis.call('HGET', KEYS[1], 'floor') or 0) < tonumber(ARGV[1]) then "
     "redis.call('HSET', KEYS[1], 'floor', ARGV[1]); redis.call('PEXPIRE', KEYS[1], ARGV[3]) end "
     "if tonumber(redis.call('HGET', KEYS[1], 'version') or 0) < tonumber(ARGV[1]) then "
     "redis.call('HDEL', KEYS[1], 'version', 'value') end "
-    "if mine == 1 and not fenced and ARGV[4] ~= '' then " + _KEEP + "end return 1"
+    "if mine and not fenced and ARGV[4] ~= '' then " + _KEEP + "end return 1"
 )
 
 ANSWER_WITHIN_S: Final = 0.5
@@ -263,33 +283,40 @@ class RedisCache:
         answer = await self._eval(_GET, key, belief.generation) if belief is not None else None
         if belief is None or not answer:
             return Lease("", at_s)
-        version, value, run = answer
+        version, value, run, at_us = answer
         if run != belief.run:
             await self._trust.counts(str(run))
             return Lease("", at_s)
-        return Lease(str(belief.generation), at_s) if version is None else Cached(int(version), int(value))
+        if version is None:
+            return Lease(str(belief.generation), at_s, int(at_us))
+        return Cached(int(version), int(value))
 
     async def put(self, key: str, found: Cached, lease: Lease) -> None:
         """See Cache."""
         if lease.is_good(time.monotonic()):
-            await self._eval(_PUT, key, found.version, found.value, _ms(KEPT_S), lease.given_by)
+            values = (found.version, found.value, _ms(KEPT_S), lease.given_by, lease.at_us, _ms(PUT_WITHIN_S))
+            await self._eval(_PUT, key, *values)
 
     async def raise_fence(self, keys: Iterable[str]) -> Fence:
         """See Cache."""
-        keys, token = tuple(keys), new_id()
-        for run in {await self._eval(_RAISE, key, token, _ms(FENCE_S)) for key in keys}:
-            if run is None or not await self._trust.counts(str(run)):
-                await self._trust.withhold()
-        belief = await self._trust.belief()
-        return Fence(keys, token, None if belief is None else belief.generation)
+        fence = Fence(tuple(keys), new_id(), commit_until_s=time.monotonic() + COMMIT_WITHIN_S)
+        try:
+            for run in {await self._eval(_RAISE, key, fence.token, _ms(FENCE_S)) for key in fence.keys}:
+                if run is None or not await self._trust.counts(str(run)):
+                    await self._trust.withhold()
+            belief = await self._trust.belief()
+        except Exception:
+            await self.lower_fence(fence)
+            raise
+        return replace(fence, generation=None if belief is None else belief.generation)
 
     async def lower_fence(self, fence: Fence, found: Mapping[str, Cached] | None = None) -> None:
         """See Cache. Where nobody hears it the fence falls by itself."""
         for key in fence.keys:
             one = None if found is None else found.get(key)
-            values = ("", "", "") if one is None else (one.version, one.value, _ms(KEPT_S))
+            values = ("", "") if one is None else (one.version, one.value)
             generation = "" if fence.generation is None else fence.generation
-            await self._eval(_LOWER, key, *values, generation, fence.token)
+            await self._eval(_LOWER, key, *values, _ms(KEPT_S), generation, fence.token, _ms(FENCE_S))
 
     async def drop(self, key: str) -> None:
         """See Cache."""

@@ -28,14 +28,19 @@ from tutorwamp.kernel.observability import get_logger
 log = get_logger(__name__)
 
 CHANGE_AT_MOST_S: Final = 120.0
-"""Longer than the slowest change: five tries of ten seconds, each after a wait for a connection. What is left over is
-how far the clocks of two machines may be apart."""
+"""A change is over so long after its fence was raised, wherever one looks at the clock: see the two below."""
+COMMIT_WITHIN_S: Final = 40.0
+"""What is not ready to be committed by then is given up; ten seconds more, and the commit itself is over."""
+CLOCKS_APART_S: Final = 60.0
+"""How far the clocks of two machines may be apart."""
 LOOKED_FOR_S: Final = 2.0
 """How long a look at the database counts: one query in two seconds for each process that reads."""
 NOTICED_WITHIN_S: Final = LOOKED_FOR_S * 1.1
 """From when belief was withheld until nobody believes."""
 MET_EVERY_S: Final = 5.0
 """Two processes with two servers would otherwise never be done with telling each other."""
+HEARD_FOR_S: Final = 10.0
+"""How old a look may be that says which run a fence is to be raised in: another one is believed much later."""
 
 cache_trust = Table(
     "cache_trust",
@@ -70,6 +75,7 @@ class CacheTrust:
         self._belief = Belief()
         self._looked_at_s = float("-inf")
         self._looking = DeferredLock()
+        self._looks = 0
         self._withholding = DeferredLock()
         self._withheld_until = self._belief.believed_from
         self._met_at_s = float("-inf")
@@ -77,19 +83,25 @@ class CacheTrust:
     async def belief(self) -> Belief | None:
         """What counts just now; None where nothing may be believed. Raises Unavailable."""
         if not self._is_fresh():
-            await self._looking.run(lambda: Deferred.fromCoroutine(self._look()))
+            looks = self._looks
+            await self._looking.run(lambda: Deferred.fromCoroutine(self._look(looks)))
         may = self._is_fresh() and self._clock() >= self._belief.believed_from
         return self._belief if may else None
 
     async def counts(self, run: str) -> bool:
         """Whether what is said to this run of the server is heard by all who believe; else it is met. As ``belief``."""
         await self.belief()
-        before = self._belief.run
-        if run != before and self._now_s() - self._met_at_s >= MET_EVERY_S:
-            self._met_at_s = self._now_s()
-            self._belief = await self._database.write("cache.meet", self._met_thd, run)
-            log.info("another run of the cache's server", run=run, believed_from=self._belief.believed_from)
-        return self._belief.run == run and before in (None, run)
+        if self._now_s() - self._looked_at_s > HEARD_FOR_S:
+            return False  # the look of somebody else, for which we waited, failed
+        if self._belief.run == run:
+            return True
+        if self._now_s() - self._met_at_s < MET_EVERY_S:
+            return False
+        self._met_at_s = self._now_s()
+        before, met = await self._database.write("cache.meet", self._met_thd, run)
+        self._look_again()
+        log.info("another run of the cache's server", run=run, believed_from=met.believed_from)
+        return before in (None, run)
 
     async def withhold(self) -> None:
         """Nobody believes the cache when this returns, nor for CHANGE_AT_MOST_S from then on. Raises Unavailable."""
@@ -98,21 +110,31 @@ class CacheTrust:
     def _is_fresh(self) -> bool:
         return self._now_s() - self._looked_at_s <= LOOKED_FOR_S
 
-    async def _look(self) -> None:
-        if not self._is_fresh():  # else somebody has looked while we waited
-            began_at_s = self._now_s()
+    def _look_again(self) -> None:
+        # What a write answers is no look: it may be late, and others may have written since.
+        self._looked_at_s = float("-inf")
+
+    async def _look(self, looks: int) -> None:
+        if self._looks != looks:
+            return  # somebody has looked while we waited; where that took too long, so would it again
+        began_at_s = self._now_s()
+        try:
             self._belief = await self._database.read("cache.trust", _belief)
             self._looked_at_s = began_at_s
+        finally:
+            self._looks += 1
 
     async def _withhold(self) -> None:
         left = self._withheld_until - self._clock()
         if left >= timedelta(seconds=CHANGE_AT_MOST_S):
             return
-        self._belief = await self._database.write("cache.withhold", self._withheld_thd)
-        log.warning("the cache is not believed: a change could not be said there", until=self._belief.believed_from)
-        if left < timedelta(seconds=CHANGE_AT_MOST_S / 2):  # otherwise everybody looks again before it is over
+        withheld = await self._database.write("cache.withhold", self._withheld_thd)
+        self._look_again()
+        log.warning("the cache is not believed: a change could not be said there", until=withheld.believed_from)
+        # Otherwise everybody looks again before it is over.
+        if left < timedelta(seconds=CLOCKS_APART_S + NOTICED_WITHIN_S):
             await deferLater(self._reactor, NOTICED_WITHIN_S)
-        self._withheld_until = self._belief.believed_from
+        self._withheld_until = withheld.believed_from
 
     def _withheld_thd(self, connection: Connection) -> Belief:
         lock(connection, cache_trust.name)
@@ -120,14 +142,15 @@ class CacheTrust:
         found = _belief(connection)
         return _keep(connection, found.run, found, until)
 
-    def _met_thd(self, connection: Connection, run: str) -> Belief:
+    def _met_thd(self, connection: Connection, run: str) -> tuple[str | None, Belief]:
+        """Also which run was believed before."""
         lock(connection, cache_trust.name)
         found = _belief(connection)
         if found.run == run:
-            return found
+            return run, found
         # The first one ever is believed at once: nobody has changed anything without having met it.
         pause_s = 0.0 if found.run is None else CHANGE_AT_MOST_S
-        return _keep(connection, run, found, self._clock() + timedelta(seconds=pause_s))
+        return found.run, _keep(connection, run, found, self._clock() + timedelta(seconds=pause_s))
 
 
 def _belief(connection: Connection) -> Belief:

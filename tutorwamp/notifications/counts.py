@@ -8,8 +8,9 @@ from typing import Final, TypeVar
 from prometheus_client import Counter
 
 from tutorwamp.kernel.cache import Cache, Cached
+from tutorwamp.kernel.errors import Retryable, TutorwampError
 from tutorwamp.kernel.observability import get_logger
-from tutorwamp.notifications.store import NotificationsStore
+from tutorwamp.notifications.store import NotificationsStore, OvertakenError
 from tutorwamp.notifications.writing import Counted
 
 log = get_logger(__name__)
@@ -48,17 +49,23 @@ class UnreadCounts:
     async def changing(
         self,
         user_ids: Iterable[str],
-        change: Callable[[], Awaitable[Result]],
+        change: Callable[[float], Awaitable[Result]],
         after: Callable[[Result], Mapping[str, Counted]],
     ) -> Result:
-        """Change what these people have not read, inside a fence; ``after`` says what it came to, where it is known."""
+        """Change what these people have not read, inside a fence; ``after`` says what it came to, where it is known.
+
+        ``change`` is told until when it may be committed.
+        """
         fence = await self._cache.raise_fence(map(_key, user_ids))
-        found: dict[str, Cached] = {}
         try:
-            result = await change()
-            found = {_key(user_id): _cached(counted) for user_id, counted in after(result).items()}
-        finally:
-            await self._cache.lower_fence(fence, found)
+            result = await change(fence.commit_until_s)
+        except (TutorwampError, OvertakenError) as refused:
+            # After any other failure nobody knows whether it was committed, or will be: the fence falls by itself.
+            if not isinstance(refused, Retryable):
+                await self._cache.lower_fence(fence)
+            raise
+        found = {_key(user_id): _cached(counted) for user_id, counted in after(result).items()}
+        await self._cache.lower_fence(fence, found)
         return result
 
     async def compare(self) -> int:

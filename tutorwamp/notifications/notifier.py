@@ -144,8 +144,8 @@ class Notifier:
         new = [New(new_id(), one) for one in told]
         people = sorted({one.told.user_id for one in new} | {one.draft.subject for one in seen})
 
-        async def change() -> list[StreamEvent]:
-            return await self._store.add(new, self._clock(), turned=turned, members=members, seen=seen)
+        async def change(until_s: float) -> list[StreamEvent]:
+            return await self._store.add(new, self._clock(), until_s=until_s, turned=turned, members=members, seen=seen)
 
         for event in await self._counts.changing(people, change, _counted):
             self._events.announce(NotificationsChanged(event))

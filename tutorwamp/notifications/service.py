@@ -61,8 +61,8 @@ class NotificationsService:
     async def _mark(self, caller: Caller, notification_ids: Sequence[str] | None) -> Unread:
         actor = await self._people.person(caller.user_id)
 
-        async def change() -> tuple[Counted, StreamEvent | None]:
-            return await self._store.mark_read(actor.plain(), notification_ids, self._clock())
+        async def change(until_s: float) -> tuple[Counted, StreamEvent | None]:
+            return await self._store.mark_read(actor.plain(), notification_ids, self._clock(), until_s=until_s)
 
         counted, event = await self._counts.changing(
             [caller.user_id], change, lambda result: {caller.user_id: result[0]}

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, and_, func, insert, literal, or_, select
 from twisted.internet.defer import Deferred
 
 from tutorwamp.kernel.contracts import StreamEvent, cursor_from, place_in, to_ms
-from tutorwamp.kernel.database import Database, InstantColumn, lock, put
+from tutorwamp.kernel.database import Database, InstantColumn, in_time, lock, put
 from tutorwamp.kernel.errors import Invalid, NotFound
 from tutorwamp.kernel.streams import (
     append,
@@ -138,6 +138,7 @@ class NotificationsStore:
         new: Sequence[New],
         now: datetime,
         *,
+        until_s: float,
         turned: Turning | None = None,
         members: Sequence[str] = (),
         seen: Sequence[Seen] = (),
@@ -145,7 +146,7 @@ class NotificationsStore:
         """Keep notifications and write them into their people's streams; ``turned``: what they were made of.
 
         ``seen`` are read from now on. What is known already (N3) is left out. Answers the events.
-        Raises OvertakenError.
+        Raises OvertakenError. ``until_s``: see in_time.
         """
 
         def thd(connection: Connection) -> list[StreamEvent]:
@@ -159,7 +160,9 @@ class NotificationsStore:
             ensure_streams(connection, people)
             at = locked(connection, people)  # from here on nobody else changes their counts
             read = [mark(connection, one.draft, one.notification_ids, at[one.draft.stream].head)[1] for one in seen]
-            return [*filter(None, read), *self._insert(connection, new, now)]
+            events = [*filter(None, read), *self._insert(connection, new, now)]
+            in_time(until_s)
+            return events
 
         return self._database.write("notifications.add", thd)
 
@@ -213,7 +216,7 @@ class NotificationsStore:
         return self._database.read("notifications.count", thd)
 
     def mark_read(
-        self, actor: Mapping[str, Any], notification_ids: Sequence[str] | None, now: datetime
+        self, actor: Mapping[str, Any], notification_ids: Sequence[str] | None, now: datetime, *, until_s: float
     ) -> Deferred[tuple[Counted, StreamEvent | None]]:
         """Mark a person's notifications as read, null: all. No event where nothing was unread. Raises NotFound."""
         draft = reading(actor, now)
@@ -223,7 +226,9 @@ class NotificationsStore:
             head = locked(connection, [draft.stream])[draft.stream].head
             if notification_ids is not None:
                 _require_all(connection, notifications.c.user_id == draft.subject, notification_ids)
-            return mark(connection, draft, notification_ids, head)
+            marked = mark(connection, draft, notification_ids, head)
+            in_time(until_s)
+            return marked
 
         return self._database.write("notifications.mark_read", thd)
 
