@@ -33,8 +33,8 @@ from tutorwamp.kernel.streams import stream_events
 from tutorwamp.kernel.trust import CHANGE_AT_MOST_S, CacheTrust
 from tutorwamp.notifications.contracts import Kind, ReadNotifications, stream_of
 from tutorwamp.notifications.rules import Told
-from tutorwamp.notifications.store import Counted
 from tutorwamp.notifications.wamp import NotificationsDoor
+from tutorwamp.notifications.writing import Counted
 
 SEEDS = range(6)
 ROUNDS = 10
