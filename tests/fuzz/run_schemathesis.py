@@ -16,7 +16,7 @@ import tempfile
 import urllib.request
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -31,15 +31,22 @@ PNG: Final = bytes.fromhex(
 )
 
 
+def free_ports(count: int) -> list[int]:
+    """Ports of this machine that nobody listens on; all are held until the last is found."""
+    with ExitStack() as held:
+        probes = [held.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
+
+
 @contextmanager
 def running(command: str) -> Iterator[str]:
     """A node of its own, without rate limits; its URL."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port, rest_port = free_ports(2)
     with tempfile.TemporaryDirectory(prefix="tw-") as folder:
         asked = [command, "up", "--port", str(port), "--data", folder]
-        env = {**os.environ, "TUTORWAMP_RATE_LIMITS": "off"}
+        env = {**os.environ, "TUTORWAMP_RATE_LIMITS": "off", "TUTORWAMP_REST_PORT": str(rest_port)}
         node = subprocess.Popen(asked, stdout=subprocess.PIPE, env=env, text=True)  # noqa: S603  # our own command
         assert node.stdout is not None
         try:

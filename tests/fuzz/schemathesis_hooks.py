@@ -42,7 +42,7 @@ CURSORS: Final = {
     "/api/lessons/{lesson_id}/replay": "1764064800000|chat|5",
 }
 """By list, where one of its cursors may point."""
-LINES: Final = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), max_size=300).map(
+LINES: Final = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), min_size=1, max_size=60).map(
     lambda text: unicodedata.normalize("NFC", text).strip()
 )
 
