@@ -129,7 +129,7 @@ export type Notification = { id: string; kind: string; title: string; body: stri
 /** Something new. `unread_count` is absolute, as of this event. */
 export type NotificationCreated = { notification: Notification; unread_count: number };
 
-/** These were read on one of the person's devices; null: all until now. */
+/** These were read, on one of the person's devices or in the chat itself; null: all until now. */
 export type NotificationRead = { notification_ids: Array<string> | null; read_at: string; unread_count: number };
 
 /** Just which lesson's. */

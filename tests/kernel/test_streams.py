@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -15,6 +15,7 @@ from sqlalchemy.exc import OperationalError
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IReactorThreads
+from twisted.internet.threads import blockingCallFromThread
 
 from tutorwamp.kernel.contracts import StreamEvent
 from tutorwamp.kernel.database import Database, GroupCommit, make_engine, metadata
@@ -294,15 +295,19 @@ async def test_a_batch_is_four_statements_whatever_its_size(writer: Writer) -> N
 
 
 @contextmanager
-def answer_lost_once(engine: Engine) -> Iterator[list[int]]:
-    """The next commit is done, and then the connection is lost before anybody is told."""
+def answer_lost_once(engine: Engine, meanwhile: Callable[[], Any] = lambda: None) -> Iterator[list[int]]:
+    """The next commit of a write is done, and then the connection is lost before anybody is told.
+
+    ``meanwhile`` happens in the reactor before it is tried again.
+    """
     lost: list[int] = []
 
     def lose(connection: Connection) -> None:
-        if not lost:
+        if not lost and connection.get_execution_options()["writes"]:
             lost.append(1)
             assert connection.connection.dbapi_connection is not None
             connection.connection.dbapi_connection.commit()
+            blockingCallFromThread(cast("Any", reactor), meanwhile)
             raise OperationalError("COMMIT", None, psycopg.OperationalError("lost"), connection_invalidated=True)
 
     event.listen(engine, "commit", lose)

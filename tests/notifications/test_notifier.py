@@ -16,6 +16,7 @@ from tests.kernel.test_streams import answer_lost_once
 from tests.notifications.house import House
 from tests.support.machine import Stage
 from tutorwamp.app.assembly import Machine
+from tutorwamp.chat.contracts import SendMessage
 from tutorwamp.lessons.contracts import CancelLesson
 from tutorwamp.notifications.contracts import Kind, SetPreferences
 from tutorwamp.notifications.notifier import PATIENCE_S, Notifier
@@ -220,6 +221,44 @@ async def test_N3_an_answer_of_the_database_that_is_lost_tells_once_and_is_annou
     assert lost
     assert await house.kinds(house.anna) == ["lesson.invited"]
     assert [one.type for one in house.heard(house.anna)] == ["notification.created"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_N3_where_others_have_gone_on_since_an_answer_was_lost_it_is_announced_as_well(
+    stage_on_both: Stage, other_on_both: Machine
+) -> None:
+    house = await House.opened(stage_on_both)
+    await house.turn()
+    first = await house.say(house.tutor)
+    await house.turn()
+    await house.read(house.anna, first.seq)
+    other_on_both.counts._cache = stage_on_both.machine.counts._cache  # as with a shared one
+
+    async def go_on() -> None:
+        await other_on_both.chat.send_message(house.tutor, SendMessage(lesson_id=house.lesson.id, body="Hello?"))
+        await other_on_both.notifier.catch_up()
+
+    engine = stage_on_both.machine.database.engine
+    with answer_lost_once(engine, lambda: Deferred.fromCoroutine(go_on())) as lost:
+        await house.turn()
+    assert lost
+    assert [one.type for one in house.heard(house.anna)[2:]] == ["notification.read"]
+    assert await house.count(house.anna) == 2
+
+
+@pytest_twisted.ensureDeferred
+async def test_N6_an_answer_of_the_database_that_is_lost_reads_once_and_is_announced(stage_on_both: Stage) -> None:
+    house = await House.opened(stage_on_both)
+    await house.turn()
+    first = await house.say(house.tutor)
+    await house.turn()
+    await house.read(house.anna, first.seq)
+    await house.say(house.tutor)
+    with answer_lost_once(stage_on_both.machine.database.engine) as lost:
+        await house.turn()
+    assert lost
+    events = [(one.seq, one.type, one.data["unread_count"]) for one in house.heard(house.anna)]
+    assert events[2:] == [(3, "notification.read", 1), (4, "notification.created", 2)]
 
 
 @pytest_twisted.ensureDeferred

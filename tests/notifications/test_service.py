@@ -7,6 +7,7 @@ import pytest
 import pytest_twisted
 from twisted.internet.defer import Deferred, gatherResults
 
+from tests.kernel.test_streams import answer_lost_once
 from tests.notifications.house import House
 from tests.support.machine import Stage
 from tutorwamp.app.assembly import Machine
@@ -94,6 +95,26 @@ async def test_N9_twice_is_once_and_an_unknown_id_refuses_all(stage_on_both: Sta
     (shown,) = await house.told(house.anna)
     assert shown.read_at == house.stage.clock()
     assert await house.told(house.anna, unread_only=True) == []
+
+
+@pytest_twisted.ensureDeferred
+async def test_N9_all_are_read_once_also_where_the_answer_is_lost_and_something_new_comes(
+    stage_on_both: Stage, other_on_both: Machine
+) -> None:
+    house = await House.opened(stage_on_both)
+    await house.turn()
+    await house.update(title="Halves")
+
+    def tell_elsewhere() -> Deferred[int]:
+        return Deferred.fromCoroutine(other_on_both.notifier.catch_up())
+
+    with answer_lost_once(stage_on_both.machine.database.engine, tell_elsewhere) as lost:
+        assert (await house.notifications.mark_all_read(house.anna)).unread_count == 1, "what came after it is new"
+    assert lost
+    assert [one.read_at is None for one in await house.told(house.anna)] == [True, False]
+    event = house.heard(house.anna)[-1]
+    assert (event.seq, event.type, event.data["unread_count"]) == (2, "notification.read", 0)
+    assert await house.count(house.anna) == 1
 
 
 @pytest_twisted.ensureDeferred

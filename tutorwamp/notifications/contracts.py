@@ -127,7 +127,7 @@ class NotificationCreated(Value):
 
 
 class NotificationRead(Value):
-    """These were read on one of the person's devices; null: all until now."""
+    """These were read, on one of the person's devices or in the chat itself; null: all until now."""
 
     notification_ids: list[Id] | None
     read_at: Instant

@@ -254,11 +254,14 @@ class NotificationsStore:
 
 
 def _overtaken(connection: Connection, turned: Turning) -> bool:
-    """Whether an earlier try of this very transaction was committed. Raises OvertakenError where another was."""
+    """Whether an earlier try of this very transaction may have been committed; others may have gone on since.
+
+    Raises OvertakenError where surely another was.
+    """
     row = connection.execute(select(progress.c.seq).where(progress.c.stream == turned.stream)).scalar_one_or_none()
     if row == turned.seq:
         return False
-    if connection.get_execution_options().get("tried", 1) > 1 and row == turned.next_seq:
+    if connection.get_execution_options().get("tried", 1) > 1 and row is not None and row >= turned.next_seq:
         return True
     raise OvertakenError(turned.stream)
 

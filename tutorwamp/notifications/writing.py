@@ -64,13 +64,15 @@ def mark(
     connection: Connection, draft: Draft, notification_ids: Sequence[str] | None, head: int
 ) -> tuple[Counted, StreamEvent | None]:
     """Mark as read, null: all, in a stream that is locked at ``head``; no event where nothing was unread."""
+    event = already_written(connection, draft)  # then what is unread now came after it
     mine = notifications.c.user_id == draft.subject
     if notification_ids is not None:
         mine = and_(mine, notifications.c.id.in_(notification_ids))
-    changed = connection.execute(update(notifications).where(mine, is_unread).values(read_at=draft.at)).rowcount
+    change = update(notifications).where(mine, is_unread).values(read_at=draft.at)
+    changed = event is None and connection.execute(change).rowcount > 0
     unread = unread_counts(connection, [draft.subject]).get(draft.subject, 0)
-    if changed == 0:
-        return Counted(head, unread), already_written(connection, draft)
+    if not changed:
+        return Counted(head, unread), event
     which = None if notification_ids is None else list(notification_ids)
     told = NotificationRead(notification_ids=which, read_at=draft.at, unread_count=unread)
     event = append_one(connection, replace(draft, data=lambda _seq: told.plain()))

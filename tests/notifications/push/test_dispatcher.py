@@ -112,6 +112,21 @@ async def test_P1_who_is_there_or_has_read_it_or_does_not_want_it_is_not_told(st
 
 
 @pytest_twisted.ensureDeferred
+async def test_P1_N6_who_has_read_the_chat_itself_is_not_told_of_it(stage_on_both: Stage) -> None:
+    desk = await Desk.set_up(stage_on_both)
+    house = desk.house
+    await house.turn()
+    await desk.pass_s(WAITS_S)
+    desk.push.given.clear()
+    said = await house.say(house.tutor)
+    await house.turn()
+    await house.read(house.anna, said.seq)
+    await house.turn()
+    await desk.pass_s(WAITS_S)
+    assert desk.push.given == []
+
+
+@pytest_twisted.ensureDeferred
 async def test_P2_what_was_surely_not_taken_is_tried_again_with_growing_pauses_for_a_day(stage_on_both: Stage) -> None:
     desk = await Desk.set_up(stage_on_both)
     await desk.house.turn()
