@@ -40,6 +40,7 @@ from tutorwamp.notifications.writing import (
     columns,
     created,
     fresh,
+    hush,
     mark,
     reading,
     unread_counts,
@@ -121,7 +122,7 @@ class NotificationsStore:
             notifications.c.user_id.in_(sorted(read_up_to)),
             notifications.c.lesson_id == lesson_id,
             notifications.c.kind == Kind.CHAT_MESSAGE.value,
-            is_unread,
+            notifications.c.read_at.is_(None),
         )
 
         def thd(connection: Connection) -> dict[str, list[str]]:
@@ -160,6 +161,7 @@ class NotificationsStore:
             ensure_streams(connection, people)
             at = locked(connection, people)  # from here on nobody else changes their counts
             read = [mark(connection, one.draft, one.notification_ids, at[one.draft.stream].head)[1] for one in seen]
+            hush(connection, seen, now)
             events = [*filter(None, read), *self._insert(connection, new, now)]
             in_time(until_s)
             return events

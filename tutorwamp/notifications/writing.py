@@ -79,6 +79,14 @@ def mark(
     return Counted(event.seq, unread), event
 
 
+def hush(connection: Connection, seen: Sequence[Seen], now: datetime) -> None:
+    """Those of them that are off in-app are read as well: nobody is told, and no push goes out any more."""
+    ids = [notification_id for one in seen for notification_id in one.notification_ids]
+    if ids:
+        rest = update(notifications).where(notifications.c.id.in_(ids), notifications.c.read_at.is_(None))
+        connection.execute(rest.values(read_at=now))
+
+
 def written(connection: Connection, new: Sequence[New], seen: Sequence[Seen]) -> list[StreamEvent]:
     """The events of an earlier try, of which only the answer was lost."""
     if connection.get_execution_options().get("tried", 1) == 1:

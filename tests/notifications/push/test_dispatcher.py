@@ -111,10 +111,13 @@ async def test_P1_who_is_there_or_has_read_it_or_does_not_want_it_is_not_told(st
     assert (desk.kinds(desk.push), desk.kinds(desk.mail)) == ([("anna", "lesson.changed")], [])
 
 
+@pytest.mark.parametrize("in_app", [True, False])
 @pytest_twisted.ensureDeferred
-async def test_P1_N6_who_has_read_the_chat_itself_is_not_told_of_it(stage_on_both: Stage) -> None:
+async def test_P1_N6_who_has_read_the_chat_itself_is_not_told_of_it(stage_on_both: Stage, in_app: bool) -> None:
     desk = await Desk.set_up(stage_on_both)
     house = desk.house
+    chosen = SetPreferences(preferences={"chat.message": {"in_app": in_app}})
+    await house.notifications.set_preferences(house.anna, chosen)
     await house.turn()
     await desk.pass_s(WAITS_S)
     desk.push.given.clear()
