@@ -20,9 +20,11 @@ from tests.kernel.numbers import PATIENCE_S, count, instants, opened, put
 from tutorwamp.kernel.contracts import from_ms
 from tutorwamp.kernel.database import (
     BATCH_AT_MOST,
+    READS_AT_ONCE,
     Database,
     DatabaseSettings,
     GroupCommit,
+    GroupRead,
     lock,
 )
 from tutorwamp.kernel.errors import Conflict
@@ -145,6 +147,35 @@ async def test_what_waits_goes_into_one_transaction(database: Database) -> None:
     fewest = math.ceil(1200 / BATCH_AT_MOST)
     assert len(batches.sizes) == database.counts.of("batch").transactions <= fewest + 1
     assert await database.read("count", count) == 1200
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_is_asked_at_once_is_few_queries_and_each_gets_its_own_answer(database: Database) -> None:
+    sizes = list[int]()
+
+    def thd(connection: Connection, jobs: Sequence[int]) -> list[int | Exception]:
+        sizes.append(len(jobs))
+        return [Conflict("negative") if job < 0 else job + count(connection) for job in jobs]
+
+    group: GroupRead[int, int] = GroupRead(database, "asked", thd)
+    await database.write("put", put, 7)
+    assert await gatherResults([group.submit(number) for number in range(200)]) == list(range(1, 201))
+    assert (sum(sizes), max(sizes)) == (200, BATCH_AT_MOST)
+    assert len(sizes) <= math.ceil(200 / BATCH_AT_MOST) + READS_AT_ONCE
+    with pytest.raises(Conflict):
+        await group.submit(-1)
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_is_asked_after_a_commit_sees_it_whatever_is_under_way(database: Database) -> None:
+    group: GroupRead[int, int] = GroupRead(
+        database, "asked", lambda connection, jobs: [count(connection) for _ in jobs]
+    )
+    for number in range(20):
+        early = [group.submit(0) for _ in range(50)]
+        await database.write("put", put, number)
+        assert await group.submit(0) == number + 1
+        await gatherResults(early)
 
 
 @pytest_twisted.ensureDeferred

@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 from tutorwamp.accounts.contracts import Person, User
 from tutorwamp.accounts.errors import EmailTaken
 from tutorwamp.kernel.contracts import AuthRole, Clock
-from tutorwamp.kernel.database import Database, InstantColumn, metadata
+from tutorwamp.kernel.database import Database, GroupRead, InstantColumn, metadata
 
 users = Table(
     "users",
@@ -80,6 +80,7 @@ class AccountsStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._by_id: GroupRead[str, Account | None] = GroupRead(database, "accounts.by_id", _by_id)
 
     def add(self, user: User, password_hash: str) -> Deferred[None]:
         """Keep a new user. Raises EmailTaken."""
@@ -106,12 +107,8 @@ class AccountsStore:
         return self._database.read("accounts.by_email", thd)
 
     def by_id(self, user_id: str) -> Deferred[Account | None]:
-        """The account with this id, deactivated or not."""
-
-        def thd(connection: Connection) -> Account | None:
-            return _account(connection.execute(select(users).where(users.c.id == user_id)).one_or_none())
-
-        return self._database.read("accounts.by_id", thd)
+        """The account with this id, deactivated or not; every request with a token asks."""
+        return self._by_id.submit(user_id)
 
     def persons(self, user_ids: Sequence[str], *, active_only: bool) -> Deferred[dict[str, Person]]:
         """Those of these who exist, by id."""
@@ -213,6 +210,12 @@ def _account(row: Row[tuple[object, ...]] | None) -> Account | None:
         return None
     user = User(id=row.id, email=row.email, name=row.name, role=AuthRole(row.role), created_at=row.created_at)
     return Account(user, row.password_hash, row.deactivated_at is None, row.revoked_at)
+
+
+def _by_id(connection: Connection, user_ids: Sequence[str]) -> list[Account | None]:
+    rows = connection.execute(select(users).where(users.c.id.in_(set(user_ids))))
+    found = {row.id: _account(row) for row in rows}
+    return [found.get(user_id) for user_id in user_ids]
 
 
 def _locked_account(connection: Connection, user_id: str) -> Account | None:
