@@ -74,7 +74,9 @@ def test_everything_drawn_by_all_arrives_at_all() -> None:
 def test_the_unread_count_is_asked_of_sql_and_of_the_cache() -> None:
     result = run("unread", "--people", "32", "--rounds", "2")
     assert [way["name"] for way in result["ways"]] == ["uncached", "cached"]
-    assert [way["queries_per_request"] for way in result["ways"]] == [3, 1], "one of each is for the token"
+    uncached, cached = (way["queries_per_request"] for way in result["ways"])
+    # Two for the count, and a share of the one that tells whether the tokens' accounts are active.
+    assert (2 < uncached <= 3, 0 < cached <= 1) == (True, True), (uncached, cached)
     assert result["ratio"] > 0
 
 
