@@ -88,21 +88,13 @@ def migrated_node(database_url: str | None = None, *, env: Mapping[str, str] | N
 def node() -> Iterator[Node]:
     """A real node on SQLite for the session. Who kills it starts it again and waits until it is ready."""
     made = migrated_node(env=HURRIED)
-    try:
-        made.start()
-        made.wait_ready()
+    with made.running():
         yield made
-    finally:
-        made.close()
 
 
 @pytest.fixture(scope="session")
 def postgres_node(postgres: Postgres) -> Iterator[Node]:
     """A real node on PostgreSQL for the session."""
     made = migrated_node(postgres.create_database("node"), env=HURRIED)
-    try:
-        made.start()
-        made.wait_ready()
+    with made.running():
         yield made
-    finally:
-        made.close()

@@ -300,12 +300,8 @@ def test_every_procedure_is_tried() -> None:
 def patient_node() -> Iterator[Node]:
     """A node that does not count: who tries everything asks more than any person."""
     made = migrated_node(env={"TUTORWAMP_RATE_LIMITS": "off"})
-    try:
-        made.start()
-        made.wait_ready()
+    with made.running():
         yield made
-    finally:
-        made.close()
 
 
 @pytest.mark.parametrize("serializer", ["cbor", "json"])

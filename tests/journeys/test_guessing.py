@@ -21,12 +21,8 @@ GUESSER, TRIES_AT_MOST = "127.0.0.2", 30
 @pytest.fixture(scope="module")
 def counting() -> Iterator[Node]:
     made = migrated_node(env={"TUTORWAMP_RATE_LIMITS": "on"})
-    try:
-        made.start()
-        made.wait_ready()
+    with made.running():
         yield made
-    finally:
-        made.close()
 
 
 async def post(

@@ -55,12 +55,8 @@ def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     path = tmp_path_factory.mktemp("node") / "config.yaml"
     path.write_text(yaml.safe_dump(config))
     made = migrated_node(env={"TUTORWAMP_RATE_LIMITS": "off"}, config=path)
-    try:
-        made.start()
-        made.wait_ready()
+    with made.running():
         yield made
-    finally:
-        made.close()
 
 
 @pytest_twisted.async_yield_fixture

@@ -23,12 +23,8 @@ def quick() -> Iterator[Node]:
             "TUTORWAMP_HEARTBEAT_INTERVAL": f"{INTERVAL_S}s",
         }
     )
-    try:
-        made.start()
-        made.wait_ready()
+    with made.running():
         yield made
-    finally:
-        made.close()
 
 
 @pytest.fixture

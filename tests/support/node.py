@@ -18,7 +18,8 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -52,6 +53,16 @@ class Node:
         self._extra_env = dict(env or {})
         self._process: subprocess.Popen[bytes] | None = None
         self._notifications: socket.socket | None = None
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Started and ready; gone with its data afterwards."""
+        try:
+            self.start()
+            self.wait_ready()
+            yield
+        finally:
+            self.close()
 
     @property
     def url(self) -> str:

@@ -68,6 +68,16 @@ class Desk:
         await made.queue.subscribe(made.house.anna.user_id, Browser().subscription(ENDPOINT))
         return made
 
+    async def sending(self) -> tuple[Deferred[int], Deferred[None]]:
+        """What is due is under way, and the push service holds it: the round, and what lets go."""
+        await self.house.turn()
+        held = self.push.held = Deferred()
+        self.stage.clock.turn(seconds=WAITS_S)
+        dispatched = Deferred.fromCoroutine(self.dispatcher.dispatch())
+        while not self.push.given:
+            await self.stage.machine.database.read("test", lambda _: None)
+        return dispatched, held
+
     async def pass_s(self, seconds: float) -> None:
         self.stage.clock.turn(seconds=seconds)
         while await self.dispatcher.dispatch():
@@ -281,15 +291,10 @@ async def test_P2_no_retry_after_is_too_long(stage: Stage, after_s: float) -> No
 @pytest_twisted.ensureDeferred
 async def test_P3_at_stop_what_is_under_way_is_finished_and_nothing_more_is_taken(stage: Stage) -> None:
     desk = await Desk.set_up(stage)
-    await desk.house.turn()
-    desk.push.held = Deferred()
-    desk.stage.clock.turn(seconds=WAITS_S)
-    sending = Deferred.fromCoroutine(desk.dispatcher.dispatch())
-    while not desk.push.given:
-        await desk.stage.machine.database.read("test", lambda _: None)
+    sending, held = await desk.sending()
     stopped = Deferred.fromCoroutine(desk.dispatcher.stop(Clock()))
     assert not stopped.called
-    desk.push.held.callback(None)
+    held.callback(None)
     await stopped
     left = select(func.count()).select_from(deliveries).where(deliveries.c.state != "done")
     assert await desk.stage.machine.database.read("test", lambda one: one.execute(left).scalar_one()) == 0
@@ -303,12 +308,7 @@ async def test_P3_at_stop_what_is_under_way_is_finished_and_nothing_more_is_take
 @pytest_twisted.ensureDeferred
 async def test_P3_a_provider_that_does_not_come_back_holds_the_stop_up_for_seconds_only(stage: Stage) -> None:
     desk = await Desk.set_up(stage)
-    await desk.house.turn()
-    desk.push.held = Deferred()
-    desk.stage.clock.turn(seconds=WAITS_S)
-    sending = Deferred.fromCoroutine(desk.dispatcher.dispatch())
-    while not desk.push.given:
-        await desk.stage.machine.database.read("test", lambda _: None)
+    sending, held = await desk.sending()
     time = Clock()
     stopped = Deferred.fromCoroutine(desk.dispatcher.stop(time))
     time.advance(FINISH_WITHIN_S - 1)
@@ -316,7 +316,7 @@ async def test_P3_a_provider_that_does_not_come_back_holds_the_stop_up_for_secon
     time.advance(1)
     await stopped
     assert not sending.called
-    desk.push.held.callback(None)
+    held.callback(None)
     await sending
 
 
