@@ -76,7 +76,7 @@ class Roster:
         self._keep(Place(new_id(), lesson_id, session, person, joined_at, since=now))
         self._came(self._rooms[lesson_id][session])
         if not there:
-            self._announce(lesson_id, person, "participant.joined")
+            self._announce(lesson_id, person, "participant.joined", at=now)  # the very moment of joined_at
         return True
 
     def remember(self, lesson_id: str, session: int, person: Person, joined_at: datetime) -> None:
@@ -170,9 +170,11 @@ class Roster:
             return Participant(person=person, state="present", joined_at=joined_at, deadline=None)
         return Participant(person=person, state="reconnecting", joined_at=joined_at, deadline=max(deadlines))
 
-    def _announce(self, lesson_id: str, person: Person, event_type: str, gone: Place | None = None) -> None:
+    def _announce(
+        self, lesson_id: str, person: Person, event_type: str, gone: Place | None = None, *, at: datetime | None = None
+    ) -> None:
         shown = self._participant(lesson_id, person)
         if shown is None and gone is not None:
             shown = Participant(person=person, state="left", joined_at=gone.joined_at, deadline=None)
         if shown is not None:
-            self._events.announce(PresenceChanged(lesson_id, event_type, instant_text(self._clock()), shown))
+            self._events.announce(PresenceChanged(lesson_id, event_type, instant_text(at or self._clock()), shown))
