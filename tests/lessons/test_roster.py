@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -213,3 +213,20 @@ def test_an_empty_school_keeps_nothing(school: School) -> None:
     school.clock.turn(seconds=30)
     school.roster.expire()
     assert (dict(school.roster._rooms), dict(school.roster._rooms_of)) == ({}, {})
+
+
+def test_who_joins_is_told_with_the_very_moment_of_joined_at() -> None:
+    """Failed once in a whole run: the clock had gone on by a millisecond between its two readings."""
+    heard: list[PresenceChanged] = []
+    events = Events()
+    events.listen(PresenceChanged, heard.append)
+    clock = TurnedClock()
+
+    def moving() -> datetime:
+        clock.turn(milliseconds=1)
+        return clock()
+
+    roster = Roster(events, moving, grace=GRACE, came=lambda _: None, went=lambda _place, _cause: None)
+    roster.add(ROOM, 1, ANNA)
+    (joined,) = heard
+    assert joined.at == instant_text(joined.participant.joined_at)
