@@ -1,4 +1,4 @@
-"""Pins what ``gate.wamp`` uses of Crossbar and autobahn without their promise: an upgrade that moves it fails here.
+"""Pins what the gate uses of Crossbar and autobahn without their promise: an upgrade that moves it fails here.
 
 That these names still *do* the same is what test_wamp.py shows on a real node.
 """

@@ -8,7 +8,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -43,6 +43,7 @@ from tutorwamp.gate.contracts import (
     SessionId,
     Status,
 )
+from tutorwamp.gate.router import Router
 from tutorwamp.gate.rules import Authorization
 from tutorwamp.gate.service import GateService
 from tutorwamp.kernel.arguments import bound_recursion, check
@@ -61,60 +62,6 @@ CUT_AFTER: Final = timedelta(seconds=1.5)
 DRAINED_AT_ONCE: Final = 100
 DRAIN_PAUSE: Final = timedelta(milliseconds=50)
 """Between batches of farewells, so that the answers to earlier ones, and calls under way, are not held up by them."""
-
-
-class Router:
-    """What the gate does to the router itself: every private name of Crossbar that we use is in this class.
-
-    ``tests/gate/test_private_names.py`` pins them. Sessions that are not there any more are passed over.
-    """
-
-    def __init__(self, component: ApplicationSession) -> None:
-        transport: Any = component._transport  # noqa: SLF001  # the purpose of this class
-        self._router: Any = transport._router  # noqa: SLF001  # as above
-
-    def _session(self, session: SessionId) -> Any:
-        return self._router._session_id_to_session.get(session)  # noqa: SLF001  # the purpose of this class
-
-    def goodbye(self, session: SessionId, reason: str, message: str) -> None:
-        """Tell a session to go. A cooperative client answers and leaves; others need ``close`` and ``cut``."""
-        found = self._session(session)
-        if found is not None and not found._goodbye_sent:  # noqa: SLF001  # the purpose of this class
-            found.leave(reason=reason, message=message)
-
-    def lighten(self, session: SessionId) -> None:
-        """Let go of the HTTP request a client's WebSocket began with, which is kept for as long as it lasts.
-
-        The socket holds it as the producer of an answer that will never be, and its headers were kept twice more.
-        A fifth of what a person costs the router (docs/performance/sessions.md).
-        """
-        found = self._session(session)
-        if found is not None and found._transport is not None:  # noqa: SLF001  # the purpose of this class
-            found._transport.unregisterProducer()  # noqa: SLF001  # as above
-            found._transport.http_headers = found._transport.transport_details.http_headers_received = None  # noqa: SLF001  # as above
-
-    def take_subscriptions(self, session: SessionId, topics: Collection[str] | None = None) -> None:
-        """End a session's subscriptions to these topics, or to all, without a word to the client.
-
-        WAMP would have us send UNSUBSCRIBED, but autobahn-python takes the router's own for a protocol error and
-        ends the connection. The meta events are those of any other unsubscription.
-        """
-        broker, found = self._router._broker, self._session(session)  # noqa: SLF001  # the purpose of this class
-        for subscription in list(broker._session_to_subscriptions.get(found, ())):  # noqa: SLF001  # as above
-            if topics is None or subscription.uri in topics:
-                broker._unsubscribe(subscription, found)  # noqa: SLF001  # as above
-
-    def close(self, session: SessionId) -> None:
-        """Begin the closing handshake of the session's connection."""
-        found = self._session(session)
-        if found is not None and found._transport is not None:  # noqa: SLF001  # the purpose of this class
-            found._transport.close()  # noqa: SLF001  # as above
-
-    def cut(self, session: SessionId) -> None:
-        """End the session's connection now."""
-        found = self._session(session)
-        if found is not None and found._transport is not None:  # noqa: SLF001  # the purpose of this class
-            found._transport.transport.abortConnection()  # noqa: SLF001  # as above
 
 
 class GateComponent(ApplicationSession):
