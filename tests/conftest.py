@@ -66,7 +66,8 @@ def stage_on_both(tmp_path: Path, database_url: str) -> Iterator[Stage]:
 @pytest.fixture
 def other_on_both(stage_on_both: Stage) -> Iterator[Machine]:
     """A second process's machine on the stage's database: nothing shared but that."""
-    machine = assemble(stage_on_both.machine.settings, reactor, clock=stage_on_both.clock, gate=HeardGate())
+    clock = stage_on_both.clock
+    machine = assemble(stage_on_both.machine.settings, reactor, clock=clock, now_s=clock.seconds, gate=HeardGate())
     machine.start()
     yield machine
     machine.stop()

@@ -293,6 +293,20 @@ async def test_a11_who_does_not_know_the_id_is_a_thief(stage: Stage, client_id: 
     assert not await ada.stays(second)
 
 
+@pytest.mark.parametrize("rotations", [1, 3])
+@pytest_twisted.ensureDeferred
+async def test_a11_a_repetition_buys_nothing_once_its_answer_was_used(stage_on_both: Stage, rotations: int) -> None:
+    ada = await Ada.registered(stage_on_both)
+    first, elsewhere = await ada.log_in(), await ada.log_in()
+    asked = Refresh(refresh_token=first.refresh_token, client_id="r-1")
+    newest = await ada.accounts.refresh(asked)
+    for _ in range(rotations):
+        newest = await ada.refresh(newest)
+    assert isinstance(await refusal(ada.accounts.refresh(asked)), Unauthenticated)
+    assert not await ada.stays(newest), "one of the two is a thief"
+    assert await ada.stays(elsewhere)
+
+
 @pytest_twisted.ensureDeferred
 async def test_a11_of_two_who_use_a_token_at_once_one_gets_new_ones_and_both_are_out(stage_on_both: Stage) -> None:
     ada = await Ada.registered(stage_on_both)

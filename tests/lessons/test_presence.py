@@ -104,6 +104,104 @@ async def test_L20_students_admins_and_lessons_that_are_not_live_interrupt_nothi
     assert types(heard) == ["started", "ended"]
 
 
+@pytest.mark.parametrize("hours", [-1, 1])
+@pytest_twisted.ensureDeferred
+async def test_L16_L20_a_clock_that_is_set_ends_no_place_and_keeps_none(stage: Stage, hours: int) -> None:
+    lessons, clock = stage.machine.lessons, stage.clock
+    tutor, anna, _, lesson = await opened(stage)
+    await lessons.start(tutor, lesson.id)
+    for caller in (tutor, anna):
+        await lessons.join(caller, lesson.id)
+    moved, changed = stage.events(PresenceChanged), stage.events(LessonChanged)
+    lose(stage.machine, tutor, anna)
+    clock.now += timedelta(hours=hours)
+    clock.turn(seconds=29)
+    await lessons.pass_time()
+    assert (told(moved), types(changed)) == (["Tina reconnecting", "Anna reconnecting"], [])
+    clock.turn(seconds=1)
+    await lessons.pass_time()
+    assert (told(moved), types(changed)) == (["Tina left", "Anna left"], ["interrupted"])
+
+
+class AwayFor:
+    """The database fails where a statement says so, until it is back."""
+
+    def __init__(self, stage: Stage, statement: str, parameter: str = "") -> None:
+        self._statement, self._parameter = statement, parameter
+        self._engine = stage.machine.database.engine
+        event.listen(self._engine, "before_cursor_execute", self._fail)
+
+    def _fail(self, _connection: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
+        if statement.startswith(self._statement) and self._parameter in str(parameters):
+            raise OperationalError(statement, None, Exception("gone"))
+
+    def back(self) -> None:
+        event.remove(self._engine, "before_cursor_execute", self._fail)
+
+
+@pytest_twisted.ensureDeferred
+async def test_L20_a_lesson_is_interrupted_later_where_the_database_is_away_and_the_others_at_once(
+    stage_on_both: Stage,
+) -> None:
+    stage, lessons = stage_on_both, stage_on_both.machine.lessons
+    rooms = [await opened(stage) for _ in range(3)]
+    for tutor, _, _, lesson in rooms:
+        await lessons.start(tutor, lesson.id)
+        await lessons.join(tutor, lesson.id)
+    away = AwayFor(stage, "UPDATE lessons", rooms[0][3].id)
+    lose(stage.machine, *(tutor for tutor, *_ in rooms))
+    stage.clock.turn(seconds=30)
+    await lessons.pass_time()
+    assert [await state(stage, tutor, lesson) for tutor, _, _, lesson in rooms] == [
+        "live",
+        "interrupted",
+        "interrupted",
+    ]
+    await lessons.pass_time()
+    away.back()
+    await lessons.pass_time()
+    assert await state(stage, rooms[0][0], rooms[0][3]) == "interrupted"
+    heard = stage.events(LessonChanged)
+    await lessons.pass_time()
+    assert types(heard) == [], "each once"
+
+
+@pytest_twisted.ensureDeferred
+async def test_L20_a_tutor_who_is_back_before_the_write_interrupts_nothing(stage_on_both: Stage) -> None:
+    stage, lessons = stage_on_both, stage_on_both.machine.lessons
+    tutor, _, _, lesson = await opened(stage)
+    await lessons.start(tutor, lesson.id)
+    await lessons.join(tutor, lesson.id)
+    heard = stage.events(LessonChanged)
+    away = AwayFor(stage, "UPDATE lessons")
+    lose(stage.machine, tutor)
+    stage.clock.turn(seconds=30)
+    await lessons.pass_time()
+    away.back()
+    await lessons.join(stage.given.again(tutor), lesson.id)
+    stage.clock.turn(minutes=5)
+    await lessons.pass_time()
+    assert (types(heard), await state(stage, tutor, lesson)) == ([], "live")
+
+
+@pytest_twisted.ensureDeferred
+async def test_L20_a_tutor_who_goes_while_the_database_is_away_is_missed(stage_on_both: Stage) -> None:
+    stage, lessons = stage_on_both, stage_on_both.machine.lessons
+    tutor, _, _, lesson = await opened(stage)
+    await lessons.start(tutor, lesson.id)
+    await lessons.join(tutor, lesson.id)
+    await stage.machine.lessons.note_presence()
+    lessons.forget(lesson.id)  # as by memory that is full
+    away = AwayFor(stage, "SELECT lessons")
+    lose(stage.machine, tutor)
+    with pytest.raises(Unavailable):
+        await lessons.lesson(lesson.id)
+    away.back()
+    stage.clock.turn(seconds=30)
+    await lessons.pass_time()
+    assert await state(stage, tutor, lesson) == "interrupted"
+
+
 @pytest_twisted.ensureDeferred
 async def test_L21_attendance_is_the_time_of_real_connections(stage_on_both: Stage) -> None:
     stage, lessons, clock = stage_on_both, stage_on_both.machine.lessons, stage_on_both.clock

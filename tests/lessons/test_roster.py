@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -33,6 +34,7 @@ class School:
         self.roster = Roster(
             events,
             self.clock,
+            now_s=self.clock.seconds,
             grace=GRACE,
             came=lambda place: self.stays.append(("came", place.session)),
             went=lambda place, cause: self.stays.append((cause, place.session)),
@@ -226,7 +228,8 @@ def test_who_joins_is_told_with_the_very_moment_of_joined_at() -> None:
         clock.turn(milliseconds=1)
         return clock()
 
-    roster = Roster(events, moving, grace=GRACE, came=lambda _: None, went=lambda _place, _cause: None)
+    deaf: dict[str, Any] = {"came": lambda _: None, "went": lambda _place, _cause: None}
+    roster = Roster(events, moving, now_s=clock.seconds, grace=GRACE, **deaf)
     roster.add(ROOM, 1, ANNA)
     (joined,) = heard
     assert joined.at == instant_text(joined.participant.joined_at)

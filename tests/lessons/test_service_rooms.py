@@ -81,7 +81,8 @@ def service_with(stage: Stage, *, people: People | None = None, gate: HeardGate 
     """The stage's lessons with another neighbour."""
     machine, settings = stage.machine, stage.machine.settings.lessons
     record = AttendanceStore(machine.database)
-    presence = Presence(record, people or machine.accounts, machine.events, settings=settings, clock=stage.clock)
+    time: dict[str, Any] = {"clock": stage.clock, "now_s": stage.clock.seconds}
+    presence = Presence(record, people or machine.accounts, machine.events, settings=settings, **time)
     return LessonsService(
         LessonsStore(machine.database),
         people or machine.accounts,

@@ -10,7 +10,7 @@ import pytest_twisted
 from twisted.internet.task import Clock
 
 from tests.chat.room import Room, refused
-from tests.support.machine import Stage
+from tests.support.machine import HeardGate, Stage
 from tutorwamp.kernel.contracts import Caller, new_id
 from tutorwamp.kernel.errors import Forbidden, Unavailable
 from tutorwamp.lessons.contracts import topics_of
@@ -99,6 +99,24 @@ async def test_S2_while_the_gate_is_away_a_session_is_not_forgotten(stage: Stage
     for _ in range(2):
         assert await watched.sessions.end_silent() == 0
     assert len(watched.timed_out) == 2
+
+
+@pytest_twisted.ensureDeferred
+async def test_S2_who_is_heard_while_others_are_ended_stays(stage: Stage) -> None:
+    room = await Room.opened(stage)
+
+    class Talking(HeardGate):
+        async def drop(self, session: int, *, reason: str, message: str) -> int:
+            await watched.sessions.heartbeat(room.ben, Heartbeat())
+            return await super().drop(session, reason=reason, message=message)
+
+    gate = Talking()
+    watched = Watched(room, gate=gate)
+    for caller in (room.anna, room.ben):
+        watched.join(caller)
+    watched.turn(121)
+    assert await watched.sessions.end_silent() == 1
+    assert [session for _, session, _ in gate.heard] == [room.anna.session]
 
 
 @pytest_twisted.ensureDeferred

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -11,6 +13,7 @@ import pytest_twisted
 from autobahn.wamp.exception import ApplicationError
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.task import deferLater
 
 from tests.sessions.conftest import GRACE_S, INTERVAL_S, TIMEOUT_S
 from tests.sessions.people import Hearts, Lesson, cut, database, timeouts
@@ -153,6 +156,23 @@ async def test_S1_S2_a_silent_session_alone_is_told_and_ended_and_others_see_it_
     for other in (tina, ben):
         assert timeouts(other) == []
         assert (await other.ask(WHOAMI))["session"] == other._session_id
+
+
+@pytest.mark.parametrize("worker", ["container", "router"])
+@pytest_twisted.ensureDeferred
+async def test_S2_a_process_that_stood_still_hears_before_it_judges(quick: Node, hearts: Hearts, worker: str) -> None:
+    lesson = await Lesson.begun(quick, hearts)
+    tina, anna = await lesson.enter("Tina"), await lesson.enter("Anna")
+    cut(await lesson.enter("Ben"))
+    await lesson.sees(tina, "Ben", "joined", "reconnecting")
+    process = quick.pids()[worker]
+    os.kill(process, signal.SIGSTOP)
+    await deferLater(reactor, 2 * TIMEOUT_S)
+    os.kill(process, signal.SIGCONT)
+    await lesson.sees(tina, "Ben", "joined", "reconnecting", "left")
+    for session in (tina, anna):
+        assert (await session.ask(WHOAMI))["session"] == session._session_id
+        assert (timeouts(session), lesson.presence(session, "Anna").count("reconnecting")) == ([], 0)
 
 
 @pytest_twisted.ensureDeferred

@@ -21,17 +21,23 @@ PASSWORD = "correct horse"
 
 
 class TurnedClock:
-    """Stands still until it is turned."""
+    """Stands still until time passes; ``now`` may be set to any other, as people do with clocks."""
 
     def __init__(self) -> None:
         self.now = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+        self._passed_s = 0.0
 
     def __call__(self) -> datetime:
         return self.now
 
+    def seconds(self) -> float:
+        """How much time has passed, whatever the clock was set to."""
+        return self._passed_s
+
     def turn(self, **by: float) -> None:
-        """Turn by a timedelta's keywords: ``clock.turn(hours=25)``."""
+        """Time passes, by a timedelta's keywords: ``clock.turn(hours=25)``."""
         self.now += timedelta(**by)
+        self._passed_s += timedelta(**by).total_seconds()
 
 
 @dataclass
@@ -125,7 +131,7 @@ def set_stage(data_dir: Path, database_url: str | None = None, **more: str) -> t
     if database_url is not None:
         environment["TUTORWAMP_DATABASE_URL"] = database_url
     clock, gate = TurnedClock(), HeardGate()
-    machine = assemble(read_settings(environment), reactor, clock=clock, gate=gate)
+    machine = assemble(read_settings(environment), reactor, clock=clock, now_s=clock.seconds, gate=gate)
     migrate.upgrade(machine.database.engine)
     machine.start()
     return Stage(machine, clock, gate, Given(machine, clock)), machine.stop

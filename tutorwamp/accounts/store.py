@@ -139,7 +139,10 @@ class AccountsStore:
     def spend(
         self, spent_hash: str, fresh_hash: str, fresh_expires_at: datetime, now: datetime
     ) -> Deferred[RefreshToken | Spent]:
-        """Exchange a token for a fresh one of its family; a second use revokes the family."""
+        """Exchange a token for a fresh one of its family; a second use revokes the family.
+
+        A repetition finds its first answer as long as nobody has used that one: who has, has heard it.
+        """
 
         def thd(connection: Connection) -> RefreshToken | Spent:
             row = _token_of_locked_user(connection, spent_hash)
@@ -150,7 +153,7 @@ class AccountsStore:
                 spent = refresh_tokens.c.hash == spent_hash
                 connection.execute(update(refresh_tokens).where(spent).values(spent_at=now))
                 _add_token(connection, fresh)
-            elif _token(connection, fresh_hash) is None:
+            elif not _is_unspent(_token(connection, fresh_hash)):
                 _revoke_family(connection, row.family_id, now)
                 return Spent.REUSED
             return fresh
@@ -240,6 +243,10 @@ def _token_of_locked_user(connection: Connection, token_hash: str) -> Row[Any] |
         return None
     _locked_account(connection, row.user_id)
     return _token(connection, token_hash)
+
+
+def _is_unspent(row: Row[Any] | None) -> bool:
+    return row is not None and row.spent_at is None
 
 
 def _add_token(connection: Connection, token: RefreshToken) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -156,8 +156,18 @@ def engine_for(settings: Settings) -> Engine:
         raise SettingsError(f"{PREFIX}DATABASE_URL: {str(error).partition(', using')[0]}") from error
 
 
-def assemble(settings: Settings, reactor: Any, *, clock: Clock = utc_now, gate: Gate | None = None) -> Machine:
-    """Put the machine together. ``gate``: instead of the router's, for processes that have none (command line)."""
+def assemble(
+    settings: Settings,
+    reactor: Any,
+    *,
+    clock: Clock = utc_now,
+    now_s: Callable[[], float] = time.monotonic,
+    gate: Gate | None = None,
+) -> Machine:
+    """Put the machine together. ``gate``: instead of the router's, for processes that have none (command line).
+
+    ``now_s``: seconds of a clock that nobody sets, for everything that lasts.
+    """
     key = settings.node.signing_key()
     database = Database(engine_for(settings), reactor, settings.database)
     events = Events()
@@ -170,11 +180,13 @@ def assemble(settings: Settings, reactor: Any, *, clock: Clock = utc_now, gate: 
         gate,
         key,
         settings=settings.accounts,
-        guesses=Guesses(settings.limits, time.monotonic),
+        guesses=Guesses(settings.limits, now_s),
         clock=clock,
         reactor=reactor,
     )
-    presence = Presence(AttendanceStore(database), accounts, events, settings=settings.lessons, clock=clock)
+    presence = Presence(
+        AttendanceStore(database), accounts, events, settings=settings.lessons, clock=clock, now_s=now_s
+    )
     lessons = LessonsService(
         LessonsStore(database),
         accounts,
@@ -198,7 +210,7 @@ def assemble(settings: Settings, reactor: Any, *, clock: Clock = utc_now, gate: 
         events,
         settings=settings.sessions,
         clock=clock,
-        now_s=time.monotonic,
+        now_s=now_s,
     )
 
     cache = make_cache(settings.cache, reactor, CacheTrust(database, reactor, clock=clock))
@@ -212,7 +224,7 @@ def assemble(settings: Settings, reactor: Any, *, clock: Clock = utc_now, gate: 
 
     for publish in (publish_lessons, publish_chat, publish_board, publish_sessions, publish_notifications):
         publish(events, outlet)
-    limits = CallLimits(settings.limits, time.monotonic)
+    limits = CallLimits(settings.limits, now_s)
     return Machine(
         settings, database, events, outlet, limits, accounts, lessons, chat, board, exchange, sessions,
         cache, counts, notifications, notifier, push,

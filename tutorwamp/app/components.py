@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
@@ -33,6 +34,8 @@ log = get_logger(__name__)
 
 WATCH_INTERVAL_S: Final = 1.0
 """How exactly timeouts and grace times are kept; the contract gives others a second to be told."""
+STOOD_STILL_S: Final = 5.0
+"""Between two looks: far more than a busy process takes, far less than anybody may be silent."""
 PRESENCE_NOTED_EVERY_S: Final = 10.0
 """What a crash may cost the attendance record."""
 CATCH_UP_INTERVAL_S: Final = 15.0
@@ -86,6 +89,25 @@ class Working(Component):
         loop.start(interval_s, now=now)
         self._loops.append(loop)
 
+    def _watch(self, session: ApplicationSession, judge: Callable[[], Coroutine[Any, Any, object]]) -> None:
+        """Judge every second who was gone for too long, once everything they said until now is heard.
+
+        What the router sent before it answers us lies before its answer in our socket. Where that was long ago, we or
+        the router stood still, and what was heard just now is still being done: the next look judges.
+        """
+        gate = GateClient(session.call)
+        heard_s = time.monotonic()
+
+        @functools.wraps(judge)
+        async def look() -> None:
+            nonlocal heard_s
+            await gate.connected(())
+            before_s, heard_s = heard_s, time.monotonic()
+            if heard_s - before_s < STOOD_STILL_S:
+                await judge()
+
+        self._every(WATCH_INTERVAL_S, look)
+
     def onLeave(self, details: CloseDetails) -> None:  # noqa: N802  # autobahn's name
         """Do it no more."""
         for loop in self._loops:
@@ -114,7 +136,7 @@ class LessonsComponent(Working):
         lessons = machine().lessons
         await lessons.recover()
         await session.subscribe(lessons.session_left, "wamp.session.on_leave")
-        self._every(WATCH_INTERVAL_S, lessons.pass_time)
+        self._watch(session, lessons.pass_time)
         self._every(PRESENCE_NOTED_EVERY_S, lessons.note_presence)
         await GateClient(session.call).ready("lessons", procedures)
 
@@ -129,7 +151,7 @@ class SessionsComponent(Working):
         sessions = machine().sessions
         await session.subscribe(sessions.session_joined, "wamp.session.on_join")
         await session.subscribe(sessions.session_left, "wamp.session.on_leave")
-        self._every(WATCH_INTERVAL_S, sessions.end_silent)
+        self._watch(session, sessions.end_silent)
         await GateClient(session.call).ready("sessions", procedures)
 
 

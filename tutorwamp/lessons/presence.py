@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -24,35 +24,55 @@ class Presence:
     """The rooms of this process, and the record of who was in them."""
 
     def __init__(
-        self, record: AttendanceStore, people: People, events: Events, *, settings: LessonsSettings, clock: Clock
+        self,
+        record: AttendanceStore,
+        people: People,
+        events: Events,
+        *,
+        settings: LessonsSettings,
+        clock: Clock,
+        now_s: Callable[[], float],
     ) -> None:
         self._record = record
         self._people = people
         self._clock = clock
-        self._grace = settings.grace
-        self._tutorless: dict[str, datetime] = {}
+        self._now_s = now_s  # of a clock that never goes back: whoever sets the machine's ends no grace and keeps none
+        self._grace_s = settings.grace.total_seconds()
+        self._tutorless: dict[str, float] = {}
         self._unkept: list[Stay] = []
         """Notes for the record, in their order; whatever waits goes into one transaction."""
         self._turn = DeferredLock()
         self._waits_for_turn = False
-        self.roster = Roster(events, clock, grace=settings.grace, came=self._came, went=self._went)
+        self.roster = Roster(events, clock, now_s=now_s, grace=settings.grace, came=self._came, went=self._went)
 
     def look_for_tutor(self, lesson: Lesson) -> bool:
         """L20: note since when a lesson's tutor is away; whether the tutor is there."""
-        state = next((one.state for one in self.participants(lesson.id) if one.person.id == lesson.tutor.id), None)
-        if state == "present":
-            self._tutorless.pop(lesson.id, None)
+        if self.has_tutor(lesson):
+            self.settle(lesson.id)
             return True
-        self._tutorless.setdefault(lesson.id, self._clock() + self._grace)
+        self.suspect(lesson.id)
         return False
 
-    def take_abandoned(self) -> list[str]:
-        """L20: the lessons whose tutor has been away for the grace time, each once."""
-        now = self._clock()
-        over = [lesson_id for lesson_id, deadline in self._tutorless.items() if deadline <= now]
-        for lesson_id in over:
-            del self._tutorless[lesson_id]
-        return over
+    def has_tutor(self, lesson: Lesson) -> bool:
+        """Whether a lesson's tutor is in the room."""
+        people = self.participants(lesson.id)
+        return any(one.person.id == lesson.tutor.id and one.state == "present" for one in people)
+
+    def suspect(self, lesson_id: str) -> bool:
+        """L20: this lesson's tutor may have gone just now: time runs. Whether it did not run before."""
+        if lesson_id in self._tutorless:
+            return False
+        self._tutorless[lesson_id] = self._now_s() + self._grace_s
+        return True
+
+    def abandoned(self) -> list[str]:
+        """L20: the lessons whose tutor has been away for the grace time, until each is settled."""
+        now_s = self._now_s()
+        return [lesson_id for lesson_id, deadline_s in self._tutorless.items() if deadline_s <= now_s]
+
+    def settle(self, lesson_id: str) -> None:
+        """L20: the lesson has its tutor, or it is written that it has none."""
+        self._tutorless.pop(lesson_id, None)
 
     def participants(self, lesson_id: str) -> list[Participant]:
         """Who is in the room."""

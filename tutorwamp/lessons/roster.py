@@ -34,6 +34,8 @@ class Place:
     since: datetime
     """When this stay began; ``joined_at`` is when the person came, before any reconnect."""
     lost_until: datetime | None = None
+    ends_s: float | None = None
+    """The same moment by a clock that nobody sets: others are shown the one, places end by the other."""
 
 
 class Roster:
@@ -47,12 +49,14 @@ class Roster:
         events: Events,
         clock: Clock,
         *,
+        now_s: Callable[[], float],
         grace: timedelta,
         came: Callable[[Place], None],
         went: Callable[[Place, str], None],
     ) -> None:
         self._events = events
         self._clock = clock
+        self._now_s = now_s
         self._grace = grace
         self._came = came
         self._went = went
@@ -81,8 +85,7 @@ class Roster:
 
     def remember(self, lesson_id: str, session: int, person: Person, joined_at: datetime) -> None:
         """Somebody was in the room when the node went down: the place is kept for the grace time."""
-        now = self._clock()
-        place = Place(new_id(), lesson_id, session, person, joined_at, since=now, lost_until=now + self._grace)
+        place = self._lost_from_now(Place(new_id(), lesson_id, session, person, joined_at, since=self._clock()))
         self._keep(place)
         self._lost.append(place)
 
@@ -102,8 +105,8 @@ class Roster:
 
     def expire(self) -> None:
         """End what was kept for long enough. To be called every second or so."""
-        now = self._clock()
-        while self._lost and self._lost[0].lost_until is not None and self._lost[0].lost_until <= now:
+        now_s = self._now_s()
+        while self._lost and self._lost[0].ends_s is not None and self._lost[0].ends_s <= now_s:
             place = self._lost.popleft()
             if self._rooms.get(place.lesson_id, {}).get(place.session) is place:
                 self._end(place, "lost")
@@ -123,13 +126,17 @@ class Roster:
         return [participant for participant in found if participant is not None]
 
     def _lose(self, place: Place) -> None:
-        lost = replace(place, lost_until=self._clock() + self._grace)
+        lost = self._lost_from_now(place)
         self._rooms[place.lesson_id][place.session] = lost
         self._lost.append(lost)
         self._went(place, "lost")
         seen = self._participant(place.lesson_id, place.person)
         if seen is not None and seen.state == "reconnecting":
             self._announce(place.lesson_id, place.person, "participant.reconnecting")
+
+    def _lost_from_now(self, place: Place) -> Place:
+        grace_s = self._grace.total_seconds()
+        return replace(place, lost_until=self._clock() + self._grace, ends_s=self._now_s() + grace_s)
 
     def _end(self, place: Place, cause: str) -> None:
         self._forget(place)

@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from tutorwamp.accounts.contracts import People, Person
 from tutorwamp.gate.contracts import Gate
 from tutorwamp.kernel.contracts import AuthRole, Caller, Clock, Page, new_id
-from tutorwamp.kernel.errors import Forbidden, NotFound, Unavailable
+from tutorwamp.kernel.errors import Forbidden, NotFound, TutorwampError, Unavailable
 from tutorwamp.kernel.events import Events
 from tutorwamp.kernel.memo import Memo
 from tutorwamp.kernel.observability import get_logger
@@ -219,8 +219,11 @@ class LessonsService:
     async def pass_time(self) -> None:
         """End the places that were kept long enough, interrupt lessons without tutor. To be called every second."""
         self._roster.expire()
-        for lesson_id in self._presence.take_abandoned():
-            await self._change_by_time(lesson_id, "lesson.interrupted", rules.interrupt)
+        for lesson_id in self._presence.abandoned():
+            try:
+                await self._interrupt(lesson_id)
+            except TutorwampError as error:  # its time stays over, and the next look tries again
+                log.warning("a lesson is interrupted later", lesson=lesson_id, error=str(error))
 
     async def note_presence(self) -> None:
         """For the attendance record, every few seconds."""
@@ -229,13 +232,32 @@ class LessonsService:
     def _somebody_moved(self, moved: PresenceChanged) -> None:
         """L20: when the tutor of a live lesson is lost or leaves, time runs."""
         if moved.participant.person.role is not AuthRole.STUDENT:
-            looking = Deferred.fromCoroutine(self._look_for_tutor(moved))
-            looking.addErrback(lambda failure: log.error("could not look for the tutor", error=str(failure.value)))
+            suspected = self._presence.suspect(moved.lesson_id)
+            looking = Deferred.fromCoroutine(self._look_for_tutor(moved, suspected=suspected))
+            # Nobody can say whose tutor it was: time runs, and the lesson is looked at when it is over.
+            looking.addErrback(lambda failure: log.warning("could not look for the tutor", error=str(failure.value)))
 
-    async def _look_for_tutor(self, moved: PresenceChanged) -> None:
+    async def _interrupt(self, lesson_id: str) -> None:
+        """L20: interrupt a live lesson, unless its tutor is back by now."""
+
+        def decide(lesson: Lesson) -> Lesson:
+            return lesson if self._presence.has_tutor(lesson) else rules.interrupt(lesson)
+
+        try:
+            lesson = await self._change_by_time(lesson_id, "lesson.interrupted", decide)
+        except NotFound:
+            self._presence.settle(lesson_id)
+            return
+        self._presence.settle(lesson_id)
+        if self._presence.has_tutor(lesson):  # came while it was written
+            await self._go_on_with_tutor(lesson)
+
+    async def _look_for_tutor(self, moved: PresenceChanged, *, suspected: bool) -> None:
         lesson = await self._lessons.get(moved.lesson_id)
         if moved.participant.person.id == lesson.tutor.id and lesson.state is LessonState.LIVE:
             self._presence.look_for_tutor(lesson)
+        elif suspected:
+            self._presence.settle(lesson.id)
 
     async def _go_on_with_tutor(self, lesson: Lesson) -> Lesson:
         """L20: an interrupted lesson whose tutor has come in is live again."""

@@ -24,6 +24,9 @@ class Watch:
     def __len__(self) -> int:
         return len(self._seen)
 
+    def __contains__(self, session: int) -> bool:
+        return session in self._seen
+
     def see(self, session: int, now_s: float) -> None:
         """S1: joining and every heartbeat show life."""
         self._seen[session] = now_s

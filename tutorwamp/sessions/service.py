@@ -81,6 +81,8 @@ class SessionsService:
         """S2: tell each session that is overdue, and end it; how many. To be called every second or so."""
         ended = 0
         for session, silent_s in list(self._watch.take_overdue(self._now_s())):
+            if session in self._watch:  # it was heard while others were ended
+                continue
             last_seen = self._clock() - timedelta(seconds=silent_s)
             self._events.announce(
                 SessionTimedOut(session, last_seen, self._settings.ping_timeout, retry_after_s=RETRY_AFTER_S)
