@@ -184,9 +184,8 @@ def assemble(
         clock=clock,
         reactor=reactor,
     )
-    presence = Presence(
-        AttendanceStore(database), accounts, events, settings=settings.lessons, clock=clock, now_s=now_s
-    )
+    record = AttendanceStore(database)
+    presence = Presence(record, accounts, events, settings=settings.lessons, clock=clock, now_s=now_s)
     lessons = LessonsService(
         LessonsStore(database),
         accounts,
