@@ -20,7 +20,7 @@ from twisted.python.failure import Failure
 from tests.notifications.push.devices import Browser, PushServer
 from tests.notifications.push.test_web_push import parcel
 from tutorwamp.notifications.push.addresses import ADDRESSES_AT_MOST, CONNECT_WITHIN_S, CheckedEndpoint
-from tutorwamp.notifications.push.contracts import Later, Sent
+from tutorwamp.notifications.push.contracts import Doubtful, Later, Sent
 from tutorwamp.notifications.push.web_push import WebPush, load_key
 
 HOST = "push.example"
@@ -71,6 +71,14 @@ async def test_P6_where_an_address_cannot_be_reached_the_next_one_is_tried(
     named("::1", "127.0.0.2")
     assert isinstance(await provider.send(parcel(target, Browser().keys)), Later)
     await server.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_P5_a_host_that_no_name_leads_to_is_doubted(named: Callable[..., None], tmp_path: Path) -> None:
+    provider = WebPush(reactor, load_key(tmp_path / "vapid.pem"), "mailto:a@b.example")
+    for addresses in ((), ("127.0.0.1",)):
+        named(*addresses)
+        assert isinstance(await provider.send(parcel(f"https://{HOST}/1", Browser().keys)), Doubtful)
 
 
 class Outside(MemoryReactorClock):

@@ -17,8 +17,15 @@ from tests.notifications.push.devices import Browser, PushServer
 from tests.support.machine import Stage
 from tutorwamp.kernel.errors import Unavailable
 from tutorwamp.notifications.contracts import Channel, ReadNotifications, SetPreferences
-from tutorwamp.notifications.push.contracts import Gone, Later, Outcome, Parcel, Sent
-from tutorwamp.notifications.push.dispatcher import FINISH_WITHIN_S, FIRST_PAUSE_S, Dispatcher
+from tutorwamp.notifications.push.contracts import Doubtful, Gone, Later, Outcome, Parcel, Sent
+from tutorwamp.notifications.push.dispatcher import (
+    DOUBTED_ALONE_AT_MOST,
+    DOUBTED_AT_MOST,
+    FINISH_WITHIN_S,
+    FIRST_PAUSE_S,
+    PAUSE_AT_MOST_S,
+    Dispatcher,
+)
 from tutorwamp.notifications.push.queue import SUBSCRIPTIONS_AT_MOST, WAITS_S, PushQueue
 from tutorwamp.notifications.push.tables import deliveries, subscriptions
 from tutorwamp.notifications.push.web_push import WebPush, load_key
@@ -33,11 +40,15 @@ class Hands:
         self.given: list[Parcel] = []
         self.answers: list[Outcome | Exception] = []
         self.held: Deferred[None] | None = None
+        self.doubted: str | None = None
+        """A target that nobody may be behind."""
 
     async def send(self, parcel: Parcel) -> Outcome:
         self.given.append(parcel)
         if self.held is not None:
             await self.held
+        if parcel.target == self.doubted:
+            return Doubtful("403")
         answer = self.answers.pop(0) if self.answers else Sent()
         if isinstance(answer, Exception):
             raise answer
@@ -203,6 +214,32 @@ async def test_P5_a_device_that_is_gone_is_forgotten_and_a_provider_that_fails_s
     await desk.house.turn()
     await desk.pass_s(WAITS_S)
     assert len(desk.push.given) == 1
+
+
+@pytest.mark.parametrize("alone", [True, False])
+@pytest_twisted.ensureDeferred
+async def test_P5_a_device_that_is_doubted_for_long_is_forgotten_and_the_persons_others_are_not(
+    stage_on_both: Stage, alone: bool
+) -> None:
+    desk = await Desk.set_up(stage_on_both)
+    anna = desk.house.anna.user_id
+    if not alone:
+        await desk.queue.subscribe(anna, Browser().subscription("https://push.example/2"))
+    desk.push.doubted = ENDPOINT
+    await desk.house.turn()
+    await desk.pass_s(WAITS_S)
+    tries = DOUBTED_ALONE_AT_MOST if alone else DOUBTED_AT_MOST
+    for number in range(1, tries + 3):
+        assert len([one for one in desk.push.given if one.target == ENDPOINT]) == min(number, tries)
+        await desk.pass_s(min(PAUSE_AT_MOST_S, FIRST_PAUSE_S * 2 ** (number - 1)))
+    mine = select(subscriptions.c.endpoint).where(subscriptions.c.user_id == anna)
+    kept = await desk.stage.machine.database.read("test", lambda one: list(one.execute(mine).scalars()))
+    assert kept == ([] if alone else ["https://push.example/2"])
+    await desk.house.update(title="Halves")
+    await desk.house.turn()
+    await desk.pass_s(WAITS_S)
+    assert desk.push.given[-1].target == (ENDPOINT if alone else "https://push.example/2")
+    assert len(desk.push.given) == (tries if alone else tries + 2)
 
 
 @pytest_twisted.ensureDeferred

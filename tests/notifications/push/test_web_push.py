@@ -17,9 +17,11 @@ from twisted.internet.defer import Deferred
 from tests.notifications.push.devices import Browser, EndlessServer, PushServer
 from tests.support.node import free_port
 from tutorwamp.kernel.errors import Invalid
+from tutorwamp.kernel.settings import SettingsError
 from tutorwamp.notifications.contracts import Channel, Kind
 from tutorwamp.notifications.push.addresses import is_public, require_endpoint
 from tutorwamp.notifications.push.contracts import (
+    Doubtful,
     Gone,
     Keys,
     Later,
@@ -29,6 +31,8 @@ from tutorwamp.notifications.push.contracts import (
     from_base64url,
     to_base64url,
 )
+from tutorwamp.notifications.push.service import require_push
+from tutorwamp.notifications.push.settings import PushSettings
 from tutorwamp.notifications.push.web_push import PLAIN_BYTES_AT_MOST, WebPush, encrypt, load_key, payload, public_bytes
 
 
@@ -108,6 +112,7 @@ async def test_P4_a_start_is_urgent_and_soon_worthless(server: PushServer, provi
         (200, {}, Sent()),
         (404, {}, Gone()),
         (410, {}, Gone()),
+        (403, {}, Doubtful("the push service answered 403")),
         (400, {}, Refused("the push service answered 400")),
         (307, {"location": "http://127.0.0.1:1/"}, Refused("the push service answered 307")),
         (429, {"retry-after": "77"}, Later("the push service answered 429", 77.0)),
@@ -206,6 +211,14 @@ async def test_P6_the_address_that_is_connected_to_is_looked_at(server: PushServ
         "https://[::ffff:0:127.0.0.1]/",
         "https://[fec0::1]/",
         "https://[64:ff9b:1::a00:1]/",
+        "https://push.invalid/1",
+        "https://push.service.TEST/1",
+        "https://printer.local./1",
+        "https://push.localhost/1",
+        "https://expyuzz4wqqyqhjn.onion/1",
+        "https://push.internal/1",
+        "https://.invalid/1",
+        "https://example./1",
     ],
 )
 def test_P6_endpoints_that_lead_inside_are_refused(endpoint: str) -> None:
@@ -218,6 +231,24 @@ def test_P6_endpoints_that_lead_inside_are_refused(endpoint: str) -> None:
 )
 def test_P6_others_are_not(endpoint: str) -> None:
     require_endpoint(endpoint)
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "mailto:", "mailto:@", "mailto:admin", "mailto:admin@host.invalid", "mailto:admin@host", "mailto:a@localhost",
+        "https://", "https://localhost", "https://host.invalid", "https://10.0.0.1", "http://school.example",
+        "admin@school.example", "school.example", "mailto:a@b.example, c@d.example",
+    ],
+)  # fmt: skip
+def test_a_subject_that_reaches_nobody_stops_the_start(subject: str) -> None:
+    with pytest.raises(SettingsError, match="TUTORWAMP_WEB_PUSH_SUBJECT"):
+        require_push(PushSettings(web_push_subject=subject))
+
+
+@pytest.mark.parametrize("subject", ["mailto:admin@school.example", "https://school.example/contact"])
+def test_others_do_not(subject: str) -> None:
+    require_push(PushSettings(web_push_subject=subject))
 
 
 def test_P6_public_is_what_everybody_can_reach() -> None:

@@ -17,6 +17,9 @@ from zope.interface import implementer
 
 from tutorwamp.kernel.errors import Invalid
 
+NOWHERE: Final = frozenset({"invalid", "test", "local", "localhost", "onion", "internal", "alt"})
+"""Names that no resolver of the internet has an answer for (RFC 6761, RFC 6762, RFC 7686, RFC 9476; ICANN 2024)."""
+
 Allowed = Callable[[str], bool]
 """Whether an address may be connected to."""
 
@@ -51,11 +54,16 @@ def require_endpoint(endpoint: str, *, allowed: Allowed = is_public, schemes: tu
         fits = parts.scheme in schemes and bool(host) and parts.username is None and port != 0 and endpoint.isascii()
         fits = fits and not any(character.isspace() for character in endpoint)
         literal = _literal(host)
-        fits = fits and (allowed(literal) if literal is not None else host != "localhost" and "." in host)
+        fits = fits and (allowed(literal) if literal is not None else _may_exist(host))
     except ValueError:
         fits = False
     if not fits:
         raise Invalid("Not a push service.", details=[{"loc": ["endpoint"], "msg": "must be https on a public host"}])
+
+
+def _may_exist(host: str) -> bool:
+    name = host.removesuffix(".")
+    return "." in name and name.rpartition(".")[2] not in NOWHERE
 
 
 def _literal(host: str) -> str | None:

@@ -131,6 +131,11 @@ class Later:
     after_s: float | None = None
 
 
+@dataclass(frozen=True)
+class Doubtful(Later):
+    """The same, and perhaps nobody is there any more: where it stays so, the subscription is dropped."""
+
+
 Outcome = Sent | Gone | Refused | Later
 
 

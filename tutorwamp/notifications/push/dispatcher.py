@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from prometheus_client import Counter
@@ -17,7 +17,7 @@ from tutorwamp.kernel.contracts import Clock
 from tutorwamp.kernel.errors import TutorwampError
 from tutorwamp.kernel.observability import get_logger
 from tutorwamp.notifications.contracts import Channel, Connected
-from tutorwamp.notifications.push.contracts import Gone, Later, Outcome, Parcel, Provider, Refused, Sent
+from tutorwamp.notifications.push.contracts import Doubtful, Gone, Later, Outcome, Parcel, Provider, Refused, Sent
 from tutorwamp.notifications.push.queue import KEPT, PushQueue
 
 log = get_logger(__name__)
@@ -27,6 +27,10 @@ AT_ONCE: Final = 20
 FIRST_PAUSE_S: Final = 30.0
 """After a failure, doubled with each further one, with jitter: RFC 8030 leaves it to us."""
 PAUSE_AT_MOST_S: Final = 4 * 3600.0
+DOUBTED_AT_MOST: Final = 4
+"""Tries, over two minutes at least, of a device that nobody may be behind, while others were reached."""
+DOUBTED_ALONE_AT_MOST: Final = 10
+"""Where nobody was reached meanwhile it may be us: hours pass until we believe that it is all of them."""
 FINISH_WITHIN_S: Final = 4.0
 """At stop. The supervisor kills after eight seconds, and the database has to finish after us."""
 
@@ -57,6 +61,7 @@ class Dispatcher:
         self._turns = DeferredSemaphore(AT_ONCE)
         self._round = DeferredLock()
         self._stopping = False
+        self._sent_at: dict[Channel, datetime] = {}
 
     async def stop(self, reactor: Any) -> None:
         """Take nothing more; returns when what is under way is through, or after FINISH_WITHIN_S."""
@@ -111,6 +116,11 @@ class Dispatcher:
         if not await self._queue.begin(parcel):
             return  # it took us too long: who took it after us sends it
         outcome = await self._sent(parcel)
+        if isinstance(outcome, Sent):
+            self._sent_at[parcel.channel] = self._clock()
+        if isinstance(outcome, Doubtful) and self._is_given_up(parcel):
+            log.info("a device is given up", reason=outcome.reason)
+            outcome = Gone()
         if isinstance(outcome, Later):
             await self._postponed(parcel, outcome.reason, outcome.after_s)
             return
@@ -119,6 +129,11 @@ class Dispatcher:
         if isinstance(outcome, Refused):
             log.warning("push was refused", channel=parcel.channel.value, reason=outcome.reason)
         await self._finish(parcel, type(outcome).__name__.lower())
+
+    def _is_given_up(self, parcel: Parcel) -> bool:
+        sent_at = self._sent_at.get(parcel.channel)
+        others_were_reached = sent_at is not None and sent_at >= parcel.created_at
+        return parcel.tries + 1 >= (DOUBTED_AT_MOST if others_were_reached else DOUBTED_ALONE_AT_MOST)
 
     async def _sent(self, parcel: Parcel) -> Outcome:
         if parcel.channel is Channel.WEB_PUSH and not parcel.p256dh:

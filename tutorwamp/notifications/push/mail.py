@@ -1,27 +1,37 @@
-"""Notifications by e-mail, over SMTP."""
+"""Notifications by e-mail."""
 
 from __future__ import annotations
 
-import io
+import quopri
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from email.message import EmailMessage
-from email.utils import format_datetime, make_msgid
+from email.header import Header
+from email.utils import format_datetime, make_msgid, parseaddr
 from typing import Any, Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from twisted.internet.defer import Deferred
+from email_validator import EmailNotValidError, validate_email
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.error import ConnectError, DNSLookupError
+from twisted.internet.protocol import Factory
 from twisted.internet.ssl import optionsForClientTLS
-from twisted.mail.smtp import ESMTPSenderFactory, SMTPClientError
 
 from tutorwamp.kernel.errors import TutorwampError
 from tutorwamp.kernel.settings import SettingsError
-from tutorwamp.notifications.push.contracts import Later, Outcome, Parcel, Refused, Sent
+from tutorwamp.notifications.contracts import Kind
+from tutorwamp.notifications.push.contracts import Later, Outcome, Parcel, Refused
+from tutorwamp.notifications.push.smtp import Conversation
 
 ANSWER_WITHIN_S: Final = 30.0
 PORTS: Final = {"smtp": 587, "smtps": 465}
+SUBJECTS: Final = {
+    Kind.LESSON_INVITED: "You are invited to a lesson",
+    Kind.LESSON_CHANGED: "A lesson has changed",
+    Kind.LESSON_CANCELLED: "A lesson was called off",
+    Kind.LESSON_STARTING: "A lesson begins soon",
+    Kind.CHAT_MESSAGE: "Somebody has written to you",
+}
+"""The school's own words: a tutor's title under the school's address would be anybody's letter from the school."""
 
 
 @dataclass(frozen=True)
@@ -35,20 +45,34 @@ class Relay:
     user: str | None
     password: str | None
     sender: str
+    """The address; its domain in ASCII."""
+    name: str = ""
+    """The sender's, where the setting says one: ``School <school@school.example>``."""
 
     @classmethod
     def from_url(cls, url: str) -> Relay:
         """Read SMTP_URL. Raises SettingsError."""
         try:
             parts = urlsplit(url)
-            (sender,) = parse_qs(parts.query).get("from", [""])
+            (given,) = parse_qs(parts.query.replace("+", "%2B")).get("from", [""])  # a plus is part of an address
             port = parts.port
         except ValueError as error:
             raise SettingsError(f"TUTORWAMP_SMTP_URL: {error}") from None
-        if parts.scheme not in PORTS or not parts.hostname or "@" not in sender:
+        name, address = parseaddr(given)
+        sender = wire_address(address)
+        if parts.scheme not in PORTS or not parts.hostname or sender is None or not sender.isascii():
             raise SettingsError("TUTORWAMP_SMTP_URL: smtp://USER:PASSWORD@HOST:PORT?from=ADDRESS is expected")
         user, password = (unquote(text) if text else None for text in (parts.username, parts.password))
-        return cls(parts.hostname, port or PORTS[parts.scheme], parts.scheme == "smtps", user, password, sender)
+        return cls(parts.hostname, port or PORTS[parts.scheme], parts.scheme == "smtps", user, password, sender, name)
+
+
+def wire_address(address: str) -> str | None:
+    """An address as mail servers write it, its domain in ASCII (RFC 5891); None where it is none."""
+    try:
+        found = validate_email(address, check_deliverability=False, globally_deliverable=False, test_environment=True)
+    except EmailNotValidError:
+        return None
+    return f"{found.local_part}@{found.ascii_domain}"
 
 
 class Mail:
@@ -67,47 +91,52 @@ class Mail:
             return Later(f"nobody says to which address: {error}")
         if address is None:
             return Refused("the account is closed")
+        recipient = wire_address(address)
+        if recipient is None:
+            return Refused("no mail goes to such an address")
         try:
-            await self._deliver(address, letter(parcel, self._relay.sender, address))
+            return await self._hand_over(recipient, letter(parcel, self._relay, recipient))
         except (ConnectError, DNSLookupError) as error:
             return Later(f"cannot be reached: {error}")
-        except SMTPClientError as error:
-            # A code of 400 to 499 says that it was not taken and may be another time (RFC 5321 section 4.2.1).
-            temporary = 400 <= (error.code or 0) < 500
-            return Later(str(error.code)) if temporary else Refused(str(error.code))
-        return Sent()
 
-    async def _deliver(self, address: str, message: EmailMessage) -> None:
+    async def _hand_over(self, recipient: str, mail: bytes) -> Outcome:
         relay = self._relay
-        done: Deferred[Any] = Deferred()
-        factory: Any = ESMTPSenderFactory(
-            relay.user,
-            relay.password,
-            relay.sender,
-            address,
-            io.BytesIO(bytes(message)),
-            done,
-            retries=0,
-            timeout=ANSWER_WITHIN_S,
-            contextFactory=None if relay.secure else optionsForClientTLS(relay.host),
-            requireAuthentication=relay.user is not None,
-            requireTransportSecurity=relay.user is not None and not relay.secure,
-        )
+        login = None if relay.user is None else (relay.user, relay.password or "")
+        said = Conversation(login, relay.sender, recipient, mail)
+        said.timeout = ANSWER_WITHIN_S
         endpoint: Any = HostnameEndpoint(self._reactor, relay.host, relay.port)
         if relay.secure:
             endpoint = wrapClientTLS(optionsForClientTLS(relay.host), endpoint)
+        else:
+            said.context = optionsForClientTLS(relay.host)
+            said.requireTransportSecurity = login is not None
+        factory: Any = Factory.forProtocol(lambda: said)
+        factory.noisy = False
         await endpoint.connect(factory)
-        await done.addTimeout(ANSWER_WITHIN_S, self._reactor)
+        return await said.outcome.addTimeout(ANSWER_WITHIN_S, self._reactor, onTimeoutCancel=said.late)
 
 
-def letter(parcel: Parcel, sender: str, address: str) -> EmailMessage:
-    """The mail: plain text. ``EmailMessage`` refuses line breaks in headers; there are none in a title (Line)."""
-    message = EmailMessage()
-    message["From"] = sender
-    message["To"] = address
-    message["Subject"] = " ".join(parcel.title.split())
-    message["Date"] = format_datetime(parcel.created_at)
-    message["Message-ID"] = make_msgid(parcel.notification_id, domain=sender.rpartition("@")[2].rstrip(">"))
-    message["Auto-Submitted"] = "auto-generated"
-    message.set_content(f"{parcel.title}\n\n{parcel.body}\n")
-    return message
+def letter(parcel: Parcel, relay: Relay, recipient: str) -> bytes:
+    """The mail: plain text, with line feeds. What people have written stands in the text, never in a header.
+
+    The headers are written by hand: ``email.message`` reads encoded words (RFC 2047) that stand in what it is given,
+    and would make headers of what is in them.
+    """
+    headers = {
+        "From": f"{_phrase(relay.name)} <{relay.sender}>" if relay.name else relay.sender,
+        "To": recipient,
+        "Subject": SUBJECTS[parcel.kind],
+        "Date": format_datetime(parcel.created_at),
+        "Message-ID": make_msgid(parcel.notification_id, domain=relay.sender.rpartition("@")[2]),
+        "Auto-Submitted": "auto-generated",
+        "MIME-Version": "1.0",
+        "Content-Type": 'text/plain; charset="utf-8"',
+        "Content-Transfer-Encoding": "quoted-printable",
+    }
+    head = "".join(f"{name}: {text}\n" for name, text in headers.items())
+    return f"{head}\n".encode() + quopri.encodestring(f"{parcel.title}\n\n{parcel.body}\n".encode())
+
+
+def _phrase(name: str) -> str:
+    """A name as it stands before an address: always encoded, so that nothing in it means anything."""
+    return Header(name, "utf-8", header_name="From").encode()

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from email_validator import EmailNotValidError, validate_email
+
 from tutorwamp.accounts.contracts import Addresses, People
 from tutorwamp.kernel.contracts import Caller, Clock
 from tutorwamp.kernel.database import Database
-from tutorwamp.kernel.errors import NotFound
+from tutorwamp.kernel.errors import Invalid, NotFound
 from tutorwamp.kernel.settings import SettingsError
 from tutorwamp.notifications.contracts import Channel, Connected
 from tutorwamp.notifications.push.addresses import require_endpoint
@@ -27,9 +29,21 @@ def require_push(settings: PushSettings) -> None:
     """Raise SettingsError where something of it cannot be meant."""
     if settings.smtp_url is not None:
         Relay.from_url(settings.smtp_url)
-    subject = settings.web_push_subject
-    if subject is not None and not subject.startswith(("mailto:", "https://")):  # RFC 8292 section 2.1
+    if settings.web_push_subject is not None and not _reaches_somebody(settings.web_push_subject):
         raise SettingsError("TUTORWAMP_WEB_PUSH_SUBJECT: mailto:ADDRESS or https://HOST is expected")
+
+
+def _reaches_somebody(subject: str) -> bool:
+    """RFC 8292 section 2.1. Push services refuse all that comes from somebody whom they cannot reach."""
+    scheme, _, address = subject.partition(":")
+    try:
+        if scheme == "mailto":
+            validate_email(address, check_deliverability=False)
+        else:
+            require_endpoint(subject)
+    except (EmailNotValidError, Invalid):
+        return False
+    return True
 
 
 class Accounts(Addresses, People, Protocol):

@@ -27,6 +27,7 @@ from tutorwamp.kernel.settings import write_new_private
 from tutorwamp.notifications.contracts import Kind
 from tutorwamp.notifications.push.addresses import Allowed, CheckedEndpoint, is_public
 from tutorwamp.notifications.push.contracts import (
+    Doubtful,
     Gone,
     Later,
     Outcome,
@@ -146,7 +147,9 @@ class WebPush:
                 allow_redirects=False,
                 timeout=ANSWER_WITHIN_S,
             )
-        except (ConnectError, DNSLookupError) as error:
+        except DNSLookupError as error:
+            return Doubtful(f"cannot be found: {error}")
+        except ConnectError as error:
             return Later(f"cannot be reached: {error}")
         except Exception as error:  # noqa: BLE001  # lost or late after it was sent: it may have arrived
             return Refused(f"no answer: {error!r}")
@@ -171,11 +174,17 @@ class WebPush:
 
 
 def _outcome(status: int, retry_after: str) -> Outcome:
-    """RFC 8030: 201 is taken; 404 and 410 mean that the subscription is over."""
+    """RFC 8030: 201 is taken; 404 and 410 mean that the subscription is over.
+
+    403 is for who subscribed with another key than ours (RFC 8292 section 4.2), or for all of ours where our clock or
+    our subject is wrong.
+    """
     if 200 <= status < 300:
         return Sent()
     if status in (404, 410):
         return Gone()
+    if status == 403:
+        return Doubtful("the push service answered 403")
     if status == 429 or status >= 500:
         return Later(f"the push service answered {status}", _seconds(retry_after))
     return Refused(f"the push service answered {status}")
