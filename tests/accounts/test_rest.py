@@ -14,6 +14,7 @@ from tests.support.machine import PASSWORD, Stage
 from tutorwamp.accounts.guesses import Guesses
 from tutorwamp.app.site import make_site
 from tutorwamp.gate.contracts import CLOSE_REVOKED
+from tutorwamp.kernel.tokens import GATE_HEADER, gate_word
 
 ADA = {"email": "Ada@School.example", "password": PASSWORD, "name": "Ada", "role": "tutor"}
 CREDENTIALS = {"email": "ada@school.example", "password": PASSWORD}
@@ -95,6 +96,11 @@ async def test_what_is_refused(site: Loopback) -> None:
     refused(await site.ask("GET", "/api/auth/login"), 405, "method_not_allowed", "fix")
 
 
+def through_the_gate(stage: Stage, address: str) -> dict[str, Any]:
+    """The headers of a request that the gate passes on."""
+    return {"X-Forwarded-For": address, GATE_HEADER: gate_word(stage.machine.settings.node.signing_key())}
+
+
 @pytest.mark.parametrize("path", ["register", "login"])
 @pytest_twisted.ensureDeferred
 async def test_a_password_never_comes_back(site: Loopback, path: str) -> None:
@@ -108,7 +114,7 @@ async def test_a24_a_guesser_is_told_when_to_come_back(site: Loopback, stage_on_
     await site.ask("POST", "/api/auth/register", ADA)
     clock = Clock()
     stage_on_both.machine.accounts._guesses = Guesses(stage_on_both.machine.settings.limits, clock.seconds)
-    guesser, other = {"X-Forwarded-For": "192.0.2.7"}, {"X-Forwarded-For": "192.0.2.8"}
+    guesser, other = [through_the_gate(stage_on_both, address) for address in ("192.0.2.7", "192.0.2.8")]
     wrong: Any = {**CREDENTIALS, "password": "wrong"}
     for _ in range(11):
         refused(await site.ask("POST", "/api/auth/login", wrong, headers=guesser), 401, "unauthenticated", "reauth")
@@ -126,7 +132,7 @@ async def test_a27_looking_for_taken_addresses_is_bounded(site: Loopback, stage_
     stage_on_both.machine.accounts._guesses = guesses
     for _ in range(199):
         guesses.register("192.0.2.7")
-    headers = {"X-Forwarded-For": "192.0.2.7"}
+    headers = through_the_gate(stage_on_both, "192.0.2.7")
     refused(await site.ask("POST", "/api/auth/register", ADA, headers=headers), 409, "account.email_taken", "fix")
     answered = await site.ask("POST", "/api/auth/register", ADA, headers=headers)
     refused(answered, 429, "rate_limited", "retry")

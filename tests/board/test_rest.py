@@ -136,3 +136,14 @@ async def test_what_is_no_picture_is_refused(stage: Stage, site: Loopback) -> No
     assert told(await asking("GET", f"/pictures/{new_id()}")) == (404, "not_found")
     assert told(await asking("GET", "/pictures/..%2Fsecret.key"))[0] in (404, 422)
     assert told(await asking("DELETE", "/pictures"))[0] == 405
+
+
+@pytest_twisted.ensureDeferred
+async def test_h12_who_may_not_draw_is_told_so_before_anything_of_a_file_is_read(stage: Stage, site: Loopback) -> None:
+    easel = await Easel.set_up(stage)
+    stranger = Asking(site, easel, await stage.given.caller())
+    without_pen = Asking(site, easel, easel.ben)
+    for path, kind in (("/import", "application/json"), ("/pictures", "image/png")):
+        for content in (b"", b"nonsense", b"[" * 100_000, b"x" * 6_000_000):
+            assert told(await stranger("POST", path, content, Content_Type=kind)) == (404, "not_found")
+            assert told(await without_pen("POST", path, content, Content_Type=kind)) == (403, "board.no_pen")

@@ -17,15 +17,19 @@ from autobahn.wamp import serializer
 from autobahn.wamp.types import TransportDetails
 from autobahn.websocket.protocol import WebSocketServerProtocol
 from twisted.web.http import HTTPChannel
+from twisted.web.server import Request, Site
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of the libraries Crossbar imports, not of ours
+    from crossbar.common.twisted.web import Site as CrossbarSite
     from crossbar.router.broker import Broker
     from crossbar.router.dealer import Dealer
     from crossbar.router.observation import UriObservation
     from crossbar.router.router import Router
     from crossbar.router.session import RouterApplicationSession, RouterSession
+    from crossbar.worker import transport
     from crossbar.worker.router import RouterController
+    from crossbar.worker.transport import RouterWebTransport
 
 
 def parameters(function: Any) -> list[str]:
@@ -65,6 +69,25 @@ def test_what_a_websocket_keeps_of_its_request() -> None:
     assert parameters(WampWebSocketServerProtocol.unregisterProducer) == ["self"]
     assert "self.http_headers" in inspect.getsource(WebSocketServerProtocol.processHandshake)
     assert isinstance(inspect.getattr_static(TransportDetails, "http_headers_received"), property)
+
+
+def test_what_our_intake_stands_on() -> None:
+    """The public transport makes its channels and requests as its class says when a connection comes."""
+    assert "transport_factory = Site(" in inspect.getsource(RouterWebTransport._create_web_factory)
+    assert transport.Site is CrossbarSite
+    for name in ("buildProtocol", "protocol", "requestFactory"):
+        assert name not in vars(CrossbarSite), "it would not be ours"
+    assert "channel.requestFactory = self.requestFactory" in inspect.getsource(Site.buildProtocol)
+    assert parameters(Request.gotLength) == ["self", "length"]
+    assert parameters(Request.handleContentChunk) == ["self", "data"]
+    heads = inspect.getsource(HTTPChannel.allHeadersReceived)
+    assert heads.index("req.gotLength(self.length)") < heads.index("self._send100Continue()")
+    assert "self._path = request" in inspect.getsource(HTTPChannel.lineReceived)
+    assert "self._respondToBadRequestAndDisconnect()" in inspect.getsource(HTTPChannel.headerReceived)
+    assert "self.resetTimeout()" in inspect.getsource(HTTPChannel.dataReceived)
+    assert "self._savedTimeOut = self.setTimeout(None)" in inspect.getsource(HTTPChannel.allContentReceived)
+    assert "self.setTimeout(self._savedTimeOut)" in inspect.getsource(HTTPChannel.requestDone)
+    assert "self._handlingRequest = True" in inspect.getsource(HTTPChannel.allContentReceived)
 
 
 def test_a_stopping_router_waits_for_its_components_to_leave() -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
 
-from tutorwamp.gate.rules import Client, Grants, address_of, decide
+from tutorwamp.gate.rules import Client, Grants, address_of, decide, one_range
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ANNA = Client(session=1, user_id="anna", issued_at=NOON)
@@ -134,5 +135,66 @@ def test_holders_are_forgotten_with_their_session() -> None:
         ("unknown", None, "unknown"),
     ],
 )
-def test_S7_the_address_somebody_comes_from(peer: str, forwarded: str | None, address: str) -> None:
+def test_S7_h10_the_address_somebody_comes_from(peer: str, forwarded: str | None, address: str) -> None:
     assert address_of(peer, {} if forwarded is None else {"x-forwarded-for": forwarded}) == address
+
+
+PROXIES = tuple(map(ip_network, ("10.0.0.0/8", "2001:db8:1::/48", "192.0.2.1")))
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "address"),
+    [
+        ("tcp4:10.1.2.3:51234", "203.0.113.7", "203.0.113.7"),
+        ("tcp6:2001:db8:1::9:51234", "203.0.113.7", "203.0.113.7"),
+        ("tcp6:::ffff:10.1.2.3:51234", "203.0.113.7", "203.0.113.7"),
+        # One proxy behind another: the first address that is none of them; what stands before was said by anybody.
+        ("tcp4:10.1.2.3:51234", "198.51.100.1, 203.0.113.7, 192.0.2.1, 10.9.9.9", "203.0.113.7"),
+        ("tcp4:10.1.2.3:51234", "203.0.113.7:4711, 10.9.9.9:80", "203.0.113.7:4711"),
+        ("tcp4:10.1.2.3:51234", "198.51.100.1, unknown", "unknown"),
+        # Somebody inside asks, or nothing is said.
+        ("tcp4:10.1.2.3:51234", "10.7.7.7", "10.7.7.7"),
+        ("tcp4:10.1.2.3:51234", "", "10.1.2.3"),
+        ("tcp4:10.1.2.3:51234", "198.51.100.1, ", "10.1.2.3"),
+        # Nobody else is believed, this machine among them.
+        ("tcp4:127.0.0.1:51234", "198.51.100.1", "127.0.0.1"),
+        ("tcp4:203.0.113.7:51234", "198.51.100.1", "203.0.113.7"),
+        ("unknown", "198.51.100.1", "unknown"),
+    ],
+)
+def test_h10_the_address_behind_proxies_that_are_named(peer: str, forwarded: str, address: str) -> None:
+    assert address_of(peer, {"x-forwarded-for": forwarded}, PROXIES) == address
+
+
+@pytest.mark.parametrize(
+    ("asked", "given"),
+    [
+        (b"bytes=0-0", (0, 0)),
+        (b"bytes=0-", (0, 99)),
+        (b"bytes= 90-200 ", (90, 99)),
+        (b"bytes=-10", (90, 99)),
+        (b"bytes=-200", (0, 99)),
+        (b"bytes=0-9,10-19", (0, 19)),
+        (b"bytes=50-59,,0-99,20-29", (0, 99)),
+        (b"bytes=0-9,500-", (0, 9)),
+        (b"bytes=500-", (500, 500)),
+        (b"bytes=100-,200-", (100, 100)),
+        (b"bytes=0-9,11-19", None),
+        (b"bytes=9-0", None),
+        (b"bytes=-", None),
+        (b"bytes=", None),
+        (b"bytes", None),
+        (b"", None),
+        (b"bytes=0-9;10-19", None),
+        (b"bytes=+1-2", None),
+        (b"bytes=1_0-20", None),
+        ("bytes=\u0661-".encode(), None),
+        (b"Bytes 0-9", None),
+    ],
+)
+def test_h8_ranges_that_are_one(asked: bytes, given: tuple[int, int] | None) -> None:
+    assert one_range(asked, 100) == given
+
+
+def test_h8_nothing_has_no_range() -> None:
+    assert one_range(b"bytes=0-", 0) is None

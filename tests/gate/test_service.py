@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
 
 import jwt
 import pytest
@@ -288,3 +289,12 @@ def test_S7_all_addresses_of_one_subscriber_are_one(narrow: tuple[GateService, C
 def test_S7_without_a_limit_nobody_waits(gate: GateService) -> None:
     for _ in range(2_000):
         gate.authenticate(token(NOON), {}, HERE)
+
+
+def test_h10_everybody_behind_a_named_proxy_is_counted_where_they_come_from(clock: TurnedClock) -> None:
+    proxies, joins = (ip_network("10.0.0.0/8"),), Limits(Allowance(per_s=1, burst=1), Clock().seconds)
+    gate = GateService(key=KEY, expected=[], allowed_origins=[], clock=clock, joins=joins, proxies=proxies)
+    for number in range(3):
+        gate.authenticate(token(NOON), {"x-forwarded-for": f"198.51.100.{number}"}, "tcp4:10.1.2.3:1")
+    with pytest.raises(RateLimited):
+        gate.authenticate(token(NOON), {"x-forwarded-for": "1.2.3.4, 198.51.100.1"}, "tcp4:10.1.2.3:1")

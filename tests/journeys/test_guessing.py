@@ -15,22 +15,24 @@ from tests.support.machine import PASSWORD
 from tests.support.node import Node
 
 ADA = {"email": "ada@school.example", "password": PASSWORD, "name": "Ada", "role": "tutor"}
-GUESSER, TRIES_AT_MOST = "127.0.0.2", 30
+GUESSER, PROXY, TRIES_AT_MOST = "127.0.0.2", "127.0.0.3", 30
 
 
 @pytest.fixture(scope="module")
 def counting() -> Iterator[Node]:
-    made = migrated_node(env={"TUTORWAMP_RATE_LIMITS": "on"})
+    made = migrated_node(env={"TUTORWAMP_RATE_LIMITS": "on", "TUTORWAMP_TRUSTED_PROXIES": f"{PROXY}, 10.0.0.0/8"})
     with made.running():
         yield made
 
 
 async def post(
-    node: Node, path: str, value: object, *headers: bytes, source: str
+    node: Node, path: str, value: object, *headers: bytes, source: str, port: int | None = None
 ) -> tuple[int, dict[bytes, list[bytes]]]:
     body = json.dumps(value).encode()
     described = (b"Content-Type: application/json", b"Content-Length: %d" % len(body))
-    status, answered, _ = await ask(node.port, b"POST " + path.encode(), *described, *headers, body=body, source=source)
+    status, answered, _ = await ask(
+        port or node.port, b"POST " + path.encode(), *described, *headers, body=body, source=source
+    )
     return status, answered
 
 
@@ -49,3 +51,31 @@ async def test_a24_a25_saying_to_come_from_elsewhere_does_not_help_and_the_perso
     assert told[-1] == 429, told
     assert int(headers[b"retry-after"][0]) >= 1
     assert (await post(counting, "/api/auth/login", credentials, source="127.0.0.1"))[0] == 200
+
+
+@pytest_twisted.ensureDeferred
+async def test_h11_who_comes_past_the_gate_cannot_choose_an_address_either(counting: Node) -> None:
+    credentials = {"email": "bea@school.example", "password": "wrong"}
+    told = list[int]()
+    for number in itertools.takewhile(lambda _: 429 not in told, range(TRIES_AT_MOST)):
+        elsewhere = (b"X-Forwarded-For: 192.0.2.%d" % number, b"X-Tutorwamp-Gate: %d" % number)
+        status, _ = await post(
+            counting, "/api/auth/login", credentials, *elsewhere, source="127.0.0.4", port=counting.rest_port
+        )
+        told.append(status)
+    assert told[:10] == [401] * 10
+    assert told[-1] == 429, told
+    assert (await post(counting, "/api/auth/login", credentials, source=GUESSER))[0] == 401, "another address"
+
+
+@pytest_twisted.ensureDeferred
+async def test_h10_people_behind_a_named_proxy_do_not_wait_for_each_other(counting: Node) -> None:
+    credentials = {"email": "cem@school.example", "password": "wrong"}
+    for number in range(TRIES_AT_MOST):
+        theirs = b"X-Forwarded-For: 203.0.113.%d, 10.1.2.3" % number
+        assert (await post(counting, "/api/auth/login", credentials, theirs, source=PROXY))[0] == 401
+    told = list[int]()
+    for number in itertools.takewhile(lambda _: 429 not in told, range(TRIES_AT_MOST)):
+        theirs = b"X-Forwarded-For: 192.0.2.%d, 198.51.100.7, 10.1.2.3" % number
+        told.append((await post(counting, "/api/auth/login", credentials, theirs, source=PROXY))[0])
+    assert told[-1] == 429, told

@@ -135,6 +135,7 @@ class Machine:
     notifications: NotificationsService
     notifier: Notifier
     push: PushService
+    clock: Clock
 
     def start(self) -> None:
         """Start the threads."""
@@ -226,5 +227,5 @@ def assemble(
     limits = CallLimits(settings.limits, now_s)
     return Machine(
         settings, database, events, outlet, limits, accounts, lessons, chat, board, exchange, sessions,
-        cache, counts, notifications, notifier, push,
+        cache, counts, notifications, notifier, push, clock,
     )  # fmt: skip

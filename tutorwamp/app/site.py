@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import hmac
+from functools import partial
+from typing import Any, Literal, cast
 
 from prometheus_client import CONTENT_TYPE_LATEST
 from twisted.internet.protocol import ServerFactory
+from twisted.web.resource import IResource, Resource
 from twisted.web.server import Site
 
 from tutorwamp.accounts.rest import AccountsResource
@@ -17,8 +20,10 @@ from tutorwamp.chat.rest import ChatResource
 from tutorwamp.gate.contracts import STATUS
 from tutorwamp.kernel.contracts import Nothing, Value
 from tutorwamp.kernel.errors import TutorwampError
+from tutorwamp.kernel.intake import Admission, BoundedRequest, Channel
 from tutorwamp.kernel.origins import CrossOrigin
 from tutorwamp.kernel.resource import Answer, Request, make_app, mount, route
+from tutorwamp.kernel.tokens import GATE_HEADER, gate_word
 from tutorwamp.lessons.rest import LessonsResource
 from tutorwamp.notifications.rest import NotificationsResource, PushResource
 
@@ -94,6 +99,23 @@ class MetricsResource:
         return Answer(exposition(self._machine.database.counts), headers={"content-type": CONTENT_TYPE_LATEST})
 
 
+class FromGate(Resource):
+    """Lets only the gate say where a request comes from; whoever comes past it is at the address of the connection."""
+
+    isLeaf = True  # noqa: N815  # Twisted's name
+
+    def __init__(self, inner: IResource, word: bytes) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Twisted's
+        self._inner = inner
+        self._word = word
+
+    def render(self, request: Any) -> Any:
+        """Twisted asks this for every method."""
+        if not hmac.compare_digest(request.getHeader(GATE_HEADER.encode()) or b"", self._word):
+            request.requestHeaders.removeHeader(b"x-forwarded-for")
+        return self._inner.render(request)
+
+
 def make_site(machine: Machine) -> ServerFactory:
     """Everything REST answers."""
     app = make_app()
@@ -110,6 +132,11 @@ def make_site(machine: Machine) -> ServerFactory:
     )
     for door in doors:
         mount(app, door, machine.limits)
-    site = Site(CrossOrigin(app.resource(), machine.settings.node.allowed_origins))
+    node = machine.settings.node
+    key = node.signing_key()
+    admission = Admission(key, machine.settings.gate.request_body_limit, machine.clock)
+    resource = FromGate(CrossOrigin(app.resource(), node.allowed_origins), gate_word(key))
+    site: Any = Site(resource, partial(BoundedRequest, admission))
+    site.protocol = Channel
     site.displayTracebacks = False
-    return site  # type: ignore[return-value]  # Twisted types its own Site as no ServerFactory
+    return cast("ServerFactory", site)  # Twisted types its own Site as none

@@ -63,6 +63,7 @@ class BoardResource:
         """Put an ``.excalidraw`` file on a page."""
         caller = await request.caller(self._authenticator)
         asked = request.query(ImportScene, lesson_id=lesson_id, scene={}, client_id=request.client_id())
+        await self._board.require_pen(caller, asked.lesson_id)
         # Past the limit of arguments: a file may be larger.
         scene = request.json_file(SCENE_BYTES_AT_MOST)
         return await self._exchange.import_scene(caller, asked.model_copy(update={"scene": scene}))
@@ -72,6 +73,7 @@ class BoardResource:
         """Keep a picture: 201, and its id for ``asset_id``. The same content again gets the same id."""
         caller = await request.caller(self._authenticator)
         asked = request.query(OneBoard, lesson_id=lesson_id)
+        await self._board.require_pen(caller, asked.lesson_id)
         content = request.file(PICTURE_TYPES, self._settings.picture_limit)
         return Answer(await self._exchange.upload(caller, asked.lesson_id, content), status=201)
 

@@ -6,9 +6,9 @@ breaks chunked bodies and answers 501 when REST is away; the other cannot send s
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from functools import partial
 from importlib.resources import files
 from typing import Any, BinaryIO, Final, cast
 from urllib.parse import unquote_to_bytes
@@ -19,18 +19,21 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.client import Agent, FileBodyProducer, HTTPConnectionPool, ResponseDone
-from twisted.web.http import CACHED, NO_BODY_CODES, RESPONSES, PotentialDataLoss
+from twisted.web.http import CACHED, NO_BODY_CODES, PotentialDataLoss
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import UNKNOWN_LENGTH, IResponse
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET, Request
 from twisted.web.static import File
 
-from tutorwamp.gate.rules import address_of
+from tutorwamp.gate.rules import address_of, one_range
 from tutorwamp.gate.settings import GateSettings
-from tutorwamp.kernel.contracts import new_id
-from tutorwamp.kernel.errors import Malformed, NotFound, Retryable, TooLarge, TutorwampError, Unavailable
-from tutorwamp.kernel.settings import NodeSettings, gather, read
+from tutorwamp.kernel import problems
+from tutorwamp.kernel.contracts import utc_now
+from tutorwamp.kernel.errors import Malformed, MethodNotAllowed, NotFound, TooLarge, TutorwampError, Unavailable
+from tutorwamp.kernel.intake import Admission, BoundedRequest, Channel
+from tutorwamp.kernel.settings import Network, NodeSettings, gather, read
+from tutorwamp.kernel.tokens import GATE_HEADER, gate_word
 
 log = Logger()
 
@@ -54,35 +57,57 @@ _OF_ONE_HOP: Final = frozenset(
     }
 )
 """Headers about one connection (RFC 9110, 7.6.1), and those that Twisted writes for each anew."""
-_SAID_BY_US: Final = (b"x-forwarded-", b"x-real-ip", b"forwarded")
+_SAID_BY_US: Final = (b"x-forwarded-", b"x-real-ip", b"forwarded", b"x-tutorwamp-")
 """Nobody else may say where a request comes from."""
 
 
 def make_resource(extra: dict[str, Any]) -> IResource:
     """For Crossbar: ``api: {type: resource, classname: tutorwamp.gate.rest.make_resource}``."""
     values = gather(os.environ)
-    return Proxy(read(NodeSettings, values).rest_port, read(GateSettings, values))
+    node = read(NodeSettings, values)
+    return Proxy(
+        node.rest_port,
+        read(GateSettings, values),
+        proxies=node.trusted_proxies,
+        word=gate_word(node.signing_key()),
+    )
 
 
 def make_page(extra: dict[str, Any]) -> IResource:
-    """For Crossbar: the root path, ``type: resource``. Serves the files of the package ``tutorwamp.web``."""
+    """For Crossbar: the root path, ``type: resource``. Serves the files of the package ``tutorwamp.web``.
+
+    Whatever else the public port serves hangs below this, so from here on its requests come through our intake.
+    """
+    from crossbar.common.twisted.web import Site  # late: tests need no Crossbar for the rest of this file
+
+    values = gather(os.environ)
+    admission = Admission(
+        read(NodeSettings, values).signing_key(), read(GateSettings, values).request_body_limit, utc_now
+    )
+    Site.protocol = Channel
+    Site.requestFactory = partial(BoundedRequest, admission)
     return Page(str(files("tutorwamp.web")))
 
 
 class Proxy(Resource):
     """Passes a request on to the REST process on loopback, whole path and query as they are.
 
-    twisted.web has the whole body (in a temporary file above 100 kB) before it asks us, so the limit refuses a large
-    body but cannot stop it on its way; the proxy in front of a public node does that.
+    twisted.web has the whole body (in a temporary file above 100 kB) before it asks us; our intake has let it in.
+
+    ``proxies`` are believed about where requests come from; ``word`` makes REST believe us.
     """
 
     isLeaf = True  # noqa: N815  # Twisted's name
 
-    def __init__(self, port: int, settings: GateSettings) -> None:
+    def __init__(
+        self, port: int, settings: GateSettings, *, proxies: Collection[Network] = (), word: bytes = b""
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Twisted's
         from twisted.internet import reactor
 
         self._upstream = b"http://127.0.0.1:%d" % port
+        self._proxies = proxies
+        self._word = word
         self._body_limit = settings.request_body_limit
         self._timeout_s = settings.upstream_timeout.total_seconds()
         self._reactor: Any = reactor
@@ -104,7 +129,7 @@ class Proxy(Resource):
         body = FileBodyProducer(request.content) if length else None
         try:
             asked: Deferred[IResponse] = self._agent.request(
-                request.method, self._upstream + request.uri, _forwarded_headers(request), body
+                request.method, self._upstream + request.uri, self._forwarded_headers(request), body
             )
         except ValueError as error:  # a method or an address that HTTP does not know
             raise Malformed("This is not a request.") from error
@@ -129,6 +154,24 @@ class Proxy(Resource):
             raise TooLarge("The body is too large.", details={"bytes_at_most": self._body_limit})
         return length
 
+    def _forwarded_headers(self, request: Request) -> Headers:
+        headers = Headers(dict(_end_to_end(request.requestHeaders)))
+        for name, _ in list(headers.getAllRawHeaders()):
+            if name.lower().startswith(_SAID_BY_US):
+                headers.removeHeader(name)
+        headers.setRawHeaders(GATE_HEADER.encode(), [self._word])
+        headers.setRawHeaders(b"x-forwarded-for", [self._address(request)])
+        headers.setRawHeaders(b"x-forwarded-proto", [b"https" if request.isSecure() else b"http"])
+        headers.setRawHeaders(b"x-forwarded-host", [request.getHeader(b"host") or b""])
+        return headers
+
+    def _address(self, request: Request) -> bytes:
+        """As for a WebSocket: only a proxy that is believed may say where a request comes from."""
+        peer = request.getClientAddress()
+        said = b",".join(request.requestHeaders.getRawHeaders(b"x-forwarded-for", [])).decode("latin-1")
+        address = address_of(f"tcp:{peer.host}:{peer.port}", {"x-forwarded-for": said}, self._proxies)
+        return address.encode("latin-1")
+
     def _fail(self, failure: Failure, request: Request) -> None:
         if request._disconnected or request.finished:  # noqa: SLF001  # Twisted has no public word for it
             return  # the client has gone; what was asked upstream is cancelled
@@ -140,26 +183,7 @@ class Proxy(Resource):
         if request.startedWriting:
             request.loseConnection()  # half an answer must not look like a whole one
         else:
-            _write_problem(request, error)
-
-
-def _forwarded_headers(request: Request) -> Headers:
-    headers = Headers(dict(_end_to_end(request.requestHeaders)))
-    for name, _ in list(headers.getAllRawHeaders()):
-        if name.lower().startswith(_SAID_BY_US):
-            headers.removeHeader(name)
-    headers.setRawHeaders(b"x-forwarded-for", [_address(request)])
-    headers.setRawHeaders(b"x-forwarded-proto", [b"https" if request.isSecure() else b"http"])
-    headers.setRawHeaders(b"x-forwarded-host", [request.getHeader(b"host") or b""])
-    return headers
-
-
-def _address(request: Request) -> bytes:
-    """As for a WebSocket: only a proxy on this machine may say where a request comes from."""
-    peer = request.getClientAddress()
-    forwarded = request.requestHeaders.getRawHeaders(b"x-forwarded-for", [])
-    said = b",".join(forwarded).decode("latin-1")
-    return address_of(f"tcp:{peer.host}:{peer.port}", {"x-forwarded-for": said}).encode("latin-1")
+            problems.write(request, error)
 
 
 def _end_to_end(headers: Headers) -> list[tuple[bytes, Sequence[bytes]]]:
@@ -204,37 +228,10 @@ class _Passing(Protocol):
             self.transport.stopProducing()
 
 
-def _write_problem(request: Request, error: TutorwampError) -> None:
-    request_id = new_id()
-    request.setResponseCode(error.status, RESPONSES[error.status])
-    request.setHeader(b"content-type", b"application/problem+json")
-    request.setHeader(b"cache-control", b"no-store")
-    request.setHeader(b"x-content-type-options", b"nosniff")
-    request.setHeader(b"referrer-policy", b"no-referrer")
-    request.setHeader(b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
-    request.setHeader(b"x-request-id", request_id)
-    if isinstance(error, Retryable):
-        request.setHeader(b"retry-after", b"%d" % max(1, round(error.retry_after_s)))
-    body = json.dumps(
-        {
-            "type": error.uri,
-            "status": error.status,
-            "title": RESPONSES[error.status].decode(),
-            "detail": error.message,
-            "action": error.action.value,
-            "details": error.details,
-            "request_id": request_id,
-        }
-    ).encode()
-    request.setHeader(b"content-length", b"%d" % len(body))
-    request.write(body)
-    request.finish()
-
-
 _PAGE_HEADERS: Final = {
     # blob: are the board's pictures, which the page fetches with its token.
-    b"content-security-policy": b"default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' blob:; "
-    b"object-src 'none'; base-uri 'none'; frame-ancestors 'none'",
+    b"content-security-policy": b"default-src 'self'; connect-src 'self'; img-src 'self' blob:; "
+    b"object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     b"x-content-type-options": b"nosniff",
     b"x-frame-options": b"DENY",
     b"referrer-policy": b"no-referrer",
@@ -258,7 +255,7 @@ class Page(File):
     def getChild(self, path: bytes, request: Request) -> IResource:  # noqa: N802  # Twisted's name
         """What lies at the next segment of the path; headers are set here, so that errors have them as well."""
         _set_page_headers(request)
-        if path.startswith((b"_", b".")) or path.endswith((b".py", b".pyc")):
+        if path.startswith((b"_", b".")) or path.endswith((b".py", b".pyc")) or not _is_name(path):
             return self.childNotFound
         child: IResource = super().getChild(path, request)  # type: ignore[no-untyped-call]  # Twisted's
         return child
@@ -267,20 +264,68 @@ class Page(File):
         """Never."""
         return self.childNotFound
 
+    def render(self, request: Request) -> Any:
+        """Twisted asks this for every method."""
+        if request.method not in (b"GET", b"HEAD"):
+            request.setHeader(b"allow", b"GET, HEAD")
+            problems.write(request, MethodNotAllowed("The page is read only."))
+            return NOT_DONE_YET
+        return self.render_GET(request)
+
     def render_GET(self, request: Request) -> Any:  # noqa: N802  # Twisted's name
-        """Serve the file, or say that the client has it."""
+        """Serve the file, or the part that is asked for, or say that the client has it."""
         _set_page_headers(request)
         self.restat(False)  # noqa: FBT003  # Twisted's: do not raise where the file is missing
         if self.isfile():
-            etag = b'"%x-%x"' % (int(self.getModificationTime() * 1000), self.getsize())
+            size = self.getsize()
+            etag = b'"%x-%x"' % (int(self.getModificationTime() * 1000), size)
             if request.setETag(etag) is CACHED:
                 return b""
+            _ask_for_one_range(request.requestHeaders, size, etag)
         return super().render_GET(request)  # type: ignore[no-untyped-call]  # Twisted's
 
     render_HEAD = render_GET  # noqa: N815  # Twisted's name
+
+
+def _is_name(segment: bytes) -> bool:
+    """Whether a file can have this name; Twisted fails for the others."""
+    try:
+        return "\0" not in segment.decode()
+    except UnicodeDecodeError:
+        return False
+
+
+def _ask_for_one_range(headers: Headers, size: int, etag: bytes) -> None:
+    """Leave one range that Twisted reads as it is meant, or none: then the whole file is the answer (RFC 9110, 14.2).
+
+    Several ranges are one where they touch. One that belongs to another version (``If-Range``) is none.
+    """
+    asked = b",".join(headers.getRawHeaders(b"range", []))
+    headers.removeHeader(b"range")
+    if headers.getRawHeaders(b"if-range", [etag]) != [etag]:
+        return
+    span = one_range(asked, size)
+    if span is not None:
+        headers.setRawHeaders(b"range", [b"bytes=%d-%d" % span])
 
 
 def _set_page_headers(request: Request) -> None:
     request.responseHeaders.removeHeader(b"server")
     for name, value in _PAGE_HEADERS.items():
         request.setHeader(name, value)
+
+
+class _NoPage(Resource):
+    """A problem in a page's headers."""
+
+    isLeaf = True  # noqa: N815  # Twisted's name
+
+    def render(self, request: Request) -> bytes:
+        """Twisted asks this for every method."""
+        request_id = problems.begin(request)
+        body = problems.render(request, NotFound("There is nothing at this address."), request_id)
+        _set_page_headers(request)
+        return body
+
+
+Page.childNotFound = _NoPage()  # type: ignore[no-untyped-call, assignment]  # Twisted's

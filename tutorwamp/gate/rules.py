@@ -5,13 +5,17 @@ Pure and quick: it runs for every call, subscription and publication of every cl
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from ipaddress import ip_network
 from sys import intern
 from typing import Any, Final, NamedTuple, TypedDict
 
 from tutorwamp.gate.contracts import SessionId
+from tutorwamp.kernel.limits import read_address
+from tutorwamp.kernel.settings import Network
 
 _NEVER_CALLED: Final = ("wamp.", "tutorwamp.gate.")
 """The router's own procedures and the gate's, whatever a component reports."""
@@ -23,8 +27,9 @@ _CALL_OPTIONS: Final = frozenset({"timeout", "receive_progress"})
 _SUBSCRIBE_OPTIONS: Final = frozenset({"match", "get_retained"})
 _PUBLISH_OPTIONS: Final = frozenset({"acknowledge", "exclude_me"})
 
-_THIS_MACHINE: Final = frozenset({"127.0.0.1", "::1", "::ffff:127.0.0.1"})
-"""The last on a socket that takes both kinds; were its proxy not believed, everybody would be one address."""
+_THIS_MACHINE: Final = (ip_network("127.0.0.1"), ip_network("::1"))
+
+_RANGE: Final = re.compile(rb"([0-9]{0,18})-([0-9]{0,18})")
 
 CONNECTION_TIMEOUT: Final = "tutorwamp.connection.timeout"
 
@@ -131,15 +136,53 @@ def decide(
     return {"allow": allow, "disclose": True, "cache": False}
 
 
-def address_of(peer: str, headers: Mapping[str, str]) -> str:
-    """The address somebody comes from; behind a proxy on this machine, the one that proxy has seen.
+def address_of(peer: str, headers: Mapping[str, str], proxies: Collection[Network] = ()) -> str:
+    """The address somebody comes from; behind a proxy that is believed, the one that proxy has seen.
 
     ``peer`` is Crossbar's: ``tcp4:127.0.0.1:51234``. A proxy adds to the end of ``X-Forwarded-For``; what stands before
-    was said by whoever sent the request.
+    was said by whoever sent it the request, and counts where that is one of the ``proxies`` as well. Where none are
+    named, a proxy on this machine is believed, in its last word only.
     """
     address = peer.partition(":")[2].rpartition(":")[0] or peer
-    forwarded = headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
-    return forwarded if forwarded and address in _THIS_MACHINE else address
+    for word in reversed(headers.get("x-forwarded-for", "").split(",")):
+        if not _is_in(address, proxies or _THIS_MACHINE) or not word.strip():
+            break
+        address = word.strip()
+        if not proxies:
+            break
+    return address
+
+
+def _is_in(address: str, networks: Collection[Network]) -> bool:
+    known = read_address(address)
+    return known is not None and any(known in network for network in networks)
+
+
+def one_range(asked: bytes, size: int) -> tuple[int, int] | None:
+    """The first and last byte of what a ``Range`` asks of a file of this size; null where that is not one range.
+
+    Ranges that touch or overlap are one. One behind the end stays as it is, to be told so.
+    """
+    unit, _, said = asked.partition(b"=")
+    parts = [part.strip() for part in said.split(b",") if part.strip()]
+    found = [_RANGE.fullmatch(part) for part in parts]
+    if unit.strip() != b"bytes" or not found or size == 0:
+        return None
+    spans = []
+    for part in found:
+        if part is None or not (part[1] or part[2]):
+            return None
+        begin, end = (int(part[1]), int(part[2] or size - 1)) if part[1] else (max(0, size - int(part[2])), size - 1)
+        if part[1] and part[2] and begin > end:
+            return None  # the other way round it is none, and the header says nothing (RFC 9110, 14.1.1)
+        spans.append((begin, max(begin, min(end, size - 1))))
+    reached = sorted(span for span in spans if span[0] < size) or spans[:1]
+    span = reached[0]
+    for begin, end in reached[1:]:
+        if begin > span[1] + 1:
+            return None
+        span = (span[0], max(span[1], end))
+    return span
 
 
 def _only(options: Mapping[str, Any], allowed: frozenset[str]) -> bool:

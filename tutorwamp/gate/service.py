@@ -6,7 +6,7 @@ authorizer that answers later lets Crossbar reorder a client's messages.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -24,6 +24,7 @@ from tutorwamp.gate.rules import Authorization, Client, Grants, address_of, deci
 from tutorwamp.kernel.contracts import Clock
 from tutorwamp.kernel.errors import Forbidden, Invalid, Unauthenticated, Unavailable
 from tutorwamp.kernel.limits import Limits, network_of
+from tutorwamp.kernel.settings import Network
 from tutorwamp.kernel.tokens import AccessToken, verify
 
 REVOCATIONS_KEPT_FOR: Final = timedelta(hours=24)
@@ -43,12 +44,14 @@ class GateService:
         allowed_origins: Iterable[str],
         clock: Clock,
         joins: Limits | None = None,
+        proxies: Collection[Network] = (),
     ) -> None:
         self._key = key
         self._expected = frozenset(expected)
         self._allowed_origins = frozenset(allowed_origins)
         self._clock = clock
         self._joins = joins
+        self._proxies = proxies
         self._closing = False
         self._reports: dict[SessionId, dict[str, ReportReady]] = {}
         self._procedures: frozenset[str] = frozenset()
@@ -109,7 +112,7 @@ class GateService:
         if self.missing():
             raise Unavailable("The node is starting. Come back in a moment.")
         if self._joins is not None:
-            self._joins.take(network_of(address_of(peer, headers)))
+            self._joins.take(network_of(address_of(peer, headers, self._proxies)))
         self._check_origin(headers)
         now = self._clock()
         token = verify(self._key, ticket, now=now)

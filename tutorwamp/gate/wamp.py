@@ -82,6 +82,7 @@ class GateComponent(ApplicationSession):
             allowed_origins=settings.allowed_origins,
             clock=utc_now,
             joins=Limits(JOINS, time.monotonic) if limited else None,
+            proxies=settings.trusted_proxies,
         )
         self._router: Router
         self._all_left: Deferred[None] = Deferred()

@@ -61,7 +61,7 @@ JOINS: Final = Allowance(per_s=100, burst=1_500)
 
 def network_of(address: str) -> str:
     """Whom to count under an address: itself, of IPv6 its /64, of which one subscriber has all (RFC 6177)."""
-    known = _read(address)
+    known = read_address(address)
     if known is None:
         return address[:ADDRESS_LENGTH_AT_MOST]
     return str(known) if isinstance(known, ipaddress.IPv4Address) else _prefix(known, 64)
@@ -69,11 +69,12 @@ def network_of(address: str) -> str:
 
 def site_of(address: str) -> str | None:
     """The /48 of an IPv6 address, None for any other: some sites have all 65,536 networks of one (RFC 6177)."""
-    known = _read(address)
+    known = read_address(address)
     return _prefix(known, 48) if isinstance(known, ipaddress.IPv6Address) else None
 
 
-def _read(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def read_address(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """An address as proxies and sockets write it, with a port or without; null where it is none."""
     with_port = _WITH_PORT.fullmatch(address)
     try:
         known = ipaddress.ip_address((with_port[1] or with_port[2]) if with_port else address)

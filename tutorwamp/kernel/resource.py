@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import math
 import re
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -20,13 +19,13 @@ from klein.resource import KleinResource
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
-from twisted.web.http import RESPONSES
 from twisted.web.iweb import IRequest
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import MethodNotAllowed as NoSuchMethod
 
+from tutorwamp.kernel import problems
 from tutorwamp.kernel.arguments import bound_recursion, check, read_text
-from tutorwamp.kernel.contracts import Arguments, Caller, Problem, Procedure, Value, new_id
+from tutorwamp.kernel.contracts import Arguments, Caller, Procedure, Value
 from tutorwamp.kernel.deadline import answer_within
 from tutorwamp.kernel.errors import (
     Internal,
@@ -34,7 +33,6 @@ from tutorwamp.kernel.errors import (
     Malformed,
     MethodNotAllowed,
     NotFound,
-    Retryable,
     TooLarge,
     TutorwampError,
     Unauthenticated,
@@ -43,20 +41,16 @@ from tutorwamp.kernel.errors import (
 )
 from tutorwamp.kernel.limits import CallLimits
 from tutorwamp.kernel.observability import get_logger
-from tutorwamp.kernel.origins import SECURITY_HEADERS
+from tutorwamp.kernel.problems import PHRASES, begin
 
 log = get_logger(__name__)
 
 DEADLINE_S: Final = 10.0
 """As in component.py: people do not wait longer."""
 BODY_BYTES_AT_MOST: Final = 1_048_576
-REQUEST_ID_FORM: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-"""Of an ``X-Request-ID`` we take over from a caller; any other is replaced."""
 READING_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 """RFC 9110, 9.2.1: safe. All others count as writes."""
 _VERSION_TAG: Final = re.compile(r'(?:W/)?"([1-9][0-9]{0,9})"')
-_PHRASES: Final = {**RESPONSES, 422: b"Unprocessable Content", 429: b"Too Many Requests"}
-"""Twisted does not know these two and would write "Unknown Status"."""
 
 
 @dataclass
@@ -273,7 +267,7 @@ class _Resource(KleinResource):
         try:
             b"/".join((request.method, request.getRequestHostname(), *request.postpath)).decode()
         except UnicodeDecodeError:
-            return _problem(request, Malformed("The address is not UTF-8."), _begin(request))
+            return problems.render(request, Malformed("The address is not UTF-8."), begin(request))
         return super().render(request)
 
 
@@ -297,11 +291,11 @@ def _unrouted(http: IRequest, failure: Failure) -> bytes:
         error = MethodNotAllowed("This address does not answer this method.")
     else:
         error = NotFound("There is nothing at this address.")
-    return _problem(http, error, _begin(http))
+    return problems.render(http, error, begin(http))
 
 
 def _answer(method: Method, limits: CallLimits | None, http: IRequest, **path: str) -> Deferred[bytes]:
-    request = Request(http, _begin(http), limits)
+    request = Request(http, begin(http), limits)
     work: Deferred[Value | Answer | None] = Deferred.fromCoroutine(_run(method, request, path))
     answer = answer_within(DEADLINE_S, work, _reactor())
     return answer.addCallbacks(functools.partial(_render, http), functools.partial(_render_failure, http, request.id))
@@ -317,16 +311,6 @@ def _reactor() -> Any:
     return reactor
 
 
-def _begin(http: IRequest) -> str:
-    """Give the request an id and the headers every answer has."""
-    given = _header(http, b"x-request-id")
-    request_id = given if REQUEST_ID_FORM.fullmatch(given) else new_id()
-    http.setHeader("x-request-id", request_id)
-    for name, value in SECURITY_HEADERS.items():
-        http.setHeader(name, value)
-    return request_id
-
-
 def _render(http: IRequest, result: Value | Answer | None) -> bytes:
     answer = result if isinstance(result, Answer) else Answer(result, 200 if result is not None else 204)
     for name, value in answer.headers.items():
@@ -337,7 +321,7 @@ def _render(http: IRequest, result: Value | Answer | None) -> bytes:
     if isinstance(answer.body, bytes):
         return answer.body
     http.setHeader("content-type", "application/json")
-    body = _json(answer.body.plain())
+    body = problems.to_json(answer.body.plain())
     return body if answer.status != 200 or http.method not in (b"GET", b"HEAD") else _unless_known(http, body)
 
 
@@ -363,31 +347,8 @@ def _render_failure(http: IRequest, request_id: str, failure: Failure) -> bytes:
     elif not isinstance(error, TutorwampError):
         log.error("unexpected error", request_id=request_id, traceback=failure.getTraceback())
         error = Internal("Something went wrong on our side.")
-    return _problem(http, error, request_id)
-
-
-def _problem(http: IRequest, error: TutorwampError, request_id: str) -> bytes:
-    _set_status(http, error.status)
-    http.setHeader("content-type", "application/problem+json")
-    if isinstance(error, Unauthenticated):
-        http.setHeader("www-authenticate", "Bearer")
-    if isinstance(error, Retryable):
-        http.setHeader("retry-after", str(max(1, math.ceil(error.retry_after_s))))
-    problem = Problem(
-        type=error.uri,
-        status=error.status,
-        title=_PHRASES[error.status].decode(),
-        detail=error.message,
-        action=error.action,
-        details=error.details,
-        request_id=request_id,
-    )
-    return _json(problem.plain())
+    return problems.render(http, error, request_id)
 
 
 def _set_status(http: IRequest, status: int) -> None:
-    http.setResponseCode(status, _PHRASES[status])
-
-
-def _json(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    http.setResponseCode(status, PHRASES[status])

@@ -25,6 +25,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, NewType, TypeVar, get_type_hints
 
@@ -153,6 +154,16 @@ def _port(text: str) -> Port:
     return Port(number)
 
 
+Network = IPv4Network | IPv6Network
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    try:
+        return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
+    except ValueError as error:
+        raise ValueError(f"expected addresses or networks, such as 10.0.0.5 or 10.0.0.0/8 ({error})") from error
+
+
 _PARSERS: dict[Any, Callable[[str], Any]] = {
     timedelta: _duration,
     bool: _boolean,
@@ -163,6 +174,7 @@ _PARSERS: dict[Any, Callable[[str], Any]] = {
     Path: Path,
     Path | None: lambda text: Path(text) if text else None,
     tuple[str, ...]: lambda text: tuple(part.strip() for part in text.split(",") if part.strip()),
+    tuple[Network, ...]: _networks,
 }
 
 
@@ -193,7 +205,12 @@ class NodeSettings:
     allowed_origins: tuple[str, ...] = setting(
         "ALLOWED_ORIGINS", (), "Other web origins whose pages may connect, comma-separated; the node's own always may."
     )
-
+    trusted_proxies: tuple[Network, ...] = setting(
+        "TRUSTED_PROXIES",
+        (),
+        "Addresses and networks of the proxies in front, comma-separated: who comes through them is told apart by "
+        "X-Forwarded-For. Unset: a proxy on this machine, its last word only.",
+    )
     node_config: Path | None = setting(
         "NODE_CONFIG", None, "Another node configuration than the package's: more containers, other transports."
     )

@@ -6,6 +6,8 @@ Time is passed in, so that a test can turn it; PyJWT's own clock is not used.
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -77,3 +79,11 @@ def verify(key: bytes, text: str, *, now: datetime) -> AccessToken:
     if token.expires_at <= now:
         raise Unauthenticated("This access token has expired.")
     return token
+
+
+GATE_HEADER = "x-tutorwamp-gate"
+
+
+def gate_word(key: bytes) -> bytes:
+    """What the gate says with each request it passes on, so that REST believes it, and nobody else, about addresses."""
+    return hmac.new(key, b"tutorwamp: a request that came through the gate", hashlib.sha256).hexdigest().encode()
