@@ -16,6 +16,7 @@ from tests.kernel.loopback import PATIENCE_S, Answered, Loopback
 from tutorwamp.kernel import resource
 from tutorwamp.kernel.contracts import ClientId, Value
 from tutorwamp.kernel.errors import Conflict, RateLimited
+from tutorwamp.kernel.plain import VALUES_AT_MOST
 from tutorwamp.kernel.resource import BODY_BYTES_AT_MOST, Answer, Request, route
 
 SECRET = "a secret of ours"
@@ -262,6 +263,11 @@ async def test_400_for_what_is_no_json(site: Loopback, raw: bytes) -> None:
         (b'{"text": "a", "more": 1}', ["more"]),
         (b'{"text": "a", "\\ud800": 1}', []),
         (b'{"text": "a", "\\u0000": 1}', ["�"]),
+        (b'{"text": "a\\u0000"}', ["text"]),
+        (b'{"text": "a", "number": 9007199254740993}', ["number"]),
+        (b'{"text": "a", "more": [{"deep": [1, -1e999]}]}', ["more", 0, "deep", 1]),
+        (b'{"text": "a", "more": {"deep": "\\udfff\\ud800"}}', ["more", "deep"]),
+        (b'{"text": "a", "more": ' + b"[" * 500 + b"]" * 500 + b"}", []),
     ],
 )
 @pytest_twisted.ensureDeferred
@@ -269,6 +275,22 @@ async def test_422_for_json_that_is_not_asked_for(site: Loopback, raw: bytes, pl
     (fault,) = check_problem(await site.ask("POST", "/api/sample", raw=raw), 422, "invalid", "fix")
     assert fault["loc"] == place
     assert fault["msg"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_h13_413_for_more_values_than_anybody_needs(site: Loopback) -> None:
+    answered = await site.ask("POST", "/api/sample", raw=b'{"text": [' + b"[]," * 300_000 + b"1]}")
+    assert check_problem(answered, 413, "too_large", "fix") == {"values_at_most": VALUES_AT_MOST}
+    # In a text they are none.
+    answered = await site.ask("POST", "/api/sample", raw=b'{"text": "' + b'\\",' * 300_000 + b'"}')
+    check_problem(answered, 422, "invalid", "fix")
+
+
+@pytest_twisted.ensureDeferred
+async def test_json_may_begin_with_a_byte_order_mark(site: Loopback) -> None:
+    assert (await site.ask("POST", "/api/sample", raw=b'\xef\xbb\xbf{"text": "a"}')).status == 201
+    check_problem(await site.ask("POST", "/api/sample", raw=b"\xef\xbb\xbf"), 400, "malformed", "fix")
+    check_problem(await site.ask("POST", "/api/sample", raw=b'{\xef\xbb\xbf"text": "a"}'), 400, "malformed", "fix")
 
 
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer  ", "Basic abc", "abc", b"\xff"])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated, Literal, Protocol
 
 from email_validator import EmailNotValidError, validate_email
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from tutorwamp.kernel.contracts import AuthRole, Caller, ClientId, Id, Instant, Line, Value
 
@@ -27,8 +27,9 @@ Email = Annotated[
     str,
     StringConstraints(max_length=254, pattern=r"^[^\x00-\x1f\x7f]+$"),
     AfterValidator(_checked_email),
+    BeforeValidator(lambda text: text.strip(" ") if isinstance(text, str) else text),
 ]
-"""An e-mail address, compared and kept in lower case."""
+"""An e-mail address, compared and kept in lower case and without the blanks a keyboard leaves around it."""
 
 
 def _without_control_characters(text: str) -> str:

@@ -26,6 +26,8 @@ SUFFIXES: Final = {
 }
 SCENE_BYTES_AT_MOST: Final = 6 * 1024 * 1024
 """A scene has its pictures inside."""
+SCENE_VALUES_AT_MOST: Final = 524_288
+"""A full page of 4,000 elements with all that Excalidraw says of each, and points to draw with."""
 SAFE_HEADERS: Final = {
     # Nothing inside a file is run, whatever a browser takes it for; and no other page may have it.
     "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox",
@@ -65,7 +67,7 @@ class BoardResource:
         asked = request.query(ImportScene, lesson_id=lesson_id, scene={}, client_id=request.client_id())
         await self._board.require_pen(caller, asked.lesson_id)
         # Past the limit of arguments: a file may be larger.
-        scene = request.json_file(SCENE_BYTES_AT_MOST)
+        scene = await request.json_file(SCENE_BYTES_AT_MOST, SCENE_VALUES_AT_MOST)
         return await self._exchange.import_scene(caller, asked.model_copy(update={"scene": scene}))
 
     @route("/api/lessons/<lesson_id>/board/pictures", "POST", asks=OneBoard, gives=Uploaded, status=201, body="image/*")

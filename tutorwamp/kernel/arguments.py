@@ -44,7 +44,7 @@ def check(model: type[Arguments], arguments: Mapping[str, Any]) -> Arguments:
         raise Invalid(
             "The arguments are not what the contract asks for.",
             details=[
-                {"loc": [_loc(part) for part in fault["loc"]], "msg": _sentence(fault["type"], fault["msg"])}
+                {"loc": [loc(part) for part in fault["loc"]], "msg": _sentence(fault["type"], fault["msg"])}
                 for fault in faults[:FAULTS_AT_MOST]
             ],
         ) from None
@@ -72,7 +72,7 @@ def _sentence(kind: str, sentence: str) -> str:
     return "Input should be an object" if kind == "model_type" else sentence.removeprefix("Value error, ")
 
 
-def _loc(part: object) -> str | int:
+def loc(part: object) -> str | int:
     """A place in the arguments; a hostile name may not make the answer large or unencodable."""
     if isinstance(part, int):
         return part

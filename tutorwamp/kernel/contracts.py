@@ -91,7 +91,9 @@ def new_id() -> str:
     return str(uuid_utils.uuid7())
 
 
-_RFC_3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_RFC_3339: Final = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)", re.ASCII
+)
 """Section 5.6; Python reads other forms of ISO 8601 as well, and the contract does not promise them."""
 
 
@@ -101,7 +103,7 @@ def _instant_from_text(value: object) -> object:
         if not _RFC_3339.fullmatch(value):
             raise ValueError("must be a time like 2026-11-23T09:00:00.000Z (RFC 3339)")
         try:
-            return datetime.fromisoformat(value)
+            return datetime.fromisoformat(value.upper())
         except ValueError:  # its message repeats the text, however long
             raise ValueError("expected a time such as 2026-11-23T09:00:00.000Z (RFC 3339)") from None
     return value

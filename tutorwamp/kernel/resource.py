@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import json
 import re
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from klein import Klein
 from klein.resource import KleinResource
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThread
 from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
 from werkzeug.exceptions import HTTPException
@@ -41,6 +41,7 @@ from tutorwamp.kernel.errors import (
 )
 from tutorwamp.kernel.limits import CallLimits
 from tutorwamp.kernel.observability import get_logger
+from tutorwamp.kernel.plain import VALUES_AT_MOST, read_json
 from tutorwamp.kernel.problems import PHRASES, begin
 
 log = get_logger(__name__)
@@ -99,7 +100,7 @@ class Request:
 
         Raises UnsupportedMediaType, TooLarge, Malformed or Invalid.
         """
-        return check(model, {**self._json_object(BODY_BYTES_AT_MOST), **more})
+        return check(model, {**self._json_object(), **more})
 
     def body_if_any(self, model: type[Arguments], **more: Any) -> Arguments:
         """The same for a request that may come without a body."""
@@ -121,7 +122,7 @@ class Request:
 
     def _body_or_header(self, model: type[Arguments], name: str, given: Any, more: dict[str, Any]) -> Arguments:
         """An argument that may stand in the body or in a header; where it stands in both, they must agree."""
-        body = self._json_object(BODY_BYTES_AT_MOST)
+        body = self._json_object()
         if given is not None and body.get(name, given) != given:
             raise Invalid("Contradiction.", details=[{"loc": [name], "msg": "is another in the header"}])
         return check(model, {**body, **({} if given is None else {name: given}), **more})
@@ -135,9 +136,10 @@ class Request:
             raise TooLarge("The body is too large.", details={"bytes_at_most": at_most})
         return cast("bytes", raw)
 
-    def json_file(self, at_most: int) -> dict[str, Any]:
-        """A JSON object of any content, larger than arguments may be. Raises as ``body`` does."""
-        return self._json_object(at_most)
+    async def json_file(self, at_most: int, values_at_most: int) -> dict[str, Any]:
+        """A JSON object of any content, larger than arguments may be (bytes, values). Raises as ``body`` does."""
+        raw = self.file(("application/json",), at_most)
+        return await deferToThread(_read_object, raw, values_at_most)
 
     def query(self, model: type[Arguments], **more: Any) -> Arguments:
         """The query's values as a model, integers and booleans read; ``more`` as in ``body``. Raises Invalid."""
@@ -153,15 +155,8 @@ class Request:
         """``Idempotency-Key``; null where there is none."""
         return _header(self.http, b"idempotency-key") or None
 
-    def _json_object(self, at_most: int) -> dict[str, Any]:
-        raw = self.file(("application/json",), at_most)
-        try:
-            value = json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant)
-        except (ValueError, RecursionError) as error:
-            raise Malformed("The body is not JSON in UTF-8.") from error
-        if not isinstance(value, dict):
-            raise Invalid("The body must be a JSON object.", details=[{"loc": [], "msg": "expected an object"}])
-        return value
+    def _json_object(self) -> dict[str, Any]:
+        return _read_object(self.file(("application/json",), BODY_BYTES_AT_MOST), VALUES_AT_MOST)
 
     def _media_type(self) -> str:
         return _header(self.http, b"content-type").partition(";")[0].strip().lower()
@@ -184,8 +179,11 @@ def _header(http: IRequest, name: bytes) -> str:
     return (http.getHeader(name) or b"").decode("latin-1")
 
 
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
+def _read_object(raw: bytes, values_at_most: int) -> dict[str, Any]:
+    value = read_json(raw, values_at_most)
+    if not isinstance(value, dict):
+        raise Invalid("The body must be a JSON object.", details=[{"loc": [], "msg": "expected an object"}])
+    return value
 
 
 Method = Callable[..., Awaitable[Value | Answer | None]]
