@@ -19,6 +19,7 @@ from tests.chaos.whereabouts import Whereabouts
 from tests.support.network import Line
 from tutorwamp.client import Backoff, Board, CallError, Chat, Client, Event, Lesson, State
 from tutorwamp.client import wamp as client_wamp
+from tutorwamp.client.wamp import Serializer
 
 reactor = cast("Any", _reactor)
 
@@ -88,10 +89,12 @@ class Sequence:
 class Person:
     """Somebody in one lesson."""
 
-    def __init__(self, name: str, email: str, line: Line, random: Random, ledger: Ledger) -> None:
+    def __init__(
+        self, name: str, email: str, line: Line, random: Random, ledger: Ledger, serializer: Serializer = "cbor"
+    ) -> None:
         self.name, self.email, self.line = name, email, line
         self.ledger = ledger
-        self.client = Client(f"http://127.0.0.1:{line.port}", backoff=BACKOFF)
+        self.client = Client(f"http://127.0.0.1:{line.port}", serializer=serializer, backoff=BACKOFF)
         self.client.connection.chance = random.random
         self.client.connection.watch(self._watch)
         self.whereabouts = Whereabouts()

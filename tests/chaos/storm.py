@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -20,6 +21,7 @@ from tests.chaos.plan import Step, make_plan
 from tests.chaos.world import World, until
 from tests.journeys.people import PASSWORD
 from tests.support.network import Line
+from tutorwamp.client.wamp import Serializer
 from tutorwamp.kernel.contracts import instant_text, new_id
 
 reactor = cast("Any", _reactor)
@@ -95,6 +97,7 @@ class Storm:
         tutor: int = 0,
         students: int = 3,
         deed_every_s: float = DEED_EVERY_S,
+        serializers: Sequence[Serializer] = ("cbor",),
     ) -> None:
         self.seed = seed
         self.plan: list[str] = [f"seed {seed}"]
@@ -107,11 +110,17 @@ class Storm:
         self._began = time.monotonic()
         self._renewed_before = world.tokens_renewed()
         world.on_kill.append(self._killed)
-        tutors = [one for one in world.accounts if one[1]["role"] == "tutor"]
-        pupils = [one for one in world.accounts if one[1]["role"] == "student"]
-        for email, user in [tutors[tutor], *self._random.sample(pupils, students)]:
+        self.guests: list[str] = []
+        """Ids of students of the lesson who are none of its people."""
+        for number, (email, user) in enumerate(self._chosen(tutor, students)):
             line, random = Line(world.node.port), Random(self._random.random())
-            self.people.append(Person(user["name"], email, line, random, self._ledger))
+            serializer = serializers[number % len(serializers)]
+            self.people.append(Person(user["name"], email, line, random, self._ledger, serializer))
+
+    def _chosen(self, tutor: int, students: int) -> list[tuple[str, dict[str, Any]]]:
+        tutors = [one for one in self._world.accounts if one[1]["role"] == "tutor"]
+        pupils = [one for one in self._world.accounts if one[1]["role"] == "student"]
+        return [tutors[tutor], *self._random.sample(pupils, students)]
 
     async def gather(self) -> None:
         """Everybody logs in; the tutor plans and starts a lesson; everybody enters."""
@@ -121,7 +130,7 @@ class Storm:
         planned = await tutor.client.call_until_answered(
             "tutorwamp.lesson.create",
             title=f"Storm {self.seed}",
-            student_ids=[one.id for one in students],
+            student_ids=[*(one.id for one in students), *self.guests],
             starts_at=instant_text(begins),
             ends_at=instant_text(begins + timedelta(hours=1)),
             client_id=new_id(),

@@ -45,20 +45,15 @@ PROCESSES = 3
 class World:
     """One node under its supervisor, on SQLite or on PostgreSQL and Redis, with people who have accounts."""
 
-    def __init__(self, folder: Path, *, servers: bool) -> None:
+    def __init__(self, folder: Path, *, servers: bool, patient: bool = False) -> None:
+        """``patient``: with default settings."""
         self.name = "servers" if servers else "sqlite"
         self.postgres = Postgres(durable=True) if servers else None
         self.redis = RedisServer("valkey") if servers else None
         self.accounts: list[tuple[str, dict[str, Any]]] = []
         self.on_kill: list[Callable[[str], None]] = []
         """Who wants to know of what has just died."""
-        env = {
-            "TUTORWAMP_NODE_CONFIG": str(_impatient_config(folder)),
-            "TUTORWAMP_ACCESS_TOKEN_LIFETIME": str(TOKEN_LIFETIME_S),
-            "TUTORWAMP_HEARTBEAT_INTERVAL": str(HEARTBEAT_S),
-            "TUTORWAMP_REALTIME_PING_TIMEOUT": str(PING_TIMEOUT_S),
-            "TUTORWAMP_RECONNECT_GRACE": str(GRACE_S),
-        }
+        env = {} if patient else _impatient(folder)
         if self.postgres is not None and self.redis is not None:
             self.postgres.start()
             self.redis.start()
@@ -147,6 +142,16 @@ async def until(done: Callable[[], bool], what: Callable[[], str], within_s: flo
     while not done():
         assert time.monotonic() < deadline, what()
         await deferLater(reactor, 0.02)
+
+
+def _impatient(folder: Path) -> dict[str, str]:
+    return {
+        "TUTORWAMP_NODE_CONFIG": str(_impatient_config(folder)),
+        "TUTORWAMP_ACCESS_TOKEN_LIFETIME": str(TOKEN_LIFETIME_S),
+        "TUTORWAMP_HEARTBEAT_INTERVAL": str(HEARTBEAT_S),
+        "TUTORWAMP_REALTIME_PING_TIMEOUT": str(PING_TIMEOUT_S),
+        "TUTORWAMP_RECONNECT_GRACE": str(GRACE_S),
+    }
 
 
 def _impatient_config(folder: Path) -> Path:

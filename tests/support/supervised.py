@@ -20,7 +20,8 @@ START_WITHIN_S = 90.0
 class Supervised:
     """One ``tutorwamp up`` with a data folder and ports of its own; ``url`` and ``ws_url`` as a Node has them."""
 
-    def __init__(self, *options: str, env: dict[str, str] | None = None) -> None:
+    def __init__(self, *options: str, env: dict[str, str] | None = None, executable: str | None = None) -> None:
+        """``executable``: another tree's ``tutorwamp``, which has its own code."""
         self.data_dir = Path(tempfile.mkdtemp(prefix="tw-"))
         self.port, self.rest_port = free_port(), free_port()
         self.url, self.ws_url = f"http://127.0.0.1:{self.port}", f"ws://127.0.0.1:{self.port}/ws"
@@ -29,6 +30,12 @@ class Supervised:
         self.unread = b""
         self._options = options
         self._env = env or {}
+        self.command = [executable] if executable else [sys.executable, "-m", "tutorwamp"]
+        self.path = (
+            {}
+            if executable
+            else {"PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))}
+        )
         self._process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
@@ -40,9 +47,7 @@ class Supervised:
         with self.errors.open("a") as errors:
             self._process = subprocess.Popen(  # noqa: S603  # our own arguments
                 [
-                    sys.executable,
-                    "-m",
-                    "tutorwamp",
+                    *self.command,
                     "up",
                     f"--port={self.port}",
                     f"--data={self.data_dir}",
@@ -50,7 +55,7 @@ class Supervised:
                 ],
                 env={
                     **ours,
-                    "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")])),
+                    **self.path,
                     "TUTORWAMP_REST_PORT": str(self.rest_port),
                     **self._env,
                 },
