@@ -6,12 +6,13 @@ import json
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
 
-from tests.hostile.wire import SERIALIZERS, GoneError, Serializer, Wamp, request
+from tests.hostile.wire import SERIALIZERS, GoneError, Serializer, SilenceError, Wamp, request
 
 PASSWORD: Final = "correct horse"
 TICKET_GOOD_FOR_S: Final = 600.0
@@ -82,6 +83,16 @@ class Enemy:
         answer = request(self.port, method, path, body, **more)
         self.note(f"HTTP {answer[0]}")
         return answer
+
+    @contextmanager
+    def unless_ended(self) -> Iterator[None]:
+        """What is done in here may end a connection, and the next may be tried."""
+        try:
+            yield
+        except SilenceError:
+            self.note("silence")
+        except GoneError:
+            self.note("ended")
 
     def hear(self, session: Wamp, numbers: Iterable[int], patience_s: float) -> int:
         """Count what these calls are answered; how many were within the time."""

@@ -38,12 +38,14 @@ class Steady:
 
     def _live(self) -> None:
         while not self._over.is_set():
+            joined = False
             try:
                 with Wamp(self._port, "cbor", self._ticket, address=ADDRESS) as session:
                     session.must("tutorwamp.lesson.join", lesson_id=self._lesson_id)
+                    joined = True
                     self._talk(session)
             except GoneError as error:
-                self.ended += 1
+                self.ended += joined
                 self._give_up(f"ended: {error}")
                 self._over.wait(0.5)
 

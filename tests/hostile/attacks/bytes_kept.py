@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from tests.hostile.enemy import Enemy, attack, new_uuid
-from tests.hostile.wire import GoneError
 
 TEXT = 60_000
 """Characters; an element may have 64 KiB."""
@@ -39,7 +38,5 @@ def long_messages(enemy: Enemy) -> None:
             session.ask("tutorwamp.chat.send", lesson_id=enemy.ground.lesson_id, body="漢" * 3_990 + str(number))
             for number in range(enemy.many(100))
         ]
-        try:
+        with enemy.unless_ended():
             enemy.hear(session, asked, 2.0)
-        except GoneError:
-            enemy.note("ended")
