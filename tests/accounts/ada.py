@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.machine import PASSWORD, Stage, set_stage
+from tutorwamp.accounts.audit import Origin
 from tutorwamp.accounts.contracts import LogIn, LogOut, Refresh, Register, Tokens, User
 from tutorwamp.accounts.service import AccountsService
 from tutorwamp.kernel.errors import TutorwampError, Unauthenticated
@@ -32,7 +33,7 @@ class Ada:
 
     async def log_in(self, password: str = PASSWORD, email: str = EMAIL, address: str | None = None) -> Tokens:
         self.stage.clock.turn(milliseconds=1)
-        return await self.accounts.log_in(LogIn(email=email, password=password), address)
+        return await self.accounts.log_in(LogIn(email=email, password=password), Origin(address))
 
     async def refresh(self, tokens: Tokens) -> Tokens:
         self.stage.clock.turn(milliseconds=1)

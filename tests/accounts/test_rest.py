@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_twisted
+from structlog.testing import capture_logs
+from twisted.internet import reactor
 from twisted.internet.task import Clock
 
 from tests.kernel.loopback import Answered, Loopback
-from tests.support.machine import PASSWORD, Stage
+from tests.support.machine import PASSWORD, HeardGate, Stage
 from tutorwamp.accounts.guesses import Guesses
+from tutorwamp.app import migrate
+from tutorwamp.app.assembly import assemble, read_settings
 from tutorwamp.app.site import make_site
 from tutorwamp.gate.contracts import CLOSE_REVOKED
+from tutorwamp.kernel.contracts import AuthRole
 from tutorwamp.kernel.tokens import GATE_HEADER, gate_word
 
 ADA = {"email": "Ada@School.example", "password": PASSWORD, "name": "Ada", "role": "tutor"}
@@ -72,6 +78,79 @@ async def test_the_whole_way_from_registering_to_leaving(site: Loopback, stage_o
         "reauth",
     )
     assert stage_on_both.gate.heard == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "student", "tutor"),
+    [(None, 201, 403), ("students", 201, 403), ("open", 201, 201), ("closed", 403, 403)],
+)
+@pytest_twisted.ensureDeferred
+async def test_a3_who_may_register_is_a_setting(tmp_path: Path, setting: str | None, student: int, tutor: int) -> None:
+    environment = {"TUTORWAMP_DATA_DIR": str(tmp_path)}
+    if setting is not None:
+        environment["TUTORWAMP_REGISTRATION"] = setting
+    machine = assemble(read_settings(environment), reactor, gate=HeardGate())
+    migrate.upgrade(machine.database.engine)
+    machine.start()
+    site = Loopback(make_site(machine))
+    for role, status in (("student", student), ("tutor", tutor)):
+        asked = {**ADA, "email": f"{role}@school.example", "role": role}
+        answered = await site.ask("POST", "/api/auth/register", asked)
+        if status == 403:
+            refused(answered, 403, "forbidden", "stop")
+            assert "tutorwamp user add" in answered.json["detail"]
+            await machine.accounts.add_user(asked["email"], PASSWORD, "Ada", AuthRole(role))
+        credentials = {"email": asked["email"], "password": PASSWORD}
+        assert (await site.ask("POST", "/api/auth/login", credentials)).json["user"]["role"] == role
+    await site.close()
+    machine.stop()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a30_who_comes_in_and_who_is_refused_is_noted_with_address_and_request(
+    site: Loopback, stage_on_both: Stage
+) -> None:
+    accounts = stage_on_both.machine.accounts
+
+    async def noted(path: str, body: dict[str, Any]) -> tuple[Answered, list[tuple[Any, ...]]]:
+        with capture_logs() as lines:
+            answered = await site.ask("POST", f"/api/auth/{path}", body, headers={"X-Request-ID": "seen-by-proxy"})
+        audits = [one for one in lines if one["event"] == "audit"]
+        assert {(one["request_id"], one["address"]) for one in audits} <= {("seen-by-proxy", "127.0.0.1")}
+        assert not any(secret in str(audits) for secret in (PASSWORD, "wrong", "ada@", "nobody@"))
+        return answered, [(one["what"], one["user_id"], one.get("reason", one.get("role"))) for one in audits]
+
+    made, lines = await noted("register", ADA)
+    ada = made.json["id"]
+    assert lines == [("registered", ada, "tutor")]
+    taken, weak = "tutorwamp.error.account.email_taken", {**ADA, "password": "password"}
+    assert (await noted("register", ADA))[1] == [("registration refused", None, taken)]
+    assert (await noted("register", weak))[1] == [("registration refused", None, "tutorwamp.error.invalid")]
+    entered, lines = await noted("login", CREDENTIALS)
+    assert lines == [("login", ada, "tutor")]
+    no = "tutorwamp.error.unauthenticated"
+    assert (await noted("login", {**CREDENTIALS, "password": "wrong"}))[1] == [("login refused", ada, no)]
+    unknown = {**CREDENTIALS, "email": "nobody@school.example"}
+    for _ in range(10):
+        assert (await noted("login", unknown))[1] == [("login refused", None, no)]
+    assert (await noted("login", unknown))[1] == [("login refused", None, "tutorwamp.error.rate_limited")]
+    first = {"refresh_token": entered.json["refresh_token"]}
+    second = (await noted("refresh", first))[0].json["refresh_token"]
+    assert (await noted("refresh", first))[1] == [("refresh refused", None, "reused")]
+    assert (await noted("refresh", {"refresh_token": second}))[1] == [("refresh refused", None, "unknown")]
+    entered, _ = await noted("login", CREDENTIALS)
+    leaving = {"refresh_token": entered.json["refresh_token"], "everywhere": True}
+    assert (await noted("logout", leaving))[1] == [("logged out everywhere", ada, None)]
+    with capture_logs() as ours:
+        await accounts.set_password(CREDENTIALS["email"], "another horse")
+        head = await accounts.add_user("head@school.example", PASSWORD, "Head", AuthRole.ADMIN)
+        await accounts.deactivate(CREDENTIALS["email"])
+    audits = [(one["what"], one["user_id"], one.get("role"), one["address"]) for one in ours if one["event"] == "audit"]
+    assert audits == [
+        ("password set", ada, None, None),
+        ("registered", head.id, "admin", None),
+        ("deactivated", ada, None, None),
+    ]
 
 
 @pytest_twisted.ensureDeferred

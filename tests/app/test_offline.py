@@ -27,7 +27,7 @@ def settings(tmp_path: Path) -> Settings:
 def test_work_is_done_and_its_threads_are_given_back(settings: Settings) -> None:
     async def work(machine: Machine) -> str:
         user = await machine.accounts.register(
-            Register(email="a@b.example", password=PASSWORD, name="Ada", role="tutor")
+            Register(email="a@b.example", password=PASSWORD, name="Ada", role="student")
         )
         await machine.accounts.deactivate("a@b.example")  # asks the gate, of which there is none
         return user.name

@@ -46,7 +46,8 @@ def running(command: str) -> Iterator[str]:
     port, rest_port = free_ports(2)
     with tempfile.TemporaryDirectory(prefix="tw-") as folder:
         asked = [command, "up", "--port", str(port), "--data", folder]
-        env = {**os.environ, "TUTORWAMP_RATE_LIMITS": "off", "TUTORWAMP_REST_PORT": str(rest_port)}
+        more = {"TUTORWAMP_RATE_LIMITS": "off", "TUTORWAMP_REST_PORT": str(rest_port), "TUTORWAMP_REGISTRATION": "open"}
+        env = {**os.environ, **more}
         node = subprocess.Popen(asked, stdout=subprocess.PIPE, env=env, text=True)  # noqa: S603  # our own command
         assert node.stdout is not None
         try:

@@ -127,7 +127,7 @@ class Stage:
 
 def set_stage(data_dir: Path, database_url: str | None = None, **more: str) -> tuple[Stage, Callable[[], None]]:
     """A started stage on an empty, migrated database, and the function that takes it down."""
-    environment = {"TUTORWAMP_DATA_DIR": str(data_dir), **more}
+    environment = {"TUTORWAMP_DATA_DIR": str(data_dir), "TUTORWAMP_REGISTRATION": "open", **more}
     if database_url is not None:
         environment["TUTORWAMP_DATABASE_URL"] = database_url
     clock, gate = TurnedClock(), HeardGate()

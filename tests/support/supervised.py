@@ -57,6 +57,7 @@ class Supervised:
                     **ours,
                     **self.path,
                     "TUTORWAMP_REST_PORT": str(self.rest_port),
+                    "TUTORWAMP_REGISTRATION": "open",
                     **self._env,
                 },
                 cwd=self.data_dir,

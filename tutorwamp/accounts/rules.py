@@ -16,6 +16,9 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from tutorwamp.accounts.contracts import PASSWORD_LENGTH_AT_LEAST
+from tutorwamp.accounts.settings import Registration
+from tutorwamp.kernel.contracts import AuthRole
+from tutorwamp.kernel.errors import Forbidden
 
 _hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 """OWASP Password Storage Cheat Sheet: Argon2id, 19 MiB, 2 rounds, 1 lane (about 25 ms here)."""
@@ -45,6 +48,14 @@ _WELL_KNOWN: Final = frozenset(
     )
 )
 """The service's name, and what people choose everywhere; a list of our own, in the letters of ``_letters``."""
+
+
+def require_open(registration: Registration, role: str) -> None:
+    """A3: raise Forbidden unless somebody may register in this role."""
+    if registration is Registration.CLOSED:
+        raise Forbidden("Nobody registers here: the school adds people (tutorwamp user add).")
+    if registration is Registration.STUDENTS and role != AuthRole.STUDENT:
+        raise Forbidden("Only students register here: the school adds tutors (tutorwamp user add --role tutor).")
 
 
 def hash_password(password: str) -> str:

@@ -11,14 +11,15 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
 from tutorwamp.accounts import rules
+from tutorwamp.accounts.audit import OURS, Origin, audit
 from tutorwamp.accounts.contracts import LogIn, LogOut, Person, Refresh, Register, Tokens, User
 from tutorwamp.accounts.guesses import Guesses
 from tutorwamp.accounts.settings import AccountsSettings
-from tutorwamp.accounts.store import AccountsStore, RefreshToken, Spent
+from tutorwamp.accounts.store import Account, AccountsStore, RefreshToken, Spent
 from tutorwamp.gate.contracts import CLOSE_REVOKED, Gate
 from tutorwamp.kernel import tokens
 from tutorwamp.kernel.contracts import AuthRole, Caller, Clock, new_id
-from tutorwamp.kernel.errors import Invalid, NotFound, Unauthenticated, Unavailable
+from tutorwamp.kernel.errors import Invalid, NotFound, RateLimited, TutorwampError, Unauthenticated, Unavailable
 from tutorwamp.kernel.memo import Memo
 
 HASHING_THREADS: Final = 2
@@ -64,44 +65,56 @@ class AccountsService:
         """Give the hashing threads back."""
         self._hashing.stop()
 
-    async def register(self, asked: Register, address: str | None = None) -> User:
-        """Make an account. Raises Invalid for a password too easy to guess, RateLimited or EmailTaken.
+    async def register(self, asked: Register, origin: Origin = OURS) -> User:
+        """Make an account. Raises Forbidden, Invalid for a password too easy to guess, RateLimited or EmailTaken.
 
-        ``address``: where it is asked for; None: in our own code, which is not counted.
+        ``origin``: where it is asked for; our own code is not counted.
         """
-        _refuse_weak(asked.password, asked.email, asked.name)
-        self._guesses.register(address)
-        return await self._add(asked.email, asked.password, asked.name, AuthRole(asked.role))
+        try:
+            rules.require_open(self._settings.registration, asked.role)
+            _refuse_weak(asked.password, asked.email, asked.name)
+            self._guesses.register(origin.address)
+            return await self._add(asked.email, asked.password, asked.name, AuthRole(asked.role), origin)
+        except TutorwampError as error:
+            audit("registration refused", origin, None, reason=error.uri)
+            raise
 
     async def add_user(self, email: str, password: str, name: str, role: AuthRole) -> User:
         """Make an account of any role; the command line's door. Raises Invalid or EmailTaken."""
         _refuse_weak(password, email, name)
-        return await self._add(email, password, name, role)
+        return await self._add(email, password, name, role, OURS)
 
-    async def _add(self, email: str, password: str, name: str, role: AuthRole) -> User:
+    async def _add(self, email: str, password: str, name: str, role: AuthRole, origin: Origin) -> User:
         user = User(id=new_id(), email=email, name=name, role=role, created_at=self._clock())
         await self._store.add(user, await self._hash(rules.hash_password, password))
+        audit("registered", origin, user.id, role=str(role))
         return user
 
-    async def log_in(self, asked: LogIn, address: str | None = None) -> Tokens:
+    async def log_in(self, asked: LogIn, origin: Origin = OURS) -> Tokens:
         """Begin a new login. Raises Unauthenticated, the same for an unknown address and a wrong password; RateLimited.
 
-        ``address`` as in ``register``. A login given up before its answer counts as a failed one.
+        ``origin`` as in ``register``. A login given up before its answer counts as a failed one.
         """
-        self._guesses.begin(asked.email, address)
         try:
-            tokens = await self._checked_login(asked)
-        except Unavailable:
-            self._guesses.take_back(asked.email, address)
+            self._guesses.begin(asked.email, origin.address)
+        except RateLimited as error:
+            audit("login refused", origin, None, reason=error.uri)
             raise
-        self._guesses.succeeded(asked.email, address)
+        try:
+            tokens = await self._checked_login(asked, origin)
+        except Unavailable:
+            self._guesses.take_back(asked.email, origin.address)
+            raise
+        self._guesses.succeeded(asked.email, origin.address)
+        audit("login", origin, tokens.user.id, role=str(tokens.user.role))
         return tokens
 
-    async def _checked_login(self, asked: LogIn) -> Tokens:
+    async def _checked_login(self, asked: LogIn, origin: Origin) -> Tokens:
         account = await self._store.by_email(asked.email)
         hashed = account.password_hash if account is not None else rules.NOBODYS_HASH
         fits = await self._hash(rules.password_fits, hashed, asked.password)
         if account is None or not fits or not account.active:
+            audit("login refused", origin, _id_of(account), reason=Unauthenticated.uri)
             raise Unauthenticated(_NO_MATCH)
         now = self._clock()
         secret = rules.new_refresh_token()
@@ -109,10 +122,11 @@ class AccountsService:
             rules.token_hash(secret), new_id(), account.user.id, now + self._settings.refresh_token_lifetime
         )
         if not await self._store.add_refresh_token(token, account, now):
+            audit("login refused", origin, account.user.id, reason=Unauthenticated.uri)
             raise Unauthenticated(_NO_MATCH)  # a new password, while the old one was checked
         return self._tokens(account.user, token.family_id, secret, now)
 
-    async def refresh(self, asked: Refresh) -> Tokens:
+    async def refresh(self, asked: Refresh, origin: Origin = OURS) -> Tokens:
         """Exchange a refresh token for new tokens. Raises Unauthenticated; a reuse revokes the login.
 
         The same request with the same ``client_id`` is no reuse: its answer was lost on the way.
@@ -129,17 +143,20 @@ class AccountsService:
         )
         account = None if isinstance(bought, Spent) else await self._store.by_id(bought.user_id)
         if isinstance(bought, Spent) or account is None or not account.active:
+            reason = bought.name.lower() if isinstance(bought, Spent) else "closed"
+            audit("refresh refused", origin, _id_of(account), reason=reason)
             raise Unauthenticated("This refresh token is not valid. Log in again.")
         return self._tokens(account.user, bought.family_id, secret, now)
 
-    async def log_out(self, asked: LogOut) -> None:
+    async def log_out(self, asked: LogOut, origin: Origin = OURS) -> None:
         """End a login, or all of them. An unknown token is no error: the caller is logged out either way."""
         user_id = await self._store.revoke_family_of(rules.token_hash(asked.refresh_token), self._clock())
         if user_id is not None and asked.everywhere:
-            await self.log_out_everywhere(user_id)
+            await self.log_out_everywhere(user_id, origin)
 
-    async def log_out_everywhere(self, user_id: str) -> None:
+    async def log_out_everywhere(self, user_id: str, origin: Origin = OURS) -> None:
         """End all logins and live sessions of a user."""
+        audit("logged out everywhere", origin, user_id)
         await self._revoke(user_id, "You have logged out everywhere.")
 
     async def set_password(self, email: str, password: str) -> User:
@@ -148,12 +165,14 @@ class AccountsService:
         _refuse_weak(password, user.email, user.name)
         hashed = await self._hash(rules.hash_password, password)
         await self._revoke(user.id, "Your password was changed.", password_hash=hashed)
+        audit("password set", OURS, user.id)
         return user
 
     async def deactivate(self, email: str) -> User:
         """Close an account; all logins and live sessions end. Raises NotFound."""
         user = await self._user_by_email(email)
         await self._revoke(user.id, "Your account was deactivated.", deactivate=True)
+        audit("deactivated", OURS, user.id)
         self._people.forget(user.id)
         return user
 
@@ -251,6 +270,10 @@ class AccountsService:
             return await deferToThreadPool(self._reactor, self._hashing, function, *args)
         finally:
             self._hashing_now -= 1
+
+
+def _id_of(account: Account | None) -> str | None:
+    return None if account is None else account.user.id
 
 
 def _refuse_weak(password: str, email: str, name: str) -> None:
