@@ -18,8 +18,8 @@ export type Attended = { person: Person; connected_s: number; first_joined_at: s
 /** WAMP `authrole` of a person, and the `role` in every value that shows one. */
 export type AuthRole = "student" | "tutor" | "admin";
 
-/** `behind`: the head of each stream the client has not heard all of. */
-export type Beat = { now: string; interval_s: number; timeout_s: number; behind: Record<string, number> };
+/** `behind`: the head of each stream the client has not heard all of; all of them, for another epoch's. */
+export type Beat = { now: string; interval_s: number; timeout_s: number; behind: Record<string, number>; epoch: string };
 
 /** As it was after this event. */
 export type BoardAt = { lesson_id: string; seq: number };
@@ -67,7 +67,7 @@ export type Exported = { media_type: string; data: Uint8Array };
 export type Health = { status: "ok" | "down"; dependencies: Record<string, "ok" | "down"> };
 
 /** I am here, and this is how far I am. */
-export type Heartbeat = { positions?: Record<string, unknown> };
+export type Heartbeat = { positions?: Record<string, unknown>; epoch?: string | null };
 
 /** A picture of this lesson in a box. */
 export type Image = { id: string; page: string; version?: number | null; color: string; opacity?: number | null; author?: unknown; created_at?: unknown; updated_at?: unknown; kind: "image"; x: number; y: number; width: number; height: number; asset_id: string };
@@ -78,8 +78,8 @@ export type ImportScene = { lesson_id: string; scene: { type: "excalidraw"; elem
 /** What became of a scene. */
 export type Imported = { seq: number; applied: Array<string>; rejected: Array<Rejected>; left_out: Array<LeftOut> };
 
-/** The room as it was on entering. `heads`: each stream's newest position. */
-export type Joined = { lesson: Lesson; participants: Array<Participant>; topics: Topics; heads: Record<string, number> };
+/** The room as it was on entering. `heads`: each stream's newest position, and `epoch`: of which past. */
+export type Joined = { lesson: Lesson; participants: Array<Participant>; topics: Topics; heads: Record<string, number>; epoch: string };
 
 /** Of a browser's subscription, base64url. */
 export type Keys = { p256dh: string; auth: string };
@@ -211,10 +211,10 @@ export type ReplayLesson = { lesson_id: string; after?: string | null; limit?: n
 export type Replayed = { items: Array<StreamEvent>; next_cursor: string | null; compacted: Record<string, number> };
 
 /** Ask what came after these positions. */
-export type Resume = { positions: Record<string, unknown> };
+export type Resume = { positions: Record<string, unknown>; epoch?: string | null };
 
-/** By stream. */
-export type Resumed = { streams: Record<string, ResumedStream> };
+/** By stream; of positions of another epoch nothing is complete. */
+export type Resumed = { streams: Record<string, ResumedStream>; epoch: string };
 
 /** Everything after the position (`complete`), or nothing: then the client reads the state afresh. `error`: the URI of why the stream cannot be had at all, such as `tutorwamp.error.not_found`. */
 export type ResumedStream = { complete: boolean; events?: Array<Record<string, unknown>> | null; head: number; error?: string | null };

@@ -27,14 +27,19 @@ class Server:
     head: int = 0
     generous: int = 300
     interval_s: float = 30.0
+    epoch: str | None = None
     asked: list[tuple[str, dict[str, int]]] = field(default_factory=list)
 
-    def answer(self, uri: str, positions: dict[str, int]) -> Plain:
+    def answer(self, uri: str, positions: dict[str, int], epoch: str | None = None) -> Plain:
         self.asked.append((uri.rpartition(".")[2], positions))
+        named = {} if self.epoch is None else {"epoch": self.epoch}
+        is_other = epoch not in (None, self.epoch)
         if uri.endswith("heartbeat"):
-            behind = {name: self.head for name, at in positions.items() if at != self.head}
-            return {"interval_s": self.interval_s, "behind": behind}
-        return {"streams": {name: self._since(at) for name, at in positions.items()}}
+            behind = {name: self.head for name, at in positions.items() if is_other or at != self.head}
+            return {"interval_s": self.interval_s, "behind": behind, **named}
+        if is_other:
+            return {"streams": {name: {"complete": False, "head": self.head} for name in positions}, **named}
+        return {"streams": {name: self._since(at) for name, at in positions.items()}, **named}
 
     def resumes(self) -> list[dict[str, int]]:
         return [positions for verb, positions in self.asked if verb == "resume"]
@@ -67,10 +72,10 @@ class Wire:
     async def pause(self, _tries: int, _reason: object) -> None:
         raise AssertionError("nothing is refused here")
 
-    async def call(self, uri: str, /, *, positions: dict[str, int]) -> Plain:
+    async def call(self, uri: str, /, *, positions: dict[str, int], epoch: str | None = None) -> Plain:
         if self.state.kind != "connected":
             raise Disconnected
-        answer = self.server.answer(uri, dict(positions))
+        answer = self.server.answer(uri, dict(positions), epoch)
         if self.held is not None:
             self.held.append(Deferred())
             await self.held[-1]
@@ -248,7 +253,7 @@ def test_S1_a_heartbeat_without_an_answer_does_not_stop_the_heart(wire: Wire) ->
     Reader(wire)
     answers = iter([Disconnected(), None])
 
-    def failing(uri: str, positions: dict[str, int]) -> Plain:
+    def failing(uri: str, positions: dict[str, int], _epoch: str | None) -> Plain:
         wire.server.asked.append((uri, positions))
         if (failure := next(answers, None)) is not None:
             raise failure
@@ -327,3 +332,62 @@ def test_S10_a_storm_of_losses_duplicates_and_drops_leaves_no_gap(seed: int) -> 
             assert told == position + 1
             position = told
     assert position == wire.server.head
+
+
+BOARD = "tutorwamp.lesson.1.board"
+
+
+@pytest.fixture
+def two(wire: Wire) -> tuple[Reader, Tail, list[int]]:
+    """A reader of a chat that is ten events far, and of a board, in an epoch of its own."""
+    wire.server.epoch, wire.server.head = "first", 10
+    reader = Reader(wire)
+    reloaded: list[int] = []
+    reader.streams.forget(CHAT)
+    reader.streams.joined("first")
+    board = Tail(BOARD, 10, lambda _: None, reloaded=reloaded.append)
+    reader.tail.position = 10
+    for tail in (reader.tail, board):
+        reader.streams.follow(tail)
+    return reader, board, reloaded
+
+
+def test_S13_a_restored_database_is_read_afresh_although_it_has_gone_on_meanwhile(
+    wire: Wire, two: tuple[Reader, Tail, list[int]]
+) -> None:
+    reader, _, reloaded = two
+    wire.lose()
+    wire.server.epoch, wire.server.head = "second", 15
+    wire.come_back()
+    assert (reader.told, reloaded) == ([(15,)], [15])
+    wire.server.head = 16
+    wire.lose()
+    wire.come_back()
+    assert (reader.told, reloaded) == ([(15,), 16], [15]), "in the new epoch nothing is lost again"
+
+
+def test_S13_a_heartbeat_shows_another_epoch_and_everything_is_read_afresh_once(
+    wire: Wire, two: tuple[Reader, Tail, list[int]]
+) -> None:
+    reader, _, reloaded = two
+    wire.become(State("connected"))
+    wire.server.epoch = "second"
+    for _ in range(3):
+        wire.clock.advance(wire.server.interval_s)
+    assert (reader.told, reloaded) == ([(10,)], [10])
+
+
+def test_S13_where_the_connection_is_lost_while_others_are_resumed_they_are_read_afresh_later(
+    wire: Wire, two: tuple[Reader, Tail, list[int]]
+) -> None:
+    reader, _, reloaded = two
+    wire.server.epoch, wire.server.head = "second", 15
+    wire.held = []
+    reader.streams.compare(CHAT)
+    wire.lose()
+    for held in wire.held:
+        held.callback(None)
+    wire.held = None
+    assert (reader.told, reloaded) == ([(15,)], [])
+    wire.come_back()
+    assert reloaded == [15]

@@ -80,11 +80,11 @@ class SlowPeople:
 def service_with(stage: Stage, *, people: People | None = None, gate: HeardGate | None = None) -> LessonsService:
     """The stage's lessons with another neighbour."""
     machine, settings = stage.machine, stage.machine.settings.lessons
-    record = AttendanceStore(machine.database)
+    record = AttendanceStore(machine.database, machine.nodes)
     time: dict[str, Any] = {"clock": stage.clock, "now_s": stage.clock.seconds}
     presence = Presence(record, people or machine.accounts, machine.events, settings=settings, **time)
     return LessonsService(
-        LessonsStore(machine.database),
+        LessonsStore(machine.database, machine.nodes),
         people or machine.accounts,
         gate or stage.gate,
         machine.events,

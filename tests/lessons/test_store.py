@@ -30,7 +30,7 @@ class School:
 
     def __init__(self, stage: Stage, people: list[Person]) -> None:
         self.stage = stage
-        self.store = LessonsStore(stage.machine.database)
+        self.store = LessonsStore(stage.machine.database, stage.machine.nodes)
         self.tutor, self.anna, self.ben = people
         self.caller = Caller(self.tutor.id, self.tutor.role)
 
@@ -95,7 +95,7 @@ async def test_a_lesson_comes_back_as_it_went_in(stage_on_both: Stage) -> None:
     )
     assert (added.starts_at, added.started_at, added.version) == (lesson.starts_at, None, 1)
     assert await school.guards(lesson.id) == [(0, 1)] * 3
-    assert await school.store.heads(lesson.id) == dict.fromkeys(streams_of(lesson.id), 0)
+    assert (await school.store.heads(lesson.id)).by_name == dict.fromkeys(streams_of(lesson.id), 0)
     assert await school.store.by_id(new_id()) is None
 
 
@@ -169,7 +169,7 @@ async def test_L10_two_machines_that_race_for_one_hour_make_one_lesson(
     stage_on_both: Stage, other_on_both: Machine
 ) -> None:
     school = await opened(stage_on_both)
-    stores = [school.store, LessonsStore(other_on_both.database)]
+    stores = [school.store, LessonsStore(other_on_both.database, other_on_both.nodes)]
     for day in range(5):
         begins = stage_on_both.clock() + day * 24 * HOUR
         outcomes = await together([store.add(school.lesson(begins), None, "") for store in stores * 4])
@@ -183,7 +183,7 @@ async def test_L11_two_machines_that_repeat_one_client_id_make_one_lesson(
     stage_on_both: Stage, other_on_both: Machine
 ) -> None:
     school = await opened(stage_on_both)
-    stores = [school.store, LessonsStore(other_on_both.database)]
+    stores = [school.store, LessonsStore(other_on_both.database, other_on_both.nodes)]
     outcomes = await together([store.add(school.lesson(), "one", "same") for store in stores * 4])
     assert all(outcome == outcomes[0] for outcome in outcomes)
     assert isinstance(outcomes[0], Record)
@@ -215,7 +215,8 @@ async def test_L12_of_several_who_change_one_version_one_wins(stage_on_both: Sta
     titles = [f"Title {number}" for number in range(8)]
     asked = []
     for number, title in enumerate(titles):
-        store = LessonsStore((school.stage.machine, other_on_both)[number % 2].database)
+        machine = (school.stage.machine, other_on_both)[number % 2]
+        store = LessonsStore(machine.database, machine.nodes)
         after = lesson.model_copy(update={"title": title, "version": 2})
         asked.append(store.change(lesson, after, school.draft(after)))
     outcomes = await together(asked)

@@ -74,7 +74,7 @@ async def test_S4_S5_S6_heartbeat_resume_and_whoami(
 
     await all_is_told(f"sqlite:///{quick.data_dir / 'tutorwamp.sqlite3'}")
     beat = await anna.ask("tutorwamp.session.heartbeat")
-    assert beat.keys() == {"now", "interval_s", "timeout_s", "behind"}
+    assert beat.keys() == {"now", "interval_s", "timeout_s", "behind", "epoch"}
     assert (beat["interval_s"], beat["timeout_s"], beat["behind"]) == (INTERVAL_S, TIMEOUT_S, {})
     positions = {chat: 1, state: 1, board: 0, own: 0, foreign: 0, "tutorwamp.lesson.x.chat": 7}
     beat = await anna.ask("tutorwamp.session.heartbeat", positions=positions)
@@ -90,7 +90,8 @@ async def test_S4_S5_S6_heartbeat_resume_and_whoami(
             own: {"complete": False, "head": 1},
             foreign: nothing,
             "tutorwamp.lesson.x.chat": nothing,
-        }
+        },
+        "epoch": beat["epoch"],
     }
     me = await anna.ask(WHOAMI)
     assert me.keys() == {"session", "user", "now"}

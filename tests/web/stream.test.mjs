@@ -19,6 +19,7 @@ class Numbers {
     this.stream = new Stream({
       apply: ({ seq }) => this.shown.push(seq),
       readAfresh: async () => {
+        if (this.unreadable) throw retry(1);
         this.read++;
         this.shown = Array.from({ length: this.head }, (_, i) => i + 1);
         return this.head;
@@ -28,6 +29,7 @@ class Numbers {
   }
 
   failures = []; // of the next resumes
+  unreadable = false;
 
   resume(position) {
     this.asked.push(position);
@@ -394,4 +396,78 @@ test("a heartbeat that nobody answers says that the connection is dead, one that
   heartbeat.stop();
   await pass(100);
   assert.deepEqual(silences, [2]);
+});
+
+test("S13 the heart says of which past we are, and tells where the server is of another one", async () => {
+  const said = [];
+  const heard = [];
+  const heartbeat = new Heartbeat({
+    call: async (kwargs) => (said.push(kwargs), { interval_s: 10, behind: {}, epoch: "second" }),
+    positions: () => ({ chat: 7 }),
+    epochs: () => ["first"],
+    behind: (...all) => heard.push(all),
+    onSilence: () => {},
+  });
+  heartbeat.start();
+  await settled();
+  await pass(1);
+  assert.deepEqual([said, heard], [[{ positions: { chat: 7 }, epoch: "first" }], [[{}, { chat: 7 }, "second"]]]);
+  heartbeat.stop();
+});
+
+// Two streams that are followed together on a server with epochs.
+async function followed() {
+  const server = { epoch: "first", failing: false, asked: [] };
+  const following = new Following(async (procedure, { positions, epoch }) => {
+    server.asked.push(epoch);
+    const streams = Object.entries(positions).map(([topic, position]) => {
+      const numbers = all[topic];
+      return [topic, epoch === server.epoch ? numbers.resume(position) : { complete: false, head: numbers.head }];
+    });
+    return { streams: Object.fromEntries(streams), epoch: server.epoch };
+  });
+  const all = {};
+  for (const kind of ["chat", "board"]) all[kind] = new Numbers({ resumer: following.resumer(kind) });
+  following.topics = { chat: "chat", board: "board" };
+  following.follow({ chat: all.chat.stream, board: all.board.stream });
+  following.joined("first");
+  for (const numbers of Object.values(all)) {
+    numbers.head = 10;
+    await numbers.stream.begin(10);
+  }
+  return { server, following, all };
+}
+
+test("S13 a restored database is read afresh although it has gone on meanwhile", async () => {
+  const { server, following, all } = await followed();
+  assert.equal(following.epoch, "first");
+  following.hold();
+  server.epoch = "second";
+  for (const numbers of Object.values(all)) numbers.head = 15;
+  following.joined("second");
+  const resumed = await following.resume();
+  for (const [kind, numbers] of Object.entries(all)) await numbers.stream.begin(15, resumed[kind]);
+  assert.deepEqual([all.chat.read, all.board.read, all.chat.shown, following.epoch], [2, 2, all.chat.all, "second"]);
+});
+
+test("S13 another epoch in a heartbeat has every stream read afresh, once", async () => {
+  const { server, following, all } = await followed();
+  server.epoch = "second";
+  for (let beats = 0; beats < 3; beats++) {
+    following.behind({}, { chat: 10, board: 10 }, "second");
+    await settled();
+  }
+  assert.deepEqual([all.chat.read, all.board.read, following.epoch], [2, 2, "second"]);
+});
+
+test("S13 where reading afresh fails, the old position is not taken for one of the new epoch", async () => {
+  const { server, following, all } = await followed();
+  server.epoch = "second";
+  all.chat.head = 15;
+  all.chat.unreadable = true;
+  following.behind({}, { chat: 10 }, "second");
+  await settled();
+  all.chat.unreadable = false;
+  await pass(3);
+  assert.deepEqual([all.chat.stream.position, all.chat.shown], [15, all.chat.all]);
 });

@@ -33,6 +33,7 @@ from tutorwamp.kernel.contracts import Clock, utc_now
 from tutorwamp.kernel.database import Database, DatabaseSettings, make_engine
 from tutorwamp.kernel.events import Events
 from tutorwamp.kernel.limits import CallLimits, LimitSettings
+from tutorwamp.kernel.nodes import Nodes
 from tutorwamp.kernel.observability import LogSettings
 from tutorwamp.kernel.settings import PREFIX, NodeSettings, SettingsError, gather, read, refuse_unknown
 from tutorwamp.kernel.trust import CacheTrust
@@ -121,6 +122,7 @@ class Machine:
 
     settings: Settings
     database: Database
+    nodes: Nodes
     events: Events
     outlet: Outlet
     limits: CallLimits
@@ -185,10 +187,11 @@ def assemble(
         clock=clock,
         reactor=reactor,
     )
-    record = AttendanceStore(database)
+    nodes = Nodes(database, settings.node.data_dir, clock)
+    record = AttendanceStore(database, nodes)
     presence = Presence(record, accounts, events, settings=settings.lessons, clock=clock, now_s=now_s)
     lessons = LessonsService(
-        LessonsStore(database),
+        LessonsStore(database, nodes),
         accounts,
         gate,
         events,
@@ -226,6 +229,6 @@ def assemble(
         publish(events, outlet)
     limits = CallLimits(settings.limits, now_s)
     return Machine(
-        settings, database, events, outlet, limits, accounts, lessons, chat, board, exchange, sessions,
+        settings, database, nodes, events, outlet, limits, accounts, lessons, chat, board, exchange, sessions,
         cache, counts, notifications, notifier, push, clock,
     )  # fmt: skip

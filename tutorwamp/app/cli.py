@@ -112,6 +112,19 @@ def migrate(sql: bool) -> None:  # click passes flags by name
     click.echo(f"database at revision {schema.newest_revision()} (was: {before or 'empty'})")
 
 
+@main.command()
+def restored() -> None:
+    """Say that the database was restored from a backup: clients read everything afresh.
+
+    A node notices most restores by itself, but not a snapshot of the whole machine.
+    """
+
+    async def declare(machine: Machine) -> str:
+        return await machine.nodes.declare_restored()
+
+    click.echo(f"the database has a new epoch: {_on_machine(_settings(), declare)}")
+
+
 @main.command("catalogue")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with every schema.")
 @click.option("--write", "folder", type=click.Path(path_type=Path, file_okay=False), help="Write the reference pages.")

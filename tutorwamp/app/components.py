@@ -10,6 +10,7 @@ import functools
 import os
 import time
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any, Final
 
 from autobahn.twisted.wamp import ApplicationSession
@@ -25,6 +26,8 @@ from tutorwamp.board.wamp import BoardDoor
 from tutorwamp.chat.wamp import ChatDoor
 from tutorwamp.gate.wamp import GateClient
 from tutorwamp.kernel.component import Component
+from tutorwamp.kernel.errors import TutorwampError
+from tutorwamp.kernel.nodes import RENEWED_EVERY_S
 from tutorwamp.kernel.observability import configure, get_logger
 from tutorwamp.lessons.wamp import LessonsDoor
 from tutorwamp.notifications.wamp import NotificationsDoor
@@ -134,11 +137,28 @@ class LessonsComponent(Working):
 
     async def _start(self, session: ApplicationSession, procedures: list[str]) -> None:
         lessons = machine().lessons
+        await self._take_lease()
         await lessons.recover()
         await session.subscribe(lessons.session_left, "wamp.session.on_leave")
         self._watch(session, lessons.pass_time)
         self._every(PRESENCE_NOTED_EVERY_S, lessons.note_presence)
         await GateClient(session.call).ready("lessons", procedures)
+
+    async def _take_lease(self) -> None:
+        from twisted.internet import reactor  # late: the worker has chosen it by now
+
+        async def renew() -> None:
+            if not await machine().nodes.renew():
+                log.error("the database was restored while the node ran: it starts anew")
+                self.leave()
+
+        async def end() -> None:
+            with suppress(TutorwampError):  # the database is away: the lease runs out by itself
+                await machine().nodes.end()
+
+        await machine().nodes.begin()
+        self._every(RENEWED_EVERY_S, renew)
+        reactor.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(end()))
 
 
 class SessionsComponent(Working):

@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 import tutorwamp.accounts.store
 import tutorwamp.board.store
 import tutorwamp.chat.store
+import tutorwamp.kernel.nodes
 import tutorwamp.kernel.streams
 import tutorwamp.kernel.trust
 import tutorwamp.lessons.store

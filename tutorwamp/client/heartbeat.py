@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -21,8 +21,8 @@ _log = Logger()
 class Heartbeat:
     """Beats while the connection is there.
 
-    ``positions`` says how far we are in each stream; ``behind`` is told, by stream, how far those are that we have not
-    heard all of.
+    ``said`` gives what we say of ourselves: how far we are in each stream, and of which epoch that is. ``heard`` is
+    told each answer.
     """
 
     def __init__(
@@ -30,13 +30,13 @@ class Heartbeat:
         connection: Connection,
         clock: IReactorTime,
         *,
-        positions: Callable[[], Mapping[str, int]],
-        behind: Callable[[Mapping[str, int]], object],
+        said: Callable[[], Mapping[str, Any]],
+        heard: Callable[[Mapping[str, Any]], object],
     ) -> None:
         self._connection = connection
         self._clock = clock
-        self._positions = positions
-        self._behind = behind
+        self._said = said
+        self._heard = heard
         self._interval_s: float | None = None
         """As the server named it last; unknown before the first answer."""
         self._next: IDelayedCall | None = None
@@ -59,10 +59,9 @@ class Heartbeat:
 
     async def _ask(self, session: int | None) -> None:
         try:
-            beat = await self._connection.call("tutorwamp.session.heartbeat", positions=dict(self._positions()))
+            beat = await self._connection.call("tutorwamp.session.heartbeat", **self._said())
             self._interval_s = beat["interval_s"]
-            if beat["behind"]:
-                self._behind(beat["behind"])
+            self._heard(beat)
         except CallError as error:
             _log.debug("No answer to a heartbeat: {error}", error=error)
         if self._connection.session_id == session and self._connection.state.kind == "connected":

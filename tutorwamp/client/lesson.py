@@ -89,6 +89,7 @@ class Lesson:
         self.participants = joined["participants"]
         self.topics = joined["topics"]
         self.heads = joined["heads"]
+        self._streams.joined(joined.get("epoch"))
         self.is_open = True
 
     async def enter_again(self) -> None:

@@ -8,11 +8,13 @@ The design, for clients in any language (S10 in ``docs/rules/sessions.md``):
    ``GAP_PATIENCE_S`` is lost: the stream is resumed.
 3. In each new session all streams are resumed together, in one call, once their subscriptions are renewed.
 4. Where a resume is not complete, the follower reads its state afresh, from the head that the answer named.
+5. Positions belong to an *epoch*, which ``lesson.join`` and each answer name, and which we say with them. In another
+   one (a backup was brought back) nothing is complete, and everything is read afresh.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Final, Protocol
 
 from twisted.internet.defer import Deferred
@@ -112,13 +114,25 @@ class Streams:
         self._expected: dict[str, int] = {}
         """The newest event of a stream that we know of, where it is not applied."""
         self._patience: dict[str, IDelayedCall] = {}
+        self._epoch: str | None = None
+        """Of all positions; unknown before the first answer, and with a server that has none."""
         connection.on_return(self._catch_up)
         connection.watch(self._watch)
-        Heartbeat(connection, connection.clock, positions=self.positions, behind=self._behind)
+        Heartbeat(
+            connection,
+            connection.clock,
+            said=lambda: {"positions": self.positions(), **self._of_epoch()},
+            heard=self._compare_all,
+        )
 
     def positions(self) -> dict[str, int]:
         """How far we are in each stream, as the server wants to be told."""
         return {name: one.position for name, one in self._followers.items() if one.position is not None}
+
+    def joined(self, epoch: str | None) -> None:
+        """Heads just read are of this epoch; what is followed already stays in its own until it is resumed."""
+        if not self._followers:
+            self._epoch = epoch
 
     def follow(self, follower: Follower) -> None:
         """Keep it up from now on; its topic must be subscribed to already, and handed to ``receive``."""
@@ -153,18 +167,34 @@ class Streams:
     async def head(self, stream: str) -> int:
         """Where a stream is, of which nothing is known: S6 answers a position beyond the head with the head alone."""
         answer = await self._connection.call(_RESUME, positions={stream: BEYOND})
+        self.joined(answer.get("epoch"))
         head: int = answer["streams"][stream]["head"]
         return head
 
-    async def resume(self, streams: Iterable[str]) -> None:
+    async def resume(self, streams: Collection[str]) -> None:
         """Fetch what was missed of these streams, or have them read afresh. Raises CallError."""
+        epoch = await self._resume_of(streams)
+        if epoch == self._epoch:
+            return
+        if self._epoch is not None:  # the positions of all others say nothing any more either
+            await self._resume_of(set(self._followers) - set(streams))
+        self._epoch = epoch
+
+    async def _resume_of(self, streams: Iterable[str]) -> str | None:
+        """Of which epoch the answer was; our own where there was nothing to ask."""
+        epoch = self._epoch
         positions = {name: at for name, at in self.positions().items() if name in set(streams)}
         names = list(positions)
         for first in range(0, len(names), STREAMS_AT_MOST):
             part = {name: positions[name] for name in names[first : first + STREAMS_AT_MOST]}
-            answer = await self._connection.call(_RESUME, positions=part)
+            answer = await self._connection.call(_RESUME, positions=part, **self._of_epoch())
+            epoch = answer.get("epoch")
             for name, resumed in answer["streams"].items():
                 self._take_up(name, resumed)
+        return epoch
+
+    def _of_epoch(self) -> dict[str, str]:
+        return {} if self._epoch is None else {"epoch": self._epoch}
 
     def _take_up(self, name: str, resumed: Mapping[str, Any]) -> None:
         follower = self._followers.get(name)
@@ -187,6 +217,14 @@ class Streams:
             pause=self._connection.pause,
             while_=lambda error: error.may_repeat and not isinstance(error, Disconnected),
         )
+
+    def _compare_all(self, beat: Mapping[str, Any]) -> None:
+        epoch = beat.get("epoch")
+        if None not in (epoch, self._epoch) and epoch != self._epoch:
+            for stream in list(self._followers)[:1]:
+                self._resume_soon(stream)  # and with it all others
+        else:
+            self._behind(beat["behind"])
 
     def _behind(self, heads: Mapping[str, int]) -> None:
         for stream, head in heads.items():

@@ -9,6 +9,9 @@ repetition finds the first event by it, also when the answer to a commit was los
 Every stream has a *guard*: the version of the rules its writers were admitted under (for a lesson's streams, the
 lesson's version). A draft says which guard its writer saw; where the rules have changed since, it is refused as stale
 and costs no number. That makes it safe to admit from memory.
+
+The numbers belong to the database's *epoch*. A database that was restored has a new one: its numbers are given out a
+second time, for other events.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ from sqlalchemy import (
     Column,
     Connection,
     Index,
+    Integer,
     Row,
     String,
     Table,
@@ -69,6 +73,14 @@ stream_events = Table(
     Index("uq_stream_events_key", "stream", "actor_id", "key", unique=True),
     Index("ix_stream_events_subject", "stream", "subject"),
 )
+
+epochs = Table(
+    "epochs",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("epoch", String(36), nullable=False),
+)
+"""One row, made by the migration."""
 
 
 class UnknownStreamError(Exception):
@@ -307,6 +319,28 @@ def heads(connection: Connection, names: Iterable[str]) -> dict[str, int]:
     """The position of each stream's newest event; 0 for an empty one."""
     rows = connection.execute(select(streams.c.name, streams.c.head).where(streams.c.name.in_(list(names))))
     return {row.name: row.head for row in rows}
+
+
+@dataclass(frozen=True)
+class Heads:
+    """The positions of some streams' newest events, and the epoch they belong to."""
+
+    epoch: str
+    by_name: dict[str, int]
+
+
+def heads_now(connection: Connection, names: Iterable[str]) -> Heads:
+    """The position of each stream's newest event, and the epoch, in one query; unknown streams are left out."""
+    wanted = epochs.outerjoin(streams, streams.c.name.in_(sorted(set(names))))
+    rows = connection.execute(select(epochs.c.epoch, streams.c.name, streams.c.head).select_from(wanted)).all()
+    return Heads(rows[0].epoch, {row.name: row.head for row in rows if row.name is not None})
+
+
+def renew_epoch(connection: Connection) -> str:
+    """Say that the past is another one: every client reads afresh what it follows."""
+    epoch = new_id()
+    connection.execute(update(epochs).values(epoch=epoch))
+    return epoch
 
 
 def _event(row: Row[Any]) -> StreamEvent:

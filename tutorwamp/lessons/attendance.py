@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from sqlalchemy import BigInteger, Column, Connection, ForeignKey, Index, String, Table, select, update
 from twisted.internet.defer import Deferred
 
 from tutorwamp.kernel.database import Database, InstantColumn, insert_new, metadata
+from tutorwamp.kernel.nodes import Nodes, living
 
 attendance = Table(
     "lesson_attendance",
@@ -23,6 +25,7 @@ attendance = Table(
     Column("seen_at", InstantColumn, nullable=False),
     Column("left_at", InstantColumn),
     Column("cause", String(12)),
+    Column("node", String(36)),
     Index("ix_lesson_attendance_lesson", "lesson_id", "since"),
 )
 Index(
@@ -38,6 +41,7 @@ class Stay:
     """One session's stay. ``left_at`` null: it is there; ``seen_at`` is when that was last known for certain.
 
     ``cause`` of its end: left, lost, removed, over, or crash (then ``left_at`` is when it was last seen).
+    ``node``: where the session is; only that node speaks for it while it lives.
     """
 
     id: str
@@ -49,13 +53,22 @@ class Stay:
     seen_at: datetime
     left_at: datetime | None = None
     cause: str | None = None
+    node: str | None = None
+
+
+class PresentElsewhereError(Exception):
+    """The person is in the lesson on another node."""
+
+
+_UNENDED: Final = attendance.c.left_at.is_(None)
 
 
 class AttendanceStore:
     """The door to the record."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, nodes: Nodes) -> None:
         self._database = database
+        self._nodes = nodes
 
     def keep(self, stays: Sequence[Stay]) -> Deferred[None]:
         """Keep stays that begin (no ``left_at``) or end, in their order; what is kept already is kept once."""
@@ -63,7 +76,7 @@ class AttendanceStore:
         def thd(connection: Connection) -> None:
             for stay in stays:
                 if stay.left_at is None:
-                    insert_new(connection, attendance, [vars(stay)])
+                    insert_new(connection, attendance, [{**vars(stay), "node": self._nodes.id}])
                 else:
                     ended = {"left_at": stay.left_at, "seen_at": stay.left_at, "cause": stay.cause}
                     connection.execute(update(attendance).where(attendance.c.id == stay.id).values(ended))
@@ -71,24 +84,32 @@ class AttendanceStore:
         return self._database.write("lessons.attendance", thd)
 
     def seen(self, now: datetime) -> Deferred[None]:
-        """Everybody who is there is there still."""
+        """Everybody who is on this node is there still."""
+        mine = _UNENDED & (attendance.c.node == self._nodes.id)
 
         def thd(connection: Connection) -> None:
-            connection.execute(update(attendance).where(attendance.c.left_at.is_(None)).values(seen_at=now))
+            connection.execute(update(attendance).where(mine).values(seen_at=now))
 
         return self._database.write("lessons.seen", thd)
 
-    def close_open(self) -> Deferred[list[Stay]]:
-        """After a crash: end the stays that nobody ended, when they were last seen; which they were."""
+    def close_orphaned(self, now: datetime, *, own: bool) -> Deferred[list[Stay]]:
+        """End the stays of nodes that are dead, when they were last seen; which they were.
+
+        ``own``: this node's former ones too, at its start.
+        """
 
         def thd(connection: Connection) -> list[Stay]:
-            unended = attendance.c.left_at.is_(None)
-            stays = [Stay(**row._asdict()) for row in connection.execute(select(attendance).where(unended))]
-            ended = {"left_at": attendance.c.seen_at, "cause": "crash"}
-            connection.execute(update(attendance).where(unended).values(ended))
+            spoken_for = living(connection, now) | {self._nodes.id}
+            if own:
+                spoken_for.remove(self._nodes.id)
+            orphaned = _UNENDED & (attendance.c.node.is_(None) | attendance.c.node.not_in(sorted(spoken_for)))
+            stays = [Stay(**row._asdict()) for row in connection.execute(select(attendance).where(orphaned))]
+            if stays:
+                ended = {"left_at": attendance.c.seen_at, "cause": "crash"}
+                connection.execute(update(attendance).where(orphaned).values(ended))
             return stays
 
-        return self._database.write("lessons.close_open", thd)
+        return self._database.write("lessons.close_orphaned", thd)
 
     def stays(self, lesson_id: str) -> Deferred[list[Stay]]:
         """All stays in a lesson, in the order they began."""
@@ -98,6 +119,16 @@ class AttendanceStore:
             return [Stay(**row._asdict()) for row in connection.execute(query)]
 
         return self._database.read("lessons.stays", thd)
+
+
+def require_absent(connection: Connection, lesson_id: str, user_id: str, node: str, now: datetime) -> None:
+    """Raise PresentElsewhereError where somebody is in a lesson on another node that lives than this one."""
+    others = living(connection, now) - {node}
+    if others:
+        there = _UNENDED & (attendance.c.lesson_id == lesson_id) & (attendance.c.user_id == user_id)
+        query = select(attendance.c.id).where(there, attendance.c.node.in_(sorted(others))).limit(1)
+        if connection.execute(query).first() is not None:
+            raise PresentElsewhereError
 
 
 def connected(stays: Iterable[Stay], now: datetime) -> timedelta:

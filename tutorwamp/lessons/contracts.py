@@ -211,12 +211,13 @@ class Topics(Value):
 
 
 class Joined(Value):
-    """The room as it was on entering. ``heads``: each stream's newest position."""
+    """The room as it was on entering. ``heads``: each stream's newest position, and ``epoch``: of which past."""
 
     lesson: Lesson
     participants: list[Participant]
     topics: Topics
     heads: dict[str, int]
+    epoch: str
 
 
 CREATE: Final = Procedure("tutorwamp.lesson.create", CreateLesson, Lesson, writes=True)

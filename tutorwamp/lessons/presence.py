@@ -78,9 +78,9 @@ class Presence:
         """Who is in the room."""
         return self.roster.participants(lesson_id)
 
-    async def recover(self) -> list[str]:
-        """L22: after a crash, keep the places of those who were there; the lessons they were in."""
-        stays = await self._record.close_open()
+    async def recover(self, *, own: bool) -> list[str]:
+        """L22: after the crash of a node keep the places of those who were there; which lessons they were in."""
+        stays = await self._record.close_orphaned(self._clock(), own=own)
         people = {one.id: one for one in await self._people.persons(sorted({stay.user_id for stay in stays}))}
         for stay in stays:
             if stay.user_id in people:

@@ -17,6 +17,7 @@ from tutorwamp.kernel.memo import Memo
 from tutorwamp.kernel.observability import get_logger
 from tutorwamp.kernel.streams import Draft, digest_of, key_for
 from tutorwamp.lessons import rules
+from tutorwamp.lessons.attendance import PresentElsewhereError
 from tutorwamp.lessons.contracts import (
     OPEN_STATES,
     Admission,
@@ -184,7 +185,13 @@ class LessonsService:
                 await self._gate.revoke_grants(lesson_id, session=caller.session)
             raise
         lesson = await self._go_on_with_tutor(lesson)
-        return Joined(lesson=lesson, participants=self.participants(lesson_id), topics=topics, heads=heads)
+        return Joined(
+            lesson=lesson,
+            participants=self.participants(lesson_id),
+            topics=topics,
+            heads=heads.by_name,
+            epoch=heads.epoch,
+        )
 
     async def leave(self, caller: Caller, lesson_id: str) -> None:
         """Go out with this session; leaving a room one is not in is no error. Raises NotFound for an outsider."""
@@ -211,9 +218,12 @@ class LessonsService:
         await self.admit(caller, asked.lesson_id, fresh=True)
         return await self._store.replay(asked)
 
-    async def recover(self) -> None:
-        """After a start: those who were there when the node went down have the grace time to come back."""
-        for lesson_id in await self._presence.recover():
+    async def recover(self, *, own: bool = True) -> None:
+        """Those who were there when a node went down have the grace time to come back.
+
+        ``own``: it was this node, which starts again; otherwise others that have died, to be looked for now and then.
+        """
+        for lesson_id in await self._presence.recover(own=own):
             self._presence.look_for_tutor(await self._read(lesson_id))
 
     async def pass_time(self) -> None:
@@ -226,8 +236,9 @@ class LessonsService:
                 log.warning("a lesson is interrupted later", lesson=lesson_id, error=str(error))
 
     async def note_presence(self) -> None:
-        """For the attendance record, every few seconds."""
+        """For the attendance record, every few seconds; also what nodes that have died have left."""
         await self._presence.seen()
+        await self.recover(own=False)
 
     def _somebody_moved(self, moved: PresenceChanged) -> None:
         """L20: when the tutor of a live lesson is lost or leaves, time runs."""
@@ -244,8 +255,8 @@ class LessonsService:
             return lesson if self._presence.has_tutor(lesson) else rules.interrupt(lesson)
 
         try:
-            lesson = await self._change_by_time(lesson_id, "lesson.interrupted", decide)
-        except NotFound:
+            lesson = await self._change_by_time(lesson_id, "lesson.interrupted", decide, if_tutor_absent=True)
+        except (NotFound, PresentElsewhereError):
             self._presence.settle(lesson_id)
             return
         self._presence.settle(lesson_id)
@@ -319,14 +330,16 @@ class LessonsService:
 
         return await self._replace(read, event_type, actor, decide, more)
 
-    async def _change_by_time(self, lesson_id: str, event_type: str, decide: Callable[[Lesson], Lesson]) -> Lesson:
+    async def _change_by_time(
+        self, lesson_id: str, event_type: str, decide: Callable[[Lesson], Lesson], *, if_tutor_absent: bool = False
+    ) -> Lesson:
         """The same without anybody who asks: the actor is the system."""
 
         async def read() -> Lesson:
             self._lessons.forget(lesson_id)
             return await self._lessons.get(lesson_id)
 
-        _, after = await self._replace(read, event_type, None, decide)
+        _, after = await self._replace(read, event_type, None, decide, if_tutor_absent=if_tutor_absent)
         return after
 
     async def _replace(
@@ -336,6 +349,8 @@ class LessonsService:
         actor: Person | None,
         decide: Callable[[Lesson], Lesson],
         more: dict[str, object] | None = None,
+        *,
+        if_tutor_absent: bool = False,
     ) -> tuple[Lesson, Lesson]:
         for _ in range(TRIES_AT_MOST):
             before = await read()
@@ -344,7 +359,7 @@ class LessonsService:
                 return before, before
             draft = self._draft(after, event_type, actor, {**after.plain(), **(more or {})})
             try:
-                event = await self._store.change(before, after, draft)
+                event = await self._store.change(before, after, draft, if_tutor_absent=if_tutor_absent)
             except StaleVersionError:
                 continue
             self._lessons.forget(after.id)

@@ -43,17 +43,20 @@ from tutorwamp.kernel.contracts import (
 )
 from tutorwamp.kernel.database import Database, InstantColumn, lock, metadata
 from tutorwamp.kernel.errors import Conflict, Invalid
+from tutorwamp.kernel.nodes import Nodes
 from tutorwamp.kernel.streams import (
     Draft,
+    Heads,
     Moment,
     already_written,
     append_one,
     compacted,
-    heads,
+    heads_now,
     open_stream,
     read_together,
     set_guard,
 )
+from tutorwamp.lessons.attendance import require_absent
 from tutorwamp.lessons.contracts import (
     OPEN_STATES,
     Lesson,
@@ -138,8 +141,9 @@ class Record:
 class LessonsStore:
     """What is remembered of lessons."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, nodes: Nodes) -> None:
         self._database = database
+        self._nodes = nodes
 
     def add(self, lesson: Lesson, client_id: str | None, digest: str) -> Deferred[Record]:
         """Keep a new lesson with its empty streams; an earlier one with the same client_id is returned instead.
@@ -168,10 +172,13 @@ class LessonsStore:
 
         return self._database.write("lessons.add", thd)
 
-    def change(self, before: Lesson, after: Lesson, draft: Draft) -> Deferred[StreamEvent]:
+    def change(
+        self, before: Lesson, after: Lesson, draft: Draft, *, if_tutor_absent: bool = False
+    ) -> Deferred[StreamEvent]:
         """Replace a lesson by its next version and write that into its state stream.
 
-        Raises StaleVersionError where ``before`` is not what is kept, or Overlap.
+        Raises StaleVersionError where ``before`` is not what is kept, Overlap, or, with ``if_tutor_absent``,
+        PresentElsewhereError where the tutor is in the lesson on another node: that one knows when they have gone.
         """
 
         def thd(connection: Connection) -> StreamEvent:
@@ -179,6 +186,8 @@ class LessonsStore:
             written = already_written(connection, draft)
             if written is not None:
                 return written
+            if if_tutor_absent:
+                require_absent(connection, after.id, after.tutor.id, self._nodes.id, draft.at)
             changed = connection.execute(
                 update(lessons)
                 .where(lessons.c.id == before.id, lessons.c.version == before.version)
@@ -236,11 +245,11 @@ class LessonsStore:
 
         return self._database.read("lessons.ids_of", thd)
 
-    def heads(self, lesson_id: str) -> Deferred[dict[str, int]]:
+    def heads(self, lesson_id: str) -> Deferred[Heads]:
         """The positions of a lesson's streams."""
 
-        def thd(connection: Connection) -> dict[str, int]:
-            return heads(connection, streams_of(lesson_id))
+        def thd(connection: Connection) -> Heads:
+            return heads_now(connection, streams_of(lesson_id))
 
         return self._database.read("lessons.heads", thd)
 

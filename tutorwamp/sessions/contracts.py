@@ -22,26 +22,34 @@ StreamName = Annotated[str, StringConstraints(min_length=1, max_length=120, patt
 Positions = Annotated[dict[StreamName, Seq], Field(max_length=STREAMS_AT_MOST)]
 """By stream, the ``seq`` of the last event the client has applied."""
 
+Epoch = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
+"""Which past of the database positions belong to; opaque, and another one after a restore."""
+
 
 class Heartbeat(Value):
     """I am here, and this is how far I am."""
 
     positions: Positions = Field(default_factory=dict)
+    epoch: Epoch | None = None
+    """Of the positions, as the server said it with them."""
 
 
 class Beat(Value):
-    """``behind``: the head of each stream the client has not heard all of."""
+    """``behind``: the head of each stream the client has not heard all of; all of them, for another epoch's."""
 
     now: Instant
     interval_s: float
     timeout_s: float
     behind: dict[str, int]
+    epoch: str
 
 
 class Resume(Value):
     """Ask what came after these positions."""
 
     positions: Positions
+    epoch: Epoch | None = None
+    """Of the positions, as the server said it with them."""
 
 
 class ResumedStream(Value):
@@ -62,13 +70,14 @@ class ResumedStream(Value):
 
 
 class Resumed(Value):
-    """By stream."""
+    """By stream; of positions of another epoch nothing is complete."""
 
     streams: dict[str, ResumedStream]
+    epoch: str
 
     def plain(self) -> dict[str, Any]:
         """Events are not copied."""
-        return {"streams": {name: stream.plain() for name, stream in self.streams.items()}}
+        return {"streams": {name: stream.plain() for name, stream in self.streams.items()}, "epoch": self.epoch}
 
 
 class Me(Value):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +12,7 @@ from tutorwamp.kernel.contracts import Caller, Clock
 from tutorwamp.kernel.errors import Forbidden, NotFound, TutorwampError
 from tutorwamp.kernel.events import Events
 from tutorwamp.kernel.observability import get_logger
+from tutorwamp.kernel.streams import Heads
 from tutorwamp.lessons.contracts import LessonAccessChecker
 from tutorwamp.sessions import rules
 from tutorwamp.sessions.contracts import Beat, Heartbeat, Me, Resume, Resumed, ResumedStream, SessionTimedOut
@@ -48,6 +49,8 @@ class SessionsService:
         self._clock = clock
         self._now_s = now_s  # of a clock that never goes back; the reactor's is the machine's, which may be set
         self._watch = rules.Watch(settings.ping_timeout.total_seconds())
+        self._epoch: str | None = None
+        """As it was last read; for answers that speak of no stream."""
 
     # Coming, living, going
 
@@ -65,12 +68,14 @@ class SessionsService:
         self._watch.see(_session(caller), self._now_s())
         readable = await self._readable(caller, asked.positions, fresh=False)
         names = [name for name, error in readable.items() if error is None]
-        newest = await self._store.heads(names) if names else {}
+        newest = await self._heads(names)
+        other = asked.epoch not in (None, newest.epoch)
         return Beat(
             now=self._clock(),
             interval_s=self._settings.heartbeat_interval.total_seconds(),
             timeout_s=self._settings.ping_timeout.total_seconds(),
-            behind={name: head for name, head in newest.items() if head != asked.positions[name]},
+            behind={name: head for name, head in newest.by_name.items() if other or head != asked.positions[name]},
+            epoch=newest.epoch,
         )
 
     async def whoami(self, caller: Caller) -> Me:
@@ -101,7 +106,7 @@ class SessionsService:
         """S5, S6: everything after the positions, or the word that it is too much; each stream by itself."""
         readable = await self._readable(caller, asked.positions, fresh=True)
         wanted = {name: asked.positions[name] for name, error in readable.items() if error is None}
-        found = await self._store.missed(wanted) if wanted else {}
+        epoch, found = await self._store.missed(wanted, asked.epoch)
         streams = {
             name: ResumedStream(complete=False, head=0, error=error)
             for name, error in readable.items()
@@ -110,7 +115,14 @@ class SessionsService:
         for name, (head, events) in found.items():
             given = None if events is None else [event.plain() for event in events]
             streams[name] = ResumedStream(complete=given is not None, events=given, head=head)
-        return Resumed(streams=streams)
+        return Resumed(streams=streams, epoch=epoch)
+
+    async def _heads(self, names: Sequence[str]) -> Heads:
+        if not names and self._epoch is not None:
+            return Heads(self._epoch, {})
+        newest = await self._store.heads(names)
+        self._epoch = newest.epoch
+        return newest
 
     async def _readable(self, caller: Caller, names: Iterable[str], *, fresh: bool) -> dict[str, str | None]:
         """By stream the URI of the error that keeps the caller from it, or None."""

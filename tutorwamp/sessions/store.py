@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 
 from tutorwamp.kernel.contracts import StreamEvent
 from tutorwamp.kernel.database import Database
-from tutorwamp.kernel.streams import extent_since, heads, read_since
+from tutorwamp.kernel.streams import Heads, extent_since, heads_now, read_since
 from tutorwamp.sessions.contracts import EVENTS_AT_MOST
 from tutorwamp.sessions.rules import Missed, resumable
 
@@ -20,19 +20,28 @@ class SessionsStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def heads(self, names: Sequence[str]) -> Deferred[dict[str, int]]:
-        """The newest position of each stream; 0 where there is none."""
+    def heads(self, names: Sequence[str]) -> Deferred[Heads]:
+        """The newest position of each stream, 0 where there is none, and the epoch."""
 
-        def thd(connection: Connection) -> dict[str, int]:
-            return {**dict.fromkeys(names, 0), **heads(connection, names)}
+        def thd(connection: Connection) -> Heads:
+            found = heads_now(connection, names)
+            return Heads(found.epoch, {**dict.fromkeys(names, 0), **found.by_name})
 
         return self._database.read("sessions.heads", thd)
 
-    def missed(self, positions: Mapping[str, int]) -> Deferred[dict[str, tuple[int, list[StreamEvent] | None]]]:
-        """By stream its head, and all events after the position or None; everything in one consistent read."""
+    def missed(
+        self, positions: Mapping[str, int], epoch: str | None
+    ) -> Deferred[tuple[str, dict[str, tuple[int, list[StreamEvent] | None]]]]:
+        """The epoch, and by stream its head and all events after the position or None; in one consistent read.
 
-        def thd(connection: Connection) -> dict[str, tuple[int, list[StreamEvent] | None]]:
-            newest = {**dict.fromkeys(positions, 0), **heads(connection, positions)}
+        Of positions of another ``epoch`` no events are given (null: the caller does not know of epochs).
+        """
+
+        def thd(connection: Connection) -> tuple[str, dict[str, tuple[int, list[StreamEvent] | None]]]:
+            found = heads_now(connection, positions)
+            newest = {**dict.fromkeys(positions, 0), **found.by_name}
+            if epoch not in (None, found.epoch):
+                return found.epoch, {name: (newest[name], None) for name in positions}
             missed = {}
             for name, position in positions.items():
                 near = 0 < newest[name] - position <= EVENTS_AT_MOST
@@ -45,6 +54,7 @@ class SessionsStore:
                     return None
                 return read_since(connection, name, position, EVENTS_AT_MOST) if position < newest[name] else []
 
-            return {name: (newest[name], events_of(name, position)) for name, position in positions.items()}
+            told = {name: (newest[name], events_of(name, position)) for name, position in positions.items()}
+            return found.epoch, told
 
         return self._database.read("sessions.missed", thd)

@@ -47,8 +47,13 @@ export class Bell {
     return this.#notifications.positions();
   }
 
-  behind(heads, sent) {
-    this.#notifications.behind(heads, sent);
+  /** Also for the heartbeat: of which past they are. */
+  get epoch() {
+    return this.#notifications.epoch;
+  }
+
+  behind(heads, sent, epoch) {
+    this.#notifications.behind(heads, sent, epoch);
   }
 
   /** The person goes. */

@@ -20,9 +20,10 @@ const signIn = new SignIn(session, start);
 const heartbeat = new Heartbeat({
   call: (kwargs) => connection.call("tutorwamp.session.heartbeat", kwargs),
   positions: () => ({ ...bell?.positions(), ...room?.positions() }),
-  behind: (heads, sent) => {
-    bell?.behind(heads, sent);
-    room?.behind(heads, sent);
+  epochs: () => [bell?.epoch, room?.epoch].filter((epoch) => epoch !== undefined),
+  behind: (heads, sent, epoch) => {
+    bell?.behind(heads, sent, epoch);
+    room?.behind(heads, sent, epoch);
   },
   onSilence: () => connection.drop(),
 });

@@ -3,6 +3,7 @@
 export class Following {
   #call;
   #streams = {};
+  #epochs = {}; // by kind: of which past its position is
   /** By kind, the topic, which is the stream's name; null before they are known. */
   topics = null;
 
@@ -13,6 +14,17 @@ export class Following {
 
   follow(streams) {
     Object.assign(this.#streams, streams);
+  }
+
+  /** Heads that were just read are of this epoch; streams that are known already have theirs. */
+  joined(epoch) {
+    for (const [kind, { position }] of Object.entries(this.#streams)) if (position === null) this.#epochs[kind] = epoch;
+  }
+
+  /** For the heartbeat: the epoch of all positions, where it is one. */
+  get epoch() {
+    const epochs = new Set(Object.keys(this.#known).map((kind) => this.#epochs[kind]));
+    return epochs.size === 1 ? [...epochs][0] : undefined;
   }
 
   /** The connection is gone, or is about to be entered again. */
@@ -26,11 +38,13 @@ export class Following {
     return Object.fromEntries(Object.entries(this.#known).map(([kind, position]) => [this.topics[kind], position]));
   }
 
-  /** A heartbeat with the positions `sent` said that these streams have other heads. */
-  behind(heads, sent) {
+  /** A heartbeat with the positions `sent` said that these streams have other heads, and which epoch it is. */
+  behind(heads, sent, epoch) {
     for (const [kind, stream] of Object.entries(this.#streams)) {
       const topic = this.topics?.[kind];
-      if (topic in heads && topic in sent) stream.compare(heads[topic], sent[topic]);
+      if (!(topic in sent)) continue;
+      if (epoch !== undefined && this.#epochs[kind] !== undefined && epoch !== this.#epochs[kind]) stream.compareAfresh();
+      else if (topic in heads) stream.compare(heads[topic], sent[topic]);
     }
   }
 
@@ -51,9 +65,17 @@ export class Following {
 
   async #resume(positions) {
     const kinds = Object.keys(positions);
-    if (!kinds.length) return {};
-    const asked = Object.fromEntries(kinds.map((kind) => [this.topics[kind], positions[kind]]));
-    const { streams } = await this.#call("tutorwamp.session.resume", { positions: asked });
+    const ofOne = [...new Set(kinds.map((kind) => this.#epochs[kind]))].map((epoch) =>
+      this.#resumeOf(epoch, kinds.filter((kind) => this.#epochs[kind] === epoch), positions),
+    );
+    return Object.assign({}, ...(await Promise.all(ofOne)));
+  }
+
+  async #resumeOf(known, kinds, positions) {
+    const asked = { positions: Object.fromEntries(kinds.map((kind) => [this.topics[kind], positions[kind]])) };
+    if (known !== undefined) asked.epoch = known;
+    const { streams, epoch } = await this.#call("tutorwamp.session.resume", asked);
+    for (const kind of kinds) this.#epochs[kind] = epoch;
     return Object.fromEntries(kinds.map((kind) => [kind, streams[this.topics[kind]]]));
   }
 }

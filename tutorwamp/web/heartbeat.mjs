@@ -7,6 +7,7 @@ const PATIENCE_MS = 1_000; // an event that is on its way arrives by itself
 export class Heartbeat {
   #call;
   #positions;
+  #epochs;
   #behind;
   #onSilence;
   #timers = new Set();
@@ -14,13 +15,15 @@ export class Heartbeat {
   #beating = 0; // which start() counts; beats of an earlier one are no longer ours
 
   /**
-   * `call(kwargs)` calls tutorwamp.session.heartbeat. `positions()`: by stream, the last event shown. `behind(heads, sent)`:
-   * by stream, the server's head, a moment after it was another than the position we had sent. `onSilence()`: there was no answer at all.
+   * `call(kwargs)` calls tutorwamp.session.heartbeat. `positions()`: by stream, the last event shown; `epochs()`: of which
+   * past they are, one for each view. `behind(heads, sent, epoch)`: by stream, the server's head, a moment after it was another
+   * than the position we had sent, or the epoch was. `onSilence()`: there was no answer at all.
    */
-  constructor({ call, positions, behind, onSilence }) {
+  constructor({ call, positions, epochs = () => [], behind, onSilence }) {
     this.#onSilence = onSilence;
     this.#call = call;
     this.#positions = positions;
+    this.#epochs = epochs;
     this.#behind = behind;
   }
 
@@ -40,9 +43,13 @@ export class Heartbeat {
     const silence = this.#after(ANSWER_WITHIN_MS, () => this.#onSilence());
     try {
       const positions = this.#positions();
-      const { interval_s, behind } = await this.#call({ positions });
+      const epochs = new Set(this.#epochs());
+      const [epoch] = epochs;
+      const { interval_s, behind, epoch: theirs } = await this.#call(epochs.size === 1 ? { positions, epoch } : { positions });
       this.#intervalS = interval_s;
-      if (which === this.#beating && Object.keys(behind).length) this.#after(PATIENCE_MS, () => this.#behind(behind, positions));
+      const isAnother = theirs !== undefined && [...epochs].some((one) => one !== theirs);
+      if (which === this.#beating && (isAnother || Object.keys(behind).length))
+        this.#after(PATIENCE_MS, () => this.#behind(behind, positions, theirs));
     } catch {
       // The next one may get through; a session that is gone is noticed by the connection.
     }

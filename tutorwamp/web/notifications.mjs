@@ -72,14 +72,20 @@ export class Notifications {
     return this.#following.positions();
   }
 
+  /** Also for the heartbeat: of which past they are. */
+  get epoch() {
+    return this.#following.epoch;
+  }
+
   /** A heartbeat with the positions `sent` said that these streams have other heads. */
-  behind(heads, sent) {
-    this.#following.behind(heads, sent);
+  behind(heads, sent, epoch) {
+    this.#following.behind(heads, sent, epoch);
   }
 
   // No lesson.join tells it. A heartbeat does, in few words: from the beginning everything is behind.
   async #head() {
-    const { behind } = await this.#call("tutorwamp.session.heartbeat", { positions: { [this.#topic]: 0 } });
+    const { behind, epoch } = await this.#call("tutorwamp.session.heartbeat", { positions: { [this.#topic]: 0 } });
+    this.#following.joined(epoch);
     return behind[this.#topic] ?? 0;
   }
 

@@ -77,8 +77,9 @@ export class Room {
     const lesson = await this.#call("tutorwamp.lesson.get");
     this.#showLesson(lesson);
     if (OVER.has(lesson.state)) return Promise.all([this.#chat.readOnly(), this.#board.board.readOnly()]);
-    const { topics, heads } = await this.#call("tutorwamp.lesson.join"); // opens the topics, so it comes first
+    const { topics, heads, epoch } = await this.#call("tutorwamp.lesson.join"); // opens the topics, so it comes first
     this.#following.topics = topics;
+    this.#following.joined(epoch);
     this.#subscriptions = await Promise.all([
       this.#connection.subscribe(topics.state, (event) => this.#state.hear(event)),
       this.#connection.subscribe(topics.chat, (event) => this.#chat.stream.hear(event)),
@@ -106,9 +107,14 @@ export class Room {
     return this.#following.positions();
   }
 
+  /** Also for the heartbeat: of which past they are. */
+  get epoch() {
+    return this.#following.epoch;
+  }
+
   /** A heartbeat with the positions `sent` said that these streams have other heads. */
-  behind(heads, sent) {
-    this.#following.behind(heads, sent);
+  behind(heads, sent, epoch) {
+    this.#following.behind(heads, sent, epoch);
   }
 
   /** How much that was written or drawn waits, because there is nobody to send it to. */

@@ -76,6 +76,11 @@ export class Stream {
     if (isBehind || hasForgotten) this.#repair();
   }
 
+  /** The server's numbers belong to another past than ours (a backup was brought back): none of ours means anything. */
+  compareAfresh() {
+    if (!this.#held && !this.#mending) this.#repair();
+  }
+
   // Show all whose turn has come, and give what is missing before the others a moment.
   #goOn() {
     for (const seq of this.#early.keys()) if (seq <= this.#position) this.#early.delete(seq);
@@ -141,6 +146,10 @@ export class Stream {
       for (const event of answer.events ?? []) this.#take(event);
       if (answer.complete && this.#position >= answer.head) return;
       known = answer.head; // smaller than ours where a backup was brought back
+      // Ours is worth nothing from here on, also where the reading fails: the next try must not ask what came after it.
+      this.#begun = false;
+      this.#position = 0;
+      this.#head = known;
     }
     // Numbers are given out in the order of commits, and an event leaves after its commit. So what is read from now on
     // holds everything up to the newest event that has arrived.
