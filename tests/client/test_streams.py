@@ -253,7 +253,7 @@ def test_S1_a_heartbeat_without_an_answer_does_not_stop_the_heart(wire: Wire) ->
     Reader(wire)
     answers = iter([Disconnected(), None])
 
-    def failing(uri: str, positions: dict[str, int], _epoch: str | None) -> Plain:
+    def failing(uri: str, positions: dict[str, int], epoch: str | None = None) -> Plain:
         wire.server.asked.append((uri, positions))
         if (failure := next(answers, None)) is not None:
             raise failure

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from twisted.internet.defer import Deferred
@@ -13,14 +12,12 @@ from tutorwamp.gate.contracts import Gate
 from tutorwamp.kernel.contracts import AuthRole, Caller, Clock, Page, new_id
 from tutorwamp.kernel.errors import Forbidden, NotFound, TutorwampError, Unavailable
 from tutorwamp.kernel.events import Events
-from tutorwamp.kernel.memo import Memo
 from tutorwamp.kernel.observability import get_logger
 from tutorwamp.kernel.streams import Draft, digest_of, key_for
 from tutorwamp.lessons import rules
+from tutorwamp.lessons.access import LessonAccess
 from tutorwamp.lessons.attendance import PresentElsewhereError
 from tutorwamp.lessons.contracts import (
-    OPEN_STATES,
-    Admission,
     Attendance,
     CancelLesson,
     CreateLesson,
@@ -40,7 +37,7 @@ from tutorwamp.lessons.contracts import (
 )
 from tutorwamp.lessons.errors import WrongState
 from tutorwamp.lessons.presence import Presence
-from tutorwamp.lessons.store import LessonsStore, Record, StaleVersionError
+from tutorwamp.lessons.store import LessonsStore, StaleVersionError
 
 log = get_logger(__name__)
 
@@ -48,8 +45,8 @@ TRIES_AT_MOST: Final = 5
 """Of a change that others keep overtaking; each try has read the newest version."""
 
 
-class LessonsService:
-    """Everything that happens to lessons; also the LessonAccessChecker others ask."""
+class LessonsService(LessonAccess):
+    """Everything that happens to lessons."""
 
     def __init__(
         self,
@@ -62,14 +59,12 @@ class LessonsService:
         remembered: int,
         clock: Clock,
     ) -> None:
-        self._store = store
-        self._people = people
+        super().__init__(store, people, remembered=remembered)
         self._gate = gate
         self._events = events
         self._clock = clock
         self._presence = presence
         self._roster = presence.roster
-        self._lessons: Memo[str, Lesson] = Memo(self._read, at_most=remembered)
         events.listen(PresenceChanged, self._somebody_moved)
 
     async def create(self, caller: Caller, asked: CreateLesson) -> Lesson:
@@ -276,42 +271,6 @@ class LessonsService:
             return lesson
         return await self._change_by_time(lesson.id, "lesson.continued", rules.go_on)
 
-    async def admit(self, caller: Caller, lesson_id: str, *, fresh: bool) -> Admission:
-        """See LessonAccessChecker."""
-        if fresh:
-            self._lessons.forget(lesson_id)
-        lesson = await self._lessons.get(lesson_id)
-        if not rules.belongs(caller, lesson):
-            if fresh:
-                raise NotFound("There is no such lesson.")
-            return await self.admit(caller, lesson_id, fresh=True)  # added by another process, perhaps
-        return Admission(lesson, rules.moderates(caller, lesson))
-
-    async def admit_writer(self, caller: Caller, lesson_id: str) -> Admission:
-        """See LessonAccessChecker."""
-        admission = await self.admit(caller, lesson_id, fresh=False)
-        if admission.lesson.state not in OPEN_STATES:
-            # Memory may be old where another process has changed the lesson: refuse only what the database refuses.
-            admission = await self.admit(caller, lesson_id, fresh=True)
-            rules.require_open(admission.lesson)
-        return admission
-
-    async def lesson(self, lesson_id: str) -> Lesson:
-        """See LessonDirectory."""
-        return await self._read(lesson_id)
-
-    async def starting(self, after: datetime, before: datetime) -> Sequence[Lesson]:
-        """See LessonDirectory."""
-        return await self._with_people(await self._store.starting(after, before))
-
-    async def lesson_ids(self, caller: Caller) -> Sequence[str] | None:
-        """See LessonAccessChecker."""
-        return None if caller.role is AuthRole.ADMIN else await self._store.ids_of(caller)
-
-    def forget(self, lesson_id: str) -> None:
-        """See LessonAccessChecker."""
-        self._lessons.forget(lesson_id)
-
     async def _change(
         self,
         caller: Caller,
@@ -383,31 +342,3 @@ class LessonsService:
     async def _close(self, lesson_id: str) -> None:
         self._roster.clear(lesson_id)
         await self._gate.revoke_grants(lesson_id)
-
-    async def _read(self, lesson_id: str) -> Lesson:
-        record = await self._store.by_id(lesson_id)
-        if record is None:
-            raise NotFound("There is no such lesson.")
-        return (await self._with_people([record]))[0]
-
-    async def _with_people(self, records: Sequence[Record]) -> list[Lesson]:
-        wanted = dict.fromkeys(person for record in records for person in (record.tutor_id, *record.student_ids))
-        people = {person.id: person for person in await self._people.persons(list(wanted))}
-        return [
-            Lesson(
-                id=record.id,
-                title=record.title,
-                subject=record.subject,
-                state=record.state,
-                tutor=people[record.tutor_id],
-                students=[people[student_id] for student_id in record.student_ids],
-                starts_at=record.starts_at,
-                ends_at=record.ends_at,
-                started_at=record.started_at,
-                ended_at=record.ended_at,
-                pen=list(record.pen),
-                version=record.version,
-                created_at=record.created_at,
-            )
-            for record in records
-        ]

@@ -239,19 +239,12 @@ class LessonsStore:
 
     def ids_of(self, caller: Caller) -> Deferred[list[str]]:
         """The ids of all the caller's lessons."""
-
-        def thd(connection: Connection) -> list[str]:
-            return list(connection.execute(_of(caller, select(lessons.c.id))).scalars())
-
-        return self._database.read("lessons.ids_of", thd)
+        query = _of(caller, select(lessons.c.id))
+        return self._database.read("lessons.ids_of", lambda connection: list(connection.execute(query).scalars()))
 
     def heads(self, lesson_id: str) -> Deferred[Heads]:
         """The positions of a lesson's streams."""
-
-        def thd(connection: Connection) -> Heads:
-            return heads_now(connection, streams_of(lesson_id))
-
-        return self._database.read("lessons.heads", thd)
+        return self._database.read("lessons.heads", heads_now, streams_of(lesson_id))
 
     def replay(self, asked: ReplayLesson) -> Deferred[Replayed]:
         """A page of the lesson's streams on one clock. Raises Invalid (after)."""
