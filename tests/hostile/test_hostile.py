@@ -49,7 +49,6 @@ NOT_YET: Final = {
     "odd_cursors",
     "flood_of_cursors",
     "large_hellos",
-    "large_forms",
     "large_call",
     "exports",
     "pictures",
