@@ -67,7 +67,7 @@ def _check(node: Supervised, **env: str) -> int:
         "TUTORWAMP_REST_PORT": str(node.rest_port),
     }
     done = subprocess.run(  # noqa: S603  # our own command
-        command, env={**ours, **node.path, **more, **env}, capture_output=True, check=False, timeout=60
+        command, env={**ours, **node.ours, **more, **env}, capture_output=True, check=False, timeout=60
     )
     return done.returncode
 

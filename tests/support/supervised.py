@@ -31,12 +31,14 @@ class Supervised:
         self._options = options
         self._env = env or {}
         self.command = [executable] if executable else [sys.executable, "-m", "tutorwamp"]
-        self.path = (
-            {}
-            if executable
-            else {"PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))}
-        )
+        self.ours = {} if executable else self._of_this_tree()
+        """What only this tree's node is told."""
         self._process: subprocess.Popen[str] | None = None
+
+    @staticmethod
+    def _of_this_tree() -> dict[str, str]:
+        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
+        return {"PYTHONPATH": path, "TUTORWAMP_REGISTRATION": "open"}
 
     def start(self) -> None:
         """Start it, again if need be, and wait for its line ``ready http://…``."""
@@ -55,9 +57,8 @@ class Supervised:
                 ],
                 env={
                     **ours,
-                    **self.path,
+                    **self.ours,
                     "TUTORWAMP_REST_PORT": str(self.rest_port),
-                    "TUTORWAMP_REGISTRATION": "open",
                     **self._env,
                 },
                 cwd=self.data_dir,
