@@ -56,6 +56,7 @@ LEFT_OUT: Final = {
     "odd_rest",
     "upgrades",
     "foreign_uploads",
+    "invitations",
 }
 """Attacks whose figures say nothing that their neighbours' do not."""
 
