@@ -23,10 +23,11 @@ from twisted.web.server import NOT_DONE_YET, Request, Site
 from tests.gate.people import soon
 from tests.support.node import Node, free_port
 from tutorwamp.gate.settings import GateSettings
+from tutorwamp.kernel.intake import Channel
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # twisted.web.static deprecates something of its own while it is imported
-    from tutorwamp.gate.rest import Page, Proxy
+    from tutorwamp.gate.rest import Page, Proxy, make_page
 
 reactor: Any = installed_reactor
 LIMIT = 200_000
@@ -385,6 +386,19 @@ async def test_the_page_shows_no_source_and_nothing_beside_it(page: int) -> None
         status, _, body = await ask(page, b"GET " + path)
         assert b"secret" not in body
         assert status == 404, path
+
+
+def test_h4_nothing_but_http_1_1_is_offered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of Crossbar's own site, once the page is there; with TLS of its own it would offer HTTP/2 first."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the libraries Crossbar imports
+        from crossbar.common.twisted.web import Site as CrossbarSite
+    for name in ("protocol", "requestFactory", "acceptableProtocols"):
+        monkeypatch.setattr(CrossbarSite, name, getattr(CrossbarSite, name), raising=False)
+    monkeypatch.setenv("TUTORWAMP_SECRET_KEY", "a key that is known to these tests only")
+    made = CrossbarSite(make_page({}))
+    assert made.acceptableProtocols() == [b"http/1.1"]
+    assert type(made.buildProtocol(None)) is Channel
 
 
 # on the node

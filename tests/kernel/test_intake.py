@@ -200,6 +200,42 @@ async def test_h7_an_absolute_address_is_the_plain_one(site: Loopback) -> None:
     check_problem(await site.ask("GET", "HTTPS://elsewhere.test"), 404, "not_found", "stop")
 
 
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        (b"tutor.example:8080", 200),
+        (b"tutor_1.example.", 200),
+        (b"[2001:db8::1]:443", 200),
+        (b"127.0.0.1", 200),
+        (b"", 200),
+        (b"a" * 15_000, 400),
+        (b"a." * 140, 400),
+        ("é".encode() * 7_000, 400),
+        ("\u0660".encode() * 30, 400),
+        (b"a" * 64 + b".example", 400),
+        (b"a..b", 400),
+        (b"." * 200, 400),
+        (b"a:b:c", 400),
+        (b"[::1", 400),
+        (b"a b", 400),
+        (b"a/b@c", 400),
+        (b"\xff", 400),
+    ],
+)
+@pytest_twisted.ensureDeferred
+async def test_h4_a_host_is_a_name(site: Loopback, host: bytes, status: int) -> None:
+    for target in ("/api/sample", "/api/nowhere"):
+        answered = await site.ask("GET", target, headers={"Host": host})
+        assert answered.status == (400 if status == 400 else 200 if target == "/api/sample" else 404)
+    if status == 400:
+        check_problem(answered, 400, "malformed", "fix")
+
+
+@pytest_twisted.ensureDeferred
+async def test_h4_there_is_one_host(site: Loopback) -> None:
+    check_problem(await site.ask("GET", "/api/sample", headers={"host": "other"}), 400, "malformed", "fix")
+
+
 class Failing(Resource):
     isLeaf = True  # noqa: N815  # Twisted's name
 

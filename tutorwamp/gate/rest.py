@@ -85,6 +85,7 @@ def make_page(extra: dict[str, Any]) -> IResource:
         read(NodeSettings, values).signing_key(), read(GateSettings, values).request_body_limit, utc_now
     )
     Site.protocol = Channel
+    Site.acceptableProtocols = lambda _: [b"http/1.1"]
     Site.requestFactory = partial(BoundedRequest, admission)
     return Page(str(files("tutorwamp.web")))
 

@@ -49,6 +49,10 @@ DISCARDED_AT_MOST: Final = 64 * 1024 * 1024
 """Bytes read and thrown away meanwhile."""
 METHODS: Final = "GET, HEAD, POST, PATCH, PUT, DELETE, OPTIONS"
 _FORMS: Final = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
+_HOST: Final = re.compile(rb"(?:[A-Za-z0-9_-]{1,63}\.?)*+(?::[0-9]{0,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::[0-9]{0,5})?")
+"""Of names as they are on the wire (RFC 1035, 2.3.4); those that are not go to nobody who would encode them."""
+HOST_BYTES_AT_MOST: Final = 261
+"""A name of 255 bytes and a port."""
 _ABSOLUTE: Final = re.compile(rb"https?://([^/?#]+)(.*)", re.IGNORECASE | re.DOTALL)
 
 
@@ -161,12 +165,15 @@ class BoundedRequest(_Request):  # type: ignore[misc]  # as above
             super().process()
 
     def _read_target(self) -> None:
-        """Make ``http://host/path`` the plain path (RFC 9112, 3.2.2). Raises Malformed for what is no address."""
+        """Make ``http://host/path`` the plain path (RFC 9112, 3.2.2). Raises Malformed for no address or host."""
         absolute = _ABSOLUTE.fullmatch(self.uri)
         if absolute is not None:
             self.requestHeaders.setRawHeaders(b"host", [absolute[1]])
             self.uri = absolute[2] if absolute[2].startswith(b"/") else b"/" + absolute[2]
             self.path = self.uri.partition(b"?")[0]
+        hosts = self.requestHeaders.getRawHeaders(b"host", [])
+        if len(hosts) > 1 or any(len(host) > HOST_BYTES_AT_MOST or not _HOST.fullmatch(host) for host in hosts):
+            raise Malformed("A request has one Host header, with the name of a host.")
         if not self.path.startswith(b"/") and self.path != b"*":
             raise Malformed("This is not an address: it begins with a slash.")
 

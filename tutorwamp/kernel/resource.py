@@ -266,7 +266,10 @@ class _Resource(KleinResource):
             b"/".join((request.method, request.getRequestHostname(), *request.postpath)).decode()
         except UnicodeDecodeError:
             return problems.render(request, Malformed("The address is not UTF-8."), begin(request))
-        return super().render(request)
+        try:
+            return super().render(request)
+        except HTTPException:  # what werkzeug takes for no host
+            return problems.render(request, Malformed("This is no name of a host."), begin(request))
 
 
 def make_app() -> Klein:
