@@ -24,6 +24,8 @@ WAIT_S = 15
 """How long an event may take before the test fails; it comes in milliseconds."""
 COMPONENTS = yaml.safe_load(CONFIG.read_text())["workers"][0]["components"][0]["extra"]["components"]
 SERIALIZERS: dict[str, Any] = {"cbor": CBORSerializer, "msgpack": MsgPackSerializer, "json": JsonSerializer}
+SERVED = ["tutorwamp.test.shout", "tutorwamp.test.slow"]
+"""What clients may call; the second is a test's to register."""
 T = TypeVar("T")
 
 
@@ -189,12 +191,23 @@ class Office:
         await self.session.register(self._shout, "tutorwamp.test.shout", RegisterOptions(details_arg="call"))
         await self.session.register(self._shout, "tutorwamp.test.hidden", RegisterOptions(details_arg="call"))
         for component in COMPONENTS:
-            await self.gate.ready(component, ["tutorwamp.test.shout", "tutorwamp.gate.drop", "wamp.session.count"])
+            await self.gate.ready(component, [*SERVED, "tutorwamp.gate.drop", "wamp.session.count"])
 
     def _shout(self, *, call: CallDetails, **arguments: Any) -> dict[str, Any]:
         text = str(arguments.get("text", ""))
         self.texts.append(text)
         return {"length": len(text), "caller": [call.caller, call.caller_authid, call.caller_authrole]}
+
+    async def serve_slowly(self) -> list[Deferred[Any]]:
+        """Register a procedure whose calls are answered when the test says so: each has an entry here."""
+        asked: list[Deferred[Any]] = []
+
+        def wait(**_: object) -> Deferred[Any]:
+            asked.append(Deferred())
+            return asked[-1]
+
+        await self.session.register(wait, SERVED[1])
+        return asked
 
     async def tell(self, topic: str, **event: Any) -> None:
         """Publish, and wait until the router has passed it on."""

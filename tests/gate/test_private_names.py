@@ -12,10 +12,9 @@ from typing import Any
 
 import pytest
 from autobahn.twisted.rawsocket import WampRawSocketServerProtocol
-from autobahn.twisted.websocket import WampWebSocketServerProtocol
 from autobahn.wamp import serializer
 from autobahn.wamp.types import TransportDetails
-from autobahn.websocket.protocol import WebSocketServerProtocol
+from autobahn.websocket.protocol import WebSocketProtocol, WebSocketServerProtocol
 from twisted.web.http import HTTPChannel
 from twisted.web.server import Request, Site
 
@@ -23,13 +22,16 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of the libraries Crossbar imports, not of ours
     from crossbar.common.twisted.web import Site as CrossbarSite
     from crossbar.router.broker import Broker
-    from crossbar.router.dealer import Dealer
+    from crossbar.router.dealer import Dealer, InvocationRequest
     from crossbar.router.observation import UriObservation
+    from crossbar.router.protocol import WampWebSocketServerFactory, WampWebSocketServerProtocol
     from crossbar.router.router import Router
     from crossbar.router.session import RouterApplicationSession, RouterSession
     from crossbar.worker import transport
     from crossbar.worker.router import RouterController
     from crossbar.worker.transport import RouterWebTransport
+
+    from tutorwamp.gate import door
 
 
 def parameters(function: Any) -> list[str]:
@@ -43,9 +45,11 @@ def test_the_version_these_were_read_in() -> None:
 @pytest.mark.parametrize(
     ("owner", "names"),
     [
-        (Router.__init__, ["_session_id_to_session", "_broker"]),
+        (Router.__init__, ["_session_id_to_session", "_broker", "_dealer"]),
         (RouterApplicationSession.__init__, ["_router"]),
-        (RouterSession.__init__, ["_transport", "_goodbye_sent"]),
+        (RouterSession.__init__, ["_transport", "_goodbye_sent", "_router"]),
+        (Dealer.__init__, ["_caller_to_invocations", "_invocations_by_call"]),
+        (InvocationRequest.__init__, ["canceled"]),
         (Broker.__init__, ["_session_to_subscriptions"]),
         (UriObservation.__init__, ["uri"]),
     ],
@@ -103,6 +107,46 @@ def test_callers_are_named_by_options_that_the_gate_refuses() -> None:
     assert "call.caller_authid" not in source
 
 
-def test_the_json_serializer_that_is_made_lenient() -> None:
-    assert parameters(serializer.JsonObjectSerializer.unserialize) == ["self", "payload"]
-    assert isinstance(serializer.JsonSerializer()._serializer, serializer.JsonObjectSerializer)
+def test_what_the_door_takes_over_of_a_websocket() -> None:
+    """The door reads in the place of these; what autobahn would do besides is written in docs/security/router.md."""
+    assert WampWebSocketServerFactory.protocol in (
+        WampWebSocketServerProtocol,
+        *WampWebSocketServerProtocol.__subclasses__(),
+    )
+    for function, names in (
+        (WebSocketProtocol.onMessageBegin, ["self", "isBinary"]),
+        (WebSocketProtocol.onMessageFrameBegin, ["self", "length"]),
+        (WebSocketProtocol.onMessageFrameData, ["self", "payload"]),
+        (WebSocketProtocol.onMessageFrameEnd, ["self"]),
+        (WebSocketProtocol.onMessageEnd, ["self"]),
+        (WebSocketProtocol._fail_connection, ["self", "code", "reason"]),
+        (WampWebSocketServerProtocol.onMessage, ["self", "payload", "isBinary"]),
+        (WampWebSocketServerProtocol.onClose, ["self", "wasClean", "code", "reason"]),
+        (WampWebSocketServerProtocol.send, ["self", "msg"]),
+        (WampWebSocketServerProtocol.sendClose, ["self", "code", "reason"]),
+    ):
+        assert parameters(function) == names, function
+    assert "self.failedByMe = True" in inspect.getsource(WebSocketProtocol._fail_connection)
+    assert "self._serializer.unserialize(payload, isBinary)" in inspect.getsource(WampWebSocketServerProtocol.onMessage)
+    assert "raise SerializationError" in inspect.getsource(WampWebSocketServerProtocol.send)
+    sending = inspect.getsource(WebSocketProtocol.sendMessage)
+    assert "raise PayloadExceededError" in sending
+    assert "raise Disconnected" in sending
+
+
+def test_what_the_router_keeps_of_calls() -> None:
+    cleaning = inspect.getsource(Dealer._remove_invoke_request)
+    assert (
+        "del self._invocations_by_call[invocation_request.caller_session_id, invocation_request.call.request]"
+        in cleaning
+    )
+    assert "self._invocations_by_call[session._session_id, call.request]" in inspect.getsource(
+        Dealer._add_invoke_request
+    )
+    assert "if invoke.canceled:\n                    continue" in inspect.getsource(Dealer.detach)
+    assert parameters(Dealer._remove_invoke_request) == ["self", "invocation_request"]
+
+
+def test_every_message_that_a_client_may_send_has_a_form() -> None:
+    for kind in (*door._STRANGER, *door._WAITING, *door._CHALLENGED, *door._JOINED):
+        assert parameters(serializer.Serializer.MESSAGE_TYPE_MAP[kind].parse) == ["wmsg"]  # type: ignore[attr-defined]

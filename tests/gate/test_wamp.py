@@ -6,18 +6,18 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_twisted
 from autobahn.twisted.websocket import WampWebSocketClientProtocol
 from autobahn.wamp.exception import ApplicationError
-from autobahn.wamp.request import CallRequest
 from autobahn.wamp.types import CallOptions, ComponentConfig, PublishOptions, RegisterOptions, SubscribeOptions
 from twisted.internet.defer import Deferred, DeferredList
 
 from tests.gate.conftest import KEY
 from tests.gate.narrow import FEW
-from tests.gate.people import COMPONENTS, SERIALIZERS, DeafToClose, Guest, Office, Refused, Stubborn, Visit, soon
+from tests.gate.people import COMPONENTS, SERIALIZERS, DeafToClose, Office, Refused, Stubborn, Visit, soon
 from tests.support.node import Node
 from tutorwamp.app.bench_crowd import Light
 from tutorwamp.app.bench_crowd import connect as connect_light
@@ -119,10 +119,11 @@ async def test_nobody_can_call_in_the_name_of_somebody_else(office: Office, visi
 
 @pytest_twisted.ensureDeferred
 async def test_nobody_but_a_component_registers(office: Office, visit: Visit, ticket: Ticket) -> None:
-    anna = await visit.join(ticket(role=AuthRole.ADMIN))
     for options in (None, RegisterOptions(match="prefix")):
-        error = await error_of(soon(anna.register(lambda: None, "tutorwamp.test.mine", options=options)))
-        assert error.error == NOT_AUTHORIZED
+        anna = await visit.join(ticket(role=AuthRole.ADMIN))
+        asked: Any = anna.register(lambda: None, "tutorwamp.test.mine", options=options)
+        asked.addErrback(lambda _: None)  # it is never answered
+        await soon(anna.gone)
 
 
 @pytest_twisted.ensureDeferred
@@ -320,30 +321,7 @@ def test_an_unexpected_fault_in_authentication_does_not_show_its_text(
     assert "request_id=" in caught.value.args[0]
 
 
-# what the wire can carry
-
-
-@pytest_twisted.ensureDeferred
-async def test_a_leading_nul_in_json_does_not_end_the_session(office: Office, visit: Visit, ticket: Ticket) -> None:
-    anna: Guest = await visit.join(ticket(), serializer="json")
-    for text in ("\0x", "\0", "\0abc!", "\0\0", "\0YWJj"):
-        answer = await anna.ask("tutorwamp.test.shout", text=text)
-        assert answer["caller"][0] == anna.details.session, text
-    assert (await anna.ask("tutorwamp.test.shout", text="fine"))["length"] == 4
-
-
-@pytest_twisted.ensureDeferred
-async def test_half_a_surrogate_pair_in_json_is_answered(office: Office, visit: Visit, ticket: Ticket) -> None:
-    anna: Guest = await visit.join(ticket(), serializer="json")
-    sent: list[bytes] = []
-    for escaped in (rb"\ud800", rb"a\uDFFFb", rb"\ud83d\ude00"):
-        body = b'[48,%d,{},"tutorwamp.test.shout",[],{"text":"%s"}]' % (len(sent) + 1, escaped)
-        answer: Deferred[object] = Deferred()
-        anna._call_reqs[len(sent) + 1] = CallRequest(len(sent) + 1, "tutorwamp.test.shout", answer, None)
-        sent.append(body)
-        anna.wire.sendMessage(body, isBinary=False)
-        await soon(answer)
-    assert office.texts == ["\0", "a\0b", "😀"]
+# stopping
 
 
 @pytest_twisted.ensureDeferred

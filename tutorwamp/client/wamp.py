@@ -41,7 +41,7 @@ PING_TIMEOUT_S: Final = 10.0
 CLOSE_TIMEOUT_S: Final = 2.0
 """For the other side's half of the closing handshake; what matters was answered before."""
 SEND_AT_MOST_BYTES: Final = 8 * 1024 * 1024
-"""The node's ``max_message_size``. It answers a longer message by ending the connection, so we refuse it ourselves."""
+"""The node answers a longer message by ending the connection, so we refuse it ourselves."""
 RECEIVE_AT_MOST_BYTES: Final = 16 * 1024 * 1024
 """A full board is read in one answer; beyond this it is not ours that is talking."""
 

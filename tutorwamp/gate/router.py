@@ -62,3 +62,24 @@ class Router:
         found = self._session(session)
         if found is not None and found._transport is not None:  # noqa: SLF001  # the purpose of this room
             found._transport.transport.abortConnection()  # noqa: SLF001  # as above
+
+
+def calls_waiting(session: Any) -> int:
+    """How many calls of a router session have not been answered."""
+    router = session._router  # noqa: SLF001  # the purpose of this room
+    return 0 if router is None else len(router._dealer._caller_to_invocations.get(session, ()))  # noqa: SLF001  # as above
+
+
+def is_waiting(session: Any, request: int) -> bool:
+    """Whether a call of a router session has not been answered. A second one of that id would never be forgotten."""
+    router = session._router  # noqa: SLF001  # the purpose of this room
+    return router is not None and (session._session_id, request) in router._dealer._invocations_by_call  # noqa: SLF001  # as above
+
+
+def forget_cancelled_calls(session: Any) -> None:
+    """Before a router session is gone: Crossbar would keep calls that were cancelled and not answered yet for ever."""
+    router = session._router  # noqa: SLF001  # the purpose of this room
+    if router is not None:
+        for call in list(router._dealer._caller_to_invocations.get(session, ())):  # noqa: SLF001  # as above
+            if call.canceled:
+                router._dealer._remove_invoke_request(call)  # noqa: SLF001  # as above

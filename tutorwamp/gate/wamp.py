@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import binascii
 import contextlib
-import json
 import os
-import re
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -14,7 +11,6 @@ from typing import Any, Final
 
 from autobahn.twisted.wamp import ApplicationSession
 from autobahn.wamp.exception import ApplicationError
-from autobahn.wamp.serializer import JsonObjectSerializer
 from autobahn.wamp.types import CallDetails, ComponentConfig, RegisterOptions
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
@@ -97,8 +93,10 @@ class GateComponent(ApplicationSession):
             raise
 
     async def _open(self) -> None:
+        from tutorwamp.gate.door import open_the_door  # late: Crossbar takes a second to import
+
         self._router = Router(self)
-        JsonObjectSerializer.unserialize = unserialize_json  # type: ignore[method-assign]  # said there
+        open_the_door()
         await self.subscribe(self._on_join, "wamp.session.on_join")
         await self.subscribe(self._on_leave, "wamp.session.on_leave")
         await self.register(self._authenticate, AUTHENTICATE)
@@ -251,27 +249,6 @@ def _caller(call: CallDetails) -> SessionId:
     if call.caller is None:  # the role `component` lost its `disclose` in the node's configuration
         raise RuntimeError("The router does not disclose who calls the gate.")
     return call.caller
-
-
-_unserialize_json: Final[Callable[[JsonObjectSerializer, bytes], list[Any]]] = JsonObjectSerializer.unserialize
-_SURROGATE_ESCAPE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
-_LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
-
-
-def unserialize_json(self: JsonObjectSerializer, payload: bytes) -> list[Any]:
-    """As autobahn does, but a text that cannot be passed on becomes one that every procedure refuses.
-
-    WAMP's JSON writes bytes as NUL and base64, and autobahn ends the whole connection over a text that only looks so:
-    it stays a text here. Half of a surrogate pair has no UTF-8, and the call it is in would never be answered: it
-    becomes a NUL. No text of the contract may hold a NUL, so the answer is ``tutorwamp.error.invalid``.
-    """
-    try:
-        if not _SURROGATE_ESCAPE.search(payload):
-            return _unserialize_json(self, payload)
-    except binascii.Error:
-        pass
-    texts = [json.dumps(json.loads(part), ensure_ascii=False) for part in payload.split(b"\x18") if part]
-    return [json.loads(_LONE_SURROGATE.sub(r"\\u0000", text)) for text in texts]
 
 
 class GateClient:

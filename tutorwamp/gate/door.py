@@ -1,0 +1,291 @@
+"""The public door: what a client says is let in by its size, its kind, its state and its values, or not at all.
+
+Only the public door's WebSockets are made of this class; components come over another socket. What Crossbar and
+autobahn do with a message after it, and what was looked at, is in docs/security/router.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from autobahn.exception import PayloadExceededError
+from autobahn.wamp import message
+from autobahn.wamp.exception import ProtocolError, SerializationError
+from autobahn.wamp.serializer import Serializer
+from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
+from crossbar.router.protocol import WampWebSocketServerFactory, WampWebSocketServerProtocol
+
+from tutorwamp.gate.decoding import CALL, HEAD_BYTES, PUBLISH, BrokenError, Head, Refused, read, read_head
+from tutorwamp.gate.router import calls_waiting, forget_cancelled_calls, is_waiting
+from tutorwamp.kernel.arguments import ARGUMENTS_BYTES_AT_MOST
+from tutorwamp.kernel.component import wamp_error
+from tutorwamp.kernel.contracts import new_id
+from tutorwamp.kernel.errors import Internal, Invalid, RateLimited, TooLarge, TutorwampError
+
+STRANGERS_BYTES_AT_MOST: Final = 64 * 1024
+"""Of a message before WELCOME. An access token has some 500 bytes."""
+CALL_BYTES_AT_MOST: Final = ARGUMENTS_BYTES_AT_MOST * 6 // 5
+"""1.2 MiB: the arguments a procedure takes at most, and what their writing adds."""
+LARGE_CALL_BYTES_AT_MOST: Final = 4 * ARGUMENTS_BYTES_AT_MOST
+"""Of calls full of numbers: a procedure counts five bytes for each, and JSON may write twenty."""
+LARGE_CALLS: Final = frozenset({"tutorwamp.board.submit", "tutorwamp.board.import"})
+PUBLICATION_BYTES_AT_MOST: Final = 16 * 1024
+"""The contract says 1 KiB of payload."""
+OTHER_BYTES_AT_MOST: Final = STRANGERS_BYTES_AT_MOST
+"""Of messages that name a topic or a request."""
+MESSAGE_BYTES_AT_MOST: Final = 8 * 1024 * 1024
+"""A call above its own limit is answered, and its bytes are let go of as they come; above this the connection ends."""
+FRAMES_AT_MOST: Final = 10_000
+"""Of one message. Clients send one; those that fragment do it by the thousand bytes."""
+
+_TOO_BIG, _PROTOCOL_ERROR = 1009, 1002
+"""Close codes of RFC 6455."""
+_WHAT_IS_PLAIN: Final = "Input should be as in JSON: finite numbers, integers within 2**53, text without NUL, no bytes"
+
+CALLS_AT_ONCE: Final = 1_000
+"""Of one session, not answered yet; a burst is 200."""
+CALL_BYTES_AT_ONCE: Final = 2 * LARGE_CALL_BYTES_AT_MOST
+"""Of those that are large: the router keeps a call's arguments until it is answered."""
+COUNTED_FROM_BYTES: Final = 16 * 1024
+RETRY_AFTER_S: Final = 1.0
+LEAVES_WITHIN_S: Final = 1.0
+"""After the last word that can be said, a connection is closed by whoever comes first."""
+
+_STRANGER: Final = frozenset({message.Hello.MESSAGE_TYPE, message.Abort.MESSAGE_TYPE})
+_WAITING: Final = frozenset({message.Abort.MESSAGE_TYPE})
+_CHALLENGED: Final = frozenset({message.Authenticate.MESSAGE_TYPE, message.Abort.MESSAGE_TYPE})
+_JOINED: Final = frozenset(
+    {
+        message.Goodbye.MESSAGE_TYPE,
+        message.Call.MESSAGE_TYPE,
+        message.Cancel.MESSAGE_TYPE,
+        message.Publish.MESSAGE_TYPE,
+        message.Subscribe.MESSAGE_TYPE,
+        message.Unsubscribe.MESSAGE_TYPE,
+    }
+)
+_GONE: Final[frozenset[int]] = frozenset()
+# Of calls, subscriptions and publications the authorizer is asked about options; of these nobody is.
+_OPTIONS: Final = {message.Cancel.MESSAGE_TYPE: frozenset({"mode"}), message.Unsubscribe.MESSAGE_TYPE: frozenset()}
+_OPTIONS_AT: Final = {message.Cancel.MESSAGE_TYPE: 2, message.Unsubscribe.MESSAGE_TYPE: 3}
+_AFTER_HEARING: Final = {
+    message.Hello.MESSAGE_TYPE: _WAITING,
+    message.Authenticate.MESSAGE_TYPE: _WAITING,
+    message.Abort.MESSAGE_TYPE: _GONE,
+    message.Goodbye.MESSAGE_TYPE: _GONE,
+}
+_AFTER_SAYING: Final[dict[type[Any], frozenset[int]]] = {
+    message.Challenge: _CHALLENGED,
+    message.Welcome: _JOINED,
+    message.Abort: _GONE,
+}
+
+
+class Door(WampWebSocketServerProtocol):  # type: ignore[misc]  # Crossbar ships no types
+    """One client's WebSocket, as the router's process hears it."""
+
+    _expects: frozenset[int] = _STRANGER
+    """The kinds of messages that belong into its state; all others end the connection."""
+    _heard = bytearray()
+    """Of the message that is coming."""
+    _heard_size = _heard_frames = 0
+    """What its frames say of their length, and how many they are."""
+    _heard_at_most: int | None = None
+    """Bytes it may have; None until that has to be known."""
+    _passed_over = False
+    """It was answered before it was there; the rest of it is nothing to us."""
+    _large: Mapping[int, int] = MappingProxyType({})
+    """Bytes of large calls by request, those among them that may not be answered yet."""
+
+    def onConnect(self, request: ConnectionRequest) -> Any:  # noqa: N802  # autobahn's name, as are those below
+        """Refuse who speaks no serialization of ours; Crossbar would log a traceback and go on without one."""
+        if not set(self.factory.protocols).intersection(request.protocols):
+            raise ConnectionDeny(ConnectionDeny.BAD_REQUEST, "None of these subprotocols is spoken here.")
+        return super().onConnect(request)
+
+    def onClose(self, wasClean: bool, code: int, reason: str | None) -> None:  # noqa: N802, N803  # as above
+        """The connection is gone, and with it what was waited for."""
+        self._heard = bytearray()
+        if self._session is not None:
+            forget_cancelled_calls(self._session)
+        super().onClose(wasClean, code, reason)
+
+    # what comes, piece by piece
+
+    def onMessageBegin(self, isBinary: bool) -> None:  # noqa: N802, N803  # as above
+        """A message begins."""
+        self.message_is_binary = isBinary
+        self._heard, self._heard_size, self._heard_frames = bytearray(), 0, 0
+        self._heard_at_most, self._passed_over = None, False
+
+    def onMessageFrameBegin(self, length: int) -> None:  # noqa: N802  # as above
+        """One of its frames, with so many bytes to come."""
+        self._heard_size += length
+        self._heard_frames += 1
+        at_most = MESSAGE_BYTES_AT_MOST if self._expects is _JOINED else STRANGERS_BYTES_AT_MOST
+        if self._heard_size > at_most or self._heard_frames > FRAMES_AT_MOST:
+            self._end("too large", _TOO_BIG)
+
+    def onMessageFrameData(self, payload: bytes) -> None:  # noqa: N802  # as above
+        """Some of its bytes."""
+        if self.failedByMe or self._passed_over:
+            return
+        self._heard += payload
+        if self._heard_size > PUBLICATION_BYTES_AT_MOST and self._expects is _JOINED:
+            self._judge()
+
+    def onMessageFrameEnd(self) -> None:  # noqa: N802  # as above
+        """All bytes of a frame were here."""
+
+    def onMessageEnd(self) -> None:  # noqa: N802  # as above
+        """All of it is here."""
+        payload, self._heard = bytes(self._heard), bytearray()
+        if not (self.failedByMe or self._passed_over):
+            self.onMessage(payload, self.message_is_binary)
+
+    def _judge(self) -> None:
+        """Ask a large message what it is as soon as it can say so, and pass over what is too large of its kind."""
+        begin = bytes(self._heard[: 2 * HEAD_BYTES])
+        if self._heard_at_most is None:
+            if len(begin) < min(self._heard_size, HEAD_BYTES):
+                return
+            self._heard_at_most = _bytes_at_most(read_head(self._serializer.SERIALIZER_ID, begin))
+        if self._heard_size <= self._heard_at_most:
+            return
+        head = read_head(self._serializer.SERIALIZER_ID, begin)
+        if head is None:
+            self._end("too large", _TOO_BIG)
+        else:
+            self._passed_over, self._heard = True, bytearray()
+            self._refuse(head, TooLarge("The call is too large."))
+
+    # what it says
+
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:  # noqa: N802, N803  # as above
+        """Hear a whole payload. Whatever is no message, or does not belong here, ends the connection."""
+        try:
+            for said in self._read(payload, isBinary):
+                if isinstance(said, Refused):
+                    self._refuse(said.head, _error_of(said))
+                else:
+                    self._hear(said, len(payload))
+        except (BrokenError, ProtocolError) as error:
+            self._end(str(error))
+        except Exception:  # noqa: BLE001  # autobahn's readers raise what they like over what has not their shape
+            self._end("not a message")
+
+    def _read(self, payload: bytes, binary: bool) -> list[list[Any] | Refused]:
+        if binary != self._serializer._serializer.BINARY:  # noqa: SLF001  # as autobahn's own reading does
+            raise BrokenError("the other kind of frame belongs to this subprotocol")
+        return read(self._serializer.SERIALIZER_ID, payload)
+
+    def _hear(self, said: list[Any], size: int) -> None:
+        kind = self._expected(said[0] if said else None)
+        if kind in _OPTIONS and not _OPTIONS[kind].issuperset(*said[_OPTIONS_AT[kind] : _OPTIONS_AT[kind] + 1]):
+            raise BrokenError("options that are not a client's")
+        form: Any = Serializer.MESSAGE_TYPE_MAP[kind]
+        heard = form.parse(said)
+        if kind == CALL and not self._has_room(heard.request, size):
+            self._refuse(Head(kind, heard.request, {}, heard.procedure), _too_many_calls())
+            return
+        self._expects = _AFTER_HEARING.get(kind, self._expects)
+        if not self._expects:
+            forget_cancelled_calls(self._session)
+            self._leave_soon()
+        self._session.onMessage(heard)
+
+    def _expected(self, kind: Any) -> int:
+        if type(kind) is not int or kind not in self._expects or self._session is None:
+            raise BrokenError("a message that does not belong here")
+        return kind
+
+    def _has_room(self, request: int, size: int) -> bool:
+        """Whether one more call may wait for its answer. Raises BrokenError for a request that waits already."""
+        if is_waiting(self._session, request):
+            raise BrokenError("a request id that is in use")
+        if size > COUNTED_FROM_BYTES:
+            waiting = {one: of for one, of in self._large.items() if is_waiting(self._session, one)}
+            if sum(waiting.values()) + size > CALL_BYTES_AT_ONCE:
+                return False
+            self._large = {**waiting, request: size}
+        return calls_waiting(self._session) < CALLS_AT_ONCE
+
+    def _refuse(self, head: Head, error: TutorwampError) -> None:
+        """Answer what cannot be let in. A publication is dropped, unless somebody asks what became of it."""
+        self._expected(head.kind)
+        if head.kind == CALL or head.options.get("acknowledge") is True:
+            self.send(_answer(head.kind, head.request, error))
+
+    # what is said
+
+    def send(self, msg: Any) -> None:
+        """Send a message. What this client's serializer cannot write, or its WebSocket not carry, is only its own loss.
+
+        Crossbar gives an event to one subscriber after the other: where this raises, those after it do not hear of it.
+        """
+        if self.state != self.STATE_OPEN or self._session is None:
+            return
+        try:
+            super().send(msg)
+        except PayloadExceededError:
+            self._say_instead(msg, TooLarge("The answer is too large for this connection."))
+        except SerializationError:
+            self._say_instead(msg, Internal("Something went wrong on our side."))
+        self._expects = _AFTER_SAYING.get(type(msg), self._expects)
+        if not self._expects:
+            self._leave_soon()
+
+    def _say_instead(self, msg: Any, error: TutorwampError) -> None:
+        self.log.error("a message could not be sent: {kind}", kind=type(msg).__name__)
+        if isinstance(msg, message.Result | message.Error):
+            super().send(_answer(getattr(msg, "request_type", CALL), msg.request, error))
+
+    # the end
+
+    def _end(self, reason: str, code: int = _PROTOCOL_ERROR) -> None:
+        if not self.failedByMe:
+            self._heard = bytearray()
+            self._fail_connection(code, reason)
+
+    def _leave_soon(self) -> None:
+        _reactor().callLater(LEAVES_WITHIN_S, self._leave)
+
+    def _leave(self) -> None:
+        if self.state == self.STATE_OPEN:
+            self.sendClose(self.CLOSE_STATUS_CODE_NORMAL)
+
+
+def open_the_door() -> None:
+    """From now on every WebSocket of this process is a Door."""
+    WampWebSocketServerFactory.protocol = Door
+
+
+def _bytes_at_most(head: Head | None) -> int:
+    if head is None:
+        return OTHER_BYTES_AT_MOST
+    if head.kind == PUBLISH:
+        return PUBLICATION_BYTES_AT_MOST
+    return LARGE_CALL_BYTES_AT_MOST if head.uri in LARGE_CALLS else CALL_BYTES_AT_MOST
+
+
+def _error_of(said: Refused) -> TutorwampError:
+    if said.too_large:
+        return TooLarge("The call is too large.")
+    return Invalid("The arguments are not plain values.", details=[{"loc": [], "msg": _WHAT_IS_PLAIN}])
+
+
+def _too_many_calls() -> TutorwampError:
+    return RateLimited("Too many calls wait for their answers.", retry_after_s=RETRY_AFTER_S)
+
+
+def _answer(kind: int, request: int, error: TutorwampError) -> message.Error:
+    told = wamp_error(error, new_id())
+    return message.Error(kind, request, told.error, kwargs=told.kwargs)
+
+
+def _reactor() -> Any:
+    from twisted.internet import reactor  # late: importing it chooses it
+
+    return reactor
