@@ -311,14 +311,18 @@ def test_B24_the_last_page_stays() -> None:
 
 
 def test_B19_a_snapshot_is_due_after_as_many_events_as_there_are_elements_and_at_least_500() -> None:
-    for events, elements, due in (
-        (499, 0, False),
-        (500, 0, True),
-        (500, 500, True),
-        (500, 501, False),
-        (501, 501, True),
+    for events, elements, weight, due in (
+        (499, 0, 0, False),
+        (500, 0, 0, True),
+        (500, 500, 0, True),
+        (500, 501, 0, False),
+        (501, 501, 0, True),
+        (500, 1, 501 * 4096, False),
+        (501, 1, 501 * 4096, True),
+        (3071, 1, rules.BOARD_WEIGHT_AT_MOST, False),
+        (3072, 1, rules.BOARD_WEIGHT_AT_MOST, True),
     ):
-        assert rules.snapshot_due(events, elements) is due
+        assert rules.snapshot_due(events, elements, weight) is due
 
 
 def test_a_tombstone_shows_nothing() -> None:

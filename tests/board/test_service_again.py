@@ -187,6 +187,7 @@ async def test_B22_who_is_looked_up_sooner_does_not_overtake_what_the_same_perso
         cast("LessonAccessChecker", access),
         machine.accounts,
         machine.events,
+        machine.limits,
         settings=machine.settings.board,
         clock=stage.clock,
         reactor=reactor,

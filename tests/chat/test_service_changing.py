@@ -15,7 +15,8 @@ from tests.support.machine import Stage
 from tutorwamp.app.assembly import Machine
 from tutorwamp.chat.contracts import EMOJI_PER_MESSAGE_AT_MOST, Message
 from tutorwamp.chat.errors import EditWindow
-from tutorwamp.kernel.errors import Conflict, Forbidden, NotFound, TooLarge
+from tutorwamp.kernel.errors import Conflict, Forbidden, NotFound, RateLimited, TooLarge
+from tutorwamp.kernel.limits import WRITTEN_IN_LESSON
 from tutorwamp.lessons.errors import WrongState
 
 
@@ -297,3 +298,28 @@ async def test_C3_C4_two_machines_that_change_one_message_agree(
     assert [event.seq for event in stored] == list(range(1, 12 if kind == "edit" else 3))
     (now,) = (await room.history(room.ben)).items
     assert [event.data for event in stored] == [now.plain()] * len(stored)
+
+
+@pytest_twisted.ensureDeferred
+async def test_C15_who_changes_a_message_pays_for_every_event_that_tells_of_it(stage_on_both: Stage) -> None:
+    room = await Room.opened(stage_on_both)
+    said = await room.send(room.anna, "x" * 4_000)
+    charged: list[int] = []
+    room.machine.limits.charge_written = lambda _, bytes_written: charged.append(bytes_written)  # type: ignore[method-assign,assignment]  # to hear it
+    for number in range(5):
+        await room.react(room.ben, said, on=not number % 2)
+    one = charged[0] // 2  # the message's own event, and the reaction's
+    assert one > 4_000
+    assert [round(size / one) for size in charged] == [2, 3, 4, 5, 6]
+    await room.react(room.ben, said)  # it is on already
+    assert charged[5:] == [0]
+
+
+@pytest_twisted.ensureDeferred
+async def test_C15_a_lesson_keeps_so_much_at_once_and_says_so(stage: Stage) -> None:
+    room = await Room.opened(stage)
+    room.machine.limits.write_in(room.lesson.id, WRITTEN_IN_LESSON.burst)
+    error = await refused(RateLimited, room.send(room.anna, "x" * 4_000))
+    assert 0 < error.retry_after_s < 1
+    said = await refused(NotFound, room.send(await stage.given.caller(), "to outsiders there is no such lesson"))
+    assert "lesson" in said.message

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
 
+import pytest
 import pytest_twisted
+from sqlalchemy import event
 from twisted.internet.defer import gatherResults
 
 from tests.chat.room import Room, refused, under_way
 from tests.support.machine import Stage
-from tutorwamp.chat.contracts import Message, SearchMessages
-from tutorwamp.kernel.errors import NotFound
+from tutorwamp.chat import store
+from tutorwamp.chat.contracts import WORDS_AT_MOST, Message, SearchMessages
+from tutorwamp.kernel import lanes
+from tutorwamp.kernel.arguments import check
+from tutorwamp.kernel.contracts import cursor_from
+from tutorwamp.kernel.errors import Invalid, NotFound, TooLarge
 
 # reading back
 
@@ -206,3 +214,69 @@ def calls(room: Room, mine: Message, total: int) -> dict[str, Callable[[], Await
         "search, all": lambda: room.search(anna, "word", limit=100),
         "mark_read": lambda: room.mark_read(anna, total),
     }
+
+
+# what it costs
+
+
+@pytest_twisted.ensureDeferred
+async def test_C14_a_query_has_a_dozen_words_at_most(stage: Stage) -> None:
+    room = await Room.opened(stage)
+    words = [f"w{number}" for number in range(WORDS_AT_MOST)]
+    await room.send(room.anna, " ".join(words))
+    assert len(await room.search(room.ben, " ".join(words))) == 1
+    with pytest.raises(Invalid) as refusal:
+        check(SearchMessages, {"query": " ".join([*words, "more"])})
+    assert refusal.value.details == [{"loc": ["query"], "msg": "must have at most 12 words"}]
+
+
+@pytest_twisted.ensureDeferred
+async def test_C14_only_the_lessons_of_the_caller_are_looked_through(stage_on_both: Stage) -> None:
+    room = await Room.opened(stage_on_both)
+    plans: list[str] = []
+    engine = room.machine.database.engine
+    explain = "EXPLAIN QUERY PLAN " if engine.dialect.name == "sqlite" else "EXPLAIN (COSTS OFF) "
+
+    def note(connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if "LIKE" in statement and not statement.startswith("EXPLAIN"):
+            if engine.dialect.name == "postgresql":  # of an empty table any plan is good
+                connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+            plans.append("\n".join(str(row) for row in connection.exec_driver_sql(explain + statement, parameters)))
+
+    event.listen(engine, "before_cursor_execute", note)
+    await room.search(room.anna, "fractions", cursor=cursor_from("ffffffff"))
+    event.remove(engine, "before_cursor_execute", note)
+    (plan,) = plans
+    assert "uq_messages_seq" in plan
+    assert "pk_messages" not in plan
+    assert "autoindex_messages" not in plan
+
+
+@pytest_twisted.ensureDeferred
+async def test_C14_a_search_that_takes_too_long_is_ended(stage_on_both: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    room = await Room.opened(stage_on_both)
+    monkeypatch.setattr(lanes, "STEPS_BETWEEN_LOOKS", 1)
+    monkeypatch.setattr(store, "SEARCHES", replace(lanes.SEARCHES, within_s=0.001))
+    engine = room.machine.database.engine
+
+    def slow(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> tuple[str, Any]:
+        many = (
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000000) SELECT max(i) FROM n"
+        )
+        return (many, () if engine.dialect.name == "sqlite" else {}) if "LIKE" in statement else (statement, parameters)
+
+    event.listen(engine, "before_cursor_execute", slow, retval=True)
+    error = await refused(TooLarge, room.search(room.anna, "fractions"))
+    event.remove(engine, "before_cursor_execute", slow)
+    assert error.details == {"seconds_at_most": lanes.SEARCHES.within_s}
+    assert await room.search(room.anna, "fractions") == []
+
+
+@pytest_twisted.ensureDeferred
+async def test_C14_who_searches_pays_for_the_time_it_took(stage: Stage) -> None:
+    room = await Room.opened(stage)
+    charged: list[float] = []
+    room.machine.limits.charge = lambda user_id, *, writes, units: charged.append(units)  # type: ignore[method-assign]  # to hear it
+    await room.search(room.anna, "fractions")
+    assert len(charged) == 1
+    assert charged[0] > 0

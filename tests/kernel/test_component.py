@@ -11,9 +11,9 @@ from autobahn.wamp.exception import ApplicationError
 from structlog.testing import capture_logs
 from twisted.internet.defer import Deferred
 
-from tutorwamp.kernel.component import Served, _endpoint
-from tutorwamp.kernel.contracts import Caller, Nothing, Procedure
-from tutorwamp.kernel.limits import CallLimits, LimitSettings
+from tutorwamp.kernel.component import MESSAGE_BYTES_AT_MOST, Served, _endpoint
+from tutorwamp.kernel.contracts import Caller, Cost, Nothing, Procedure, Value
+from tutorwamp.kernel.limits import GIVEN_UP_UNITS, READS, UNCOUNTED, UNIT_BYTES, CallLimits, LimitSettings
 
 CALL: Any = SimpleNamespace(caller_authid="ada", caller_authrole="student", caller=1)
 
@@ -24,6 +24,20 @@ def called(answer: Deferred[Nothing]) -> Deferred[dict[str, Any]]:
 
     served = Served(Procedure("tutorwamp.test.wait", Nothing, Nothing), method)
     return _endpoint(served, CallLimits(LimitSettings(), lambda: 0.0))(details=CALL, arguments=((), {}))
+
+
+class Given(Value):
+    """An answer of any size."""
+
+    values: Any
+
+
+async def answered(values: Any) -> dict[str, Any]:
+    async def method(_caller: Caller, _arguments: Nothing) -> Given:
+        return Given(values=values)
+
+    served = Served(Procedure("tutorwamp.test.give", Nothing, Given), method)
+    return await _endpoint(served, UNCOUNTED)(details=CALL, arguments=((), {}))
 
 
 @pytest_twisted.ensureDeferred
@@ -53,3 +67,49 @@ async def test_an_unexpected_error_says_nothing_but_a_request_id_that_the_log_kn
     assert "secret" not in str(refused.value.kwargs)
     assert [line["request_id"] for line in said] == [refused.value.kwargs["request_id"]]
     answer.addErrback(lambda _: None).cancel()
+
+
+@pytest.mark.parametrize("values", ["x" * 17_000_000, [0.5] * 1_900_000])
+@pytest_twisted.ensureDeferred
+async def test_an_answer_that_no_message_holds_is_too_large(values: Any) -> None:
+    with pytest.raises(ApplicationError) as refused:
+        await answered(values)
+    assert refused.value.error == "tutorwamp.error.too_large"
+    assert refused.value.kwargs["details"] == {"bytes_at_most": MESSAGE_BYTES_AT_MOST}
+
+
+@pytest_twisted.ensureDeferred
+async def test_an_answer_that_just_fits_is_given() -> None:
+    assert len((await answered("x" * 16_000_000))["values"]) == 16_000_000
+    assert len((await answered([0.5] * 1_800_000))["values"]) == 1_800_000
+
+
+@pytest_twisted.ensureDeferred
+async def test_S14_large_calls_wait_for_one_another_pay_and_are_dropped_when_nobody_waits() -> None:
+    limits = CallLimits(LimitSettings(), lambda: 0.0)
+    work: list[Deferred[Given]] = []
+
+    async def method(_caller: Caller, _arguments: Nothing) -> Given:
+        work.append(Deferred())
+        return await work[-1]
+
+    procedure = Procedure("tutorwamp.test.large", Nothing, Given, cost=Cost(lambda _: 4, line="wholes"))
+    endpoint = _endpoint(Served(procedure, method), limits)
+    calls = [endpoint(details=CALL, arguments=((), {})) for _ in range(5)]
+    assert len(work) == 1
+    for gone in (calls[1], calls[0]):
+        gone.cancel()
+        with pytest.raises(ApplicationError) as refused:
+            await gone
+        assert refused.value.error == "tutorwamp.error.unavailable"
+    assert len(work) == 2
+    work[1].callback(Given(values="x" * UNIT_BYTES * READS.burst))
+    assert await calls[2]
+    assert len(work) == 2
+    for dear in calls[3:]:
+        with pytest.raises(ApplicationError) as refused:
+            await dear
+        assert refused.value.error == "tutorwamp.error.rate_limited"
+    # Two were given up, one of them under way; the large one had five units paid for; and five are wanted again.
+    owed = 5 + 5 + GIVEN_UP_UNITS + 5 + (READS.burst - 5) - READS.burst
+    assert refused.value.kwargs["details"]["retry_after_s"] == (owed + 5) / READS.per_s

@@ -19,15 +19,12 @@ from twisted.internet.defer import Deferred, gatherResults
 from tests.kernel.numbers import PATIENCE_S, count, instants, opened, put
 from tutorwamp.kernel.contracts import from_ms
 from tutorwamp.kernel.database import (
-    BATCH_AT_MOST,
-    READS_AT_ONCE,
     Database,
     DatabaseSettings,
-    GroupCommit,
-    GroupRead,
     lock,
 )
 from tutorwamp.kernel.errors import Conflict
+from tutorwamp.kernel.groups import BATCH_AT_MOST, READS_AT_ONCE, GroupCommit, GroupRead
 
 
 @pytest_twisted.async_yield_fixture

@@ -5,15 +5,22 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
+from twisted.python.failure import Failure
 
 from tutorwamp.kernel import limits
 from tutorwamp.kernel.errors import Action, RateLimited
 from tutorwamp.kernel.limits import (
+    GIVEN_UP_UNITS,
     JOINS,
     READS,
+    UNIT_BYTES,
     WRITES,
+    WRITTEN,
+    WRITTEN_IN_LESSON,
     Allowance,
+    Bill,
     CallLimits,
     Failures,
     Limits,
@@ -134,6 +141,147 @@ def test_S7_writing_and_reading_are_counted_apart_and_off_lifts_both() -> None:
 def test_S7_limits_are_on_unless_somebody_says_off() -> None:
     assert read(LimitSettings, gather({})).rate_limits
     assert not read(LimitSettings, gather({"TUTORWAMP_RATE_LIMITS": "off"})).rate_limits
+
+
+# what a call costs
+
+
+def bill_of(limits: CallLimits, name: str = "anna", *, writes: bool = False) -> Bill:
+    made = Bill(limits)
+    made.open(name, writes=writes)
+    return made
+
+
+def calls_left(limits: CallLimits, name: str = "anna", *, writes: bool = False) -> int:
+    """How many cheap calls are let through from here on."""
+    for number in range(READS.burst + 1):
+        try:
+            bill_of(limits, name, writes=writes)
+        except RateLimited:
+            return number
+    raise AssertionError("never refused")
+
+
+def test_S13_what_a_call_answers_is_paid_for_by_the_next_ones() -> None:
+    clock = Clock()
+    limits = CallLimits(LimitSettings(), clock.seconds)
+    bill_of(limits).answer(UNIT_BYTES)  # a unit's worth is in the call
+    bill_of(limits).answer(10 * UNIT_BYTES)
+    assert calls_left(limits) == READS.burst - 11
+    clock.advance(10)
+    bill_of(limits).answer((READS.burst + 99) * UNIT_BYTES)
+    with pytest.raises(RateLimited) as refused:
+        bill_of(limits)
+    assert refused.value.retry_after_s == 100 / READS.per_s
+    bill_of(limits, "ben")
+    clock.advance(refused.value.retry_after_s)
+    bill_of(limits)
+
+
+def test_S13_what_is_known_before_is_refused_before_and_then_costs_nothing() -> None:
+    clock = Clock()
+    limits = CallLimits(LimitSettings(), clock.seconds)
+    for _ in range(4):
+        bill_of(limits).foresee(99)
+    bill_of(limits).foresee(0)
+    with pytest.raises(RateLimited) as refused:
+        bill_of(limits).foresee(100)
+    clock.advance(refused.value.retry_after_s)
+    bill_of(limits).foresee(100)
+    assert calls_left(limits) == 0
+
+
+def test_S13_what_was_foreseen_is_not_paid_for_twice() -> None:
+    limits = CallLimits(LimitSettings(), Clock().seconds)
+    bill = bill_of(limits)
+    bill.foresee(9)
+    bill.answer(12 * UNIT_BYTES)
+    assert calls_left(limits) == READS.burst - 12
+
+
+def test_S14_a_person_has_one_large_call_of_a_line_at_a_time_and_those_behind_pay_for_it() -> None:
+    clock = Clock()
+    limits = CallLimits(LimitSettings(), clock.seconds)
+    began: list[int] = []
+    work: list[Deferred[int]] = []
+
+    async def large(number: int, line: str = "wholes", name: str = "anna") -> None:
+        bill = bill_of(limits, name)
+        with bill:
+            await bill.begin(line)
+            began.append(number)
+            work.append(Deferred())
+            bill.answer(await work[-1] * UNIT_BYTES)
+
+    first, *others = [Deferred.fromCoroutine(large(number)) for number in range(READS.burst)]
+    beside = [Deferred.fromCoroutine(large(1_000, name="ben")), Deferred.fromCoroutine(large(2_000, "lists", "ben"))]
+    assert began == [0, 1_000, 2_000]
+    clock.advance(4)  # of waiting, in which the bucket gains
+    for done in work[:]:
+        done.callback(2 * READS.burst)
+    assert first.result is None
+    assert began[3:] == []
+    for other in others:
+        failure = other.result
+        assert isinstance(failure, Failure)
+        assert failure.check(RateLimited)
+        other.addErrback(lambda _: None)
+    assert [one.result for one in beside] == [None, None]
+
+
+def test_S14_who_is_gone_is_in_no_line_and_what_was_begun_for_them_is_not_free() -> None:
+    limits = CallLimits(LimitSettings(), Clock().seconds)
+    began: list[int] = []
+
+    async def large(number: int) -> None:
+        bill = bill_of(limits)
+        with bill:
+            await bill.begin("wholes")
+            began.append(number)
+            await Deferred()
+
+    calls = [Deferred.fromCoroutine(large(number)) for number in range(3)]
+    for call in calls:
+        call.addErrback(lambda failure: failure.trap(CancelledError) and None)
+    calls[1].cancel()
+    calls[0].cancel()
+    assert began == [0, 2]
+    calls[2].cancel()
+    assert calls_left(limits) == READS.burst - 3 - 2 * GIVEN_UP_UNITS
+
+
+def test_S15_the_bytes_a_person_and_a_lesson_write_are_bounded() -> None:
+    clock = Clock()
+    limits = CallLimits(LimitSettings(), clock.seconds)
+    bill_of(limits).write(10 * WRITTEN.burst)  # who reads writes nothing
+    for _ in range(8):
+        bill_of(limits, writes=True).write(WRITTEN.burst // 8)
+    with pytest.raises(RateLimited) as refused:
+        bill_of(limits, writes=True).write(int(WRITTEN.per_s * 2))
+    assert refused.value.retry_after_s == 2
+    bill_of(limits, "ben", writes=True).write(WRITTEN.burst)
+    clock.advance(2)
+    bill_of(limits, writes=True).write(int(WRITTEN.per_s * 2))
+    limits.charge_written("anna", int(WRITTEN.per_s * 3))
+    with pytest.raises(RateLimited) as refused:
+        bill_of(limits, writes=True).write(int(WRITTEN.per_s))
+    assert refused.value.retry_after_s == 4
+
+    limits.write_in("fractions", WRITTEN_IN_LESSON.burst)
+    with pytest.raises(RateLimited, match="in this lesson"):
+        limits.write_in("fractions", 1)
+    limits.write_in("roots", WRITTEN_IN_LESSON.burst)
+
+
+def test_S13_off_lifts_what_calls_cost_as_well() -> None:
+    limits = CallLimits(LimitSettings(rate_limits=False), Clock().seconds)
+    for _ in range(READS.burst):
+        bill = bill_of(limits, writes=True)
+        bill.foresee(READS.burst)
+        bill.write(WRITTEN.burst)
+        limits.write_in("fractions", WRITTEN_IN_LESSON.burst)
+        limits.charge_written("anna", WRITTEN.burst)
+        bill.answer(READS.burst * UNIT_BYTES)
 
 
 # failures

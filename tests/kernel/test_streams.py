@@ -18,8 +18,9 @@ from twisted.internet.interfaces import IReactorThreads
 from twisted.internet.threads import blockingCallFromThread
 
 from tutorwamp.kernel.contracts import StreamEvent
-from tutorwamp.kernel.database import Database, GroupCommit, make_engine, metadata
+from tutorwamp.kernel.database import Database, make_engine, metadata
 from tutorwamp.kernel.errors import Conflict
+from tutorwamp.kernel.groups import GroupCommit
 from tutorwamp.kernel.streams import (
     Draft,
     Repeated,

@@ -187,3 +187,39 @@ async def test_whoami_names_the_session_and_the_person(stage: Stage) -> None:
 def test_positions_are_bounded() -> None:
     with pytest.raises(ValueError, match="100"):
         Heartbeat(positions={f"tutorwamp.lesson.{new_id()}.chat": 0 for _ in range(101)})
+
+
+@pytest_twisted.ensureDeferred
+async def test_S16_however_many_streams_are_named_it_is_one_question_whose_they_are(stage_on_both: Stage) -> None:
+    watched = Watched(room := await Room.opened(stage_on_both))
+    stranger, student = [await stage_on_both.given.caller(role) for role in ("tutor", "student")]
+    foreign = [await stage_on_both.given.lesson(stranger, student) for _ in range(5)]
+    said = await room.send(room.anna, "Hello")
+    names = [topics_of(one).chat for one in (*(lesson.id for lesson in foreign), *(new_id() for _ in range(93)))]
+    asked = dict.fromkeys([*names, room.stream], 0)
+    counts = room.machine.database.counts
+    for number in range(2):
+        before = counts.of("lessons.ids_of").queries, counts.of("lessons.by_id").queries
+        watched.join(room.anna)
+        if number:
+            resumed = (await watched.sessions.resume(room.anna, Resume(positions=asked))).streams
+            assert {name for name, one in resumed.items() if one.error is None} == {room.stream}
+            assert {one.error for name, one in resumed.items() if name in names} == {"tutorwamp.error.not_found"}
+        else:
+            beat = await watched.sessions.heartbeat(room.anna, Heartbeat(positions=asked))
+            assert beat.behind == {room.stream: said.seq}
+        after = counts.of("lessons.ids_of").queries, counts.of("lessons.by_id").queries
+        assert (after[0] - before[0], after[1] - before[1]) == (1, 0)
+    admin = await stage_on_both.given.caller("admin")
+    beat = await watched.sessions.heartbeat(admin, Heartbeat(positions=asked | {topics_of(foreign[0].id).state: 7}))
+    assert beat.behind == {room.stream: said.seq, topics_of(foreign[0].id).state: 0}
+
+
+@pytest_twisted.ensureDeferred
+async def test_S16_one_s_own_lessons_are_known_from_memory(stage: Stage) -> None:
+    watched = Watched(room := await Room.opened(stage))
+    await room.send(room.anna, "Hello")
+    watched.join(room.anna)
+    before = room.machine.database.counts.queries()
+    await watched.sessions.heartbeat(room.anna, Heartbeat(positions={room.stream: 1}))
+    assert room.machine.database.counts.queries() - before == 1  # the heads

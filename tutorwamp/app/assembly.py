@@ -174,7 +174,7 @@ def assemble(
     key = settings.node.signing_key()
     database = Database(engine_for(settings), reactor, settings.database)
     events = Events()
-    outlet = Outlet()
+    outlet, limits = Outlet(), CallLimits(settings.limits, now_s)
     if gate is None:
         gate = GateClient(outlet.call)
 
@@ -199,9 +199,11 @@ def assemble(
         remembered=settings.lessons.remembered,
         clock=clock,
     )
-    chat = ChatService(ChatStore(database), lessons, accounts, events, settings=settings.chat, clock=clock)
+    chat = ChatService(ChatStore(database), lessons, accounts, events, limits, settings=settings.chat, clock=clock)
     boards = BoardStore(database)
-    board = BoardService(boards, lessons, accounts, events, settings=settings.board, clock=clock, reactor=reactor)
+    board = BoardService(
+        boards, lessons, accounts, events, limits, settings=settings.board, clock=clock, reactor=reactor
+    )
     shelf = open_shelf(settings.board.pictures_url, settings.node.data_dir / "pictures", reactor)
     exchange = Exchange(board, boards, shelf, settings=settings.board, clock=clock, reactor=reactor)
 
@@ -227,7 +229,6 @@ def assemble(
 
     for publish in (publish_lessons, publish_chat, publish_board, publish_sessions, publish_notifications):
         publish(events, outlet)
-    limits = CallLimits(settings.limits, now_s)
     return Machine(
         settings, database, nodes, events, outlet, limits, accounts, lessons, chat, board, exchange, sessions,
         cache, counts, notifications, notifier, push, clock,

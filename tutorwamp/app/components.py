@@ -25,6 +25,7 @@ from tutorwamp.app.site import make_site
 from tutorwamp.board.wamp import BoardDoor
 from tutorwamp.chat.wamp import ChatDoor
 from tutorwamp.gate.wamp import GateClient
+from tutorwamp.kernel.arguments import collect_seldom
 from tutorwamp.kernel.component import Component
 from tutorwamp.kernel.errors import TutorwampError
 from tutorwamp.kernel.nodes import RENEWED_EVERY_S
@@ -60,6 +61,7 @@ def machine() -> Machine:
 
     settings = read_settings(os.environ)
     configure(settings.log)
+    collect_seldom()
     made = assemble(settings, reactor)
     made.start()
     reactor.addSystemEventTrigger(

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, TypeAdapter, ValidationError
 
-from tutorwamp.kernel.contracts import ClientId, Id, Procedure, Readable, Seq, StreamEvent, Topic, Value
+from tutorwamp.kernel.contracts import WHOLE, ClientId, Id, Procedure, Readable, Seq, StreamEvent, Topic, Value
 
 CHANGES_AT_MOST: Final = 200
 """In one submission."""
@@ -340,12 +340,12 @@ class Uploaded(Value):
     height: int
 
 
-OPEN: Final = Procedure("tutorwamp.board.open", OneBoard, BoardState)
+OPEN: Final = Procedure("tutorwamp.board.open", OneBoard, BoardState, cost=WHOLE)
 SUBMIT: Final = Procedure("tutorwamp.board.submit", SubmitChanges, Submitted, writes=True)
 ADD_PAGE: Final = Procedure("tutorwamp.board.add_page", AddPage, PageChanged, writes=True)
 REMOVE_PAGE: Final = Procedure("tutorwamp.board.remove_page", RemovePage, PageChanged, writes=True)
 CLEAR: Final = Procedure("tutorwamp.board.clear", ClearBoard, PageChanged, writes=True)
-AT: Final = Procedure("tutorwamp.board.at", BoardAt, BoardState)
+AT: Final = Procedure("tutorwamp.board.at", BoardAt, BoardState, cost=WHOLE)
 EXPORT: Final = Procedure("tutorwamp.board.export", ExportBoard, Exported)
 IMPORT: Final = Procedure("tutorwamp.board.import", ImportScene, Imported, writes=True)
 

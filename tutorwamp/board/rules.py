@@ -34,6 +34,8 @@ ELEMENT_WEIGHT: Final = 400
 """Bytes of an element's ids, times, the author's id and role, and the keys' names."""
 SNAPSHOT_EVENTS_AT_LEAST: Final = 500
 """Replaying so many takes about as long as reading them."""
+SNAPSHOT_WEIGHT_AN_EVENT: Final = 4 * 1024
+"""Bytes a snapshot may add to each event it comes after: who moves points of a heavy board does not fill the disk."""
 
 
 @dataclass(frozen=True)
@@ -329,9 +331,9 @@ def replay(lesson_id: str) -> Replayed:
     return Replayed(list(first_page(lesson_id)), {})
 
 
-def snapshot_due(events_since: int, elements: int) -> bool:
+def snapshot_due(events_since: int, elements: int, weight: int) -> bool:
     """B19."""
-    return events_since >= max(SNAPSHOT_EVENTS_AT_LEAST, elements)
+    return events_since >= max(SNAPSHOT_EVENTS_AT_LEAST, elements, weight // SNAPSHOT_WEIGHT_AN_EVENT)
 
 
 def elements_of(state: Sequence[Plain], page: str) -> list[Plain]:

@@ -38,6 +38,7 @@ from tutorwamp.kernel.arguments import size_of
 from tutorwamp.kernel.contracts import Caller, Clock, new_id
 from tutorwamp.kernel.errors import TutorwampError
 from tutorwamp.kernel.events import Events
+from tutorwamp.kernel.limits import CallLimits
 from tutorwamp.kernel.observability import get_logger
 from tutorwamp.kernel.streams import digest_of, key_for
 from tutorwamp.lessons.contracts import Admission, LessonAccessChecker, topics_of
@@ -63,11 +64,13 @@ class BoardService:
         access: LessonAccessChecker,
         people: People,
         events: Events,
+        limits: CallLimits,
         *,
         settings: BoardSettings,
         clock: Clock,
         reactor: Any,
     ) -> None:
+        self._limits = limits
         self._store = store
         self._access = access
         self._people = people
@@ -174,7 +177,9 @@ class BoardService:
             digest=_digest(digest_of(content)) if client_id is not None else b"",
             wish=wish,
         )
-        return await self._admitted(lesson_id, Asking(caller, submission, size), repeatable=client_id is not None)
+        asking = await self._admitted(lesson_id, Asking(caller, submission, size), repeatable=client_id is not None)
+        self._limits.write_in(lesson_id, size)
+        return asking
 
     async def _admitted(self, lesson_id: str, asking: Asking, *, repeatable: bool) -> Asking:
         """The call with what memory says of its lesson. Raises NotFound, or WrongState unless it may be a repetition.

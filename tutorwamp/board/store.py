@@ -18,8 +18,10 @@ from tutorwamp.board.errors import Full
 from tutorwamp.board.rules import Replayed
 from tutorwamp.board.tables import answers, boards, elements, pictures, snapshots
 from tutorwamp.board.writing import Tick, Ticked, commit, held_from
-from tutorwamp.kernel.database import Database, GroupCommit, lock
+from tutorwamp.kernel.database import Database, lock
 from tutorwamp.kernel.errors import Invalid
+from tutorwamp.kernel.groups import GroupCommit
+from tutorwamp.kernel.lanes import LARGE
 from tutorwamp.kernel.streams import heads, read_since
 
 FORGOTTEN_AT_ONCE: Final = 10_000
@@ -62,7 +64,7 @@ class BoardStore:
         def thd(connection: Connection) -> Plain:
             return _state(connection, lesson_id, stream)
 
-        return self._database.read("board.open", thd)
+        return self._database.read("board.open", thd, lane=LARGE)
 
     def read_at(self, lesson_id: str, stream: str, seq: int) -> Deferred[Plain]:
         """B26: the board as it was, from the last snapshot before and the events since. Raises Invalid."""
@@ -74,7 +76,7 @@ class BoardStore:
                 raise Invalid("That has not happened yet.", details=[fault])
             return _replayed(connection, lesson_id, stream, seq).plain(seq)
 
-        return self._database.read("board.at", thd)
+        return self._database.read("board.at", thd, lane=LARGE)
 
     async def snapshot(self, lesson_id: str, stream: str) -> None:
         """B19: keep the board as it is now. Read beside the writers, so that nobody waits for it."""
@@ -91,7 +93,7 @@ class BoardStore:
             newer = update(boards).where(boards.c.lesson_id == lesson_id, boards.c.snapshot_seq < seq)
             connection.execute(newer.values(snapshot_seq=seq))
 
-        seq, state = await self._database.read("board.snapshot", read)
+        seq, state = await self._database.read("board.snapshot", read, lane=LARGE)
         await self._database.write("board.keep_snapshot", write)
 
     def compact(self, before: datetime) -> Deferred[int]:

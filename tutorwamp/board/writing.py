@@ -152,7 +152,8 @@ def _take(
     event, authors = _tell(connection, tick, told)
     seq = event.seq if event else position.head
     _keep(connection, tick, board, judged.values(), seq)
-    due = event is not None and rules.snapshot_due(seq - board.snapshot_seq, sum(board.working.counts.values()))
+    size = (sum(board.working.counts.values()), board.working.weight)
+    due = event is not None and rules.snapshot_due(seq - board.snapshot_seq, *size)
     numbered = [_numbered(one, seq, board.working) if isinstance(one, _Judged) else one for one in outcomes]
     return Ticked(numbered, event, authors, due)
 

@@ -10,8 +10,10 @@ from pydantic import AfterValidator, Field
 
 from tutorwamp.accounts.contracts import Person
 from tutorwamp.kernel.contracts import (
+    LISTED,
     PAGE_LIMIT_DEFAULT,
     ClientId,
+    Cost,
     Cursor,
     Id,
     Instant,
@@ -30,6 +32,8 @@ BODY_LENGTH_AT_MOST: Final = 4_000
 EMOJI_LENGTH_AT_MOST: Final = 32
 """Code points; a family with skin tones has eleven."""
 EMOJI_PER_MESSAGE_AT_MOST: Final = 50
+WORDS_AT_MOST: Final = 12
+"""Of a query: each is looked for in every message, and more narrow nothing down."""
 
 
 class Message(Value):
@@ -62,13 +66,19 @@ def _is_emoji(text: str) -> str:
     return text
 
 
+def _few_words(query: str) -> str:
+    if len(query.split()) > WORDS_AT_MOST:
+        raise ValueError(f"must have at most {WORDS_AT_MOST} words")
+    return query
+
+
 Body = Annotated[Text, Field(min_length=1, max_length=BODY_LENGTH_AT_MOST)]
 Emoji = Annotated[
     Line,
     Field(min_length=1, max_length=EMOJI_LENGTH_AT_MOST, json_schema_extra={"format": "emoji"}),
     AfterValidator(_is_emoji),
 ]
-Query = Annotated[Line, Field(min_length=1, max_length=200)]
+Query = Annotated[Line, Field(min_length=1, max_length=200), AfterValidator(_few_words)]
 
 
 class SendMessage(Value):
@@ -143,8 +153,13 @@ SEND: Final = Procedure("tutorwamp.chat.send", SendMessage, Message, writes=True
 EDIT: Final = Procedure("tutorwamp.chat.edit", EditMessage, Message, writes=True)
 DELETE: Final = Procedure("tutorwamp.chat.delete", DeleteMessage, Message, writes=True)
 REACT: Final = Procedure("tutorwamp.chat.react", React, Message, writes=True)
-HISTORY: Final = Procedure("tutorwamp.chat.history", ReadHistory, Page[Message])
-SEARCH: Final = Procedure("tutorwamp.chat.search", SearchMessages, Page[Message])
+HISTORY: Final = Procedure("tutorwamp.chat.history", ReadHistory, Page[Message], cost=LISTED)
+SEARCH: Final = Procedure(
+    "tutorwamp.chat.search",
+    SearchMessages,
+    Page[Message],
+    cost=Cost(lambda asked: 4 + len(asked.query.split()), line="searches"),
+)
 MARK_READ: Final = Procedure("tutorwamp.chat.mark_read", MarkRead, ReadMark, writes=True)
 
 

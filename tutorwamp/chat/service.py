@@ -21,10 +21,12 @@ from tutorwamp.chat.contracts import (
     SendMessage,
 )
 from tutorwamp.chat.settings import ChatSettings
-from tutorwamp.chat.store import ChatStore, Record, Sending
-from tutorwamp.kernel.contracts import Caller, Clock, Page, StreamEvent, new_id
-from tutorwamp.kernel.errors import NotFound, Unavailable
+from tutorwamp.chat.store import Changed, ChatStore, Record, Sending
+from tutorwamp.kernel.contracts import Caller, Clock, Page, new_id
+from tutorwamp.kernel.errors import NotFound, TooLarge, Unavailable
 from tutorwamp.kernel.events import Events
+from tutorwamp.kernel.lanes import SEARCHES, OutOfTimeError
+from tutorwamp.kernel.limits import UNIT_S, CallLimits
 from tutorwamp.kernel.streams import Draft, StaleGuardError, UnknownStreamError, digest_of, key_for
 from tutorwamp.lessons.contracts import Admission, LessonAccessChecker, topics_of
 from tutorwamp.lessons.errors import WrongState
@@ -46,10 +48,12 @@ class ChatService:
         access: LessonAccessChecker,
         people: People,
         events: Events,
+        limits: CallLimits,
         *,
         settings: ChatSettings,
         clock: Clock,
     ) -> None:
+        self._limits = limits
         self._store = store
         self._access = access
         self._people = people
@@ -62,8 +66,10 @@ class ChatService:
         message = _new_message(asked, await self._people.person(caller.user_id), self._clock())
         plain = message.plain()
         key, digest = key_for(asked.client_id), digest_of(asked.body, asked.reply_to)
-        for _ in range(TRIES_AT_MOST):
+        for tried in range(TRIES_AT_MOST):
             guard, closed = await self._guard(caller, asked)
+            if not tried:
+                self._limits.write_in(asked.lesson_id, len(asked.body))
             draft = Draft(
                 stream=topics_of(asked.lesson_id).chat,
                 guard=guard,
@@ -133,10 +139,10 @@ class ChatService:
         await self._access.admit_writer(caller, record.lesson_id)
         actor, message = await self._named(caller, record)
         draft = self._drafting("reaction.changed", actor, message)
-        after, event = await self._store.react(
+        changed = await self._store.react(
             asked.message_id, caller.user_id, asked.emoji, self._clock(), draft, on=asked.on
         )
-        return self._announced(message, after, event)
+        return self._announced(caller, message, changed)
 
     async def history(self, caller: Caller, asked: ReadHistory) -> Page[Message]:
         """A lesson's messages, newest first. Raises NotFound or Invalid."""
@@ -145,15 +151,20 @@ class ChatService:
         return Page[Message](items=await self._with_people(records), next_cursor=next_cursor)
 
     async def search(self, caller: Caller, asked: SearchMessages) -> Page[Message]:
-        """Messages from the caller's lessons, newest first. Raises NotFound or Invalid."""
+        """Messages from the caller's lessons, newest first. Raises NotFound, Invalid or TooLarge (to look through)."""
         lesson_ids: Sequence[str] | None
         if asked.lesson_id is not None:
             await self._access.admit(caller, asked.lesson_id, fresh=True)
             lesson_ids = [asked.lesson_id]
         else:
             lesson_ids = await self._access.lesson_ids(caller)
-        records, next_cursor = await self._store.search(asked, lesson_ids)
-        return Page[Message](items=await self._with_people(records), next_cursor=next_cursor)
+        try:
+            found = await self._store.search(asked, lesson_ids)
+        except OutOfTimeError as error:
+            limit = {"seconds_at_most": SEARCHES.within_s}
+            raise TooLarge("That is too much to search through. Search in one lesson.", details=limit) from error
+        self._limits.charge(caller.user_id, writes=False, units=found.took_s / UNIT_S)
+        return Page[Message](items=await self._with_people(found.records), next_cursor=found.next_cursor)
 
     async def mark_read(self, caller: Caller, asked: MarkRead) -> ReadMark:
         """Say how far one has read; never moves back. Raises NotFound."""
@@ -181,10 +192,8 @@ class ChatService:
     ) -> Message:
         record, admission = await self._admitted(caller, message_id, lesson_id)
         actor, message = await self._named(caller, record)
-        after, event = await self._store.change(
-            message_id, deciding(admission), self._drafting(event_type, actor, message)
-        )
-        return self._announced(message, after, event)
+        changed = await self._store.change(message_id, deciding(admission), self._drafting(event_type, actor, message))
+        return self._announced(caller, message, changed)
 
     async def _admitted(
         self, caller: Caller, message_id: str, lesson_id: str | None = None
@@ -222,11 +231,12 @@ class ChatService:
 
         return draft
 
-    def _announced(self, message: Message, after: Record, event: StreamEvent | None) -> Message:
-        changed = _message(after, message.author)
-        if event is not None:
-            self._events.announce(ChatChanged(event, changed))
-        return changed
+    def _announced(self, caller: Caller, message: Message, changed: Changed) -> Message:
+        self._limits.charge_written(caller.user_id, changed.rewritten_bytes)
+        after = _message(changed.record, message.author)
+        if changed.event is not None:
+            self._events.announce(ChatChanged(changed.event, after))
+        return after
 
     async def _with_people(self, records: Sequence[Record]) -> list[Message]:
         authors = list(dict.fromkeys(record.author_id for record in records))

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
-    Column,
+    ColumnElement,
     Connection,
-    ForeignKey,
-    Index,
     Row,
     Select,
-    String,
-    Table,
-    Text,
     and_,
     delete,
     func,
@@ -28,44 +23,13 @@ from sqlalchemy import (
 from twisted.internet.defer import Deferred
 
 from tutorwamp.chat.contracts import EMOJI_PER_MESSAGE_AT_MOST, ReadHistory, ReadMark, SearchMessages
+from tutorwamp.chat.tables import messages, reactions, read_marks
 from tutorwamp.kernel.contracts import SEQ_AT_MOST, StreamEvent, cursor_from, cursor_parts
-from tutorwamp.kernel.database import Database, GroupCommit, InstantColumn, lock, metadata
+from tutorwamp.kernel.database import Database, lock
 from tutorwamp.kernel.errors import Conflict, Invalid, NotFound, TooLarge
+from tutorwamp.kernel.groups import GroupCommit
+from tutorwamp.kernel.lanes import SEARCHES
 from tutorwamp.kernel.streams import Draft, Repeated, already_written, append, append_one, heads, restate
-
-messages = Table(
-    "messages",
-    metadata,
-    Column("id", String(36), primary_key=True),
-    Column("lesson_id", String(36), ForeignKey("lessons.id"), nullable=False),
-    Column("seq", BigInteger, nullable=False),
-    Column("author_id", String(36), ForeignKey("users.id"), nullable=False),
-    Column("body", Text),
-    Column("folded", Text, nullable=False),
-    Column("reply_to", String(36)),
-    Column("created_at", InstantColumn, nullable=False),
-    Column("edited_at", InstantColumn),
-    Column("deleted_at", InstantColumn),
-    Column("client_id", String(64)),
-    Index("uq_messages_seq", "lesson_id", "seq", unique=True),
-)
-
-reactions = Table(
-    "reactions",
-    metadata,
-    Column("message_id", String(36), ForeignKey("messages.id"), primary_key=True),
-    Column("emoji", String(32), primary_key=True),
-    Column("user_id", String(36), ForeignKey("users.id"), primary_key=True),
-    Column("at", InstantColumn, nullable=False),
-)
-
-read_marks = Table(
-    "read_marks",
-    metadata,
-    Column("lesson_id", String(36), ForeignKey("lessons.id"), primary_key=True),
-    Column("user_id", String(36), ForeignKey("users.id"), primary_key=True),
-    Column("seq", BigInteger, nullable=False),
-)
 
 
 @dataclass(frozen=True)
@@ -101,6 +65,25 @@ class Sent:
     event: StreamEvent | None
 
 
+@dataclass(frozen=True)
+class Searched:
+    """A page of what was found, and how long the database was busy with it."""
+
+    records: list[Record]
+    next_cursor: str | None
+    took_s: float
+
+
+@dataclass(frozen=True)
+class Changed:
+    """A message after a change, and its event; no event where nothing changed."""
+
+    record: Record
+    event: StreamEvent | None
+    rewritten_bytes: int = 0
+    """Of earlier events, which say what a reader would read now."""
+
+
 class ChatStore:
     """What is remembered of chat."""
 
@@ -125,17 +108,17 @@ class ChatStore:
         message_id: str,
         decide: Callable[[Record], Record],
         draft: Callable[[Record], Draft],
-    ) -> Deferred[tuple[Record, StreamEvent | None]]:
+    ) -> Deferred[Changed]:
         """Replace a message's text or deletion by what ``decide`` makes of it; no event where nothing changed."""
 
-        def thd(connection: Connection) -> tuple[Record, StreamEvent | None]:
+        def thd(connection: Connection) -> Changed:
             before = _locked(connection, message_id)
             written = already_written(connection, draft(before))
             if written is not None:
-                return before, written
+                return Changed(before, written)
             after = decide(before)
             if after == before:
-                return before, None
+                return Changed(before, None)
             connection.execute(
                 update(messages)
                 .where(messages.c.id == message_id)
@@ -146,24 +129,24 @@ class ChatStore:
                     deleted_at=after.deleted_at,
                 )
             )
-            return after, _announce(connection, after, draft(after))
+            return _announce(connection, after, draft(after))
 
         return self._database.write("chat.change", thd)
 
     def react(
         self, message_id: str, user_id: str, emoji: str, now: datetime, draft: Callable[[Record], Draft], *, on: bool
-    ) -> Deferred[tuple[Record, StreamEvent | None]]:
+    ) -> Deferred[Changed]:
         """Put a reaction on or take it off; no event where it was so already. Raises Conflict or TooLarge."""
 
-        def thd(connection: Connection) -> tuple[Record, StreamEvent | None]:
+        def thd(connection: Connection) -> Changed:
             before = _locked(connection, message_id)
             written = already_written(connection, draft(before))
             if written is not None:
-                return before, written
+                return Changed(before, written)
             if before.deleted_at is not None:
                 raise Conflict("The message was deleted.")
             if (user_id in before.reactions.get(emoji, [])) == on:
-                return before, None
+                return Changed(before, None)
             if on:
                 if emoji not in before.reactions and len(before.reactions) >= EMOJI_PER_MESSAGE_AT_MOST:
                     limit = {"emoji_at_most": EMOJI_PER_MESSAGE_AT_MOST}
@@ -179,7 +162,7 @@ class ChatStore:
                     )
                 )
             after = replace(before, reactions=_reactions(connection, [message_id]).get(message_id, {}))
-            return after, _announce(connection, after, draft(after))
+            return _announce(connection, after, draft(after))
 
         return self._database.write("chat.react", thd)
 
@@ -219,29 +202,46 @@ class ChatStore:
         query = query.order_by(messages.c.seq.desc())
         return self._page("chat.history", query, asked.limit, lambda record: record.seq)
 
-    def search(
-        self, asked: SearchMessages, lesson_ids: Sequence[str] | None
-    ) -> Deferred[tuple[list[Record], str | None]]:
-        """Messages that contain all words, newest first; None: of all lessons. Raises Invalid (cursor)."""
+    def search(self, asked: SearchMessages, lesson_ids: Sequence[str] | None) -> Deferred[Searched]:
+        """Messages that contain all words, newest first; None: of all lessons. Raises Invalid (cursor) or OutOfTime.
+
+        In the caller's lessons: only their rows are looked at, whatever else is there. In all: from the newest on.
+        """
         query = select(messages).where(messages.c.deleted_at.is_(None))
-        for word in folded(asked.query).split():
-            query = query.where(messages.c.folded.contains(word, autoescape=True))
+        newest: ColumnElement[Any] = messages.c.id  # UUIDv7
         if lesson_ids is not None:
             query = query.where(messages.c.lesson_id.in_(lesson_ids))
+            newest = newest.concat(
+                ""
+            )  # as an expression it is no reason to go through everybody's messages by their ids
+        for word in dict.fromkeys(folded(asked.query).split()):
+            query = query.where(messages.c.folded.contains(word, autoescape=True))
         if asked.cursor is not None:
             query = query.where(messages.c.id < _cursor(asked.cursor, lambda _: True))
-        query = query.order_by(messages.c.id.desc())  # UUIDv7: newest first
-        return self._page("chat.search", query, asked.limit, lambda record: record.id)
+        query = query.order_by(newest.desc())
+
+        def thd(connection: Connection) -> Searched:
+            began_s = time.monotonic()
+            found, next_cursor = _page_of(connection, query, asked.limit, lambda record: record.id)
+            return Searched(found, next_cursor, time.monotonic() - began_s)
+
+        return self._database.read("chat.search", thd, lane=SEARCHES)
 
     def _page(
         self, name: str, query: Select[Any], limit: int, key: Callable[[Record], str | int]
     ) -> Deferred[tuple[list[Record], str | None]]:
         def thd(connection: Connection) -> tuple[list[Record], str | None]:
-            rows = connection.execute(query.limit(limit + 1)).all()
-            found = _records(connection, rows[:limit])
-            return found, cursor_from(key(found[-1])) if len(rows) > limit else None
+            return _page_of(connection, query, limit, key)
 
         return self._database.read(name, thd)
+
+
+def _page_of(
+    connection: Connection, query: Select[Any], limit: int, key: Callable[[Record], str | int]
+) -> tuple[list[Record], str | None]:
+    rows = connection.execute(query.limit(limit + 1)).all()
+    found = _records(connection, rows[:limit])
+    return found, cursor_from(key(found[-1])) if len(rows) > limit else None
 
 
 def folded(text: str | None) -> str:
@@ -312,10 +312,9 @@ def _from_columns(columns: dict[str, Any]) -> Record:
     return Record(**kept, reactions={}, edited_at=None, deleted_at=None)
 
 
-def _announce(connection: Connection, record: Record, draft: Draft) -> StreamEvent:
+def _announce(connection: Connection, record: Record, draft: Draft) -> Changed:
     event = append_one(connection, draft)
-    restate(connection, draft.stream, record.id, event.data)
-    return event
+    return Changed(record, event, restate(connection, draft.stream, record.id, event.data))
 
 
 def _by_id(connection: Connection, message_id: str, *, locked: bool = False) -> Record | None:

@@ -42,7 +42,7 @@ from tutorwamp.gate.contracts import (
 from tutorwamp.gate.router import Router
 from tutorwamp.gate.rules import Authorization
 from tutorwamp.gate.service import GateService
-from tutorwamp.kernel.arguments import bound_recursion, check
+from tutorwamp.kernel.arguments import bound_recursion, check, collect_seldom
 from tutorwamp.kernel.component import wamp_error
 from tutorwamp.kernel.contracts import Answer, Arguments, Nothing, Procedure, from_ms, new_id, to_ms, utc_now
 from tutorwamp.kernel.errors import Internal, Invalid, TutorwampError
@@ -69,6 +69,7 @@ class GateComponent(ApplicationSession):
     def __init__(self, config: ComponentConfig) -> None:
         super().__init__(config)
         bound_recursion()
+        collect_seldom()
         values = gather(os.environ)
         settings = read(NodeSettings, values)
         limited = read(LimitSettings, values).rate_limits

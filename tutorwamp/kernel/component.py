@@ -14,21 +14,27 @@ from typing import Any, Final
 from autobahn.twisted.wamp import ApplicationSession
 from autobahn.wamp import message
 from autobahn.wamp.exception import ApplicationError, TransportLost
+from autobahn.wamp.serializer import CBORSerializer
 from autobahn.wamp.types import CallDetails, ComponentConfig, PublishOptions, RegisterOptions, SessionDetails
+from pydantic_core import to_json
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
 
-from tutorwamp.kernel.arguments import check
+from tutorwamp.kernel.arguments import check, size_of
 from tutorwamp.kernel.contracts import Answer, Arguments, AuthRole, Caller, Procedure, StreamEvent, Value, new_id
 from tutorwamp.kernel.deadline import answer_within
-from tutorwamp.kernel.errors import Internal, Invalid, TutorwampError, Unavailable
-from tutorwamp.kernel.limits import CallLimits
+from tutorwamp.kernel.errors import Internal, Invalid, TooLarge, TutorwampError, Unavailable
+from tutorwamp.kernel.limits import Bill, CallLimits
 from tutorwamp.kernel.observability import get_logger
 
 log = get_logger(__name__)
 
 DEADLINE_S: Final = 10.0
 """After this long a caller is told to try again; people do not wait longer."""
+MESSAGE_BYTES_AT_MOST: Final = 16 * 1024 * 1024 - 1024
+"""Of one answer: what the private socket takes (crossbar/config.yaml), and room for the message around it."""
+_CBOR_OF_JSON_AT_MOST: Final = 2.5
+"""``1.5,`` is four bytes of JSON and nine of CBOR; nothing else grows as much."""
 _DETAILS: Final = "details"
 _ARGUMENTS: Final = "arguments"
 """The only two keywords autobahn calls us with, see ``Component.onMessage``."""
@@ -178,12 +184,16 @@ async def _answer(
 ) -> dict[str, Any]:
     """Run one call from its raw arguments to its plain result. Raises ApplicationError only."""
     try:
-        limits.take(str(details.caller_authid), writes=served.procedure.writes)
-        checked = check(served.procedure.arguments, _by_keyword(positional, arguments))
+        asked = served.procedure
+        bill = Bill(limits)
+        bill.open(str(details.caller_authid), writes=asked.writes)
+        size = size_of(arguments)
+        checked = check(asked.arguments, _by_keyword(positional, arguments), size)
+        bill.write(size)
+        bill.foresee(asked.cost.units(checked))
         caller = Caller(str(details.caller_authid), AuthRole(details.caller_authrole or ""), details.caller)
-        work = Deferred.fromCoroutine(_run(served, caller, checked))
-        result = await answer_within(DEADLINE_S, work, _reactor())
-        return result.plain()
+        work = Deferred.fromCoroutine(_run(served, bill, caller, checked))
+        return await answer_within(DEADLINE_S, work, _reactor(), droppable=asked.cost.line is not None)
     except TutorwampError as error:
         raise wamp_error(error, new_id()) from None
     except defer.TimeoutError:
@@ -203,8 +213,23 @@ def _by_keyword(positional: Sequence[Any], arguments: Mapping[str, Any]) -> Mapp
     return arguments
 
 
-async def _run(served: Served, caller: Caller, arguments: Any) -> Value:
-    return await served.method(caller, arguments)
+async def _run(served: Served, bill: Bill, caller: Caller, arguments: Any) -> dict[str, Any]:
+    with bill:
+        await bill.begin(served.procedure.cost.line)
+        plain = (await served.method(caller, arguments)).plain()
+        bill.answer(_bytes_of(plain))
+        return plain
+
+
+def _bytes_of(plain: dict[str, Any]) -> int:
+    """Roughly what an answer takes on the wire. Raises TooLarge where the node's processes cannot hand it on."""
+    size = len(to_json(plain, bytes_mode="base64"))
+    if size * _CBOR_OF_JSON_AT_MOST > MESSAGE_BYTES_AT_MOST:
+        exactly, _ = CBORSerializer().serialize(message.Yield(1, kwargs=plain))  # type: ignore[arg-type]  # its messages' own type
+        if len(exactly) > MESSAGE_BYTES_AT_MOST:
+            limit = {"bytes_at_most": MESSAGE_BYTES_AT_MOST}
+            raise TooLarge("The answer is too large. Ask for less of it.", details=limit)
+    return size
 
 
 def _reactor() -> Any:

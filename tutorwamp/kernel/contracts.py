@@ -9,7 +9,7 @@ import base64
 import binascii
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -233,6 +233,24 @@ Answer = TypeVar("Answer", bound=Value)
 
 
 @dataclass(frozen=True)
+class Cost:
+    """What a call costs besides the one unit of any call and its answer's bytes; see kernel/limits.py."""
+
+    units: Callable[[Any], float] = lambda _: 0
+    """By its checked arguments; a unit is some two milliseconds of processor time."""
+    line: str | None = None
+    """Of calls that may be long or have a large answer: a person has one of a line at a time, and it is dropped when
+    nobody waits for it any more. So it must not change anything."""
+
+
+CHEAP: Final = Cost()
+LISTED: Final = Cost(lambda asked: asked.limit // 25, line="lists")
+"""A page of a list."""
+WHOLE: Final = Cost(lambda _: 4, line="wholes")
+"""Something as large as it is."""
+
+
+@dataclass(frozen=True)
 class Procedure(Generic[Arguments, Answer]):
     """One thing a client can call: its URI, the model of its keyword arguments and of its result."""
 
@@ -241,6 +259,7 @@ class Procedure(Generic[Arguments, Answer]):
     result: type[Answer]
     writes: bool = False
     """Whether it changes what is kept; such calls have a limit of their own."""
+    cost: Cost = CHEAP
 
 
 @dataclass(frozen=True)

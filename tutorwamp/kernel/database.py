@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import BigInteger, Connection, Engine, MetaData, Table, create_engine, event, make_url, text
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
@@ -26,30 +26,34 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.types import TypeDecorator
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorThreads
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
 from tutorwamp.kernel.contracts import from_ms, to_ms
 from tutorwamp.kernel.errors import Unavailable
+from tutorwamp.kernel.lanes import (
+    READS_OF_ONE_NAME,
+    WAITING_OF_ONE_NAME,
+    Lane,
+    Lanes,
+    OutOfTimeError,
+    ran_out_of_time,
+    within,
+)
 from tutorwamp.kernel.observability import get_logger
 from tutorwamp.kernel.settings import setting
 
 log = get_logger(__name__)
 Result = TypeVar("Result")
-Job = TypeVar("Job")
 
+_FRAME: Final = ("BEGIN", "SET LOCAL")
+"""Statements around a transaction, which are none of its queries."""
 TRIES_AT_MOST: Final = 5
 """Of one transaction; the figure is Synapse's (storage/database.py)."""
 RETRY_PAUSE_S: Final = 0.02
 """Before the second try; doubled for each further one, with full jitter."""
-BATCH_AT_MOST: Final = 16
-"""Messages in one group commit. Larger ones make callers wait in step, see docs/decisions/0001-one-writer-lane.md."""
-READS_AT_ONCE: Final = 2
-"""Batches of one question: should a connection hang, the others are not held up by it alone."""
-WAITING_AT_MOST: Final = 5_000
-"""Jobs waiting for a group commit: a few seconds' work, so that nobody is kept waiting in vain."""
 
 metadata = MetaData(
     naming_convention={
@@ -216,6 +220,16 @@ def passes_by_itself(error: DBAPIError) -> bool:
     return isinstance(error, OperationalError)
 
 
+@dataclass(frozen=True)
+class _Transaction:
+    """How one is to be run."""
+
+    name: str
+    writes: bool = False
+    within_s: float | None = None
+    asked_at: float = field(default_factory=time.monotonic)
+
+
 class Database:
     """The process's way to SQL."""
 
@@ -226,6 +240,7 @@ class Database:
         self._settings = settings or DatabaseSettings()
         self._readers = ThreadPool(1, READERS, "sql-read")
         self._writer = ThreadPool(1, 1, "sql-write")
+        self._lanes = Lanes()
         self._running = threading.local()
         event.listen(engine, "before_cursor_execute", self._count_query)
 
@@ -241,13 +256,19 @@ class Database:
         event.remove(self.engine, "before_cursor_execute", self._count_query)
         self.engine.dispose()
 
-    def read(self, name: str, thd: Callable[..., Result], *args: Any) -> Deferred[Result]:
-        """Run ``thd(connection, *args)`` in a reader's thread, in one consistent read transaction."""
-        return self._defer(self._readers, name, thd, args, writes=False)
+    def read(self, name: str, thd: Callable[..., Result], *args: Any, lane: Lane | None = None) -> Deferred[Result]:
+        """Run ``thd(connection, *args)`` in a reader's thread, in one consistent read transaction.
+
+        Reads of one name share a lane, or the one that is given. Fails with Unavailable where too many wait for it, or
+        OutOfTimeError.
+        """
+        lane = lane or Lane(name, READS_OF_ONE_NAME, WAITING_OF_ONE_NAME)
+        transaction = _Transaction(name, within_s=lane.within_s)
+        return self._lanes.submit(lane, lambda: self._defer(self._readers, transaction, thd, args))
 
     def write(self, name: str, thd: Callable[..., Result], *args: Any) -> Deferred[Result]:
         """Run ``thd(connection, *args)`` in the writer's thread. Fires after the commit, in commit order."""
-        return self._defer(self._writer, name, thd, args, writes=True)
+        return self._defer(self._writer, _Transaction(name, writes=True), thd, args)
 
     def ping(self) -> Deferred[None]:
         """Ask the database something it always knows. Raises what a query can raise."""
@@ -260,14 +281,12 @@ class Database:
         return self.read("ping", thd)
 
     def _defer(
-        self, pool: ThreadPool, name: str, thd: Callable[..., Result], args: tuple[Any, ...], *, writes: bool
+        self, pool: ThreadPool, transaction: _Transaction, thd: Callable[..., Result], args: tuple[Any, ...]
     ) -> Deferred[Result]:
-        asked_at = time.monotonic()
-        return deferToThreadPool(self._reactor, pool, self._transact, name, writes, asked_at, thd, args)
+        return deferToThreadPool(self._reactor, pool, self._transact, transaction, thd, args)
 
-    def _transact(
-        self, name: str, writes: bool, asked_at: float, thd: Callable[..., Result], args: tuple[Any, ...]
-    ) -> Result:
+    def _transact(self, one: _Transaction, thd: Callable[..., Result], args: tuple[Any, ...]) -> Result:
+        name, writes, asked_at = one.name, one.writes, one.asked_at
         counts = self.counts.of(name)
         self._running.counts = counts
         counts.transactions += 1
@@ -281,13 +300,16 @@ class Database:
                 ) as connection:
                     began_at = time.monotonic()
                     counts.waited_s += began_at - asked_at
-                    with connection.begin():
+                    with connection.begin(), within(connection, one.within_s):
                         result = thd(connection, *args)
                 self._account(name, counts, time.monotonic() - began_at)
                 return result
             except IntegrityError:
                 raise
             except (DBAPIError, PoolTimeoutError) as error:
+                if isinstance(error, DBAPIError) and ran_out_of_time(error):
+                    log.warning("transaction out of time", name=name)
+                    raise OutOfTimeError("This took the database too long.", retry_after_s=2.0) from error
                 if isinstance(error, DBAPIError) and not passes_by_itself(error):
                     raise
                 if tried == TRIES_AT_MOST:
@@ -311,78 +333,5 @@ class Database:
 
     def _count_query(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         counts = getattr(self._running, "counts", None)
-        if counts is not None and not statement.startswith("BEGIN"):  # a transaction's frame, not one of its queries
+        if counts is not None and not statement.startswith(_FRAME):
             counts.queries += 1
-
-
-Together = Callable[[Connection, Sequence[Job]], Sequence[Result | Exception]]
-"""One result or exception for each job, in their order."""
-
-
-class _Group(Generic[Job, Result]):
-    """Whatever waits goes into one transaction; each caller is answered after it.
-
-    While ``at_once`` batches are under way the next one gathers: under load the batches grow and a transaction's cost
-    is shared.
-    """
-
-    def __init__(
-        self, run: Callable[..., Deferred[Sequence[Result | Exception]]], name: str, thd: Any, *, at_once: int
-    ) -> None:
-        self._run = run
-        self._name = name
-        self._thd = thd
-        self._at_once = at_once
-        self._waiting: list[tuple[Job, Deferred[Result]]] = []
-        self._under_way = 0
-
-    def submit(self, job: Job) -> Deferred[Result]:
-        """Put a job into the next batch. Fires with its result or error, within a batch in the order of submission.
-
-        Fails with Unavailable while too many wait already.
-        """
-        if len(self._waiting) >= WAITING_AT_MOST:
-            return fail(Unavailable("The database cannot keep up just now."))
-        answer: Deferred[Result] = Deferred()
-        self._waiting.append((job, answer))
-        if self._under_way < self._at_once:
-            self._begin()
-        return answer
-
-    def _begin(self) -> None:
-        batch, self._waiting = self._waiting[:BATCH_AT_MOST], self._waiting[BATCH_AT_MOST:]
-        self._under_way += 1
-        done = self._run(self._name, self._thd, [job for job, _ in batch])
-        done.addCallbacks(self._answer, self._fail, callbackArgs=(batch,), errbackArgs=(batch,))
-
-    def _answer(self, results: Sequence[Result | Exception], batch: list[tuple[Job, Deferred[Result]]]) -> None:
-        self._go_on()
-        for (_, answer), result in zip(batch, results, strict=True):
-            if isinstance(result, Exception):
-                answer.errback(result)
-            else:
-                answer.callback(result)
-
-    def _fail(self, failure: Any, batch: list[tuple[Job, Deferred[Result]]]) -> None:
-        self._go_on()
-        for _, answer in batch:
-            answer.errback(failure.value)
-
-    def _go_on(self) -> None:
-        self._under_way -= 1
-        if self._waiting:
-            self._begin()
-
-
-class GroupCommit(_Group[Job, Result]):
-    """Writes that wait share a commit; callers are answered in the order of submission, after it."""
-
-    def __init__(self, database: Database, name: str, thd: Together[Job, Result]) -> None:
-        super().__init__(database.write, name, thd, at_once=1)
-
-
-class GroupRead(_Group[Job, Result]):
-    """The same question about several things, asked at the same time, is one query. It begins after all were asked."""
-
-    def __init__(self, database: Database, name: str, thd: Together[Job, Result]) -> None:
-        super().__init__(database.read, name, thd, at_once=READS_AT_ONCE)

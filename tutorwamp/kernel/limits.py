@@ -1,7 +1,8 @@
 """How much somebody may ask of us, in this process's memory: token buckets, and failures that make one wait.
 
-A bucket holds ``burst`` tokens and gains ``per_s`` of them a second; what is asked takes one, and an empty bucket says
-when the next one will be there (the classic token bucket of traffic shaping, see RFC 2697 section 1).
+A bucket holds ``burst`` tokens and gains ``per_s`` of them a second; what is asked takes some, and a bucket that has
+too few says when they will be there (the classic token bucket of traffic shaping, see RFC 2697 section 1). What a call
+cost may be known only afterwards: then its bucket goes below zero, and the person's next call waits.
 
 A failure is forgiven after a while; each beyond a few makes the next try wait twice as long (truncated binary
 exponential backoff, without the dice).
@@ -12,10 +13,12 @@ from __future__ import annotations
 import ipaddress
 import math
 import re
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
+
+from twisted.internet.defer import CancelledError, Deferred, succeed
 
 from tutorwamp.kernel.errors import RateLimited
 from tutorwamp.kernel.settings import setting
@@ -45,16 +48,26 @@ class LimitSettings:
 
 @dataclass(frozen=True)
 class Allowance:
-    """``burst`` at once, ``per_s`` in the long run."""
+    """``burst`` at once, ``per_s`` in the long run, of whatever is counted."""
 
     per_s: float
     burst: int
 
 
 WRITES: Final = Allowance(per_s=20, burst=200)
-"""A person who draws without pause and talks beside it (contract, section 11)."""
+"""Units of a person who draws without pause and talks beside it (contract, section 11)."""
 READS: Final = Allowance(per_s=50, burst=500)
-"""A client that comes back asks for everything it shows at once."""
+"""Units. A client that comes back asks for everything it shows at once."""
+WRITTEN: Final = Allowance(per_s=64 * 1024, burst=8 * 1024 * 1024)
+"""Bytes of a person: someone who draws without pause sends some 10 KiB a second, an imported scene has 6 MiB."""
+WRITTEN_IN_LESSON: Final = Allowance(per_s=256 * 1024, burst=64 * 1024 * 1024)
+"""Bytes of a lesson: thirty people who all draw without pause."""
+UNIT_BYTES: Final = 16 * 1024
+"""Answered for one unit: they take about as much processor time as a small call, some two milliseconds in all."""
+UNIT_S: Final = 0.002
+"""Of a reader's thread, for work that is known by its time alone."""
+GIVEN_UP_UNITS: Final = 100
+"""For a large call whose caller has gone while it was done: what it was nobody knows, and that must not be free."""
 JOINS: Final = Allowance(per_s=100, burst=1_500)
 """Of one address: a school behind one has hundreds of people, who come back together after an outage."""
 
@@ -96,32 +109,190 @@ class Limits:
         self._now_s = now_s
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # tokens, and when they were counted
 
-    def take(self, name: str) -> None:
-        """Take one token. Raises RateLimited, with the seconds until there is one."""
+    def take(self, name: str, amount: float = 1) -> None:
+        """Take so much; what is more than a burst waits for a full bucket. Raises RateLimited with the seconds."""
+        tokens, now_s = self._count(name)
+        wanted = min(amount, self._allowance.burst)
+        enough = tokens >= wanted - _NEARLY
+        self._keep(name, tokens - amount if enough else tokens, now_s)
+        if not enough:
+            wait_ms = math.ceil((wanted - tokens) / self._allowance.per_s * 1000)
+            raise RateLimited("Too much at once. Come back in a moment.", retry_after_s=wait_ms / 1000)
+
+    def charge(self, name: str, amount: float) -> None:
+        """Take so much whether it is there or not; a negative amount is given back."""
+        tokens, now_s = self._count(name)
+        self._keep(name, tokens - amount, now_s)
+
+    def _count(self, name: str) -> tuple[float, float]:
         now_s = self._now_s()
         tokens, counted_s = self._buckets.pop(name, (float(self._allowance.burst), now_s))
-        tokens = min(self._allowance.burst, tokens + (now_s - counted_s) * self._allowance.per_s)
-        enough = tokens >= 1 - _NEARLY
-        self._buckets[name] = (tokens - 1 if enough else tokens, now_s)
+        return min(self._allowance.burst, tokens + (now_s - counted_s) * self._allowance.per_s), now_s
+
+    def _keep(self, name: str, tokens: float, now_s: float) -> None:
+        self._buckets[name] = (tokens, now_s)
         if len(self._buckets) > REMEMBERED:
             self._buckets.popitem(last=False)
-        if not enough:
-            wait_ms = math.ceil((1 - tokens) / self._allowance.per_s * 1000)
-            raise RateLimited("Too much at once. Come back in a moment.", retry_after_s=wait_ms / 1000)
 
 
 class CallLimits:
-    """What one person may call, by kind of call."""
+    """What one person may call, in units, by kind of call; how many bytes a person and a lesson may write."""
 
     def __init__(self, settings: LimitSettings, now_s: Callable[[], float]) -> None:
         self._on = settings.rate_limits
         self._writes = Limits(WRITES, now_s)
         self._reads = Limits(READS, now_s)
+        self._written = Limits(WRITTEN, now_s)
+        self._written_in = Limits(WRITTEN_IN_LESSON, now_s)
+        self._lines: dict[tuple[str, str], Line] = {}
 
-    def take(self, user_id: str, *, writes: bool) -> None:
+    def take(self, user_id: str, *, writes: bool, units: float = 1) -> None:
         """Count a call. Raises RateLimited."""
         if self._on:
-            (self._writes if writes else self._reads).take(user_id)
+            (self._writes if writes else self._reads).take(user_id, units)
+
+    def charge(self, user_id: str, *, writes: bool, units: float) -> None:
+        """Count what is known after a call; the next one may have to wait for it."""
+        if self._on and units:
+            (self._writes if writes else self._reads).charge(user_id, units)
+
+    def write(self, user_id: str, bytes_written: int) -> None:
+        """Count what a person wants to have kept. Raises RateLimited."""
+        if self._on:
+            self._written.take(user_id, bytes_written)
+
+    def write_in(self, lesson_id: str, bytes_written: int) -> None:
+        """Count what a lesson is to keep; for those who may write in it only. Raises RateLimited."""
+        if self._on:
+            try:
+                self._written_in.take(lesson_id, bytes_written)
+            except RateLimited as error:
+                raise RateLimited(
+                    "So much is written in this lesson that others would have to wait. Come back in a moment.",
+                    retry_after_s=error.retry_after_s,
+                ) from None
+
+    def charge_written(self, user_id: str, bytes_written: int) -> None:
+        """Count what a person's change has written again besides what was sent."""
+        if self._on and bytes_written:
+            self._written.charge(user_id, bytes_written)
+
+    async def line_up(self, user_id: str, line: str) -> Callable[[], None]:
+        """Wait for one's turn in a line of one's own; what is given ends it. Cancelled: one is not in the line."""
+        if not self._on:
+            return _nothing
+        key = (user_id, line)
+        mine = self._lines.setdefault(key, Line())
+        await mine.turn()
+
+        def leave() -> None:
+            mine.leave()
+            if mine.is_empty and self._lines.get(key) is mine:
+                del self._lines[key]
+
+        return leave
+
+
+class Line:
+    """Who comes first is served first, one at a time."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Deferred[None]] = deque()
+        self._served = False
+        self._calling = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Nobody is served and nobody waits."""
+        return not self._served and not self._waiting
+
+    def turn(self) -> Deferred[None]:
+        """Fires when it is one's turn; whoever has had it has to leave."""
+        if self.is_empty:
+            self._served = True
+            return succeed(None)
+        place: Deferred[None] = Deferred(self._waiting.remove)
+        self._waiting.append(place)
+        return place
+
+    def leave(self) -> None:
+        """The next one, please. Each may leave at once: that is no reason to go deeper and deeper."""
+        self._served = False
+        if self._calling:
+            return
+        self._calling = True
+        while self._waiting and not self._served:
+            self._served = True
+            self._waiting.popleft().callback(None)
+        self._calling = False
+
+
+UNCOUNTED: Final = CallLimits(LimitSettings(rate_limits=False), lambda: 0.0)
+"""For doors where nobody is counted."""
+
+
+def _nothing() -> None:
+    """Who is not counted has no line to leave."""
+
+
+class Bill:
+    """What one call costs its person, at either door; a ``with`` around the work ends its turn."""
+
+    def __init__(self, limits: CallLimits) -> None:
+        self._limits = limits
+        self._user_id = ""
+        self._writes = False
+        self._paid = 0.0
+        self._leave: Callable[[], None] | None = None
+
+    def open(self, user_id: str, *, writes: bool) -> None:
+        """Count a call that begins, before its arguments are looked at. Raises RateLimited."""
+        self._user_id, self._writes = user_id, writes
+        self.foresee(1)
+
+    def foresee(self, units: float) -> None:
+        """What it will cost besides. Raises RateLimited; then nothing was taken at all."""
+        if not units:
+            return
+        try:
+            self._limits.take(self._user_id, writes=self._writes, units=units)
+        except RateLimited:
+            self._give_back()
+            raise
+        self._paid += units
+
+    def write(self, bytes_written: int) -> None:
+        """Bytes of its arguments, where it changes what is kept. Raises RateLimited."""
+        if self._writes:
+            self._limits.write(self._user_id, bytes_written)
+
+    async def begin(self, line: str | None) -> None:
+        """Wait until nobody of this person's is before it in this line. Raises RateLimited: those cost too much."""
+        if line is None:
+            return
+        self._leave = await self._limits.line_up(self._user_id, line)
+        paid = self._paid
+        self._give_back()
+        self.foresee(paid)
+
+    def answer(self, size: int) -> None:
+        """Bytes of its answer, as far as they are not paid for."""
+        self._limits.charge(self._user_id, writes=self._writes, units=max(0.0, size // UNIT_BYTES - self._paid))
+
+    def __enter__(self) -> None:
+        """Nothing: what is opened here is not known before it is looked who asks."""
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Let the next one of the line begin. Where nobody waits any more for what had begun it is not free."""
+        if self._leave is None:
+            return
+        if kind is not None and issubclass(kind, CancelledError):
+            self._limits.charge(self._user_id, writes=self._writes, units=GIVEN_UP_UNITS)
+        self._leave()
+
+    def _give_back(self) -> None:
+        self._limits.charge(self._user_id, writes=self._writes, units=-self._paid)
+        self._paid = 0.0
 
 
 @dataclass(frozen=True)

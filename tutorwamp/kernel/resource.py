@@ -39,7 +39,7 @@ from tutorwamp.kernel.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
-from tutorwamp.kernel.limits import CallLimits
+from tutorwamp.kernel.limits import UNCOUNTED, Bill, CallLimits
 from tutorwamp.kernel.observability import get_logger
 from tutorwamp.kernel.plain import VALUES_AT_MOST, read_json
 from tutorwamp.kernel.problems import PHRASES, begin
@@ -81,13 +81,15 @@ class Request:
 
     http: IRequest
     id: str
-    limits: CallLimits | None = None
+    bill: Bill
+    line: str | None
+    """Of what is asked, see Cost in kernel/contracts.py. The bill is opened when it is known who asks."""
 
     async def authenticated(self, authenticator: Authenticating[Known]) -> tuple[Caller, Known]:
         """Who asks; the call is counted, in the same buckets as over WAMP. Raises Unauthenticated or RateLimited."""
         caller, known = await authenticator.authenticate(self.bearer_token())
-        if self.limits is not None:
-            self.limits.take(caller.user_id, writes=self.http.method.decode("latin-1") not in READING_METHODS)
+        self.bill.open(caller.user_id, writes=self.http.method.decode("latin-1") not in READING_METHODS)
+        await self.bill.begin(self.line)
         return caller, known
 
     async def caller(self, authenticator: Authenticating[Any]) -> Caller:
@@ -138,7 +140,7 @@ class Request:
 
     async def json_file(self, at_most: int, values_at_most: int) -> dict[str, Any]:
         """A JSON object of any content, larger than arguments may be (bytes, values). Raises as ``body`` does."""
-        raw = self.file(("application/json",), at_most)
+        raw = self._json(at_most)
         return await deferToThread(_read_object, raw, values_at_most)
 
     def query(self, model: type[Arguments], **more: Any) -> Arguments:
@@ -156,7 +158,12 @@ class Request:
         return _header(self.http, b"idempotency-key") or None
 
     def _json_object(self) -> dict[str, Any]:
-        return _read_object(self.file(("application/json",), BODY_BYTES_AT_MOST), VALUES_AT_MOST)
+        return _read_object(self._json(BODY_BYTES_AT_MOST), VALUES_AT_MOST)
+
+    def _json(self, at_most: int) -> bytes:
+        raw = self.file(("application/json",), at_most)
+        self.bill.write(len(raw))
+        return raw
 
     def _media_type(self) -> str:
         return _header(self.http, b"content-type").partition(";")[0].strip().lower()
@@ -204,6 +211,8 @@ class Route:
     """Of success; null: 200, or 204 where there is nothing to say."""
     body: str | None
     """The media type of a body that is a file and not the arguments."""
+    line: str | None
+    """See Cost in kernel/contracts.py."""
 
 
 def route(
@@ -223,7 +232,7 @@ def route(
         asks, gives = asks or serves.arguments, gives or serves.result
 
     def mark(method: MethodType) -> MethodType:
-        marked = Route(path, methods, asks, gives, status, body)
+        marked = Route(path, methods, asks, gives, status, body, serves.cost.line if serves is not None else None)
         method.__route__ = marked  # type: ignore[attr-defined]  # a mark on a function object
         return method
 
@@ -235,11 +244,11 @@ def routes_of(door: type[object]) -> list[tuple[Route, Callable[..., Any]]]:
     return [(function.__route__, function) for function in vars(door).values() if hasattr(function, "__route__")]
 
 
-def mount(app: Klein, door: object, limits: CallLimits | None = None) -> None:
+def mount(app: Klein, door: object, limits: CallLimits = UNCOUNTED) -> None:
     """Put a door's routes on the app; ``limits`` count what each person asks."""
     for marked, function in routes_of(type(door)):
         name = function.__name__
-        answer = functools.partial(_answer, getattr(door, name), limits)
+        answer = functools.partial(_answer, getattr(door, name), limits, marked.line)
         for spelling in (marked.path, f"{marked.path}/"):
             endpoint = f"{type(door).__name__}.{name}.{spelling}"
             methods = list(marked.methods)
@@ -295,15 +304,20 @@ def _unrouted(http: IRequest, failure: Failure) -> bytes:
     return problems.render(http, error, begin(http))
 
 
-def _answer(method: Method, limits: CallLimits | None, http: IRequest, **path: str) -> Deferred[bytes]:
-    request = Request(http, begin(http), limits)
-    work: Deferred[Value | Answer | None] = Deferred.fromCoroutine(_run(method, request, path))
-    answer = answer_within(DEADLINE_S, work, _reactor())
+def _answer(method: Method, limits: CallLimits, line: str | None, http: IRequest, **path: str) -> Deferred[bytes]:
+    request = Request(http, begin(http), Bill(limits), line)
+    work: Deferred[tuple[Answer, bytes]] = Deferred.fromCoroutine(_run(method, request, path))
+    answer = answer_within(DEADLINE_S, work, _reactor(), droppable=line is not None)
     return answer.addCallbacks(functools.partial(_render, http), functools.partial(_render_failure, http, request.id))
 
 
-async def _run(method: Method, request: Request, path: Mapping[str, str]) -> Value | Answer | None:
-    return await method(request, **path)
+async def _run(method: Method, request: Request, path: Mapping[str, str]) -> tuple[Answer, bytes]:
+    with request.bill:
+        result = await method(request, **path)
+        answer = result if isinstance(result, Answer) else Answer(result, 200 if result is not None else 204)
+        body = problems.to_json(answer.body.plain()) if isinstance(answer.body, Value) else answer.body or b""
+        request.bill.answer(len(body))
+        return answer, body
 
 
 def _reactor() -> Any:
@@ -312,17 +326,14 @@ def _reactor() -> Any:
     return reactor
 
 
-def _render(http: IRequest, result: Value | Answer | None) -> bytes:
-    answer = result if isinstance(result, Answer) else Answer(result, 200 if result is not None else 204)
+def _render(http: IRequest, done: tuple[Answer, bytes]) -> bytes:
+    answer, body = done
     for name, value in answer.headers.items():
         http.setHeader(name, value)
     _set_status(http, answer.status)
-    if answer.body is None:
-        return b""
-    if isinstance(answer.body, bytes):
-        return answer.body
+    if not isinstance(answer.body, Value):
+        return body
     http.setHeader("content-type", "application/json")
-    body = problems.to_json(answer.body.plain())
     return body if answer.status != 200 or http.method not in (b"GET", b"HEAD") else _unless_known(http, body)
 
 

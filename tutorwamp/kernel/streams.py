@@ -240,13 +240,15 @@ def append_one(connection: Connection, draft: Draft) -> StreamEvent:
     return outcome
 
 
-def restate(connection: Connection, stream: str, subject: str, data: Mapping[str, Any]) -> None:
-    """Make all events about ``subject`` say what a reader would read now (a deleted text must not live on here)."""
-    connection.execute(
-        update(stream_events)
-        .where(stream_events.c.stream == stream, stream_events.c.subject == subject)
-        .values(data=json.dumps(data, ensure_ascii=False))
-    )
+def restate(connection: Connection, stream: str, subject: str, data: Mapping[str, Any]) -> int:
+    """Make all events about ``subject`` say what a reader would read now (a deleted text must not live on here).
+
+    How many bytes that was to write.
+    """
+    text = json.dumps(data, ensure_ascii=False)
+    about = (stream_events.c.stream == stream, stream_events.c.subject == subject)
+    rewritten = connection.execute(update(stream_events).where(*about).values(data=text)).rowcount
+    return rewritten * len(text.encode())
 
 
 def read_since(connection: Connection, stream: str, after: int, limit: int) -> list[StreamEvent]:

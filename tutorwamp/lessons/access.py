@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence, Set
 from datetime import datetime
 
 from tutorwamp.accounts.contracts import People
@@ -49,6 +49,13 @@ class LessonAccess:
     async def starting(self, after: datetime, before: datetime) -> Sequence[Lesson]:
         """See LessonDirectory."""
         return await self._with_people(await self._store.starting(after, before))
+
+    async def of_these(self, caller: Caller, lesson_ids: Iterable[str], *, fresh: bool) -> Set[str]:
+        """See LessonAccessChecker."""
+        wanted = set(lesson_ids)
+        known = {} if fresh else self._lessons.known(wanted)
+        mine = {lesson_id for lesson_id, lesson in known.items() if rules.belongs(caller, lesson)}
+        return mine.union(await self._store.ids_of(caller, wanted - mine)) if wanted - mine else mine
 
     async def lesson_ids(self, caller: Caller) -> Sequence[str] | None:
         """See LessonAccessChecker."""

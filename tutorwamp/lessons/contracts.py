@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -12,9 +12,11 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from tutorwamp.accounts.contracts import Person
 from tutorwamp.kernel.contracts import (
+    LISTED,
     PAGE_LIMIT_DEFAULT,
     Caller,
     ClientId,
+    Cost,
     Cursor,
     Id,
     Instant,
@@ -222,17 +224,21 @@ class Joined(Value):
 
 CREATE: Final = Procedure("tutorwamp.lesson.create", CreateLesson, Lesson, writes=True)
 GET: Final = Procedure("tutorwamp.lesson.get", OneLesson, Lesson)
-LIST: Final = Procedure("tutorwamp.lesson.list", ListLessons, Page[Lesson])
+LIST: Final = Procedure("tutorwamp.lesson.list", ListLessons, Page[Lesson], cost=LISTED)
 UPDATE: Final = Procedure("tutorwamp.lesson.update", UpdateLesson, Lesson, writes=True)
 CANCEL: Final = Procedure("tutorwamp.lesson.cancel", CancelLesson, Lesson, writes=True)
 START: Final = Procedure("tutorwamp.lesson.start", OneLesson, Lesson, writes=True)
 END: Final = Procedure("tutorwamp.lesson.end", OneLesson, Lesson, writes=True)
-JOIN: Final = Procedure("tutorwamp.lesson.join", OneLesson, Joined)
+JOIN: Final = Procedure("tutorwamp.lesson.join", OneLesson, Joined, cost=Cost(lambda _: 2))
 LEAVE: Final = Procedure("tutorwamp.lesson.leave", OneLesson, Nothing)
 
 
-ATTENDANCE: Final = Procedure("tutorwamp.lesson.attendance", OneLesson, Attendance)
-REPLAY: Final = Procedure("tutorwamp.lesson.replay", ReplayLesson, Replayed)
+ATTENDANCE: Final = Procedure(
+    "tutorwamp.lesson.attendance", OneLesson, Attendance, cost=Cost(lambda _: 4, line="lists")
+)
+REPLAY: Final = Procedure(
+    "tutorwamp.lesson.replay", ReplayLesson, Replayed, cost=Cost(lambda asked: asked.limit // 25, line="missed")
+)
 SET_PEN: Final = Procedure("tutorwamp.lesson.set_pen", SetPen, Lesson, writes=True)
 
 
@@ -372,6 +378,13 @@ class LessonAccessChecker(Protocol):
 
     async def admit_writer(self, caller: Caller, lesson_id: str) -> Admission:
         """The same from memory, and raise WrongState unless the lesson is open for writing."""
+        ...
+
+    async def of_these(self, caller: Caller, lesson_ids: Iterable[str], *, fresh: bool) -> Set[str]:
+        """Those of these lessons the caller belongs to, with one question to the database at most.
+
+        Without ``fresh`` memory may say yes.
+        """
         ...
 
     async def lesson_ids(self, caller: Caller) -> Sequence[str] | None:

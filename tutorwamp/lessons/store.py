@@ -43,6 +43,7 @@ from tutorwamp.kernel.contracts import (
 )
 from tutorwamp.kernel.database import Database, InstantColumn, lock, metadata
 from tutorwamp.kernel.errors import Conflict, Invalid
+from tutorwamp.kernel.lanes import LARGE
 from tutorwamp.kernel.nodes import Nodes
 from tutorwamp.kernel.streams import (
     Draft,
@@ -237,9 +238,10 @@ class LessonsStore:
 
         return self._database.read("lessons.starting", thd)
 
-    def ids_of(self, caller: Caller) -> Deferred[list[str]]:
-        """The ids of all the caller's lessons."""
+    def ids_of(self, caller: Caller, among: Iterable[str] | None = None) -> Deferred[list[str]]:
+        """The ids of the caller's lessons: of all, or of those among these."""
         query = _of(caller, select(lessons.c.id))
+        query = query if among is None else query.where(lessons.c.id.in_(list(among)))
         return self._database.read("lessons.ids_of", lambda connection: list(connection.execute(query).scalars()))
 
     def heads(self, lesson_id: str) -> Deferred[Heads]:
@@ -256,7 +258,7 @@ class LessonsStore:
             cursor = _replay_cursor(events[-1]) if more else None
             return Replayed(items=events, next_cursor=cursor, compacted=compacted(connection, names))
 
-        return self._database.read("lessons.replay", thd)
+        return self._database.read("lessons.replay", thd, lane=LARGE)
 
 
 def _replay_cursor(event: StreamEvent) -> str:

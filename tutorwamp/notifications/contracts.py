@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Protocol
 from pydantic import Field, PlainSerializer, model_validator
 
 from tutorwamp.kernel.contracts import (
+    LISTED,
     PAGE_LIMIT_AT_MOST,
     PAGE_LIMIT_DEFAULT,
     Cursor,
@@ -111,7 +112,7 @@ class SetPreferences(Value):
         return self
 
 
-LIST: Final = Procedure("tutorwamp.notification.list", ListNotifications, Page[Notification])
+LIST: Final = Procedure("tutorwamp.notification.list", ListNotifications, Page[Notification], cost=LISTED)
 UNREAD_COUNT: Final = Procedure("tutorwamp.notification.unread_count", Nothing, Unread)
 MARK_READ: Final = Procedure("tutorwamp.notification.mark_read", ReadNotifications, Unread, writes=True)
 MARK_ALL_READ: Final = Procedure("tutorwamp.notification.mark_all_read", Nothing, Unread, writes=True)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, StringConstraints
 
 from tutorwamp.accounts.contracts import Person
-from tutorwamp.kernel.contracts import Instant, Nothing, Procedure, Seq, Topic, Value
+from tutorwamp.kernel.contracts import Cost, Instant, Nothing, Procedure, Seq, Topic, Value
 
 STREAMS_AT_MOST: Final = 100
 """In one call; a person in a lesson follows four."""
@@ -88,8 +88,12 @@ class Me(Value):
     now: Instant
 
 
-HEARTBEAT: Final = Procedure("tutorwamp.session.heartbeat", Heartbeat, Beat)
-RESUME: Final = Procedure("tutorwamp.session.resume", Resume, Resumed)
+HEARTBEAT: Final = Procedure(
+    "tutorwamp.session.heartbeat", Heartbeat, Beat, cost=Cost(lambda asked: len(asked.positions) // 20)
+)
+RESUME: Final = Procedure(
+    "tutorwamp.session.resume", Resume, Resumed, cost=Cost(lambda asked: 2 + len(asked.positions) // 10, line="missed")
+)
 WHOAMI: Final = Procedure("tutorwamp.session.whoami", Nothing, Me)
 
 CONNECTION_TIMEOUT: Final = "tutorwamp.connection.timeout"

@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 
 from tutorwamp.kernel.contracts import StreamEvent
 from tutorwamp.kernel.database import Database
+from tutorwamp.kernel.lanes import LARGE
 from tutorwamp.kernel.streams import Heads, extent_since, heads_now, read_since
 from tutorwamp.sessions.contracts import EVENTS_AT_MOST
 from tutorwamp.sessions.rules import Missed, resumable
@@ -57,4 +58,4 @@ class SessionsStore:
             told = {name: (newest[name], events_of(name, position)) for name, position in positions.items()}
             return found.epoch, told
 
-        return self._database.read("sessions.missed", thd)
+        return self._database.read("sessions.missed", thd, lane=LARGE)
