@@ -290,13 +290,14 @@ def stood_still(node: Supervised, ground: Ground, look: Callable[[], None]) -> s
         for one in sessions:
             one.ask("tutorwamp.session.heartbeat")
     os.kill(pid, signal.SIGCONT)
-    ended = 0
-    for one in sessions:
-        try:
-            for _ in range(3):
+    gone: set[int] = set()
+    for _ in range(3):
+        time.sleep(0.5)
+        for number, one in enumerate(sessions):
+            try:
                 one.call("tutorwamp.session.heartbeat")
-                time.sleep(0.3)
-        except GoneError:
-            ended += 1
+            except GoneError:
+                gone.add(number)
+    for one in sessions:
         one.close()
-    return f"{ended} of {len(sessions)} sessions that had sent heartbeats were ended"
+    return f"{len(gone)} of {len(sessions)} sessions that had sent heartbeats were ended"

@@ -9,6 +9,8 @@ from typing import Final
 from tests.hostile.wire import ERROR, RESULT, GoneError, SilenceError, Wamp
 
 EVERY_S: Final = 0.125
+BEATS: Final = 8
+"""After so many sentences a heartbeat."""
 LAST_ANSWERS_S: Final = 15.0
 """For what is still unanswered at the end."""
 ADDRESS: Final = "127.0.0.1"
@@ -63,6 +65,8 @@ class Steady:
     def _say(self, session: Wamp) -> None:
         self._count += 1
         body = f"sentence {self._count}"
+        if self._count % BEATS == 0:
+            session.ask("tutorwamp.session.heartbeat")
         number = session.ask("tutorwamp.chat.send", lesson_id=self._lesson_id, body=body)
         self._said[number] = (time.monotonic(), body)
 
