@@ -49,8 +49,12 @@ def packed(value: Any, serializer: Serializer) -> bytes:
 def unpacked(raw: bytes, serializer: Serializer) -> Any:
     """What the node has written."""
     if serializer == "json":
-        return json.loads(raw)
+        return json.loads(raw, parse_constant=_no_json)
     return cbor2.loads(raw) if serializer == "cbor" else msgpack.unpackb(raw)
+
+
+def _no_json(name: str) -> Any:
+    raise GoneError(f"a browser would end the connection over {name}")
 
 
 def dial(port: int, *, address: str = ADDRESS, receive_bytes: int | None = None) -> socket.socket:
