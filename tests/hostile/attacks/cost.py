@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Sequence
+from itertools import cycle, islice
 from typing import Any, Final
 
 from PIL import Image
@@ -43,11 +44,11 @@ def boards_opened(enemy: Enemy) -> None:
     _all_at_once(enemy, "student", [("tutorwamp.board.open", {"lesson_id": enemy.ground.lesson_id})] * enemy.many(100))
 
 
-@attack(4, "500 searches of 20 words at once")
+@attack(4, "500 searches of 3 to 20 words at once")
 def searches(enemy: Enemy) -> None:
     asked = [
-        ("tutorwamp.chat.search", {"query": " ".join(enemy.random.sample(WORDS, 20)), "limit": 100})
-        for _ in range(enemy.many(500))
+        ("tutorwamp.chat.search", {"query": " ".join(enemy.random.sample(WORDS, words)), "limit": 100})
+        for words in islice(cycle((20, 8, 3)), enemy.many(500))
     ]
     _all_at_once(enemy, "tutor", asked)
 
