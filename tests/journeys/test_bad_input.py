@@ -263,10 +263,11 @@ async def test_deep_nesting_ends_its_own_connection_and_nothing_else(node: Node)
         session.wire().sendMessage(nested, isBinary=False)
         await session.left.addTimeout(PATIENCE_S, reactor)
         assert (await bystander.ask("tutorwamp.lesson.list"))["items"] == []
-    body = b'{"email": ' + b"[" * depth + b"]" * depth + b"}"
     headers = Headers({"content-type": ["application/json"]})
-    answer = await treq.post(f"{node.url}/api/auth/login", data=body, headers=headers)
-    assert (answer.code, (await answer.json())["type"]) == (400, "tutorwamp.error.malformed")
+    for deep, told in ((8_000, (400, "tutorwamp.error.malformed")), (depth, (413, "tutorwamp.error.too_large"))):
+        body = b'{"email": ' + b"[" * deep + b"]" * deep + b"}"
+        answer = await treq.post(f"{node.url}/api/auth/login", data=body, headers=headers)
+        assert (answer.code, (await answer.json())["type"]) == told
     assert (await bystander.ask("tutorwamp.lesson.list"))["items"] == []
     bystander.leave()
     await bystander.left

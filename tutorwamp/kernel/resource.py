@@ -170,7 +170,7 @@ class Request:
 
     @property
     def address(self) -> str:
-        """The address of whoever asks, as the gate says: it writes this header itself, and only it reaches us."""
+        """The address of whoever asks, as the gate says; the site lets nobody else say it (H11)."""
         return _header(self.http, b"x-forwarded-for") or self.http.getClientAddress().host
 
     def bearer_token(self) -> str:
