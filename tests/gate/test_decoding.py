@@ -82,6 +82,11 @@ def test_every_plain_value_is_read_as_it_was_sent(serializer: str, arguments: di
     assert read(f"{serializer}.batched", batch(serializer, [payload, payload])) == [sent, sent]
 
 
+def test_brackets_in_texts_are_no_depth() -> None:
+    sent = [CALL, 7, {}, URI, [], {"it": ["[" * 200, '\\"{' * 200, [[["[]{"]] * 100]]}]
+    assert read("json", WRITERS["json"](sent)) == [sent]
+
+
 @given(value=plain)
 def test_json_is_read_with_and_without_escapes_and_spaces(value: Any) -> None:
     sent = [CALL, 7, {}, URI, [], {"it": value}]
@@ -188,6 +193,9 @@ JSON_BAD = {
     "cut off": b"[1",
     "deep": b"[" * 100_000,
     "deep and closed": b"[" * 100 + b"]" * 100,
+    "very deep and closed": b"[" * 100_000 + b"]" * 100_000,
+    "deep objects": b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
+    "deep behind a text that does not end": b'"' + rb"\"" * 100_000 + b"[" * 100_000,
     "quotes": b"{'a':1}",
     "more": b"1}]]}",
     "comment": b"/* */1",
@@ -299,6 +307,13 @@ def test_too_many_values_are_too_large(serializer: str, keys: bool) -> None:
     assert isinstance(heard, list)
     for count in (NODES_AT_MOST // each + 1, NODES_AT_MOST * 4):
         assert read(serializer, many(serializer, count, keys=keys)) == [Refused(HEAD, too_large=True)]
+
+
+@pytest.mark.parametrize("serializer", WRITERS)
+def test_fewer_values_can_be_asked_for(serializer: str) -> None:
+    few = call(serializer, {"it": [[1], {"a": "x" * 300}] * 10})
+    assert isinstance(read(serializer, few, 100)[0], list)
+    assert read(serializer, few, 50) == [Refused(HEAD, too_large=True)]
 
 
 @pytest.mark.parametrize("serializer", WRITERS)

@@ -67,17 +67,17 @@ class _TooMany(Exception):
     """More values than one message may have."""
 
 
-def read(serializer: str, payload: bytes) -> list[list[Any] | Refused]:
+def read(serializer: str, payload: bytes, nodes_at_most: int = NODES_AT_MOST) -> list[list[Any] | Refused]:
     """The messages of one payload; ``serializer`` is WAMP's name for it, as ``cbor`` or ``json.batched``.
 
-    Raises BrokenError.
+    Each has so many values at most. Raises BrokenError.
     """
     name, _, batched = serializer.partition(".")
     wire = WIRES[name]
     parts = list(wire.parts(payload)) if batched else [payload]
     if not 0 < len(parts) <= MESSAGES_AT_MOST:
         raise BrokenError("no message, or too many at once")
-    return [_read(wire, part) for part in parts]
+    return [_read(wire, part, nodes_at_most) for part in parts]
 
 
 def read_head(serializer: str, begin: bytes) -> Head | None:
@@ -87,9 +87,11 @@ def read_head(serializer: str, begin: bytes) -> Head | None:
     return _head(wire, begin[wire.prefix if batched else 0 :])
 
 
-def _read(wire: _Wire, payload: bytes) -> list[Any] | Refused:
+def _read(wire: _Wire, payload: bytes, nodes_at_most: int) -> list[Any] | Refused:
     too_large = False
     try:
+        if len(payload) > nodes_at_most:  # a value has a byte at least
+            wire.count(payload, nodes_at_most)
         message = wire.load(payload)
         if type(message) is list and _shaped(message):
             return _plain(message)
@@ -214,13 +216,25 @@ def _not_plain(*_: object) -> object:
 # JSON, RFC 8259. A message has as many values as commas, colons and brackets, or fewer.
 
 _JSON: Final = json.JSONDecoder()
+_JSON_TEXT: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 _JSON_BEGINS: Final = re.compile(r"[ \t\r\n]*\[[ \t\r\n]*")
 _JSON_GOES_ON: Final = re.compile(r"[ \t\r\n]*,[ \t\r\n]*")
 
 
-def _load_json(payload: bytes) -> Any:
-    if len(payload) > NODES_AT_MOST and sum(map(payload.count, (b",", b":", b"[", b"{"))) > NODES_AT_MOST:
+def _count_json(payload: bytes, at_most: int) -> None:
+    if sum(map(payload.count, (b",", b":", b"[", b"{"))) > at_most:
         raise _TooMany
+
+
+def _load_json(payload: bytes) -> Any:
+    # Python's reader goes into as many levels as it may, in some processes more than the stack has room for.
+    if payload.count(b"[") + payload.count(b"{") > DEPTH_AT_MOST:
+        brackets = _JSON_TEXT.sub(b"", payload).translate(None, _NO_BRACKETS)
+        for _ in range(DEPTH_AT_MOST):
+            brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")  # the innermost
+        if brackets:
+            raise _Fault
     return _JSON.decode(payload.decode())
 
 
@@ -243,18 +257,15 @@ def _parts_of_json(payload: bytes) -> Iterator[bytes]:
 
 
 # CBOR and msgpack: every value begins with a byte that says how long its head is, and a text's is followed by the text.
-# A message of as many bytes as it may have values needs no counting.
 
 
-def _count(payload: bytes, heads: bytes, text: Callable[[int], int | None]) -> None:
-    """Raise _TooMany before anything is built.
+def _count(payload: bytes, at_most: int, heads: bytes, text: Callable[[int], int | None]) -> None:
+    """Go from head to head; ``heads`` has their lengths by the first byte.
 
     ``text``: of a first byte, the length of the text behind the head, -1 where the head's rest says it, else None.
     """
-    if len(payload) <= NODES_AT_MOST:
-        return
     at, end = 0, len(payload)
-    for _ in range(NODES_AT_MOST + 1):
+    for _ in range(at_most + 1):
         if at >= end:
             return
         first = payload[at]
@@ -279,8 +290,11 @@ def _text_of_cbor(first: int) -> int | None:
     return None if not 0x40 <= first < 0x80 else first & 31 if first & 31 < 24 else -1
 
 
+def _count_cbor(payload: bytes, at_most: int) -> None:
+    _count(payload, at_most, _CBOR_HEADS, _text_of_cbor)
+
+
 def _load_cbor(payload: bytes) -> Any:
-    _count(payload, _CBOR_HEADS, _text_of_cbor)
     return cbor2.loads(payload, **_CBOR_STRICT)
 
 
@@ -311,8 +325,11 @@ def _text_of_msgpack(first: int) -> int | None:
     return -1 if first in (0xC4, 0xC5, 0xC6, 0xD9, 0xDA, 0xDB) else None
 
 
+def _count_msgpack(payload: bytes, at_most: int) -> None:
+    _count(payload, at_most, _MSGPACK_HEADS, _text_of_msgpack)
+
+
 def _load_msgpack(payload: bytes) -> Any:
-    _count(payload, _MSGPACK_HEADS, _text_of_msgpack)
     # A list is as large as it says before its values are there: so first whether all of them are.
     whole = msgpack.Unpacker(max_buffer_size=len(payload), read_size=len(payload))
     whole.feed(payload)
@@ -330,6 +347,8 @@ def _first_of_msgpack(begin: bytes, count: int) -> list[Any]:
 class _Wire:
     """One serialization."""
 
+    count: Callable[[bytes, int], None]
+    """Raises _TooMany, before anything is built."""
     load: Callable[[bytes], Any]
     """A whole message; raises anything."""
     first: Callable[[bytes, int], list[Any]]
@@ -341,8 +360,8 @@ class _Wire:
 
 
 WIRES: Final = {
-    "cbor": _Wire(_load_cbor, _first_of_cbor),
-    "msgpack": _Wire(_load_msgpack, _first_of_msgpack),
-    "json": _Wire(_load_json, _first_of_json, _parts_of_json, 0),
+    "cbor": _Wire(_count_cbor, _load_cbor, _first_of_cbor),
+    "msgpack": _Wire(_count_msgpack, _load_msgpack, _first_of_msgpack),
+    "json": _Wire(_count_json, _load_json, _first_of_json, _parts_of_json, 0),
 }
 """By WAMP's name."""

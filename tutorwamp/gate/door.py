@@ -17,7 +17,17 @@ from autobahn.wamp.serializer import Serializer
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
 from crossbar.router.protocol import WampWebSocketServerFactory, WampWebSocketServerProtocol
 
-from tutorwamp.gate.decoding import CALL, HEAD_BYTES, PUBLISH, BrokenError, Head, Refused, read, read_head
+from tutorwamp.gate.decoding import (
+    CALL,
+    HEAD_BYTES,
+    NODES_AT_MOST,
+    PUBLISH,
+    BrokenError,
+    Head,
+    Refused,
+    read,
+    read_head,
+)
 from tutorwamp.gate.router import calls_waiting, forget_cancelled_calls, is_waiting
 from tutorwamp.kernel.arguments import ARGUMENTS_BYTES_AT_MOST
 from tutorwamp.kernel.component import wamp_error
@@ -26,6 +36,8 @@ from tutorwamp.kernel.errors import Internal, Invalid, RateLimited, TooLarge, Tu
 
 STRANGERS_BYTES_AT_MOST: Final = 64 * 1024
 """Of a message before WELCOME. An access token has some 500 bytes."""
+STRANGERS_NODES_AT_MOST: Final = 1_000
+"""Values in such a message. A HELLO has some fifty."""
 CALL_BYTES_AT_MOST: Final = ARGUMENTS_BYTES_AT_MOST * 6 // 5
 """1.2 MiB: the arguments a procedure takes at most, and what their writing adds."""
 LARGE_CALL_BYTES_AT_MOST: Final = 4 * ARGUMENTS_BYTES_AT_MOST
@@ -179,7 +191,8 @@ class Door(WampWebSocketServerProtocol):  # type: ignore[misc]  # Crossbar ships
     def _read(self, payload: bytes, binary: bool) -> list[list[Any] | Refused]:
         if binary != self._serializer._serializer.BINARY:  # noqa: SLF001  # as autobahn's own reading does
             raise BrokenError("the other kind of frame belongs to this subprotocol")
-        return read(self._serializer.SERIALIZER_ID, payload)
+        nodes_at_most = NODES_AT_MOST if self._expects is _JOINED else STRANGERS_NODES_AT_MOST
+        return read(self._serializer.SERIALIZER_ID, payload, nodes_at_most)
 
     def _hear(self, said: list[Any], size: int) -> None:
         kind = self._expected(said[0] if said else None)

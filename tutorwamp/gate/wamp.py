@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -109,6 +110,10 @@ class GateComponent(ApplicationSession):
         await self._serve(CONNECTED, self._connected)
         await self._serve(DROP, self._drop)
         await self._serve(DROP_USER, self._drop_user)
+        # What Crossbar and its libraries brought along stays as it is: 160,000 objects that Python would look through
+        # again and again while many small ones are made, as for a large message (70 ms instead of 8).
+        gc.collect()
+        gc.freeze()
 
     async def _serve(
         self, procedure: Procedure[Arguments, Answer], handle: Callable[[Arguments, SessionId], Answer]
