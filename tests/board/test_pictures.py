@@ -35,18 +35,14 @@ from twisted.python.failure import Failure
 
 from tests.support.node import free_port
 from tests.support.s3 import ACCESS_KEY, REGION, SECRET_KEY, SECRET_KEY_ESCAPED, S3Server
+from tutorwamp.board.imaging import PIXELS_AT_MOST, SCANS_AT_MOST, SIDE_AT_MOST, Picture, recognise
 from tutorwamp.board.pictures import (
     DRAFTS_KEPT_S,
-    PIXELS_AT_MOST,
-    SCANS_AT_MOST,
-    SIDE_AT_MOST,
     BucketAddress,
     MissingPictureError,
-    Picture,
     PictureBucket,
     PictureShelf,
     open_shelf,
-    recognise,
     sign,
 )
 from tutorwamp.kernel.contracts import new_id

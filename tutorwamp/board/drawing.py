@@ -13,6 +13,7 @@ import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from html import escape
 from io import BytesIO
 from itertools import pairwise
@@ -61,6 +62,10 @@ Element = Mapping[str, Any]
 """As on the wire, its form checked."""
 Pictures = Mapping[str, tuple[str, bytes]]
 """Media type and content by asset id."""
+Use = tuple[str, float, float]
+"""A picture by its asset id, and the width and height it is shown in, in pixels of the board."""
+ANY_SIZE: Final = (0.0, 0.0)
+"""Of a picture that is inside the file as it is."""
 Points = Sequence[Sequence[float]]
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom."""
@@ -70,25 +75,63 @@ Drawn = tuple[str, Box]
 _NOT_IN_XML: Final = re.compile(r"[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
+@dataclass(frozen=True)
+class Sheet:
+    """A page that is drawn, but for what is in its pictures."""
+
+    elements: Sequence[str]
+    """Markup, lowest first."""
+    frame: Box
+    """Left, top, width and height on the board."""
+    scale: float
+    """Pixels of the file for one of the board."""
+    ids: Mapping[Use, str]
+    """Of the pictures inside the file."""
+    shown: Sequence[tuple[Use, tuple[int, int]]]
+    """Each picture wherever it is shown, with its width and height in pixels of the file, at least 1."""
+
+    def file(self, pictures: Mapping[Use, tuple[str, bytes]], *, fitted: bool = False) -> str:
+        """The whole of it. ``fitted``: the pictures have the very pixels that are shown."""
+        left, top, width, height = self.frame
+        inside = (_picture(self.ids[use], *pictures[use], fitted=fitted) for use in self.ids if use in pictures)
+        return _tag(
+            "svg",
+            _tag("defs", "".join(inside)),
+            _tag("rect", x=left, y=top, width=width, height=height, fill="#ffffff"),
+            *self.elements,
+            xmlns="http://www.w3.org/2000/svg",
+            width=max(1, math.floor(width * self.scale)),
+            height=max(1, math.floor(height * self.scale)),
+            viewBox=" ".join(map(_written, (left, top, width, height))),
+        )
+
+
 def svg(elements: Sequence[Element], pictures: Pictures) -> str:
     """Draw the elements of one page, lowest first. A picture that is missing becomes a crossed-out frame.
 
     The file shows all that is drawn, in a size of at most ``SIDE_AT_MOST`` and ``AREA_AT_MOST`` pixels.
     """
-    ids = _picture_ids(elements, pictures)
+    sheet = draw(elements, pictures)
+    return sheet.file({use: (pictures[use[0]][0], _as_seen(pictures[use[0]][1])) for use in sheet.ids})
+
+
+def draw(elements: Sequence[Element], pictures: Pictures, *, sized: bool = False) -> Sheet:
+    """As ``svg`` does, without what is in the pictures. ``sized``: one picture in two sizes is two."""
+    ids = _picture_ids(elements, pictures, sized=sized)
     drawn = [_draw(element, ids) for element in elements]
     left, top, width, height = _frame([box for _, box in drawn])
     scale = min(1.0, SIDE_AT_MOST / max(width, height), math.sqrt(AREA_AT_MOST / (width * height)))
-    return _tag(
-        "svg",
-        _tag("defs", "".join(_picture(ids[asset_id], *pictures[asset_id]) for asset_id in ids)),
-        _tag("rect", x=left, y=top, width=width, height=height, fill="#ffffff"),
-        *(markup for markup, _ in drawn),
-        xmlns="http://www.w3.org/2000/svg",
-        width=max(1, math.floor(width * scale)),
-        height=max(1, math.floor(height * scale)),
-        viewBox=" ".join(map(_written, (left, top, width, height))),
-    )
+    uses = [use for use in map(_use, _images(elements)) if use in ids]
+    shown = [(use, (_whole(use[1] * scale), _whole(use[2] * scale))) for use in uses]
+    return Sheet([markup for markup, _ in drawn], (left, top, width, height), scale, ids, shown)
+
+
+def _images(elements: Sequence[Element]) -> Iterator[Element]:
+    return (element for element in elements if element["kind"] == "image")
+
+
+def _whole(pixels: float) -> int:
+    return max(1, math.ceil(pixels))
 
 
 def _frame(boxes: Sequence[Box]) -> Box:
@@ -100,7 +143,7 @@ def _frame(boxes: Sequence[Box]) -> Box:
     return left, top, max(rights) + MARGIN - left, max(bottoms) + MARGIN - top
 
 
-def _draw(element: Element, ids: Mapping[str, str]) -> Drawn:
+def _draw(element: Element, ids: Mapping[Use, str]) -> Drawn:
     match element["kind"]:
         case "stroke" | "line":
             return _line(element, element["points"])
@@ -111,7 +154,7 @@ def _draw(element: Element, ids: Mapping[str, str]) -> Drawn:
         case "text":
             return _text(element)
         case _:
-            return _image(element, ids.get(element["asset_id"]))
+            return _image(element, ids.get(_use(element)) or ids.get((element["asset_id"], *ANY_SIZE)))
 
 
 def _line(element: Element, points: Points, head: Points = ()) -> Drawn:
@@ -199,17 +242,22 @@ def _image(element: Element, picture_id: str | None) -> Drawn:
     return _tag("path", d=frame, **_pen(element, BORDER), **_opacity(element, "stroke")), box
 
 
-def _picture_ids(elements: Sequence[Element], pictures: Pictures) -> dict[str, str]:
+def _use(image: Element) -> Use:
+    return image["asset_id"], image["width"], image["height"]
+
+
+def _picture_ids(elements: Sequence[Element], pictures: Pictures, *, sized: bool) -> dict[Use, str]:
     """Ids inside the file for the pictures that are on the page and can be shown."""
-    wanted = dict.fromkeys(element["asset_id"] for element in elements if element["kind"] == "image")
-    found = [asset_id for asset_id in wanted if pictures.get(asset_id, ("",))[0] in PICTURE_TYPES]
-    return {asset_id: f"picture-{number}" for number, asset_id in enumerate(found)}
+    wanted = dict.fromkeys(use if sized else (use[0], *ANY_SIZE) for use in map(_use, _images(elements)))
+    found = [use for use in wanted if pictures.get(use[0], ("",))[0] in PICTURE_TYPES]
+    return {use: f"picture-{number}" for number, use in enumerate(found)}
 
 
-def _picture(picture_id: str, media_type: str, content: bytes) -> str:
+def _picture(picture_id: str, media_type: str, content: bytes, *, fitted: bool) -> str:
     """Once in the file however often it is on the page, one pixel large: whoever uses it says the size."""
-    data = f"data:{media_type};base64,{b64encode(_as_seen(content)).decode()}"
-    return _tag("image", id=picture_id, width=1, height=1, preserveAspectRatio="none", href=data)
+    data = f"data:{media_type};base64,{b64encode(content).decode()}"
+    look = {"image_rendering": "optimizeSpeed"} if fitted else {}
+    return _tag("image", id=picture_id, width=1, height=1, preserveAspectRatio="none", **look, href=data)
 
 
 def _as_seen(content: bytes) -> bytes:

@@ -6,12 +6,11 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
-from uuid import UUID
 
-from twisted.internet.defer import DeferredSemaphore
+from pydantic_core import from_json
 from twisted.internet.threads import deferToThreadPool
 
-from tutorwamp.board import drawing, excalidraw, printing, rules
+from tutorwamp.board import rules
 from tutorwamp.board.contracts import (
     CHANGES_AT_MOST,
     ExportBoard,
@@ -24,13 +23,16 @@ from tutorwamp.board.contracts import (
     SubmitChanges,
     Uploaded,
 )
-from tutorwamp.board.pictures import MissingPictureError, PictureShelf, recognise
+from tutorwamp.board.parcels import Parcel
+from tutorwamp.board.pictures import MissingPictureError, PictureShelf
 from tutorwamp.board.service import BoardService
 from tutorwamp.board.settings import BoardSettings
-from tutorwamp.board.store import BoardStore, KeptPicture
+from tutorwamp.board.store import BoardStore, KeptPicture, Outline, Page
+from tutorwamp.board.workshop import Place, Workshop
 from tutorwamp.kernel.arguments import ARGUMENTS_BYTES_AT_MOST
 from tutorwamp.kernel.contracts import Caller, Clock, new_id
-from tutorwamp.kernel.errors import NotFound, TooLarge, TutorwampError
+from tutorwamp.kernel.errors import Invalid, NotFound, TooLarge, TutorwampError
+from tutorwamp.lessons.contracts import topics_of
 
 MEDIA_TYPES: Final = {
     "svg": "image/svg+xml",
@@ -38,15 +40,19 @@ MEDIA_TYPES: Final = {
     "pdf": "application/pdf",
     "excalidraw": "application/json",
 }
-EXPORT_BYTES_AT_MOST: Final = 12 * 1024 * 1024
-"""One message between the node's processes carries 16 MiB."""
 EXPORT_PICTURE_BYTES_AT_MOST: Final = 8 * 1024 * 1024
 """Of the pictures inside one file; as base64 a third more."""
-RENDERED_AT_ONCE: Final = 1
-"""Rendering is work for the processor; a second one would only slow down everybody's lesson."""
-
-RECOGNISED_AT_ONCE: Final = 1
-"""Decoding a large photo takes 400 MB for a moment."""
+SMALL_AT_MOST: Final = 256 * 1024
+"""Bytes of a board or scene that is done in a second."""
+_FEWER: Final = "Export one page, or put fewer elements and pictures on it."
+ADVICE: Final = {
+    "svg": _FEWER,
+    "excalidraw": _FEWER,
+    "png": f"Export it as SVG. {_FEWER}",
+    "pdf": f"Export it as SVG. {_FEWER}",
+}
+"""To who asked for a file that takes too much."""
+SMALLER_SCENE: Final = "Import it in parts."
 
 Result = TypeVar("Result")
 
@@ -70,35 +76,32 @@ class Exchange:
         self._settings = settings
         self._clock = clock
         self._reactor = reactor
-        self._rendering = DeferredSemaphore(RENDERED_AT_ONCE)
-        self._recognising = DeferredSemaphore(RECOGNISED_AT_ONCE)
+        self._workshop = Workshop(reactor)
 
     # Out
 
     async def export(self, caller: Caller, asked: ExportBoard) -> Exported:
-        """B28: a page (PDF: all, where none is named) as a file. Raises NotFound or TooLarge."""
-        state = await self._board.open(caller, asked.lesson_id)
-        pages = [page.id for page in state.pages]
-        if asked.page is not None and asked.page not in pages:
-            raise NotFound("There is no such page.")
-        if asked.page is not None:
-            pages = [asked.page]
-        elif asked.format != "pdf":
-            pages = pages[:1]
-        drawn = [rules.elements_of(state.elements, page) for page in pages]
-        pictures = await self._pictures_on(asked.lesson_id, drawn)
-        data = await self._rendering.run(self._in_thread, _render, asked.format, drawn, pictures)
-        if len(data) > EXPORT_BYTES_AT_MOST:
-            raise TooLarge("The file would be too large.", details={"bytes_at_most": EXPORT_BYTES_AT_MOST})
-        return Exported(media_type=MEDIA_TYPES[asked.format], data=data)
+        """B28: a page (PDF: all, where none is named) as a file. Raises NotFound, TooLarge or RateLimited."""
+        with self._workshop.place(caller.user_id) as place:
+            await self._board.require_member(caller, asked.lesson_id)
+            outline = await self._outline(asked.lesson_id)
+            wanted = _pages_for(asked, outline.pages)
+            async with place.turn(large=outline.weight > SMALL_AT_MOST):
+                pages = await place.load(self._store.pages(asked.lesson_id, wanted))
+                pictures = await self._pictures_on(asked.lesson_id, pages)
+                known = [(picture_id, media_type) for picture_id, (media_type, _) in pictures.items()]
+                parts = [*(content for _, content in pictures.values()), *(page.elements for page in pages)]
+                job = Parcel({"format": asked.format, "pictures": known}, parts)
+                done = await place.work("export", job, advice=ADVICE[asked.format])
+        return Exported(media_type=MEDIA_TYPES[asked.format], data=done.parts[0])
 
-    async def _pictures_on(self, lesson_id: str, pages: Sequence[Sequence[Plain]]) -> dict[str, tuple[str, bytes]]:
+    async def _pictures_on(self, lesson_id: str, pages: Sequence[Page]) -> dict[str, tuple[str, bytes]]:
         """The bytes of every picture on the pages, by asset id. Raises TooLarge; one that was lost is left out."""
-        wanted = {element["asset_id"] for page in pages for element in page if element["kind"] == "image"}
+        wanted = frozenset[str]().union(*(page.asset_ids for page in pages))
         kept = await self._store.pictures(lesson_id, sorted(wanted)) if wanted else []
         if sum(picture.bytes for picture in kept) > EXPORT_PICTURE_BYTES_AT_MOST:
             limit = {"bytes_at_most": EXPORT_PICTURE_BYTES_AT_MOST}
-            raise TooLarge("The pictures are too large for one file.", details=limit)
+            raise TooLarge("The pictures are too large for one file. Export one page, or fewer of them.", details=limit)
         found = {}
         for picture in kept:
             try:
@@ -112,12 +115,15 @@ class Exchange:
     async def import_scene(self, caller: Caller, asked: ImportScene) -> Imported:
         """B29: put a scene on a page. Raises NotFound, WrongState, NoPen, Invalid (no scene) or Conflict."""
         await self._board.require_pen(caller, asked.lesson_id)
-        page = asked.page or (await self._board.open(caller, asked.lesson_id)).pages[0].id
-        left_out: list[LeftOut] = []
-        asset_ids = await self._keep_pictures(caller, asked, left_out)
-        scene = await self._in_thread(_translated, asked.scene, page, _ids(caller, asked), asset_ids)
-        left_out += scene.left_out
-        seq, applied, rejected = await self._draw(caller, asked, scene.elements)
+        page = asked.page or (await self._outline(asked.lesson_id)).pages[0]
+        with self._workshop.place(caller.user_id) as place:
+            scene = await self._in_thread(_written, asked.scene)
+            async with place.turn(large=len(scene) > SMALL_AT_MOST):
+                asset_ids, left_out = await self._keep_pictures(caller, asked.lesson_id, place, scene)
+                values = {"page": page, "seed": _seed(caller, asked), "asset_ids": asset_ids}
+                read = await place.work("scene_elements", Parcel(values, [scene]), advice=SMALLER_SCENE)
+        left_out += [LeftOut(**one) for one in read.values["left_out"]]
+        seq, applied, rejected = await self._draw(caller, asked, from_json(read.parts[0]))
         return Imported(seq=seq, applied=applied, rejected=rejected, left_out=left_out)
 
     async def _draw(
@@ -135,50 +141,58 @@ class Exchange:
             applied += done.applied
             rejected += done.rejected
         if not elements:
-            seq = (await self._board.open(caller, asked.lesson_id)).head
+            seq = (await self._outline(asked.lesson_id)).head
         return seq, applied, rejected
 
-    async def _keep_pictures(self, caller: Caller, asked: ImportScene, left_out: list[LeftOut]) -> dict[str, str]:
-        """Upload the scene's pictures: our id of each by the scene's."""
-        asset_ids = {}
-        pictures, refused = await self._in_thread(excalidraw.pictures_in, asked.scene)
-        left_out += refused
-        for file_id, (_, content) in pictures.items():
+    async def _keep_pictures(
+        self, caller: Caller, lesson_id: str, place: Place, scene: bytes
+    ) -> tuple[dict[str, str], list[LeftOut]]:
+        """Upload the scene's pictures: our id of each by the scene's, and which are left out."""
+        job = Parcel({"bytes_at_most": self._settings.picture_limit}, [scene])
+        read = await place.work("scene_pictures", job, advice=SMALLER_SCENE)
+        left_out, asset_ids = [LeftOut(**one) for one in read.values["left_out"]], {}
+        for seen, content in zip(read.values["pictures"], read.parts, strict=True):
+            file_id = seen.pop("file_id")
             try:
-                if len(content) > self._settings.picture_limit:
-                    raise TooLarge("The picture is too large.")
-                asset_ids[file_id] = (await self._keep(caller, asked.lesson_id, content)).id
+                asset_ids[file_id] = (await self._keep(caller, lesson_id, content, seen)).id
             except TutorwampError as error:
                 left_out.append(LeftOut(id=file_id, kind="file", reason=error.message))
-        return asset_ids
+        return asset_ids, left_out
 
     async def upload(self, caller: Caller, lesson_id: str, content: bytes) -> Uploaded:
-        """Keep a picture, once for each lesson. Raises NotFound, WrongState, NoPen, Full or what ``recognise`` does."""
-        await self._board.require_pen(caller, lesson_id)
-        return await self._keep(caller, lesson_id, content)
+        """Keep a picture, once for each lesson.
 
-    async def _keep(self, caller: Caller, lesson_id: str, content: bytes) -> Uploaded:
-        sha256 = hashlib.sha256(content).hexdigest()
+        Raises NotFound, WrongState, NoPen, Full, RateLimited or what ``imaging.recognise`` does.
+        """
+        await self._board.require_pen(caller, lesson_id)
+        kept = await self._store.same_picture(lesson_id, _digest(content))
+        if kept is not None:
+            return _uploaded(kept)
+        with self._workshop.place(caller.user_id) as place:
+            async with place.turn(large=False):
+                seen = await place.work("recognise", Parcel({}, [content]), advice="Send a smaller picture.")
+        return await self._keep(caller, lesson_id, content, seen.values)
+
+    async def _keep(self, caller: Caller, lesson_id: str, content: bytes, seen: Mapping[str, Any]) -> Uploaded:
+        """Keep a picture that was recognised. Raises Full or Unavailable."""
+        sha256 = _digest(content)
         kept = await self._store.same_picture(lesson_id, sha256)
         if kept is None:
-            seen = await self._recognising.run(self._in_thread, recognise, content)
             mine = KeptPicture(
                 id=new_id(),
                 lesson_id=lesson_id,
                 author_id=caller.user_id,
-                media_type=seen.media_type,
                 bytes=len(content),
-                width=seen.width,
-                height=seen.height,
                 sha256=sha256,
                 created_at=self._clock(),
+                **seen,
             )
             # The bytes first: what is entered can be served.
             await self._shelf.keep(mine.id, content, mine.media_type)
             kept = await self._store.add_picture(mine)
             if kept.id != mine.id:
                 await self._shelf.discard(mine.id)
-        return Uploaded(id=kept.id, media_type=kept.media_type, bytes=kept.bytes, width=kept.width, height=kept.height)
+        return _uploaded(kept)
 
     async def picture(self, caller: Caller, lesson_id: str, picture_id: str) -> tuple[KeptPicture, bytes]:
         """A picture and its bytes, for members. Raises NotFound."""
@@ -191,23 +205,37 @@ class Exchange:
         except MissingPictureError:
             raise NotFound("There is no such picture.") from None
 
+    async def _outline(self, lesson_id: str) -> Outline:
+        return await self._store.outline(lesson_id, topics_of(lesson_id).board)
+
     async def _in_thread(self, work: Callable[..., Result], *arguments: Any) -> Result:
         return await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work, *arguments)
 
 
-def _render(file_format: str, pages: Sequence[Sequence[Plain]], pictures: Mapping[str, tuple[str, bytes]]) -> bytes:
-    if file_format == "excalidraw":
-        return json.dumps(excalidraw.to_scene(pages[0], pictures), ensure_ascii=False).encode()
-    drawn = [drawing.svg(page, pictures) for page in pages]
-    if file_format == "pdf":
-        return printing.pdf(drawn)
-    return printing.png(drawn[0]) if file_format == "png" else drawn[0].encode()
+def _pages_for(asked: ExportBoard, pages: list[str]) -> list[str]:
+    """Which of the board's pages go into the file. Raises NotFound."""
+    if asked.page is None:
+        return pages if asked.format == "pdf" else pages[:1]
+    if asked.page not in pages:
+        raise NotFound("There is no such page.")
+    return [asked.page]
 
 
-def _translated(
-    scene: Plain, page: str, new_ids: Callable[[], str], asset_ids: Mapping[str, str]
-) -> excalidraw.Translated:
-    return excalidraw.from_scene(scene, page=page, new_id=new_ids, asset_ids=asset_ids)
+def _written(scene: Plain) -> bytes:
+    """As JSON, with whatever it holds. Raises Invalid."""
+    try:
+        return json.dumps(scene, default=lambda _: None).encode()
+    except (ValueError, RecursionError):
+        fault = {"loc": ["scene"], "msg": "must be JSON that is not nested too deeply"}
+        raise Invalid("This is no scene of Excalidraw.", details=[fault]) from None
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _uploaded(kept: KeptPicture) -> Uploaded:
+    return Uploaded(id=kept.id, media_type=kept.media_type, bytes=kept.bytes, width=kept.width, height=kept.height)
 
 
 def _portions(elements: Sequence[Plain]) -> Iterator[list[Plain]]:
@@ -225,10 +253,6 @@ def _portions(elements: Sequence[Plain]) -> Iterator[list[Plain]]:
         yield portion
 
 
-def _ids(caller: Caller, asked: ImportScene) -> Callable[[], str]:
-    """Ids for new elements; the same ones where the same import is repeated."""
-    if asked.client_id is None:
-        return new_id
-    source = f"{asked.lesson_id}|{caller.user_id}|{asked.client_id}"
-    counted = iter(range(10**9))
-    return lambda: str(UUID(bytes=hashlib.sha256(f"{source}|{next(counted)}".encode()).digest()[:16], version=5))
+def _seed(caller: Caller, asked: ImportScene) -> str | None:
+    """Of the ids of new elements: the same import repeated makes the same ones."""
+    return None if asked.client_id is None else f"{asked.lesson_id}|{caller.user_id}|{asked.client_id}"

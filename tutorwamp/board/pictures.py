@@ -1,4 +1,4 @@
-"""Pictures: what they are, by their content, and where their bytes are kept.
+"""Where the bytes of pictures are kept.
 
 A *shelf* is what the field calls a blob store: bytes under a key, which is a UUID that we made. What is under a key
 never changes. One shelf is a folder, the other a bucket of S3-compatible storage.
@@ -22,9 +22,6 @@ from typing import Any, Final, TypeVar
 from typing import Protocol as Port
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-# GIF, JPEG and PNG are always there; WebP would otherwise be found by importing every format that Pillow has.
-from PIL import Image, JpegImagePlugin, UnidentifiedImageError, WebPImagePlugin  # noqa: F401
-from PIL.ExifTags import Base as ExifTag
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.threads import deferToThreadPool
@@ -34,104 +31,12 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IResponse
 
 from tutorwamp.kernel.contracts import utc_now
-from tutorwamp.kernel.errors import Invalid, TooLarge, TutorwampError, Unavailable, UnsupportedMediaType
+from tutorwamp.kernel.errors import Unavailable
 from tutorwamp.kernel.observability import get_logger
 from tutorwamp.kernel.settings import PREFIX, SettingsError
 
 log = get_logger(__name__)
 Result = TypeVar("Result")
-
-# What a picture is
-
-SIDE_AT_MOST: Final = 8_192
-"""Pixels; what the graphics of every telephone and browser can take as one texture."""
-PIXELS_AT_MOST: Final = 25_000_000
-"""A telephone's 24 megapixels. Reading one takes up to 16 bytes a pixel (WebP: 400 MB), PNG 4, JPEG 3."""
-SCANS_AT_MOST: Final = 100
-"""Passes a progressive JPEG makes over its pixels; encoders make about ten. 190 kB with a thousand take 15 s to read,
-here and in everybody's browser."""
-
-_MEDIA_TYPES: Final = {
-    "PNG": "image/png",
-    "JPEG": "image/jpeg",
-    "MPO": "image/jpeg",  # a telephone's JPEG with a second one behind it
-    "GIF": "image/gif",
-    "WEBP": "image/webp",
-}
-"""What every browser shows, by Pillow's names. No SVG: it is a program."""
-_READ: Final = ("PNG", "JPEG", "GIF", "WEBP")
-_ON_ITS_SIDE: Final = range(5, 9)
-"""EXIF orientations by which width and height change places."""
-
-
-@dataclass(frozen=True)
-class Picture:
-    """What a picture's content says of itself. ``width`` and ``height`` are pixels, as a browser shows it."""
-
-    media_type: str
-    width: int
-    height: int
-
-
-def recognise(content: bytes) -> Picture:
-    """Read a picture, an animated one up to its first frame; whatever can be read here can be shown and exported.
-
-    Raises UnsupportedMediaType, TooLarge or Invalid. Blocks for up to two seconds and takes PIXELS_AT_MOST's memory:
-    run few at a time.
-    """
-    try:
-        with Image.open(BytesIO(content), formats=_READ) as image:
-            return _read(image, content)
-    except TutorwampError:
-        raise
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise _too_large() from None
-    except UnidentifiedImageError:
-        raise UnsupportedMediaType("A picture is a PNG, JPEG, GIF or WebP.") from None
-    except Exception:  # noqa: BLE001  # decoders raise anything where the content is broken
-        raise _invalid("The picture cannot be read: it is broken or cut off.") from None
-
-
-def _read(image: Image.Image, content: bytes) -> Picture:
-    media_type, (width, height) = _MEDIA_TYPES[str(image.format)], image.size
-    if max(width, height) > SIDE_AT_MOST or width * height > PIXELS_AT_MOST:
-        raise _too_large()
-    if media_type == "image/jpeg":
-        if _count_scans(content) > SCANS_AT_MOST:
-            raise _invalid("The picture makes more passes than any encoder does.")
-        if image.getexif().get(ExifTag.Orientation) in _ON_ITS_SIDE:
-            width, height = height, width
-        image.draft("L", (1, 1))  # read all of it, but work out only an eighth of each side
-    image.load()
-    return Picture(media_type, width, height)
-
-
-_MARKER: Final = re.compile(rb"\xff+([\x02-\xcf\xd8-\xfe])")
-"""Of a JPEG's segment. Not one: FF 00, which is FF as data, and the marks without content, 01 and D0 to D7."""
-_START_OF_IMAGE, _END_OF_IMAGE, _START_OF_SCAN = b"\xd8", b"\xd9", b"\xda"
-
-
-def _count_scans(jpeg: bytes) -> int:
-    """How many passes over its pixels a JPEG makes (ITU-T T.81, annex B)."""
-    scans, place = 0, 0
-    while (marker := _MARKER.search(jpeg, place)) and marker[1] != _END_OF_IMAGE:
-        scans += marker[1] == _START_OF_SCAN
-        place = marker.end()
-        if marker[1] != _START_OF_IMAGE:
-            place += int.from_bytes(jpeg[place : place + 2])
-    return scans
-
-
-def _too_large() -> TooLarge:
-    limits = {"side_at_most": SIDE_AT_MOST, "pixels_at_most": PIXELS_AT_MOST}
-    return TooLarge("The picture has too many pixels.", details=limits)
-
-
-def _invalid(message: str) -> Invalid:
-    return Invalid(message, details=[{"loc": ["content"], "msg": "must be a whole picture"}])
-
-
-# Where its bytes are
 
 _AWAY: Final = "Pictures cannot be kept or fetched just now."
 _KEY: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from pydantic_core import from_json, to_json
-from sqlalchemy import Connection, delete, func, insert, select, tuple_, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, tuple_, update
 from twisted.internet.defer import Deferred
 
 from tutorwamp.board import rules
@@ -18,6 +18,7 @@ from tutorwamp.board.errors import Full
 from tutorwamp.board.rules import Replayed
 from tutorwamp.board.tables import answers, boards, elements, pictures, snapshots
 from tutorwamp.board.writing import Tick, Ticked, commit, held_from
+from tutorwamp.kernel.contracts import instant_text
 from tutorwamp.kernel.database import Database, lock
 from tutorwamp.kernel.errors import Invalid
 from tutorwamp.kernel.groups import GroupCommit
@@ -47,6 +48,27 @@ class KeptPicture:
     created_at: datetime
 
 
+@dataclass(frozen=True)
+class Outline:
+    """What a board is, without its elements."""
+
+    pages: list[str]
+    """Their ids, in their order."""
+    weight: int
+    """Bytes of all elements, see ``rules.weight_of``."""
+    head: int
+    """The position of its stream."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page's elements, lowest first, as a JSON list that nobody here has read; without their authors."""
+
+    elements: bytes
+    asset_ids: frozenset[str]
+    """Of the pictures it shows."""
+
+
 class BoardStore:
     """The door to SQL."""
 
@@ -65,6 +87,27 @@ class BoardStore:
             return _state(connection, lesson_id, stream)
 
         return self._database.read("board.open", thd, lane=LARGE)
+
+    def outline(self, lesson_id: str, stream: str) -> Deferred[Outline]:
+        """The board's pages, and how heavy it is."""
+
+        def thd(connection: Connection) -> Outline:
+            query = select(boards.c.pages, boards.c.weight).where(boards.c.lesson_id == lesson_id)
+            row = connection.execute(query).one_or_none()
+            head = heads(connection, [stream]).get(stream, 0)
+            if row is None:
+                return Outline([*_page_ids(lesson_id, None)], 0, head)
+            return Outline([*_page_ids(lesson_id, row.pages)], row.weight, head)
+
+        return self._database.read("board.outline", thd)
+
+    def pages(self, lesson_id: str, page_ids: Sequence[str]) -> Deferred[list[Page]]:
+        """These pages in this order, in one consistent read, for somebody else to take apart."""
+
+        def thd(connection: Connection) -> list[Page]:
+            return [_page(connection, lesson_id, page_id) for page_id in page_ids]
+
+        return self._database.read("board.pages", thd, lane=LARGE)
 
     def read_at(self, lesson_id: str, stream: str, seq: int) -> Deferred[Plain]:
         """B26: the board as it was, from the last snapshot before and the events since. Raises Invalid."""
@@ -168,12 +211,39 @@ def _state(connection: Connection, lesson_id: str, stream: str) -> Plain:
     board = connection.execute(select(boards.c.pages).where(boards.c.lesson_id == lesson_id)).scalar()
     standing = select(elements).where(elements.c.lesson_id == lesson_id, elements.c.look.is_not(None))
     rows = connection.execute(standing.order_by(elements.c.place))
-    pages = from_json(board) if board is not None else rules.first_page(lesson_id)
     return {
-        "pages": [{"id": page} for page in pages],
+        "pages": [{"id": page} for page in _page_ids(lesson_id, board)],
         "elements": [held_from(row).plain() for row in rows],
         "head": heads(connection, [stream]).get(stream, 0),
     }
+
+
+def _page_ids(lesson_id: str, pages: str | None) -> Iterable[str]:
+    """In their order. ``pages``: what the board's row says; null where it has none yet."""
+    ids: Iterable[str] = from_json(pages) if pages is not None else rules.first_page(lesson_id)
+    return ids
+
+
+_LOOKS: Final = (
+    select(*(elements.c[name] for name in ("id", "page", "version", "created_at", "updated_at", "look")))
+    .where(elements.c.lesson_id == bindparam("lesson_id"), elements.c.page == bindparam("page"))
+    .where(elements.c.look.is_not(None))
+    .order_by(elements.c.place)
+)
+
+
+def _page(connection: Connection, lesson_id: str, page_id: str) -> Page:
+    rows = connection.execute(_LOOKS, {"lesson_id": lesson_id, "page": page_id}).all()
+    maybe = (from_json(row.look) for row in rows if '"asset_id"' in row.look)
+    shown = frozenset(look["asset_id"] for look in maybe if look["kind"] == "image")
+    return Page(b"[%s]" % ",".join(map(_element_text, rows)).encode(), shown)
+
+
+def _element_text(row: Any) -> str:
+    """An element as JSON: a look is an object that is never empty."""
+    created_at, updated_at = instant_text(row.created_at), instant_text(row.updated_at)
+    known = f'"id":"{row.id}","page":"{row.page}","version":{row.version}'
+    return f'{{{known},"created_at":"{created_at}","updated_at":"{updated_at}",{row.look[1:]}'
 
 
 def _replayed(connection: Connection, lesson_id: str, stream: str, seq: int) -> Replayed:

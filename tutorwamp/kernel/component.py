@@ -22,7 +22,7 @@ from twisted.internet.defer import Deferred
 
 from tutorwamp.kernel.arguments import check, size_of
 from tutorwamp.kernel.contracts import Answer, Arguments, AuthRole, Caller, Procedure, StreamEvent, Value, new_id
-from tutorwamp.kernel.deadline import answer_within
+from tutorwamp.kernel.deadline import answer_by_work
 from tutorwamp.kernel.errors import Internal, Invalid, TooLarge, TutorwampError, Unavailable
 from tutorwamp.kernel.limits import Bill, CallLimits
 from tutorwamp.kernel.observability import get_logger
@@ -192,8 +192,8 @@ async def _answer(
         bill.write(size)
         bill.foresee(asked.cost.units(checked))
         caller = Caller(str(details.caller_authid), AuthRole(details.caller_authrole or ""), details.caller)
-        work = Deferred.fromCoroutine(_run(served, bill, caller, checked))
-        return await answer_within(DEADLINE_S, work, _reactor(), droppable=asked.cost.line is not None)
+        work = _run(served, bill, caller, checked)
+        return await answer_by_work(DEADLINE_S, work, _reactor(), droppable=asked.cost.line is not None)
     except TutorwampError as error:
         raise wamp_error(error, new_id()) from None
     except defer.TimeoutError:

@@ -26,7 +26,7 @@ from werkzeug.exceptions import MethodNotAllowed as NoSuchMethod
 from tutorwamp.kernel import problems
 from tutorwamp.kernel.arguments import bound_recursion, check, read_text
 from tutorwamp.kernel.contracts import Arguments, Caller, Procedure, Value
-from tutorwamp.kernel.deadline import answer_within
+from tutorwamp.kernel.deadline import answer_by_work
 from tutorwamp.kernel.errors import (
     Internal,
     Invalid,
@@ -306,8 +306,7 @@ def _unrouted(http: IRequest, failure: Failure) -> bytes:
 
 def _answer(method: Method, limits: CallLimits, line: str | None, http: IRequest, **path: str) -> Deferred[bytes]:
     request = Request(http, begin(http), Bill(limits), line)
-    work: Deferred[tuple[Answer, bytes]] = Deferred.fromCoroutine(_run(method, request, path))
-    answer = answer_within(DEADLINE_S, work, _reactor(), droppable=line is not None)
+    answer = answer_by_work(DEADLINE_S, _run(method, request, path), _reactor(), droppable=line is not None)
     return answer.addCallbacks(functools.partial(_render, http), functools.partial(_render_failure, http, request.id))
 
 

@@ -1,0 +1,191 @@
+"""A process for one heavy job: reads it from standard input, answers on standard output, and ends.
+
+``workshop`` starts it (``python -m tutorwamp.board.renderer PARENT``, the parent's process id) and judges its end.
+It takes a job's bytes, knows no secret, and is bounded by the system: memory, processor time, priority. It dies with
+its parent. What a job does not need is not loaded: each import below takes as long as a small job.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import json
+import os
+import resource
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from itertools import count
+from typing import Any, Final
+from uuid import UUID
+
+from tutorwamp.board.parcels import Parcel
+from tutorwamp.kernel.errors import TooLarge, TutorwampError
+
+MEMORY_AT_MOST: Final = 1024 * 1024 * 1024
+"""Bytes of address space. A book's text takes half of it, a photo as WebP 400 MB."""
+CPU_AT_MOST_S: Final = 8
+"""Of one job; people wait ten seconds for an answer."""
+NICENESS: Final = 10
+"""Everybody's lesson goes first."""
+EXPORT_BYTES_AT_MOST: Final = 12 * 1024 * 1024
+"""One message between the node's processes carries 16 MiB."""
+SEEN: Final = 1.0
+PRINTED: Final = 2.0
+"""Pixels of a picture for one of the page, on a screen and on paper."""
+
+Page = Sequence[Mapping[str, Any]]
+Pictures = Mapping[str, tuple[str, bytes]]
+
+
+def export(job: Parcel) -> Parcel:
+    """B28: pages as a file. ``format``, ``pictures`` (id and media type of each); parts: contents, then pages."""
+    from pydantic_core import from_json
+
+    known = job.values["pictures"]
+    pictures = {
+        asset_id: (media_type, content) for (asset_id, media_type), content in zip(known, job.parts, strict=False)
+    }
+    pages = [from_json(page) for page in job.parts[len(known) :]]
+    data = _FORMATS[job.values["format"]](pages, pictures)
+    if len(data) > EXPORT_BYTES_AT_MOST:
+        limit = {"bytes_at_most": EXPORT_BYTES_AT_MOST}
+        raise TooLarge("The file would be too large. Export one page, or fewer elements or pictures.", details=limit)
+    return Parcel({}, [data])
+
+
+def _scene(pages: Sequence[Page], pictures: Pictures) -> bytes:
+    from pydantic_core import to_json
+
+    from tutorwamp.board.excalidraw import to_scene
+
+    return to_json(to_scene(pages[0], pictures))
+
+
+def _svg(pages: Sequence[Page], pictures: Pictures) -> bytes:
+    from tutorwamp.board.drawing import svg
+
+    return svg(pages[0], pictures).encode()
+
+
+def _png(pages: Sequence[Page], pictures: Pictures) -> bytes:
+    from tutorwamp.board.printing import png
+
+    return png(_drawn(pages[:1], pictures, sharper=SEEN)[0])
+
+
+def _pdf(pages: Sequence[Page], pictures: Pictures) -> bytes:
+    from tutorwamp.board.printing import pdf
+
+    return pdf(_drawn(pages, pictures, sharper=PRINTED))
+
+
+def _drawn(pages: Sequence[Page], pictures: Pictures, *, sharper: float) -> list[str]:
+    """The pages as SVG files to be printed. Each picture is decoded once, and is as large as it is shown."""
+    from tutorwamp.board import drawing, imaging
+
+    sheets = [drawing.draw(page, pictures, sized=True) for page in pages]
+    shown = [size for sheet in sheets for size in sheet.shown]
+    finer = sharper * imaging.coarseness(_times(size, sharper) for _, size in shown)
+    sizes: dict[str, set[imaging.Size]] = {}
+    for (asset_id, *_), size in shown:
+        sizes.setdefault(asset_id, set()).add(_times(size, finer))
+    exact = sharper == SEEN
+    made = {
+        asset_id: imaging.fitted(pictures[asset_id][1], wanted, enlarge=exact) for asset_id, wanted in sizes.items()
+    }
+    return [
+        sheet.file({use: made[use[0]][_times(size, finer)] for use, size in sheet.shown if made[use[0]]}, fitted=exact)
+        for sheet in sheets
+    ]
+
+
+def _times(size: tuple[int, int], factor: float) -> tuple[int, int]:
+    return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
+
+
+_FORMATS: Final[Mapping[str, Callable[[Sequence[Page], Pictures], bytes]]] = {
+    "svg": _svg, "png": _png, "pdf": _pdf, "excalidraw": _scene
+}  # fmt: skip
+
+
+def recognise(job: Parcel) -> Parcel:
+    """What a picture is; part: its content."""
+    from tutorwamp.board import imaging
+
+    return Parcel(vars(imaging.recognise(job.parts[0])))
+
+
+def scene_pictures(job: Parcel) -> Parcel:
+    """B29: the pictures in a scene, ``bytes_at_most`` each; part: the scene. Parts of the answer: their contents."""
+    from tutorwamp.board import excalidraw, imaging
+
+    pictures, left_out = excalidraw.pictures_in(json.loads(job.parts[0]))
+    refused = [one.plain() for one in left_out]
+    seen, contents = [], []
+    for file_id, (_, content) in pictures.items():
+        try:
+            if len(content) > job.values["bytes_at_most"]:
+                raise TooLarge("The picture is too large.")
+            seen.append({"file_id": file_id, **vars(imaging.recognise(content))})
+            contents.append(content)
+        except TutorwampError as error:
+            refused.append({"id": file_id, "kind": "file", "reason": error.message})
+    return Parcel({"pictures": seen, "left_out": refused}, contents)
+
+
+def scene_elements(job: Parcel) -> Parcel:
+    """B29: a scene's elements for ``page``, with ``asset_ids`` and ids from a ``seed``. Parts: the scene; elements."""
+    from pydantic_core import to_json
+
+    from tutorwamp.board import excalidraw
+
+    page, seed, asset_ids = (job.values[name] for name in ("page", "seed", "asset_ids"))
+    read = excalidraw.from_scene(json.loads(job.parts[0]), page=page, new_id=_ids(seed), asset_ids=asset_ids)
+    return Parcel({"left_out": [one.plain() for one in read.left_out]}, [to_json(read.elements)])
+
+
+def _ids(seed: str | None) -> Callable[[], str]:
+    """Ids for new elements; with the same seed the same ones."""
+    if seed is None:
+        from tutorwamp.kernel.contracts import new_id
+
+        return new_id
+    counted = count()
+    return lambda: str(UUID(bytes=hashlib.sha256(f"{seed}|{next(counted)}".encode()).digest()[:16], version=5))
+
+
+JOBS: Final[Mapping[str, Callable[[Parcel], Parcel]]] = {
+    job.__name__: job for job in (export, recognise, scene_pictures, scene_elements)
+}
+
+
+def main() -> None:
+    """Do the job that standard input holds."""
+    _be_bounded(parent=int(sys.argv[1]))
+    job = Parcel.unpack(sys.stdin.buffer.read())
+    try:
+        answer = JOBS[job.values["job"]](job)
+    except TutorwampError as error:
+        answer = Parcel({"error": error.uri, "message": error.message, "details": error.details})
+    sys.stdout.buffer.writelines(answer.pack())
+    sys.stdout.buffer.flush()
+    os._exit(0)  # the system tidies up faster
+
+
+_PR_SET_PDEATHSIG: Final = 1
+"""Linux, prctl(2)."""
+
+
+def _be_bounded(*, parent: int) -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)  # it was gone before
+    os.nice(NICENESS)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_AT_MOST, MEMORY_AT_MOST))
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_AT_MOST_S, CPU_AT_MOST_S))
+
+
+if __name__ == "__main__":
+    main()
