@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from autobahn.twisted.websocket import WampWebSocketClientFactory
 from autobahn.wamp.exception import ApplicationError
 from cbor2 import CBORTag
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, DeferredList, gatherResults
 from twisted.internet.endpoints import TCP4ClientEndpoint
 
 from tests.board.easel import Easel, append, delete, put
@@ -24,6 +25,7 @@ from tutorwamp.board import contracts
 from tutorwamp.board.contracts import BoardChanged
 from tutorwamp.board.rules import Replayed
 from tutorwamp.board.wamp import BoardDoor, publish_board
+from tutorwamp.board.workshop import PLACES_A_PERSON
 from tutorwamp.client import Login
 from tutorwamp.kernel.component import Outlet, served_by
 from tutorwamp.kernel.contracts import Value, new_id
@@ -223,6 +225,53 @@ async def test_B28_a_file_comes_as_bytes_in_every_serializer(node: Node) -> None
     assert files[0]["media_type"] == "image/svg+xml"
     assert files[0]["data"].startswith(b"<svg")
     await at.leave()
+
+
+def renderers(node: Node) -> list[str]:
+    """Process ids of what the container has started."""
+    tasks = Path(f"/proc/{node.pids()['container']}/task").iterdir()
+    return [pid for task in tasks for pid in (task / "children").read_text().split()]
+
+
+def sheet(at: Class) -> dict[str, Any]:
+    """As large as a page is drawn at most, and to be looked through: some hundredths of a second's work each."""
+    return at.element(x=0, y=0, width=4000, height=2000, fill="#ff0000", opacity=0.5)
+
+
+@pytest_twisted.ensureDeferred
+async def test_B34_one_person_has_one_file_made_at_a_time_and_others_have_theirs(node: Node) -> None:
+    at = await Class.meets(node, "cbor", "json", "msgpack")
+    await at.ask(at.anna, "submit", changes=[put(sheet(at)) for _ in range(10)])
+    asked = [asking(at.ask(at.anna, "export", format="png")) for _ in range(20)]
+    for file_format in ("png", "svg"):
+        assert (await at.ask(at.ben, "export", format=file_format))["data"]
+    outcomes = await DeferredList(asked, consumeErrors=True)
+    errors = [outcome.value for done, outcome in outcomes if not done]
+    assert 10 <= len(errors) <= 20 - PLACES_A_PERSON
+    assert {error.error for error in errors} == {"tutorwamp.error.rate_limited"}
+    assert all(0 < error.kwargs["details"]["retry_after_s"] <= 10 for error in errors)
+    assert renderers(node) == []
+    assert (await at.ask(at.anna, "export", format="png"))["data"].startswith(b"\x89PNG")
+    await at.leave()
+
+
+@pytest_twisted.ensureDeferred
+async def test_B34_B35_a_file_nobody_waits_for_is_not_made(node: Node) -> None:
+    at = await Class.meets(node, "cbor", "cbor", "cbor")
+    for _ in range(5):
+        await at.ask(at.anna, "submit", changes=[put(sheet(at)) for _ in range(200)])
+    export = asking(at.ask(at.anna, "export", format="png"))
+    export.addErrback(lambda _: None)
+    while not renderers(node):
+        await at.ask(at.tutor, "submit", changes=[put(at.element())])  # nobody waits for a file but who asked for it
+    at.anna.leave()
+    await at.anna.left
+    while renderers(node):
+        await at.ask(at.tutor, "submit", changes=[put(at.element())])
+    assert (await at.ask(at.ben, "export", format="svg"))["data"]
+    for session in (at.tutor, at.ben):
+        session.leave()
+        await session.left
 
 
 NAN = float("nan")

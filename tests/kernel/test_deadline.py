@@ -5,7 +5,7 @@ from twisted.internet import defer
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from tutorwamp.kernel.deadline import answer_within
+from tutorwamp.kernel.deadline import answer_by_work, answer_within, waiter
 
 
 def test_an_outcome_in_time_is_the_answer() -> None:
@@ -50,3 +50,42 @@ def test_the_work_goes_on_where_nobody_waits_any_more() -> None:
     answer.cancel()
     assert cancelled == []
     work.callback("done")
+
+
+def test_a_step_that_asked_for_it_is_given_up_when_nobody_waits() -> None:
+    clock = Clock()
+    given_up: list[object] = []
+
+    async def work() -> None:
+        who = waiter()
+        assert who is not None
+        assert who.until_s == clock.seconds() + 10
+        await who.spare(Deferred(given_up.append))
+
+    for is_late in (True, False):
+        answer = answer_by_work(10, work(), clock)
+        answer.addErrback(lambda _: None)
+        if is_late:
+            clock.advance(10)
+        else:
+            answer.cancel()
+    assert len(given_up) == 2
+    assert waiter() is None
+
+
+def test_a_step_begun_when_nobody_waits_is_given_up_at_once() -> None:
+    clock, before = Clock(), Deferred[None]()
+    given_up: list[object] = []
+
+    async def work() -> None:
+        await before
+        who = waiter()
+        assert who is not None
+        await who.spare(Deferred(given_up.append))
+
+    answer = answer_by_work(10, work(), clock)
+    answer.addErrback(lambda _: None)
+    clock.advance(10)
+    assert given_up == []
+    before.callback(None)
+    assert len(given_up) == 1
