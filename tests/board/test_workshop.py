@@ -167,6 +167,7 @@ async def test_B36_a_job_that_takes_too_long_is_killed_and_its_caller_told_what_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(workshop, "JOB_AT_MOST_S", 1.0)
+    monkeypatch.setattr(workshop, "CPU_FAIR_S", 0.0)
     before = children()
     work = asking(made(Workshop(reactor).place("anna"), "export", ENDLESS))
     (pid,) = children() - before
@@ -174,6 +175,13 @@ async def test_B36_a_job_that_takes_too_long_is_killed_and_its_caller_told_what_
         await work
     assert refused.value.message.endswith(ADVICE)
     await is_gone(pid)
+
+
+@pytest_twisted.ensureDeferred
+async def test_B36_a_job_that_got_no_processor_is_not_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workshop, "JOB_AT_MOST_S", 1.0)
+    with pytest.raises(RateLimited):
+        await made(Workshop(reactor).place("anna"), "export", ENDLESS)
 
 
 @pytest_twisted.ensureDeferred

@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
@@ -38,6 +39,8 @@ PLACES_A_PERSON: Final = 3
 """One job is done at a time; another two wait, as when three pictures are dropped on a page."""
 JOB_AT_MOST_S: Final = 8.0
 """Of one job, by the clock on the wall; the renderer's own limit is of processor time."""
+CPU_FAIR_S: Final = 2.0
+"""A job that had less processor time than this when its time was over was not too large: others were busy."""
 ANSWER_AT_MOST_S: Final = 10.0
 """Where nobody says until when they wait."""
 ROOM_S: Final = 0.5
@@ -136,7 +139,7 @@ class Place:
         try:
             answer = await done.addTimeout(max(0.0, min(JOB_AT_MOST_S, left_s)), self._clock)
         except defer.TimeoutError:
-            if left_s < JOB_AT_MOST_S:
+            if left_s < JOB_AT_MOST_S or renderer.cpu_s < CPU_FAIR_S:
                 raise _busy() from None
             answer = None
         if answer is None:
@@ -165,6 +168,8 @@ class Renderer(ProcessProtocol):
         self._length = 0
         self._complaint = b""
         self._folder = ""
+        self.cpu_s = 0.0
+        """Processor time it had taken when it was killed."""
         self._done: Deferred[Parcel | None] = Deferred(lambda _: self._kill())
 
     def start(self, reactor: Any) -> Deferred[Parcel | None]:
@@ -207,4 +212,11 @@ class Renderer(ProcessProtocol):
 
     def _kill(self) -> None:
         if self.transport is not None and self.transport.pid is not None:
+            self.cpu_s = _cpu_s(self.transport.pid)
             self.transport.signalProcess("KILL")
+
+
+def _cpu_s(pid: int) -> float:
+    """Seconds of processor time of a process that is not reaped yet (proc(5): utime and stime)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
