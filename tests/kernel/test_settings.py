@@ -229,3 +229,12 @@ def test_a_key_that_is_too_short_is_refused(tmp_path: Path) -> None:
     (tmp_path / "secret.key").write_bytes(b"")
     with pytest.raises(SettingsError, match="at least 32 bytes"):
         NodeSettings(data_dir=tmp_path).signing_key()
+
+
+def test_proxies_are_addresses_and_networks() -> None:
+    found = read(NodeSettings, {"TUTORWAMP_TRUSTED_PROXIES": "10.0.0.5, 192.168.0.0/16,2001:db8::/32"}).trusted_proxies
+    assert [str(one) for one in found] == ["10.0.0.5/32", "192.168.0.0/16", "2001:db8::/32"]
+    assert read(NodeSettings, {"TUTORWAMP_TRUSTED_PROXIES": ""}).trusted_proxies == ()
+    for wrong in ("proxy.example", "10.0.0.5/8", "10.0.0", "10.0.0.5;10.0.0.6"):
+        with pytest.raises(SettingsError, match=r"TUTORWAMP_TRUSTED_PROXIES.*expected addresses or networks"):
+            read(NodeSettings, {"TUTORWAMP_TRUSTED_PROXIES": wrong})
