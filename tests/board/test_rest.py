@@ -15,6 +15,7 @@ from tests.kernel.loopback import Answered, Loopback
 from tests.support.machine import Stage
 from tutorwamp.app.site import make_site
 from tutorwamp.kernel.contracts import Caller, new_id
+from tutorwamp.kernel.limits import READS, UNIT_BYTES, UPLOADED, WRITTEN
 from tutorwamp.kernel.tokens import sign
 
 
@@ -147,3 +148,36 @@ async def test_h12_who_may_not_draw_is_told_so_before_anything_of_a_file_is_read
         for content in (b"", b"nonsense", b"[" * 100_000, b"x" * 6_000_000):
             assert told(await stranger("POST", path, content, Content_Type=kind)) == (404, "not_found")
             assert told(await without_pen("POST", path, content, Content_Type=kind)) == (403, "board.no_pen")
+
+
+# what it costs
+
+
+@pytest_twisted.ensureDeferred
+async def test_S13_a_board_is_paid_for_by_its_bytes_over_both_doors(stage: Stage, site: Loopback) -> None:
+    easel = await Easel.set_up(stage)
+    await easel.submit(
+        easel.anna, *(put(easel.element("text", x=1, y=1, size=12, text="x" * 60_000)) for _ in range(6))
+    )
+    asking, limits = Asking(site, easel, easel.ben), stage.machine.limits
+    answered = await asking("GET", "")
+    assert answered.status == 200
+    units = len(answered.body) // UNIT_BYTES
+    assert units > 20
+    limits.charge(easel.ben.user_id, writes=False, units=READS.burst)
+    refused = await asking("GET", "")
+    assert told(refused) == (429, "rate_limited")
+    assert refused.json["details"]["retry_after_s"] > (units - 5) / READS.per_s - 1  # of which some time has passed
+    assert (await Asking(site, easel, easel.anna)("GET", "")).status == 200
+
+
+@pytest_twisted.ensureDeferred
+async def test_S15_what_is_imported_and_uploaded_is_counted_in_bytes(stage: Stage, site: Loopback) -> None:
+    easel = await Easel.set_up(stage)
+    asking, limits = Asking(site, easel, easel.anna), stage.machine.limits
+    limits.upload(easel.anna.user_id, UPLOADED.burst)
+    content = picture() + b"x" * 3_000_000
+    assert told(await asking("POST", "/pictures", content, content_type="image/png")) == (429, "rate_limited")
+    limits.write(easel.anna.user_id, WRITTEN.burst)
+    scene = json.dumps({"type": "excalidraw", "elements": [], "note": "x" * 3_000_000}).encode()
+    assert told(await asking("POST", "/import", scene)) == (429, "rate_limited")

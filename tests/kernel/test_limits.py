@@ -16,6 +16,7 @@ from tutorwamp.kernel.limits import (
     JOINS,
     READS,
     UNIT_BYTES,
+    UPLOADED,
     WRITES,
     WRITTEN,
     WRITTEN_IN_LESSON,
@@ -266,6 +267,10 @@ def test_S15_the_bytes_a_person_and_a_lesson_write_are_bounded() -> None:
     with pytest.raises(RateLimited) as refused:
         bill_of(limits, writes=True).write(int(WRITTEN.per_s))
     assert refused.value.retry_after_s == 4
+
+    bill_of(limits, writes=True).upload(UPLOADED.burst)
+    with pytest.raises(RateLimited):
+        bill_of(limits, writes=True).upload(1)
 
     limits.write_in("fractions", WRITTEN_IN_LESSON.burst)
     with pytest.raises(RateLimited, match="in this lesson"):

@@ -33,3 +33,11 @@ def hearts() -> Iterator[Hearts]:
     made = Hearts(INTERVAL_S)
     yield made
     made.stop()
+
+
+@pytest.fixture(scope="module")
+def patient() -> Iterator[Node]:
+    """A node as it is by default: on a busy machine nobody is ended for silence while something large is read."""
+    made = migrated_node()
+    with made.running():
+        yield made

@@ -26,7 +26,7 @@ from tutorwamp.app.bench_crowd import connect as connect_light
 from tutorwamp.client.errors import CallError
 from tutorwamp.kernel.component import served_by
 from tutorwamp.kernel.contracts import Nothing, new_id
-from tutorwamp.kernel.limits import READS, WRITES
+from tutorwamp.kernel.limits import READS, UNIT_BYTES, WRITES, WRITTEN
 from tutorwamp.sessions.contracts import CONNECTION_TIMEOUT, HEARTBEAT, Heartbeat, Resume
 from tutorwamp.sessions.wamp import SessionsDoor
 
@@ -333,3 +333,46 @@ async def test_S7_the_python_client_understands_that_it_may_try_again(quick: Nod
     assert refusals
     assert all(isinstance(error, CallError) and error.may_repeat and error.retry_after_s > 0 for error in refusals)
     anna.cut()
+
+
+OPEN, SUBMIT = "tutorwamp.board.open", "tutorwamp.board.submit"
+
+
+@pytest_twisted.ensureDeferred
+async def test_S13_a_hundred_large_boards_at_once_are_a_few_and_the_others_are_refused(
+    patient: Node, hearts: Hearts
+) -> None:
+    lesson, elsewhere = [await Lesson.begun(patient, hearts) for _ in range(2)]
+    tina, ben = await lesson.enter("Tina"), await elsewhere.enter("Ben")
+    points = [[float(n), n / 7] for n in range(200)]
+    for _ in range(5):
+        strokes = [
+            {"id": new_id(), "page": lesson.id, "kind": "stroke", "points": points, "width": 2, "color": "#102030"}
+            for _ in range(100)
+        ]
+        await tina.ask(SUBMIT, lesson_id=lesson.id, changes=[{"op": "put", "element": one} for one in strokes])
+    anna = await lesson.connect("Anna", beats=None)
+    began_at = time.monotonic()
+    greedy = Deferred.fromCoroutine(outcomes(*[anna.ask(OPEN, lesson_id=lesson.id) for _ in range(100)]))
+    said = [await ben.ask(SEND, lesson_id=elsewhere.id, body=str(number)) for number in range(20)]
+    answers, errors = await greedy
+    assert len(said) == 20
+    units = len(str(answers[0])) / 2 // UNIT_BYTES  # numbers are shorter in JSON than in Python, never by so much
+    assert units > 40
+    assert 1 <= len(answers) <= 1 + (READS.burst + (time.monotonic() - began_at) * READS.per_s) / units
+    assert {error.error for error in errors} == {"tutorwamp.error.rate_limited"}
+    assert all(error.kwargs["details"]["retry_after_s"] > 0 for error in errors)
+
+
+@pytest_twisted.ensureDeferred
+async def test_S15_replaced_texts_fill_a_bucket_of_bytes_and_others_write_on(patient: Node, hearts: Hearts) -> None:
+    lesson = await Lesson.begun(patient, hearts)
+    tina, ben = await lesson.enter("Tina"), await lesson.enter("Ben")
+    element = {"id": new_id(), "page": lesson.id, "kind": "text", "x": 1, "y": 1, "size": 12, "color": "#102030"}
+    texts = [{"op": "put", "element": {**element, "id": new_id(), "text": "x" * 60_000}} for _ in range(15)]
+    answers, errors = await outcomes(*[tina.ask(SUBMIT, lesson_id=lesson.id, changes=texts) for _ in range(20)])
+    assert [answer["rejected"] for answer in answers[:1]] == [[]]
+    assert WRITTEN.burst // 1_000_000 <= len(answers) < 15
+    assert {error.error for error in errors} == {"tutorwamp.error.rate_limited"}
+    assert await tina.ask(HEARTBEAT.uri)
+    assert await ben.ask(SEND, lesson_id=lesson.id, body="I can still write")

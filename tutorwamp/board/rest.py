@@ -77,6 +77,7 @@ class BoardResource:
         asked = request.query(OneBoard, lesson_id=lesson_id)
         await self._board.require_pen(caller, asked.lesson_id)
         content = request.file(PICTURE_TYPES, self._settings.picture_limit)
+        request.bill.upload(len(content))
         return Answer(await self._exchange.upload(caller, asked.lesson_id, content), status=201)
 
     @route("/api/lessons/<lesson_id>/board/pictures/<picture_id>", "GET", asks=OnePicture, gives="image/*")

@@ -62,6 +62,8 @@ WRITTEN: Final = Allowance(per_s=64 * 1024, burst=8 * 1024 * 1024)
 """Bytes of a person: someone who draws without pause sends some 10 KiB a second, an imported scene has 6 MiB."""
 WRITTEN_IN_LESSON: Final = Allowance(per_s=256 * 1024, burst=64 * 1024 * 1024)
 """Bytes of a lesson: thirty people who all draw without pause."""
+UPLOADED: Final = Allowance(per_s=256 * 1024, burst=128 * 1024 * 1024)
+"""Bytes of a person's files: two dozen photos at once, then one every twenty seconds."""
 UNIT_BYTES: Final = 16 * 1024
 """Answered for one unit: they take about as much processor time as a small call, some two milliseconds in all."""
 UNIT_S: Final = 0.002
@@ -143,6 +145,7 @@ class CallLimits:
         self._writes = Limits(WRITES, now_s)
         self._reads = Limits(READS, now_s)
         self._written = Limits(WRITTEN, now_s)
+        self._uploaded = Limits(UPLOADED, now_s)
         self._written_in = Limits(WRITTEN_IN_LESSON, now_s)
         self._lines: dict[tuple[str, str], Line] = {}
 
@@ -160,6 +163,11 @@ class CallLimits:
         """Count what a person wants to have kept. Raises RateLimited."""
         if self._on:
             self._written.take(user_id, bytes_written)
+
+    def upload(self, user_id: str, bytes_written: int) -> None:
+        """Count a file that a person wants to have kept. Raises RateLimited."""
+        if self._on:
+            self._uploaded.take(user_id, bytes_written)
 
     def write_in(self, lesson_id: str, bytes_written: int) -> None:
         """Count what a lesson is to keep; for those who may write in it only. Raises RateLimited."""
@@ -265,6 +273,10 @@ class Bill:
         """Bytes of its arguments, where it changes what is kept. Raises RateLimited."""
         if self._writes:
             self._limits.write(self._user_id, bytes_written)
+
+    def upload(self, bytes_written: int) -> None:
+        """Bytes of a file that is to be kept. Raises RateLimited."""
+        self._limits.upload(self._user_id, bytes_written)
 
     async def begin(self, line: str | None) -> None:
         """Wait until nobody of this person's is before it in this line. Raises RateLimited: those cost too much."""
