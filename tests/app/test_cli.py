@@ -88,6 +88,12 @@ def test_a_password_can_be_typed(shell: Shell) -> None:
     assert PASSWORD not in typed.output
 
 
+def test_a_password_is_a_line_of_standard_input(shell: Shell) -> None:
+    assert shell.run("user", "add", EMAIL, "--name", "Ada", typed=f"{PASSWORD}\n").exit_code == 0
+    assert shell.run("user", "password", EMAIL, typed="a new horse of a password").exit_code == 0
+    assert "no password" in shell.run("user", "password", EMAIL, typed="").output
+
+
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [

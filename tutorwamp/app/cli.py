@@ -71,6 +71,7 @@ def up(port: int | None, data: Path | None, demo: bool) -> None:  # click passes
     from twisted.internet import reactor, task  # late: only this command needs it
     from twisted.internet.defer import Deferred
 
+    from tutorwamp.app.service_manager import tell
     from tutorwamp.app.supervisor import Supervisor
 
     async def ready() -> None:
@@ -78,6 +79,7 @@ def up(port: int | None, data: Path | None, demo: bool) -> None:  # click passes
             click.echo(welcome)
         click.echo(f"ready http://127.0.0.1:{settings.node.port}/")
         sys.stdout.flush()
+        tell("READY=1")
 
     click.echo("starting the node ...", err=True)
     supervisor = Supervisor(reactor, settings)
@@ -217,6 +219,24 @@ def _tell(result: Any, lines: Iterable[str], *, as_json: bool) -> None:
     click.echo(json.dumps(result, indent=2) if as_json else "\n".join(lines))
 
 
+def _password(_context: click.Context, _option: click.Parameter, given: str | None) -> str:
+    """What was given, else what is typed at a terminal (twice, unseen), else a line of standard input."""
+    if given is not None:
+        return given
+    if sys.stdin.isatty():
+        typed: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+        return typed
+    line = sys.stdin.readline().rstrip("\r\n")
+    if not line:
+        raise click.UsageError("no password: neither --password nor a line on standard input")
+    return line
+
+
+_with_password = click.option(
+    "--password", callback=_password, help="Asked for, or read from standard input, where it is not given."
+)
+
+
 @main.group()
 def user() -> None:
     """Accounts, admins among them."""
@@ -226,7 +246,7 @@ def user() -> None:
 @click.argument("email")
 @click.option("--name", required=True, help="As others see it.")
 @click.option("--role", type=click.Choice([str(role) for role in AuthRole]), default="student", show_default=True)
-@click.password_option(help="Asked for where it is not given.")
+@_with_password
 def user_add(email: str, name: str, role: str, password: str) -> None:
     """Add an account of any role."""
     # The form of e-mail, name and password is the same for every door; only the role is wider here.
@@ -239,7 +259,7 @@ def user_add(email: str, name: str, role: str, password: str) -> None:
 
 @user.command("password")
 @click.argument("email")
-@click.password_option(help="Asked for where it is not given.")
+@_with_password
 def user_password(email: str, password: str) -> None:
     """Set a new password; all logins and live sessions of the account end."""
     asked = _checked(SetPassword, {"email": email, "password": password})
