@@ -120,9 +120,7 @@ class Attacker:
         except ApplicationError as error:
             self._judge(uri, arguments, error.error, list(faults(error.error, error.args, error.kwargs)))
         except _LostError:
-            allowed = self._sent_bytes > SEND_AT_MOST_BYTES or (
-                self._serializer == "json" and has_nul_text([positional, arguments])
-            )
+            allowed = self._sent_bytes > SEND_AT_MOST_BYTES
             self._judge(uri, arguments, LOST, [] if allowed else ["ended the caller's own session"])
             self._session = None
         else:
@@ -158,15 +156,6 @@ class Attacker:
         if not self._waiting.called:
             self._waiting.errback(_LostError())
         return details
-
-
-def has_nul_text(value: Any) -> bool:
-    """WAMP's JSON means base64 by a text that begins with NUL; what is none breaks the protocol, at one's own cost."""
-    if isinstance(value, dict):
-        return any(map(has_nul_text, [*value, *value.values()]))
-    if isinstance(value, list):
-        return any(map(has_nul_text, value))
-    return isinstance(value, str) and value.startswith("\0")
 
 
 class _LostError(Exception):
