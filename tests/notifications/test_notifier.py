@@ -269,6 +269,7 @@ async def test_what_is_announced_is_turned_by_itself_and_a_lively_chat_together(
         machine.notifications._store,
         machine.counts,
         machine.lessons,
+        machine.lessons._presence,
         stage.gate,
         machine.events,
         settings=machine.settings.notifications,

@@ -219,12 +219,12 @@ def assemble(
     )
 
     cache = make_cache(settings.cache, reactor, CacheTrust(database, reactor, clock=clock))
-    push = PushService(database, gate, accounts, settings.push, settings.node.data_dir, clock, reactor)
+    push = PushService(database, gate, accounts, settings.push, settings.limits, settings.node.data_dir, clock, reactor)
     told = NotificationsStore(database, push.queue)
     counts = UnreadCounts(cache, told)
     notifications = NotificationsService(told, counts, accounts, events, clock=clock)
     notifier = Notifier(
-        told, counts, lessons, gate, events, settings=settings.notifications, clock=clock, reactor=reactor
+        told, counts, lessons, presence, gate, events, settings=settings.notifications, clock=clock, reactor=reactor
     )
 
     for publish in (publish_lessons, publish_chat, publish_board, publish_sessions, publish_notifications):

@@ -27,6 +27,7 @@ attendance = Table(
     Column("cause", String(12)),
     Column("node", String(36)),
     Index("ix_lesson_attendance_lesson", "lesson_id", "since"),
+    Index("ix_lesson_attendance_user", "user_id", "lesson_id"),
 )
 Index(
     "ix_lesson_attendance_open",
@@ -110,6 +111,17 @@ class AttendanceStore:
             return stays
 
         return self._database.write("lessons.close_orphaned", thd)
+
+    def lessons_of(self, user_ids: Sequence[str], tutor_id: str) -> Deferred[set[str]]:
+        """Those of these people who were ever in a lesson of this tutor."""
+        lessons = metadata.tables["lessons"]
+        query = (
+            select(attendance.c.user_id)
+            .join(lessons, lessons.c.id == attendance.c.lesson_id)
+            .where(attendance.c.user_id.in_(user_ids), lessons.c.tutor_id == tutor_id)
+            .distinct()
+        )
+        return self._database.read("lessons.taught", lambda connection: set(connection.execute(query).scalars()))
 
     def stays(self, lesson_id: str) -> Deferred[list[Stay]]:
         """All stays in a lesson, in the order they began."""

@@ -87,6 +87,10 @@ class Presence:
                 self.roster.remember(stay.lesson_id, stay.session, people[stay.user_id], stay.joined_at)
         return sorted({stay.lesson_id for stay in stays})
 
+    async def taught(self, tutor_id: str, user_ids: Sequence[str]) -> set[str]:
+        """See Acquaintance."""
+        return await self._record.lessons_of(user_ids, tutor_id)
+
     async def seen(self) -> None:
         """L22: note that everybody who is there is there still; so a crash costs the record some seconds at most."""
         await self._kept()

@@ -169,6 +169,10 @@ class Addressed:
     id: str
     user_id: str
     kind: Kind
+    tutor_id: str | None = None
+    """Whose lesson it is about, where it is the tutor's doing."""
+    is_known: bool = True
+    """Whether the person was ever in a lesson of that tutor."""
 
 
 class Outbox(Protocol):

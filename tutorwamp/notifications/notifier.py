@@ -7,6 +7,7 @@ turn and its notifications are one transaction (N3): what a process that died di
 from __future__ import annotations
 
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -17,7 +18,7 @@ from tutorwamp.kernel.contracts import Clock, StreamEvent, new_id
 from tutorwamp.kernel.errors import NotFound
 from tutorwamp.kernel.events import Events
 from tutorwamp.kernel.observability import get_logger
-from tutorwamp.lessons.contracts import LessonChanged, LessonCreated, LessonDirectory, topics_of
+from tutorwamp.lessons.contracts import Acquaintance, LessonChanged, LessonCreated, LessonDirectory, topics_of
 from tutorwamp.notifications import rules
 from tutorwamp.notifications.contracts import Connected, NotificationsChanged
 from tutorwamp.notifications.counts import UnreadCounts
@@ -44,6 +45,7 @@ class Notifier:
         store: NotificationsStore,
         counts: UnreadCounts,
         lessons: LessonDirectory,
+        acquaintance: Acquaintance,
         connected: Connected,
         events: Events,
         *,
@@ -54,6 +56,7 @@ class Notifier:
         self._store = store
         self._counts = counts
         self._lessons = lessons
+        self._acquaintance = acquaintance
         self._connected = connected
         self._events = events
         self._settings = settings
@@ -141,7 +144,7 @@ class Notifier:
         members: Sequence[str] = (),
         seen: Sequence[Seen] = (),
     ) -> None:
-        new = [New(new_id(), one) for one in told]
+        new = [New(new_id(), one) for one in await self._with_acquaintance(list(told))]
         people = sorted({one.told.user_id for one in new} | {one.draft.subject for one in seen})
 
         async def change(until_s: float) -> list[StreamEvent]:
@@ -149,6 +152,14 @@ class Notifier:
 
         for event in await self._counts.changing(people, change, _counted):
             self._events.announce(NotificationsChanged(event))
+
+    async def _with_acquaintance(self, told: Sequence[Told]) -> list[Told]:
+        """P8: with the word whether the tutor whose doing it is has ever taught them; all are of one lesson."""
+        tutor_id = next((one.tutor_id for one in told if one.tutor_id is not None), None)
+        if tutor_id is None:
+            return list(told)
+        known = await self._acquaintance.taught(tutor_id, sorted({one.user_id for one in told}))
+        return [replace(one, is_known=one.user_id in known or one.user_id == tutor_id) for one in told]
 
     def _soon(self, stream: str, patience_s: float) -> None:
         if self._working and stream not in self._due:

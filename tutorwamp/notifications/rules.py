@@ -17,6 +17,7 @@ _NOT_BY_DEFAULT: Final = {
     (Kind.LESSON_STARTING, Channel.EMAIL),
     (Kind.CHAT_MESSAGE, Channel.EMAIL),
 }
+_OF_THE_TUTOR: Final = (Kind.LESSON_INVITED, Kind.LESSON_CHANGED, Kind.LESSON_CANCELLED)
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,10 @@ class Told:
     title: str
     body: str
     data: dict[str, Any]
+    tutor_id: str | None = None
+    """P8: the lesson's tutor, where it is their doing."""
+    is_known: bool = True
+    """P8: whether the person was ever in a lesson of that tutor."""
 
 
 def defaults() -> Choices:
@@ -107,4 +112,5 @@ def _invited(user_id: str, lesson: Mapping[str, Any], *, source: str) -> Told:
 
 def _told(user_id: str, kind: Kind, source: str, lesson: Mapping[str, Any], body: str, **more: Any) -> Told:
     data = {"lesson_id": lesson["id"], "starts_at": lesson["starts_at"], **more}
-    return Told(user_id, kind, source, lesson["title"], body, data)
+    tutor_id = lesson["tutor"]["id"] if kind in _OF_THE_TUTOR else None
+    return Told(user_id, kind, source, lesson["title"], body, data, tutor_id)

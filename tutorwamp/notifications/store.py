@@ -23,7 +23,6 @@ from tutorwamp.kernel.streams import (
     streams,
 )
 from tutorwamp.notifications.contracts import (
-    Addressed,
     Choices,
     Kind,
     ListNotifications,
@@ -180,7 +179,7 @@ class NotificationsStore:
         counts = unread_counts(connection, users)
         connection.execute(insert(notifications), rows)
         if self._outbox is not None:
-            self._outbox.enqueue(connection, [Addressed(one.id, one.told.user_id, one.told.kind) for one in kept])
+            self._outbox.enqueue(connection, [one.addressed for one in kept])
         drafts = []
         for row in rows:
             if row["in_app"]:

@@ -12,7 +12,14 @@ from sqlalchemy import CompoundSelect, Connection, and_, func, select, update
 
 from tutorwamp.kernel.contracts import StreamEvent, from_ms
 from tutorwamp.kernel.streams import Draft, already_written, append_one, key_for
-from tutorwamp.notifications.contracts import Kind, Notification, NotificationCreated, NotificationRead, stream_of
+from tutorwamp.notifications.contracts import (
+    Addressed,
+    Kind,
+    Notification,
+    NotificationCreated,
+    NotificationRead,
+    stream_of,
+)
 from tutorwamp.notifications.rules import Told
 from tutorwamp.notifications.tables import is_unread, notifications
 
@@ -34,6 +41,12 @@ class New:
 
     id: str
     told: Told
+
+    @property
+    def addressed(self) -> Addressed:
+        """As those who send it on see it."""
+        told = self.told
+        return Addressed(self.id, told.user_id, told.kind, told.tutor_id, told.is_known)
 
 
 @dataclass(frozen=True)

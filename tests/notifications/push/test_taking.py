@@ -11,9 +11,9 @@ from twisted.internet.task import Clock
 from tests.notifications.push.test_dispatcher import Desk
 from tests.support.machine import Stage
 from tutorwamp.kernel.errors import Unavailable
+from tutorwamp.notifications.push.batch import TAKEN_FOR, WAITS_S
 from tutorwamp.notifications.push.contracts import Parcel
 from tutorwamp.notifications.push.dispatcher import FIRST_PAUSE_S, Dispatcher
-from tutorwamp.notifications.push.queue import TAKEN_FOR, WAITS_S
 
 TAKEN_FOR_S = TAKEN_FOR.total_seconds()
 

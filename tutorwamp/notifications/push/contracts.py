@@ -104,6 +104,13 @@ class Parcel:
     tries: int
     taken_until: datetime
     """Until then nobody else takes it; tells this taking from others."""
+    more: int = 0
+    """P8: how many notifications it tells of beside this one."""
+
+    @property
+    def text(self) -> str:
+        """The body, with the word that there is more."""
+        return f"{self.body} There are {self.more} more notifications for you." if self.more else self.body
 
 
 @dataclass(frozen=True)

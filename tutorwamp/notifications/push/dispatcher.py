@@ -17,8 +17,9 @@ from tutorwamp.kernel.contracts import Clock
 from tutorwamp.kernel.errors import TutorwampError
 from tutorwamp.kernel.observability import get_logger
 from tutorwamp.notifications.contracts import Channel, Connected
+from tutorwamp.notifications.push.batch import KEPT
 from tutorwamp.notifications.push.contracts import Doubtful, Gone, Later, Outcome, Parcel, Provider, Refused, Sent
-from tutorwamp.notifications.push.queue import KEPT, PushQueue
+from tutorwamp.notifications.push.queue import PushQueue
 
 log = get_logger(__name__)
 
@@ -89,9 +90,7 @@ class Dispatcher:
             return len(parcels)
         if self._stopping:  # nobody may wait for us any more: what has not begun is due again by itself
             return len(parcels)
-        await self._all(
-            self._deliver(one) if one.delivery_id in wanted else self._finish(one, "not wanted") for one in parcels
-        )
+        await self._all(self._deliver(one) if one.delivery_id in wanted else self._pass_over(one) for one in parcels)
         return len(parcels)
 
     async def _wanted(self, parcels: Sequence[Parcel]) -> set[str]:
@@ -151,6 +150,10 @@ class Dispatcher:
         OUTCOMES.labels(parcel.channel.value, "later").inc()
         await self._queue.later(parcel, due_at)
 
+    async def _pass_over(self, parcel: Parcel) -> None:
+        OUTCOMES.labels(parcel.channel.value, "not wanted").inc()
+        await self._queue.pass_over(parcel)
+
     async def _finish(self, parcel: Parcel, outcome: str) -> None:
         OUTCOMES.labels(parcel.channel.value, outcome).inc()
         await self._queue.done(parcel)
@@ -161,5 +164,5 @@ class LogProvider:
 
     async def send(self, parcel: Parcel) -> Outcome:
         """Nothing leaves."""
-        log.info("push", channel=parcel.channel.value, user_id=parcel.user_id, title=parcel.title, body=parcel.body)
+        log.info("push", channel=parcel.channel.value, user_id=parcel.user_id, title=parcel.title, body=parcel.text)
         return Sent()

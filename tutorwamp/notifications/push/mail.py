@@ -134,7 +134,7 @@ def letter(parcel: Parcel, relay: Relay, recipient: str) -> bytes:
         "Content-Transfer-Encoding": "quoted-printable",
     }
     head = "".join(f"{name}: {text}\n" for name, text in headers.items())
-    return f"{head}\n".encode() + quopri.encodestring(f"{parcel.title}\n\n{parcel.body}\n".encode())
+    return f"{head}\n".encode() + quopri.encodestring(f"{parcel.title}\n\n{parcel.text}\n".encode())
 
 
 def _phrase(name: str) -> str:

@@ -12,30 +12,23 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, case, delete, func, select, update
 from twisted.internet.defer import Deferred
 
-from tutorwamp.kernel.contracts import Clock, new_id
+from tutorwamp.kernel.contracts import Clock
 from tutorwamp.kernel.database import Database, insert_new
 from tutorwamp.notifications.contracts import Addressed, Channel, Choices, Kind
+from tutorwamp.notifications.push.batch import EMAIL, KEPT, TAKEN_FOR, Batch
 from tutorwamp.notifications.push.contracts import Parcel, Subscribe, Subscribed
 from tutorwamp.notifications.push.tables import deliveries, subscriptions
 from tutorwamp.notifications.rules import with_choices
 from tutorwamp.notifications.tables import notifications, preferences
 
-WAITS_S: Final = 5.0
-"""Before it is sent: who is there reads it, or comes back from a blip."""
-TAKEN_FOR: Final = timedelta(minutes=1)
-"""Longer than the questions between taking and sending last; who is late finds it taken by somebody else."""
-KEPT: Final = timedelta(days=1)
-"""Then it is given up; nobody wants to be told of yesterday's lesson."""
 SUBSCRIPTIONS_AT_MOST: Final = 20
 """Of a person: browsers leave dead ones behind; the oldest goes."""
-EMAIL: Final = "email"
-"""The target of a delivery by e-mail."""
 
 _IS_TARGET = subscriptions.c.digest == deliveries.c.target
 _IS_STILL_THEIRS = subscriptions.c.user_id == notifications.c.user_id
@@ -50,10 +43,13 @@ def digest_of(endpoint: str) -> str:
 class PushQueue:
     """The door to SQL. ``channels``: those that have a provider; others are not queued."""
 
-    def __init__(self, database: Database, channels: Collection[Channel], clock: Clock) -> None:
+    def __init__(
+        self, database: Database, channels: Collection[Channel], clock: Clock, *, limited: bool = True
+    ) -> None:
         self._database = database
         self._channels = frozenset(channels)
         self._clock = clock
+        self._limited = limited
 
     # Putting in
 
@@ -61,7 +57,6 @@ class PushQueue:
         """See notifications.contracts.Outbox."""
         if not self._channels or not addressed:
             return
-        now = self._clock()
         targets: dict[str, list[tuple[Channel, str]]] = {one.user_id: [] for one in addressed}
         if Channel.WEB_PUSH in self._channels:
             query = select(subscriptions.c.user_id, subscriptions.c.digest)
@@ -70,26 +65,21 @@ class PushQueue:
         if Channel.EMAIL in self._channels:
             for mine in targets.values():
                 mine.append((Channel.EMAIL, EMAIL))
-        rows = [
-            {
-                "id": new_id(),
-                "notification_id": one.id,
-                "target": target,
-                "channel": channel.value,
-                "state": "waiting",
-                "due_at": now + timedelta(seconds=WAITS_S),
-                "queued_at": now,
-                "tries": 0,
-            }
-            for one in addressed
-            for channel, target in targets[one.user_id]
-        ]
-        insert_new(connection, deliveries, rows)
+        chosen = _choices(connection, list(targets))
+        batch = Batch(connection, addressed, self._clock(), limited=self._limited)
+        for one in addressed:
+            for channel, target in targets[one.user_id]:
+                if chosen[one.user_id][one.kind][channel]:
+                    batch.put(one, channel, target)
+        insert_new(connection, deliveries, batch.rows)
 
     # Taking out
 
     def take_due(self, at_most: int) -> Deferred[list[Parcel]]:
-        """Deliveries that are due, the earliest first, nobody else's for TAKEN_FOR; what is too old is given up."""
+        """Deliveries that are due, nobody else's for TAKEN_FOR; what is too old is given up.
+
+        Each person's and each lesson's first before anybody's second, and of these the earliest first.
+        """
         now = self._clock()
         columns = (
             deliveries.c.id.label("delivery_id"),
@@ -107,18 +97,15 @@ class PushQueue:
             notifications.c.created_at,
             notifications.c.read_at,
             deliveries.c.tries,
+            deliveries.c.more,
             deliveries.c.due_at.label("taken_until"),
         )
         source = deliveries.join(notifications, notifications.c.id == deliveries.c.notification_id).outerjoin(
             subscriptions, _IS_TARGET & _IS_STILL_THEIRS
         )
-        due = (
-            select(deliveries.c.id)
-            .where(deliveries.c.state == "waiting", deliveries.c.due_at <= now)
-            .order_by(deliveries.c.due_at)
-            .limit(at_most)
-            .with_for_update(skip_locked=True)
-        )
+        is_due = (deliveries.c.state == "waiting") & (deliveries.c.due_at <= now)
+        fair = select(_in_turn(is_due).limit(at_most).subquery().c.id)
+        due = select(deliveries.c.id).where(deliveries.c.id.in_(fair), is_due).with_for_update(skip_locked=True)
 
         def thd(connection: Connection) -> list[Parcel]:
             connection.execute(delete(deliveries).where(deliveries.c.queued_at <= now - KEPT))
@@ -139,6 +126,10 @@ class PushQueue:
         """It needs nothing more."""
         return self._set(parcel, state="done")
 
+    def pass_over(self, parcel: Parcel) -> Deferred[bool]:
+        """It was not wanted after all, and counts for nothing."""
+        return self._set(parcel, state="unsent")
+
     def later(self, parcel: Parcel, due_at: datetime) -> Deferred[bool]:
         """It was not sent, and is tried again."""
         return self._set(parcel, state="waiting", due_at=due_at, tries=parcel.tries + 1)
@@ -154,14 +145,7 @@ class PushQueue:
 
     def choices(self, user_ids: Collection[str]) -> Deferred[dict[str, Choices]]:
         """How these people want to be told."""
-
-        def thd(connection: Connection) -> dict[str, Choices]:
-            chosen: dict[str, list[tuple[str, str, bool]]] = {user_id: [] for user_id in user_ids}
-            for row in connection.execute(select(preferences).where(preferences.c.user_id.in_(list(user_ids)))):
-                chosen[row.user_id].append((row.kind, row.channel, row.enabled))
-            return {user_id: with_choices(one) for user_id, one in chosen.items()}
-
-        return self._database.read("push.choices", thd)
+        return self._database.read("push.choices", lambda connection: _choices(connection, user_ids))
 
     # Devices
 
@@ -210,4 +194,23 @@ def _parcel(row: Row[Any]) -> Parcel:
         read_at=row.read_at,
         tries=row.tries,
         taken_until=row.taken_until,
+        more=row.more,
     )
+
+
+def _choices(connection: Connection, user_ids: Collection[str]) -> dict[str, Choices]:
+    chosen: dict[str, list[tuple[str, str, bool]]] = {user_id: [] for user_id in user_ids}
+    for row in connection.execute(select(preferences).where(preferences.c.user_id.in_(list(user_ids)))):
+        chosen[row.user_id].append((row.kind, row.channel, row.enabled))
+    return {user_id: with_choices(one) for user_id, one in chosen.items()}
+
+
+def _in_turn(is_due: ColumnElement[bool]) -> Select[Any]:
+    by_time = deliveries.c.due_at, deliveries.c.id
+    of_person = func.row_number().over(partition_by=notifications.c.user_id, order_by=by_time)
+    of_lesson = func.row_number().over(partition_by=notifications.c.lesson_id, order_by=by_time)
+    source = deliveries.join(notifications, notifications.c.id == deliveries.c.notification_id)
+    numbers = (of_person.label("of_person"), of_lesson.label("of_lesson"))
+    due = select(deliveries.c.id, deliveries.c.due_at, *numbers).select_from(source).where(is_due).subquery()
+    rank = case((due.c.of_person > due.c.of_lesson, due.c.of_person), else_=due.c.of_lesson)
+    return select(due.c.id).order_by(rank, due.c.due_at, due.c.id)

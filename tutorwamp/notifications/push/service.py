@@ -12,6 +12,7 @@ from tutorwamp.accounts.contracts import Addresses, People
 from tutorwamp.kernel.contracts import Caller, Clock
 from tutorwamp.kernel.database import Database
 from tutorwamp.kernel.errors import Invalid, NotFound
+from tutorwamp.kernel.limits import LimitSettings
 from tutorwamp.kernel.settings import SettingsError
 from tutorwamp.notifications.contracts import Channel, Connected
 from tutorwamp.notifications.push.addresses import require_endpoint
@@ -59,6 +60,7 @@ class PushService:
         connected: Connected,
         accounts: Accounts,
         settings: PushSettings,
+        limits: LimitSettings,
         data_dir: Path,
         clock: Clock,
         reactor: Any,
@@ -66,7 +68,7 @@ class PushService:
         self._settings = settings
         self._data_dir = data_dir
         self.providers: Mapping[Channel, Provider] = self._configured(accounts, reactor)
-        self.queue = PushQueue(database, self.providers, clock)
+        self.queue = PushQueue(database, self.providers, clock, limited=limits.rate_limits)
         self.dispatcher = Dispatcher(self.queue, self.providers, connected, accounts, clock=clock)
 
     def key(self) -> PushKey:

@@ -30,11 +30,18 @@ deliveries = Table(
     Column("due_at", InstantColumn, nullable=False),
     Column("queued_at", InstantColumn, nullable=False),
     Column("tries", Integer, nullable=False),
+    Column("user_id", String(36)),
+    Column("tutor_id", String(36)),
+    Column("more", Integer, nullable=False, server_default="0"),
+    Index("ix_push_deliveries_user", "user_id", "due_at"),
+    Index("ix_push_deliveries_tutor", "tutor_id", "due_at"),
     Index("uq_push_deliveries_target", "notification_id", "target", unique=True),
     Index("ix_push_deliveries_due", "state", "due_at"),
     Index("ix_push_deliveries_queued", "queued_at"),
 )
-"""``state``: ``waiting`` (also while it is taken: until ``due_at``), ``sending`` or ``done``.
+"""``state``: ``waiting`` (also while it is taken: until ``due_at``), ``sending``, ``done``, or ``unsent`` (it was
+not wanted after all). ``tutor_id``: on whose account it goes to a stranger. ``more``: how many notifications it
+tells of beside its own, which is the last of them.
 
 A row stays for a day, so that nothing goes to a target twice.
 """

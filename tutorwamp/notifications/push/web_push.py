@@ -98,7 +98,7 @@ def payload(parcel: Parcel) -> bytes:
     """What the page's service worker gets: JSON, its texts shortened where they do not fit."""
     for length in (None, 200, 50, 0):
         told = {"id": parcel.notification_id, "kind": str(parcel.kind), "title": parcel.title[:length]}
-        made = json.dumps({**told, "body": parcel.body[:length], "data": parcel.data}, ensure_ascii=False).encode()
+        made = json.dumps({**told, "body": parcel.text[:length], "data": parcel.data}, ensure_ascii=False).encode()
         if len(made) <= PLAIN_BYTES_AT_MOST:
             return made
     return json.dumps({"id": parcel.notification_id, "kind": str(parcel.kind)}).encode()

@@ -1,0 +1,174 @@
+"""No tutor fills mailboxes, and nobody waits behind somebody else's letters: on both engines, with a clock to turn."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import pytest_twisted
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.notifications.house import House
+from tests.notifications.push.devices import Browser
+from tests.notifications.push.test_dispatcher import ENDPOINT, Desk
+from tests.support.machine import Stage
+from tutorwamp.kernel.contracts import Caller
+from tutorwamp.notifications.contracts import SetPreferences
+from tutorwamp.notifications.push.batch import WAITS_S
+from tutorwamp.notifications.push.contracts import Parcel
+from tutorwamp.notifications.push.queue import PushQueue
+from tutorwamp.notifications.push.turns import HOUR, MAILS, PUSHES, STRANGERS, Turns
+
+NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
+HOUR_S = HOUR.total_seconds()
+
+
+@given(st.integers(1, 5), st.lists(st.integers(0, 600), max_size=40))
+def test_P8_never_more_than_so_many_go_within_an_hour(at_most: int, pauses_s: list[int]) -> None:
+    now, went, turns = NOON, list[datetime](), Turns(at_most)
+    for pause_s in pauses_s:
+        now += timedelta(seconds=pause_s)
+        went.append(turns.next(now))
+        turns.take(went[-1])
+        assert went[-1] >= now
+    assert all(later - sooner >= HOUR for sooner, later in zip(went, went[at_most:], strict=False))
+
+
+async def class_of(desk: Desk, number: int) -> list[Caller]:
+    return [await desk.stage.given.caller() for _ in range(number)]
+
+
+async def bomb(desk: Desk, tutor: Caller, students: list[Caller], lessons: int) -> None:
+    for number in range(lessons):
+        await desk.stage.given.lesson(tutor, *students, title=f"You have won {number}")
+        await desk.house.turn()
+
+
+def by_person(given: list[Parcel]) -> Counter[str]:
+    return Counter(one.user_id for one in given)
+
+
+@pytest_twisted.ensureDeferred
+async def test_P8_a_tutor_who_invites_strangers_by_the_dozen_sends_a_few_and_all_is_told_in_the_app(
+    stage_on_both: Stage,
+) -> None:
+    desk = Desk(await House.opened(stage_on_both))
+    mallory, strangers = await stage_on_both.given.caller("tutor"), await class_of(desk, 30)
+    await bomb(desk, mallory, strangers, 13)
+    await desk.pass_s(WAITS_S)
+    mails = [one for one in desk.mail.given if one.user_id in {each.user_id for each in strangers}]
+    assert len(mails) == STRANGERS
+    assert by_person(desk.mail.given)[desk.house.anna.user_id] == 1, "another tutor's is not behind them"
+    for one in strangers:
+        assert await desk.house.count(one) == 13
+    desk.mail.given.clear()
+    for _ in range(23):
+        before = len(desk.mail.given)
+        await desk.pass_s(HOUR_S)
+        assert len(desk.mail.given) - before <= STRANGERS
+    sent = by_person(desk.mail.given)
+    assert max(sent.values()) == 1, "what waits is told in one"
+    told = sum(1 + one.more for one in [*mails, *desk.mail.given])
+    assert told == 13 * 30, "and nothing of it is left out"
+
+
+@pytest_twisted.ensureDeferred
+async def test_P8_whom_a_tutor_has_taught_is_no_stranger_and_has_an_hourly_ration(stage_on_both: Stage) -> None:
+    desk = Desk(await House.opened(stage_on_both))
+    tina, known = desk.house.tutor, await class_of(desk, 30)
+    lesson = await stage_on_both.given.lesson(tina, *known)
+    for one in known:
+        await stage_on_both.machine.lessons.join(one, lesson.id)
+    await stage_on_both.machine.lessons.note_presence()
+    await desk.house.turn()
+    await desk.pass_s(WAITS_S)
+    await desk.pass_s(2 * HOUR_S)
+    desk.mail.given.clear()
+    await bomb(desk, tina, known, 14)
+    await desk.pass_s(WAITS_S)
+    assert set(by_person(desk.mail.given).values()) == {MAILS}
+    await desk.pass_s(HOUR_S)
+    assert set(by_person(desk.mail.given).values()) == {MAILS + 1}
+    last = [one for one in desk.mail.given if one.user_id == known[0].user_id][-1]
+    assert (last.title, last.more) == ("You have won 13", 3)
+    assert last.text == "Tina has invited you to this lesson. There are 3 more notifications for you."
+    await desk.pass_s(5 * HOUR_S)
+    assert set(by_person(desk.mail.given).values()) == {MAILS + 1}
+
+
+@pytest_twisted.ensureDeferred
+async def test_P8_what_is_not_wanted_or_not_sent_costs_nothing(stage_on_both: Stage) -> None:
+    desk = Desk(await House.opened(stage_on_both))
+    house = desk.house
+    await house.turn()
+    await house.notifications.set_preferences(
+        house.anna, SetPreferences(preferences={"lesson.changed": {"email": False}})
+    )
+    stage_on_both.gate.here = {house.ben.user_id}
+    for number in range(MAILS + 5):
+        await house.update(title=f"Title {number}")
+        await house.turn()
+        await desk.pass_s(WAITS_S)
+    stage_on_both.gate.here = set()
+    desk.mail.given.clear()
+    await house.update(title="Halves")
+    await house.turn()
+    lesson = await stage_on_both.given.lesson(house.tutor, house.anna)
+    await desk.pass_s(WAITS_S)
+    assert [(one.user_id, one.title) for one in desk.mail.given] == [(house.ben.user_id, "Halves")]
+    await house.turn()
+    await desk.pass_s(WAITS_S)
+    assert (desk.mail.given[-1].user_id, desk.mail.given[-1].data["lesson_id"]) == (house.anna.user_id, lesson.id)
+
+
+@pytest_twisted.ensureDeferred
+async def test_P8_a_device_has_a_ration_too(stage_on_both: Stage) -> None:
+    desk = await Desk.set_up(stage_on_both)
+    for number in range(PUSHES + 3):
+        await desk.house.update(title=f"Title {number}")
+        await desk.house.turn()
+    await desk.pass_s(WAITS_S)
+    assert len(desk.push.given) == PUSHES
+    await desk.queue.subscribe(desk.house.anna.user_id, Browser().subscription("https://push.example/new"))
+    await desk.house.update(title="Halves")
+    await desk.house.turn()
+    await desk.pass_s(WAITS_S)
+    assert [one.target for one in desk.push.given[PUSHES:]] == ["https://push.example/new"]
+    await desk.pass_s(HOUR_S)
+    (late,) = [one for one in desk.push.given[PUSHES + 1 :] if one.target == ENDPOINT]
+    assert (late.title, late.more) == ("Halves", 4)
+
+
+@pytest_twisted.ensureDeferred
+async def test_P9_each_persons_and_each_lessons_first_goes_before_anybodys_second(stage_on_both: Stage) -> None:
+    desk = Desk(await House.opened(stage_on_both))
+    machine = stage_on_both.machine
+    desk.queue = PushQueue(machine.database, desk.providers, stage_on_both.clock, limited=False)
+    for store in (machine.notifications._store, machine.notifier._store):
+        store._outbox = desk.queue
+    loud = await class_of(desk, 20)
+    await bomb(desk, await stage_on_both.given.caller("tutor"), loud, 3)
+    stage_on_both.clock.turn(seconds=1)
+    quiet = await stage_on_both.given.lesson(await stage_on_both.given.caller("tutor"), *await class_of(desk, 2))
+    await desk.house.turn()
+    stage_on_both.clock.turn(seconds=WAITS_S)
+    first: Any = await desk.queue.take_due(20)
+    lessons = Counter(one.data["lesson_id"] for one in first)
+    assert lessons[quiet.id] == 2
+    taken = list(first)
+    while more := await desk.queue.take_due(20):
+        taken += more
+    assert len({one.delivery_id for one in taken}) == len(taken) == 3 * 20 + 2 + 2
+
+
+@pytest.mark.parametrize("limited", ["on", "off"])
+@pytest_twisted.ensureDeferred
+async def test_P8_the_switch_of_all_limits_lifts_these_as_well(stage: Stage, limited: str) -> None:
+    desk = Desk(await House.opened(stage))
+    desk.queue._limited = limited == "on"
+    await bomb(desk, desk.house.tutor, [desk.house.anna], MAILS + 2)
+    await desk.pass_s(WAITS_S)
+    assert by_person(desk.mail.given)[desk.house.anna.user_id] == (MAILS if limited == "on" else MAILS + 3)
