@@ -112,7 +112,7 @@ class AttendanceStore:
 
         return self._database.write("lessons.close_orphaned", thd)
 
-    def lessons_of(self, user_ids: Sequence[str], tutor_id: str) -> Deferred[set[str]]:
+    def taught_by(self, tutor_id: str, user_ids: Sequence[str]) -> Deferred[set[str]]:
         """Those of these people who were ever in a lesson of this tutor."""
         lessons = metadata.tables["lessons"]
         query = (

@@ -366,14 +366,6 @@ class LessonDirectory(Protocol):
         ...
 
 
-class Acquaintance(Protocol):
-    """The port by which one learns whether people know each other."""
-
-    async def taught(self, tutor_id: str, user_ids: Sequence[str]) -> set[str]:
-        """Those of these people who were ever in the room in a lesson of this tutor."""
-        ...
-
-
 class LessonAccessChecker(Protocol):
     """The one port through which others ask whether a person may do something in a lesson."""
 

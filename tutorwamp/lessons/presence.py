@@ -88,8 +88,8 @@ class Presence:
         return sorted({stay.lesson_id for stay in stays})
 
     async def taught(self, tutor_id: str, user_ids: Sequence[str]) -> set[str]:
-        """See Acquaintance."""
-        return await self._record.lessons_of(user_ids, tutor_id)
+        """Those of these people who were ever in the room in a lesson of this tutor."""
+        return await self._record.taught_by(tutor_id, user_ids)
 
     async def seen(self) -> None:
         """L22: note that everybody who is there is there still; so a crash costs the record some seconds at most."""

@@ -162,6 +162,14 @@ class Connected(Protocol):
         ...
 
 
+class Acquaintance(Protocol):
+    """The port by which one learns whether people know each other; the lessons' presence is one."""
+
+    async def taught(self, tutor_id: str, user_ids: Sequence[str]) -> set[str]:
+        """Those of these people who were ever in the room in a lesson of this tutor."""
+        ...
+
+
 @dataclass(frozen=True)
 class Addressed:
     """A new notification and whose it is, for those who send it on."""

@@ -18,9 +18,9 @@ from tutorwamp.kernel.contracts import Clock, StreamEvent, new_id
 from tutorwamp.kernel.errors import NotFound
 from tutorwamp.kernel.events import Events
 from tutorwamp.kernel.observability import get_logger
-from tutorwamp.lessons.contracts import Acquaintance, LessonChanged, LessonCreated, LessonDirectory, topics_of
+from tutorwamp.lessons.contracts import LessonChanged, LessonCreated, LessonDirectory, topics_of
 from tutorwamp.notifications import rules
-from tutorwamp.notifications.contracts import Connected, NotificationsChanged
+from tutorwamp.notifications.contracts import Acquaintance, Connected, NotificationsChanged
 from tutorwamp.notifications.counts import UnreadCounts
 from tutorwamp.notifications.rules import Told
 from tutorwamp.notifications.settings import NotificationsSettings

@@ -1,6 +1,6 @@
 """Whom deliveries are for, on whose account, and of how many notifications they tell.
 
-Revision 0007, after 0006. What waits from before counts for nobody.
+Revision 0008, after 0007. What waits from before counts for nobody.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0007"
-down_revision = "0006"
+revision = "0008"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 
