@@ -112,7 +112,7 @@ def _lives(pid: int) -> bool:
         return False
 
 
-@mishap(7, "lines of 20 kB and forged lines: what the operator sees of them", TUTORWAMP_LOG_LEVEL="info")
+@mishap(7, "lines of 20 kB and forged lines: what the operator sees of them")
 def log_afterwards(node: Supervised, ground: Ground, look: Callable[[], None]) -> str:
     enemy = Enemy(ground, "log")
     for name in ("long_log_lines", "forged_log_lines"):
