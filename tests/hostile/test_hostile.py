@@ -40,8 +40,6 @@ MEMORY_MIB: Final = 200.0
 STROKES, MESSAGES = 200, 150
 
 NOT_YET: Final = {
-    "exports",
-    "pictures",
     "large_cursors",
     "odd_cursors",
     "flood_of_cursors",
