@@ -99,7 +99,10 @@ class Enemy:
         waiting, deadline = set(numbers), time.monotonic() + patience_s
         asked = len(waiting)
         while waiting and time.monotonic() < deadline:
-            message = session.hear(max(0.01, deadline - time.monotonic()))
+            try:
+                message = session.hear(max(0.01, deadline - time.monotonic()))
+            except SilenceError:
+                break
             number = message[1] if message[0] == 50 else message[2] if message[0] == 8 else None
             if number in waiting:
                 waiting.discard(number)
