@@ -14,6 +14,8 @@ from tests.hostile.wire import RESULT, Wamp, request
 
 HOME: Final = "127.0.0.1"
 IN_FLIGHT: Final = 32
+BEAT_EVERY: Final = 200
+"""Messages; whoever only talks is ended after two minutes."""
 
 
 def _post(port: int, path: str, body: dict[str, Any]) -> Any:
@@ -93,9 +95,11 @@ def _say(tutor: Wamp, lesson_id: str, messages: int) -> str:
             number = left.pop()
             asked = tutor.ask("tutorwamp.chat.send", lesson_id=lesson_id, body=f"{' '.join(WORDS)} {number}")
             waiting[asked] = number
+            if number % BEAT_EVERY == 0:
+                tutor.ask("tutorwamp.session.heartbeat")
         answer = tutor.hear(60)
         if answer[0] == RESULT:
-            waiting.pop(answer[1])
+            waiting.pop(answer[1], None)
         else:
             assert answer[4] == "tutorwamp.error.unavailable", answer
             left.append(waiting.pop(answer[2]))
