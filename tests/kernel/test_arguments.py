@@ -123,3 +123,7 @@ def test_whatever_comes_is_the_model_or_invalid(arguments: dict[str, Any]) -> No
 def test_size_is_near_the_wires() -> None:
     value = {"name": "x" * 100, "points": [[1, 2], [3, 4]], "on": True}
     assert 0.5 < size_of(value) / len(json.dumps(value)) < 2
+
+
+def test_a_text_counts_by_its_bytes() -> None:
+    assert [size_of(text * 100) for text in ("a", "ü", "漢", "😀", "\ud800")] == [102, 202, 302, 402, 302]

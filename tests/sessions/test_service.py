@@ -223,3 +223,12 @@ async def test_S16_one_s_own_lessons_are_known_from_memory(stage: Stage) -> None
     before = room.machine.database.counts.queries()
     await watched.sessions.heartbeat(room.anna, Heartbeat(positions={room.stream: 1}))
     assert room.machine.database.counts.queries() - before == 1  # the heads
+
+
+@pytest_twisted.ensureDeferred
+async def test_S6_what_was_missed_is_measured_in_bytes(stage_on_both: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    watched = Watched(room := await Room.opened(stage_on_both))
+    monkeypatch.setattr("tutorwamp.sessions.rules.EVENT_BYTES_AT_MOST", 2_000)
+    for body, complete in (("a" * 1_000, True), ("漢" * 1_000, False)):
+        said = await room.send(room.anna, body)
+        assert (await watched.resume(room.anna, chat=said.seq - 1))["chat"].complete is complete

@@ -69,7 +69,7 @@ class ChatService:
         for tried in range(TRIES_AT_MOST):
             guard, closed = await self._guard(caller, asked)
             if not tried:
-                self._limits.write_in(asked.lesson_id, len(asked.body))
+                self._limits.write_in(asked.lesson_id, len(asked.body.encode()))
             draft = Draft(
                 stream=topics_of(asked.lesson_id).chat,
                 guard=guard,

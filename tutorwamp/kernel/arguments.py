@@ -95,8 +95,10 @@ def size_of(value: Any) -> int:
     waiting = [value]
     while waiting and total <= ARGUMENTS_BYTES_AT_MOST:
         part = waiting.pop()
-        if isinstance(part, (str, bytes)):
+        if isinstance(part, bytes) or (isinstance(part, str) and part.isascii()):
             total += len(part) + 2
+        elif isinstance(part, str):
+            total += len(part.encode("utf-8", "surrogatepass")) + 2
         elif isinstance(part, Mapping):
             total += 2
             waiting.extend(part)

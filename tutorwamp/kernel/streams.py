@@ -29,11 +29,13 @@ from sqlalchemy import (
     Connection,
     Index,
     Integer,
+    LargeBinary,
     Row,
     String,
     Table,
     Text,
     bindparam,
+    cast,
     func,
     insert,
     literal,
@@ -309,8 +311,10 @@ def compacted(connection: Connection, names: Sequence[str]) -> dict[str, int]:
 
 def extent_since(connection: Connection, stream: str, after: int) -> tuple[int, int]:
     """How many events lie after a position, and roughly how many bytes they have."""
+    data = stream_events.c.data
+    size = func.octet_length(data) if connection.dialect.name == "postgresql" else func.length(cast(data, LargeBinary))
     row = connection.execute(
-        select(func.count(), func.coalesce(func.sum(func.length(stream_events.c.data)), 0)).where(
+        select(func.count(), func.coalesce(func.sum(size), 0)).where(
             stream_events.c.stream == stream, stream_events.c.seq > after
         )
     ).one()

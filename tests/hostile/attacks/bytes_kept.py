@@ -40,3 +40,18 @@ def long_messages(enemy: Enemy) -> None:
         ]
         with enemy.unless_ended():
             enemy.hear(session, asked, 2.0)
+
+
+@attack(12, "one message of 3,990 characters changed again and again: each event about it is written anew")
+def changed_messages(enemy: Enemy) -> None:
+    with enemy.session("student") as session:
+        error, said = session.call("tutorwamp.chat.send", lesson_id=enemy.ground.lesson_id, body="x" * 3_990)
+        if error:
+            enemy.note(error)
+            return
+        asked = [
+            session.ask("tutorwamp.chat.edit", message_id=said["id"], body="x" * 3_980 + str(number))
+            for number in range(enemy.many(100))
+        ]
+        with enemy.unless_ended():
+            enemy.hear(session, asked, 2.0)

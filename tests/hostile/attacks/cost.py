@@ -85,3 +85,31 @@ def pictures(enemy: Enemy) -> None:
         enemy.note(error or f"drawn {len(answer['applied'])}")
     asked = {"lesson_id": lesson_id, "format": "png", "page": page}
     _all_at_once(enemy, "tutor", [("tutorwamp.board.export", dict(asked))] * enemy.many(4))
+
+
+@attack(4, "400 times everything that was missed of a long board and chat at once")
+def resumes(enemy: Enemy) -> None:
+    with enemy.session("student") as session:
+        error, joined = session.call("tutorwamp.lesson.join", lesson_id=enemy.ground.lesson_id)
+    if error:
+        enemy.note(error)
+        return
+    positions = {stream: max(0, head - 300) for stream, head in joined["heads"].items()}
+    _all_at_once(enemy, "student", [("tutorwamp.session.resume", {"positions": positions})] * enemy.many(400))
+
+
+@attack(4, "400 pages of a lesson's replay, of its history and of one's lessons at once")
+def pages(enemy: Enemy) -> None:
+    lesson = {"lesson_id": enemy.ground.lesson_id, "limit": 100}
+    asked = [("tutorwamp.lesson.replay", lesson), ("tutorwamp.chat.history", lesson)]
+    asked += [("tutorwamp.lesson.list", {"limit": 100})]
+    _all_at_once(enemy, "tutor", list(islice(cycle(asked), enemy.many(400))))
+
+
+@attack(4, "100 times the board as it was at once")
+def past_boards(enemy: Enemy) -> None:
+    asked = [
+        ("tutorwamp.board.at", {"lesson_id": enemy.ground.lesson_id, "seq": number % 10})
+        for number in range(enemy.many(100))
+    ]
+    _all_at_once(enemy, "student", asked)
