@@ -49,8 +49,8 @@ OTHER_BYTES_AT_MOST: Final = STRANGERS_BYTES_AT_MOST
 """Of messages that name a topic or a request."""
 MESSAGE_BYTES_AT_MOST: Final = 8 * 1024 * 1024
 """A call above its own limit is answered, and its bytes are let go of as they come; above this the connection ends."""
-FRAMES_AT_MOST: Final = 10_000
-"""Of one message. Clients send one; those that fragment do it by the thousand bytes."""
+FRAMES_AT_MOST: Final = 1_000
+"""Of one message. Clients send one; those that fragment do it by ten thousand bytes and more."""
 
 _TOO_BIG, _PROTOCOL_ERROR = 1009, 1002
 """Close codes of RFC 6455."""
