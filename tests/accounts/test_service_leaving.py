@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,16 @@ async def test_a15_a_token_of_the_very_instant_of_a_revocation_is_refused(stage_
     tokens = await ada.log_in()
     await ada.log_out(tokens, everywhere=True)
     assert not await ada.is_let_in(tokens)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a16_a_clock_that_is_set_back_keeps_nobody_out(stage_on_both: Stage) -> None:
+    ada = await Ada.registered(stage_on_both)
+    before = await ada.log_in()
+    await ada.accounts.set_password(EMAIL, "another horse")
+    stage_on_both.clock.now -= timedelta(hours=1)
+    after = await ada.log_in("another horse")
+    assert [await ada.is_let_in(one) for one in (before, after, await ada.refresh(after))] == [False, True, True]
 
 
 @pytest_twisted.ensureDeferred

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from twisted.internet.interfaces import IReactorThreads
@@ -124,7 +124,7 @@ class AccountsService:
         if not await self._store.add_refresh_token(token, account, now):
             audit("login refused", origin, account.user.id, reason=Unauthenticated.uri)
             raise Unauthenticated(_NO_MATCH)  # a new password, while the old one was checked
-        return self._tokens(account.user, token.family_id, secret, now)
+        return self._tokens(account, token.family_id, secret, now)
 
     async def refresh(self, asked: Refresh, origin: Origin = OURS) -> Tokens:
         """Exchange a refresh token for new tokens. Raises Unauthenticated; a reuse revokes the login.
@@ -146,7 +146,7 @@ class AccountsService:
             reason = bought.name.lower() if isinstance(bought, Spent) else "closed"
             audit("refresh refused", origin, _id_of(account), reason=reason)
             raise Unauthenticated("This refresh token is not valid. Log in again.")
-        return self._tokens(account.user, bought.family_id, secret, now)
+        return self._tokens(account, bought.family_id, secret, now)
 
     async def log_out(self, asked: LogOut, origin: Origin = OURS) -> None:
         """End a login, or all of them. An unknown token is no error: the caller is logged out either way."""
@@ -250,8 +250,10 @@ class AccountsService:
             raise NotFound("There is no such person.")
         return account.user.person
 
-    def _tokens(self, user: User, family_id: str, refresh_token: str, now: datetime) -> Tokens:
-        lifetime = self._settings.access_token_lifetime
+    def _tokens(self, account: Account, family_id: str, refresh_token: str, now: datetime) -> Tokens:
+        user, lifetime = account.user, self._settings.access_token_lifetime
+        if account.revoked_at is not None:  # A16: also where the clock was set back since
+            now = max(now, account.revoked_at + timedelta(milliseconds=1))
         return Tokens(
             access_token=tokens.sign(
                 self._key, user_id=user.id, role=user.role, family_id=family_id, now=now, lifetime=lifetime
