@@ -224,9 +224,10 @@ class Wamp(WebSocket):
         return self.outcome(self.ask(uri, **arguments))
 
     def must(self, uri: str, /, **arguments: Any) -> Any:
-        """Call what has to work."""
+        """Call what has to work. Raises GoneError where it is refused."""
         error, answer = self.call(uri, **arguments)
-        assert not error, f"{uri}: {error} {answer}"
+        if error:
+            raise GoneError(f"{uri}: {error} {answer}")
         return answer
 
     def subscribe(self, topic: str) -> None:
