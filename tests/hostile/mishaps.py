@@ -11,6 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -195,7 +196,7 @@ def file_deleted(node: Supervised, ground: Ground, look: Callable[[], None]) -> 
     for path in node.data_dir.glob("tutorwamp.sqlite3*"):
         path.unlink()
     time.sleep(6)
-    with stage.session(ground.port, ground.emails["tutor"]) if _logs_in(ground) else _nobody() as tutor:
+    with stage.session(ground.port, ground.emails["tutor"]) if _logs_in(ground) else nullcontext() as tutor:
         outcomes = Counter(_said(tutor, ground, number) for number in range(15))
     return f"15 sends: {dict(outcomes)}; health {_health(node)}, check {_check(node)}"
 
@@ -217,14 +218,6 @@ def _logs_in(ground: Ground) -> bool:
     except (AssertionError, GoneError):
         return False
     return True
-
-
-class _nobody:  # noqa: N801  # stands for a session
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, *_: object) -> None:
-        return None
 
 
 def _said(tutor: Wamp | None, ground: Ground, number: int) -> str:
