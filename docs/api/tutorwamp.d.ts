@@ -45,14 +45,17 @@ export type ClearBoard = { lesson_id: string; page?: string | null; client_id?: 
 /** Plan a lesson; the caller is its tutor. */
 export type CreateLesson = { title: string; subject?: string | null; student_ids: Array<string>; starts_at: string; ends_at: string; client_id?: string | null };
 
-/** Where somebody points on the board, in its pixels. */
-export type CursorAt = { page: string; x: number; y: number };
+/** Where somebody points on the board, in its pixels; `laser` where it is to be seen from afar. */
+export type CursorAt = { page: string; x: number; y: number; laser?: boolean };
 
 /** An element that is gone; `version` is the one after it. */
 export type DeleteDone = { op: "delete"; id: string; version: number; by: string };
 
 /** Take a message away; its place stays. */
 export type DeleteMessage = { message_id: string };
+
+/** The node is being stopped, and this session with it: come back after so many seconds, different for each. */
+export type Draining = { action?: "retry"; retry_after_s: number };
 
 /** Mend one's own words. */
 export type EditMessage = { message_id: string; body: string };
@@ -325,6 +328,7 @@ export type EventOf<Type extends string, Data> = Omit<StreamEvent, "type" | "dat
 
 /** What is heard on each topic; `${string}` stands for an id. */
 export interface Published {
+  "tutorwamp.connection.draining": Draining;
   "tutorwamp.connection.timeout": TimeoutMessage;
   [topic: `tutorwamp.lesson.${string}.board`]: EventOf<"board.changed", ChangesDone> | EventOf<"page.added", PageDone> | EventOf<"page.removed", PageDone> | EventOf<"board.cleared", PageDone>;
   [topic: `tutorwamp.lesson.${string}.chat`]: EventOf<"message.created", Message> | EventOf<"message.updated", Message> | EventOf<"message.deleted", Message> | EventOf<"reaction.changed", Message> | EventOf<"read.advanced", ReadAdvanced>;

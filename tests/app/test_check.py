@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import resource
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -138,3 +141,44 @@ def test_a_setting_that_is_wrong_ends_the_search(tmp_path: Path, variable: str, 
     (finding,) = findings({"TUTORWAMP_DATA_DIR": str(tmp_path), variable: value})
     assert (finding.what, finding.fine) == ("settings", False)
     assert told in finding.text
+
+
+@pytest.mark.usefixtures("without_node")
+@pytest.mark.parametrize(
+    ("hard", "asked", "room", "fine"),
+    [
+        (20_000, None, None, True),
+        (4_096, None, 3_096, True),
+        (512, None, 256, False),
+        (4_096, "3096", None, True),
+        (4_096, "3097", 3_096, False),
+        (resource.RLIM_INFINITY, "500000", None, True),
+    ],
+)
+def test_S18_few_files_are_said(
+    environment: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    hard: int,
+    asked: str | None,
+    room: int | None,
+    fine: bool,
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (256, hard))
+    if asked is not None:
+        environment["TUTORWAMP_SESSIONS_AT_MOST"] = asked
+    said = found(environment).get("open files")
+    assert (said is None) == (room is None)
+    if said is not None:
+        assert said.fine is fine
+        assert f"room for {room} sessions" in said.text
+
+
+def test_S18_the_soft_limit_is_raised_to_the_hard_one() -> None:
+    asked = """
+import resource
+from tutorwamp.kernel.files import raise_open_files
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 300))
+print(raise_open_files(), resource.getrlimit(resource.RLIMIT_NOFILE))
+"""
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)  # noqa: S603  # ours
+    assert done.stdout == "300 (300, 300)\n"

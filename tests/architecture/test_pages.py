@@ -74,12 +74,18 @@ def test_the_protocol_page_names_every_procedure() -> None:
     named = {prefix + name for prefix, *names in rows for name in names if name}
     assert (
         named
-        - {"tutorwamp.close.ping_timeout", "tutorwamp.close.draining", "tutorwamp.close.revoked"}
+        - {
+            "tutorwamp.close.ping_timeout",
+            "tutorwamp.close.draining",
+            "tutorwamp.close.revoked",
+            "tutorwamp.close.slow",
+        }
         - {
             "tutorwamp.error.unauthenticated",
             "tutorwamp.error.unavailable",
             "tutorwamp.error.forbidden",
             "tutorwamp.connection.timeout",
+            "tutorwamp.connection.draining",
         }
         == catalogue().procedures.keys()
     )

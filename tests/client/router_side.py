@@ -7,7 +7,7 @@ from typing import Any
 
 from autobahn.twisted.wamp import ApplicationSession
 from autobahn.wamp.exception import ApplicationError
-from autobahn.wamp.types import RegisterOptions, SessionDetails
+from autobahn.wamp.types import PublishOptions, RegisterOptions, SessionDetails
 from twisted.internet.defer import Deferred
 
 
@@ -36,7 +36,10 @@ class Procedures(ApplicationSession):
     def never(self, asked: Any) -> Deferred[None]:
         return Deferred()
 
-    async def say_goodbye(self, reason: str, asked: Any) -> None:
+    async def say_goodbye(self, reason: str, asked: Any, **told: Any) -> None:
+        if told:
+            options = PublishOptions(eligible=[asked.caller])
+            self.publish("tutorwamp.connection.draining", **told, options=options)
         await self.call("wamp.session.kill", asked.caller, reason=reason, message="Said the test.")
 
     async def take_away(self, topic: str, asked: Any) -> None:

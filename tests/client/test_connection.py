@@ -313,6 +313,41 @@ async def test_a_draining_node_is_come_back_to_and_short_lives_do_not_reset_the_
 
 
 @pytest_twisted.ensureDeferred
+async def test_a_draining_node_says_when_to_come_back(connect: Connect) -> None:
+    clock = Clock()
+    connection = connect(clock=clock, chance=lambda: 1.0, backoff=Backoff(first_ceiling_s=1, growth=2))
+    await opened(connection)
+    states = Watcher(connection)
+    for told, back_s in (
+        ({"action": "retry", "retry_after_s": 4.25}, 4.25),
+        ({"action": "retry", "retry_after_s": 3}, 3),
+        ({"action": "retry", "retry_after_s": "soon"}, BACK_AFTER_DRAINING_S),
+        ({"action": "retry", "retry_after_s": -1}, 0),
+    ):
+        waiting, back = states.next("waiting"), states.next("connected")
+        await failure_of(connection.call("test.say_goodbye", reason="tutorwamp.close.draining", **told))
+        state = await waiting
+        assert why(state).retry_after_s == back_s
+        assert back_s < state.pause_s <= back_s + 8
+        clock.advance(STEADY_AFTER_S + state.pause_s)
+        await back
+
+
+@pytest_twisted.ensureDeferred
+async def test_who_was_too_slow_comes_back(connect: Connect) -> None:
+    clock = Clock()
+    connection = connect(clock=clock)
+    await opened(connection)
+    states = Watcher(connection)
+    waiting, back = states.next("waiting"), states.next("connected")
+    await failure_of(connection.call("test.say_goodbye", reason="tutorwamp.close.slow"))
+    state = await waiting
+    assert (why(state).uri, why(state).action) == ("tutorwamp.close.slow", Action.RETRY)
+    clock.advance(state.pause_s)
+    await back
+
+
+@pytest_twisted.ensureDeferred
 async def test_a_topic_taken_away_is_reported_and_the_connection_lives(connect: Connect) -> None:
     connection = connect()
     await opened(connection)

@@ -1,11 +1,32 @@
-"""A gate through which few come at once, for a router of the tests: the real allowance takes thousands to use up."""
+"""Gates through which few come at once, or who must be quick, for routers of the tests.
+
+The real allowances take thousands to use up, and the real patience ten seconds.
+"""
 
 from __future__ import annotations
 
-from tutorwamp.gate import wamp
+from typing import Any
+
+from tutorwamp.gate import arrivals, wamp
 from tutorwamp.kernel.limits import Allowance
 
 FEW = 3
 wamp.JOINS = Allowance(per_s=0.001, burst=FEW)  # type: ignore[attr-defined]  # the gate's own name for the kernel's
 
 NarrowGate = wamp.GateComponent
+
+
+class StrictGate(wamp.GateComponent):
+    """Waits for a second, and for FEW of one address, who say ten kilobytes."""
+
+    def __init__(self, config: Any) -> None:
+        wamp.JOINS = Allowance(per_s=100, burst=1_500)  # type: ignore[attr-defined]  # as above
+        arrivals.SOCKETS_WAITING_AT_MOST = FEW  # type: ignore[misc]  # for this process
+        arrivals.KILOBYTES = Allowance(per_s=10, burst=20)  # type: ignore[misc]  # as above
+        super().__init__(config)
+
+    async def onJoin(self, details: object) -> None:
+        await super().onJoin(details)
+        from tutorwamp.gate import wire  # late: in the router's process only
+
+        wire.WELCOME_WITHIN_S = 1.0  # type: ignore[misc]  # as above

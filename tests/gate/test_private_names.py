@@ -12,9 +12,12 @@ from typing import Any
 
 import pytest
 from autobahn.twisted.rawsocket import WampRawSocketServerProtocol
+from autobahn.twisted.websocket import WebSocketServerFactory
 from autobahn.wamp import serializer
+from autobahn.wamp.message import Event
 from autobahn.wamp.types import TransportDetails
 from autobahn.websocket.protocol import WebSocketProtocol, WebSocketServerProtocol
+from twisted.internet import abstract, tcp
 from twisted.web.http import HTTPChannel
 from twisted.web.server import Request, Site
 
@@ -28,6 +31,7 @@ with warnings.catch_warnings():
     from crossbar.router.router import Router
     from crossbar.router.session import RouterApplicationSession, RouterSession
     from crossbar.worker import transport
+    from crossbar.worker import transport as listening
     from crossbar.worker.router import RouterController
     from crossbar.worker.transport import RouterWebTransport
 
@@ -67,8 +71,36 @@ def test_functions() -> None:
         assert parameters(protocol.close) == ["self"]
 
 
+def test_where_publications_come_by() -> None:
+    assert parameters(Broker.processPublish) == ["self", "session", "publish"]
+    assert "self._broker.processPublish(session, msg)" in inspect.getsource(Router.process)
+
+
+def test_what_a_wire_stands_in_for() -> None:
+    """Every WebSocket is made of the factory's class, and what it says goes through these, down to the socket."""
+    assert isinstance(inspect.getattr_static(WampWebSocketServerFactory, "protocol"), type)
+    assert "self.protocol()" in inspect.getsource(WebSocketServerFactory.buildProtocol)
+    assert parameters(WampWebSocketServerProtocol.sendMessage)[:4] == ["self", "payload", "isBinary", "fragmentSize"]
+    assert parameters(WampWebSocketServerProtocol.sendFrame)[:4] == ["self", "opcode", "payload", "fin"]
+    assert parameters(WampWebSocketServerProtocol.sendData) == ["self", "data", "sync", "chopsize"]
+    assert "self.sendFrame(" in inspect.getsource(WampWebSocketServerProtocol.sendMessage)
+    assert "self.sendData(raw" in inspect.getsource(WampWebSocketServerProtocol.sendFrame)
+    assert "self.transport.write(data)" in inspect.getsource(WampWebSocketServerProtocol.sendData)
+    assert "publisher_authrole" in inspect.getsource(Event.__init__)
+
+
+def test_a_socket_reads_as_much_at_once_as_it_is_told_to_and_says_each_time_that_it_is_full() -> None:
+    assert "self.socket.recv(self.bufferSize)" in inspect.getsource(tcp.Connection.doRead)
+    assert "self.producer.pauseProducing()" in inspect.getsource(abstract.FileDescriptor._maybePauseProducer)
+
+
+def test_a_port_asks_for_its_connections_at_most_when_it_opens() -> None:
+    assert isinstance(listening.DEFAULT_MAX_CONNECTIONS, int)
+    assert 'self._config.get("max_connections", DEFAULT_MAX_CONNECTIONS)' in inspect.getsource(listening)
+
+
 def test_what_a_websocket_keeps_of_its_request() -> None:
-    """``Router.lighten`` lets go of it; where it is not kept any more, the method can go as well."""
+    """``Router.welcome`` and ``ClientWire.onOpen`` let go of it; where it is not kept, they need not."""
     assert "registerProducer(self, True)" in inspect.getsource(HTTPChannel.connectionMade)
     assert parameters(WampWebSocketServerProtocol.unregisterProducer) == ["self"]
     assert "self.http_headers" in inspect.getsource(WebSocketServerProtocol.processHandshake)

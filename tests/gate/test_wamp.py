@@ -22,7 +22,8 @@ from tests.support.node import Node
 from tutorwamp.app.bench_crowd import Light
 from tutorwamp.app.bench_crowd import connect as connect_light
 from tutorwamp.gate.contracts import CLOSE_DRAINING, CLOSE_REVOKED
-from tutorwamp.gate.wamp import DRAINED_AT_ONCE, GateComponent
+from tutorwamp.gate.rules import CONNECTION_DRAINING
+from tutorwamp.gate.wamp import BACK_BETWEEN_S, DRAINED_AT_ONCE, GateComponent
 from tutorwamp.kernel.contracts import AuthRole, new_id, utc_now
 
 NOT_AUTHORIZED = "wamp.error.not_authorized"
@@ -333,8 +334,19 @@ async def test_a_stopping_node_says_so_before_it_goes(router_config: Path, ticke
         visit = Visit(node)
         await Office.open(node)
         anna, mallory = await visit.join(ticket()), await visit.join(ticket(), session=Stubborn)
+        told = [await visit.join(ticket(), serializer=serializer) for serializer in SERIALIZERS]
+        for one in told:
+            await one.listen(CONNECTION_DRAINING)
         node.ask_to_stop()
         assert (await soon(anna.left)).reason == CLOSE_DRAINING
+        waits = []
+        for one in told:
+            assert (await soon(one.left)).reason == CLOSE_DRAINING
+            ((topic, said),) = one.heard.pending  # once, its own, and before the goodbye
+            assert (topic, said["action"], set(said)) == (CONNECTION_DRAINING, "retry", {"action", "retry_after_s"})
+            waits.append(said["retry_after_s"])
+        assert all(BACK_BETWEEN_S[0] <= wait <= BACK_BETWEEN_S[1] for wait in waits)
+        assert len(set(waits)) > 1  # not everybody at once
         assert (await soon(mallory.told)).reason == CLOSE_DRAINING
         await refused_with("tutorwamp.error.unavailable", visit.join(ticket()))
         assert node.wait_stopped() == 0

@@ -6,12 +6,13 @@ import { Refusal } from "../../tutorwamp/web/errors.mjs";
 import { connectionWords, interruption } from "../../tutorwamp/web/lesson-words.mjs";
 
 const [HELLO, WELCOME, ERROR, CALL, RESULT] = [1, 2, 8, 48, 50];
-const GOODBYE = 6;
+const [GOODBYE, SUBSCRIBE, SUBSCRIBED, EVENT] = [6, 32, 33, 36];
 
 // A router in few lines: lets everybody in, and answers a call with what `answers` has next.
 let answers;
 let calls;
 let closed; // by socket, what was said on it
+let router; // the newest
 
 class Router extends EventTarget {
   protocol = "wamp.2.json";
@@ -20,6 +21,7 @@ class Router extends EventTarget {
 
   constructor() {
     super();
+    router = this;
     setTimeout(() => this.onopen(), 0);
   }
 
@@ -27,6 +29,7 @@ class Router extends EventTarget {
     this.said.push(text);
     const [kind, request, , procedure] = JSON.parse(text);
     if (kind === HELLO) this.#say([WELCOME, 1, { roles: { broker: {}, dealer: {} } }]);
+    if (kind === SUBSCRIBE) this.#say([SUBSCRIBED, request, procedure === "tutorwamp.connection.draining" ? 7 : 8]);
     if (kind !== CALL) return;
     calls.push(procedure);
     const next = answers.shift();
@@ -36,6 +39,13 @@ class Router extends EventTarget {
 
   close() {
     closed.push(this.said); // and nobody answers
+  }
+
+  /** Ends the session, and says before when to come back. */
+  goodbye(reason, told) {
+    if (told) this.#say([EVENT, 7, 1, {}, [], told]);
+    this.#say([GOODBYE, {}, reason]);
+    setTimeout(() => this.onclose({ code: 1000 }), 1);
   }
 
   #say(message) {
@@ -108,6 +118,27 @@ test("a browser that is offline makes the connection be given up at once, withou
   page.dispatchEvent(new Event("online"));
   assert.equal(states.at(-1), "connecting");
   connection.close();
+});
+
+test("S9 a node that is stopped says when to come back, and one that does not is come back to after two seconds", async (t) => {
+  t.mock.method(Math, "random", () => 0);
+  for (const [reason, told, seconds] of [
+    ["tutorwamp.close.draining", { action: "retry", retry_after_s: 4.25 }, 4.75],
+    ["tutorwamp.close.draining", { action: "retry", retry_after_s: "soon" }, 2.5],
+    ["tutorwamp.close.draining", null, 2.5],
+    ["tutorwamp.close.slow", null, 0.5],
+    ["tutorwamp.close.ping_timeout", null, 0.5],
+  ]) {
+    const waiting = deferred();
+    const arrived = deferred();
+    const onState = ({ state, seconds }) => state === "waiting" && waiting.resolve(seconds);
+    const connection = new Connection(session, { onState, onArrival: async () => arrived.resolve(), onSignedOut: () => {} });
+    connection.open();
+    await arrived.promise;
+    router.goodbye(reason, told);
+    assert.equal(await waiting.promise, seconds);
+    connection.close();
+  }
 });
 
 test("S11 files are asked for again with the new token itself", async () => {

@@ -16,9 +16,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from tutorwamp.app import migrate
 from tutorwamp.app.assembly import Settings, engine_for, read_settings
 from tutorwamp.app.node import config_file
+from tutorwamp.gate.settings import GateSettings
+from tutorwamp.kernel.files import RESERVED_AT_MOST, open_files_at_most, sessions_in
 from tutorwamp.kernel.settings import SettingsError
 
 PING_WITHIN_S: Final = 5.0
+FILES_AT_LEAST: Final = 1_024
+"""Half of it is room for a small school; what systems allow by default is more."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ def findings(environment: Mapping[str, str]) -> list[Finding]:
     return [
         Finding("settings", fine=True, text=f"data folder {settings.node.data_dir.absolute()}"),
         _node(settings, environment),
+        *_files(settings),
         *_database(settings),
         *_redis(settings),
     ]
@@ -67,6 +72,21 @@ def _node(settings: Settings, environment: Mapping[str, str]) -> Finding:
         return Finding("node configuration", fine=True, text=str(config))
     lines = (checked.stdout + checked.stderr).strip().splitlines() or ["crossbar check failed"]
     return Finding("node configuration", fine=False, text=lines[-1].strip())
+
+
+def _files(settings: Settings) -> Iterator[Finding]:
+    """Said only where they are fewer than the sessions need; wrong where those were asked for, or few is hardly any."""
+    files, wanted = open_files_at_most(), settings.gate.sessions_at_most
+    room = sessions_in(files)
+    if room >= wanted:
+        return
+    asked_for = wanted != GateSettings().sessions_at_most
+    yield Finding(
+        "open files",
+        fine=not asked_for and files >= FILES_AT_LEAST,
+        text=f"{files}: room for {room} sessions of TUTORWAMP_SESSIONS_AT_MOST={wanted}; raise the hard limit "
+        f"(ulimit -Hn, LimitNOFILE=) to {wanted + RESERVED_AT_MOST}, or lower the setting",
+    )
 
 
 def _redis(settings: Settings) -> Iterator[Finding]:

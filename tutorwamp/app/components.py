@@ -28,6 +28,7 @@ from tutorwamp.gate.wamp import GateClient
 from tutorwamp.kernel.arguments import collect_seldom
 from tutorwamp.kernel.component import Component
 from tutorwamp.kernel.errors import TutorwampError
+from tutorwamp.kernel.files import raise_open_files
 from tutorwamp.kernel.nodes import RENEWED_EVERY_S
 from tutorwamp.kernel.observability import configure, get_logger
 from tutorwamp.lessons.wamp import LessonsDoor
@@ -62,6 +63,7 @@ def machine() -> Machine:
     settings = read_settings(os.environ)
     configure(settings.log)
     collect_seldom()
+    raise_open_files()
     made = assemble(settings, reactor)
     made.start()
     reactor.addSystemEventTrigger(

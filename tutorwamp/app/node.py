@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from tutorwamp.app.assembly import read_settings
+from tutorwamp.kernel.files import raise_open_files
 
 PR_SET_PDEATHSIG: Final = 1
 """prctl(2), Linux only: the signal a process gets when its parent dies."""
@@ -36,6 +37,7 @@ def end_with_parent(parent: int) -> None:
 def main() -> None:
     """Run the node until it ends or is told to; the one argument is the process id of our parent."""
     end_with_parent(int(sys.argv[1]))
+    raise_open_files()  # its workers inherit it
     import crossbar  # late: it takes a second
 
     settings = read_settings(os.environ)

@@ -18,7 +18,7 @@ TIMED_OUT: Final = "wamp.error.timeout"
 CLOSE_REVOKED: Final = "tutorwamp.close.revoked"
 CLOSE_DRAINING: Final = "tutorwamp.close.draining"
 BACK_AFTER_DRAINING_S: Final = 2.0
-"""A node takes some seconds to start again; WAMP's GOODBYE has no room for a wish of its own."""
+"""A node takes some seconds to start again; for who was not told on ``tutorwamp.connection.draining`` when to come."""
 
 _ROUTERS: Final[Mapping[str, Action]] = {
     # The router itself says these; they carry no action of their own.
@@ -121,12 +121,21 @@ class Disconnected(CallError):
     ``wamp.close.transport_lost``. ``action`` is ``retry`` as long as the connection comes back by itself.
     """
 
-    def __init__(self, uri: str = TRANSPORT_LOST, message: str = "", *, action: Action | None = None) -> None:
+    def __init__(
+        self,
+        uri: str = TRANSPORT_LOST,
+        message: str = "",
+        *,
+        action: Action | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
         if action is None:
             action = _FOR_GOOD.get(uri)
         if action is None and uri in catalogue():
             action = catalogue()[uri].action
-        details = {"retry_after_s": BACK_AFTER_DRAINING_S} if uri == CLOSE_DRAINING else None
+        if uri == CLOSE_DRAINING and retry_after_s is None:
+            retry_after_s = BACK_AFTER_DRAINING_S
+        details = None if retry_after_s is None else {"retry_after_s": retry_after_s}
         super().__init__(uri, message, action=action or Action.RETRY, details=details)
 
 

@@ -27,6 +27,8 @@ from twisted.internet.ssl import optionsForClientTLS
 from tutorwamp.client.errors import TIMED_OUT, TRANSPORT_LOST, CallError, Disconnected
 
 REALM: Final = "tutor"
+DRAINING: Final = "tutorwamp.connection.draining"
+"""On it a session is told when to come back, before a node that is stopped ends it."""
 
 CONNECT_TIMEOUT_S: Final = 10.0
 """TCP: two lost SYNs (1 s, 3 s) and a slow network still fit."""
@@ -83,6 +85,7 @@ class Session(ApplicationSession):
         self._ticket = ticket
         self._on_revoked = on_revoked
         self._reason: Disconnected | None = None
+        self._back_after_s: float | None = None
 
     def onConnect(self) -> None:  # noqa: N802 - autobahn's name, as are the next five
         """The socket is open: ask to join. The router reads the person from the ticket."""
@@ -95,13 +98,21 @@ class Session(ApplicationSession):
     def onJoin(self, details: SessionDetails) -> None:  # noqa: N802  # autobahn's name
         """WELCOME."""
         self.joined = True
+        self.subscribe(self._drain, DRAINING).addErrback(lambda _: None)  # an older node does not know it
         self.welcomed.callback(details)
+
+    def _drain(self, values: Mapping[str, Any]) -> None:
+        wished = values.get("retry_after_s")
+        if isinstance(wished, int | float):
+            self._back_after_s = max(0.0, float(wished))
 
     def onLeave(self, details: CloseDetails) -> Any:  # noqa: N802  # autobahn's name
         """ABORT or GOODBYE, or neither and the socket is gone; autobahn then fails the calls in flight."""
         self.joined = False
         if self._reason is None:
-            self._reason = Disconnected(details.reason or TRANSPORT_LOST, details.message or "")
+            self._reason = Disconnected(
+                details.reason or TRANSPORT_LOST, details.message or "", retry_after_s=self._back_after_s
+            )
         return super().onLeave(details)
 
     def onMessage(self, msg: IMessage) -> None:  # noqa: N802  # autobahn's name

@@ -6,9 +6,9 @@ Its procedures can be called by components only (role ``component``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Annotated, Final, Literal, Protocol
 
 from pydantic import Field
 
@@ -17,6 +17,7 @@ from tutorwamp.kernel.contracts import Id, Instant, Nothing, Procedure, Value
 CLOSE_REVOKED: Final = "tutorwamp.close.revoked"
 CLOSE_PING_TIMEOUT: Final = "tutorwamp.close.ping_timeout"
 CLOSE_DRAINING: Final = "tutorwamp.close.draining"
+CLOSE_SLOW: Final = "tutorwamp.close.slow"
 
 COMPONENT_ROLE: Final = "component"
 """The WAMP role of our own processes, on the node's private socket."""
@@ -27,6 +28,40 @@ AUTHORIZE: Final = "tutorwamp.gate.authorize"
 
 SessionId = int
 """A WAMP session id: 1 to 2**53, random, given by the router."""
+
+
+POINTED_AT_MOST: Final = 1_000_000
+"""Pixels from the middle of a board, as far as one draws (``board/contracts.py``, which the gate may not know)."""
+Pointed = Annotated[float, Field(ge=-POINTED_AT_MOST, le=POINTED_AT_MOST, allow_inf_nan=False)]
+
+
+class Typing(Value):
+    """Whether somebody is writing."""
+
+    typing: bool
+
+
+class CursorAt(Value):
+    """Where somebody points on the board, in its pixels; ``laser`` where it is to be seen from afar."""
+
+    page: Id
+    x: Pointed
+    y: Pointed
+    laser: bool = False
+
+
+SAID_BY_MEMBERS: Final[Mapping[str, type[Value]]] = {"typing": Typing, "cursor": CursorAt}
+"""What a publication of a client may be, by the last word of its topic; a topic with another is not granted.
+
+The gate asks for it before the router tells anybody, so the models are here and not with the topics' domain.
+"""
+
+
+class Draining(Value):
+    """The node is being stopped, and this session with it: come back after so many seconds, different for each."""
+
+    action: Literal["retry"] = "retry"
+    retry_after_s: float
 
 
 class ReportReady(Value):
@@ -45,7 +80,10 @@ class Revoked(Value):
 
 
 class Grant(Value):
-    """Open topics to one session, under a key by which they can be closed again."""
+    """Open topics to one session, under a key by which they can be closed again.
+
+    The last word of each topic in ``publish`` is one of ``SAID_BY_MEMBERS``.
+    """
 
     session: SessionId
     key: str

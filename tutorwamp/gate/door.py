@@ -15,7 +15,7 @@ from autobahn.wamp import message
 from autobahn.wamp.exception import ProtocolError, SerializationError
 from autobahn.wamp.serializer import Serializer
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
-from crossbar.router.protocol import WampWebSocketServerFactory, WampWebSocketServerProtocol
+from crossbar.router.protocol import WampWebSocketServerProtocol
 
 from tutorwamp.gate.decoding import (
     CALL,
@@ -268,11 +268,6 @@ class Door(WampWebSocketServerProtocol):  # type: ignore[misc]  # Crossbar ships
     def _leave(self) -> None:
         if self.state == self.STATE_OPEN:
             self.sendClose(self.CLOSE_STATUS_CODE_NORMAL)
-
-
-def open_the_door() -> None:
-    """From now on every WebSocket of this process is a Door."""
-    WampWebSocketServerFactory.protocol = Door
 
 
 def _bytes_at_most(head: Head | None) -> int:

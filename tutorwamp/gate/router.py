@@ -5,12 +5,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 from autobahn.twisted.wamp import ApplicationSession
+from autobahn.wamp.message import Error, Publish
 
-from tutorwamp.gate.contracts import SessionId
+from tutorwamp.gate.contracts import CLIENT_ROLES, SessionId
+from tutorwamp.kernel.component import wamp_error
+from tutorwamp.kernel.contracts import new_id
+from tutorwamp.kernel.errors import TutorwampError
 
 
 class Router:
@@ -29,16 +33,38 @@ class Router:
         if found is not None and not found._goodbye_sent:  # noqa: SLF001  # the purpose of this room
             found.leave(reason=reason, message=message)
 
-    def lighten(self, session: SessionId) -> None:
-        """Let go of the HTTP request a client's WebSocket began with, which is kept for as long as it lasts.
+    def welcome(self, session: SessionId) -> None:
+        """A client has come: its wire stops to wait for it, and lets go of the HTTP request it began with.
 
-        The socket holds it as the producer of an answer that will never be, and its headers were kept twice more.
-        A fifth of what a person costs the router (docs/performance/sessions.md).
+        That would be kept for as long as the WebSocket lasts, its headers twice more. With the producer that the wire
+        puts away when it opens, a fifth of what a person costs the router (docs/performance/sessions.md).
         """
         found = self._session(session)
         if found is not None and found._transport is not None:  # noqa: SLF001  # the purpose of this room
-            found._transport.unregisterProducer()  # noqa: SLF001  # as above
+            found._transport.welcome()  # noqa: SLF001  # as above
             found._transport.http_headers = found._transport.transport_details.http_headers_received = None  # noqa: SLF001  # as above
+
+    def check_publications(self, check: Callable[..., None]) -> None:
+        """Ask ``check`` about whatever a client publishes, before anybody is told.
+
+        It is given the session, the topic, the options, what was said by position and what by keyword. Where it raises
+        a TutorwampError nobody is told; the client hears of that where it asked for an acknowledgement.
+        """
+        broker = self._router._broker  # noqa: SLF001  # the purpose of this room
+        publish = broker.processPublish
+
+        def checked(session: Any, said: Publish) -> None:
+            if session._authrole in CLIENT_ROLES:  # noqa: SLF001  # as above
+                by_position = said.payload or said.args  # a payload that is not ours to read is neither
+                try:
+                    check(session._session_id, said.topic, said.marshal_options(), by_position, said.kwargs or {})  # noqa: SLF001  # as above
+                except TutorwampError as error:
+                    if said.acknowledge:
+                        self._router.send(session, _refusal(said, error))
+                    return
+            publish(session, said)
+
+        broker.processPublish = checked
 
     def take_subscriptions(self, session: SessionId, topics: Collection[str] | None = None) -> None:
         """End a session's subscriptions to these topics, or to all, without a word to the client.
@@ -83,3 +109,8 @@ def forget_cancelled_calls(session: Any) -> None:
         for call in list(router._dealer._caller_to_invocations.get(session, ())):  # noqa: SLF001  # as above
             if call.canceled:
                 router._dealer._remove_invoke_request(call)  # noqa: SLF001  # as above
+
+
+def _refusal(said: Publish, error: TutorwampError) -> Error:
+    told = wamp_error(error, new_id())
+    return Error(Publish.MESSAGE_TYPE, said.request, told.error, kwargs=told.kwargs)

@@ -6,14 +6,17 @@ Pure and quick: it runs for every call, subscription and publication of every cl
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import ip_network
 from sys import intern
 from typing import Any, Final, NamedTuple, TypedDict
 
-from tutorwamp.gate.contracts import SessionId
+from tutorwamp.gate.contracts import SAID_BY_MEMBERS, SessionId
+from tutorwamp.kernel.arguments import check
+from tutorwamp.kernel.errors import Invalid, RateLimited
 from tutorwamp.kernel.limits import read_address
 from tutorwamp.kernel.settings import Network
 
@@ -32,6 +35,11 @@ _THIS_MACHINE: Final = (ip_network("127.0.0.1"), ip_network("::1"))
 _RANGE: Final = re.compile(rb"([0-9]{0,18})-([0-9]{0,18})")
 
 CONNECTION_TIMEOUT: Final = "tutorwamp.connection.timeout"
+CONNECTION_DRAINING: Final = "tutorwamp.connection.draining"
+"""Both are open to every session, and told to one at a time, before it is ended (``sessions/contracts.py``)."""
+
+PUBLICATIONS_A_SECOND: Final = 30
+"""Of one session, on all topics together: the client points at most 20 times a second, and types now and then."""
 
 
 class Authorization(TypedDict):
@@ -104,6 +112,45 @@ class Grants:
         return any(topic in topics.publish for topics in self._topics.get(session, {}).values())
 
 
+class Publications:
+    """What clients may publish: of the form their topic has, and so many a second.
+
+    ``now_s`` is a clock that never goes back; without it they are not counted.
+    """
+
+    def __init__(self, now_s: Callable[[], float] | None) -> None:
+        self._now_s = now_s
+        self._made: dict[SessionId, deque[float]] = {}
+
+    def check(self, session: SessionId, topic: str, positional: Sequence[Any] | None, said: Mapping[str, Any]) -> None:
+        """Raises Invalid or RateLimited where nobody may be told; one that is told is counted."""
+        if positional:
+            raise Invalid("Publications go by keyword.", details=[{"loc": [], "msg": "positional arguments"}])
+        check(SAID_BY_MEMBERS[_kind_of(topic)], said)
+        if self._now_s is None:
+            return
+        now_s = self._now_s()
+        made = self._made.setdefault(session, deque(maxlen=PUBLICATIONS_A_SECOND))
+        if len(made) == PUBLICATIONS_A_SECOND and now_s - made[0] < 1.0:
+            raise RateLimited("Too many publications.", retry_after_s=round(made[0] + 1.0 - now_s, 3))
+        made.append(now_s)
+
+    def forget(self, session: SessionId) -> None:
+        """The session is gone."""
+        self._made.pop(session, None)
+
+
+def require_form(topic: str) -> None:
+    """Raises Invalid for a topic of which nobody has said what clients may publish there."""
+    if _kind_of(topic) not in SAID_BY_MEMBERS:
+        known = ", ".join(SAID_BY_MEMBERS)
+        raise Invalid("This topic has no form.", details=[{"loc": ["publish"], "msg": f"ends with none of {known}"}])
+
+
+def _kind_of(topic: str) -> str:
+    return topic.rpartition(".")[2]
+
+
 def _with(topics: tuple[str, ...], more: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*topics, *map(intern, more)]))
 
@@ -128,7 +175,7 @@ def decide(
                 allow = uri in procedures and not uri.startswith(_NEVER_CALLED) and _only(options, _CALL_OPTIONS)
             case "subscribe":
                 allow = _is_plain_subscription(options) and (
-                    uri in (CONNECTION_TIMEOUT, f"tutorwamp.user.{client.user_id}.notifications")
+                    uri in (CONNECTION_TIMEOUT, CONNECTION_DRAINING, f"tutorwamp.user.{client.user_id}.notifications")
                     or grants.may_subscribe(client.session, uri)
                 )
             case "publish":

@@ -6,7 +6,7 @@ authorizer that answers later lets Crossbar reorder a client's messages.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -20,7 +20,7 @@ from tutorwamp.gate.contracts import (
     SessionId,
     Status,
 )
-from tutorwamp.gate.rules import Authorization, Client, Grants, address_of, decide
+from tutorwamp.gate.rules import Authorization, Client, Grants, Publications, address_of, decide, require_form
 from tutorwamp.kernel.contracts import Clock
 from tutorwamp.kernel.errors import Forbidden, Invalid, Unauthenticated, Unavailable
 from tutorwamp.kernel.limits import Limits, network_of
@@ -30,6 +30,10 @@ from tutorwamp.kernel.tokens import AccessToken, verify
 REVOCATIONS_KEPT_FOR: Final = timedelta(hours=24)
 """Longer than access tokens live."""
 REVOCATIONS_AT_MOST: Final = 100_000
+SESSIONS_AT_MOST: Final = 10_000
+"""Where nothing else is said; the setting's default."""
+FULL_FOR_S: Final = 5.0
+"""When somebody who was too many may ask again: people go at the end of an hour, not of a second."""
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -45,13 +49,18 @@ class GateService:
         clock: Clock,
         joins: Limits | None = None,
         proxies: Collection[Network] = (),
+        sessions_at_most: int = SESSIONS_AT_MOST,
+        now_s: Callable[[], float] | None = None,
     ) -> None:
+        """``joins`` and ``now_s``, a clock that never goes back, are left out where nothing is to be counted."""
         self._key = key
         self._expected = frozenset(expected)
         self._allowed_origins = frozenset(allowed_origins)
         self._clock = clock
         self._joins = joins
         self._proxies = proxies
+        self._sessions_at_most = sessions_at_most
+        self._publications = Publications(now_s)
         self._closing = False
         self._reports: dict[SessionId, dict[str, ReportReady]] = {}
         self._procedures: frozenset[str] = frozenset()
@@ -104,13 +113,15 @@ class GateService:
     def authenticate(self, ticket: str, headers: Mapping[str, str], peer: str = "") -> AccessToken:
         """Check a ticket, and the page it comes from by the lower-case ``headers`` of the HTTP request.
 
-        Raises Unavailable while a component is missing or the node is closing, RateLimited for an address that comes
-        too often, Forbidden for a foreign page, Unauthenticated for a bad, expired or revoked token.
+        Raises Unavailable while a component is missing or the node is full or closing, RateLimited for an address that
+        comes too often, Forbidden for a foreign page, Unauthenticated for a bad, expired or revoked token.
         """
         if self._closing:
             raise Unavailable("The node is stopping. Come back in a moment.")
         if self.missing():
             raise Unavailable("The node is starting. Come back in a moment.")
+        if len(self._clients) >= self._sessions_at_most:
+            raise Unavailable("The node is full. Come back in a moment.", retry_after_s=FULL_FOR_S)
         if self._joins is not None:
             self._joins.take(network_of(address_of(peer, headers, self._proxies)))
         self._check_origin(headers)
@@ -157,6 +168,7 @@ class GateService:
     def _forget_client(self, session: SessionId) -> bool:
         # A session that is not in the table may do nothing, so forgetting it is refusing it.
         self._grants.forget(session)
+        self._publications.forget(session)
         return self._clients.pop(session, None) is not None
 
     def connected(self, user_ids: Iterable[str]) -> list[str]:
@@ -170,7 +182,9 @@ class GateService:
     # what they may do
 
     def grant(self, command: Grant) -> None:
-        """Open topics to a session; one that has gone meanwhile is no error."""
+        """Open topics to a session; one that has gone meanwhile is no error. Raises Invalid for one without a form."""
+        for topic in command.publish:
+            require_form(topic)
         if command.session in self._clients:
             self._grants.open(command.session, command.key, command.subscribe, command.publish)
 
@@ -188,6 +202,21 @@ class GateService:
         return decide(
             self._clients.get(session), action, uri, options, procedures=self._procedures, grants=self._grants
         )
+
+    def check_publication(
+        self,
+        session: SessionId,
+        topic: str,
+        options: Mapping[str, Any],
+        positional: Sequence[Any] | None,
+        said: Mapping[str, Any],
+    ) -> None:
+        """What a client publishes where it may: of the topic's form, and not too often. Raises Invalid or RateLimited.
+
+        Where it may not, the router asks ``authorize`` as well, and says so.
+        """
+        if self.authorize(session, "publish", topic, options)["allow"]:
+            self._publications.check(session, topic, positional, said)
 
 
 class Revocations:

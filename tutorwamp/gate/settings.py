@@ -10,8 +10,13 @@ from tutorwamp.kernel.settings import setting
 
 @dataclass(frozen=True)
 class GateSettings:
-    """The way of /api through the router's process to the REST process."""
+    """How many people there is room for, and the way of /api through the router's process to the REST process."""
 
+    sessions_at_most: int = setting(
+        "SESSIONS_AT_MOST",
+        10_000,
+        "Live sessions of one node (about 22 KB each). More: tutorwamp.error.unavailable. Fewer where files are few.",
+    )
     request_body_limit: int = setting(
         "REQUEST_BODY_LIMIT",
         6 * 1024 * 1024,

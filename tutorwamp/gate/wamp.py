@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import random
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -12,17 +13,19 @@ from typing import Any, Final
 
 from autobahn.twisted.wamp import ApplicationSession
 from autobahn.wamp.exception import ApplicationError
-from autobahn.wamp.types import CallDetails, ComponentConfig, RegisterOptions
+from autobahn.wamp.types import CallDetails, ComponentConfig, PublishOptions, RegisterOptions
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
+from tutorwamp.gate.arrivals import Arrivals
 from tutorwamp.gate.contracts import (
     AUTHENTICATE,
     AUTHORIZE,
     CLIENT_ROLES,
     CLOSE_DRAINING,
     CLOSE_REVOKED,
+    CLOSE_SLOW,
     CONNECTED,
     DROP,
     DROP_USER,
@@ -30,6 +33,7 @@ from tutorwamp.gate.contracts import (
     READY,
     REVOKE_GRANTS,
     STATUS,
+    Draining,
     Drop,
     Dropped,
     DropUser,
@@ -41,12 +45,14 @@ from tutorwamp.gate.contracts import (
     Status,
 )
 from tutorwamp.gate.router import Router
-from tutorwamp.gate.rules import Authorization
+from tutorwamp.gate.rules import CONNECTION_DRAINING, Authorization
 from tutorwamp.gate.service import GateService
+from tutorwamp.gate.settings import GateSettings
 from tutorwamp.kernel.arguments import bound_recursion, check, collect_seldom
 from tutorwamp.kernel.component import wamp_error
 from tutorwamp.kernel.contracts import Answer, Arguments, Nothing, Procedure, from_ms, new_id, to_ms, utc_now
 from tutorwamp.kernel.errors import Internal, Invalid, TutorwampError
+from tutorwamp.kernel.files import connections_in, raise_open_files, sessions_in
 from tutorwamp.kernel.limits import JOINS, Limits, LimitSettings
 from tutorwamp.kernel.settings import NodeSettings, gather, read
 
@@ -55,10 +61,14 @@ CLOSE_AFTER: Final = timedelta(seconds=1)
 CUT_AFTER: Final = timedelta(seconds=1.5)
 """When the connection is cut, whatever the client does."""
 
+SLOW_CUT_AFTER: Final = timedelta(seconds=10)
+"""The same for a session that does not read: a page that was asleep for a moment still finds the reason."""
 
 DRAINED_AT_ONCE: Final = 100
 DRAIN_PAUSE: Final = timedelta(milliseconds=50)
 """Between batches of farewells, so that the answers to earlier ones, and calls under way, are not held up by them."""
+BACK_BETWEEN_S: Final = (2.0, 6.0)
+"""A node takes about five seconds to start again; everybody is told another moment."""
 
 
 class GateComponent(ApplicationSession):
@@ -73,7 +83,9 @@ class GateComponent(ApplicationSession):
         collect_seldom()
         values = gather(os.environ)
         settings = read(NodeSettings, values)
-        limited = read(LimitSettings, values).rate_limits
+        self._limited = limited = read(LimitSettings, values).rate_limits
+        self._files = raise_open_files()
+        sessions_at_most = min(read(GateSettings, values).sessions_at_most, sessions_in(self._files))
         self._service = GateService(
             key=settings.signing_key(),
             expected=config.extra["components"],
@@ -81,7 +93,10 @@ class GateComponent(ApplicationSession):
             clock=utc_now,
             joins=Limits(JOINS, time.monotonic) if limited else None,
             proxies=settings.trusted_proxies,
+            sessions_at_most=sessions_at_most,
+            now_s=time.monotonic if limited else None,
         )
+        self._arrivals = Arrivals(sessions_at_most, limited=limited, proxies=settings.trusted_proxies)
         self._router: Router
         self._all_left: Deferred[None] = Deferred()
 
@@ -95,10 +110,13 @@ class GateComponent(ApplicationSession):
             raise
 
     async def _open(self) -> None:
-        from tutorwamp.gate.door import open_the_door  # late: Crossbar takes a second to import
+        from tutorwamp.gate.wire import stand_at_the_door  # late: Crossbar takes a second to import
 
         self._router = Router(self)
-        open_the_door()
+        self._router.check_publications(self._service.check_publication)
+        stand_at_the_door(
+            self._arrivals, self._too_slow, connections_at_most=connections_in(self._files), limited=self._limited
+        )
         await self.subscribe(self._on_join, "wamp.session.on_join")
         await self.subscribe(self._on_leave, "wamp.session.on_leave")
         await self.register(self._authenticate, AUTHENTICATE)
@@ -162,7 +180,7 @@ class GateComponent(ApplicationSession):
         if not self._service.joined(details["session"], details["authid"], details["authrole"], issued_at):
             self._send_away(details["session"], CLOSE_REVOKED, "Your sessions were ended.")
         if details["authrole"] in CLIENT_ROLES:
-            self._router.lighten(details["session"])
+            self._router.welcome(details["session"])
 
     def _on_leave(self, session: SessionId, *_: object) -> None:
         self._service.left(session)
@@ -214,6 +232,14 @@ class GateComponent(ApplicationSession):
         _reactor().callLater(CLOSE_AFTER.total_seconds(), self._router.close, session)
         _reactor().callLater(CUT_AFTER.total_seconds(), self._router.cut, session)
 
+    def _too_slow(self, session: SessionId) -> None:
+        """Asked by a wire that has let go of what waited: a client that reads again finds the reason."""
+        if self._service.drop(session):
+            self.log.info("session {session} does not read what it is told, and is ended", session=session)
+            self._router.take_subscriptions(session)
+            self._router.goodbye(session, CLOSE_SLOW, "Too much waited to be read. Come back and resume.")
+        _reactor().callLater(SLOW_CUT_AFTER.total_seconds(), self._router.cut, session)
+
     # stopping
 
     def leave(self, reason: str | None = None, message: str | None = None) -> Deferred[None]:
@@ -229,6 +255,8 @@ class GateComponent(ApplicationSession):
         clients = self._service.close()
         for first in range(0, len(clients), DRAINED_AT_ONCE):
             for session in clients[first : first + DRAINED_AT_ONCE]:
+                told = Draining(retry_after_s=round(random.uniform(*BACK_BETWEEN_S), 3))  # noqa: S311  # no secret
+                self.publish(CONNECTION_DRAINING, **told.plain(), options=PublishOptions(eligible=[session]))
                 self._router.goodbye(session, CLOSE_DRAINING, "The node is stopping. Come back in a moment.")
             await deferLater(_reactor(), DRAIN_PAUSE.total_seconds())
         if not self._service.closed_and_empty:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, Literal, Protocol
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from tutorwamp.accounts.contracts import Person
+from tutorwamp.gate.contracts import CursorAt, Typing
 from tutorwamp.kernel.contracts import (
     LISTED,
     PAGE_LIMIT_DEFAULT,
@@ -255,20 +256,6 @@ class PresenceMessage(Value):
     at: Instant
     participant: Participant
     deadline: Instant | None = None
-
-
-class Typing(Value):
-    """Whether somebody is writing."""
-
-    typing: bool
-
-
-class CursorAt(Value):
-    """Where somebody points on the board, in its pixels."""
-
-    page: Id
-    x: float
-    y: float
 
 
 STATE_TOPIC: Final = Topic(

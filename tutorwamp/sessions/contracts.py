@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, StringConstraints
 
 from tutorwamp.accounts.contracts import Person
+from tutorwamp.gate.contracts import Draining
 from tutorwamp.kernel.contracts import Cost, Instant, Nothing, Procedure, Seq, Topic, Value
 
 STREAMS_AT_MOST: Final = 100
@@ -96,7 +97,6 @@ RESUME: Final = Procedure(
 )
 WHOAMI: Final = Procedure("tutorwamp.session.whoami", Nothing, Me)
 
-CONNECTION_TIMEOUT: Final = "tutorwamp.connection.timeout"
 """The topic on which a session alone hears that it has timed out."""
 
 
@@ -110,7 +110,12 @@ class TimeoutMessage(Value):
     retry_after_s: float
 
 
+CONNECTION_TIMEOUT: Final = "tutorwamp.connection.timeout"
+CONNECTION_DRAINING: Final = "tutorwamp.connection.draining"
 TIMEOUT_TOPIC: Final = Topic(CONNECTION_TIMEOUT, "To one session only, before it is ended.", message=TimeoutMessage)
+DRAINING_TOPIC: Final = Topic(
+    CONNECTION_DRAINING, "To one session only, before a node that is stopped ends it.", message=Draining
+)
 
 
 @dataclass(frozen=True)

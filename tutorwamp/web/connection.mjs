@@ -11,6 +11,8 @@ const JOIN_TIMEOUT_S = 15; // wampy waits for ever where the socket opens and no
 const PAUSE_AT_MOST_S = 20; // within the server's 30 s of grace a lost person is still "reconnecting" to the others
 const STEADY_AFTER_S = 10; // a session that lived this long starts the pauses from the beginning
 const DRAINING = "tutorwamp.close.draining";
+const DRAINING_TOPIC = "tutorwamp.connection.draining"; // says when to come back, before that goodbye
+const BACK_AFTER_DRAINING_S = 2; // where it did not
 const REVOKED = "tutorwamp.close.revoked";
 
 export class Connection {
@@ -147,8 +149,11 @@ export class Connection {
       timeout.cancel();
     }
     this.#wampy = wampy;
+    let backAfter = BACK_AFTER_DRAINING_S;
+    const hearWhen = ({ argsDict }) => Number.isFinite(argsDict?.retry_after_s) && (backAfter = argsDict.retry_after_s);
+    wampy.subscribe(DRAINING_TOPIC, hearWhen).catch(() => {}); // an older node does not know it
     const since = Date.now();
-    const lost = () => this.#lost(wampy, since, goodbye);
+    const lost = () => this.#lost(wampy, since, goodbye, backAfter);
     closed.then(lost);
     this.#hangUp = () => {
       socket.close(); // which takes a while where nobody answers
@@ -156,12 +161,12 @@ export class Connection {
     };
   }
 
-  #lost(wampy, since, goodbye) {
+  #lost(wampy, since, goodbye, backAfter) {
     if (this.#wampy !== wampy) return; // closed by ourselves
     this.#wampy = this.#hangUp = null;
     if (goodbye?.reason === REVOKED) return this.#signOut("You have been signed out on this device.");
     if (Date.now() - since > STEADY_AFTER_S * 1000) this.#attempt = 0;
-    this.#comeBack(goodbye?.reason === DRAINING ? (goodbye.details.retry_after_s ?? 2) : undefined);
+    this.#comeBack(goodbye?.reason === DRAINING ? backAfter : undefined);
   }
 
   #comeBack(atLeast = 0) {

@@ -41,7 +41,7 @@ export class Pointers {
     this.#onChange = onChange;
   }
 
-  /** Members may say anything on this topic, so it is looked at before it is believed. */
+  /** The node lets through what it knows, and an older one anything: so it is looked at before it is believed. */
   heard(id, { page, x, y }) {
     if (!id || typeof page !== "string" || !Number.isFinite(x) || !Number.isFinite(y)) return;
     clearTimeout(this.#people.get(id)?.timer);
