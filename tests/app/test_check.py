@@ -155,7 +155,7 @@ def test_a_setting_that_is_wrong_ends_the_search(tmp_path: Path, variable: str, 
         (resource.RLIM_INFINITY, "500000", None, True),
     ],
 )
-def test_S18_few_files_are_said(
+def test_S22_few_files_are_said(
     environment: dict[str, str],
     monkeypatch: pytest.MonkeyPatch,
     hard: int,
@@ -173,7 +173,7 @@ def test_S18_few_files_are_said(
         assert f"room for {room} sessions" in said.text
 
 
-def test_S18_the_soft_limit_is_raised_to_the_hard_one() -> None:
+def test_S22_the_soft_limit_is_raised_to_the_hard_one() -> None:
     asked = """
 import resource
 from tutorwamp.kernel.files import raise_open_files

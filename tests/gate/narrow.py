@@ -11,18 +11,19 @@ from tutorwamp.gate import arrivals, wamp
 from tutorwamp.kernel.limits import Allowance
 
 FEW = 3
+WAITING_AT_MOST = 10
 wamp.JOINS = Allowance(per_s=0.001, burst=FEW)  # type: ignore[attr-defined]  # the gate's own name for the kernel's
 
 NarrowGate = wamp.GateComponent
 
 
 class StrictGate(wamp.GateComponent):
-    """Waits for a second, and for FEW of one address, who say ten kilobytes."""
+    """Waits for a second, and for ten of one address, who say sixty kilobytes."""
 
     def __init__(self, config: Any) -> None:
         wamp.JOINS = Allowance(per_s=100, burst=1_500)  # type: ignore[attr-defined]  # as above
-        arrivals.SOCKETS_WAITING_AT_MOST = FEW  # type: ignore[misc]  # for this process
-        arrivals.KILOBYTES = Allowance(per_s=10, burst=20)  # type: ignore[misc]  # as above
+        arrivals.SOCKETS_WAITING_AT_MOST = WAITING_AT_MOST  # type: ignore[misc]  # for this process
+        arrivals.KILOBYTES = Allowance(per_s=10, burst=60)  # type: ignore[misc]  # as above
         super().__init__(config)
 
     async def onJoin(self, details: object) -> None:

