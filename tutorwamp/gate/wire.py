@@ -250,10 +250,10 @@ class ClientWire(Door):
         self._pause = None
         self.transport.resumeProducing()
 
-    def onMessageFrameBegin(self, length: int) -> None:  # noqa: N802  # autobahn's name
-        """A frame of a message begins."""
+    def onMessageBegin(self, isBinary: bool) -> None:  # noqa: N802, N803  # autobahn's name
+        """A message begins; how many frames it may have is the door's to say."""
         self._count()
-        super().onMessageFrameBegin(length)
+        super().onMessageBegin(isBinary)
 
     def onPing(self, payload: bytes) -> None:  # noqa: N802  # autobahn's name
         """Somebody asks whether we are there."""
