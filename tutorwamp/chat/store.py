@@ -221,9 +221,11 @@ class ChatStore:
         query = query.order_by(newest.desc())
 
         def thd(connection: Connection) -> Searched:
-            began_s = time.monotonic()
+            # SQLite works in this thread, and is not to cost more because others keep the machine busy.
+            spent_s = time.thread_time if connection.dialect.name == "sqlite" else time.monotonic
+            began_s = spent_s()
             found, next_cursor = _page_of(connection, query, asked.limit, lambda record: record.id)
-            return Searched(found, next_cursor, time.monotonic() - began_s)
+            return Searched(found, next_cursor, spent_s() - began_s)
 
         return self._database.read("chat.search", thd, lane=SEARCHES)
 
