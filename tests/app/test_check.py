@@ -13,8 +13,11 @@ import pytest
 from sqlalchemy import text
 
 from tests.support.redis import RedisServer
+from tests.support.s3 import S3Server
 from tutorwamp.app import check, migrate
+from tutorwamp.app.assembly import engine_for, read_settings
 from tutorwamp.app.check import Finding, findings
+from tutorwamp.app.data_folder import remember_database
 from tutorwamp.app.node import config_file
 from tutorwamp.kernel.database import make_engine
 
@@ -182,3 +185,107 @@ print(raise_open_files(), resource.getrlimit(resource.RLIMIT_NOFILE))
 """
     done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)  # noqa: S603  # ours
     assert done.stdout == "300 (300, 300)\n"
+
+
+def contents(folder: Path) -> dict[str, tuple[int, int, bytes]]:
+    """All there is in a folder, with its modes, its inodes and what is in it."""
+    return {
+        str(path): (path.lstat().st_mode, path.lstat().st_ino, path.read_bytes() if path.is_file() else b"")
+        for path in folder.rglob("*")
+    }
+
+
+@pytest.mark.parametrize("there", ["nothing", "an empty folder", "a key"])
+def test_it_makes_nothing(tmp_path: Path, there: str) -> None:
+    data_dir = tmp_path / "data"
+    if there != "nothing":
+        data_dir.mkdir()
+    if there == "a key":
+        (data_dir / "secret.key").write_bytes(b"x" * 48)
+    before = contents(tmp_path)
+    got = found({**os.environ, "TUTORWAMP_DATA_DIR": str(data_dir)})
+    assert [what for what, finding in got.items() if not finding.fine] == ["migrations"]
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.usefixtures("without_node")
+def test_it_tries_to_write_the_database(environment: dict[str, str]) -> None:
+    engine = make_engine(environment["TUTORWAMP_DATABASE_URL"])
+    migrate.upgrade(engine)
+    sqlite = engine.dialect.name == "sqlite"
+    refuses = (
+        "CREATE TRIGGER full BEFORE INSERT ON write_probe BEGIN SELECT RAISE(ABORT, 'no room'); END"
+        if sqlite
+        else "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no room' "
+        "USING ERRCODE = '53100'; END $$; "
+        "CREATE TRIGGER full BEFORE INSERT ON write_probe EXECUTE FUNCTION refuse()"
+    )
+    with engine.begin() as connection:
+        connection.exec_driver_sql(refuses.replace("TRIGGER full", 'TRIGGER "full"'))
+    engine.dispose()
+    finding = found(environment)["database"]
+    assert not finding.fine
+    assert "no room" in finding.text
+
+
+@pytest.mark.usefixtures("without_node")
+def test_a_database_that_is_gone_is_said(tmp_path: Path) -> None:
+    environment = {"TUTORWAMP_DATA_DIR": str(tmp_path)}
+    settings = read_settings(environment)
+    file = tmp_path / "tutorwamp.sqlite3"
+    migrate.upgrade(engine_for(settings))
+    remember_database(settings)
+    assert all(finding.fine for finding in findings(environment))
+    file.rename(tmp_path / "away")
+    for _ in range(2):
+        (finding,) = findings(environment)
+        assert finding.text.startswith(f"the database {file} is gone: put it back from a backup, or delete ")
+        file.touch()  # an empty one is no better than none
+    (tmp_path / "away").replace(file)
+    assert all(finding.fine for finding in findings(environment))
+
+
+@pytest.mark.usefixtures("without_node")
+def test_a_folder_that_was_moved_has_moved_its_database(tmp_path: Path) -> None:
+    before, after = tmp_path / "before", tmp_path / "after"
+    settings = read_settings({"TUTORWAMP_DATA_DIR": str(before)})
+    migrate.upgrade(engine_for(settings))
+    remember_database(settings)
+    before.rename(after)
+    assert all(finding.fine for finding in findings({"TUTORWAMP_DATA_DIR": str(after)}))
+    (after / "tutorwamp.sqlite3").unlink()
+    assert "is gone" in findings({"TUTORWAMP_DATA_DIR": str(after)})[0].text
+
+
+@pytest.mark.usefixtures("without_node")
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    """A limit on the size of files plays the folder that is read-only: for root there is none."""
+    environment = {"TUTORWAMP_DATA_DIR": str(tmp_path)}
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
+    try:
+        got = found(environment)["data folder"]
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (got.fine, got.text) == (False, f"TUTORWAMP_DATA_DIR: {tmp_path} cannot be written: File too large")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("without_node")
+def test_the_pictures_storage_is_asked(tmp_path: Path) -> None:
+    environment = {"TUTORWAMP_DATA_DIR": str(tmp_path)}
+    for url, told in (
+        ("nonsense", "begins with neither"),
+        ("s3+http://key:hunter2@127.0.0.1:1/pictures?region=here", "Connection refused"),
+    ):
+        got = found({**environment, "TUTORWAMP_BOARD_PICTURES_URL": url})["pictures"]
+        assert not got.fine
+        assert told in got.text
+        assert "TUTORWAMP_BOARD_PICTURES_URL" in got.text
+        assert "hunter2" not in got.text
+    with S3Server() as server:
+        server.make_bucket("pictures")
+        good = {**environment, "TUTORWAMP_BOARD_PICTURES_URL": server.url("pictures")}
+        assert found(good)["pictures"].fine
+        other = {**environment, "TUTORWAMP_BOARD_PICTURES_URL": server.url("another")}
+        assert not found(other)["pictures"].fine

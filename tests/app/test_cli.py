@@ -12,6 +12,7 @@ import pytest
 import pytest_twisted
 from click.testing import CliRunner, Result
 
+from tests.app.test_holding import HOLDS
 from tests.support.machine import set_stage
 from tests.support.node import ROOT, free_port
 from tests.support.postgres import Postgres
@@ -169,6 +170,45 @@ def test_what_is_wrong_around_us_is_one_line(
     line = shell.refused(*words)
     assert told in line
     assert "hunter2" not in line
+
+
+def test_a_part_that_cannot_be_made_stops_the_start(shell: Shell) -> None:
+    """What the node's components are made of is tried before the node is started."""
+    for name in ("PORT", "REST_PORT"):
+        shell.set(name, str(free_port()))
+    shell.set("BOARD_PICTURES_URL", "nonsense")
+    assert shell.refused("up").startswith("TUTORWAMP_BOARD_PICTURES_URL: begins with neither")
+    shell.set("BOARD_PICTURES_URL", "")
+    (shell.data_dir / "pictures").write_text("in the way")
+    assert "pictures" in shell.refused("up")
+    (shell.data_dir / "pictures").unlink()
+    shell.set("LOG_FILE", str(shell.data_dir))
+    assert "Is a directory" in shell.refused("up")
+
+
+def test_a_sqlite_file_belongs_to_one_node(shell: Shell, tmp_path: Path) -> None:
+    """Also where each has a data folder of its own; the line says who holds it."""
+    for name in ("PORT", "REST_PORT"):
+        shell.set(name, str(free_port()))
+    file = tmp_path / "shared.sqlite3"
+    shell.set("DATABASE_URL", f"sqlite:///{file}")
+    held = subprocess.Popen(  # noqa: S603  # our own command
+        [sys.executable, "-c", HOLDS, f"{file}.lock", "running"],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert held.stdout is not None
+        held.stdout.readline()
+        line = shell.refused("up")
+    finally:
+        held.communicate("")
+    assert line == (
+        f"another node (process {held.pid}, port 8080) uses the database {file}; "
+        "choose another with TUTORWAMP_DATABASE_URL"
+    )
 
 
 def test_a_key_that_is_too_short_stops_the_start(shell: Shell) -> None:

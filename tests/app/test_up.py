@@ -72,16 +72,19 @@ def test_a_second_one_on_the_same_port_or_folder_refuses(up: Watched, tmp_path: 
     free, free_rest = f"--port={free_port()}", {"TUTORWAMP_REST_PORT": str(free_port())}
     elsewhere = f"--data={tmp_path}"
     for words, env, line in (
-        ((port, elsewhere), free_rest, f"port {up.port} is in use; choose another with --port or TUTORWAMP_PORT"),
-        ((free, elsewhere), rest_port, f"port {up.rest_port} is in use; choose another with TUTORWAMP_REST_PORT"),
+        ((port, elsewhere), free_rest, f"port {up.port} is in use by process {up.pids()['router']} ("),
+        ((free, elsewhere), rest_port, f"port {up.rest_port} is in use by process {up.pids()['container']} ("),
         (
             (free, f"--data={up.data_dir}"),
             free_rest,
-            f"another node runs on the data folder {up.data_dir}; choose another with --data",
+            f"another node (process {up.process.pid}, port {up.port}) runs on the data folder {up.data_dir}; choose ",
         ),
     ):
         refused = tutorwamp("up", *words, env=env)
-        assert (refused.returncode, refused.stdout, refused.stderr) == (1, "", f"Error: {line}\n")
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert refused.stderr.startswith(f"Error: {line}")
+        assert "choose another with" in refused.stderr
+        assert refused.stderr.count("\n") == 1
     assert up.health() == 200
 
 

@@ -24,6 +24,7 @@ from twisted.web.server import Request, Site
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of the libraries Crossbar imports, not of ours
     from crossbar.common.twisted.web import Site as CrossbarSite
+    from crossbar.node.native import NativeWorkerClientProtocol
     from crossbar.router.broker import Broker
     from crossbar.router.dealer import Dealer, InvocationRequest
     from crossbar.router.observation import UriObservation
@@ -35,6 +36,7 @@ with warnings.catch_warnings():
     from crossbar.worker.router import RouterController
     from crossbar.worker.transport import RouterWebTransport
 
+    from crossbar import _logging
     from tutorwamp.gate import door
 
 
@@ -182,3 +184,18 @@ def test_what_the_router_keeps_of_calls() -> None:
 def test_every_message_that_a_client_may_send_has_a_form() -> None:
     for kind in (*door._STRANGER, *door._WAITING, *door._CHALLENGED, *door._JOINED):
         assert parameters(serializer.Serializer.MESSAGE_TYPE_MAP[kind].parse) == ["wmsg"]  # type: ignore[attr-defined]
+
+
+def test_the_end_of_a_worker_is_told_to_its_protocol() -> None:
+    """``app.node`` hears there how each has ended."""
+    assert parameters(NativeWorkerClientProtocol.connectionLost) == ["self", "reason"]
+    assert "self._pid = self.transport.pid" in inspect.getsource(NativeWorkerClientProtocol.connectionMade)
+
+
+def test_lines_of_the_log_are_made_of_names_looked_up_each_time() -> None:
+    """``kernel.observability.tame_crossbar`` puts others in their place."""
+    source = inspect.getsource(_logging.make_JSON_observer)
+    assert "eventText = formatEvent(event)" in source
+    assert 'done_json["text"] = escape_formatting(eventText)' in source
+    assert parameters(_logging.escape_formatting) == ["text"]
+    assert parameters(_logging.strip_ansi) == ["text"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -11,7 +12,15 @@ import pytest
 import structlog
 from twisted.logger import ILogObserver, LogEvent, LogLevel, globalLogPublisher
 
-from tutorwamp.kernel.observability import LogFormat, LogSettings, configure, get_logger
+from tutorwamp.kernel.observability import (
+    VALUE_CHARACTERS_AT_MOST,
+    LogFormat,
+    LogSettings,
+    configure,
+    get_logger,
+    lost,
+    printable,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -65,3 +74,63 @@ def test_a_file_is_continued(tmp_path: Path) -> None:
         configure(LogSettings(file=file))
         get_logger("sample").info("again", number=number)
     assert len(file.read_text().splitlines()) == 2
+
+
+class Unspeakable:
+    def __repr__(self) -> str:
+        raise RuntimeError("no word for it")
+
+    __str__ = __repr__
+
+
+@pytest.mark.parametrize("form", list(LogFormat))
+def test_what_cannot_be_said_is_left_out_and_the_work_goes_on(tmp_path: Path, form: LogFormat) -> None:
+    file = tmp_path / "log"
+    configure(LogSettings(format=form, file=file))
+    before = lost._value.get()
+    get_logger("sample").info("left out", value=Unspeakable())
+    get_logger("sample").info("said")
+    assert len(file.read_text().splitlines()) == 1
+    assert lost._value.get() == before + 1
+
+
+def test_a_full_disk_ends_nothing_and_the_first_line_after_it_says_what_is_missing(tmp_path: Path) -> None:
+    file = tmp_path / "log"
+    configure(LogSettings(format=LogFormat.JSON, file=file))
+    log = get_logger("sample")
+    log.info("before")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (file.stat().st_size + 20, hard))
+    try:
+        for number in range(3):
+            log.info("lost", number=number)
+            log.error("lost, too", exc_info=OSError("no"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    log.info("after")
+    before, half, told, after = file.read_text().splitlines()
+    assert (json.loads(before)["event"], json.loads(after)["event"]) == ("before", "after")
+    assert len(half) == 20
+    assert (json.loads(told)["event"], json.loads(told)["lines"]) == ("log lines were lost", 6)
+
+
+def test_long_values_are_cut(tmp_path: Path) -> None:
+    file = tmp_path / "log"
+    configure(LogSettings(format=LogFormat.JSON, file=file))
+    short = "b" * VALUE_CHARACTERS_AT_MOST
+    get_logger("sample").info("told", long="a" * 100_000 + "z", octets=b"x" * 9_000, short=short)
+    (line,) = file.read_text().splitlines()
+    assert len(line) < 5 * VALUE_CHARACTERS_AT_MOST
+    assert json.loads(line)["long"].endswith("z")
+    assert json.loads(line)["short"] == short
+
+
+@pytest.mark.parametrize("forging", ["\n", "\r", "\x1b[31m", "\x00", "\x85", "\u2028", "\u202e", "\x7f", "\ud800"])
+@pytest.mark.parametrize("form", list(LogFormat))
+def test_no_value_moves_the_cursor_or_ends_the_line(tmp_path: Path, form: LogFormat, forging: str) -> None:
+    file = tmp_path / "log"
+    configure(LogSettings(format=form, file=file))
+    get_logger("sample").info("told", agent=f"a{forging}b")
+    (line,) = file.read_bytes().split(b"\n")[:-1]
+    assert line.decode().isprintable()
+    assert printable(f"a{forging}b", 99).isprintable()

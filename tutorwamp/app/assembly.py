@@ -35,6 +35,7 @@ from tutorwamp.kernel.events import Events
 from tutorwamp.kernel.limits import CallLimits, LimitSettings
 from tutorwamp.kernel.nodes import Nodes
 from tutorwamp.kernel.observability import LogSettings
+from tutorwamp.kernel.probe import WriteProbe
 from tutorwamp.kernel.settings import PREFIX, NodeSettings, SettingsError, gather, read, refuse_unknown
 from tutorwamp.kernel.trust import CacheTrust
 from tutorwamp.lessons.attendance import AttendanceStore
@@ -123,6 +124,7 @@ class Machine:
     settings: Settings
     database: Database
     nodes: Nodes
+    probe: WriteProbe
     events: Events
     outlet: Outlet
     limits: CallLimits
@@ -150,11 +152,15 @@ class Machine:
         self.database.stop()
 
 
-def engine_for(settings: Settings) -> Engine:
-    """The engine of the database in use; its folder exists afterwards. Raises SettingsError for a URL that is none."""
-    settings.node.data_dir.mkdir(parents=True, exist_ok=True)
+def engine_for(settings: Settings, *, create: bool = True) -> Engine:
+    """The engine of the database in use. Raises SettingsError for a URL that is none.
+
+    ``create``: the data folder exists afterwards, and a SQLite file once it is asked for.
+    """
+    if create:
+        settings.node.data_dir.mkdir(parents=True, exist_ok=True)
     try:
-        return make_engine(settings.database.url_in(settings.node.data_dir))
+        return make_engine(settings.database.url_in(settings.node.data_dir), create=create)
     except (SQLAlchemyError, ImportError, TypeError) as error:  # no URL, no such driver, SQLite without a file
         raise SettingsError(f"{PREFIX}DATABASE_URL: {str(error).partition(', using')[0]}") from error
 
@@ -173,6 +179,7 @@ def assemble(
     """
     key = settings.node.signing_key()
     database = Database(engine_for(settings), reactor, settings.database)
+    probe = WriteProbe(database, reactor, clock=clock)
     events = Events()
     outlet, limits = Outlet(), CallLimits(settings.limits, now_s)
     if gate is None:
@@ -230,6 +237,6 @@ def assemble(
     for publish in (publish_lessons, publish_chat, publish_board, publish_sessions, publish_notifications):
         publish(events, outlet)
     return Machine(
-        settings, database, nodes, events, outlet, limits, accounts, lessons, chat, board, exchange, sessions,
+        settings, database, nodes, probe, events, outlet, limits, accounts, lessons, chat, board, exchange, sessions,
         cache, counts, notifications, notifier, push, clock,
     )  # fmt: skip

@@ -25,8 +25,10 @@ from twisted.internet.defer import Deferred, gatherResults
 from tutorwamp.app import demo, floor
 from tutorwamp.app import migrate as schema
 from tutorwamp.app.assembly import Machine, Settings, engine_for, read_settings
+from tutorwamp.app.holding import FOLDER, Hold
 from tutorwamp.app.node import config_file
 from tutorwamp.app.offline import run_offline
+from tutorwamp.app.output import Teller
 from tutorwamp.app.supervisor import Supervisor
 from tutorwamp.client import Client, Event
 from tutorwamp.kernel.contracts import new_id
@@ -85,13 +87,14 @@ def on_node(
 ) -> Result:
     """Prepare an empty node, start it as ``tutorwamp up`` does, measure, stop it. Takes the process's only reactor."""
     results: list[Result] = []
+    teller = Teller()
 
     async def main() -> None:
         with tempfile.TemporaryDirectory(prefix="tw-bench-") as folder:
             settings = _settings(Path(folder), with_floor=with_floor)
             schema.upgrade(engine_for(settings))
             prepared = run_offline(settings, prepare)
-            supervisor = Supervisor(reactor, settings)
+            supervisor = Supervisor(reactor, settings, teller.tell, Hold(Path(folder) / FOLDER), lambda: None)
             ready: Deferred[None] = Deferred()
 
             async def is_ready() -> None:
@@ -111,6 +114,8 @@ def on_node(
     except SystemExit as ended:
         if ended.code:
             raise
+    finally:
+        teller.finish()
     return results[0]
 
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
+import urllib.error
+import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -15,11 +21,20 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tutorwamp.app import migrate
 from tutorwamp.app.assembly import Settings, engine_for, read_settings
+from tutorwamp.app.data_folder import require_folders, require_remembered, require_writable, sqlite_path
+from tutorwamp.app.holding import FOLDER, holder_of
 from tutorwamp.app.node import config_file
+from tutorwamp.board.pictures import BucketAddress, sign
 from tutorwamp.gate.settings import GateSettings
+from tutorwamp.kernel.contracts import utc_now
 from tutorwamp.kernel.files import RESERVED_AT_MOST, open_files_at_most, sessions_in
+from tutorwamp.kernel.probe import write_row
 from tutorwamp.kernel.settings import SettingsError
 
+HEALTH_WITHIN_S: Final = 3.0
+"""A node that is asked says within two seconds how it is."""
+FREE_BYTES_AT_LEAST: Final = 64 * 2**20
+"""A lesson with pictures writes that much; with less left the end is near."""
 PING_WITHIN_S: Final = 5.0
 FILES_AT_LEAST: Final = 1_024
 """Half of it is room for a small school; what systems allow by default is more."""
@@ -35,17 +50,21 @@ class Finding:
 
 
 def findings(environment: Mapping[str, str]) -> list[Finding]:
-    """Look at everything; where the settings cannot be read nothing else can be."""
+    """Look at everything; where the settings cannot be read nothing else can be. Nothing is made that stays."""
     try:
         settings = read_settings(environment)
-        settings.node.signing_key()
+        _require_key(settings)
+        require_remembered(settings)
     except (SettingsError, OSError) as error:
         return [Finding("settings", fine=False, text=str(error))]
     return [
         Finding("settings", fine=True, text=f"data folder {settings.node.data_dir.absolute()}"),
         _node(settings, environment),
         *_files(settings),
+        *_folder(settings),
+        *_running(settings),
         *_database(settings),
+        *_pictures(settings),
         *_redis(settings),
     ]
 
@@ -55,19 +74,26 @@ def reason_of(error: SQLAlchemyError) -> str:
     return (str(getattr(error, "orig", error)).strip() or type(error).__name__).splitlines()[0]
 
 
+def _require_key(settings: Settings) -> None:
+    """Read the key, if there is one already; the first start makes it. Raises SettingsError or OSError."""
+    if not _nearest(settings.node.data_dir).is_dir():
+        raise SettingsError(f"{settings.node.data_dir}: Not a directory")
+    if settings.node.secret_key is not None or (settings.node.data_dir / "secret.key").exists():
+        settings.node.signing_key()
+
+
 def _node(settings: Settings, environment: Mapping[str, str]) -> Finding:
-    """Crossbar's own check of the configuration."""
-    node_dir = settings.node.node_dir.absolute()
-    node_dir.mkdir(parents=True, exist_ok=True)
+    """Crossbar's own check of the configuration, in a folder of its own: it writes into it."""
     config = settings.node.node_config or config_file()
     command = [sys.executable, "-c", "import crossbar; crossbar.run()", "check"]
-    checked = subprocess.run(  # noqa: S603  # our own arguments
-        [*command, f"--cbdir={node_dir}", f"--config={config.absolute()}"],
-        env={**environment, "TUTORWAMP_PORT": str(settings.node.port)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    with tempfile.TemporaryDirectory() as folder:
+        checked = subprocess.run(  # noqa: S603  # our own arguments
+            [*command, f"--cbdir={folder}", f"--config={config.absolute()}"],
+            env={**environment, "TUTORWAMP_PORT": str(settings.node.port)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     if checked.returncode == 0:
         return Finding("node configuration", fine=True, text=str(config))
     lines = (checked.stdout + checked.stderr).strip().splitlines() or ["crossbar check failed"]
@@ -87,6 +113,87 @@ def _files(settings: Settings) -> Iterator[Finding]:
         text=f"{files}: room for {room} sessions of TUTORWAMP_SESSIONS_AT_MOST={wanted}; raise the hard limit "
         f"(ulimit -Hn, LimitNOFILE=) to {wanted + RESERVED_AT_MOST}, or lower the setting",
     )
+
+
+def _nearest(folder: Path) -> Path:
+    """The folder, or what it will be made in."""
+    folder = folder.absolute()
+    return next(one for one in (folder, *folder.parents) if one.exists())
+
+
+def _folder(settings: Settings) -> Iterator[Finding]:
+    """What is wrong with it: writing is tried."""
+    there = _nearest(settings.node.data_dir)
+    try:
+        if there == settings.node.data_dir.absolute():
+            require_folders(settings)
+        else:
+            require_writable(there)
+    except SettingsError as error:
+        yield Finding("data folder", fine=False, text=str(error))
+        return
+    free = shutil.disk_usage(there).free
+    if free < FREE_BYTES_AT_LEAST:
+        yield Finding("data folder", fine=False, text=f"{there}: only {free // 2**20} MiB are free; make room")
+
+
+def _running(settings: Settings) -> Iterator[Finding]:
+    """The node that runs on the data folder, if there is one, says itself how it is."""
+    holder = holder_of(settings.node.data_dir / FOLDER)
+    by_hand = holder is None and _accepts(settings.node.router_socket)
+    if holder is None and not by_hand:
+        return
+    port = (holder.port if holder else 0) or settings.node.port
+    url = f"http://127.0.0.1:{port}/api/health"
+    try:
+        with urllib.request.urlopen(url, timeout=HEALTH_WITHIN_S) as answer:  # http on loopback
+            yield Finding("running node", fine=answer.status == 200, text=url)
+    except urllib.error.HTTPError as error:
+        with error:
+            yield Finding("running node", fine=False, text=f"{url}: {_down(error.read())}; see its log")
+    except OSError as error:
+        yield Finding("running node", fine=False, text=f"{url} does not answer: {error}; see its log")
+
+
+def _accepts(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as wire:
+        try:
+            wire.connect(str(path))
+        except OSError:
+            return False
+    return True
+
+
+def _down(answer: bytes) -> str:
+    try:
+        states = json.loads(answer)["dependencies"]
+        return "down: " + ", ".join(name for name, state in states.items() if state != "ok")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return "it is not ready"
+
+
+def _pictures(settings: Settings) -> Iterator[Finding]:
+    """Put an object into the storage and take it out again."""
+    if settings.board.pictures_url is None:
+        return
+    try:
+        address = BucketAddress.parse(settings.board.pictures_url)
+        for method, content in (("PUT", b"?"), ("DELETE", b"")):
+            _ask_bucket(address, method, content)
+    except (SettingsError, OSError) as error:
+        yield Finding("pictures", fine=False, text=f"{error}; check TUTORWAMP_BOARD_PICTURES_URL")
+    else:
+        yield Finding("pictures", fine=True, text=f"{address.scheme}://{address.host}/{address.bucket}")
+
+
+def _ask_bucket(address: BucketAddress, method: str, content: bytes) -> None:
+    path = f"/{address.bucket}/tutorwamp-check"
+    headers = sign(address, method, path, content, {}, at=utc_now())
+    asked = urllib.request.Request(  # noqa: S310  # the operator's URL
+        f"{address.scheme}://{address.host}{path}", content or None, headers, method=method
+    )
+    with urllib.request.urlopen(asked, timeout=PING_WITHIN_S):  # noqa: S310  # as above
+        pass
 
 
 def _redis(settings: Settings) -> Iterator[Finding]:
@@ -123,20 +230,29 @@ def _ping(url: str) -> str | None:
 
 def _database(settings: Settings) -> Iterator[Finding]:
     try:
-        engine = engine_for(settings)
+        engine = engine_for(settings, create=False)
     except SettingsError as error:
         yield Finding("database", fine=False, text=str(error))
         return
     shown = engine.url.render_as_string(hide_password=True)
+    newest = migrate.newest_revision()
     try:
-        revision = migrate.current_revision(engine)
+        path = sqlite_path(settings)
+        made_by_up = path is not None and (path.parent.is_dir() or path.parent == settings.node.data_dir.absolute())
+        if path is not None and made_by_up and not path.exists():
+            yield Finding("database", fine=True, text=f"{shown} is not there yet")
+            revision = None
+        else:
+            revision = migrate.current_revision(engine)
+            if revision == newest:
+                with engine.begin() as connection:
+                    write_row(connection, utc_now())
+            yield Finding("database", fine=True, text=shown)
     except SQLAlchemyError as error:
         yield Finding("database", fine=False, text=f"{shown}: {reason_of(error)}; check TUTORWAMP_DATABASE_URL")
         return
     finally:
         engine.dispose()
-    yield Finding("database", fine=True, text=shown)
-    newest = migrate.newest_revision()
     if revision == newest:
         yield Finding("migrations", fine=True, text=f"at revision {newest}")
     else:

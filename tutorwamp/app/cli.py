@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import socket
@@ -11,7 +10,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, TextIO, TypeVar
+from typing import Any, TypeVar
 
 import click
 from sqlalchemy.exc import SQLAlchemyError
@@ -20,12 +19,15 @@ from tutorwamp.accounts.contracts import OneAccount, Register, SetPassword
 from tutorwamp.app import migrate as schema
 from tutorwamp.app.assembly import Machine, Settings, engine_for, read_settings
 from tutorwamp.app.check import findings, reason_of
+from tutorwamp.app.data_folder import make_private, remember_database, require_folders, require_remembered, sqlite_path
 from tutorwamp.app.demo import prepare as prepare_demo
+from tutorwamp.app.holding import FOLDER, HeldError, Hold, Holder
 from tutorwamp.app.offline import run_offline
+from tutorwamp.app.processes import end_left_behind, who_listens
 from tutorwamp.kernel.arguments import check as check_arguments
 from tutorwamp.kernel.contracts import AuthRole
 from tutorwamp.kernel.errors import Invalid, TutorwampError
-from tutorwamp.kernel.settings import Port, SettingsError
+from tutorwamp.kernel.settings import PRIVATE, Port, SettingsError
 
 Result = TypeVar("Result")
 
@@ -61,18 +63,23 @@ def main() -> None:
 def up(port: int | None, data: Path | None, demo: bool) -> None:  # click passes flags by name
     """Run the whole node, supervised, until Ctrl-C or SIGTERM."""
     settings = _settings(port=port, data=data)
+    with _hold(settings) as hold:
+        _run(settings, hold, demo=demo)
+
+
+def _run(settings: Settings, hold: Hold, *, demo: bool) -> None:
     _require_free_port(settings.node.port, "--port or TUTORWAMP_PORT")
     _require_free_port(settings.node.rest_port, "TUTORWAMP_REST_PORT")
-    _held = _hold(settings.node.data_dir)
-    _prepare_database(settings)
-    welcome = _on_machine(settings, prepare_demo) if demo else None
     settings.node.signing_key()
+    require_folders(settings)
+    # All that the node's components are made of is made once here, where what is wrong with it is one line.
+    welcome = _on_machine(settings, prepare_demo if demo else _nothing)
 
-    from twisted.internet import reactor, task  # late: only this command needs it
-    from twisted.internet.defer import Deferred
+    from twisted.internet import reactor  # late: only this command needs it
 
+    from tutorwamp.app.output import Teller
     from tutorwamp.app.service_manager import tell
-    from tutorwamp.app.supervisor import Supervisor
+    from tutorwamp.app.supervisor import Supervisor, run
 
     async def ready() -> None:
         if welcome:
@@ -81,9 +88,10 @@ def up(port: int | None, data: Path | None, demo: bool) -> None:  # click passes
         sys.stdout.flush()
         tell("READY=1")
 
-    click.echo("starting the node ...", err=True)
-    supervisor = Supervisor(reactor, settings)
-    task.react(lambda _: Deferred.fromCoroutine(supervisor.run(ready)), ())
+    teller = Teller()
+    teller.tell("starting the node ...")
+    supervisor = Supervisor(reactor, settings, teller.tell, hold, lambda: _prepare_again(settings))
+    run(supervisor, ready, teller)
 
 
 @main.command()
@@ -108,9 +116,12 @@ def migrate(sql: bool) -> None:  # click passes flags by name
     if sql:
         click.echo(schema.upgrade_sql(settings.database.url_in(settings.node.data_dir)))
         return
+    require_remembered(settings)
     engine = engine_for(settings)
     before = schema.current_revision(engine)
     schema.upgrade(engine)
+    engine.dispose()
+    remember_database(settings)
     click.echo(f"database at revision {schema.newest_revision()} (was: {before or 'empty'})")
 
 
@@ -285,6 +296,8 @@ def _checked(model: Any, arguments: dict[str, str]) -> Any:
 
 
 def _settings(*, port: int | None = None, data: Path | None = None) -> Settings:
+    """Those of the environment and the command line; what is written from now on is its owner's alone."""
+    os.umask(PRIVATE)
     settings = read_settings(os.environ)
     node = settings.node
     return replace(settings, node=replace(node, port=Port(port) if port else node.port, data_dir=data or node.data_dir))
@@ -296,33 +309,58 @@ def _require_free_port(port: int, where: str) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            raise click.ClickException(f"port {port} is in use; choose another with {where}") from error
+            raise click.ClickException(
+                f"port {port} is in use by {who_listens(port)}; choose another with {where}"
+            ) from error
 
 
-def _hold(data_dir: Path) -> TextIO:
-    """Let one ``up`` run on a data folder: a lock that ends with this process, however it ends."""
-    data_dir.mkdir(parents=True, exist_ok=True)
-    file = (data_dir / "up.lock").open("w")
+def _hold(settings: Settings) -> Hold:
+    """Let one ``up`` run on a data folder and on a SQLite file, and end what a killed one has left there."""
+    data_dir = settings.node.data_dir
+    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(data_dir)
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
+        hold = Hold(data_dir / FOLDER)
+    except HeldError as error:
         raise click.ClickException(
-            f"another node runs on the data folder {data_dir}; choose another with --data"
+            f"another node ({error}) runs on the data folder {data_dir}; choose another with --data"
         ) from error
-    return file
+    end_left_behind(hold.before.session, settings.node.node_dir)
+    hold.say(Holder(os.getpid(), settings.node.port))
+    path = sqlite_path(settings)
+    if path is not None and path.parent.exists() and not path.is_relative_to(data_dir.absolute()):
+        try:
+            hold.also(Hold(path.with_name(f"{path.name}.lock")))
+        except HeldError as error:
+            raise click.ClickException(
+                f"another node ({error}) uses the database {path}; choose another with TUTORWAMP_DATABASE_URL"
+            ) from error
+        hold.say(Holder(os.getpid(), settings.node.port))
+    return hold
 
 
 def _prepare_database(settings: Settings) -> None:
     """Migrate our own SQLite file; a database server is migrated by its operator."""
+    require_remembered(settings)
     engine = engine_for(settings)
     try:
-        if schema.current_revision(engine) == schema.newest_revision():
-            return
-        if engine.dialect.name != "sqlite":
-            raise click.ClickException("the database is not at the newest revision; run: tutorwamp migrate")
-        schema.upgrade(engine)
+        if schema.current_revision(engine) != schema.newest_revision():
+            if engine.dialect.name != "sqlite":
+                raise click.ClickException("the database is not at the newest revision; run: tutorwamp migrate")
+            schema.upgrade(engine)
     finally:
         engine.dispose()
+    remember_database(settings)
+
+
+def _prepare_again(settings: Settings) -> None:
+    """Before each start: another database may lie there by now, or none."""
+    if sqlite_path(settings) is not None:
+        _prepare_database(settings)
+
+
+async def _nothing(_machine: Machine) -> None:
+    """That it could be made is enough."""
 
 
 def _on_machine(settings: Settings, work: Callable[[Machine], Awaitable[Result]]) -> Result:

@@ -18,19 +18,22 @@ from autobahn.wamp.types import CloseDetails, ComponentConfig
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.task import LoopingCall
-from twisted.python.failure import Failure
 
 from tutorwamp.app.assembly import Machine, assemble, read_settings
+from tutorwamp.app.data_folder import require_database
+from tutorwamp.app.recurring import recurring
 from tutorwamp.app.site import make_site
 from tutorwamp.board.wamp import BoardDoor
 from tutorwamp.chat.wamp import ChatDoor
 from tutorwamp.gate.wamp import GateClient
 from tutorwamp.kernel.arguments import collect_seldom
 from tutorwamp.kernel.component import Component
-from tutorwamp.kernel.errors import TutorwampError
+from tutorwamp.kernel.errors import Retryable, TutorwampError
 from tutorwamp.kernel.files import raise_open_files
+from tutorwamp.kernel.lifeline import BEAT_EVERY_S, Lifeline, reason_of
 from tutorwamp.kernel.nodes import RENEWED_EVERY_S
-from tutorwamp.kernel.observability import configure, get_logger
+from tutorwamp.kernel.observability import configure, get_logger, tame_crossbar
+from tutorwamp.kernel.settings import PRIVATE, NodeSettings, gather, read
 from tutorwamp.lessons.wamp import LessonsDoor
 from tutorwamp.notifications.wamp import NotificationsDoor
 from tutorwamp.sessions.wamp import SessionsDoor
@@ -56,6 +59,14 @@ COMPACTION_INTERVAL_S: Final = 60.0
 
 
 @functools.cache
+def lifeline() -> Lifeline:
+    """The process's way to its supervisor."""
+    os.umask(PRIVATE)
+    tame_crossbar()
+    return Lifeline(read(NodeSettings, gather(os.environ)).node_dir)
+
+
+@functools.cache
 def machine() -> Machine:
     """The machine of this process, put together and started on first use."""
     from twisted.internet import reactor  # late: the worker has chosen it by now
@@ -64,37 +75,76 @@ def machine() -> Machine:
     configure(settings.log)
     collect_seldom()
     raise_open_files()
+    require_database(settings)
     made = assemble(settings, reactor)
     made.start()
     reactor.addSystemEventTrigger(
         "before", "shutdown", lambda: Deferred.fromCoroutine(made.push.dispatcher.stop(reactor))
     )
     reactor.addSystemEventTrigger("during", "shutdown", made.stop)
+    LoopingCall(_show_life, made).start(BEAT_EVERY_S)
     return made
+
+
+def _end_with(made: Machine) -> None:
+    """What is written from now on would be found by nobody: the node starts again, with what is there."""
+    why = "the database's file was deleted or replaced under the node"
+    log.critical(why, file=made.database.engine.url.database)
+    lifeline().tell("cannot", why=why)
+    from twisted.internet import reactor  # late: as above
+
+    reactor.stop()
+
+
+_ready: Final[list[str]] = []
+"""The components of this process that have reported ready."""
+_ending: Final[list[Machine]] = []
+
+
+def _show_life(made: Machine) -> None:
+    if not made.database.file.is_itself() and made not in _ending:
+        _ending.append(made)
+        _end_with(made)
+    if _ready:
+        alive = GateClient(made.outlet.call).alive(os.getpid(), sorted(_ready), recurring.late())
+        Deferred.fromCoroutine(alive).addErrback(lambda _: None)  # the gate is away, and knows it
 
 
 class Working(Component):
     """A component of this process's machine; some of them also do something every so often, until they leave."""
 
-    def __init__(self, config: ComponentConfig, *doors: object) -> None:
-        super().__init__(config, outlet=machine().outlet, doors=doors, limits=machine().limits, ready=self._start)
-        self._loops: list[LoopingCall] = []
+    name = ""
+    """As the node's configuration tells the gate."""
 
-    async def _start(self, session: ApplicationSession, procedures: list[str]) -> None:
-        raise NotImplementedError
+    def __init__(self, config: ComponentConfig, door: Callable[[Machine], object] | None = None) -> None:
+        with lifeline().making(self.name):
+            doors = [door(machine())] if door else []
+            super().__init__(config, outlet=machine().outlet, doors=doors, limits=machine().limits, ready=self._begin)
+        self._loops: dict[str, LoopingCall] = {}
+
+    async def _begin(self, session: ApplicationSession, procedures: list[str]) -> None:
+        try:
+            await self._start(session)
+        except Retryable:
+            raise  # the next start may find what this one missed
+        except Exception as error:
+            lifeline().tell("cannot", why=f"{self.name} cannot be made: {reason_of(error)}")
+            raise
+        await GateClient(session.call).ready(self.name, procedures)
+        _ready.append(self.name)
+        _show_life(machine())
+        await self._go_on()
+
+    async def _start(self, session: ApplicationSession) -> None:
+        """What must be done before people come."""
+
+    async def _go_on(self) -> None:
+        """What is done once they may."""
 
     def _every(self, interval_s: float, work: Callable[[], Coroutine[Any, Any, object]], *, now: bool = False) -> None:
-        """Do it again and again; where it fails it is logged, and done again next time."""
-
-        def failed(failure: Failure) -> None:
-            log.warning("recurring work failed", work=work.__qualname__, error=repr(failure.value))
-
-        def once() -> Deferred[object]:
-            return Deferred.fromCoroutine(work()).addErrback(failed)
-
-        loop = LoopingCall(once)
-        loop.start(interval_s, now=now)
-        self._loops.append(loop)
+        """Do it again and again, until this component leaves."""
+        name = f"{self.name}.{work.__name__}"
+        self._loops[name] = recurring.every(interval_s, name, work, now=now)
 
     def _watch(self, session: ApplicationSession, judge: Callable[[], Coroutine[Any, Any, object]]) -> None:
         """Judge every second who was gone for too long, once everything they said until now is heard.
@@ -117,7 +167,8 @@ class Working(Component):
 
     def onLeave(self, details: CloseDetails) -> None:  # noqa: N802  # autobahn's name
         """Do it no more."""
-        for loop in self._loops:
+        for name, loop in self._loops.items():
+            recurring.forget(name)
             if loop.running:
                 loop.stop()
         super().onLeave(details)
@@ -126,27 +177,29 @@ class Working(Component):
 class AccountsComponent(Working):
     """Watches for revocations; accounts are asked for over REST only."""
 
-    async def _start(self, session: ApplicationSession, procedures: list[str]) -> None:
+    name = "accounts"
+
+    async def _start(self, session: ApplicationSession) -> None:
         accounts = machine().accounts
         await accounts.tell_gate_of_revocations()
         self._every(machine().settings.accounts.revocation_poll.total_seconds(), accounts.tell_gate_of_revocations)
-        await GateClient(session.call).ready("accounts", procedures)
 
 
 class LessonsComponent(Working):
     """Serves ``tutorwamp.lesson.…``, hears when sessions leave, and knows how long they have been gone."""
 
-    def __init__(self, config: ComponentConfig) -> None:
-        super().__init__(config, LessonsDoor(machine().lessons))
+    name = "lessons"
 
-    async def _start(self, session: ApplicationSession, procedures: list[str]) -> None:
+    def __init__(self, config: ComponentConfig) -> None:
+        super().__init__(config, lambda made: LessonsDoor(made.lessons))
+
+    async def _start(self, session: ApplicationSession) -> None:
         lessons = machine().lessons
         await self._take_lease()
         await lessons.recover()
         await session.subscribe(lessons.session_left, "wamp.session.on_leave")
         self._watch(session, lessons.pass_time)
         self._every(PRESENCE_NOTED_EVERY_S, lessons.note_presence)
-        await GateClient(session.call).ready("lessons", procedures)
 
     async def _take_lease(self) -> None:
         from twisted.internet import reactor  # late: the worker has chosen it by now
@@ -168,46 +221,48 @@ class LessonsComponent(Working):
 class SessionsComponent(Working):
     """Serves ``tutorwamp.session.…`` and ends sessions that have fallen silent."""
 
-    def __init__(self, config: ComponentConfig) -> None:
-        super().__init__(config, SessionsDoor(machine().sessions))
+    name = "sessions"
 
-    async def _start(self, session: ApplicationSession, procedures: list[str]) -> None:
+    def __init__(self, config: ComponentConfig) -> None:
+        super().__init__(config, lambda made: SessionsDoor(made.sessions))
+
+    async def _start(self, session: ApplicationSession) -> None:
         sessions = machine().sessions
         await session.subscribe(sessions.session_joined, "wamp.session.on_join")
         await session.subscribe(sessions.session_left, "wamp.session.on_leave")
         self._watch(session, sessions.end_silent)
-        await GateClient(session.call).ready("sessions", procedures)
 
 
 class ChatComponent(Working):
     """Serves ``tutorwamp.chat.…``."""
 
-    def __init__(self, config: ComponentConfig) -> None:
-        super().__init__(config, ChatDoor(machine().chat))
+    name = "chat"
 
-    async def _start(self, session: ApplicationSession, procedures: list[str]) -> None:
-        await GateClient(session.call).ready("chat", procedures)
+    def __init__(self, config: ComponentConfig) -> None:
+        super().__init__(config, lambda made: ChatDoor(made.chat))
 
 
 class BoardComponent(Working):
     """Serves ``tutorwamp.board.…``, and forgets from time to time what nobody may ask for any more."""
 
-    def __init__(self, config: ComponentConfig) -> None:
-        super().__init__(config, BoardDoor(machine().board, machine().exchange))
+    name = "board"
 
-    async def _start(self, session: ApplicationSession, procedures: list[str]) -> None:
+    def __init__(self, config: ComponentConfig) -> None:
+        super().__init__(config, lambda made: BoardDoor(made.board, made.exchange))
+
+    async def _start(self, session: ApplicationSession) -> None:
         self._every(COMPACTION_INTERVAL_S, machine().board.compact)
-        await GateClient(session.call).ready("board", procedures)
 
 
 class NotificationsComponent(Working):
     """Serves ``tutorwamp.notification.…``, turns what happens into notifications, and reminds of lessons."""
 
-    def __init__(self, config: ComponentConfig) -> None:
-        super().__init__(config, NotificationsDoor(machine().notifications))
+    name = "notifications"
 
-    async def _start(self, session: ApplicationSession, procedures: list[str]) -> None:
-        await GateClient(session.call).ready("notifications", procedures)
+    def __init__(self, config: ComponentConfig) -> None:
+        super().__init__(config, lambda made: NotificationsDoor(made.notifications))
+
+    async def _go_on(self) -> None:
         notifier = machine().notifier
         notifier.start()
         self._every(CATCH_UP_INTERVAL_S, notifier.catch_up)  # not at once: people are still coming back
@@ -219,16 +274,17 @@ class NotificationsComponent(Working):
 class RestComponent(Working):
     """Hosts the REST site on loopback; the gate passes ``/api`` on to it."""
 
+    name = "rest"
+
     def __init__(self, config: ComponentConfig) -> None:
         super().__init__(config)
         self._port: IListeningPort | None = None
 
-    async def _start(self, session: ApplicationSession, procedures: list[str]) -> None:
+    async def _start(self, session: ApplicationSession) -> None:
         from twisted.internet import reactor  # late: the worker has chosen it by now
 
         port = machine().settings.node.rest_port
         self._port = reactor.listenTCP(port, make_site(machine()), interface="127.0.0.1")
-        await GateClient(session.call).ready("rest", procedures)
 
     def onLeave(self, details: CloseDetails) -> None:  # noqa: N802  # autobahn's name
         """Take no more requests."""

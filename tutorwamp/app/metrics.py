@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Final
 
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, Counter, generate_latest
 from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import REGISTRY, Collector
 
 from tutorwamp.kernel.database import Counts
+
+RESTARTS: Final = "_TUTORWAMP_RESTARTS"
+"""An environment variable of a node's processes: how often the supervisor has started the node again."""
+
+_restarts = Counter("tutorwamp_node_restarts", "How often the node was started again since `tutorwamp up`.")
+_restarts.inc(int(os.environ.get(RESTARTS, "0")))
 
 _COUNTED: Final = (
     ("tutorwamp_database_transactions", "Transactions, by name.", "transactions"),

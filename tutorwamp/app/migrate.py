@@ -15,6 +15,7 @@ import tutorwamp.accounts.store
 import tutorwamp.board.store
 import tutorwamp.chat.store
 import tutorwamp.kernel.nodes
+import tutorwamp.kernel.probe
 import tutorwamp.kernel.streams
 import tutorwamp.kernel.trust
 import tutorwamp.lessons.store

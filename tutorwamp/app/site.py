@@ -7,6 +7,8 @@ from functools import partial
 from typing import Any, Literal, cast
 
 from prometheus_client import CONTENT_TYPE_LATEST
+from twisted.internet import defer
+from twisted.internet.defer import Deferred
 from twisted.internet.protocol import ServerFactory
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import Site
@@ -22,6 +24,7 @@ from tutorwamp.kernel.contracts import Nothing, Value
 from tutorwamp.kernel.errors import TutorwampError
 from tutorwamp.kernel.intake import Admission, BoundedRequest, Channel
 from tutorwamp.kernel.origins import CrossOrigin
+from tutorwamp.kernel.probe import ANSWERED_WITHIN_S
 from tutorwamp.kernel.resource import Answer, Request, make_app, mount, route
 from tutorwamp.kernel.tokens import GATE_HEADER, gate_word
 from tutorwamp.lessons.rest import LessonsResource
@@ -41,7 +44,10 @@ class HealthResource:
     """``/api/health``: for load balancers, supervisors and people."""
 
     def __init__(self, machine: Machine) -> None:
+        from twisted.internet import reactor  # late: the worker has chosen it by now
+
         self._machine = machine
+        self._reactor: Any = reactor
 
     @route("/api/health/live", "GET")
     async def live(self, _request: Request) -> Nothing:
@@ -59,32 +65,45 @@ class HealthResource:
         return await self._check()
 
     async def _check(self) -> Answer:
-        dependencies: dict[str, State] = {"database": await self._database(), **await self._router()}
+        # All at once: whoever asks the gate is answered within two seconds.
+        router, cache = Deferred.fromCoroutine(self._router()), Deferred.fromCoroutine(self._cache())
+        dependencies: dict[str, State] = {"database": await self._database(), **await router}
         healthy = all(state == "ok" for state in dependencies.values())
-        if self._machine.settings.cache.redis_url is not None:
-            # Without it everything is answered all the same: it is told, and makes nobody stay away.
-            dependencies["cache"] = "ok" if await self._machine.cache.is_there() else "down"
+        # Without it everything is answered all the same: it is told, and makes nobody stay away.
+        dependencies.update(await cache)
         return Answer(
             Health(status="ok" if healthy else "down", dependencies=dependencies), status=200 if healthy else 503
         )
 
     async def _database(self) -> State:
+        """Whether it can be read and written, and is the one we opened."""
+        read = self._machine.database.ping().addTimeout(ANSWERED_WITHIN_S, self._reactor)
         try:
-            await self._machine.database.ping()
+            works = await self._machine.probe.works()
+            await read
         except Exception:  # noqa: BLE001  # whatever it is, the answer is "down"
             return "down"
-        return "ok"
+        return "ok" if works and self._machine.database.file.is_itself() else "down"
+
+    async def _cache(self) -> dict[str, State]:
+        if self._machine.settings.cache.redis_url is None:
+            return {}
+        asked = Deferred.fromCoroutine(self._machine.cache.is_there())
+        try:
+            there = await asked.addTimeout(ANSWERED_WITHIN_S, self._reactor)
+        except defer.TimeoutError:
+            there = False
+        return {"cache": "ok" if there else "down"}
 
     async def _router(self) -> dict[str, State]:
-        """The router, and each component the gate waits for."""
+        """The router, and each component the gate waits for: it is there, lives, and does its work."""
+        asked = Deferred.fromCoroutine(self._machine.outlet.call(STATUS.uri))
         try:
-            status = STATUS.result.model_validate(await self._machine.outlet.call(STATUS.uri))
-        except TutorwampError:
+            status = STATUS.result.model_validate(await asked.addTimeout(ANSWERED_WITHIN_S, self._reactor))
+        except (TutorwampError, defer.TimeoutError):
             return {"router": "down"}
-        return {
-            "router": "ok",
-            **{component: "down" if component in status.missing else "ok" for component in status.expected},
-        }
+        down = {*status.missing, *status.still, *(work.partition(".")[0] for work in status.late)}
+        return {"router": "ok", **{name: "down" if name in down else "ok" for name in status.expected}}
 
 
 class MetricsResource:

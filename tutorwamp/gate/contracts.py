@@ -72,6 +72,14 @@ class ReportReady(Value):
     """URIs that clients of any role may call; what else they may is the service's to decide."""
 
 
+class Alive(Value):
+    """A process with components lives. ``late``: work of theirs that should have been done again by now."""
+
+    pid: int
+    components: list[str]
+    late: list[str]
+
+
 class Revoked(Value):
     """Tokens of a user issued at or before ``before`` are worth nothing any more."""
 
@@ -134,16 +142,20 @@ class People(Value):
 class Status(Value):
     """Which components the gate waits for, which of them are not there, and how much it keeps in memory.
 
+    ``still``: components whose process has not shown life lately; ``late``: work that should have been done by now.
     ``sessions``: clients that are in; ``granted``: those of them to which a lesson's topics are open.
     """
 
     expected: list[str]
     missing: list[str]
+    still: list[str]
+    late: list[str]
     sessions: int
     granted: int
 
 
 READY: Final = Procedure("tutorwamp.gate.ready", ReportReady, Nothing)
+ALIVE: Final = Procedure("tutorwamp.gate.alive", Alive, Nothing)
 GRANT: Final = Procedure("tutorwamp.gate.grant", Grant, Nothing)
 REVOKE_GRANTS: Final = Procedure("tutorwamp.gate.revoke_grants", RevokeGrants, Nothing)
 STATUS: Final = Procedure("tutorwamp.gate.status", Nothing, Status)

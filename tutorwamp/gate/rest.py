@@ -41,6 +41,10 @@ _CONNECTIONS_KEPT: Final = 32
 _CONNECTION_KEPT_FOR_S: Final = 20
 """Less than twisted.web keeps an idle connection (60 s), so that it is we who end it and no request meets its end."""
 
+_HEALTH: Final = b"/api/health"
+_HEALTH_WITHIN_S: Final = 2.0
+"""A REST process that cannot say by then that it is well is not."""
+
 _OF_ONE_HOP: Final = frozenset(
     {
         b"connection",
@@ -134,7 +138,9 @@ class Proxy(Resource):
             )
         except ValueError as error:  # a method or an address that HTTP does not know
             raise Malformed("This is not a request.") from error
-        response = await asked.addTimeout(self._timeout_s, self._reactor)
+        asks_for_health = request.path.startswith(_HEALTH)
+        timeout_s = min(self._timeout_s, _HEALTH_WITHIN_S) if asks_for_health else self._timeout_s
+        response = await asked.addTimeout(timeout_s, self._reactor)
         request.setResponseCode(response.code, response.phrase)
         for name, values in _end_to_end(response.headers):
             request.responseHeaders.setRawHeaders(name, values)

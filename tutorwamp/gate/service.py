@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from tutorwamp.gate.contracts import (
     CLIENT_ROLES,
+    Alive,
     DropUser,
     Grant,
     ReportReady,
@@ -23,6 +24,7 @@ from tutorwamp.gate.contracts import (
 from tutorwamp.gate.rules import Authorization, Client, Grants, Publications, address_of, decide, require_form
 from tutorwamp.kernel.contracts import Clock
 from tutorwamp.kernel.errors import Forbidden, Invalid, Unauthenticated, Unavailable
+from tutorwamp.kernel.lifeline import BEATS_MISSED_AT_MOST
 from tutorwamp.kernel.limits import Limits, network_of
 from tutorwamp.kernel.settings import Network
 from tutorwamp.kernel.tokens import AccessToken, verify
@@ -62,6 +64,7 @@ class GateService:
         self._sessions_at_most = sessions_at_most
         self._publications = Publications(now_s)
         self._closing = False
+        self._alive: dict[SessionId, tuple[Alive, int]] = {}
         self._reports: dict[SessionId, dict[str, ReportReady]] = {}
         self._procedures: frozenset[str] = frozenset()
         self._clients: dict[SessionId, Client] = {}
@@ -89,11 +92,29 @@ class GateService:
         """Components that have not reported ready, or left since."""
         return self._expected.difference(*self._reports.values())
 
+    def alive(self, told: Alive, session: SessionId) -> None:
+        """A process with components lives."""
+        self._alive[session] = (told, 0)
+
+    def beat(self) -> list[tuple[Alive, bool]]:
+        """A beat has passed: the processes with components, and whether each stands still."""
+        self._alive = {session: (told, missed + 1) for session, (told, missed) in self._alive.items()}
+        return [(told, missed > BEATS_MISSED_AT_MOST) for told, missed in self._alive.values()]
+
     def status(self) -> Status:
         """What an operator may want to know."""
         return Status(
             expected=self.expected(),
             missing=sorted(self.missing()),
+            still=sorted(
+                {
+                    component
+                    for told, missed in self._alive.values()
+                    if missed > BEATS_MISSED_AT_MOST
+                    for component in told.components
+                }
+            ),
+            late=sorted({work for told, _ in self._alive.values() for work in told.late}),
             sessions=len(self._clients),
             granted=len(self._grants),
         )
@@ -151,6 +172,7 @@ class GateService:
         """A session has ended, a client's or a component's."""
         self._forget_client(session)
         self._reports.pop(session, None)
+        self._alive.pop(session, None)
 
     def drop(self, session: SessionId) -> bool:
         """From now on the session may do nothing. False when it is no client's, or was told before."""

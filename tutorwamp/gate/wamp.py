@@ -16,10 +16,11 @@ from autobahn.wamp.exception import ApplicationError
 from autobahn.wamp.types import CallDetails, ComponentConfig, PublishOptions, RegisterOptions
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
-from twisted.internet.task import deferLater
+from twisted.internet.task import LoopingCall, deferLater
 
 from tutorwamp.gate.arrivals import Arrivals
 from tutorwamp.gate.contracts import (
+    ALIVE,
     AUTHENTICATE,
     AUTHORIZE,
     CLIENT_ROLES,
@@ -33,6 +34,7 @@ from tutorwamp.gate.contracts import (
     READY,
     REVOKE_GRANTS,
     STATUS,
+    Alive,
     Draining,
     Drop,
     Dropped,
@@ -53,7 +55,9 @@ from tutorwamp.kernel.component import wamp_error
 from tutorwamp.kernel.contracts import Answer, Arguments, Nothing, Procedure, from_ms, new_id, to_ms, utc_now
 from tutorwamp.kernel.errors import Internal, Invalid, TutorwampError
 from tutorwamp.kernel.files import connections_in, raise_open_files, sessions_in
+from tutorwamp.kernel.lifeline import BEAT_EVERY_S, Lifeline
 from tutorwamp.kernel.limits import JOINS, Limits, LimitSettings
+from tutorwamp.kernel.observability import tame_crossbar
 from tutorwamp.kernel.settings import NodeSettings, gather, read
 
 CLOSE_AFTER: Final = timedelta(seconds=1)
@@ -79,23 +83,26 @@ class GateComponent(ApplicationSession):
 
     def __init__(self, config: ComponentConfig) -> None:
         super().__init__(config)
+        tame_crossbar()
         bound_recursion()
         collect_seldom()
         values = gather(os.environ)
         settings = read(NodeSettings, values)
+        self._lifeline = Lifeline(settings.node_dir)
         self._limited = limited = read(LimitSettings, values).rate_limits
         self._files = raise_open_files()
         sessions_at_most = min(read(GateSettings, values).sessions_at_most, sessions_in(self._files))
-        self._service = GateService(
-            key=settings.signing_key(),
-            expected=config.extra["components"],
-            allowed_origins=settings.allowed_origins,
-            clock=utc_now,
-            joins=Limits(JOINS, time.monotonic) if limited else None,
-            proxies=settings.trusted_proxies,
-            sessions_at_most=sessions_at_most,
-            now_s=time.monotonic if limited else None,
-        )
+        with self._lifeline.making("gate"):
+            self._service = GateService(
+                key=settings.signing_key(),
+                expected=config.extra["components"],
+                allowed_origins=settings.allowed_origins,
+                clock=utc_now,
+                joins=Limits(JOINS, time.monotonic) if limited else None,
+                proxies=settings.trusted_proxies,
+                sessions_at_most=sessions_at_most,
+                now_s=time.monotonic if limited else None,
+            )
         self._arrivals = Arrivals(sessions_at_most, limited=limited, proxies=settings.trusted_proxies)
         self._router: Router
         self._all_left: Deferred[None] = Deferred()
@@ -122,6 +129,7 @@ class GateComponent(ApplicationSession):
         await self.register(self._authenticate, AUTHENTICATE)
         await self.register(self._authorize, AUTHORIZE)
         await self._serve(READY, self._ready)
+        await self._serve(ALIVE, self._hear_alive)
         await self._serve(GRANT, self._grant)
         await self._serve(REVOKE_GRANTS, self._revoke_grants)
         await self._serve(STATUS, self._status)
@@ -132,6 +140,7 @@ class GateComponent(ApplicationSession):
         # again and again while many small ones are made, as for a large message (70 ms instead of 8).
         gc.collect()
         gc.freeze()
+        LoopingCall(self._beat).start(BEAT_EVERY_S)
 
     async def _serve(
         self, procedure: Procedure[Arguments, Answer], handle: Callable[[Arguments, SessionId], Answer]
@@ -198,6 +207,16 @@ class GateComponent(ApplicationSession):
             rest=f"waiting for {', '.join(sorted(missing))}" if missing else "the gate is open",
         )
         return Nothing()
+
+    def _hear_alive(self, told: Alive, session: SessionId) -> Nothing:
+        self._service.alive(told, session)
+        return Nothing()
+
+    def _beat(self) -> None:
+        """Tell the supervisor that this process lives, and which containers do not show it."""
+        heard = self._service.beat()
+        containers = [(told.pid, told.components) for told, _ in heard]
+        self._lifeline.tell("router", containers=containers, still=[told.pid for told, still in heard if still])
 
     def _status(self, _nothing: Nothing, _session: SessionId) -> Status:
         return self._service.status()
@@ -297,6 +316,10 @@ class GateClient:
     async def ready(self, component: str, procedures: Sequence[str]) -> None:
         """Everything is registered; clients may come."""
         await self._ask(READY, ReportReady(component=component, procedures=list(procedures)))
+
+    async def alive(self, pid: int, components: Sequence[str], late: Sequence[str]) -> None:
+        """Say that this process lives; the work of its components that is late."""
+        await self._ask(ALIVE, Alive(pid=pid, components=list(components), late=list(late)))
 
     async def grant(
         self, session: SessionId, key: str, *, subscribe: Sequence[str], publish: Sequence[str] = ()

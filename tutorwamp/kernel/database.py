@@ -44,6 +44,7 @@ from tutorwamp.kernel.lanes import (
 )
 from tutorwamp.kernel.observability import get_logger
 from tutorwamp.kernel.settings import setting
+from tutorwamp.kernel.sqlite_file import file_of, watch_file
 
 log = get_logger(__name__)
 Result = TypeVar("Result")
@@ -145,8 +146,11 @@ SERVER_TIMEOUTS: Final[dict[str, str | int]] = {
 """A server that hangs must not hold every thread; what the URL says itself is left alone."""
 
 
-def make_engine(url: str) -> Engine:
-    """Make an engine that is durable and waits instead of failing when another process writes."""
+def make_engine(url: str, *, create: bool = True) -> Engine:
+    """Make an engine that is durable and waits instead of failing when another process writes.
+
+    ``create``: whether a SQLite file is made where there is none.
+    """
     parsed = make_url(url)
     common: dict[str, Any] = {
         "pool_size": READERS + 1,
@@ -158,6 +162,7 @@ def make_engine(url: str) -> Engine:
         given = {name: value for name, value in SERVER_TIMEOUTS.items() if name not in parsed.query}
         return create_engine(parsed, connect_args=given, **common)
     engine = create_engine(parsed, connect_args={"timeout": SQLITE_LOCK_TIMEOUT_S}, **common)
+    file = watch_file(engine, create=create)
 
     @event.listens_for(engine, "connect")
     def set_pragmas(connection: Any, _record: Any) -> None:
@@ -167,6 +172,7 @@ def make_engine(url: str) -> Engine:
         cursor.execute("PRAGMA synchronous=FULL")  # an acknowledged write survives a power cut as well
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.close()
+        file.opened()
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -242,6 +248,7 @@ class Database:
         self._writer = ThreadPool(1, 1, "sql-write")
         self._lanes = Lanes()
         self._running = threading.local()
+        self.file = file_of(engine)
         event.listen(engine, "before_cursor_execute", self._count_query)
 
     def start(self) -> None:
@@ -300,7 +307,7 @@ class Database:
                 ) as connection:
                     began_at = time.monotonic()
                     counts.waited_s += began_at - asked_at
-                    with connection.begin(), within(connection, one.within_s):
+                    with self.file.unmoved(writes), connection.begin(), within(connection, one.within_s):
                         result = thd(connection, *args)
                 self._account(name, counts, time.monotonic() - began_at)
                 return result

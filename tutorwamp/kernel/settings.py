@@ -31,6 +31,8 @@ from typing import Any, NewType, TypeVar, get_type_hints
 
 PREFIX = "TUTORWAMP_"
 FILE_VARIABLE = "TUTORWAMP_SETTINGS"
+PRIVATE = 0o077
+"""The umask of every process that writes into the data folder: what is in it is its owner's alone."""
 SettingsClass = TypeVar("SettingsClass")
 
 

@@ -1,0 +1,64 @@
+"""What a process of the node tells its supervisor: that it lives, who has ended, why something cannot be made.
+
+One datagram for each, JSON, on a socket in the node's folder that ``tutorwamp up`` reads. Where nobody reads, nobody is
+told: a node that was started by hand has no supervisor.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from tutorwamp.kernel.observability import printable
+
+BEAT_EVERY_S: Final = 2.0
+"""How often a process shows that its reactor turns."""
+BEATS_MISSED_AT_MOST: Final = 3
+"""A process that lets so many pass in a row stands still. Counted, not timed: who stood still as well judges nobody."""
+SOCKET: Final = "life.sock"
+TOLD_BYTES_AT_MOST: Final = 60_000
+"""Of one datagram."""
+REASON_CHARACTERS_AT_MOST: Final = 500
+
+
+class Lifeline:
+    """A process's way to its supervisor. Nothing here raises or waits."""
+
+    def __init__(self, node_dir: Path) -> None:
+        self._wire: socket.socket | None = None
+        with contextlib.suppress(OSError):
+            self._address = address_in(node_dir)
+            self._wire = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+
+    def tell(self, what: str, **more: Any) -> None:
+        """Tell it, if somebody listens."""
+        if self._wire is not None:
+            told = json.dumps({"what": what, "pid": os.getpid(), **more}).encode()
+            with contextlib.suppress(OSError):  # nobody there, or too busy to hear more just now
+                self._wire.sendto(told, self._address)
+
+    @contextlib.contextmanager
+    def making(self, name: str) -> Iterator[None]:
+        """Tell why a part of the node cannot be made, and raise on."""
+        try:
+            yield
+        except Exception as error:
+            self.tell("cannot", why=f"{name} cannot be made: {reason_of(error)}")
+            raise
+
+
+def address_in(node_dir: Path) -> str:
+    """The socket's address: short, since a socket's path has room for 107 bytes. Good while this process lives."""
+    folder = os.open(node_dir, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    return f"/proc/self/fd/{folder}/{SOCKET}"
+
+
+def reason_of(error: BaseException) -> str:
+    """What an exception says, on one line."""
+    lines = str(error).strip().splitlines()
+    return printable(lines[0] if lines else type(error).__name__, REASON_CHARACTERS_AT_MOST)
