@@ -11,6 +11,7 @@ from tests.hostile.wire import SERIALIZERS, GoneError, Wamp, dial, hello_raw, pa
 
 HELD_S = 1.0
 """How long a portion keeps what it holds."""
+HELD_AT_FULL_STRENGTH_S = 15.0
 
 
 @attack(5, "a form of 20 MB, and a multipart body of as much, to any path")
@@ -95,18 +96,34 @@ def _drip(line: socket.socket, raw: bytes) -> None:
         return
 
 
-@attack(8, "sockets that say nothing, or half of a handshake, by the thousand")
+@attack(8, "sockets that say nothing, half of a handshake, or no HELLO, by the thousand: who is there after 15 s")
 def silent_sockets(enemy: Enemy) -> None:
     beginnings = (b"", b"GET /ws HTTP/1.1\r\n", b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n")
     with ExitStack() as held:
-        for _ in range(enemy.many(1_000)):
-            line = held.enter_context(dial(enemy.port))
-            _drip(line, enemy.random.choice(beginnings))
-            enemy.note("held")
-        for _ in range(enemy.many(200)):
-            held.enter_context(Wamp(enemy.port, enemy.serializer()))  # upgraded, and no HELLO
-            enemy.note("upgraded and held")
-        time.sleep(HELD_S)
+        lines = []
+        with enemy.unless_ended():
+            for _ in range(enemy.many(1_000)):
+                lines.append(held.enter_context(dial(enemy.port)))
+                _drip(lines[-1], enemy.random.choice(beginnings))
+        with enemy.unless_ended():
+            for _ in range(enemy.many(200)):
+                upgraded = held.enter_context(Wamp(enemy.port, enemy.serializer()))
+                lines.append(upgraded.socket)
+        time.sleep(HELD_AT_FULL_STRENGTH_S if enemy.ground.share == 1 else HELD_S)
+        for line in lines:
+            enemy.note("still there" if _is_open(line) else "gone")
+
+
+def _is_open(line: socket.socket) -> bool:
+    line.setblocking(False)  # noqa: FBT003  # the socket's own
+    try:
+        while line.recv(65_536):
+            pass
+    except BlockingIOError:
+        return True
+    except OSError:
+        pass
+    return False
 
 
 @attack(8, "joins with bad tickets, one after another")
