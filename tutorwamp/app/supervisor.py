@@ -108,6 +108,7 @@ class Supervisor:
         session = self._node.pid if self._node else 0
         self._hold.say(Holder(os.getpid(), self._settings.node.port, session, stopping=True))
         if self._node is not None:
+            self._node.quiet = True
             self._node.signal("TERM")
             await self._all_gone(self._node, within_s=STOP_WITHIN_S)
 
@@ -251,6 +252,8 @@ class _Node(ProcessProtocol):
         self.how = ""
         """How its first process ended; empty while it runs."""
         self.killed = False
+        self.quiet = False
+        """It was told to stop, and what it says of that is no news."""
         self.pid = 0
         self.last_line = "it said nothing"
         self._out, self._err = Lines(self._heard), Lines(self._heard)
@@ -267,7 +270,8 @@ class _Node(ProcessProtocol):
     def _heard(self, line: str) -> None:
         if line and not line.endswith("]"):  # Crossbar logs its banner's empty lines, too: a prefix and nothing else
             self.last_line = line.strip()
-            self._tell(line)
+            if not self.quiet:
+                self._tell(line)
 
     def signal(self, name: str) -> None:
         with contextlib.suppress(ProcessExitedAlready):
