@@ -23,7 +23,9 @@ from tutorwamp.app.cli import main
 from tutorwamp.app.openapi import document
 from tutorwamp.app.reference import pages
 from tutorwamp.app.site import make_site
-from tutorwamp.kernel.contracts import StreamEvent
+from tutorwamp.kernel import arguments
+from tutorwamp.kernel.contracts import StreamEvent, Value
+from tutorwamp.kernel.errors import Invalid
 from tutorwamp.kernel.origins import TAKEN
 from tutorwamp.lessons.contracts import LessonChanged, OneLesson, ReplayLesson, topics_of
 
@@ -155,3 +157,27 @@ def test_the_types_mean_what_they_should(tmp_path: Path) -> None:
     command = ["tsc", "--noEmit", "--strict", "--target", "es2022", "use.ts"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)  # noqa: S603  # our own command
     assert done.returncode == 0, done.stdout
+
+
+def test_no_call_takes_text_that_shows_nothing() -> None:
+    asked: set[tuple[str, str]] = set()
+    for model in {model for model, mode in catalogue().references if mode == "validation"}:
+        assert issubclass(model, Value)
+        for name, schema in model.model_json_schema().get("properties", {}).items():
+            forms = {one.get("format") for one in [schema, *schema.get("anyOf", [])]}
+            if name == "client_id" or forms.isdisjoint({"text", "line"}):
+                continue
+            asked.add((model.__name__, name))
+            with pytest.raises(Invalid) as refused:
+                arguments.check(model, {name: " \N{HANGUL FILLER}\N{ZERO WIDTH SPACE}"})
+            faults: Any = refused.value.details
+            assert {"loc": [name], "msg": "must have at least one visible character"} in faults, (model, name)
+    assert {
+        ("Register", "name"),
+        ("CreateLesson", "title"),
+        ("UpdateLesson", "subject"),
+        ("CancelLesson", "reason"),
+        ("SendMessage", "body"),
+        ("EditMessage", "body"),
+        ("SearchMessages", "query"),
+    } <= asked

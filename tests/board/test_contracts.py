@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.kernel.test_text import UNSEEN
 from tutorwamp.board import rules
 from tutorwamp.board.contracts import (
     CHANGES_AT_MOST,
@@ -110,7 +111,11 @@ FAULTS: list[tuple[str, str, list[Any]]] = [
     *((kind, "stroke_width", [*NO_NUMBER[1:], -1, EXTENT_AT_MOST + 1]) for kind in ("rect", "ellipse")),
     *((kind, "fill", NO_COLOR) for kind in ("rect", "ellipse")),
     ("text", "size", NO_EXTENT),
-    ("text", "text", [None, 7, "", "a\0", "a\rb", "\x1b[2J", "\ud800", "e\N{COMBINING ACUTE ACCENT}", b"a", ["a"]]),
+    (
+        "text",
+        "text",
+        [None, 7, "", "a\0", "a\rb", "\x1b[2J", "\ud800", "e\N{COMBINING ACUTE ACCENT}", b"a", ["a"], *UNSEEN],
+    ),
     ("image", "asset_id", [*NO_ID, None]),
 ]
 

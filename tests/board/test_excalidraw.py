@@ -433,7 +433,7 @@ def test_B11_a_text_fits_into_an_element() -> None:
         read_change({"op": "put", "element": one({**TEXT, "text": text})})
         assert told({**TEXT, "text": text + text[:1_000]}) == ["Left out: it has too much text."]
     assert told({**TEXT, "text": "\x00" * 65_000 + "a"}) == ["Left out: it has too much text."], "not looked at"
-    for nothing in ("", "\x00", None, ["a"]):
+    for nothing in ("", "\x00", None, ["a"], "\u200b", "\u3164 \u2800"):
         assert told({**TEXT, "text": nothing}) == ["Left out: it has no text."]
 
 

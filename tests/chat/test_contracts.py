@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from emoji import EMOJI_DATA, STATUS
 
-from tutorwamp.chat.contracts import MarkRead, React, SearchMessages, SendMessage
+from tests.kernel.test_text import UNSEEN
+from tutorwamp.chat.contracts import EditMessage, MarkRead, React, SearchMessages, SendMessage
 from tutorwamp.kernel.arguments import check
 from tutorwamp.kernel.contracts import new_id
 from tutorwamp.kernel.errors import Invalid
@@ -77,9 +79,25 @@ def test_C5_nobody_can_choose_a_key_of_ours(more: dict[str, str]) -> None:
         "〰️",
         "〽️",
         "🙂🙃",
+        "ℹ️",
+        "ℹ",
+        "Ⓜ️",
+        "▪️",
+        "⭐️",
+        "👨🏽‍👩🏽‍👧🏽‍👦🏽",
+        "👩‍❤‍💋‍👨",
+        "🧑🏻‍❤️‍🧑🏿",
+        "🏳️‍⚧️",
+        "🇺🇳🇽🇰",
+        "🦰",
+        "\U0001fae8",  # Unicode 15: newer than Python 3.11's
+        "🙂\u200d\u2194\ufe0f",  # 15.1
+        "\U0001fae9",  # 16
+        "🇨🇶",  # 16
+        "\U0001faea",  # 17
     ],
 )
-def test_C8_an_emoji_is_a_pictograph_or_a_keycap(emoji: str) -> None:
+def test_C8_an_emoji_is_one_that_unicode_lists(emoji: str) -> None:
     assert check(React, {"message_id": SOME_ID, "emoji": emoji, "on": True}).emoji == emoji
 
 
@@ -102,10 +120,49 @@ def test_C8_an_emoji_is_a_pictograph_or_a_keycap(emoji: str) -> None:
         "<b>",
         "中",
         "±",
+        "★",
+        "①",
+        "♔",
+        "→",
+        "▓",
+        "\u2800",
+        "❤\ufe0e",
+        "1\ufe0f",
+        "🇩",
+        "🇦🇦",
+        "\ufe0f",
+        "👍\u200d",
+        "\u200d👍",
+        "👍\ufe0f\ufe0f",
+        "🙂🏽",
+        "🏴\U000e0061",
+        "👍\u20e3",
+        "\U0001fbc5",
     ],
 )
 def test_C8_other_text_is_not(text: str) -> None:
     assert refusal(React, message_id=SOME_ID, emoji=text, on=True) == [["emoji"]]
+
+
+def test_C8_every_sequence_of_the_rgi_set_is_a_reaction() -> None:
+    listed = [one for one, what in EMOJI_DATA.items() if what["status"] == STATUS["fully_qualified"]]
+    assert len(listed) >= 3_944, "of Unicode 17, without skin tones and hair"
+    for emoji in listed:
+        assert check(React, {"message_id": SOME_ID, "emoji": emoji, "on": True}).emoji == emoji
+
+
+@pytest.mark.parametrize("text", UNSEEN)
+def test_C1_a_message_shows_something(text: str) -> None:
+    assert refusal(SendMessage, lesson_id=SOME_ID, body=text) == [["body"]]
+    assert refusal(EditMessage, message_id=SOME_ID, body=f" {text}\n{text}") == [["body"]]
+    assert refusal(SearchMessages, query=text) == [["query"]]
+    assert body(f"{text}a{text}") == f"{text}a{text}", "as it was sent"
+
+
+def test_C14_words_are_counted_as_they_are_looked_for() -> None:
+    many = "\N{ARABIC LIGATURE SALLALLAHOU ALAYHE WASALLAM}"  # four words
+    assert check(SearchMessages, {"query": f"{many} {many} {many}"})
+    assert refusal(SearchMessages, query=f"{many} {many} {many} a") == [["query"]]
 
 
 def test_what_is_asked_for_is_within_bounds() -> None:

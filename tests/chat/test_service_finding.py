@@ -74,6 +74,38 @@ async def test_C11_case_does_not_matter_in_any_script(stage_on_both: Stage) -> N
 
 
 @pytest_twisted.ensureDeferred
+async def test_C11_the_four_i_of_turkish_are_one(stage_on_both: Stage) -> None:
+    room = await Room.opened(stage_on_both)
+    await room.send(room.anna, "İstanbul'da")
+    await room.edit(room.anna, await room.send(room.anna, "-"), "ısparta")
+    for query in ("istanbul", "ISTANBUL", "ıstanbul", "İSTANBUL’DA", "i\N{COMBINING DOT ABOVE}stanbul"):
+        assert await room.search(room.ben, query) == ["İstanbul'da"], query
+    for query in ("ISPARTA", "isparta", "İsparta", "ısparta"):
+        assert await room.search(room.ben, query) == ["ısparta"], query
+
+
+@pytest_twisted.ensureDeferred
+async def test_C11_forms_and_quotation_marks_do_not_matter(stage_on_both: Stage) -> None:
+    room = await Room.opened(stage_on_both)
+    bodies = ["don’t say “never”", 'don\'t say "never"', "ｆｉｎｅ №２", "a soft\u00adly \ufeffword", "❤️"]
+    for body in bodies:
+        await room.send(room.anna, body)
+    for query, found in {
+        "DON'T": bodies[1::-1],
+        "don‘t": bodies[1::-1],
+        "don´t": bodies[1::-1],
+        "„never“": bodies[1::-1],
+        "»never«": bodies[1::-1],
+        '"never"': bodies[1::-1],
+        "ﬁne no2": bodies[2:3],
+        "softly word": bodies[3:4],
+        "❤": bodies[4:],
+        "dont": [],
+    }.items():
+        assert await room.search(room.ben, query) == found, query
+
+
+@pytest_twisted.ensureDeferred
 async def test_C11_nothing_in_a_query_is_a_pattern(stage_on_both: Stage) -> None:
     room = await Room.opened(stage_on_both)
     bodies = [

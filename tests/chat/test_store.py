@@ -11,7 +11,7 @@ import pytest_twisted
 from tests.chat.room import Room
 from tests.support.machine import Stage
 from tutorwamp.chat.contracts import ReadHistory, SearchMessages
-from tutorwamp.chat.store import ChatStore, Record, Sending, Sent, _send, folded
+from tutorwamp.chat.store import ChatStore, Record, Sending, Sent, _send
 from tutorwamp.kernel.contracts import Caller, cursor_from, new_id
 from tutorwamp.kernel.errors import Conflict, Invalid
 from tutorwamp.kernel.streams import Draft, StaleGuardError, UnknownStreamError
@@ -112,9 +112,3 @@ async def test_C10_C11_garbage_is_not_a_cursor(stage_on_both: Stage) -> None:
     for cursor in GARBAGE:
         with pytest.raises(Invalid):
             await store.search(SearchMessages(query="x", cursor=cursor), None)
-
-
-def test_C11_case_is_folded_in_every_script() -> None:
-    assert folded("Straße") == folded("STRASSE") == folded("strasse")
-    assert folded("ΣΊΣΥΦΟΣ") == folded("σίσυφος")
-    assert folded(None) == ""

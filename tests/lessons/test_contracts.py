@@ -31,6 +31,8 @@ def create(**more: Any) -> CreateLesson:
         ({"title": "two\nlines"}, ["title"]),
         ({"title": "x" * 201}, ["title"]),
         ({"subject": ""}, ["subject"]),
+        ({"title": "\u200b"}, ["title"]),
+        ({"subject": "\u3164"}, ["subject"]),
         ({"student_ids": []}, ["student_ids"]),
         ({"student_ids": [new_id() for _ in range(STUDENTS_AT_MOST + 1)]}, ["student_ids"]),
         ({"student_ids": [ANNA, ANNA]}, ["student_ids"]),

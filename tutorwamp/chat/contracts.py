@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
 from typing import Annotated, Final
 
+from emoji import EMOJI_DATA
 from pydantic import AfterValidator, Field
 
 from tutorwamp.accounts.contracts import Person
@@ -27,6 +27,7 @@ from tutorwamp.kernel.contracts import (
     Topic,
     Value,
 )
+from tutorwamp.kernel.text import folded
 
 BODY_LENGTH_AT_MOST: Final = 4_000
 EMOJI_LENGTH_AT_MOST: Final = 32
@@ -52,22 +53,31 @@ class Message(Value):
     client_id: str | None
 
 
-PICTOGRAPHS_BESIDE_SO: Final = frozenset("‼⁉↔◻◼◽◾⤴⤵〰〽")
-"""The emoji Unicode counts among punctuation and mathematics; the category of all others is So."""
+_SKIN_TONES: Final = frozenset("🏻🏼🏽🏾🏿")
+"""Alone they are no reaction: they colour what stands before them."""
+_EMOJI: Final = frozenset(EMOJI_DATA) - _SKIN_TONES
+"""Every emoji and sequence of the RGI set (UTS #51), with and without its variation selectors. The package's data, not
+Python's: the same on each Python, and newer than all of them."""
+_EMOJI_LENGTH_AT_MOST: Final = max(map(len, _EMOJI))
 
 
 def _is_emoji(text: str) -> str:
-    # Without skin tones (Sk), joiners and tags (Cf), variation selectors (Mn) and the keycap's frame (Me).
-    shown = [character for character in text if unicodedata.category(character) not in ("Sk", "Cf", "Mn", "Me")]
-    keycap = len(shown) == 1 and shown[0] in "0123456789#*" and text.endswith("\N{COMBINING ENCLOSING KEYCAP}")
-    pictographs = all(unicodedata.category(one) == "So" or one in PICTOGRAPHS_BESIDE_SO for one in shown)
-    if not shown or not (keycap or pictographs):
-        raise ValueError("must be an emoji")
+    # What joins and colours emoji may make pictures of them that are in no list, such as a family with skin tones.
+    rest = text
+    while rest:
+        lengths = range(min(len(rest), _EMOJI_LENGTH_AT_MOST), 0, -1)
+        known = next((length for length in lengths if rest[:length] in _EMOJI), 0)
+        if not known:
+            raise ValueError("must be an emoji")
+        rest = rest[known:].removeprefix("\N{VARIATION SELECTOR-16}")
+        if rest.startswith("\N{ZERO WIDTH JOINER}") and len(rest) > 1:
+            rest = rest[1:]
     return text
 
 
 def _few_words(query: str) -> str:
-    if len(query.split()) > WORDS_AT_MOST:
+    # As the store counts them: folding takes some characters apart into several words.
+    if len(folded(query).split()) > WORDS_AT_MOST:
         raise ValueError(f"must have at most {WORDS_AT_MOST} words")
     return query
 
@@ -158,7 +168,7 @@ SEARCH: Final = Procedure(
     "tutorwamp.chat.search",
     SearchMessages,
     Page[Message],
-    cost=Cost(lambda asked: 4 + len(asked.query.split()), line="searches"),
+    cost=Cost(lambda asked: 4 + len(folded(asked.query).split()), line="searches"),
 )
 MARK_READ: Final = Procedure("tutorwamp.chat.mark_read", MarkRead, ReadMark, writes=True)
 

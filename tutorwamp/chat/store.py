@@ -30,6 +30,7 @@ from tutorwamp.kernel.errors import Conflict, Invalid, NotFound, TooLarge
 from tutorwamp.kernel.groups import GroupCommit
 from tutorwamp.kernel.lanes import SEARCHES
 from tutorwamp.kernel.streams import Draft, Repeated, already_written, append, append_one, heads, restate
+from tutorwamp.kernel.text import folded
 
 
 @dataclass(frozen=True)
@@ -244,11 +245,6 @@ def _page_of(
     rows = connection.execute(query.limit(limit + 1)).all()
     found = _records(connection, rows[:limit])
     return found, cursor_from(key(found[-1])) if len(rows) > limit else None
-
-
-def folded(text: str | None) -> str:
-    """A text as it is searched: without case, in every language (SQL's lower() is not the same on both engines)."""
-    return "" if text is None else text.casefold()
 
 
 def _send(connection: Connection, jobs: Sequence[Sending]) -> list[Sent | Exception]:

@@ -29,6 +29,7 @@ from pydantic import (
 )
 
 from tutorwamp.kernel.errors import Action
+from tutorwamp.kernel.text import is_unseen
 
 PAGE_LIMIT_DEFAULT: Final = 50
 PAGE_LIMIT_AT_MOST: Final = 100
@@ -143,25 +144,34 @@ def _readable(text: str) -> str:
     return text
 
 
+def _visible(text: str) -> str:
+    if is_unseen(text):
+        raise ValueError("must have at least one visible character")
+    return text
+
+
 def _one_line(text: str) -> str:
     if "\n" in text or "\t" in text:
         raise ValueError("must be one line without tabs")
     return text
 
 
-Readable = Annotated[str, AfterValidator(_readable), Field(json_schema_extra={"format": "text"})]
-"""Text for people, NFC, several lines, exactly as it was sent. Give it a length with ``Field`` where it is used.
+_Clean = Annotated[str, AfterValidator(_readable), Field(json_schema_extra={"format": "text"})]
 
-``format`` names, in the schemas, what they cannot say: ``text``, ``line``, ``emoji``, ``cursor``.
+Readable = Annotated[_Clean, AfterValidator(_visible)]
+"""Text for people, NFC, several lines, exactly as it was sent, and not made of invisible characters.
+
+Give it a length with ``Field`` where it is used. ``format`` names, in the schemas, what they cannot say: ``text``,
+``line``, ``emoji``, ``cursor``.
 """
 
-Text = Annotated[Readable, AfterValidator(str.strip)]
+Text = Annotated[_Clean, AfterValidator(str.strip), AfterValidator(_visible)]
 """The same, trimmed."""
 
 Line = Annotated[Text, AfterValidator(_one_line), Field(json_schema_extra={"format": "line"})]
 """Text for people on one line, such as a name or a title."""
 
-ClientId = Annotated[Readable, StringConstraints(min_length=1, max_length=64)]
+ClientId = Annotated[_Clean, StringConstraints(min_length=1, max_length=64)]
 """The idempotency key of a call that creates something, chosen by the caller."""
 
 Limit = Annotated[int, Field(ge=1, le=PAGE_LIMIT_AT_MOST)]

@@ -18,6 +18,7 @@ from tutorwamp.board.excalidraw import geometry
 from tutorwamp.board.excalidraw.form import DOT, FREEHAND_WIDTH, Picture, Point
 from tutorwamp.board.excalidraw.source import Source, Unusable, name_of, number_of, readable, require_on_board
 from tutorwamp.kernel.errors import Invalid
+from tutorwamp.kernel.text import is_unseen
 
 ELEMENTS_READ_AT_MOST: Final = 10_000
 """Of a scene, deleted ones included: more than twice what a page holds."""
@@ -238,7 +239,7 @@ def _words(given: object) -> str:
     text = readable(given) if len(given) <= TEXT_BYTES_AT_MOST else None
     if text is None or len(json.dumps(text, ensure_ascii=False).encode()) > TEXT_BYTES_AT_MOST:
         raise Unusable("it has too much text.")
-    if not text:
+    if not text or is_unseen(text):
         raise Unusable("it has no text.")
     return text
 
