@@ -287,6 +287,7 @@ def main(names: list[str]) -> None:
     unknown = [name for name in wanted if name not in ATTACKS and name not in MISHAPS]
     assert not unknown, f"{unknown} are not among {sorted([*ATTACKS, *MISHAPS])}"
     when = "before" if NODE else "after"
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # and leave no node behind
     world = World.prepared()
     try:
         for name in wanted:
