@@ -15,7 +15,7 @@ from tests.hostile.wire import GoneError
 
 PATIENCE_S = 2.0
 """For answers, where attacks are mixed; at full strength somebody waits, for what nobody waits for is dropped."""
-PATIENCE_AT_FULL_STRENGTH_S = 30.0
+PATIENCE_AT_FULL_STRENGTH_S = 20.0
 WORDS: Final = (
     "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu", "xi",
     "omicron", "pi", "rho", "sigma", "tau", "upsilon",
