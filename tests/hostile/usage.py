@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.supervised import Supervised
+from tests.support.supervised import Supervised, children
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -32,13 +32,9 @@ def descendants(pid: int) -> list[int]:
     found: list[int] = []
     waiting = [pid]
     while waiting:
-        try:
-            lists = [path.read_text() for path in Path(f"/proc/{waiting.pop()}").glob("task/*/children")]
-        except OSError:
-            continue
-        children = [int(child) for text in lists for child in text.split()]
-        found += children
-        waiting += children
+        begun = children(waiting.pop())
+        found += begun
+        waiting += begun
     return found
 
 

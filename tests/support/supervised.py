@@ -95,12 +95,11 @@ class Supervised:
         found: dict[str, int] = {}
         waiting = [self.process.pid]
         while waiting:
-            for child in Path(f"/proc/{waiting.pop()}").glob("task/*/children"):
-                for pid in map(int, child.read_text().split()):
-                    title = Path(f"/proc/{pid}/cmdline").read_text()
-                    kind = next((kind for kind in ("router", "container") if f".{kind}." in title), "controller")
-                    found[kind] = pid
-                    waiting.append(pid)
+            for pid in children(waiting.pop()):
+                title = _title(pid)
+                kind = next((kind for kind in ("router", "container") if f".{kind}." in title), "controller")
+                found.setdefault(kind, pid)  # what a worker has begun for a while comes after the controller
+                waiting.append(pid)
         return found
 
     def stop(self, how: int = signal.SIGTERM) -> int:
@@ -118,3 +117,19 @@ class Supervised:
             if self._process.stdout is not None:
                 self._process.stdout.close()
         shutil.rmtree(self.data_dir, ignore_errors=True)
+
+
+def children(pid: int) -> list[int]:
+    """The processes a process has begun; none of one that is gone."""
+    try:
+        lists = [path.read_text() for path in Path(f"/proc/{pid}").glob("task/*/children")]
+    except OSError:
+        return []
+    return [int(child) for text in lists for child in text.split()]
+
+
+def _title(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""
