@@ -250,7 +250,7 @@ def modes(node: Supervised, _: Ground, look: Callable[[], None]) -> str:
     finally:
         os.umask(before)
     paths = [node.data_dir, *node.data_dir.rglob("*")]
-    ours = [path for path in paths if path != node.errors and path != node.data_dir]
+    ours = [path for path in paths if path not in (node.errors, node.data_dir) and not path.is_symlink()]
     loose = [path.relative_to(node.data_dir) for path in ours if path.lstat().st_mode & 0o077]
     return f"{len(loose)} of {len(ours)}: {', '.join(map(str, loose[:6]))}"
 
