@@ -1,6 +1,6 @@
 // The bell at the top of the page: how many notifications are unread, and the newest of them in a list.
 
-import { announce, clockTime, find, h, notify, shortDay } from "./dom.mjs";
+import { announce, aside, clockTime, find, h, notify, shortDay } from "./dom.mjs";
 import { inPlainWords } from "./errors.mjs";
 import { Notifications } from "./notifications.mjs";
 
@@ -89,9 +89,9 @@ export class Bell {
     return h(
       "button",
       { type: "button", class: read_at ? "" : "unread", "data-id": id, onclick: () => this.#open(notification) },
-      h("strong", {}, title, !read_at && h("span", { class: "unseen" }, " (unread)")),
+      h("strong", {}, aside(title), !read_at && h("span", { class: "unseen" }, " (unread)")),
       h("time", { class: "muted", datetime: created_at }, `${shortDay(created_at)}, ${clockTime(created_at)}`),
-      body && h("span", {}, body),
+      body && h("span", {}, aside(body)),
     );
   }
 

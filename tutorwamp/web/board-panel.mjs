@@ -9,6 +9,7 @@ import { BoardFiles } from "./files.mjs";
 import { newId } from "./ids.mjs";
 import { TextEditor } from "./text-editor.mjs";
 import { Tools } from "./tools.mjs";
+import { isolated } from "./writing.mjs";
 
 const STUCK_AFTER_MS = 2_000; // shorter waits are not worth a word
 
@@ -92,7 +93,7 @@ export class BoardPanel {
     find(".drawing-tools", this.#root).hidden = over;
     const why = find(".no-pen", this.#root);
     why.hidden = this.#mayDraw;
-    why.textContent = over ? "The lesson is over; the board stays as it is." : `You can watch and point. To draw, ask ${lesson.tutor.name} for the pen.`;
+    why.textContent = over ? "The lesson is over; the board stays as it is." : `You can watch and point. To draw, ask ${isolated(lesson.tutor.name)} for the pen.`;
     this.#show();
   }
 

@@ -3,6 +3,7 @@
 
 import { find, h, tintOf } from "./dom.mjs";
 import { shapeOf } from "./shapes.mjs";
+import { straight } from "./writing.mjs";
 
 export const SHEET = { width: 1600, height: 1000 };
 const SVG = "http://www.w3.org/2000/svg";
@@ -77,7 +78,7 @@ export class BoardView {
     for (const { id, x, y, name } of people) {
       gone.delete(id);
       const cursor = this.#named.get(id) ?? this.#cursor(id);
-      find(".name", cursor).textContent = name;
+      find(".name", cursor).textContent = straight(name);
       cursor.style.left = `${(Math.min(SHEET.width, Math.max(0, x)) / SHEET.width) * 100}%`;
       cursor.style.top = `${(Math.min(SHEET.height, Math.max(0, y)) / SHEET.height) * 100}%`;
     }
@@ -88,7 +89,7 @@ export class BoardView {
   }
 
   #cursor(id) {
-    const cursor = h("div", { class: "cursor" }, h("span", { class: `point tint-${tintOf(id)}` }), h("span", { class: `name tint-${tintOf(id)}` }));
+    const cursor = h("div", { class: "cursor" }, h("span", { class: `point tint-${tintOf(id)}` }), h("span", { class: `name tint-${tintOf(id)}`, dir: "auto" }));
     this.#cursors.append(cursor);
     this.#named.set(id, cursor);
     return cursor;

@@ -1,7 +1,8 @@
 // How the chat looks. Everything is described from the picture each time; elements whose description is unchanged stay.
 
-import { avatar, clockTime, find, h, longDay, notify } from "./dom.mjs";
+import { aside, avatar, clockTime, find, h, longDay, notify } from "./dom.mjs";
 import { inPlainWords } from "./errors.mjs";
+import { isolated, straight } from "./writing.mjs";
 
 const EMOJI = ["👍", "❤️", "😄", "🎉", "🤔", "✅"];
 const TOGETHER_MS = 5 * 60_000; // messages of one person within this time stand under one name
@@ -130,7 +131,7 @@ export class ChatView {
     for (const { person, seq } of seenBy) {
       if (person.id === this.chat.me.id) continue;
       const last = own.findLast((message) => message.seq <= seq);
-      if (last) under.set(last.seq, [...(under.get(last.seq) ?? []), person.name]);
+      if (last) under.set(last.seq, [...(under.get(last.seq) ?? []), isolated(person.name)]);
     }
     return under;
   }
@@ -168,7 +169,7 @@ export class ChatView {
         "data-seq": message.seq,
       },
       follows || mine ? null : avatar(message.author),
-      follows ? null : h("p", { class: "by" }, h("strong", {}, mine ? "You" : message.author.name), " ", h("time", { datetime: message.created_at }, clockTime(message.created_at))),
+      follows ? null : h("p", { class: "by" }, h("strong", {}, mine ? "You" : aside(message.author.name)), " ", h("time", { datetime: message.created_at }, clockTime(message.created_at))),
       h(
         "div",
         { class: "row" },
@@ -176,7 +177,7 @@ export class ChatView {
           "div",
           { class: gone ? "bubble gone" : "bubble" },
           answered && !gone && quote(answered),
-          h("p", { class: "body" }, gone ? "This message was deleted." : message.body),
+          h("p", { class: "body", dir: "auto" }, gone ? "This message was deleted." : message.body),
           state && h("span", { class: "state-of" }, state),
         ),
         message.id && !gone && !closed && this.#menuButton(message, menu),
@@ -192,7 +193,7 @@ export class ChatView {
     return h("button", {
       type: "button",
       class: "icon dots",
-      "aria-label": `Actions for the message by ${message.author.name}, ${clockTime(message.created_at)}`,
+      "aria-label": `Actions for the message by ${isolated(message.author.name)}, ${clockTime(message.created_at)}`,
       "aria-expanded": String(open),
       "data-focus": "menu",
       onclick: () => this.#toggleMenu(open ? null : message.id),
@@ -240,7 +241,7 @@ export class ChatView {
       { class: "reactions" },
       given.map(([emoji, people]) => {
         const mine = people.includes(this.chat.me.id);
-        const names = people.map((id) => (id === this.chat.me.id ? "you" : this.nameOf(id))).join(", ");
+        const names = people.map((id) => (id === this.chat.me.id ? "you" : isolated(this.nameOf(id)))).join(", ");
         return h("button", {
           type: "button",
           class: "reaction",
@@ -290,5 +291,5 @@ function isTogether(before, message) {
 
 function quote(answered) {
   const words = answered.body ?? (answered.deleted_at ? "A deleted message" : "An earlier message");
-  return h("blockquote", {}, answered.author && h("strong", {}, answered.author.name), h("span", {}, words));
+  return h("blockquote", {}, answered.author && h("strong", {}, aside(answered.author.name)), h("span", { dir: "auto" }, straight(words)));
 }

@@ -6,6 +6,7 @@ import { announce, notify } from "./dom.mjs";
 import { inPlainWords } from "./errors.mjs";
 import { Messages } from "./messages.mjs";
 import { Stream } from "./stream.mjs";
+import { isolated } from "./writing.mjs";
 
 const PAGE = 50;
 const PAGES_AFRESH = 6; // after a gap, read back as far as was shown, but not for ever
@@ -153,7 +154,7 @@ export class Chat {
   }
 
   #arrived(message) {
-    announce(`${message.author.name}: ${message.body}`);
+    announce(`${isolated(message.author.name)}: ${isolated(message.body)}`);
     // The separator stays where it is until everything below it has been seen.
     const allSeen = this.#newFrom === null || this.#newFrom <= this.#seenSeq;
     if (allSeen && !this.#view.isWatched()) this.#newFrom = message.seq;

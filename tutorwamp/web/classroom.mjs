@@ -12,6 +12,7 @@ import { Lessons, setUpNewLesson } from "./lessons.mjs";
 import { Room } from "./room.mjs";
 import { Session } from "./session.mjs";
 import { SignIn } from "./sign-in.mjs";
+import { straight } from "./writing.mjs";
 
 const session = new Session();
 const connection = new Connection(session, { onState: showConnection, onArrival: arrive, onSignedOut: showSignIn });
@@ -59,7 +60,7 @@ function start() {
   account.hidden = false;
   account.open = false;
   find(".face", account).replaceChildren(avatar(user));
-  for (const name of account.querySelectorAll(".name")) name.textContent = user.name;
+  for (const name of account.querySelectorAll(".name")) name.textContent = straight(user.name);
   find(".role", account).textContent = user.role;
   find(".own-id code", account).textContent = user.id;
   bell = new Bell(connection, user, { onNews: () => lessons.refresh() });

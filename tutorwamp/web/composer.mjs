@@ -1,9 +1,9 @@
 // Where a message is written: new, as a reply, or as a correction of an old one. Says "typing" while somebody types.
 
 import { find } from "./dom.mjs";
+import { isForInputMethod, isolated, isVisible, written } from "./writing.mjs";
 
 const TYPING_EVERY_MS = 2_500; // the others believe a "typing" for twice as long
-const UNWANTED = /[\u0000-\u0008\u000b-\u001f\u007f]/g; // the contract refuses them; pasted text brings them along
 
 export class Composer {
   #form;
@@ -32,7 +32,7 @@ export class Composer {
   reply(message) {
     this.#reset();
     this.#replyTo = message;
-    this.#showContext(`Reply to ${message.author.name}: ${message.body}`);
+    this.#showContext(`Reply to ${isolated(message.author.name)}: ${isolated(message.body)}`);
   }
 
   edit(message) {
@@ -67,12 +67,13 @@ export class Composer {
   }
 
   get #body() {
-    return this.#input.value.replace(/\r\n?/g, "\n").replace(UNWANTED, "").trim();
+    const body = written(this.#input.value).trim();
+    return isVisible(body) ? body : "";
   }
 
   #key(event) {
-    // Enter also ends the choice of a character in Chinese, Japanese and Korean keyboards (isComposing).
-    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) this.#submit(event);
+    if (isForInputMethod(event)) return;
+    if (event.key === "Enter" && !event.shiftKey) this.#submit(event);
     if (event.key === "Escape" && (this.#editing || this.#replyTo)) this.#reset();
   }
 

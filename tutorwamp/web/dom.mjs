@@ -1,5 +1,7 @@
 // Making elements. Text from other people only ever becomes a text node: there is no way to markup from here.
 
+import { straight } from "./writing.mjs";
+
 export const find = (selector, within = document) => within.querySelector(selector);
 
 /** `h("button", {type: "button", class: "quiet", onclick: act}, "Edit")`. Null and false children are left out. */
@@ -14,8 +16,11 @@ export function h(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** What somebody has written, among other words: whatever its direction, they keep theirs. */
+export const aside = (text) => h("bdi", {}, straight(text));
+
 export function avatar({ id, name }) {
-  const letters = name.split(/\s+/).filter(Boolean).map((word) => [...word][0]);
+  const letters = straight(name).split(/\s+/).filter(Boolean).map((word) => [...word][0]);
   const initials = [letters[0], letters.length > 1 ? letters.at(-1) : ""].join("").toUpperCase();
   return h("span", { class: `avatar tint-${tintOf(id)}`, "aria-hidden": "true" }, initials);
 }

@@ -1,8 +1,9 @@
 // The list of a person's lessons, and for tutors the form that makes one.
 
-import { clockTime, find, h, notify, shortDay } from "./dom.mjs";
+import { aside, clockTime, find, h, notify, shortDay } from "./dom.mjs";
 import { inPlainWords } from "./errors.mjs";
 import { newClientId } from "./ids.mjs";
+import { isolated, writtenLine } from "./writing.mjs";
 
 const LOOK_AGAIN_MS = 20_000; // where no notification tells: a student waits for a lesson to appear
 
@@ -100,8 +101,8 @@ export class Lessons {
 
   #row(lesson) {
     const { id, title, subject, tutor, students, starts_at, ends_at, state } = lesson;
-    const others = students.filter((student) => student.id !== this.#me.id).map(({ name }) => name);
-    const people = tutor.id === this.#me.id ? others : [tutor.name, ...(this.#me.role === "student" ? [] : others)];
+    const others = students.filter((student) => student.id !== this.#me.id).map(({ name }) => isolated(name));
+    const people = tutor.id === this.#me.id ? others : [isolated(tutor.name), ...(this.#me.role === "student" ? [] : others)];
     const shown = people.length > 3 ? `${people.slice(0, 2).join(", ")} and ${people.length - 2} more` : people.join(", ");
     return h(
       "li",
@@ -110,7 +111,7 @@ export class Lessons {
         "a",
         { class: `lesson card ${state}`, href: `#lesson=${id}` },
         h("time", { datetime: starts_at }, h("strong", {}, shortDay(starts_at)), `${clockTime(starts_at)} – ${clockTime(ends_at)}`),
-        h("span", { class: "what" }, h("strong", {}, title), h("span", { class: "muted" }, [subject, shown].filter(Boolean).join(" · "))),
+        h("span", { class: "what" }, h("strong", {}, aside(title)), h("span", { class: "muted" }, [subject && isolated(subject), shown].filter(Boolean).join(" · "))),
         stateBadge(lesson),
       ),
     );
@@ -164,9 +165,9 @@ function idsIn(text) {
 
 function lessonOf(form) {
   const starts = new Date(form.starts.value);
-  const subject = form.subject.value.trim();
+  const subject = writtenLine(form.subject.value);
   return {
-    title: form.title.value.trim(),
+    title: writtenLine(form.title.value),
     ...(subject && { subject }),
     student_ids: idsIn(form.students.value),
     starts_at: starts.toISOString(),

@@ -5,13 +5,14 @@ import { BoardPanel } from "./board-panel.mjs";
 import { ChatView } from "./chat-view.mjs";
 import { Chat } from "./chat.mjs";
 import { Composer, Typing } from "./composer.mjs";
-import { announce, avatar, clockTime, find, h, notify, shortDay } from "./dom.mjs";
+import { announce, aside, avatar, clockTime, find, h, notify, shortDay } from "./dom.mjs";
 import { inPlainWords } from "./errors.mjs";
 import { Following } from "./following.mjs";
 import { Kept } from "./kept.mjs";
 import { interruption } from "./lesson-words.mjs";
 import { OVER, stateBadge } from "./lessons.mjs";
 import { Stream } from "./stream.mjs";
+import { isolated, isVisible, straight, writtenLine } from "./writing.mjs";
 
 const SEARCH_PAUSE_MS = 300;
 
@@ -208,10 +209,10 @@ export class Room {
     const over = OVER.has(lesson.state);
     const runs = this.#runs;
     this.#view.canModerate = runs;
-    document.title = `${lesson.title} · Classroom`;
-    find("#room-title").textContent = lesson.title;
+    document.title = `${isolated(lesson.title)} · Classroom`;
+    find("#room-title").textContent = straight(lesson.title);
     const when = `${shortDay(lesson.starts_at)}, ${clockTime(lesson.starts_at)} – ${clockTime(lesson.ends_at)}`;
-    find(".about", this.#root).textContent = [lesson.subject, lesson.tutor.name, when].filter(Boolean).join(" · ");
+    find(".about", this.#root).textContent = [lesson.subject && isolated(lesson.subject), isolated(lesson.tutor.name), when].filter(Boolean).join(" · ");
     find(".state", this.#root).replaceChildren(stateBadge(lesson));
     find('[data-do="start"]', this.#root).hidden = !runs || lesson.state !== "scheduled";
     find('[data-do="end"]', this.#root).hidden = !runs || !["live", "interrupted"].includes(lesson.state);
@@ -260,7 +261,7 @@ export class Room {
       "li",
       { class: participant ? participant.state : over ? "" : "away" },
       avatar(person),
-      h("span", { class: "who" }, h("span", { class: "name" }, person.name, person.id === this.#me.id && " (you)"), h("span", { class: "muted" }, notes)),
+      h("span", { class: "who" }, h("span", { class: "name" }, aside(person.name), person.id === this.#me.id && " (you)"), h("span", { class: "muted" }, notes)),
       isStudent && !over && this.#runs && this.#penButton(person, draws),
     );
     return { isHere: participant ? 1 : 0, element };
@@ -273,7 +274,7 @@ export class Room {
       type: "button",
       class: "small pen",
       "aria-pressed": String(draws),
-      "aria-label": `Pen for ${name}`,
+      "aria-label": `Pen for ${isolated(name)}`,
       "data-focus": id,
       title: draws ? "Take the pen back" : "Let this student draw",
       onclick: () => this.#act("set_pen", { student_ids }),
@@ -291,7 +292,7 @@ export class Room {
   }
 
   #showTyping(ids) {
-    const names = ids.filter((id) => id && id !== this.#me.id).map((id) => this.#nameOf(id));
+    const names = ids.filter((id) => id && id !== this.#me.id).map((id) => isolated(this.#nameOf(id)));
     const who = names.length > 2 ? "Several people are" : `${names.join(" and ")} ${names.length === 1 ? "is" : "are"}`;
     find(".typing", this.#root).textContent = names.length ? `${who} typing …` : "";
   }
@@ -317,12 +318,12 @@ export class Room {
   }
 
   async #search(input, found, close) {
-    const query = input.value.trim();
-    if (!query) return (found.hidden = true);
+    const query = writtenLine(input.value);
+    if (!isVisible(query)) return (found.hidden = true);
     try {
       const items = await this.#chat.search(query);
-      if (input.value.trim() !== query || this.#leaving.signal.aborted) return; // typed on in the meantime
-      const words = items.length ? `${items.length === 20 ? "20 newest" : items.length} found` : `Nothing found for “${query}”`;
+      if (writtenLine(input.value) !== query || this.#leaving.signal.aborted) return; // typed on in the meantime
+      const words = items.length ? `${items.length === 20 ? "20 newest" : items.length} found` : `Nothing found for “${isolated(query)}”`;
       const go = (seq) => () => {
         close();
         this.#view.reveal(seq).catch((error) => notify(inPlainWords(error)));
@@ -330,7 +331,7 @@ export class Room {
       found.replaceChildren(
         h("p", { class: "muted", role: "status" }, words),
         h("ul", {}, items.map((message) => h("li", {}, h("button", { type: "button", onclick: go(message.seq) },
-          h("strong", {}, message.author.name), h("time", {}, `${shortDay(message.created_at)}, ${clockTime(message.created_at)}`), h("span", {}, message.body))))),
+          h("strong", {}, aside(message.author.name)), h("time", {}, `${shortDay(message.created_at)}, ${clockTime(message.created_at)}`), h("span", {}, aside(message.body)))))),
         h("button", { type: "button", class: "small", onclick: close }, "Close"),
       );
       found.hidden = false;

@@ -2,6 +2,7 @@
 
 import { find } from "./dom.mjs";
 import { inPlainWords } from "./errors.mjs";
+import { writtenLine } from "./writing.mjs";
 
 export class SignIn {
   #root = find("#sign-in");
@@ -57,7 +58,7 @@ export class SignIn {
     submit.disabled = true;
     this.#say("");
     try {
-      if (this.#registering) await this.#session.register({ name, email, password, role });
+      if (this.#registering) await this.#session.register({ name: writtenLine(name), email, password, role });
       else await this.#session.logIn({ email, password });
       this.#form.password.value = "";
       this.#entered();

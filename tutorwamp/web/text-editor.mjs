@@ -2,8 +2,7 @@
 
 import { newId } from "./ids.mjs";
 import { LINE_HEIGHT } from "./shapes.mjs";
-
-const UNWANTED = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]|\p{Cs}/gu; // the server refuses them; pasted text brings them along
+import { isForInputMethod, isVisible, written } from "./writing.mjs";
 
 export class TextEditor {
   #field;
@@ -65,8 +64,9 @@ export class TextEditor {
 
   #key(event) {
     event.stopPropagation(); // Ctrl+Z is the field's here
+    if (isForInputMethod(event)) return;
     if (event.key === "Escape") this.close();
-    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+    if (event.key === "Enter" && !event.shiftKey) {
       event.preventDefault();
       this.finish();
     }
@@ -77,9 +77,9 @@ export class TextEditor {
     const element = this.#element;
     if (!element) return;
     this.close();
-    const text = this.#field.value.replace(/\r\n?/g, "\n").replace(UNWANTED, "").normalize("NFC").trimEnd();
+    const text = written(this.#field.value).trimEnd();
     if (text === element.text) return;
-    if (text) this.#board.put({ ...element, id: element.id ?? newId(), text }, {});
+    if (isVisible(text)) this.#board.put({ ...element, id: element.id ?? newId(), text }, {});
     else if (element.id) this.#board.delete(element.id, {});
   }
 }

@@ -1,0 +1,130 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Composer } from "../../tutorwamp/web/composer.mjs";
+import { interruption } from "../../tutorwamp/web/lesson-words.mjs";
+import { TextEditor } from "../../tutorwamp/web/text-editor.mjs";
+import { isolated, isVisible, straight, written, writtenLine } from "../../tutorwamp/web/writing.mjs";
+
+const UNSEEN = ["", " \n", "\u200b", "\u3164", "\u2800", "\u00ad", "\u2060", "\ufeff", "\u202e", "\ufe0f", "\u{e0041}", "\ufffc", " \u2800\n\u200b"];
+
+// What a composer needs of a form's elements.
+class Field extends EventTarget {
+  value = "";
+  textContent = "";
+  hidden = false;
+  disabled = false;
+  style = {};
+  parts = {};
+
+  querySelector(selector) {
+    return (this.parts[selector] ??= new Field());
+  }
+
+  focus() {}
+}
+
+function key(name, more = {}) {
+  return Object.assign(new Event("keydown", { cancelable: true }), { key: name, shiftKey: false, isComposing: false, keyCode: 13, ...more });
+}
+
+function composing() {
+  const form = new Field();
+  const sent = [];
+  const composer = new Composer(form, { chat: { send: (body) => sent.push(body) }, whisper: () => {}, signal: new AbortController().signal });
+  const field = form.querySelector("textarea");
+  const type = (text) => {
+    field.value = text;
+    field.dispatchEvent(new Event("input"));
+  };
+  return { composer, field, form, sent, type };
+}
+
+test("text is composed, and what no text has is mended or left out", () => {
+  assert.equal(written("e\u0301"), "é");
+  assert.equal(written("한국어".normalize("NFD")), "한국어");
+  assert.equal(written("Tiếng Việt".normalize("NFD")), "Tiếng Việt");
+  assert.equal(written("don\u0092t \u0085 \u0093so\u0094 \u0081\u0080"), "don’t … “so” €");
+  assert.equal(written("a\r\nb\rc\td\0\x1b\x7f\ud800"), "a\nb\nc\td");
+  assert.equal(written("👩🏽‍🏫 \ufeffx"), "👩🏽‍🏫 \ufeffx", "nothing else is touched");
+  for (let code = 0; code < 0x2000; code++) assert.match(written(`a${String.fromCharCode(code)}`), /^[\t\n\x20-\x7e\xa0-\u2122]*$/u);
+});
+
+test("a line is one line", () => {
+  assert.equal(writtenLine("  Ada\r\nLovelace\t \u0000"), "Ada Lovelace");
+  assert.equal(writtenLine("Zoe\u0308\u0092s"), "Zoë’s");
+});
+
+test("C1 what shows nothing is not sent", () => {
+  for (const text of UNSEEN) assert.equal(isVisible(text), false, JSON.stringify(text));
+  for (const text of ["a", ".\u200b", "中", "🏳️", "\u0301", "\u{1faea}"]) assert.equal(isVisible(text), true, JSON.stringify(text));
+  const { field, form, sent, type } = composing();
+  for (const text of UNSEEN) {
+    type(text);
+    assert.equal(form.querySelector("button.send").disabled, true);
+    field.dispatchEvent(key("Enter"));
+  }
+  assert.deepEqual(sent, []);
+});
+
+test("what is written comes out composed", () => {
+  const { field, sent, type } = composing();
+  for (const text of ["e\u0301te\u0301 \u0092\u0085", "한".normalize("NFD")]) {
+    type(text);
+    field.dispatchEvent(key("Enter"));
+  }
+  assert.deepEqual(sent, ["été ’…", "한"]);
+});
+
+test("the Enter that ends a choice of characters sends nothing", () => {
+  const { field, sent, type } = composing();
+  type("にほんご");
+  field.dispatchEvent(key("Enter", { isComposing: true, keyCode: 229 })); // before compositionend, as most do
+  field.dispatchEvent(key("Enter", { isComposing: false, keyCode: 229 })); // after it, as Safari does
+  assert.deepEqual(sent, []);
+  assert.equal(field.value, "にほんご");
+  field.dispatchEvent(key("Enter", { shiftKey: true }));
+  field.dispatchEvent(key("Enter"));
+  assert.deepEqual(sent, ["にほんご"]);
+});
+
+test("the Escape that ends a choice of characters forgets nothing", () => {
+  const { composer, field } = composing();
+  composer.edit({ body: "said" });
+  field.dispatchEvent(key("Escape", { keyCode: 229 }));
+  assert.equal(field.value, "said");
+  field.dispatchEvent(key("Escape", { keyCode: 27 }));
+  assert.equal(field.value, "");
+});
+
+test("words for the board are written by the same rules", () => {
+  const field = new Field();
+  const put = [];
+  const listening = globalThis.addEventListener;
+  globalThis.addEventListener = () => {};
+  const editor = new TextEditor(field, { board: { put: ({ text }) => put.push(text), delete: () => put.push(null) }, view: { scale: 1 }, signal: new AbortController().signal });
+  globalThis.addEventListener = listening;
+  const write = (text, element, ...keys) => {
+    editor.open(element);
+    field.value = text;
+    for (const one of keys) field.dispatchEvent(one);
+  };
+  write("e\u0301\u0092", { text: "", x: 0, y: 0, size: 9 }, key("Enter", { keyCode: 229 }), key("Escape", { keyCode: 229 }));
+  assert.deepEqual([put, editor.isOpen], [[], true]);
+  field.dispatchEvent(key("Enter"));
+  write("\u3164", { text: "", x: 0, y: 0, size: 9 }, key("Enter"));
+  write("\u200b", { id: "old", text: "before", x: 0, y: 0, size: 9 }, key("Enter"));
+  assert.deepEqual(put, ["é’", null]);
+});
+
+test("a name turns nobody else's words round", () => {
+  assert.equal(isolated("Ada"), "Ada");
+  assert.equal(isolated("\u2069\u202eAda"), "Ada");
+  assert.equal(isolated("אדה\u202e"), "\u2068אדה\u2069");
+  assert.equal(straight("\u2067אדה\u2069\u202d"), "אדה");
+  const tutor = { id: "t", name: "\u202eTessa" };
+  assert.match(interruption({ state: "interrupted", tutor }, { id: "ada" }), /^Waiting for Tessa to come back/);
+  const { composer, form } = composing();
+  composer.reply({ author: { name: "\u202eBen" }, body: "שלום" });
+  assert.equal(form.querySelector(".context").querySelector("span").textContent, "Reply to Ben: \u2068שלום\u2069");
+});
