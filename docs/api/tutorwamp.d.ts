@@ -75,8 +75,8 @@ export type Heartbeat = { positions?: Record<string, unknown>; epoch?: string | 
 /** A picture of this lesson in a box. */
 export type Image = { id: string; page: string; version?: number | null; color: string; opacity?: number | null; author?: unknown; created_at?: unknown; updated_at?: unknown; kind: "image"; x: number; y: number; width: number; height: number; asset_id: string };
 
-/** Put an `.excalidraw` scene on a page (null: the first). */
-export type ImportScene = { lesson_id: string; scene: { type: "excalidraw"; elements: Array<unknown> } & Record<string, unknown>; page?: string | null; client_id?: string | null };
+/** Put a scene of Excalidraw, what it copies, or an `.excalidrawlib` on a page (null: the first). */
+export type ImportScene = { lesson_id: string; scene: { type: "excalidraw" | "excalidraw/clipboard" | "excalidraw-api/clipboard" | "excalidrawlib"; elements?: Array<unknown>; libraryItems?: Array<unknown>; library?: Array<unknown> } & Record<string, unknown>; page?: string | null; client_id?: string | null };
 
 /** What became of a scene. */
 export type Imported = { seq: number; applied: Array<string>; rejected: Array<Rejected>; left_out: Array<LeftOut> };

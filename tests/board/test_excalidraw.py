@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from tutorwamp.board import drawing
 from tutorwamp.board.excalidraw import Translated, from_scene, pictures_in, to_scene
-from tutorwamp.board.excalidraw.reading import ELEMENTS_READ_AT_MOST, PICTURES_READ_AT_MOST, POINTS_READ_AT_MOST
+from tutorwamp.board.excalidraw.pictures import PICTURES_READ_AT_MOST
+from tutorwamp.board.excalidraw.reading import ELEMENTS_READ_AT_MOST, POINTS_READ_AT_MOST
 from tutorwamp.board.rules import read_change
 from tutorwamp.kernel.errors import Invalid
 
@@ -437,11 +438,10 @@ def test_B11_a_text_fits_into_an_element() -> None:
         assert told({**TEXT, "text": nothing}) == ["Left out: it has no text."]
 
 
-@pytest.mark.parametrize("bad", [None, [], {}, "ab", [[1]], [[1, 2], 3], [[1, 2], None]])
-def test_B14_a_line_without_points_is_left_out(bad: Any) -> None:
+@pytest.mark.parametrize("bad", [[[1]], [[1, 2], 3], [[1, 2], None]])
+def test_B14_a_line_with_half_a_point_is_left_out(bad: Any) -> None:
     for kind in ("line", "arrow", "freedraw"):
-        (reason,) = told({**LINE, "type": kind, "points": bad})
-        assert reason in ("Left out: it has no points.", "Left out: a point is missing a coordinate.")
+        assert told({**LINE, "type": kind, "points": bad}) == ["Left out: a point is missing a coordinate."]
     assert told({**LINE, "points": [[1, 2]]}) == ["Left out: it has one point only."]
 
 

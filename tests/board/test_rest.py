@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -95,6 +96,26 @@ async def test_B29_a_file_is_imported_once_for_an_idempotency_key(stage: Stage, 
 
 
 @pytest_twisted.ensureDeferred
+async def test_B37_a_library_and_what_was_copied_are_imported_like_a_file(stage: Stage, site: Loopback) -> None:
+    easel = await Easel.set_up(stage)
+    asking = Asking(site, easel, easel.anna)
+    shape = {"type": "rectangle", "x": 5, "y": 5, "width": 30, "height": 40, "strokeColor": "#123456"}
+    url = "data:image/JPG;charset=utf-8;base64," + b64encode(picture(kind="JPEG")).decode()
+    shown = {"type": "image", "fileId": "f", "x": 9, "y": 9, "width": 40, "height": 30}
+    for file in (
+        {"type": "excalidraw/clipboard", "elements": [shape, shown], "files": {"f": {"dataURL": url}}},
+        {"type": "excalidrawlib", "version": 1, "library": [[shape], [shape]]},
+        {"type": "excalidrawlib", "version": 2, "libraryItems": [{"elements": [shape]}, {"elements": [shape]}]},
+    ):
+        answered = await asking("POST", "/import", json.dumps(file).encode())
+        assert (answered.status, len(answered.json["applied"]), answered.json["left_out"]) == (200, 2, [])
+    far = {"type": "excalidraw", "elements": [{**shape, "x": 7e6}]}
+    (moved,) = (await asking("POST", "/import", json.dumps(far).encode())).json["left_out"]
+    assert moved == {"id": "", "kind": "", "reason": "The drawing was moved to be on the page."}
+    assert max(element["x"] for element in (await easel.open()).elements) < 1600
+
+
+@pytest_twisted.ensureDeferred
 async def test_a_picture_goes_up_and_comes_back_with_safe_headers(stage: Stage, site: Loopback) -> None:
     easel = await Easel.set_up(stage)
     asking = Asking(site, easel, easel.anna)
@@ -118,6 +139,8 @@ async def test_a_picture_goes_up_and_comes_back_with_safe_headers(stage: Stage, 
         }
         assert {name: answered.headers[name] for name in expected} == expected
         assert "sandbox" in answered.headers["content-security-policy"]
+    for label in ("image/jpg", "image/PNG", "image/jfif; charset=utf-8", "image/pjpeg", "application/octet-stream"):
+        assert (await asking("POST", "/pictures", content, Content_Type=label)).status == 201
     outsider = Asking(site, easel, await stage.given.caller())
     assert told(await outsider("GET", f"/pictures/{uploaded.json['id']}")) == (404, "not_found")
 

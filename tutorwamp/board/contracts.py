@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, TypeAdapter, ValidationError
 
+from tutorwamp.board.scenes import SCHEMA
 from tutorwamp.kernel.contracts import WHOLE, ClientId, Id, Procedure, Readable, Seq, StreamEvent, Topic, Value
 
 CHANGES_AT_MOST: Final = 200
@@ -23,12 +24,6 @@ EXTENT_AT_MOST: Final = 10_000
 
 Plain = dict[str, Any]
 """An element, a change or an event's data as it goes over the wire."""
-
-SCENE: Final[dict[str, Any]] = {
-    "properties": {"type": {"const": "excalidraw"}, "elements": {"type": "array"}},
-    "required": ["type", "elements"],
-}
-"""What every scene of Excalidraw has, as JSON Schema; the rest is checked element by element."""
 
 
 def _known_points(points: list[list[float]]) -> list[list[float]]:
@@ -250,10 +245,10 @@ class ExportBoard(Value):
 
 
 class ImportScene(Value):
-    """Put an ``.excalidraw`` scene on a page (null: the first)."""
+    """Put a scene of Excalidraw, what it copies, or an ``.excalidrawlib`` on a page (null: the first)."""
 
     lesson_id: Id
-    scene: Annotated[Plain, Field(json_schema_extra=SCENE)]
+    scene: Annotated[Plain, Field(json_schema_extra=SCHEMA)]
     page: Id | None = None
     client_id: ClientId | None = None
 

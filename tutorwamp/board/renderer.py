@@ -141,8 +141,11 @@ def scene_elements(job: Parcel) -> Parcel:
     from tutorwamp.board import excalidraw
 
     page, seed, asset_ids = (job.values[name] for name in ("page", "seed", "asset_ids"))
-    read = excalidraw.from_scene(json.loads(job.parts[0]), page=page, new_id=_ids(seed), asset_ids=asset_ids)
-    return Parcel({"left_out": [one.plain() for one in read.left_out]}, [to_json(read.elements)])
+    scene = json.loads(job.parts[0])
+    near = excalidraw.within_reach(scene)
+    read = excalidraw.from_scene(near, page=page, new_id=_ids(seed), asset_ids=asset_ids)
+    elements, moved = excalidraw.fitted(read.elements, source=scene.get("source"), was_moved=near is not scene)
+    return Parcel({"left_out": [one.plain() for one in [*moved, *read.left_out]]}, [to_json(elements)])
 
 
 def _ids(seed: str | None) -> Callable[[], str]:

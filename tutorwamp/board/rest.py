@@ -8,13 +8,12 @@ from tutorwamp.accounts.contracts import Authenticator
 from tutorwamp.board import contracts
 from tutorwamp.board.contracts import BoardState, ExportBoard, Imported, ImportScene, OneBoard, OnePicture, Uploaded
 from tutorwamp.board.exchange import Exchange
+from tutorwamp.board.labels import LABELS
 from tutorwamp.board.service import BoardService
 from tutorwamp.board.settings import BoardSettings
 from tutorwamp.kernel.arguments import check
 from tutorwamp.kernel.resource import Answer, Request, route
 
-PICTURE_TYPES: Final = ("image/png", "image/jpeg", "image/gif", "image/webp", "application/octet-stream")
-"""What an upload may say to be; what it is, its content says."""
 SUFFIXES: Final = {
     "image/png": "png",
     "image/jpeg": "jpg",
@@ -62,7 +61,7 @@ class BoardResource:
 
     @route("/api/lessons/<lesson_id>/board/import", "POST", asks=ImportScene, body="application/json")
     async def import_scene(self, request: Request, lesson_id: str) -> Imported:
-        """Put an ``.excalidraw`` file on a page."""
+        """Put a file of Excalidraw on a page: a scene, what it copies, or a library."""
         caller = await request.caller(self._authenticator)
         asked = request.query(ImportScene, lesson_id=lesson_id, scene={}, client_id=request.client_id())
         await self._board.require_pen(caller, asked.lesson_id)
@@ -76,7 +75,7 @@ class BoardResource:
         caller = await request.caller(self._authenticator)
         asked = request.query(OneBoard, lesson_id=lesson_id)
         await self._board.require_pen(caller, asked.lesson_id)
-        content = request.file(PICTURE_TYPES, self._settings.picture_limit)
+        content = request.file(LABELS, self._settings.picture_limit)
         request.bill.upload(len(content))
         return Answer(await self._exchange.upload(caller, asked.lesson_id, content), status=201)
 

@@ -16,3 +16,5 @@ Picture = tuple[str, bytes]
 """Media type and content."""
 Point = list[float]
 """``[x, y]`` or ``[x, y, pressure]``."""
+OURS: Final = "tutorwamp"
+"""What our scenes say they are from."""

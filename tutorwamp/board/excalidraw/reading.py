@@ -6,26 +6,32 @@ All else that is not as it was is told.
 
 from __future__ import annotations
 
-import base64
 import json
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from tutorwamp.board.contracts import ELEMENT_BYTES_AT_MOST, EXTENT_AT_MOST, LeftOut, Plain
 from tutorwamp.board.excalidraw import geometry
-from tutorwamp.board.excalidraw.form import DOT, FREEHAND_WIDTH, Picture, Point
-from tutorwamp.board.excalidraw.source import Source, Unusable, name_of, number_of, readable, require_on_board
-from tutorwamp.kernel.errors import Invalid
+from tutorwamp.board.excalidraw.form import DOT, FREEHAND_WIDTH, Point
+from tutorwamp.board.excalidraw.opening import elements_of
+from tutorwamp.board.excalidraw.source import (
+    NAME_AT_MOST,
+    Source,
+    Unusable,
+    name_of,
+    number_of,
+    readable,
+    require_on_board,
+)
 from tutorwamp.kernel.text import is_unseen
 
 ELEMENTS_READ_AT_MOST: Final = 10_000
 """Of a scene, deleted ones included: more than twice what a page holds."""
 POINTS_READ_AT_MOST: Final = 500_000
 """Of a scene, those of curves after they were made straight: fewer than a whole board holds."""
-PICTURES_READ_AT_MOST: Final = 200
-"""Of a scene."""
 TEXT_BYTES_AT_MOST: Final = ELEMENT_BYTES_AT_MOST - 1024
 """Of a text, as JSON in UTF-8: the rest of the element needs room too."""
 
@@ -37,7 +43,8 @@ STRAIGHT: Final = 1e-6
 """Quarters of a turn: less is not seen."""
 
 _DEFAULT_SIZE: Final = 20.0
-_DATA_URLS: Final = {f"data:image/{form};base64": f"image/{form}" for form in ("png", "jpeg", "gif", "webp")}
+_FONT_SIZE: Final = re.compile(r"(?<![\w.-])(\d{1,9}(?:\.\d{1,9})?)px\b", re.ASCII | re.IGNORECASE)
+_WHITE: Final = frozenset({"#ffffff", "#fff", "white", "transparent", ""})
 
 
 @dataclass(frozen=True)
@@ -52,40 +59,6 @@ class Translated:
     left_out: list[LeftOut]
 
 
-def pictures_in(scene: Mapping[str, Any]) -> tuple[dict[str, Picture], list[LeftOut]]:
-    """The pictures the scene's elements show, by the scene's file ids (readable, short), and which are left out.
-
-    What is in them is not looked at: a media type is what the scene says. Raises Invalid where this is no scene.
-    """
-    shown = [raw.get("fileId") for raw in _living(scene) if raw.get("type") == "image"]
-    pictures: dict[str, Picture] = {}
-    left_out: list[LeftOut] = []
-    for file_id in dict.fromkeys(name for name in shown if isinstance(name, str)):
-        try:
-            pictures[file_id] = _picture(scene.get("files"), file_id, room=PICTURES_READ_AT_MOST - len(pictures))
-        except Unusable as error:
-            left_out.append(LeftOut(id=name_of(file_id), kind="file", reason=f"Left out: {error}"))
-    return pictures, left_out
-
-
-def _picture(files: object, file_id: str, *, room: int) -> Picture:
-    if not room:
-        raise Unusable("the scene has too many pictures.")
-    if name_of(file_id) != file_id:
-        raise Unusable("the picture's id is too long, or cannot be read.")
-    file = files.get(file_id) if isinstance(files, Mapping) else None
-    url = file.get("dataURL") if isinstance(file, Mapping) else None
-    if not isinstance(url, str):
-        raise Unusable("the picture is not in the scene.")
-    form, _, content = url.partition(",")
-    if form not in _DATA_URLS:
-        raise Unusable("a picture is PNG, JPEG, GIF or WebP, as a data URL in base64.")
-    try:
-        return _DATA_URLS[form], base64.b64decode(content, validate=True)
-    except ValueError:
-        raise Unusable("the picture's base64 is broken.") from None
-
-
 def from_scene(
     scene: Mapping[str, Any], *, page: str, new_id: Callable[[], str], asset_ids: Mapping[str, str]
 ) -> Translated:
@@ -95,7 +68,7 @@ def from_scene(
     """
     read = Translated([], [])
     room = POINTS_READ_AT_MOST
-    for raw in _living(scene):
+    for raw in living(scene):
         source = Source(raw, room)
         try:
             looks = _looks(source, asset_ids)
@@ -107,19 +80,19 @@ def from_scene(
         if source.notes:
             reason = " ".join(dict.fromkeys(source.notes))
             read.left_out.append(LeftOut(id=name_of(raw.get("id")), kind=name_of(raw.get("type")), reason=reason))
-    if (count := len(scene["elements"]) - ELEMENTS_READ_AT_MOST) > 0:
+    if (count := len(elements_of(scene)) - ELEMENTS_READ_AT_MOST) > 0:
         reason = f"Left out: {count} more elements; only {ELEMENTS_READ_AT_MOST} are read."
         read.left_out.append(LeftOut(id="", kind="", reason=reason))
+    if (state := scene.get("appState")) and isinstance(state, Mapping):
+        background = state.get("viewBackgroundColor", "")
+        if not isinstance(background, str) or background.lower() not in _WHITE:
+            read.left_out.append(LeftOut(id="", kind="", reason="The page is white: the scene's background is lost."))
     return read
 
 
-def _living(scene: object) -> Iterator[Mapping[str, Any]]:
+def living(scene: object) -> Iterator[Mapping[str, Any]]:
     """The elements that are to be seen, or whatever stands in their place. Raises Invalid where this is no scene."""
-    elements = scene.get("elements") if isinstance(scene, Mapping) and scene.get("type") == "excalidraw" else None
-    if not isinstance(elements, list):
-        fault = {"loc": ["scene"], "msg": 'must have the type "excalidraw" and a list of elements'}
-        raise Invalid("This is no scene of Excalidraw.", details=[fault])
-    for raw in elements[:ELEMENTS_READ_AT_MOST]:
+    for raw in elements_of(scene)[:ELEMENTS_READ_AT_MOST]:
         element = raw if isinstance(raw, Mapping) else {}
         if element.get("isDeleted") is not True and element.get("type") != "selection":
             yield element
@@ -160,13 +133,13 @@ def _freehand(source: Source) -> list[Plain]:
 
 
 def _line(source: Source) -> list[Plain]:
-    points = source.points()
+    points = source.points(from_box=True)
     if len(points) < 2:
         raise Unusable("it has one point only.")
     color, width = source.stroke_color(closed=_is_closed(points)), source.line_width()
     if source.raw.get("startBinding") or source.raw.get("endBinding"):
         source.notes.append("It is not bound to what it points at any more.")
-    if len(points) > 2 and source.raw.get("roundness") and source.raw.get("elbowed") is not True:
+    if len(points) > 2 and _is_round(source.raw) and source.raw.get("elbowed") is not True:
         source.require_room(len(points) * geometry.CURVE_STEPS)
         points = geometry.curve(points)
     points = geometry.turned(points, source.angle())
@@ -177,6 +150,11 @@ def _line(source: Source) -> list[Plain]:
     start = _last_piece(points)
     tail = source.strokes(points[: start + 1], width, color) if start else []
     return [*tail, source.look("arrow" if head else "line", color, points=[points[start], points[-1]], width=width)]
+
+
+def _is_round(raw: Mapping[str, Any]) -> bool:
+    """Files before the end of 2022 say it in another way."""
+    return bool(raw.get("roundness") or raw.get("strokeSharpness") == "round")
 
 
 def _is_closed(points: Sequence[Point]) -> bool:
@@ -227,8 +205,14 @@ def _text(source: Source) -> Plain:
             source.notes.append(lost)
     if source.raw.get("textAlign", "left") != "left" and "\n" in text:
         source.notes.append("Its lines begin at the left now.")
-    size = min(source.number("fontSize", _DEFAULT_SIZE), EXTENT_AT_MOST)
+    size = min(source.number("fontSize", _size_in(source.raw.get("font"))), EXTENT_AT_MOST)
     return source.look("text", source.color("strokeColor"), x=x, y=y, text=text, size=size)
+
+
+def _size_in(font: object) -> float:
+    """``36px Virgil``, as files of 2020 have it; the default where there is none."""
+    found = _FONT_SIZE.search(font[:NAME_AT_MOST]) if isinstance(font, str) else None
+    return (float(found[1]) if found else 0) or _DEFAULT_SIZE
 
 
 def _words(given: object) -> str:

@@ -90,9 +90,14 @@ class Source:
         require_on_board(*box)
         return box
 
-    def points(self) -> list[Point]:
-        """On the page, before any turn; NaN for what is no number. Raises Unusable."""
+    def points(self, *, from_box: bool = False) -> list[Point]:
+        """On the page, before any turn; NaN for what is no number. Raises Unusable.
+
+        ``from_box``: where there are none, from one corner of the box to the other, as Excalidraw does.
+        """
         x, y, given = number_of(self.raw.get("x")), number_of(self.raw.get("y")), self.raw.get("points")
+        if from_box and not (isinstance(given, list) and given) and {"width", "height"} & self.raw.keys():
+            given = [[0, 0], [self.raw.get("width", 0), self.raw.get("height", 0)]]
         if not isinstance(given, list) or not given:
             raise Unusable("it has no points.")
         self.require_room(len(given))

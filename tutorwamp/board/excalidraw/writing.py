@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from tutorwamp.board.contracts import Plain
-from tutorwamp.board.excalidraw.form import DEFAULT_WIDTH, DOT, FREEHAND_WIDTH, Picture
+from tutorwamp.board.excalidraw.form import DEFAULT_WIDTH, DOT, FREEHAND_WIDTH, OURS, Picture
 from tutorwamp.kernel.contracts import to_ms
 
 SPECK: Final = 0.001
@@ -33,7 +33,7 @@ def to_scene(elements: Sequence[Mapping[str, Any]], pictures: Mapping[str, Pictu
     return {
         "type": "excalidraw",
         "version": 2,
-        "source": "tutorwamp",
+        "source": OURS,
         "elements": [_out(element) for element in elements],
         "appState": {"viewBackgroundColor": "#ffffff"},
         "files": {
