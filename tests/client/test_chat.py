@@ -52,6 +52,23 @@ async def test_what_one_says_is_shown_at_once_and_takes_its_place(enter: Enter) 
 
 
 @pytest_twisted.ensureDeferred
+async def test_C1_what_one_says_is_composed_and_shown_as_it_will_be_kept(enter: Enter) -> None:
+    room = await enter()
+    tina, _ = await chats(room)
+    lesson = await room.tutor.join(room.lesson_id)
+    sending = doing(tina.send("e\u0301te\u0301\r\n\u1112\u1161\u11ab"))
+    assert bodies(tina) == ["été\n한"]
+    sent = await sending
+    assert bodies(tina) == ["été\n한"]
+    edited = await doing(lesson.edit(sent["id"], "Vie\u0323\u0302t"))
+    assert edited["body"] == "Việt"
+    board = await doing(lesson.board())
+    words = {"kind": "text", "x": 0, "y": 0, "text": "Zoe\u0308", "size": 20, "color": "#102030"}
+    drawn = await doing(board.put(words))
+    assert board.elements[drawn["applied"][0]]["text"] == "Zoë"
+
+
+@pytest_twisted.ensureDeferred
 async def test_changes_and_read_marks_are_kept(enter: Enter) -> None:
     room = await enter()
     tina, stan = await chats(room)

@@ -30,6 +30,7 @@ from tutorwamp.client.replica import Outcome, Plain, Replica, Trace, cleared, co
 from tutorwamp.client.stroke import Stroke
 from tutorwamp.client.wamp import Event
 from tutorwamp.kernel.errors import Action
+from tutorwamp.kernel.text import composed
 
 CHANGES_AT_MOST: Final = 200
 """In one submission."""
@@ -155,6 +156,8 @@ class Board:
         It gets an ``id`` where it has none, and goes on the first page where it names none.
         """
         named = {"id": str(uuid4()), "page": self.pages[0], **element}
+        if isinstance(named.get("text"), str):
+            named["text"] = composed(named["text"])
         return _taken(await self.submit([{"op": "put", "element": named}]))
 
     async def delete(self, element_id: str) -> Plain:

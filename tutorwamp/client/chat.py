@@ -22,6 +22,7 @@ from tutorwamp.client.connection import Connection, Handler, State, hand_over
 from tutorwamp.client.errors import CLOSED_BY_US, CallError, Disconnected
 from tutorwamp.client.streams import Plain, Streams
 from tutorwamp.client.wamp import Event
+from tutorwamp.kernel.text import composed
 
 if TYPE_CHECKING:
     from tutorwamp.client.lesson import Lesson  # it makes us
@@ -101,7 +102,7 @@ class Chat:
         A refusal (``fix``, ``stop``, ``reload``) is raised, and the words are not shown any more.
         """
         client_id = uuid4().hex
-        said = {"body": body.strip(), "reply_to": reply_to, "client_id": client_id}
+        said = {"body": composed(body).strip(), "reply_to": reply_to, "client_id": client_id}
         self._pending[client_id] = {"id": None, "seq": None, "lesson_id": self._lesson.id, **said, "pending": True}
         self._tell({"type": "chat.pending", "client_id": client_id})
         try:

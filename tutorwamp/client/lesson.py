@@ -26,6 +26,7 @@ from tutorwamp.client.errors import CallError, Disconnected
 from tutorwamp.client.rules import repeat
 from tutorwamp.client.streams import Streams, Tail
 from tutorwamp.client.wamp import Event
+from tutorwamp.kernel.text import composed
 
 KINDS: Final = ("state", "chat", "board", "presence", "typing", "cursor")
 """A lesson's topics, as ``lesson.join`` names them."""
@@ -211,12 +212,12 @@ class Lesson:
 
     async def send(self, body: str, *, client_id: str | None = None, reply_to: str | None = None) -> dict[str, Any]:
         """Send a message and answer it as it was stored."""
-        arguments = {"body": body, "client_id": client_id or uuid4().hex, **_given(reply_to=reply_to)}
+        arguments = {"body": composed(body), "client_id": client_id or uuid4().hex, **_given(reply_to=reply_to)}
         return await self._in_turn("send", lesson_id=self.id, **arguments)
 
     async def edit(self, message_id: str, body: str) -> dict[str, Any]:
         """Change one's own message; answers it."""
-        return await self._in_turn("edit", message_id=message_id, body=body)
+        return await self._in_turn("edit", message_id=message_id, body=composed(body))
 
     async def delete(self, message_id: str) -> dict[str, Any]:
         """Delete a message; answers what is left of it."""

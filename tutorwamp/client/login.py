@@ -25,6 +25,7 @@ from twisted.web.client import Agent, RequestTransmissionFailed, ResponseFailed
 from twisted.web.http_headers import Headers
 
 from tutorwamp.client.errors import CallError
+from tutorwamp.kernel.text import composed
 
 REFRESH_AHEAD_S: Final = 60.0
 """Longer than a call's round trip and two clocks' disagreement, short beside the token's 15 minutes."""
@@ -73,7 +74,7 @@ class Login:
     async def register(self, email: str, password: str, *, name: str, role: str) -> dict[str, Any]:
         """Make an account (``student`` or ``tutor``) and answer its user. Does not log in."""
         return await self._exchange(
-            "POST", "/api/auth/register", {"email": email, "password": password, "name": name, "role": role}
+            "POST", "/api/auth/register", {"email": email, "password": password, "name": composed(name), "role": role}
         )
 
     async def log_in(self, email: str, password: str) -> dict[str, Any]:

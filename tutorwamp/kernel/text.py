@@ -1,4 +1,4 @@
-"""What of a text can be seen, and what of it counts when it is looked for."""
+"""What of a text can be seen, how it is composed, and what of it counts when it is looked for."""
 
 from __future__ import annotations
 
@@ -29,6 +29,11 @@ _DOTTED: Final = "i\N{COMBINING DOT ABOVE}"
 def is_unseen(text: str) -> bool:
     """Whether a text is more than spaces and line breaks, and yet has no character to be seen."""
     return bool(text.strip()) and _VISIBLE.search(text) is None
+
+
+def composed(text: str) -> str:
+    """A text as the contract takes it, the same to its reader: NFC, and one kind of line end."""
+    return unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def folded(text: str | None) -> str:

@@ -3,6 +3,7 @@
 import { announce, aside, clockTime, find, h, notify, shortDay } from "./dom.mjs";
 import { inPlainWords } from "./errors.mjs";
 import { Notifications } from "./notifications.mjs";
+import { straight } from "./writing.mjs";
 
 const COUNT_AT_MOST = 99; // shown as "99+"
 
@@ -91,7 +92,7 @@ export class Bell {
       { type: "button", class: read_at ? "" : "unread", "data-id": id, onclick: () => this.#open(notification) },
       h("strong", {}, aside(title), !read_at && h("span", { class: "unseen" }, " (unread)")),
       h("time", { class: "muted", datetime: created_at }, `${shortDay(created_at)}, ${clockTime(created_at)}`),
-      body && h("span", {}, aside(body)),
+      body && h("span", { dir: "ltr" }, straight(body)), // a sentence of ours, with a name in it
     );
   }
 
