@@ -40,12 +40,14 @@ FLAGS = {"on", "finished"}
 LISTS = {"student_ids"}
 
 ILL_TYPED: list[Any] = [7, -1, 1.5, True, [], {}, [[]], {"a": 1}, [1], 2**70]
+UNSEEN = "\N{HANGUL FILLER}\N{ZERO WIDTH SPACE}"
 HOSTILE_TEXTS = [
     "",
     "\0abc",
     "\0",
     "a\0b",
     "e\u0301",  # not NFC
+    UNSEEN,
     "\x1b[31m",
     "x" * 5_000,
     "x" * 1_100_000,
@@ -156,8 +158,8 @@ def fits(name: str, value: Any) -> bool:
         return type(value) is int and 1 <= value <= 100
     if name in NUMBERS:
         return type(value) in (int, float) and abs(value) < 100
-    if name == "text":
-        return bool(value == "x" * 5_000)
+    if name in {"client_id", "text"}:  # a client_id is shown to nobody
+        return bool(value == (UNSEEN if name == "client_id" else "x" * 5_000))
     if name in {"title", "subject", "reason", "query", "body"}:
         # Long bodies are tried with a length above their limit; the shorter fields' limits are far below it.
         return name == "reason" and value == ""

@@ -12,7 +12,7 @@ import { Kept } from "./kept.mjs";
 import { interruption } from "./lesson-words.mjs";
 import { OVER, stateBadge } from "./lessons.mjs";
 import { Stream } from "./stream.mjs";
-import { isolated, isVisible, straight, writtenLine } from "./writing.mjs";
+import { isForInputMethod, isolated, isVisible, straight, writtenLine } from "./writing.mjs";
 
 const SEARCH_PAUSE_MS = 300;
 
@@ -314,7 +314,7 @@ export class Room {
       event.preventDefault();
       this.#search(input, found, close);
     }, { signal });
-    input.addEventListener("keydown", (event) => event.key === "Escape" && close(), { signal });
+    input.addEventListener("keydown", (event) => event.key === "Escape" && !isForInputMethod(event) && close(), { signal });
   }
 
   async #search(input, found, close) {
