@@ -181,7 +181,7 @@ export type PushKey = { key: string };
 export type PutDone = { op: "put"; element: Stroke | Line | Shape | Words | Image; by: string };
 
 /** Put an emoji on a message, or take one's own off again. */
-export type React = { message_id: string; emoji: string; on: boolean };
+export type React = { message_id: string; on: boolean; emoji: string };
 
 /** The data of `read.advanced`. */
 export type ReadAdvanced = { person: Person; read_seq: number };

@@ -144,6 +144,12 @@ def test_C8_other_text_is_not(text: str) -> None:
     assert refusal(React, message_id=SOME_ID, emoji=text, on=True) == [["emoji"]]
 
 
+def test_C8_what_was_a_reaction_once_can_be_taken_off() -> None:
+    assert check(React, {"message_id": SOME_ID, "emoji": "★", "on": False}).emoji == "★"
+    assert refusal(React, message_id=SOME_ID, emoji="★" * 33, on=False) == [["emoji"]]
+    assert refusal(React, message_id=SOME_ID, emoji="★") == [["on"], ["emoji"]]
+
+
 def test_C8_every_sequence_of_the_rgi_set_is_a_reaction() -> None:
     listed = [one for one, what in EMOJI_DATA.items() if what["status"] == STATUS["fully_qualified"]]
     assert len(listed) >= 3_944, "of Unicode 17, without skin tones and hair"

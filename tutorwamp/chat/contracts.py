@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Final
 
 from emoji import EMOJI_DATA
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from tutorwamp.accounts.contracts import Person
 from tutorwamp.kernel.contracts import (
@@ -83,11 +83,7 @@ def _few_words(query: str) -> str:
 
 
 Body = Annotated[Text, Field(min_length=1, max_length=BODY_LENGTH_AT_MOST)]
-Emoji = Annotated[
-    Line,
-    Field(min_length=1, max_length=EMOJI_LENGTH_AT_MOST, json_schema_extra={"format": "emoji"}),
-    AfterValidator(_is_emoji),
-]
+Emoji = Annotated[Line, Field(min_length=1, max_length=EMOJI_LENGTH_AT_MOST, json_schema_extra={"format": "emoji"})]
 Query = Annotated[Line, Field(min_length=1, max_length=200), AfterValidator(_few_words)]
 
 
@@ -117,8 +113,13 @@ class React(Value):
     """Put an emoji on a message, or take one's own off again."""
 
     message_id: Id
-    emoji: Emoji
     on: bool
+    emoji: Emoji
+
+    @field_validator("emoji")
+    @classmethod
+    def _emoji_to_put_on(cls, emoji: str, info: ValidationInfo) -> str:
+        return emoji if info.data.get("on") is False else _is_emoji(emoji)  # what was one once can be taken off
 
 
 class ReadHistory(Value):
