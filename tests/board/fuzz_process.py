@@ -28,7 +28,7 @@ from tutorwamp.board.wamp import BoardDoor
 from tutorwamp.client import board as client_board
 from tutorwamp.client import streams as client_streams
 from tutorwamp.client import stroke as client_stroke
-from tutorwamp.kernel import database
+from tutorwamp.kernel import database, writers
 from tutorwamp.kernel.arguments import check
 from tutorwamp.kernel.component import Served, served_by, wamp_error
 from tutorwamp.kernel.contracts import Caller
@@ -107,10 +107,12 @@ class Process:
         lanes: dict[str, Lane] = {}
 
         def lane(at_least: int, at_most: int, name: str) -> Lane:
+            name = "sql-write" if name.startswith("sql-write") else name
             return lanes.setdefault(name, Lane(at_least, at_most, name))
 
         with (
             patch.object(database, "ThreadPool", lane),
+            patch.object(writers, "ThreadPool", lane),
             patch.object(accounts_service, "ThreadPool", lane),
             patch.object(assembly, "engine_for", lambda _: engine),  # compiling SQL anew takes longer than a storm
         ):
@@ -168,6 +170,7 @@ class World:
 
     def __init__(self, data_dir: Path, database_url: str | None = None) -> None:
         environment = {"TUTORWAMP_DATA_DIR": str(data_dir), "TUTORWAMP_BOARD_TICK": "100ms"}  # so that more meet in it
+        environment["TUTORWAMP_REGISTRATION"] = "open"
         if database_url is not None:
             environment["TUTORWAMP_DATABASE_URL"] = database_url
         self.fault: Fault | None = None

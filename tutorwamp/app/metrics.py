@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, generate_latest
-from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import REGISTRY, Collector
 
-from tutorwamp.kernel.database import Counts
+from tutorwamp.kernel.database import Counts, Database
+from tutorwamp.kernel.writers import Writers
 
 RESTARTS: Final = "_TUTORWAMP_RESTARTS"
 """An environment variable of a node's processes: how often the supervisor has started the node again."""
@@ -43,8 +44,27 @@ class DatabaseCollector(Collector):
             yield family
 
 
-def exposition(counts: Counts) -> bytes:
+class LaneCollector(Collector):
+    """How long writes wait, by their lanes."""
+
+    def __init__(self, writers: Writers) -> None:
+        self._writers = writers
+
+    def collect(self) -> Iterator[Metric]:
+        """One gauge."""
+        family = GaugeMetricFamily(
+            "tutorwamp_database_write_wait_seconds",
+            "How long the first write of a lane has been in it.",
+            labels=["lane"],
+        )
+        for lane, wait_s in self._writers.waits_s().items():
+            family.add_metric([lane], wait_s)
+        yield family
+
+
+def exposition(database: Database) -> bytes:
     """All of it, as text."""
     ours = CollectorRegistry()
-    ours.register(DatabaseCollector(counts))
+    ours.register(DatabaseCollector(database.counts))
+    ours.register(LaneCollector(database.writers))
     return generate_latest(REGISTRY) + generate_latest(ours)

@@ -50,7 +50,8 @@ def upgrade(engine: Engine) -> None:
     config = _config()
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
-            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")  # a migration may take its time
+            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")  # a migration may take its time,
+            connection.exec_driver_sql("SET LOCAL lock_timeout = 0")  # and waits for whoever works
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 

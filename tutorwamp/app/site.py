@@ -67,7 +67,7 @@ class HealthResource:
     async def _check(self) -> Answer:
         # All at once: whoever asks the gate is answered within two seconds.
         router, cache = Deferred.fromCoroutine(self._router()), Deferred.fromCoroutine(self._cache())
-        dependencies: dict[str, State] = {"database": await self._database(), **await router}
+        dependencies: dict[str, State] = {"database": await self._database(), **self._writers(), **await router}
         healthy = all(state == "ok" for state in dependencies.values())
         # Without it everything is answered all the same: it is told, and makes nobody stay away.
         dependencies.update(await cache)
@@ -84,6 +84,10 @@ class HealthResource:
         except Exception:  # noqa: BLE001  # whatever it is, the answer is "down"
             return "down"
         return "ok" if works and self._machine.database.file.is_itself() else "down"
+
+    def _writers(self) -> dict[str, State]:
+        """The kinds of writes that do not get through, by name; where all do, nothing is said."""
+        return {f"writes of {lane}": "down" for lane in self._machine.database.writers.stuck()}
 
     async def _cache(self) -> dict[str, State]:
         if self._machine.settings.cache.redis_url is None:
@@ -115,7 +119,7 @@ class MetricsResource:
     @route("/metrics", "GET", gives=CONTENT_TYPE_LATEST)
     async def metrics(self, _request: Request) -> Answer:
         """What this process has counted."""
-        return Answer(exposition(self._machine.database.counts), headers={"content-type": CONTENT_TYPE_LATEST})
+        return Answer(exposition(self._machine.database), headers={"content-type": CONTENT_TYPE_LATEST})
 
 
 class FromGate(Resource):

@@ -45,6 +45,7 @@ from tutorwamp.kernel.lanes import (
 from tutorwamp.kernel.observability import get_logger
 from tutorwamp.kernel.settings import setting
 from tutorwamp.kernel.sqlite_file import file_of, watch_file
+from tutorwamp.kernel.writers import WAITED_AT_MOST_S, WRITERS, Outages, Writers
 
 log = get_logger(__name__)
 Result = TypeVar("Result")
@@ -141,7 +142,8 @@ SQLITE_LOCK_TIMEOUT_S: Final = 2.0
 SERVER_TIMEOUTS: Final[dict[str, str | int]] = {
     "connect_timeout": 5,  # seconds
     "tcp_user_timeout": 10_000,  # milliseconds without an answer of the other host
-    "options": "-c statement_timeout=10s",  # nobody waits longer for an answer
+    # Nobody waits longer for an answer; and whoever holds a lock for longer does not hold a writer's lane as well.
+    "options": "-c statement_timeout=10s -c lock_timeout=3s",
 }
 """A server that hangs must not hold every thread; what the URL says itself is left alone."""
 
@@ -153,7 +155,7 @@ def make_engine(url: str, *, create: bool = True) -> Engine:
     """
     parsed = make_url(url)
     common: dict[str, Any] = {
-        "pool_size": READERS + 1,
+        "pool_size": READERS + WRITERS,
         "max_overflow": 0,
         "pool_timeout": 10,
         "hide_parameters": True,  # errors are logged, and the values are people's words and password hashes
@@ -216,14 +218,38 @@ def put(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]])
         connection.execute(statement.on_conflict_do_update(index_elements=key, set_=values), list(rows))
 
 
+_LOCKED: Final = "55P03"
+_READ_ONLY: Final = "25006"
+"""A server that has become a standby: others, reached by a new connection, may write."""
+
+
 def passes_by_itself(error: DBAPIError) -> bool:
-    """Whether the same transaction may go through when tried again."""
+    """Whether the same transaction may go through when tried again.
+
+    Serialization failures, deadlocks and locks; connections that break; a server that is stopped or starts, has no room
+    left, or only reads (PostgreSQL's appendix A; SQLite's operational errors are all of this kind).
+    """
     if error.connection_invalidated:
         return True
-    state = getattr(error.orig, "sqlstate", None)
+    state = _state(error)
     if state is not None:
-        return str(state) in ("40001", "40P01") or str(state)[:2] in ("08", "57")
+        return state in ("40001", "40P01", _LOCKED, _READ_ONLY) or state[:2] in ("08", "53", "57")
     return isinstance(error, OperationalError)
+
+
+def _state(error: Exception) -> str | None:
+    state = getattr(getattr(error, "orig", None), "sqlstate", None)
+    return None if state is None else str(state)
+
+
+def _reason(error: Exception) -> str:
+    """What the driver says, on one line, without the statement and its values."""
+    text = str(getattr(error, "orig", error)).strip() or type(error).__name__
+    return " ".join(filter(None, (_state(error), text.splitlines()[0])))
+
+
+def _kind(name: str) -> str:
+    return name.partition(".")[0]
 
 
 @dataclass(frozen=True)
@@ -245,7 +271,8 @@ class Database:
         self._reactor = reactor
         self._settings = settings or DatabaseSettings()
         self._readers = ThreadPool(1, READERS, "sql-read")
-        self._writer = ThreadPool(1, 1, "sql-write")
+        self.writers = Writers(several=engine.dialect.name != "sqlite")
+        self._outages = Outages()
         self._lanes = Lanes()
         self._running = threading.local()
         self.file = file_of(engine)
@@ -254,11 +281,11 @@ class Database:
     def start(self) -> None:
         """Start the threads."""
         self._readers.start()
-        self._writer.start()
+        self.writers.start()
 
     def stop(self) -> None:
         """Finish what is queued, then give back threads and connections. Blocks."""
-        self._writer.stop()
+        self.writers.stop()
         self._readers.stop()
         event.remove(self.engine, "before_cursor_execute", self._count_query)
         self.engine.dispose()
@@ -274,8 +301,12 @@ class Database:
         return self._lanes.submit(lane, lambda: self._defer(self._readers, transaction, thd, args))
 
     def write(self, name: str, thd: Callable[..., Result], *args: Any) -> Deferred[Result]:
-        """Run ``thd(connection, *args)`` in the writer's thread. Fires after the commit, in commit order."""
-        return self._defer(self._writer, _Transaction(name, writes=True), thd, args)
+        """Run ``thd(connection, *args)`` in its kind's writing thread. Fires after the commit, in the kind's order.
+
+        Fails with Unavailable, and has not happened, where it waited for longer than anybody waits for it.
+        """
+        transaction = _Transaction(name, writes=True)
+        return self.writers.submit(name, lambda pool: self._defer(pool, transaction, thd, args))
 
     def ping(self) -> Deferred[None]:
         """Ask the database something it always knows. Raises what a query can raise."""
@@ -294,6 +325,8 @@ class Database:
 
     def _transact(self, one: _Transaction, thd: Callable[..., Result], args: tuple[Any, ...]) -> Result:
         name, writes, asked_at = one.name, one.writes, one.asked_at
+        if writes:
+            in_time(asked_at + WAITED_AT_MOST_S)
         counts = self.counts.of(name)
         self._running.counts = counts
         counts.transactions += 1
@@ -310,6 +343,7 @@ class Database:
                     with self.file.unmoved(writes), connection.begin(), within(connection, one.within_s):
                         result = thd(connection, *args)
                 self._account(name, counts, time.monotonic() - began_at)
+                self._outages.worked("writes" if writes else "reads", _kind(name))
                 return result
             except IntegrityError:
                 raise
@@ -319,9 +353,13 @@ class Database:
                     raise OutOfTimeError("This took the database too long.", retry_after_s=2.0) from error
                 if isinstance(error, DBAPIError) and not passes_by_itself(error):
                     raise
-                if tried == TRIES_AT_MOST:
-                    log.exception("transaction gave up", name=name, tries=tried)
+                if tried == TRIES_AT_MOST or time.monotonic() > one.asked_at + WAITED_AT_MOST_S:
+                    # A lock is in the way of one kind; anything else is in everybody's.
+                    what = _kind(name) if _state(error) == _LOCKED else "writes" if writes else "reads"
+                    self._outages.failed(what, _reason(error))
                     raise Unavailable("The database cannot be reached just now.", retry_after_s=2.0) from error
+                if _state(error) == _READ_ONLY:
+                    self.engine.dispose(close=False)  # those in use are closed when they come back
                 counts.retries += 1
                 threading.Event().wait(random.uniform(0, pause_s))  # noqa: S311  # jitter, not a secret
                 pause_s *= 2
