@@ -354,10 +354,7 @@ class Database:
                 if isinstance(error, DBAPIError) and not passes_by_itself(error):
                     raise
                 if tried == TRIES_AT_MOST or time.monotonic() > one.asked_at + WAITED_AT_MOST_S:
-                    # A lock is in the way of one kind; anything else is in everybody's.
-                    what = _kind(name) if _state(error) == _LOCKED else "writes" if writes else "reads"
-                    self._outages.failed(what, _reason(error))
-                    raise Unavailable("The database cannot be reached just now.", retry_after_s=2.0) from error
+                    raise self._given_up(one, error) from error
                 if _state(error) == _READ_ONLY:
                     self.engine.dispose(close=False)  # those in use are closed when they come back
                 counts.retries += 1
@@ -365,6 +362,12 @@ class Database:
                 pause_s *= 2
                 asked_at = time.monotonic()
         raise AssertionError("unreachable: the loop returns or raises")
+
+    def _given_up(self, one: _Transaction, error: Exception) -> Unavailable:
+        # A lock is in the way of one kind; anything else is in everybody's.
+        everybodys = "writes" if one.writes else "reads"
+        self._outages.failed(_kind(one.name) if _state(error) == _LOCKED else everybodys, _reason(error))
+        return Unavailable("The database cannot be reached just now.", retry_after_s=2.0)
 
     def _isolation(self, writes: bool) -> dict[str, str]:
         if writes or self.engine.dialect.name != "postgresql":

@@ -53,12 +53,18 @@ class SqliteFile(NoFile):
         self._paths = [path.with_name(path.name + beside) for beside in _BESIDE]
         self._known: dict[Path, tuple[int, int]] = {}
         event.listen(engine, "do_connect", self._connect)
+        event.listen(engine, "engine_disposed", self._closed)
 
     def _connect(self, _dialect: Any, _record: Any, args: list[Any], options: dict[str, Any]) -> None:
         """Only the first connection may make the file: a later one would make an empty one in place of ours."""
         if self._known or not self._create:
             args[0] = f"file:{quote(str(self.path))}?mode=rw"
             options["uri"] = True
+
+    def _closed(self, _engine: Engine) -> None:
+        """The last connection takes the two files beside it along; the next one makes others."""
+        for path in self._paths[1:]:
+            self._known.pop(path, None)
 
     def opened(self) -> None:
         """See NoFile."""
