@@ -33,6 +33,13 @@ def test_N4_a_new_lesson_invites_its_students_and_not_its_tutor() -> None:
     assert told[0].data == {"lesson_id": "l1", "starts_at": LESSON["starts_at"]}
 
 
+def test_N4_N6_a_name_turns_none_of_our_words_round() -> None:
+    turning = {**TINA, "name": "\u2069\u202eTina"}
+    assert rules.planned({**LESSON, "tutor": turning})[0].body == "Tina has invited you to this lesson."
+    data: dict[str, Any] = {"author": turning, "id": "m1", "deleted_at": None}
+    assert rules.said(event("message.created", **data), LESSON, ["anna"])[0].body == "Tina has written something."
+
+
 def test_N4_N5_a_change_is_told_to_those_who_were_there_and_invites_who_is_new() -> None:
     told = rules.changed(event("lesson.updated"), ["tina", "anna", "cem"])
     assert who(told) == {"anna": "lesson.changed", "ben": "lesson.invited", "cem": "lesson.changed"}

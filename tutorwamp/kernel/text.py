@@ -24,11 +24,17 @@ _IGNORED: Final = re.compile("[\u00ad\u034f\u200b-\u200f\u202a-\u202e\u2060-\u20
 """Within a word: where it may be broken, joined or turned round."""
 _DOTTED: Final = "i\N{COMBINING DOT ABOVE}"
 """What case folding makes of İ."""
+_TURNS: Final = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 
 def is_unseen(text: str) -> bool:
     """Whether a text is more than spaces and line breaks, and yet has no character to be seen."""
     return bool(text.strip()) and _VISIBLE.search(text) is None
+
+
+def straight(text: str) -> str:
+    """Somebody's name for a sentence of ours: without the marks that turn round what follows them."""
+    return _TURNS.sub("", text)
 
 
 def composed(text: str) -> str:

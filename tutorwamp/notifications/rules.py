@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from tutorwamp.kernel.text import straight
 from tutorwamp.notifications.contracts import Channel, Choices, Kind
 
 _NOT_BY_DEFAULT: Final = {
@@ -89,7 +90,7 @@ def said(event: Mapping[str, Any], lesson: Mapping[str, Any], absent: Iterable[s
     author, message_id = event["data"]["author"], event["data"]["id"]
     source = f"{event['stream']}#{event['seq']}"
     more = {"message_id": message_id, "seq": event["seq"]}
-    body = f"{author['name']} has written something."
+    body = f"{straight(author['name'])} has written something."
     return [_told(one, Kind.CHAT_MESSAGE, source, lesson, body, **more) for one in absent if one != author["id"]]
 
 
@@ -105,7 +106,7 @@ def starting(lesson: Mapping[str, Any]) -> list[Told]:
 
 
 def _invited(user_id: str, lesson: Mapping[str, Any], *, source: str) -> Told:
-    body = f"{lesson['tutor']['name']} has invited you to this lesson."
+    body = f"{straight(lesson['tutor']['name'])} has invited you to this lesson."
     source = f"tutorwamp.lesson.{lesson['id']}.state#{source}" if source == "created" else source
     return _told(user_id, Kind.LESSON_INVITED, source, lesson, body)
 
