@@ -63,8 +63,8 @@ export type EditMessage = { message_id: string; body: string };
 /** One page (null: the first; PDF: all) in a format. */
 export type ExportBoard = { lesson_id: string; format: "svg" | "png" | "pdf" | "excalidraw"; page?: string | null };
 
-/** A file. */
-export type Exported = { media_type: string; data: Uint8Array };
+/** A file. `missing`: characters that no font has, boxes in it; the first hundred different ones. */
+export type Exported = { media_type: string; data: Uint8Array; missing: Array<string> };
 
 /** Each dependency with its state; `status` is `ok` where all are that calls need (the cache is not). */
 export type Health = { status: "ok" | "down"; dependencies: Record<string, "ok" | "down"> };

@@ -11,7 +11,7 @@ from typing import Any
 import pytest_twisted
 
 from tests.board.easel import Easel, put
-from tests.board.test_exchange import MADE_BY_EXCALIDRAW, picture
+from tests.board.test_exchange import MADE_BY_EXCALIDRAW, export, picture
 from tests.kernel.loopback import Answered, Loopback
 from tests.support.machine import Stage
 from tutorwamp.app.site import make_site
@@ -77,6 +77,20 @@ async def test_B28_an_export_is_a_file_that_runs_nothing(stage: Stage, site: Loo
     assert told(await asking("GET", "/export?format=svg&format=png")) == (422, "invalid")
     assert told(await asking("GET", "/export")) == (422, "invalid")
     assert told(await asking("GET", f"/export?format=svg&page={new_id()}")) == (404, "not_found")
+
+
+@pytest_twisted.ensureDeferred
+async def test_B39_what_no_font_has_is_told_over_both_doors(stage: Stage, site: Loopback) -> None:
+    easel = await Easel.set_up(stage)
+    asking = Asking(site, easel, easel.ben)
+    assert "missing-glyphs" not in (await asking("GET", "/export?format=png")).headers
+    text = "hello 日本 \U0010fffd \U0010fffc \U0010fffd"
+    await easel.submit(easel.anna, put(easel.element("text", x=1.0, y=2.0, text=text, size=20.0)))
+    for file_format, told_of in (("png", "U+10FFFD U+10FFFC"), ("pdf", "U+10FFFD U+10FFFC"), ("svg", None)):
+        answered = await asking("GET", f"/export?format={file_format}")
+        assert (answered.status, answered.headers.get("missing-glyphs")) == (200, told_of)
+        exported = (await export(easel, file_format)).plain()
+        assert exported["missing"] == (["\U0010fffd", "\U0010fffc"] if told_of else [])
 
 
 @pytest_twisted.ensureDeferred

@@ -315,14 +315,15 @@ class Imported(Value):
 
 
 class Exported(Value):
-    """A file."""
+    """A file. ``missing``: characters that no font has, boxes in it; the first hundred different ones."""
 
     media_type: str
     data: bytes
+    missing: list[str]
 
     def plain(self) -> Plain:
         """Bytes stay bytes; each serializer has its way with them."""
-        return {"media_type": self.media_type, "data": self.data}
+        return {"media_type": self.media_type, "data": self.data, "missing": self.missing}
 
 
 class Uploaded(Value):

@@ -57,6 +57,10 @@ NARROW: Final = frozenset(
 """Characters up to ``NARROW_WIDTH`` wide in common fonts; nearly all others fit into a square."""
 NARROW_WIDTH: Final = 0.65
 """In font sizes."""
+BROAD: Final = re.compile(r"[\u0600-\u1fff\u2030-\u2dff\ua000-\uabff\ufb00-\ufdff\ufe70-\ufeff\U00010000-\U0001ffff]")
+"""Emoji, and scripts with broad letters; ideographs are as wide as they are high."""
+BROAD_WIDTH: Final = 1.3
+"""In font sizes."""
 
 Element = Mapping[str, Any]
 """As on the wire, its form checked."""
@@ -224,10 +228,16 @@ def _text(element: Element) -> Drawn:
         for number, line in enumerate(lines)
         if line
     ]
-    width = max(len(line) - sum(map(NARROW.__contains__, line)) * (1 - NARROW_WIDTH) for line in lines)
+    width = max(map(_width, lines))
     box = (x, y, x + width * size, y + len(lines) * LINE_HEIGHT * size)
     look = {"fill": element["color"], "font_family": FONTS, "font_size": size, **_opacity(element, "fill")}
     return _tag("text", *spans, **look, **{"xml:space": "preserve"}), box
+
+
+def _width(line: str) -> float:
+    """In font sizes."""
+    narrow, broad = sum(map(NARROW.__contains__, line)), len(BROAD.findall(line))
+    return len(line) - narrow * (1 - NARROW_WIDTH) + broad * (BROAD_WIDTH - 1)
 
 
 def _image(element: Element, picture_id: str | None) -> Drawn:

@@ -93,7 +93,7 @@ class Exchange:
                 parts = [*(content for _, content in pictures.values()), *(page.elements for page in pages)]
                 job = Parcel({"format": asked.format, "pictures": known}, parts)
                 done = await place.work("export", job, advice=ADVICE[asked.format])
-        return Exported(media_type=MEDIA_TYPES[asked.format], data=done.parts[0])
+        return Exported(media_type=MEDIA_TYPES[asked.format], data=done.parts[0], missing=done.values["missing"])
 
     async def _pictures_on(self, lesson_id: str, pages: Sequence[Page]) -> dict[str, tuple[str, bytes]]:
         """The bytes of every picture on the pages, by asset id. Raises TooLarge; one that was lost is left out."""

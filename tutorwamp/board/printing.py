@@ -1,7 +1,7 @@
 """Pages of the board as PNG and PDF, made of the SVG files of ``drawing`` (B28).
 
-Typst renders them. It brings its own fonts (Latin, Cyrillic, Greek, Hebrew, Arabic and mathematics; any other sign
-becomes a box), needs nothing of the system, keeps lines and texts in a PDF as such, and lets other threads run.
+Typst renders them, with the fonts that ``fonts`` finds. It needs nothing of the system, keeps lines and texts in a PDF
+as such, and lets other threads run.
 It fetches nothing, and of files named in an SVG it reads only those below its root, where there are none.
 """
 
@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from html import unescape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, Literal
 
 import typst
 
+from tutorwamp.board.fonts import Face, face_for
+from tutorwamp.board.outlines import outlined
 from tutorwamp.kernel.errors import TooLarge
 
 CHARACTERS_AT_MOST: Final = 300_000
@@ -37,27 +40,34 @@ _LINE_OF_TEXT: Final = re.compile(r">([^<]+)</tspan>")
 _PICTURE: Final = "<use "
 
 
-def png(svg: str) -> bytes:
-    """A picture, in the size the SVG file says.
+def face_of(svgs: Sequence[str]) -> Face:
+    """What the texts are printed with. Raises TooLarge."""
+    lines = [line for svg in svgs for line in _LINE_OF_TEXT.findall(svg)]
+    if sum(map(len, lines)) > CHARACTERS_AT_MOST:
+        limit = {"characters_at_most": CHARACTERS_AT_MOST}
+        raise TooLarge("There is too much text to be printed.", details=limit)
+    return face_for(unescape("".join(lines)))
+
+
+def png(svg: str, face: Face | None = None) -> bytes:
+    """A picture, in the size the SVG file says; ``face``: that of the file, where it is known.
 
     Raises TooLarge, and RuntimeError where the file is no SVG or names another file.
     """
     if svg.count(_PICTURE) > PICTURES_AT_MOST:
         limit = {"pictures_at_most": PICTURES_AT_MOST}
         raise TooLarge("The page has too many pictures to be made one.", details=limit)
-    return _rendered([svg], "png")
+    return _rendered([svg], "png", face)
 
 
-def pdf(svgs: Sequence[str]) -> bytes:
-    """A document with a page for each SVG file, in its size. Raises as ``png`` does."""
-    return _rendered(svgs, "pdf")
+def pdf(svgs: Sequence[str], face: Face | None = None) -> bytes:
+    """A document with a page for each SVG file, in its size. As ``png`` otherwise."""
+    return _rendered(svgs, "pdf", face)
 
 
-def _rendered(svgs: Sequence[str], file_format: Literal["png", "pdf"]) -> bytes:
-    if sum(len(line) for svg in svgs for line in _LINE_OF_TEXT.findall(svg)) > CHARACTERS_AT_MOST:
-        limit = {"characters_at_most": CHARACTERS_AT_MOST}
-        raise TooLarge("There is too much text to be printed.", details=limit)
-    inputs = {str(number): svg for number, svg in enumerate(svgs)} | {"pages": str(len(svgs))}
+def _rendered(svgs: Sequence[str], file_format: Literal["png", "pdf"], face: Face | None) -> bytes:
+    face = face or face_of(svgs)
+    inputs = {str(number): outlined(svg, face) for number, svg in enumerate(svgs)} | {"pages": str(len(svgs))}
     with TemporaryDirectory() as folder:
         document = Path(folder) / "pages.typ"
         document.write_text(DOCUMENT)
@@ -67,5 +77,6 @@ def _rendered(svgs: Sequence[str], file_format: Literal["png", "pdf"]) -> bytes:
             format=file_format,
             ppi=PIXELS_AN_INCH,
             sys_inputs=inputs,
+            font_paths=face.fonts,
             ignore_system_fonts=True,
         )

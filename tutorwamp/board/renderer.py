@@ -30,12 +30,16 @@ NICENESS: Final = 10
 """Everybody's lesson goes first."""
 EXPORT_BYTES_AT_MOST: Final = 12 * 1024 * 1024
 """One message between the node's processes carries 16 MiB."""
+MISSING_TOLD_AT_MOST: Final = 100
+"""Characters without a glyph: who has so many needs a font, not their names."""
 SEEN: Final = 1.0
 PRINTED: Final = 2.0
 """Pixels of a picture for one of the page, on a screen and on paper."""
 
 Page = Sequence[Mapping[str, Any]]
 Pictures = Mapping[str, tuple[str, bytes]]
+File = tuple[bytes, Sequence[str]]
+"""And the characters that are boxes in it."""
 
 
 def export(job: Parcel) -> Parcel:
@@ -47,37 +51,41 @@ def export(job: Parcel) -> Parcel:
         asset_id: (media_type, content) for (asset_id, media_type), content in zip(known, job.parts, strict=False)
     }
     pages = [from_json(page) for page in job.parts[len(known) :]]
-    data = _FORMATS[job.values["format"]](pages, pictures)
+    data, missing = _FORMATS[job.values["format"]](pages, pictures)
     if len(data) > EXPORT_BYTES_AT_MOST:
         limit = {"bytes_at_most": EXPORT_BYTES_AT_MOST}
         raise TooLarge("The file would be too large. Export one page, or fewer elements or pictures.", details=limit)
-    return Parcel({}, [data])
+    return Parcel({"missing": list(missing[:MISSING_TOLD_AT_MOST])}, [data])
 
 
-def _scene(pages: Sequence[Page], pictures: Pictures) -> bytes:
+def _scene(pages: Sequence[Page], pictures: Pictures) -> File:
     from pydantic_core import to_json
 
     from tutorwamp.board.excalidraw import to_scene
 
-    return to_json(to_scene(pages[0], pictures))
+    return to_json(to_scene(pages[0], pictures)), []
 
 
-def _svg(pages: Sequence[Page], pictures: Pictures) -> bytes:
+def _svg(pages: Sequence[Page], pictures: Pictures) -> File:
     from tutorwamp.board.drawing import svg
 
-    return svg(pages[0], pictures).encode()
+    return svg(pages[0], pictures).encode(), []
 
 
-def _png(pages: Sequence[Page], pictures: Pictures) -> bytes:
-    from tutorwamp.board.printing import png
+def _png(pages: Sequence[Page], pictures: Pictures) -> File:
+    from tutorwamp.board.printing import face_of, png
 
-    return png(_drawn(pages[:1], pictures, sharper=SEEN)[0])
+    files = _drawn(pages[:1], pictures, sharper=SEEN)
+    face = face_of(files)
+    return png(files[0], face), face.missing
 
 
-def _pdf(pages: Sequence[Page], pictures: Pictures) -> bytes:
-    from tutorwamp.board.printing import pdf
+def _pdf(pages: Sequence[Page], pictures: Pictures) -> File:
+    from tutorwamp.board.printing import face_of, pdf
 
-    return pdf(_drawn(pages, pictures, sharper=PRINTED))
+    files = _drawn(pages, pictures, sharper=PRINTED)
+    face = face_of(files)
+    return pdf(files, face), face.missing
 
 
 def _drawn(pages: Sequence[Page], pictures: Pictures, *, sharper: float) -> list[str]:
@@ -104,7 +112,7 @@ def _times(size: tuple[int, int], factor: float) -> tuple[int, int]:
     return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
 
 
-_FORMATS: Final[Mapping[str, Callable[[Sequence[Page], Pictures], bytes]]] = {
+_FORMATS: Final[Mapping[str, Callable[[Sequence[Page], Pictures], File]]] = {
     "svg": _svg, "png": _png, "pdf": _pdf, "excalidraw": _scene
 }  # fmt: skip
 

@@ -53,11 +53,13 @@ class BoardResource:
 
     @route("/api/lessons/<lesson_id>/board/export", "GET", asks=ExportBoard, gives="*/*")
     async def export(self, request: Request, lesson_id: str) -> Answer:
-        """A page as a file to keep."""
+        """A page as a file to keep. ``Missing-Glyphs`` names characters that are boxes in it: ``U+1F9FF U+4E2D``."""
         caller = await request.caller(self._authenticator)
         asked = request.query(ExportBoard, lesson_id=lesson_id)
         done = await self._exchange.export(caller, asked)
-        return _file(done.data, done.media_type, f'attachment; filename="board.{SUFFIXES[done.media_type]}"')
+        name = f'attachment; filename="board.{SUFFIXES[done.media_type]}"'
+        missing = " ".join(f"U+{ord(character):04X}" for character in done.missing)
+        return _file(done.data, done.media_type, name, **({"missing-glyphs": missing} if missing else {}))
 
     @route("/api/lessons/<lesson_id>/board/import", "POST", asks=ImportScene, body="application/json")
     async def import_scene(self, request: Request, lesson_id: str) -> Imported:
@@ -89,6 +91,6 @@ class BoardResource:
         return _file(content, kept.media_type, name, cache="private, max-age=31536000, immutable")
 
 
-def _file(content: bytes, media_type: str, disposition: str, *, cache: str = "no-store") -> Answer:
+def _file(content: bytes, media_type: str, disposition: str, *, cache: str = "no-store", **more: str) -> Answer:
     headers = {"content-type": media_type, "content-disposition": disposition, "cache-control": cache, **SAFE_HEADERS}
-    return Answer(content, headers=headers)
+    return Answer(content, headers=headers | more)

@@ -14,7 +14,7 @@ SECURITY_HEADERS: Final = {
     # An answer is data, whatever a browser takes it for.
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
 }
-SHOWN: Final = "ETag, Location, Retry-After, X-Request-ID"
+SHOWN: Final = "ETag, Location, Missing-Glyphs, Retry-After, X-Request-ID"
 """Headers of an answer that a page of an allowed origin may read."""
 TAKEN: Final = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Request-ID"
 METHODS: Final = "GET, HEAD, POST, PATCH, PUT, DELETE"
