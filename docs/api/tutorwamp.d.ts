@@ -240,8 +240,8 @@ export type Shape = { id: string; page: string; version?: number | null; color: 
 /** One entry of a stream, as it is published and as `read since` gives it back. `actor` and `data` are plain values; `data` is what a reader would read now. */
 export type StreamEvent = { stream: string; seq: number; type: string; at: string; actor: Record<string, unknown> | null; data: Record<string, unknown> };
 
-/** Freehand: `[x, y]` or `[x, y, pressure]`. */
-export type Stroke = { id: string; page: string; version?: number | null; color: string; opacity?: number | null; author?: unknown; created_at?: unknown; updated_at?: unknown; kind: "stroke"; points: Array<Array<number>>; width: number; finished?: boolean };
+/** Freehand: `[x, y]` or `[x, y, pressure]`; `fill`: of what lies within. */
+export type Stroke = { id: string; page: string; version?: number | null; color: string; opacity?: number | null; author?: unknown; created_at?: unknown; updated_at?: unknown; kind: "stroke"; points: Array<Array<number>>; width: number; finished?: boolean; fill?: string | null };
 
 /** Draw. Each change is judged by itself, so its form is checked later (`rules.read_change`). */
 export type SubmitChanges = { lesson_id: string; changes: Array<Record<string, unknown>>; client_id?: string | null };

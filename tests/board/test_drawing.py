@@ -35,7 +35,16 @@ ALLOWED: Final = {
     "rect": {"x", "y", "width", "height", "fill", "stroke", "stroke-width", "fill-opacity", "stroke-opacity"},
     "ellipse": {"cx", "cy", "rx", "ry", "fill", "stroke", "stroke-width", "fill-opacity", "stroke-opacity"},
     "circle": {"cx", "cy", "r", "fill", "fill-opacity"},
-    "path": {"d", "fill", "stroke", "stroke-width", "stroke-linecap", "stroke-linejoin", "stroke-opacity"},
+    "path": {
+        "d",
+        "fill",
+        "stroke",
+        "stroke-width",
+        "stroke-linecap",
+        "stroke-linejoin",
+        "stroke-opacity",
+        "fill-opacity",
+    },
     "text": {
         *("fill", "font-family", "font-size", "fill-opacity"),
         "{http://www.w3.org/XML/1998/namespace}space",

@@ -218,9 +218,8 @@ def test_B29_freehand_keeps_its_width_and_the_pressure_of_a_pen() -> None:
     for without in ({"simulatePressure": True}, {"pressures": []}, {"pressures": [0.5, 0.5]}, {"pressures": None}):
         assert one({**pressed, **without})["points"] == [[10, 20], [20, 20], [30, 20]]
     around = {**pressed, "points": [[0, 0], [10, 0], [8, 0]], "pressures": [0, 0, 0.1], "backgroundColor": "#ff0000"}
-    assert told(around, {**around, "points": [[0, 0], [10, 0], [9, 0]]}) == ["Its fill is lost."], (
-        "an open one has none"
-    )
+    assert one(around)["fill"] == "#ff0000"
+    assert "fill" not in one({**around, "points": [[0, 0], [10, 0], [9, 0]]}), "an open one has none"
 
 
 def test_B29_a_line_with_corners_is_a_stroke() -> None:
@@ -296,8 +295,8 @@ def test_B29_a_diamond_is_its_outline() -> None:
     (diamond,) = read(scene_of({**RECTANGLE, "type": "diamond"})).elements
     assert diamond["points"] == [[60, 20], [110, 45], [60, 70], [10, 45], [60, 20]]
     filled = {**RECTANGLE, "type": "diamond", "strokeColor": "transparent", "backgroundColor": "#ff0000"}
-    assert told(filled) == ["It is a stroke now. Its fill is lost."]
-    assert read(scene_of(filled)).elements[0]["color"] == "#ff0000"
+    (diamond,) = read(scene_of(filled)).elements
+    assert (diamond["color"], diamond["fill"]) == ("#ff0000", "#ff0000")
 
 
 def test_B29_a_box_drawn_backwards_is_put_right() -> None:
@@ -355,7 +354,10 @@ def test_B29_opacity_is_a_share(given: Any, opacity: float | None) -> None:
         ({**LINE, "type": "freedraw", "strokeStyle": "dashed"}, None),
         ({**RECTANGLE, "backgroundColor": "#ff0000", "fillStyle": "zigzag"}, "Its fill is not hatched any more."),
         ({**RECTANGLE, "link": "https://example.org/"}, "Its link is lost."),
-        ({**LINE, "points": [[0, 0], [9, 0], [9, 9], [1, 1]], "backgroundColor": "#ff0000"}, "Its fill is lost."),
+        (
+            {**LINE, "points": [[0, 0], [9, 0], [9, 9], [1, 1]], "backgroundColor": "#ff0000", "fillStyle": "hachure"},
+            "Its fill is not hatched any more.",
+        ),
         ({**LINE, "type": "arrow", "startArrowhead": "arrow"}, "It has one head only."),
         ({**LINE, "type": "arrow", "endBinding": {}}, None),
         (

@@ -26,6 +26,7 @@ from tests.board.test_excalidraw import (
     told,
 )
 from tutorwamp.board import renderer
+from tutorwamp.board.drawing import svg
 from tutorwamp.board.excalidraw import pictures_in, to_scene
 from tutorwamp.board.excalidraw.placing import MARGIN, SHEET
 from tutorwamp.board.parcels import Parcel
@@ -135,6 +136,44 @@ def test_B37_the_papers_colour_is_told_where_it_is_lost() -> None:
     for color in ("#121212", "#fffce8", 7, ["#ffffff"]):
         (lost,) = read(scene_of(RECTANGLE, appState={"viewBackgroundColor": color})).left_out
         assert lost.reason == "The page is white: the scene's background is lost."
+
+
+# filled polygons
+
+TRIANGLE = {**LINE, "x": 100, "y": 100, "points": [[0, 0], [90, 0], [50, 80], [0, 0]], "backgroundColor": "#ffec99"}
+
+
+@pytest.mark.parametrize(
+    "drawn",
+    [
+        *(TRIANGLE, {**TRIANGLE, "roundness": {"type": 2}}, {**TRIANGLE, "strokeSharpness": "round", "type": "draw"}),
+        *({**TRIANGLE, "type": "freedraw"}, {**TRIANGLE, "polygon": True}, {**TRIANGLE, "angle": 1}),
+        *({**RECTANGLE, "type": "diamond", "backgroundColor": "#ffec99"},),
+        *({**RECTANGLE, "type": kind, "angle": 1, "backgroundColor": "#ffec99"} for kind in ("rectangle", "ellipse")),
+    ],
+)
+def test_B37_what_is_closed_is_filled(drawn: dict[str, Any]) -> None:
+    (stroke,) = read(scene_of(drawn)).elements
+    assert (stroke["kind"], stroke["color"], stroke["fill"]) == ("stroke", "#1e1e1e", "#ffec99")
+    assert not any("fill" in reason for reason in told(drawn))
+    require_ready(read(scene_of(drawn)))
+    back = to_scene([exported(**{key: stroke[key] for key in ("kind", "points", "width", "fill")})], {})
+    assert one(back["elements"][0])["fill"] == "#ffec99", "and comes back so"
+    assert svg([{**stroke, "opacity": 0.5}], {}).count('fill="#ffec99"') == 1
+
+
+def test_B37_an_open_line_is_not_filled_and_a_bent_arrow_says_that_its_fill_is_lost() -> None:
+    assert "fill" not in one({**TRIANGLE, "points": [[0, 0], [90, 0], [50, 80]]})
+    assert told({**TRIANGLE, "type": "arrow"}) == ["Its fill is lost."]
+
+
+def test_B37_a_polygon_of_many_points_is_filled_under_its_outline() -> None:
+    around = [[500 + 300 * math.cos(step / 200), 500 + 300 * math.sin(step / 200)] for step in range(1257)]
+    board = read(scene_of({**TRIANGLE, "points": around}))
+    inside, *outline = board.elements
+    assert (inside["fill"], inside["color"], len(inside["points"]) <= 500) == ("#ffec99", "#ffec99", True)
+    assert [("fill" in stroke, stroke["color"]) for stroke in outline] == [(False, "#1e1e1e")] * 3
+    require_ready(board)
 
 
 # the clipboard and libraries

@@ -66,12 +66,13 @@ class _Drawn(Value):
 
 
 class Stroke(_Drawn):
-    """Freehand: ``[x, y]`` or ``[x, y, pressure]``."""
+    """Freehand: ``[x, y]`` or ``[x, y, pressure]``; ``fill``: of what lies within."""
 
     kind: Literal["stroke"]
     points: Points
     width: Extent
     finished: bool = False
+    fill: Color | None = None
 
 
 class Line(_Drawn):

@@ -170,7 +170,8 @@ def _line(element: Element, points: Points, head: Points = ()) -> Drawn:
         x, y = points[0][:2]
         return _tag("circle", cx=x, cy=y, r=width / 2, fill=element["color"], **_opacity(element, "fill")), box
     d = path + ("M{} {}L{} {}L{} {}".format(*_numbers(head[0], points[-1], head[1])) if head else "")
-    return _tag("path", d=d, **_pen(element, width), **_opacity(element, "stroke")), box
+    paints = ("stroke", "fill") if element.get("fill") else ("stroke",)
+    return _tag("path", d=d, **_pen(element, width), **_opacity(element, *paints)), box
 
 
 def _curve(points: Points) -> str | None:
@@ -291,7 +292,7 @@ def _around(points: Points, reach: float) -> Box:
 
 def _pen(element: Element, width: float) -> dict[str, str | float]:
     return {
-        "fill": "none",
+        "fill": element.get("fill") or "none",
         "stroke": element["color"],
         "stroke_width": width,
         "stroke_linecap": "round",

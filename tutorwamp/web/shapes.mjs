@@ -32,8 +32,8 @@ export function shapeOf(element, href = null) {
   }
 }
 
-function pen({ color, width }) {
-  return { fill: "none", stroke: color, "stroke-width": width, "stroke-linecap": "round", "stroke-linejoin": "round" };
+function pen({ color, width, fill }) {
+  return { fill: fill ?? "none", stroke: color, "stroke-width": width, "stroke-linecap": "round", "stroke-linejoin": "round" };
 }
 
 function paint({ color, fill = "none", stroke_width = BORDER }) {

@@ -128,15 +128,16 @@ def _freehand(source: Source) -> list[Plain]:
     if source.raw.get("simulatePressure") is not True and isinstance(pressures, list) and len(pressures) >= len(points):
         for point, pressure in zip(points, pressures, strict=False):
             point.append(min(max(number_of(pressure, 0.5), 0), 1))
-    color = source.stroke_color(closed=_is_closed(points))
-    return source.strokes(geometry.turned(points, source.angle()), source.line_width(FREEHAND_WIDTH), color)
+    colors = source.stroke_colors(closed=_is_closed(points))
+    return source.filled(geometry.turned(points, source.angle()), source.line_width(FREEHAND_WIDTH), colors)
 
 
 def _line(source: Source) -> list[Plain]:
     points = source.points(from_box=True)
     if len(points) < 2:
         raise Unusable("it has one point only.")
-    color, width = source.stroke_color(closed=_is_closed(points)), source.line_width()
+    colors, width = source.stroke_colors(closed=_is_closed(points)), source.line_width()
+    color, fill = colors
     if source.raw.get("startBinding") or source.raw.get("endBinding"):
         source.notes.append("It is not bound to what it points at any more.")
     if len(points) > 2 and _is_round(source.raw) and source.raw.get("elbowed") is not True:
@@ -146,7 +147,9 @@ def _line(source: Source) -> list[Plain]:
     require_on_board(*(number for point in points for number in point))
     head, points = _with_head_last(source, points)
     if not head and len(points) > 2:
-        return source.strokes(points, width, color)
+        return source.filled(points, width, colors)
+    if fill is not None:
+        source.notes.append("Its fill is lost.")
     start = _last_piece(points)
     tail = source.strokes(points[: start + 1], width, color) if start else []
     return [*tail, source.look("arrow" if head else "line", color, points=[points[start], points[-1]], width=width)]
@@ -184,7 +187,7 @@ def _shape(source: Source) -> list[Plain]:
     if kind == "diamond" or abs(quarters - round(quarters)) > STRAIGHT:
         source.notes.append("It is a stroke now.")
         outline = {"diamond": geometry.diamond, "ellipse": geometry.ellipse}.get(kind, geometry.rectangle)(box)
-        return source.strokes(geometry.turned(outline, source.angle()), width, source.stroke_color(closed=True))
+        return source.filled(geometry.turned(outline, source.angle()), width, source.stroke_colors(closed=True))
     x, y, across, down = box
     if round(quarters) % 2:
         x, y, across, down = x + (across - down) / 2, y + (down - across) / 2, down, across

@@ -19,6 +19,8 @@ NUMBER_AT_MOST: Final = 1e9
 """Nothing further out is meant; products of such numbers are still exact enough."""
 ROUNDING: Final = 1e-6
 """Pixels: what adding coordinates that are told from one another may be off."""
+HAIR: Final = 0.1
+"""Pixels: a line that is not meant to be seen."""
 NAME_AT_MOST: Final = 64
 """Characters of an id, a kind or a colour."""
 
@@ -139,12 +141,12 @@ class Source:
             self.notes.append("Its line is not broken any more.")
         return color
 
-    def stroke_color(self, *, closed: bool) -> str | None:
-        """Of what becomes a stroke, which cannot be filled."""
+    def stroke_colors(self, *, closed: bool) -> tuple[str | None, str | None]:
+        """Of what becomes a stroke, and of what lies within."""
         fill = self.color("backgroundColor") if closed else None
-        if fill is not None:
-            self.notes.append("Its fill is lost.")
-        return self.line_color() or fill
+        if fill is not None and self.raw.get("fillStyle", "solid") != "solid":
+            self.notes.append("Its fill is not hatched any more.")
+        return self.line_color() or fill, fill
 
     def look(self, kind: str, color: str | None, **more: Any) -> Plain:
         """An element of the board, but for its id and page. Raises Unusable where there is nothing to see."""
@@ -152,6 +154,18 @@ class Source:
             raise Unusable("it is transparent.")
         opacity = min(max(number_of(self.raw.get("opacity"), 100) / 100, 0), 1)
         return {"kind": kind, "color": color, **({"opacity": opacity} if opacity < 1 else {}), **more}
+
+    def filled(self, points: Sequence[Point], width: float, colors: tuple[str | None, str | None]) -> list[Plain]:
+        """As ``strokes``, and filled. Where that takes many, the first one is the fill, coarser. Raises Unusable."""
+        color, fill = colors
+        strokes = self.strokes(points, width, color)
+        if fill is None:
+            return strokes
+        if len(strokes) == 1:
+            return [strokes[0] | {"fill": fill}]
+        step = math.ceil(len(points) / POINTS_AT_MOST)
+        inside = self.look("stroke", fill, points=list(points[::step]), width=HAIR, finished=True, fill=fill)
+        return [inside, *strokes]
 
     def strokes(self, points: Sequence[Point], width: float, color: str | None) -> list[Plain]:
         """One stroke, or as many as so many points need; each begins where the one before ends. Raises Unusable."""
