@@ -352,7 +352,7 @@ def two(wire: Wire) -> tuple[Reader, Tail, list[int]]:
     return reader, board, reloaded
 
 
-def test_S13_a_restored_database_is_read_afresh_although_it_has_gone_on_meanwhile(
+def test_S24_a_restored_database_is_read_afresh_although_it_has_gone_on_meanwhile(
     wire: Wire, two: tuple[Reader, Tail, list[int]]
 ) -> None:
     reader, _, reloaded = two
@@ -366,7 +366,7 @@ def test_S13_a_restored_database_is_read_afresh_although_it_has_gone_on_meanwhil
     assert (reader.told, reloaded) == ([(15,), 16], [15]), "in the new epoch nothing is lost again"
 
 
-def test_S13_a_heartbeat_shows_another_epoch_and_everything_is_read_afresh_once(
+def test_S24_a_heartbeat_shows_another_epoch_and_everything_is_read_afresh_once(
     wire: Wire, two: tuple[Reader, Tail, list[int]]
 ) -> None:
     reader, _, reloaded = two
@@ -377,7 +377,7 @@ def test_S13_a_heartbeat_shows_another_epoch_and_everything_is_read_afresh_once(
     assert (reader.told, reloaded) == ([(10,)], [10])
 
 
-def test_S13_where_the_connection_is_lost_while_others_are_resumed_they_are_read_afresh_later(
+def test_S24_where_the_connection_is_lost_while_others_are_resumed_they_are_read_afresh_later(
     wire: Wire, two: tuple[Reader, Tail, list[int]]
 ) -> None:
     reader, _, reloaded = two

@@ -286,9 +286,12 @@ async def test_a_hostile_event_of_a_member_disturbs_nobody(node: Node) -> None:
     session = await bare(node, student_email)
     await session.ask("tutorwamp.lesson.join", lesson_id=lesson["id"])
     hostile = {"self": 1, "fun": 2, "details": 3, "values": 4, "autobahns": 5}
-    await session.publish_raw(typing, hostile)
+    with pytest.raises(ApplicationError) as refused:
+        await session.publish_raw(typing, hostile)
+    assert refused.value.error == "tutorwamp.error.invalid"
+    await session.publish_raw(typing, {"typing": True})
     await tutor.heard_until(lambda: bool(tutor.heard[typing]))
-    assert tutor.heard[typing] == [hostile]
+    assert tutor.heard[typing] == [{"typing": True}]
     await tutor.call("tutorwamp.chat.send", lesson_id=lesson["id"], body="still here")
     session.leave()
     await session.left

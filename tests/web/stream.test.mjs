@@ -398,7 +398,7 @@ test("a heartbeat that nobody answers says that the connection is dead, one that
   assert.deepEqual(silences, [2]);
 });
 
-test("S13 the heart says of which past we are, and tells where the server is of another one", async () => {
+test("S24 the heart says of which past we are, and tells where the server is of another one", async () => {
   const said = [];
   const heard = [];
   const heartbeat = new Heartbeat({
@@ -438,7 +438,7 @@ async function followed() {
   return { server, following, all };
 }
 
-test("S13 a restored database is read afresh although it has gone on meanwhile", async () => {
+test("S24 a restored database is read afresh although it has gone on meanwhile", async () => {
   const { server, following, all } = await followed();
   assert.equal(following.epoch, "first");
   following.hold();
@@ -450,7 +450,7 @@ test("S13 a restored database is read afresh although it has gone on meanwhile",
   assert.deepEqual([all.chat.read, all.board.read, all.chat.shown, following.epoch], [2, 2, all.chat.all, "second"]);
 });
 
-test("S13 another epoch in a heartbeat has every stream read afresh, once", async () => {
+test("S24 another epoch in a heartbeat has every stream read afresh, once", async () => {
   const { server, following, all } = await followed();
   server.epoch = "second";
   for (let beats = 0; beats < 3; beats++) {
@@ -460,7 +460,7 @@ test("S13 another epoch in a heartbeat has every stream read afresh, once", asyn
   assert.deepEqual([all.chat.read, all.board.read, following.epoch], [2, 2, "second"]);
 });
 
-test("S13 where reading afresh fails, the old position is not taken for one of the new epoch", async () => {
+test("S24 where reading afresh fails, the old position is not taken for one of the new epoch", async () => {
   const { server, following, all } = await followed();
   server.epoch = "second";
   all.chat.head = 15;
