@@ -199,7 +199,6 @@ def test_B29_a_file_made_by_excalidraw_opens_on_the_board(drawn: Callable[[], di
         "round": "Its fill is not hatched any more.",
         "diamond": "It is a stroke now. Its line is not broken any more.",
         "bound": "It is not bound to what it points at any more.",
-        "triangle": "Its fill is lost.",
         "turned-text": "It is upright now.",
         "turned": "It is a stroke now.",
         "turned-round": "It is a stroke now.",

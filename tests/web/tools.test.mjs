@@ -90,6 +90,8 @@ test("moving keeps everything but the place", () => {
 
 test("a stroke goes from its first point to its last, through the middles between", () => {
   assert.equal(shapeOf({ ...stroke, points: [[1, 2]] }).attributes.d, "M1 2L1 2");
+  assert.equal(shapeOf({ ...stroke, points: [[1, 2]] }).attributes.fill, "none");
+  assert.equal(shapeOf({ ...stroke, points: [[1, 2]], fill: "#ffec99" }).attributes.fill, "#ffec99");
   assert.equal(shapeOf({ ...stroke, points: [[0, 0, 0.5], [10, 0, 0.7], [20, 10]] }).attributes.d, "M0 0Q10 0 15 5L20 10");
 });
 
