@@ -12,7 +12,7 @@ from PIL import Image
 from pypdf import PdfReader
 
 from tests.board.test_drawing import NASTY, element
-from tutorwamp.board import fonts, outlines, renderer
+from tutorwamp.board import fonts, outlines, printing, renderer
 from tutorwamp.board.drawing import MARGIN, svg
 from tutorwamp.board.fonts import face_for
 from tutorwamp.board.outlines import outlined
@@ -75,6 +75,14 @@ def test_B39_scripts_share_a_line_and_a_page() -> None:
     page = [words(text, y=60 * number) for number, text in enumerate([together, *SCRIPTS.values()])]
     for file_format in ("png", "pdf"):
         assert exported(file_format, *page)[1] == []
+
+
+def test_B39_the_page_is_made_of_such_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = svg([words("office नमस्ते 👩‍👩‍👧 fi")], {})
+    made = png(page), pdf([page])
+    monkeypatch.setattr(printing, "outlined", lambda file, face: file)
+    assert png(page) != made[0]
+    assert pdf([page]) != made[1]
 
 
 def test_B39_what_no_font_has_is_told_once_in_its_order_and_what_is_beside_it_is_drawn() -> None:
