@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -112,14 +113,56 @@ def test_what_is_no_account_is_one_line(shell: Shell, wrong: dict[str, Any], tol
 def test_who_is_there_already_and_who_is_not(shell: Shell) -> None:
     shell.run(*shell.add())
     assert shell.refused(*shell.add(email=EMAIL.upper())) == "Somebody has registered with this e-mail address already."
-    for words in (("user", "password", "x@y.example", "--password", PASSWORD), ("user", "deactivate", "x@y.example")):
+    for words in (
+        ("user", "password", "x@y.example", "--password", PASSWORD),
+        ("user", "deactivate", "x@y.example"),
+        ("user", "activate", "x@y.example"),
+        ("user", "role", "x@y.example", "tutor"),
+    ):
         assert shell.refused(*words) == "There is no account with this e-mail address."
     assert "password: " in shell.refused("user", "password", EMAIL, "--password", "short")
     assert "too easy to guess" in shell.refused(*shell.add(email="b@c.example", password="Password-1"))
     assert "too easy to guess" in shell.refused("user", "password", EMAIL, "--password", "Ada-2026")
 
 
+@pytest_twisted.ensureDeferred
+async def test_accounts_are_listed_closed_opened_and_change_their_role(shell: Shell) -> None:
+    shell.run(*shell.add())
+    shell.run(*shell.add("--role", "admin", email="zoe@school.example", name="Zoë"))
+    shell.run("user", "deactivate", EMAIL)
+    listed = shell.run("user", "list")
+    assert (listed.exit_code, listed.stderr) == (0, "")
+    rows = [line.split("\t") for line in listed.stdout.splitlines()]
+    assert [(row[0], row[1], row[2], row[4]) for row in rows] == [
+        (EMAIL, "student", "deactivated", "Ada"),
+        ("zoe@school.example", "admin", "active", "Zoë"),
+    ]
+    assert [json.loads(line)["active"] for line in shell.run("user", "list", "--json").stdout.splitlines()] == [
+        False,
+        True,
+    ]
+    assert shell.run("user", "activate", "Ada@school.example").output == f"activated {EMAIL}; a new login is needed\n"
+    log_file = shell.data_dir / "log"
+    shell.set("LOG_FILE", str(log_file))
+    shell.set("LOG_FORMAT", "json")
+    changed = shell.run("user", "role", "Ada@school.example", "tutor")
+    assert (changed.exit_code, changed.stdout) == (0, f"{EMAIL} is tutor; live sessions of another role end\n")
+    shell.run("user", "role", EMAIL, "tutor")
+    audits = [one for one in map(json.loads, log_file.read_text().splitlines()) if one["event"] == "audit"]
+    assert [(one["what"], one["before"], one["role"]) for one in audits] == [("role set", "student", "tutor")], "once"
+    stage, stop = set_stage(shell.data_dir)
+    try:
+        tokens = await stage.machine.accounts.log_in(LogIn(email=EMAIL, password=PASSWORD))
+        assert tokens.user.role == "tutor"
+        shell.run("user", "role", EMAIL, "student")
+        with pytest.raises(Unauthenticated):
+            await stage.machine.accounts.authenticate(tokens.access_token)
+    finally:
+        stop()
+
+
 def test_a_role_that_is_none_is_a_mistake_of_usage(shell: Shell) -> None:
+    assert shell.run("user", "role", EMAIL, "component").exit_code == 2
     assert shell.run(*shell.add("--role", "component")).exit_code == 2
 
 
@@ -144,6 +187,66 @@ def test_migrate_sql_prints_and_touches_nothing(shell: Shell) -> None:
     assert not shell.data_dir.exists()
 
 
+@pytest.fixture
+def on_both(shell: Shell, database_url: str) -> Shell:
+    shell.set("DATABASE_URL", database_url)
+    return shell
+
+
+def test_migrate_sql_begins_where_the_database_is(on_both: Shell) -> None:
+    assert "CREATE TABLE users" in on_both.run("migrate", "--sql").stdout
+    on_both.run("migrate")
+    newest = migrate.newest_revision()
+    nothing = on_both.run("migrate", "--sql").stdout
+    assert nothing.startswith(f"-- from revision {newest}\n")
+    assert "alembic_version" not in nothing
+    done = on_both.run("migrate", "--down-to", "0008")
+    assert (done.exit_code, done.output) == (0, f"database at revision 0008 (was: {newest})\n")
+    printed = on_both.run("migrate", "--sql").stdout
+    assert printed.startswith("-- from revision 0008\n")
+    assert "CREATE TABLE users" not in printed
+    assert "CREATE TABLE write_probe" in printed
+    back = on_both.run("migrate", "--sql", "--down-to", "0007").stdout
+    assert "version_num='0007'" in back
+    assert on_both.run("migrate").output == f"database at revision {newest} (was: 0008)\n"
+
+
+def test_there_is_no_way_back_to_what_never_was(on_both: Shell) -> None:
+    assert "which is before 0008" in on_both.refused("migrate", "--down-to", "0008")
+    on_both.run("migrate")
+    assert on_both.refused("migrate", "--down-to", "nonsense").startswith("there is no revision nonsense; ")
+    assert on_both.run("migrate", "--down-to", "base").exit_code == 0
+
+
+def test_a_database_of_a_newer_tutorwamp_is_one_line_with_the_way_on(on_both: Shell) -> None:
+    for name in ("PORT", "REST_PORT"):
+        on_both.set(name, str(free_port()))
+    on_both.run("migrate")
+    engine = make_engine(os.environ["TUTORWAMP_DATABASE_URL"])
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    engine.dispose()
+    newest = migrate.newest_revision()
+    told = f"the database is at revision 9999, this tutorwamp knows up to {newest}: install the newer one"
+    for words in (("up",), ("migrate",), ("migrate", "--sql"), ("migrate", "--down-to", "0008"), ("user", "list")):
+        assert on_both.refused(*words).startswith(told)
+    checked = on_both.run("check")
+    assert (checked.exit_code, "run tutorwamp migrate\n" in checked.stdout) == (1, False)
+    assert "install the newer one" in " ".join(checked.stdout.split())
+
+
+def test_of_several_who_migrate_at_once_each_succeeds(on_both: Shell) -> None:
+    def begin() -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "tutorwamp", "migrate"]
+        return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)  # noqa: S603  # our own command
+
+    told = [one.communicate(timeout=120)[0] for one in [begin() for _ in range(3)]]
+    newest = migrate.newest_revision()
+    assert sorted(told) == sorted(
+        [f"database at revision {newest} (was: empty)\n", *[f"database at revision {newest} (was: {newest})\n"] * 2]
+    )
+
+
 # what is wrong around us
 
 
@@ -156,6 +259,11 @@ def test_migrate_sql_prints_and_touches_nothing(shell: Shell) -> None:
         ("REVOCATION_POLL", "9999999999999999h", "TUTORWAMP_REVOCATION_POLL="),
         ("DATABASE_URL", "nonsense", "TUTORWAMP_DATABASE_URL: Could not parse"),
         ("DATABASE_URL", "sqlite://", "TUTORWAMP_DATABASE_URL: "),
+        ("DATABASE_URL", "postgresql://ada:hunter2@db:54321x/x", "TUTORWAMP_DATABASE_URL: its port is no number"),
+        ("DATABASE_URL", "postgresql://ada:hunter2@db:99999/x", "TUTORWAMP_DATABASE_URL: its port is none, expected 1"),
+        ("DATABASE_URL", "postgresql://ada:p@hunter2@db/x", "TUTORWAMP_DATABASE_URL: it has more than one @"),
+        ("DATABASE_URL", "postgresql://ada:p@hunter2:p@db/x", "in a user name or password @ is written %40"),
+        ("DATABASE_URL", "postgresql://ada:p@hunter2/p@db/x", "in a user name or password @ is written %40"),
         ("DATABASE_URL", "postgresql://ada:hunter2@127.0.0.1:1/x", "Connection refused; see: tutorwamp check"),
         ("DATA_DIR", "/etc/hostname", "/etc/hostname"),
     ],

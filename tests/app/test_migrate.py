@@ -10,6 +10,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Engine, MetaData, insert, inspect, select
 
 from tutorwamp.app import migrate
+from tutorwamp.app.tables import metadata
 from tutorwamp.kernel.database import make_engine
 
 
@@ -25,7 +26,7 @@ def check_complete(engine: Engine) -> None:
     with engine.connect() as connection:
         options = {"compare_type": True, "compare_server_default": True}
         context = MigrationContext.configure(connection, opts=options)
-        assert compare_metadata(context, migrate.metadata) == []
+        assert compare_metadata(context, metadata) == []
 
 
 def test_up_down_up(engine: Engine) -> None:

@@ -19,7 +19,7 @@ from tests.journeys.people import PythonPerson, bare, planned_lesson, register
 from tests.support.node import Node
 from tests.support.quiet import all_is_told
 from tests.support.wamp import PATIENCE_S, BareSession
-from tutorwamp.app.migrate import metadata
+from tutorwamp.app.tables import metadata
 from tutorwamp.board.wamp import BoardDoor
 from tutorwamp.chat.wamp import ChatDoor
 from tutorwamp.kernel.component import served_by

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -29,6 +29,8 @@ HASHING_AT_MOST: Final = 200
 """Waiting or under way: about three seconds of two threads at 25 ms each."""
 PEOPLE_AT_MOST: Final = 20_000
 """Names kept in memory (about 400 bytes each)."""
+LISTED_AT_ONCE: Final = 1_000
+"""Accounts in one query of a list of all."""
 
 
 class AccountsService:
@@ -176,6 +178,30 @@ class AccountsService:
         self._people.forget(user.id)
         return user
 
+    async def activate(self, email: str) -> User:
+        """Open a closed account again, for a new login. Raises NotFound."""
+        user = await self._user_by_email(email)
+        await self._store.activate(user.id)
+        audit("activated", OURS, user.id)
+        return user
+
+    async def set_role(self, email: str, role: AuthRole) -> User:
+        """Make somebody something else; all logins and live sessions end, for they say what one is. Raises NotFound."""
+        user = await self._user_by_email(email)
+        if user.role is not role:
+            await self._revoke(user.id, "Your role was changed.", role=role)
+            audit("role set", OURS, user.id, role=str(role), before=str(user.role))
+            self._people.forget(user.id)
+        return user.model_copy(update={"role": role})
+
+    async def accounts(self) -> AsyncIterator[Account]:
+        """All of them, by e-mail address."""
+        after = ""
+        while found := await self._store.all(after, LISTED_AT_ONCE):
+            for account in found:
+                yield account
+            after = found[-1].user.email
+
     async def authenticate(self, access_token: str) -> tuple[Caller, User]:
         """Who holds this access token (REST). Raises Unauthenticated."""
         token = tokens.verify(self._key, access_token, now=self._clock())
@@ -227,10 +253,16 @@ class AccountsService:
         self._told = {user_id: at for user_id, at in self._told.items() if at >= kept_since}
 
     async def _revoke(
-        self, user_id: str, message: str, *, deactivate: bool = False, password_hash: str | None = None
+        self,
+        user_id: str,
+        message: str,
+        *,
+        deactivate: bool = False,
+        password_hash: str | None = None,
+        role: AuthRole | None = None,
     ) -> None:
         revoked_at = await self._store.revoke_user(
-            user_id, self._clock, deactivate=deactivate, password_hash=password_hash
+            user_id, self._clock, deactivate=deactivate, password_hash=password_hash, role=role
         )
         await self._drop(user_id, revoked_at, message)
 

@@ -174,9 +174,15 @@ class AccountsStore:
         return self._database.write("accounts.revoke_family_of", thd)
 
     def revoke_user(
-        self, user_id: str, clock: Clock, *, deactivate: bool = False, password_hash: str | None = None
+        self,
+        user_id: str,
+        clock: Clock,
+        *,
+        deactivate: bool = False,
+        password_hash: str | None = None,
+        role: AuthRole | None = None,
     ) -> Deferred[datetime]:
-        """End all logins of a user; with it a new password or the account's deactivation. From when it holds.
+        """End all logins of a user; with it a new password or role, or the account's deactivation. From when it holds.
 
         The clock is read once nobody else can give the user a token any more.
         """
@@ -189,6 +195,8 @@ class AccountsStore:
                 values["deactivated_at"] = now
             if password_hash is not None:
                 values["password_hash"] = password_hash
+            if role is not None:
+                values["role"] = str(role)
             connection.execute(update(users).where(users.c.id == user_id).values(values))
             connection.execute(
                 update(refresh_tokens)
@@ -198,6 +206,23 @@ class AccountsStore:
             return now
 
         return self._database.write("accounts.revoke_user", thd)
+
+    def activate(self, user_id: str) -> Deferred[None]:
+        """Open a closed account again; its logins stay ended."""
+
+        def thd(connection: Connection) -> None:
+            connection.execute(update(users).where(users.c.id == user_id).values(deactivated_at=None))
+
+        return self._database.write("accounts.activate", thd)
+
+    def all(self, after: str, at_most: int) -> Deferred[list[Account]]:
+        """Accounts by e-mail address, those after one."""
+        query = select(users).where(users.c.email > after).order_by(users.c.email).limit(at_most)
+
+        def thd(connection: Connection) -> list[Account]:
+            return [account for row in connection.execute(query) if (account := _account(row)) is not None]
+
+        return self._database.read("accounts.all", thd)
 
     def revoked_since(self, instant: datetime) -> Deferred[dict[str, datetime]]:
         """Who was revoked at or after an instant, and when."""

@@ -31,6 +31,7 @@ from tutorwamp.kernel.cache import Cache, CacheSettings, make_cache, require_url
 from tutorwamp.kernel.component import Outlet
 from tutorwamp.kernel.contracts import Clock, utc_now
 from tutorwamp.kernel.database import Database, DatabaseSettings, make_engine
+from tutorwamp.kernel.database_url import require_database_url
 from tutorwamp.kernel.events import Events
 from tutorwamp.kernel.limits import CallLimits, LimitSettings
 from tutorwamp.kernel.nodes import Nodes
@@ -98,6 +99,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     """Read them all. Raises SettingsError, one clear line, for an unknown or ill-formed one."""
     values = gather(environment)
     refuse_unknown(values, SETTINGS_CLASSES)
+    require_database_url(read(DatabaseSettings, values).url)
     require_url(read(CacheSettings, values).redis_url)
     require_push(read(PushSettings, values))
     return Settings(

@@ -69,11 +69,6 @@ def findings(environment: Mapping[str, str]) -> list[Finding]:
     ]
 
 
-def reason_of(error: SQLAlchemyError) -> str:
-    """What the driver says, on one line, without the statement and its values."""
-    return (str(getattr(error, "orig", error)).strip() or type(error).__name__).splitlines()[0]
-
-
 def _require_key(settings: Settings) -> None:
     """Read the key, if there is one already; the first start makes it. Raises SettingsError or OSError."""
     if not _nearest(settings.node.data_dir).is_dir():
@@ -249,11 +244,12 @@ def _database(settings: Settings) -> Iterator[Finding]:
                     write_row(connection, utc_now())
             yield Finding("database", fine=True, text=shown)
     except SQLAlchemyError as error:
-        yield Finding("database", fine=False, text=f"{shown}: {reason_of(error)}; check TUTORWAMP_DATABASE_URL")
+        yield Finding("database", fine=False, text=f"{shown}: {migrate.reason_of(error)}; check TUTORWAMP_DATABASE_URL")
         return
     finally:
         engine.dispose()
     if revision == newest:
         yield Finding("migrations", fine=True, text=f"at revision {newest}")
     else:
-        yield Finding("migrations", fine=False, text=f"at {revision or 'none'}, needed {newest}: run tutorwamp migrate")
+        mend = migrate.too_new(revision) or f"at {revision or 'none'}, needed {newest}: run tutorwamp migrate"
+        yield Finding("migrations", fine=False, text=mend)

@@ -26,10 +26,10 @@ from twisted.web.client import ResponseFailed
 from twisted.web.http import OK
 
 from tutorwamp.app.assembly import Settings
-from tutorwamp.app.check import reason_of
 from tutorwamp.app.data_folder import make_private
 from tutorwamp.app.holding import Hold, Holder
 from tutorwamp.app.metrics import RESTARTS
+from tutorwamp.app.migrate import reason_of
 from tutorwamp.app.node import how_ended
 from tutorwamp.app.output import Lines, Teller
 from tutorwamp.app.processes import kill, processes_of

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from alembic import context
 
-from tutorwamp.app.migrate import metadata
-
 config = context.config
 connection = config.attributes.get("connection")
 if connection is None:
-    context.configure(url=config.get_main_option("sqlalchemy.url"), target_metadata=metadata, literal_binds=True)
+    context.configure(url=config.get_main_option("sqlalchemy.url"), literal_binds=True)
 else:
-    context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
+    context.configure(connection=connection, render_as_batch=True)
 with context.begin_transaction():
     context.run_migrations()
