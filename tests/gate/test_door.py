@@ -12,7 +12,7 @@ import pytest
 import pytest_twisted
 from autobahn.wamp.exception import ApplicationError
 
-from tests.gate.people import SERIALIZERS, Guest, Office, Visit, soon
+from tests.gate.people import SERIALIZERS, Guest, Office, Refused, Visit, soon
 from tests.gate.raw import HELLO, WRITERS, Raw
 from tests.gate.test_decoding import BAD_VALUES, batch, bomb, raw_call
 from tests.support.node import Node
@@ -238,6 +238,56 @@ async def test_after_goodbye_nothing_is_said(node: Node, bystander: Guest, ticke
 
 @pytest.mark.parametrize("serializer", SERIALIZERS)
 @pytest_twisted.ensureDeferred
+async def test_who_called_a_component_that_died_is_told_to_come_back(
+    node: Node, office: Office, bystander: Guest, visit: Visit, ticket: Ticket, serializer: str
+) -> None:
+    """While its call is under way, and after; who cancelled a call is told so, and the log knows each request id."""
+    second = await Office.open(node, ready=False)
+    answers = await second.serve_slowly()
+    caller = await Raw.join(node, serializer, ticket())
+    caller.say([48, 1, {}, SLOW])
+    caller.say([48, 2, {}, SLOW])
+    await waits_for(bystander, answers, 2)
+    caller.say([49, 2, {"mode": "killnowait"}])
+    assert (await caller.hear())[:5] == [8, 48, 2, {}, "wamp.error.canceled"]  # and never again
+    second.session.wire.transport.abortConnection()
+    told = [await caller.hear()]
+    await soon(second.session.gone)
+    caller.say([48, 3, {}, SLOW])
+    told.append(await caller.hear())
+    assert [one[:5] for one in told] == [[8, 48, number, {}, "tutorwamp.error.unavailable"] for number in (1, 3)]
+    for one in told:
+        assert (one[6]["action"], one[6]["details"]["retry_after_s"]) == ("retry", 2.0)
+        assert one[6]["message"]
+        assert len(await told_by_the_log(node, bystander, f"request_id='{one[6]['request_id']}'")) == 1
+    caller.say([48, 4, {}, "tutorwamp.test.nowhere"])
+    assert (await caller.hear())[4] == NOT_AUTHORIZED
+    caller.cut()
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_is_refused_at_the_door_and_by_ticket_is_a_line_of_the_log(
+    node: Node, office: Office, bystander: Guest, visit: Visit, ticket: Ticket
+) -> None:
+    caller = await Raw.join(node, "json", ticket())
+    caller.say([48, 1, {}, SHOUT, [], {"text": "x" * CALL_BYTES_AT_MOST}])
+    told = await caller.hear()
+    lines = await told_by_the_log(node, bystander, told[6]["request_id"])
+    assert len(lines) == 1
+    assert "answered with an error" in lines[0]
+    assert TOO_LARGE in lines[0]
+    caller.cut()
+    address = "203.0.113.77"
+    with pytest.raises(Refused):
+        await visit.join("nonsense", headers={"X-Forwarded-For": address})
+    audits = await told_by_the_log(node, bystander, f"address='{address}'")
+    assert len(audits) == 1
+    assert "what='ticket refused'" in audits[0]
+    assert "nonsense" not in audits[0]
+
+
+@pytest.mark.parametrize("serializer", SERIALIZERS)
+@pytest_twisted.ensureDeferred
 async def test_nobody_answers_in_the_place_of_a_component(
     node: Node, office: Office, bystander: Guest, ticket: Ticket, serializer: str
 ) -> None:
@@ -252,6 +302,16 @@ async def test_nobody_answers_in_the_place_of_a_component(
     for answer in answers:
         answer.callback({"it": "is done"})
     assert [await soon(one) for one in waiting] == [{"it": "is done"}] * 20
+
+
+async def told_by_the_log(node: Node, bystander: Guest, text: str) -> list[str]:
+    """The lines with a text, once there are some: they come by way of the node's controller."""
+    for _ in range(1_000):
+        lines = [line for line in node.log().splitlines() if text in line]
+        if lines:
+            return lines
+        await bystander.ask(SHOUT)
+    raise AssertionError(f"no line with {text}")
 
 
 async def waits_for(guest: Guest, answers: list[Any], count: int) -> None:

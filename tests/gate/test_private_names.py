@@ -37,7 +37,7 @@ with warnings.catch_warnings():
     from crossbar.worker.transport import RouterWebTransport
 
     from crossbar import _logging
-    from tutorwamp.gate import door
+    from tutorwamp.gate import door, router
 
 
 def parameters(function: Any) -> list[str]:
@@ -179,6 +179,18 @@ def test_what_the_router_keeps_of_calls() -> None:
     )
     assert "if invoke.canceled:\n                    continue" in inspect.getsource(Dealer.detach)
     assert parameters(Dealer._remove_invoke_request) == ["self", "invocation_request"]
+
+
+def test_what_the_router_says_of_a_component_that_is_gone() -> None:
+    """``gate.router.is_of_the_dead`` knows it by these; who cancelled a call is told no reason."""
+    detaching, calling = inspect.getsource(Dealer.detach), inspect.getsource(Dealer.processCall)
+    assert f'ApplicationError.CANCELED,\n                    ["{router._IN_FLIGHT}"]' in detaching
+    assert calling.count("ApplicationError.NO_SUCH_PROCEDURE") == 1
+    assert router._IN_FLIGHT not in inspect.getsource(Dealer.processCancel)
+    assert detaching.index("_transport.send(reply)") < detaching.index(
+        "del self._invocations_by_call[(invoke.caller_session_id, invoke.call", detaching.index(router._IN_FLIGHT)
+    )
+    assert {"canceled", "error_msg"} <= set(InvocationRequest.__slots__)
 
 
 def test_every_message_that_a_client_may_send_has_a_form() -> None:

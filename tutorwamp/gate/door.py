@@ -28,11 +28,11 @@ from tutorwamp.gate.decoding import (
     read,
     read_head,
 )
-from tutorwamp.gate.router import calls_waiting, forget_cancelled_calls, is_waiting
+from tutorwamp.gate.router import calls_waiting, forget_cancelled_calls, is_of_the_dead, is_waiting, was_given_up
 from tutorwamp.kernel.arguments import ARGUMENTS_BYTES_AT_MOST
 from tutorwamp.kernel.component import wamp_error
 from tutorwamp.kernel.contracts import new_id
-from tutorwamp.kernel.errors import Internal, Invalid, RateLimited, TooLarge, TutorwampError
+from tutorwamp.kernel.errors import Internal, Invalid, RateLimited, TooLarge, TutorwampError, Unavailable
 
 STRANGERS_BYTES_AT_MOST: Final = 64 * 1024
 """Of a message before WELCOME. An access token has some 500 bytes."""
@@ -62,6 +62,8 @@ CALL_BYTES_AT_ONCE: Final = 2 * LARGE_CALL_BYTES_AT_MOST
 """Of those that are large: the router keeps a call's arguments until it is answered."""
 COUNTED_FROM_BYTES: Final = 16 * 1024
 RETRY_AFTER_S: Final = 1.0
+BACK_AFTER_S: Final = 2.0
+"""A component that died is back after some five seconds; who is told to wait that long would wait too long mostly."""
 LEAVES_WITHIN_S: Final = 1.0
 """After the last word that can be said, a connection is closed by whoever comes first."""
 
@@ -240,6 +242,11 @@ class Door(WampWebSocketServerProtocol):  # type: ignore[misc]  # Crossbar ships
         """
         if self.state != self.STATE_OPEN or self._session is None:
             return
+        if is_of_the_dead(msg):
+            given_up, instead = was_given_up(self._session, msg.request)
+            if given_up and instead is None:  # Crossbar answers a second time, for which autobahn ends the connection
+                return
+            msg = instead or _answer(CALL, msg.request, _component_gone())
         try:
             super().send(msg)
         except PayloadExceededError:
@@ -286,6 +293,12 @@ def _error_of(said: Refused) -> TutorwampError:
 
 def _too_many_calls() -> TutorwampError:
     return RateLimited("Too many calls wait for their answers.", retry_after_s=RETRY_AFTER_S)
+
+
+def _component_gone() -> TutorwampError:
+    return Unavailable(
+        "A part of the node has gone away. It may still have done it; ask again.", retry_after_s=BACK_AFTER_S
+    )
 
 
 def _answer(kind: int, request: int, error: TutorwampError) -> message.Error:

@@ -6,15 +6,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Any
+from typing import Any, Final
 
 from autobahn.twisted.wamp import ApplicationSession
-from autobahn.wamp.message import Error, Publish
+from autobahn.wamp.exception import ApplicationError
+from autobahn.wamp.message import Call, Error, Publish
 
 from tutorwamp.gate.contracts import CLIENT_ROLES, SessionId
 from tutorwamp.kernel.component import wamp_error
 from tutorwamp.kernel.contracts import new_id
 from tutorwamp.kernel.errors import TutorwampError
+
+_IN_FLIGHT: Final = "callee disconnected from in-flight request"
+"""What Crossbar says to those who called a component that is gone; who cancelled is told no reason."""
 
 
 class Router:
@@ -88,6 +92,23 @@ class Router:
         found = self._session(session)
         if found is not None and found._transport is not None:  # noqa: SLF001  # the purpose of this room
             found._transport.transport.abortConnection()  # noqa: SLF001  # as above
+
+
+def is_of_the_dead(said: Any) -> bool:
+    """Whether the router answers a call because its component is gone, and not because the caller gave it up."""
+    if not isinstance(said, Error) or said.request_type != Call.MESSAGE_TYPE:
+        return False
+    if said.error == ApplicationError.NO_SUCH_PROCEDURE:  # of those that are let in: the gate knows the procedure
+        return True
+    return bool(said.error == ApplicationError.CANCELED and said.args == [_IN_FLIGHT])
+
+
+def was_given_up(session: Any, request: int) -> tuple[bool, Error | None]:
+    """Whether the caller has cancelled this call, and the answer to that, if it was not given yet."""
+    router = session._router  # noqa: SLF001  # the purpose of this room
+    calls = {} if router is None else router._dealer._invocations_by_call  # noqa: SLF001  # as above
+    waiting = calls.get((session._session_id, request))  # noqa: SLF001  # as above
+    return (False, None) if waiting is None else (waiting.canceled, waiting.error_msg)
 
 
 def calls_waiting(session: Any) -> int:

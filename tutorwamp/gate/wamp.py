@@ -47,18 +47,21 @@ from tutorwamp.gate.contracts import (
     Status,
 )
 from tutorwamp.gate.router import Router
-from tutorwamp.gate.rules import CONNECTION_DRAINING, Authorization
+from tutorwamp.gate.rules import CONNECTION_DRAINING, Authorization, address_of
 from tutorwamp.gate.service import GateService
 from tutorwamp.gate.settings import GateSettings
+from tutorwamp.kernel.answered import LINES
 from tutorwamp.kernel.arguments import bound_recursion, check, collect_seldom
 from tutorwamp.kernel.component import wamp_error
 from tutorwamp.kernel.contracts import Answer, Arguments, Nothing, Procedure, from_ms, new_id, to_ms, utc_now
-from tutorwamp.kernel.errors import Internal, Invalid, TutorwampError
+from tutorwamp.kernel.errors import Internal, Invalid, RateLimited, TutorwampError
 from tutorwamp.kernel.files import connections_in, raise_open_files, sessions_in
 from tutorwamp.kernel.lifeline import BEAT_EVERY_S, Lifeline
 from tutorwamp.kernel.limits import JOINS, Limits, LimitSettings
-from tutorwamp.kernel.observability import tame_crossbar
+from tutorwamp.kernel.observability import LogSettings, configure, get_logger, tame_crossbar
 from tutorwamp.kernel.settings import NodeSettings, gather, read
+
+log = get_logger(__name__)
 
 CLOSE_AFTER: Final = timedelta(seconds=1)
 """How long a session that was told to go may take to go by itself."""
@@ -91,8 +94,10 @@ class GateComponent(ApplicationSession):
         self._lifeline = Lifeline(settings.node_dir)
         self._limited = limited = read(LimitSettings, values).rate_limits
         self._files = raise_open_files()
+        self._audits, self._proxies = Limits(LINES, time.monotonic), settings.trusted_proxies
         sessions_at_most = min(read(GateSettings, values).sessions_at_most, sessions_in(self._files))
         with self._lifeline.making("gate"):
+            configure(read(LogSettings, values))
             self._service = GateService(
                 key=settings.signing_key(),
                 expected=config.extra["components"],
@@ -172,12 +177,24 @@ class GateComponent(ApplicationSession):
             peer = str(details["transport"].get("peer") or "")
             token = self._service.authenticate(details["ticket"], headers, peer)
         except TutorwampError as error:
+            self._refused(details, error)
             raise ApplicationError(error.uri, error.message) from None
         except Exception:  # noqa: BLE001  # logged; its text may not reach the client
             request_id = self._log_unexpected()
             raise ApplicationError(Internal.uri, f"{INTERNAL_MESSAGE} (request_id={request_id})") from None
         extra = {"issued_ms": to_ms(token.issued_at)}  # comes back with on_join
         return {"realm": self.config.realm, "authid": token.user_id, "role": token.role.value, "extra": extra}
+
+    def _refused(self, details: Mapping[str, Any], error: TutorwampError) -> None:
+        """The audit's line, as accounts write theirs; ABORT has no place for its ``request_id``."""
+        with contextlib.suppress(RateLimited):
+            self._audits.take("ticket refused")
+            headers = details["transport"].get("http_headers_received") or {}
+            peer = str(details["transport"].get("peer") or "")
+            address = address_of(peer, headers, self._proxies)
+            log.info(
+                "audit", what="ticket refused", user_id=None, address=address, request_id=new_id(), reason=error.uri
+            )
 
     def _authorize(
         self, session: Mapping[str, Any], uri: str, action: str, options: Mapping[str, Any] | None = None

@@ -20,6 +20,7 @@ from pydantic_core import to_json
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
 
+from tutorwamp.kernel.answered import answered
 from tutorwamp.kernel.arguments import check, size_of
 from tutorwamp.kernel.contracts import Answer, Arguments, AuthRole, Caller, Procedure, StreamEvent, Value, new_id
 from tutorwamp.kernel.deadline import answer_by_work
@@ -200,11 +201,11 @@ async def _answer(
         log.warning("deadline passed", procedure=served.procedure.uri)
         raise wamp_error(Unavailable("This took too long. It may still happen; ask again."), new_id()) from None
     except defer.CancelledError:  # its session is gone; the work goes on, and nobody hears the answer
-        raise wamp_error(Unavailable("Nobody waits for this answer any more."), new_id()) from None
+        raise _told(Unavailable("Nobody waits for this answer any more."), new_id()) from None
     except Exception:
         request_id = new_id()
         log.exception("unexpected error", procedure=served.procedure.uri, request_id=request_id)
-        raise wamp_error(Internal("Something went wrong on our side."), request_id) from None
+        raise _told(Internal("Something went wrong on our side."), request_id) from None
 
 
 def _by_keyword(positional: Sequence[Any], arguments: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -239,7 +240,12 @@ def _reactor() -> Any:
 
 
 def wamp_error(error: TutorwampError, request_id: str) -> ApplicationError:
-    """The contract's form of an error: the URI, no positional arguments, four keywords."""
+    """The contract's form of an error: the URI, no positional arguments, four keywords. Noted in the log."""
+    answered.note(error, request_id)
+    return _told(error, request_id)
+
+
+def _told(error: TutorwampError, request_id: str) -> ApplicationError:
     return ApplicationError(
         error.uri,
         message=error.message,

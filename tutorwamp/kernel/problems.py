@@ -11,6 +11,7 @@ from twisted.web.http import RESPONSES
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IRequest
 
+from tutorwamp.kernel.answered import answered
 from tutorwamp.kernel.contracts import Problem, new_id
 from tutorwamp.kernel.errors import Retryable, TutorwampError, Unauthenticated
 from tutorwamp.kernel.origins import SECURITY_HEADERS
@@ -31,8 +32,10 @@ def begin(http: IRequest) -> str:
     return request_id
 
 
-def render(http: IRequest, error: TutorwampError, request_id: str) -> bytes:
-    """Set status and headers; the body."""
+def render(http: IRequest, error: TutorwampError, request_id: str, *, noted: bool = False) -> bytes:
+    """Set status and headers; the body. ``noted``: the log knows of it already."""
+    if not noted:
+        answered.note(error, request_id)
     http.setResponseCode(error.status, PHRASES[error.status])
     body = to_json(_problem(error, request_id))
     for name, value in _headers(error).items():
@@ -51,6 +54,7 @@ def write(http: Any, error: TutorwampError) -> None:
 def alone(error: TutorwampError) -> tuple[Headers, bytes]:
     """Headers and body for where there is no request to answer: what came is none, or too much."""
     request_id = new_id()
+    answered.note(error, request_id)
     body = to_json(_problem(error, request_id))
     own = {"x-request-id": request_id, "content-length": str(len(body)), "connection": "close"}
     headers = Headers()

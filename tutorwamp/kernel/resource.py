@@ -350,7 +350,7 @@ def _unless_known(http: IRequest, body: bytes) -> bytes:
 
 
 def _render_failure(http: IRequest, request_id: str, failure: Failure) -> bytes:
-    error = failure.value
+    error, noted = failure.value, not failure.check(TutorwampError, defer.TimeoutError)
     if isinstance(error, defer.CancelledError):
         error = Unavailable("Nobody waits for this answer any more.")  # the client has gone; nothing is sent
     elif isinstance(error, defer.TimeoutError):
@@ -358,7 +358,7 @@ def _render_failure(http: IRequest, request_id: str, failure: Failure) -> bytes:
     elif not isinstance(error, TutorwampError):
         log.error("unexpected error", request_id=request_id, traceback=failure.getTraceback())
         error = Internal("Something went wrong on our side.")
-    return problems.render(http, error, request_id)
+    return problems.render(http, error, request_id, noted=noted)
 
 
 def _set_status(http: IRequest, status: int) -> None:

@@ -1,0 +1,43 @@
+"""Errors that were answered, each a line in the log with the ``request_id`` that the caller was told.
+
+Whoever asks wrongly again and again must not fill the disk: what is more than an allowance is counted, not written.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from tutorwamp.kernel.errors import Internal, RateLimited, TutorwampError, Unavailable
+from tutorwamp.kernel.limits import Allowance, Limits
+from tutorwamp.kernel.observability import get_logger
+
+log = get_logger(__name__)
+
+LINES: Final = Allowance(per_s=5, burst=500)
+"""Of a process, and of each kind: ours and the callers'. Some 200 bytes a line: 90 MB a day where it never ends."""
+
+
+class AnsweredErrors:
+    """The lines of one process. ``now_s`` is a clock that never goes back."""
+
+    def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
+        self._lines = Limits(LINES, now_s)
+        self._left_out = {"warning": 0, "info": 0}
+
+    def note(self, error: TutorwampError, request_id: str) -> None:
+        """Write a line: a warning where we could not, information where the caller should not."""
+        level = "warning" if isinstance(error, Unavailable | Internal) else "info"
+        try:
+            self._lines.take(level)
+        except RateLimited:
+            self._left_out[level] += 1
+            return
+        more = {"left_out": self._left_out[level]} if self._left_out[level] else {}
+        self._left_out[level] = 0
+        getattr(log, level)("answered with an error", error=error.uri, request_id=request_id, **more)
+
+
+answered: Final = AnsweredErrors()
+"""Of this process."""
