@@ -19,7 +19,9 @@ from tutorwamp.app.assembly import engine_for, read_settings
 from tutorwamp.app.check import Finding, findings
 from tutorwamp.app.data_folder import remember_database
 from tutorwamp.app.node import config_file
+from tutorwamp.kernel.contracts import utc_now
 from tutorwamp.kernel.database import make_engine
+from tutorwamp.kernel.nodes import LEASE, nodes
 
 
 @pytest.fixture
@@ -31,7 +33,7 @@ def environment(tmp_path: Path, database_url: str) -> dict[str, str]:
 @pytest.fixture
 def without_node(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave Crossbar's own check, a process of two seconds, to the tests that are about it."""
-    monkeypatch.setattr(check, "_node", lambda *_: Finding("node configuration", fine=True, text=""))
+    monkeypatch.setattr(check, "_node", lambda *_: lambda: Finding("node configuration", fine=True, text=""))
 
 
 def found(environment: Mapping[str, str]) -> dict[str, Finding]:
@@ -289,3 +291,42 @@ def test_the_pictures_storage_is_asked(tmp_path: Path) -> None:
         assert found(good)["pictures"].fine
         other = {**environment, "TUTORWAMP_BOARD_PICTURES_URL": server.url("another")}
         assert not found(other)["pictures"].fine
+
+
+@pytest.mark.usefixtures("without_node")
+def test_a_redis_with_accounts_and_databases_is_asked_as_one_who_uses_it(environment: dict[str, str]) -> None:
+    with RedisServer("valkey") as server:
+        assert server.ask("ACL SETUSER ada on >p@ss:w/rd%1 ~* &* +@all") == b"+OK\r\n"
+        assert server.ask("ACL SETUSER default off") == b"+OK\r\n"
+        account = "unix://ada:p%40ss%3Aw%2Frd%251@"
+        for url, told in (
+            (f"{account}{server.socket}", None),
+            (f"{account}{server.socket}?db=15", None),
+            (f"{account}{server.socket}?db=99", "ERR DB index is out of range"),
+            (f"unix://ada:hunter2@{server.socket}", "WRONGPASS"),
+            (f"unix://{server.socket}", "NOAUTH"),
+        ):
+            got = found({**environment, "TUTORWAMP_REDIS_URL": url})["Redis"]
+            assert got.fine == (told is None), got
+            assert (told or "unix://***@") in got.text
+            assert not any(secret in got.text for secret in ("ada", "p%40ss", "p@ss", "hunter2"))
+
+
+@pytest.mark.usefixtures("without_node")
+def test_other_nodes_on_the_database_are_named(environment: dict[str, str]) -> None:
+    engine = make_engine(environment["TUTORWAMP_DATABASE_URL"])
+    migrate.upgrade(engine)
+    now = utc_now()
+    with engine.begin() as connection:
+        for name, seen_at in (("lives", now), ("dead", now - 2 * LEASE), ("stopped", None)):
+            row = {"id": name, "beat": 1, "host": f"host-{name}", "started_at": now, "seen_at": seen_at}
+            connection.execute(nodes.insert(), row)
+    engine.dispose()
+    got = found(environment)["other nodes"]
+    assert got.fine
+    assert ("host-lives" in got.text, "host-dead" in got.text, "host-stopped" in got.text) == (True, False, False)
+    data = Path(environment["TUTORWAMP_DATA_DIR"])
+    assert not data.exists(), "nothing was made"
+    data.mkdir()
+    (data / "node.json").write_text('{"id": "lives", "beat": 1, "file": null}')
+    assert "other nodes" not in found(environment)

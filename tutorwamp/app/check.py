@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import socket
 import subprocess
@@ -11,11 +10,10 @@ import sys
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -28,7 +26,9 @@ from tutorwamp.board.pictures import BucketAddress, sign
 from tutorwamp.gate.settings import GateSettings
 from tutorwamp.kernel.contracts import utc_now
 from tutorwamp.kernel.files import RESERVED_AT_MOST, open_files_at_most, sessions_in
+from tutorwamp.kernel.nodes import Node, named, others_of
 from tutorwamp.kernel.probe import write_row
+from tutorwamp.kernel.redis_url import RedisAddress
 from tutorwamp.kernel.settings import SettingsError
 
 HEALTH_WITHIN_S: Final = 3.0
@@ -57,15 +57,19 @@ def findings(environment: Mapping[str, str]) -> list[Finding]:
         require_remembered(settings)
     except (SettingsError, OSError) as error:
         return [Finding("settings", fine=False, text=str(error))]
-    return [
-        Finding("settings", fine=True, text=f"data folder {settings.node.data_dir.absolute()}"),
-        _node(settings, environment),
+    ask_node = _node(settings, environment)
+    rest = [
         *_files(settings),
         *_folder(settings),
         *_running(settings),
         *_database(settings),
         *_pictures(settings),
         *_redis(settings),
+    ]
+    return [
+        Finding("settings", fine=True, text=f"data folder {settings.node.data_dir.absolute()}"),
+        ask_node(),
+        *rest,
     ]
 
 
@@ -77,22 +81,31 @@ def _require_key(settings: Settings) -> None:
         settings.node.signing_key()
 
 
-def _node(settings: Settings, environment: Mapping[str, str]) -> Finding:
-    """Crossbar's own check of the configuration, in a folder of its own: it writes into it."""
+def _node(settings: Settings, environment: Mapping[str, str]) -> Callable[[], Finding]:
+    """Begin Crossbar's own check of the configuration, in a folder of its own: it writes into it. What it finds.
+
+    It takes two seconds, most of them to import Crossbar; meanwhile the rest is looked at.
+    """
     config = settings.node.node_config or config_file()
+    folder = tempfile.TemporaryDirectory()
     command = [sys.executable, "-c", "import crossbar; crossbar.run()", "check"]
-    with tempfile.TemporaryDirectory() as folder:
-        checked = subprocess.run(  # noqa: S603  # our own arguments
-            [*command, f"--cbdir={folder}", f"--config={config.absolute()}"],
-            env={**environment, "TUTORWAMP_PORT": str(settings.node.port)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    if checked.returncode == 0:
-        return Finding("node configuration", fine=True, text=str(config))
-    lines = (checked.stdout + checked.stderr).strip().splitlines() or ["crossbar check failed"]
-    return Finding("node configuration", fine=False, text=lines[-1].strip())
+    checking = subprocess.Popen(  # noqa: S603  # our own arguments
+        [*command, f"--cbdir={folder.name}", f"--config={config.absolute()}"],
+        env={**environment, "TUTORWAMP_PORT": str(settings.node.port)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+    def found() -> Finding:
+        with folder, checking:
+            told = checking.communicate()[0]
+        if checking.returncode == 0:
+            return Finding("node configuration", fine=True, text=str(config))
+        lines = told.strip().splitlines() or ["crossbar check failed"]
+        return Finding("node configuration", fine=False, text=lines[-1].strip())
+
+    return found
 
 
 def _files(settings: Settings) -> Iterator[Finding]:
@@ -194,33 +207,12 @@ def _ask_bucket(address: BucketAddress, method: str, content: bytes) -> None:
 def _redis(settings: Settings) -> Iterator[Finding]:
     if settings.cache.redis_url is None:
         return
-    wrong = _ping(settings.cache.redis_url)
-    shown = re.sub("//[^@/]*@", "//***@", settings.cache.redis_url)
+    address = RedisAddress.parse(settings.cache.redis_url)
+    wrong = address.ask(PING_WITHIN_S)
     if wrong is None:
-        yield Finding("Redis", fine=True, text=shown)
+        yield Finding("Redis", fine=True, text=str(address))
     else:
-        yield Finding("Redis", fine=False, text=f"{shown}: {wrong}; check TUTORWAMP_REDIS_URL, or unset it")
-
-
-def _ping(url: str) -> str | None:
-    """Ask a Redis or Valkey, waiting for it: what is wrong, or None."""
-    parts = urlsplit(url)
-    try:
-        if parts.scheme == "unix":
-            wire = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            wire.settimeout(PING_WITHIN_S)
-            wire.connect(parts.path)
-        else:
-            wire = socket.create_connection((parts.hostname, parts.port or 6379), PING_WITHIN_S)
-        with wire:
-            if parts.password:
-                wire.sendall(f"AUTH {parts.password}\r\n".encode())
-                wire.recv(1024)
-            wire.sendall(b"PING\r\n")
-            answer = wire.recv(1024)
-    except (OSError, ValueError) as error:
-        return str(error)
-    return None if answer.startswith(b"+PONG") else answer.decode(errors="replace").strip()
+        yield Finding("Redis", fine=False, text=f"{address}: {wrong}; check TUTORWAMP_REDIS_URL, or unset it")
 
 
 def _database(settings: Settings) -> Iterator[Finding]:
@@ -230,6 +222,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
         yield Finding("database", fine=False, text=str(error))
         return
     shown = engine.url.render_as_string(hide_password=True)
+    others: list[Node] = []
     newest = migrate.newest_revision()
     try:
         path = sqlite_path(settings)
@@ -242,6 +235,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
             if revision == newest:
                 with engine.begin() as connection:
                     write_row(connection, utc_now())
+                    others = others_of(connection, settings.node.data_dir, utc_now())
             yield Finding("database", fine=True, text=shown)
     except SQLAlchemyError as error:
         yield Finding("database", fine=False, text=f"{shown}: {migrate.reason_of(error)}; check TUTORWAMP_DATABASE_URL")
@@ -250,6 +244,9 @@ def _database(settings: Settings) -> Iterator[Finding]:
         engine.dispose()
     if revision == newest:
         yield Finding("migrations", fine=True, text=f"at revision {newest}")
+        if others:
+            told = f"{named(others)}: on this database as well; its people are not seen here, nor told of us"
+            yield Finding("other nodes", fine=True, text=told)
     else:
         mend = migrate.too_new(revision) or f"at {revision or 'none'}, needed {newest}: run tutorwamp migrate"
         yield Finding("migrations", fine=False, text=mend)

@@ -26,7 +26,6 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
-from urllib.parse import urlsplit
 
 import txredisapi
 from twisted.internet.defer import CancelledError, Deferred
@@ -34,7 +33,8 @@ from twisted.internet.defer import TimeoutError as DeferredTimeout
 
 from tutorwamp.kernel.contracts import new_id
 from tutorwamp.kernel.observability import get_logger
-from tutorwamp.kernel.settings import SettingsError, setting
+from tutorwamp.kernel.redis_url import RedisAddress
+from tutorwamp.kernel.settings import setting
 from tutorwamp.kernel.trust import CHANGE_AT_MOST_S, COMMIT_WITHIN_S, CacheTrust
 
 log = get_logger(__name__)
@@ -55,7 +55,8 @@ class CacheSettings:
     redis_url: str | None = setting(
         "REDIS_URL",
         None,
-        "Unset: each process caches for itself. Redis or Valkey, shared: redis://HOST:PORT/DB or unix:///PATH.",
+        "Unset: each process caches for itself. Redis or Valkey, shared: redis://USER:PASSWORD@HOST:PORT/DB, rediss:// "
+        "with TLS, or unix:///PATH.",
     )
 
 
@@ -270,7 +271,7 @@ class RedisCache:
     """
 
     def __init__(self, url: str, reactor: Any, trust: CacheTrust) -> None:
-        self._connection = _connect(url)
+        self._connection = RedisAddress.parse(url).pool(CONNECTIONS)
         self._connection._factory.maxDelay = RECONNECT_WITHIN_S  # noqa: SLF001  # there is no public way
         self._reactor = reactor
         self._trust = trust
@@ -367,32 +368,8 @@ async def _within(seconds: float, command: Callable[[], Awaitable[Any]], reactor
 
 def require_url(url: str | None) -> None:
     """Raise SettingsError unless it is the URL of a Redis, or none."""
-    if url is None:
-        return
-    parts = urlsplit(url)
-    try:
-        database, port = parts.path.strip("/"), parts.port
-    except ValueError as error:
-        raise SettingsError(f"TUTORWAMP_REDIS_URL: {error}") from None
-    tcp = parts.scheme == "redis" and parts.hostname and (not database or database.isdigit()) and port != 0
-    if not tcp and not (parts.scheme == "unix" and parts.path):
-        raise SettingsError("TUTORWAMP_REDIS_URL: redis://HOST:PORT/DB or unix:///PATH is expected")
-
-
-def _connect(url: str) -> Any:
-    """A pool that connects when it is needed and again whenever it is lost. Raises SettingsError."""
-    require_url(url)
-    parts = urlsplit(url)
-    if parts.scheme == "unix":
-        return txredisapi.lazyUnixConnectionPool(parts.path, poolsize=CONNECTIONS, reconnect=True)
-    return txredisapi.lazyConnectionPool(
-        host=parts.hostname,
-        port=parts.port or 6379,
-        dbid=int(parts.path.strip("/") or 0),
-        poolsize=CONNECTIONS,
-        reconnect=True,
-        password=parts.password,
-    )
+    if url is not None:
+        RedisAddress.parse(url)
 
 
 def make_cache(settings: CacheSettings, reactor: Any, trust: CacheTrust) -> Cache:

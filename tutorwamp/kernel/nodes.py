@@ -180,6 +180,15 @@ class Nodes:
             log.warning("could not keep what this node knows of the database", error=str(error))
 
 
+def others_of(connection: Connection, data_dir: Path, now: datetime) -> list[Node]:
+    """The living nodes but the one of a data folder; nothing is made, also where that has none yet."""
+    try:
+        ours = str(json.loads((data_dir / "node.json").read_text())["id"])
+    except (OSError, ValueError, KeyError, TypeError):
+        ours = ""
+    return _others(connection, ours, now)
+
+
 def _others(connection: Connection, node_id: str, now: datetime) -> list[Node]:
     query = select(nodes.c.id, nodes.c.host, nodes.c.started_at).where(
         nodes.c.seen_at > now - LEASE, nodes.c.id != node_id
