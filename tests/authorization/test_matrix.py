@@ -204,7 +204,8 @@ async def test_topics(cast: Cast, action: str, uri: str) -> None:
         if "before joining" not in action:
             await told(session.ask("tutorwamp.lesson.join", lesson_id=lesson["id"]))
         if action == "publish":
-            seen.append(await told(session.publish_raw(topic, {"typing": True})))
+            said = {"page": lesson["id"], "x": 1, "y": 1} if uri.endswith(".cursor") else {"typing": True}
+            seen.append(await told(session.publish_raw(topic, said)))
         else:
             how: Any = action.rpartition("by ")[2] if " by " in action else None
             seen.append(await told(session.hear(topic, how)))
