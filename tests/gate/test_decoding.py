@@ -258,6 +258,25 @@ def test_what_is_not_plain_in_options_is_broken(serializer: str) -> None:
             read(serializer, WRITERS[serializer]([CALL, request, {}, URI, [2**60], {}]))
 
 
+UNDEFINED: dict[str, Any] = {"cbor": cbor2.undefined, "msgpack": msgpack.ExtType(0, b"\0")}
+
+
+@pytest.mark.parametrize("serializer", UNDEFINED)
+def test_undefined_before_the_arguments_is_nothing_and_a_whole_float_an_integer(serializer: str) -> None:
+    undefined, write = UNDEFINED[serializer], WRITERS[serializer]
+    options = {"match": undefined, "get_retained": undefined, "mode": "kill"}
+    assert read(serializer, write([32, 7.0, options, "topic"])) == [[32, 7, {"mode": "kill"}, "topic"]]
+    assert read(serializer, write([34, 7, float(2**52)])) == [[34, 7, 2**52]]
+    assert read(serializer, write([1, "tutor", options])) == [[1, "tutor", {"mode": "kill"}]]
+    head = [CALL, 7, {"mode": undefined}, URI]
+    assert read(serializer, write([*head, [], {"x": 1.0}])) == [[CALL, 7, {}, URI, [], {"x": 1.0}]]
+    assert read(serializer, write([*head, [], {float("nan"): 1}])) == [Refused(HEAD)]
+    assert read_head(serializer, write([*head, [], {"x": "y" * HEAD_BYTES}])) == HEAD
+    for broken in ([32, 7, undefined, "topic"], [32, undefined, {}, "topic"], [32, 7, {"a": [undefined]}, "topic"]):
+        with pytest.raises(BrokenError):
+            read(serializer, write(broken))
+
+
 @pytest.mark.parametrize("serializer", WRITERS)
 @pytest.mark.parametrize("kind", [CALL, PUBLISH])
 def test_arguments_are_a_list_and_an_object(serializer: str, kind: int) -> None:

@@ -3,7 +3,8 @@
 Plain: null, booleans, integers within 2**53, finite numbers, text that is valid Unicode without NUL, lists, and objects
 with text keys (of a key that comes twice the last value counts, in all three). No tags of CBOR, no extensions of
 msgpack, no bytes. What is not plain, or too much, is either in the arguments of a CALL or PUBLISH, whose sender can be
-told; or the message is broken. A single value of a call becomes NUL: no procedure takes a text with NUL, so the answer
+told; or the message is broken. Before the arguments ``undefined`` is nothing, and a whole float an integer: JavaScript
+clients write so in CBOR and msgpack what JSON has no words for. A single value of a call becomes NUL: no procedure takes a text with NUL, so the answer
 is ``tutorwamp.error.invalid`` and says where it stood, and of many changes of a board one alone is rejected (B14).
 """
 
@@ -27,6 +28,9 @@ INTEGER_AT_MOST: Final = 2**53
 """As far as every client counts exactly."""
 NUL: Final = "\0"
 _NOT_PLAIN: Final = object()
+_UNDEFINED: Final = cbor2.undefined
+_UNDEFINED_IN_MSGPACK: Final = (0, b"\0")
+"""The extension by which JavaScript's libraries write it."""
 MESSAGES_AT_MOST: Final = 100
 """In one batch."""
 HEAD_BYTES: Final = 4096
@@ -94,7 +98,7 @@ def _read(wire: _Wire, payload: bytes, nodes_at_most: int) -> list[Any] | Refuse
             wire.count(payload, nodes_at_most)
         message = wire.load(payload)
         if type(message) is list and _shaped(message):
-            return _plain(message)
+            return _plain(_as_json_says(message))
     except _TooMany:
         too_large = True
     except Exception:  # noqa: BLE001, S110  # each library raises what it likes; what it stands for is said below
@@ -103,6 +107,17 @@ def _read(wire: _Wire, payload: bytes, nodes_at_most: int) -> list[Any] | Refuse
     if head is None:
         raise BrokenError("not a message of plain values")
     return Refused(head, too_large=too_large)
+
+
+def _as_json_says(message: list[Any]) -> list[Any]:
+    """The same, with what stands before the arguments as a client would have written it in JSON."""
+    return [*map(_as_json_says_it, message[:HEAD_ITEMS]), *message[HEAD_ITEMS:]]
+
+
+def _as_json_says_it(item: Any) -> Any:
+    if type(item) is dict:
+        return {key: value for key, value in item.items() if value is not _UNDEFINED}
+    return int(item) if type(item) is float and item.is_integer() else item
 
 
 def _plain(message: list[Any]) -> list[Any]:
@@ -139,7 +154,7 @@ def _is_plain(value: Any) -> bool:
 
 def _head(wire: _Wire, begin: bytes) -> Head | None:
     try:
-        items = wire.first(begin[:HEAD_BYTES], HEAD_ITEMS)
+        items = _as_json_says(wire.first(begin[:HEAD_BYTES], HEAD_ITEMS))
     except Exception:  # noqa: BLE001  # as above
         return None
     return Head(*items) if _is_head(items) else None
@@ -329,16 +344,20 @@ def _count_msgpack(payload: bytes, at_most: int) -> None:
     _count(payload, at_most, _MSGPACK_HEADS, _text_of_msgpack)
 
 
+def _extension(*said: object) -> object:
+    return _UNDEFINED if said == _UNDEFINED_IN_MSGPACK else _NOT_PLAIN
+
+
 def _load_msgpack(payload: bytes) -> Any:
     # A list is as large as it says before its values are there: so first whether all of them are.
     whole = msgpack.Unpacker(max_buffer_size=len(payload), read_size=len(payload))
     whole.feed(payload)
     whole.skip()
-    return msgpack.unpackb(payload, ext_hook=_not_plain)
+    return msgpack.unpackb(payload, ext_hook=_extension)
 
 
 def _first_of_msgpack(begin: bytes, count: int) -> list[Any]:
-    items = msgpack.Unpacker(ext_hook=_not_plain, max_array_len=DEPTH_AT_MOST, max_map_len=DEPTH_AT_MOST)
+    items = msgpack.Unpacker(ext_hook=_extension, max_array_len=DEPTH_AT_MOST, max_map_len=DEPTH_AT_MOST)
     items.feed(begin)
     return [items.unpack() for _ in range(min(count, items.read_array_header()))]
 
