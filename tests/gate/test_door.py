@@ -227,6 +227,21 @@ async def test_members_say_what_members_say_or_are_gone(
 
 @pytest.mark.parametrize("serializer", SERIALIZERS)
 @pytest_twisted.ensureDeferred
+async def test_who_no_longer_wants_to_hear_keeps_the_session(
+    node: Node, bystander: Guest, ticket: Ticket, serializer: str
+) -> None:
+    one = await Raw.join(node, serializer, ticket())
+    more: list[list[Any]] = [[], [{}], []]
+    for number, options in enumerate(more, start=1):
+        one.say([32, 10 * number, {}, "tutorwamp.connection.draining"])
+        _, _, subscription = await one.hear()
+        one.say([34, 10 * number + 1, subscription, *options])
+        assert await one.hear() == [35, 10 * number + 1]
+    one.cut()
+
+
+@pytest.mark.parametrize("serializer", SERIALIZERS)
+@pytest_twisted.ensureDeferred
 async def test_after_goodbye_nothing_is_said(node: Node, bystander: Guest, ticket: Ticket, serializer: str) -> None:
     for more, code in (([], NORMAL), ([HELLO], PROTOCOL_ERROR), ([[6, {}, "wamp.close.normal"]], PROTOCOL_ERROR)):
         one = await Raw.join(node, serializer, ticket())

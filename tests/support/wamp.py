@@ -10,7 +10,7 @@ from autobahn.twisted.websocket import WampWebSocketClientFactory
 from autobahn.wamp.exception import ApplicationError
 from autobahn.wamp.message import Call, Publish
 from autobahn.wamp.request import CallRequest, PublishRequest
-from autobahn.wamp.serializer import CBORSerializer, JsonSerializer
+from autobahn.wamp.serializer import CBORSerializer, JsonSerializer, MsgPackSerializer
 from autobahn.wamp.types import CallOptions, Challenge, CloseDetails, ComponentConfig, SessionDetails, SubscribeOptions
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
@@ -18,6 +18,7 @@ from twisted.internet.endpoints import TCP4ClientEndpoint
 
 PATIENCE_S = 30.0
 """For an answer of a real process; reaching it is a failure."""
+SERIALIZERS: dict[str, Any] = {"cbor": CBORSerializer, "msgpack": MsgPackSerializer, "json": JsonSerializer}
 
 
 class Reachable(Protocol):
@@ -107,13 +108,13 @@ class BareSession(ApplicationSession):
             await waiting.addTimeout(patience_s, reactor)
 
 
-async def connect(node: Reachable, ticket: str, serializer: Literal["cbor", "json"] = "cbor") -> BareSession:
+async def connect(node: Reachable, ticket: str, serializer: Literal["cbor", "msgpack", "json"] = "cbor") -> BareSession:
     """Connect and join. Raises ApplicationError with the ABORT's reason."""
     session = BareSession(ticket)
     factory = WampWebSocketClientFactory(
         lambda: session,
         url=node.ws_url,
-        serializers=[CBORSerializer() if serializer == "cbor" else JsonSerializer()],
+        serializers=[SERIALIZERS[serializer]()],
     )
     factory.setProtocolOptions(openHandshakeTimeout=PATIENCE_S, maxMessagePayloadSize=0)
     await TCP4ClientEndpoint(reactor, "127.0.0.1", node.port).connect(factory)

@@ -4,8 +4,9 @@ Plain: null, booleans, integers within 2**53, finite numbers, text that is valid
 with text keys (of a key that comes twice the last value counts, in all three). No tags of CBOR, no extensions of
 msgpack, no bytes. What is not plain, or too much, is either in the arguments of a CALL or PUBLISH, whose sender can be
 told; or the message is broken. Before the arguments ``undefined`` is nothing, and a whole float an integer: JavaScript
-clients write so in CBOR and msgpack what JSON has no words for. A single value of a call becomes NUL: no procedure takes a text with NUL, so the answer
-is ``tutorwamp.error.invalid`` and says where it stood, and of many changes of a board one alone is rejected (B14).
+clients write so in CBOR and msgpack. A single value of a call becomes NUL: no procedure takes a text with NUL, so the
+answer is ``tutorwamp.error.invalid`` and says where it stood, and of many changes of a board one alone is rejected
+(B14).
 """
 
 from __future__ import annotations

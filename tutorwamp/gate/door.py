@@ -198,7 +198,7 @@ class Door(WampWebSocketServerProtocol):  # type: ignore[misc]  # Crossbar ships
 
     def _hear(self, said: list[Any], size: int) -> None:
         kind = self._expected(said[0] if said else None)
-        if kind in _OPTIONS and not _OPTIONS[kind].issuperset(*said[_OPTIONS_AT[kind] : _OPTIONS_AT[kind] + 1]):
+        if kind in _OPTIONS and any(not _OPTIONS[kind].issuperset(options) for options in said[_OPTIONS_AT[kind] :]):
             raise BrokenError("options that are not a client's")
         form: Any = Serializer.MESSAGE_TYPE_MAP[kind]
         heard = form.parse(said)
