@@ -5,12 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 import socket
-import subprocess
-import sys
-import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,9 +16,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tutorwamp.app import migrate
 from tutorwamp.app.assembly import Settings, engine_for, read_settings
+from tutorwamp.app.config_check import ConfigCheck, begin_config_check
 from tutorwamp.app.data_folder import require_folders, require_remembered, require_writable, sqlite_path
 from tutorwamp.app.holding import FOLDER, holder_of
-from tutorwamp.app.node import config_file
 from tutorwamp.board.pictures import BucketAddress, sign
 from tutorwamp.gate.settings import GateSettings
 from tutorwamp.kernel.contracts import utc_now
@@ -49,17 +46,22 @@ class Finding:
     text: str
 
 
-def findings(environment: Mapping[str, str]) -> list[Finding]:
-    """Look at everything; where the settings cannot be read nothing else can be. Nothing is made that stays."""
+def findings(environment: Mapping[str, str], node: ConfigCheck | None = None) -> list[Finding]:
+    """Look at everything; where the settings cannot be read nothing else can be. Nothing is made that stays.
+
+    ``node``: the check of the node's configuration, where it was begun before.
+    """
     try:
         settings = read_settings(environment)
         _require_key(settings)
         require_remembered(settings)
     except (SettingsError, OSError) as error:
+        if node is not None:
+            node()  # leaves nothing behind once it is waited for
         return [Finding("settings", fine=False, text=str(error))]
-    ask_node = _node(settings, environment)
+    node = node or begin_config_check(settings.node, environment)
     rest = [
-        *_files(settings),
+        *open_files(settings),
         *_folder(settings),
         *_running(settings),
         *_database(settings),
@@ -68,7 +70,7 @@ def findings(environment: Mapping[str, str]) -> list[Finding]:
     ]
     return [
         Finding("settings", fine=True, text=f"data folder {settings.node.data_dir.absolute()}"),
-        ask_node(),
+        Finding("node configuration", *node()),
         *rest,
     ]
 
@@ -81,34 +83,7 @@ def _require_key(settings: Settings) -> None:
         settings.node.signing_key()
 
 
-def _node(settings: Settings, environment: Mapping[str, str]) -> Callable[[], Finding]:
-    """Begin Crossbar's own check of the configuration, in a folder of its own: it writes into it. What it finds.
-
-    It takes two seconds, most of them to import Crossbar; meanwhile the rest is looked at.
-    """
-    config = settings.node.node_config or config_file()
-    folder = tempfile.TemporaryDirectory()
-    command = [sys.executable, "-c", "import crossbar; crossbar.run()", "check"]
-    checking = subprocess.Popen(  # noqa: S603  # our own arguments
-        [*command, f"--cbdir={folder.name}", f"--config={config.absolute()}"],
-        env={**environment, "TUTORWAMP_PORT": str(settings.node.port)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-    def found() -> Finding:
-        with folder, checking:
-            told = checking.communicate()[0]
-        if checking.returncode == 0:
-            return Finding("node configuration", fine=True, text=str(config))
-        lines = told.strip().splitlines() or ["crossbar check failed"]
-        return Finding("node configuration", fine=False, text=lines[-1].strip())
-
-    return found
-
-
-def _files(settings: Settings) -> Iterator[Finding]:
+def open_files(settings: Settings) -> Iterator[Finding]:
     """Said only where they are fewer than the sessions need; wrong where those were asked for, or few is hardly any."""
     files, wanted = open_files_at_most(), settings.gate.sessions_at_most
     room = sessions_in(files)

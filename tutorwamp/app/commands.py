@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tutorwamp.app import migrate as schema
 from tutorwamp.app.assembly import Machine, Settings, engine_for, read_settings
+from tutorwamp.app.check import open_files
 from tutorwamp.app.data_folder import make_private, remember_database, require_folders, require_remembered, sqlite_path
 from tutorwamp.app.demo import prepare as prepare_demo
 from tutorwamp.app.holding import FOLDER, HeldError, Hold, Holder
@@ -59,6 +60,8 @@ def _run(settings: Settings, hold: Hold, *, demo: bool) -> None:
         tell("READY=1")
 
     teller = Teller()
+    for low in open_files(settings):
+        teller.tell(f"open files: {low.text}")
     teller.tell("starting the node ...")
     supervisor = Supervisor(reactor, settings, teller.tell, hold, lambda: _prepare_again(settings))
     run(supervisor, ready, teller)

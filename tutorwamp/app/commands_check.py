@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 
 import click
 
-from tutorwamp.app.check import findings
+from tutorwamp.app.config_check import begin_config_check
+from tutorwamp.kernel.settings import NodeSettings, SettingsError, gather, read
 
 
 @click.command()
 def check() -> None:
     """Check settings, node configuration, database, migrations. Exit 1 where something is wrong."""
+    node = None
+    with contextlib.suppress(SettingsError):  # findings() says which
+        node = begin_config_check(read(NodeSettings, gather(os.environ)), os.environ)
+
     from rich.console import Console
     from rich.table import Table
 
+    from tutorwamp.app.check import findings  # late: meanwhile Crossbar's check runs
+
     table = Table("what", "state", "detail or mend", box=None)
-    found = findings(os.environ)
+    found = findings(os.environ, node)
     for finding in found:
         table.add_row(finding.what, "ok" if finding.fine else "WRONG", finding.text)
     Console(width=None if sys.stdout.isatty() else 160).print(table)

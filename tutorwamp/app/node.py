@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from tutorwamp.app.assembly import read_settings
 from tutorwamp.kernel.files import raise_open_files
 from tutorwamp.kernel.lifeline import BEAT_EVERY_S, Lifeline
 
@@ -43,6 +42,7 @@ def main() -> None:
     raise_open_files()  # its workers inherit it
     os.setsid()  # so that all our processes are found, and Ctrl-C is for the supervisor alone
     import crossbar  # late: it takes a second
+    from tutorwamp.app.assembly import read_settings  # late: who only asks for the configuration need not wait
 
     settings = read_settings(os.environ)
     node_dir = settings.node.node_dir.absolute()
