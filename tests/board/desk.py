@@ -10,7 +10,6 @@ from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import Connection, event, func, select
-from sqlalchemy.exc import OperationalError
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import blockingCallFromThread
@@ -22,6 +21,7 @@ from tutorwamp.board import rules
 from tutorwamp.board.tables import boards, elements
 from tutorwamp.board.writing import Submission, Taken, Tick, Ticked, commit
 from tutorwamp.kernel.contracts import Caller, new_id
+from tutorwamp.kernel.errors import Unavailable
 
 GUARD = 2
 """Of an easel's lesson: the pen has been given once."""
@@ -91,7 +91,7 @@ def meanwhile(
     def interfere(_connection: Any, _cursor: Any, about_to_run: str, *_: Any) -> None:
         if about_to_run.startswith(statement):
             tried.append(None)
-            with suppress(OperationalError):
+            with suppress(Unavailable):
                 tried[-1] = blockingCallFromThread(cast("Any", reactor), deed)
 
     event.listen(other.database.engine, "connect", be_impatient)

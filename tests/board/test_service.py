@@ -171,9 +171,8 @@ async def test_B9_a_stroke_whose_author_loses_the_pen_ends_there(stage_on_both: 
     await easel.submit(easel.anna, put(stroke))
     under_the_pen = [under_way(easel.submit(easel.anna, append(stroke, n, [n, n]))) for n in (1, 2)]
     await gatherResults(under_the_pen)
-    waiting = under_way(easel.submit(easel.anna, append(stroke, 3, [9.0, 9.0])))
-    await elsewhere.give_pen(easel.ben)  # this machine does not hear of it
-    answer = await waiting
+    await elsewhere.give_pen(easel.ben)  # this machine does not hear of it, and lets her in from memory
+    answer = await easel.submit(easel.anna, append(stroke, 3, [9.0, 9.0]))
     assert errors(answer) == ["no_pen"]
     assert answer.rejected[0].element == (await easel.open()).elements[0]
     assert len(answer.rejected[0].element["points"]) == 4
