@@ -276,13 +276,13 @@ async def test_N2_what_waited_until_its_fence_may_fall_is_not_committed(
     def slow(_connection: object) -> None:
         time.sleep(0.4)
 
-    before = database.write("test", slow)
+    before = database.write("notifications.test", slow)
     await house.turn()  # logged, and to be done again
     await before
     assert await house.told(house.anna) == []
     await house.turn()
     assert await house.count(house.anna) == 1
-    before = database.write("test", slow)
+    before = database.write("notifications.test", slow)
     with pytest.raises(Unavailable):
         await house.notifications.mark_all_read(house.anna)
     await before

@@ -369,10 +369,19 @@ async def test_S15_replaced_texts_fill_a_bucket_of_bytes_and_others_write_on(pat
     lesson = await Lesson.begun(patient, hearts)
     tina, ben = await lesson.enter("Tina"), await lesson.enter("Ben")
     element = {"id": new_id(), "page": lesson.id, "kind": "text", "x": 1, "y": 1, "size": 12, "color": "#102030"}
-    texts = [{"op": "put", "element": {**element, "id": new_id(), "text": "x" * 60_000}} for _ in range(15)]
-    answers, errors = await outcomes(*[tina.ask(SUBMIT, lesson_id=lesson.id, changes=texts) for _ in range(20)])
-    assert [answer["rejected"] for answer in answers[:1]] == [[]]
+    ids = [new_id() for _ in range(15)]
+    answers: list[Any] = []
+
+    async def replace_until_refused() -> None:
+        for version in range(20):  # each replaces the one before
+            known = {"version": version} if version else {}
+            texts = [{"op": "put", "element": {**element, "id": one, "text": "x" * 60_000, **known}} for one in ids]
+            answers.append(await tina.ask(SUBMIT, lesson_id=lesson.id, changes=texts))
+
+    with pytest.raises(ApplicationError) as refused:
+        await replace_until_refused()
+    assert [answer["rejected"] for answer in answers] == [[]] * len(answers)
     assert WRITTEN.burst // 1_000_000 <= len(answers) < 15
-    assert {error.error for error in errors} == {"tutorwamp.error.rate_limited"}
+    assert refused.value.error == "tutorwamp.error.rate_limited"
     assert await tina.ask(HEARTBEAT.uri)
     assert await ben.ask(SEND, lesson_id=lesson.id, body="I can still write")
