@@ -23,7 +23,7 @@ ADDRESS: Final = "127.0.0.66"
 """Where the hostile come from: all of 127/8 is loopback, and what is counted by address must not hit the others."""
 PATIENCE_S: Final = 5.0
 """For an answer; who attacks does not wait for long."""
-_CLOSE, _PING, _PONG, _TEXT, _BINARY = 8, 9, 10, 1, 2
+_CLOSE, _PING, _PONG, _TEXT, _BINARY, _MORE = 8, 9, 10, 1, 2, 0
 HELLO, WELCOME, ABORT, CHALLENGE, AUTHENTICATE, GOODBYE, ERROR = 1, 2, 3, 4, 5, 6, 8
 PUBLISH, SUBSCRIBE, SUBSCRIBED, EVENT, CALL, RESULT, YIELD = 16, 32, 33, 36, 48, 50, 70
 REALM: Final = "tutor"
@@ -78,7 +78,7 @@ class WebSocket:
     def __init__(self, port: int, serializer: Serializer, **more: Any) -> None:
         self.serializer = serializer
         self.socket = dial(port, **more)
-        self._unread = bytearray()
+        self._unread, self._fragments = bytearray(), bytearray()
         lines = [
             "GET /ws HTTP/1.1",
             f"Host: 127.0.0.1:{port}",
@@ -123,22 +123,32 @@ class WebSocket:
         return head + bytes(4) + payload
 
     def receive(self, patience_s: float = PATIENCE_S) -> bytes:
-        """The next message. Raises GoneError."""
+        """The next message, of however many fragments; what has come of it is kept over a silence. Raises GoneError."""
         deadline = time.monotonic() + patience_s
         while True:
-            head = self._take(2, deadline)
-            length = head[1]
-            if length > 125:
-                length = int.from_bytes(self._take(2 if length == 126 else 8, deadline))
-            payload = self._take(length, deadline)
-            opcode = head[0] & 15
+            is_last, opcode, payload = self._next_frame(deadline)
             if opcode == _CLOSE:
                 self.close()
                 raise GoneError(payload[2:].decode(errors="replace"))
             if opcode == _PING:
                 self.message(payload, _PONG)
-            elif opcode in (_TEXT, _BINARY):
-                return payload
+            elif opcode in (_TEXT, _BINARY, _MORE):
+                self._fragments += payload
+                if is_last:
+                    message, self._fragments = bytes(self._fragments), bytearray()
+                    return message
+
+    def _next_frame(self, deadline: float) -> tuple[bool, int, bytes]:
+        self._wait_for(2, deadline)
+        head, length, begins = self._unread[0], self._unread[1], 2
+        if length > 125:
+            begins = 4 if length == 126 else 10
+            self._wait_for(begins, deadline)
+            length = int.from_bytes(self._unread[2:begins])
+        self._wait_for(begins + length, deadline)
+        payload = bytes(self._unread[begins : begins + length])
+        del self._unread[: begins + length]
+        return bool(head & 0x80), head & 15, payload
 
     def _until(self, mark: bytes) -> bytes:
         deadline = time.monotonic() + PATIENCE_S
@@ -148,12 +158,9 @@ class WebSocket:
         self._unread = bytearray(rest)
         return head
 
-    def _take(self, count: int, deadline: float) -> bytes:
+    def _wait_for(self, count: int, deadline: float) -> None:
         while len(self._unread) < count:
             self._more(deadline)
-        taken = bytes(self._unread[:count])
-        del self._unread[:count]
-        return taken
 
     def _more(self, deadline: float) -> None:
         try:
