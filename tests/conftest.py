@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import signal
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,11 @@ from tests.support.postgres import Postgres
 from tutorwamp.app import migrate
 from tutorwamp.app.assembly import Machine, assemble
 from tutorwamp.kernel.database import make_engine
+
+if (
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+):  # begun in the background: Ctrl-C would be ignored by our nodes too
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _numbers = itertools.count(1)
 
