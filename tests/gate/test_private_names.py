@@ -195,7 +195,7 @@ def test_what_the_router_says_of_a_component_that_is_gone() -> None:
 
 def test_every_message_that_a_client_may_send_has_a_form() -> None:
     for kind in (*door._STRANGER, *door._WAITING, *door._CHALLENGED, *door._JOINED):
-        assert parameters(serializer.Serializer.MESSAGE_TYPE_MAP[kind].parse) == ["wmsg"]  # type: ignore[attr-defined]
+        assert parameters(serializer.Serializer.MESSAGE_TYPE_MAP[kind].parse) == ["wmsg"]  # type: ignore[attr-defined]  # untyped there
 
 
 def test_the_end_of_a_worker_is_told_to_its_protocol() -> None:

@@ -14,7 +14,7 @@ from io import BytesIO
 from typing import Final
 
 # GIF, JPEG and PNG are always there; WebP would otherwise be found by importing every format that Pillow has.
-from PIL import Image, ImageOps, JpegImagePlugin, UnidentifiedImageError, WebPImagePlugin  # noqa: F401
+from PIL import Image, ImageOps, JpegImagePlugin, UnidentifiedImageError, WebPImagePlugin  # noqa: F401  # importing it registers the format
 from PIL.ExifTags import Base as ExifTag
 
 from tutorwamp.kernel.errors import Invalid, TooLarge, TutorwampError, UnsupportedMediaType
