@@ -181,6 +181,20 @@ class Postgres:
             os.close(child)
         self._process = None
 
+    def freeze(self) -> None:
+        """Let all processes of the server stand still, as a machine without processor time or disk would."""
+        process = self._running()
+        process.send_signal(signal.SIGSTOP)  # first, so that it starts no process that is not on the list
+        for pid in _children(process.pid):
+            os.kill(pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let them go on."""
+        process = self._running()
+        for pid in _children(process.pid):
+            os.kill(pid, signal.SIGCONT)
+        process.send_signal(signal.SIGCONT)
+
     def close(self) -> None:
         """Stop and remove everything."""
         self.stop()
