@@ -5,20 +5,24 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+import cbor2
 import pytest
 import pytest_twisted
 from autobahn.wamp.exception import ApplicationError
 from structlog.testing import capture_logs
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 
 from tutorwamp.kernel.component import MESSAGE_BYTES_AT_MOST, Served, _endpoint
 from tutorwamp.kernel.contracts import Caller, Cost, Nothing, Procedure, Value
 from tutorwamp.kernel.limits import GIVEN_UP_UNITS, READS, UNCOUNTED, UNIT_BYTES, CallLimits, LimitSettings
+from tutorwamp.kernel.portions import PORTIONED, Portioned
 
 CALL: Any = SimpleNamespace(caller_authid="ada", caller_authrole="student", caller=1)
 
 
-def called(answer: Deferred[Nothing]) -> Deferred[dict[str, Any]]:
+def called(answer: Deferred[Nothing]) -> Deferred[Any]:
     async def method(_caller: Caller, _arguments: Nothing) -> Nothing:
         return await answer
 
@@ -32,11 +36,11 @@ class Given(Value):
     values: Any
 
 
-async def answered(values: Any) -> dict[str, Any]:
+async def answered(values: Any, line: str | None = None) -> Any:
     async def method(_caller: Caller, _arguments: Nothing) -> Given:
         return Given(values=values)
 
-    served = Served(Procedure("tutorwamp.test.give", Nothing, Given), method)
+    served = Served(Procedure("tutorwamp.test.give", Nothing, Given, cost=Cost(line=line)), method)
     return await _endpoint(served, UNCOUNTED)(details=CALL, arguments=((), {}))
 
 
@@ -69,11 +73,12 @@ async def test_an_unexpected_error_says_nothing_but_a_request_id_that_the_log_kn
     answer.addErrback(lambda _: None).cancel()
 
 
+@pytest.mark.parametrize("line", [None, "wholes"])
 @pytest.mark.parametrize("values", ["x" * 17_000_000, [0.5] * 1_900_000])
 @pytest_twisted.ensureDeferred
-async def test_an_answer_that_no_message_holds_is_too_large(values: Any) -> None:
+async def test_S17_an_answer_that_no_message_holds_is_too_large(values: Any, line: str | None) -> None:
     with pytest.raises(ApplicationError) as refused:
-        await answered(values)
+        await answered(values, line)
     assert refused.value.error == "tutorwamp.error.too_large"
     assert refused.value.kwargs["details"] == {"bytes_at_most": MESSAGE_BYTES_AT_MOST}
 
@@ -82,6 +87,29 @@ async def test_an_answer_that_no_message_holds_is_too_large(values: Any) -> None
 async def test_an_answer_that_just_fits_is_given() -> None:
     assert len((await answered("x" * 16_000_000))["values"]) == 16_000_000
     assert len((await answered([0.5] * 1_800_000))["values"]) == 1_800_000
+    portioned = await answered([0.5] * 1_800_000, "wholes")
+    (values,) = Portioned.read(portioned.kwresults).lists.values()
+    assert sum(count for count, _ in values) == 1_800_000
+    assert len(cbor2.dumps([70, 1, {}, [], portioned.kwresults])) < 2**24
+
+
+@pytest_twisted.ensureDeferred
+async def test_S25_while_a_large_answer_is_written_others_are_answered() -> None:
+    large = Deferred.fromCoroutine(answered([[0.5]] * 1_000_000, "wholes"))
+    others = 0
+    while not large.called:
+        assert await answered("small", "wholes") == {"values": "small"}
+        others += 1
+        await deferLater(reactor, 0)
+    assert others > 3
+    assert PORTIONED in (await large).kwresults
+
+
+@pytest_twisted.ensureDeferred
+async def test_S25_what_is_small_or_has_no_list_goes_as_it_is() -> None:
+    values = list(range(1_000))
+    assert await answered(values, "wholes") == {"values": values}
+    assert len((await answered("x" * 1_000_000, "wholes"))["values"]) == 1_000_000
 
 
 @pytest_twisted.ensureDeferred

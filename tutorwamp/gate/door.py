@@ -28,6 +28,7 @@ from tutorwamp.gate.decoding import (
     read,
     read_head,
 )
+from tutorwamp.gate.portions import Desk, is_portioned
 from tutorwamp.gate.router import calls_waiting, forget_cancelled_calls, is_of_the_dead, is_waiting, was_given_up
 from tutorwamp.kernel.arguments import ARGUMENTS_BYTES_AT_MOST
 from tutorwamp.kernel.component import wamp_error
@@ -100,6 +101,8 @@ _AFTER_SAYING: Final[dict[type[Any], frozenset[int]]] = {
 class Door(WampWebSocketServerProtocol):  # type: ignore[misc]  # Crossbar ships no types
     """One client's WebSocket, as the router's process hears it."""
 
+    desk: Desk
+    """Of this process; set by ``stand_at_the_door``."""
     _expects: frozenset[int] = _STRANGER
     """The kinds of messages that belong into its state; all others end the connection."""
     _heard = bytearray()
@@ -240,22 +243,43 @@ class Door(WampWebSocketServerProtocol):  # type: ignore[misc]  # Crossbar ships
 
         Crossbar gives an event to one subscriber after the other: where this raises, those after it do not hear of it.
         """
-        if self.state != self.STATE_OPEN or self._session is None:
+        if not self.is_there():
             return
         if is_of_the_dead(msg):
             given_up, instead = was_given_up(self._session, msg.request)
             if given_up and instead is None:  # Crossbar answers a second time, for which autobahn ends the connection
                 return
             msg = instead or _answer(CALL, msg.request, _component_gone())
+        if is_portioned(msg):
+            self.desk.add(self, msg, self._serializer)
+            return
         try:
             super().send(msg)
         except PayloadExceededError:
-            self._say_instead(msg, TooLarge("The answer is too large for this connection."))
+            self._say_instead(msg, _answer_too_large())
         except SerializationError:
             self._say_instead(msg, Internal("Something went wrong on our side."))
         self._expects = _AFTER_SAYING.get(type(msg), self._expects)
         if not self._expects:
             self._leave_soon()
+
+    def is_there(self) -> bool:
+        """Whether there is anybody to be told."""
+        return self.state == self.STATE_OPEN and self._session is not None
+
+    def put_together(self, said: Any, payload: bytes | None) -> None:
+        """Send a large answer, which is whole now; None: it cannot be written."""
+        if payload is None:
+            self._say_instead(said, Internal("Something went wrong on our side."))
+            return
+        try:
+            self.sendMessage(payload, self._serializer._serializer.BINARY)  # noqa: SLF001  # as autobahn's own sending does
+        except PayloadExceededError:
+            self._say_instead(said, _answer_too_large())
+
+    def turn_away(self, said: Any) -> None:
+        """Too many large answers wait already."""
+        self._say_instead(said, Unavailable("Too many ask for this just now.", retry_after_s=RETRY_AFTER_S))
 
     def _say_instead(self, msg: Any, error: TutorwampError) -> None:
         self.log.error("a message could not be sent: {kind}", kind=type(msg).__name__)
@@ -293,6 +317,10 @@ def _error_of(said: Refused) -> TutorwampError:
 
 def _too_many_calls() -> TutorwampError:
     return RateLimited("Too many calls wait for their answers.", retry_after_s=RETRY_AFTER_S)
+
+
+def _answer_too_large() -> TutorwampError:
+    return TooLarge("The answer is too large for this connection.")
 
 
 def _component_gone() -> TutorwampError:

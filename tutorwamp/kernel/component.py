@@ -15,10 +15,18 @@ from autobahn.twisted.wamp import ApplicationSession
 from autobahn.wamp import message
 from autobahn.wamp.exception import ApplicationError, TransportLost
 from autobahn.wamp.serializer import CBORSerializer
-from autobahn.wamp.types import CallDetails, ComponentConfig, PublishOptions, RegisterOptions, SessionDetails
+from autobahn.wamp.types import (
+    CallDetails,
+    CallResult,
+    ComponentConfig,
+    PublishOptions,
+    RegisterOptions,
+    SessionDetails,
+)
 from pydantic_core import to_json
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 
 from tutorwamp.kernel.answered import answered
 from tutorwamp.kernel.arguments import check, size_of
@@ -27,6 +35,7 @@ from tutorwamp.kernel.deadline import answer_by_work
 from tutorwamp.kernel.errors import Internal, Invalid, TooLarge, TutorwampError, Unavailable
 from tutorwamp.kernel.limits import Bill, CallLimits
 from tutorwamp.kernel.observability import get_logger
+from tutorwamp.kernel.portions import LARGE_FROM_BYTES, Portioned, portions
 
 log = get_logger(__name__)
 
@@ -36,9 +45,15 @@ MESSAGE_BYTES_AT_MOST: Final = 16 * 1024 * 1024 - 1024
 """Of one answer: what the private socket takes (crossbar/config.yaml), and room for the message around it."""
 _CBOR_OF_JSON_AT_MOST: Final = 2.5
 """``1.5,`` is four bytes of JSON and nine of CBOR; nothing else grows as much."""
+STEP_S: Final = 0.004
+"""Of writing a large answer; then whoever else waits for this process is heard."""
 _DETAILS: Final = "details"
 _ARGUMENTS: Final = "arguments"
 """The only two keywords autobahn calls us with, see ``Component.onMessage``."""
+
+
+Told = dict[str, Any] | CallResult
+"""An answer, as it is or in portions (``kernel/portions.py``)."""
 
 
 @dataclass(frozen=True)
@@ -173,8 +188,8 @@ class Component(ApplicationSession):
             log.error("unexpected error in a WAMP handler", message=msg, error=repr(fail.value))
 
 
-def _endpoint(served: Served, limits: CallLimits) -> Callable[..., Deferred[dict[str, Any]]]:
-    def endpoint(*, details: CallDetails, arguments: tuple[Any, Any]) -> Deferred[dict[str, Any]]:
+def _endpoint(served: Served, limits: CallLimits) -> Callable[..., Deferred[Told]]:
+    def endpoint(*, details: CallDetails, arguments: tuple[Any, Any]) -> Deferred[Told]:
         return Deferred.fromCoroutine(_answer(served, limits, details, *arguments))
 
     return endpoint
@@ -182,7 +197,7 @@ def _endpoint(served: Served, limits: CallLimits) -> Callable[..., Deferred[dict
 
 async def _answer(
     served: Served, limits: CallLimits, details: CallDetails, positional: Sequence[Any], arguments: Mapping[str, Any]
-) -> dict[str, Any]:
+) -> Told:
     """Run one call from its raw arguments to its plain result. Raises ApplicationError only."""
     try:
         asked = served.procedure
@@ -214,12 +229,33 @@ def _by_keyword(positional: Sequence[Any], arguments: Mapping[str, Any]) -> Mapp
     return arguments
 
 
-async def _run(served: Served, bill: Bill, caller: Caller, arguments: Any) -> dict[str, Any]:
+async def _run(served: Served, bill: Bill, caller: Caller, arguments: Any) -> Told:
     with bill:
-        await bill.begin(served.procedure.cost.line)
+        line = served.procedure.cost.line
+        await bill.begin(line)
         plain = (await served.method(caller, arguments)).plain()
-        bill.answer(_bytes_of(plain))
-        return plain
+        if line is None:
+            bill.answer(_bytes_of(plain))
+            return plain
+        size, portioned = await _portioned(plain)
+        bill.answer(size)
+        is_small = size < LARGE_FROM_BYTES or not portioned.lists
+        return plain if is_small else CallResult(**portioned.plain())
+
+
+async def _portioned(plain: dict[str, Any]) -> tuple[int, Portioned]:
+    """An answer that may be large, and its bytes, with a rest for others now and then. Raises TooLarge."""
+    size, until_s, work = 0, _reactor().seconds() + STEP_S, portions(plain)
+    while True:
+        try:
+            size += next(work)
+        except StopIteration as done:
+            return size, done.value
+        if size > MESSAGE_BYTES_AT_MOST:
+            raise _too_large()
+        if _reactor().seconds() > until_s:
+            await deferLater(_reactor(), 0)
+            until_s = _reactor().seconds() + STEP_S
 
 
 def _bytes_of(plain: dict[str, Any]) -> int:
@@ -228,9 +264,13 @@ def _bytes_of(plain: dict[str, Any]) -> int:
     if size * _CBOR_OF_JSON_AT_MOST > MESSAGE_BYTES_AT_MOST:
         exactly, _ = CBORSerializer().serialize(message.Yield(1, kwargs=plain))  # type: ignore[arg-type]  # its messages' own type
         if len(exactly) > MESSAGE_BYTES_AT_MOST:
-            limit = {"bytes_at_most": MESSAGE_BYTES_AT_MOST}
-            raise TooLarge("The answer is too large. Ask for less of it.", details=limit)
+            raise _too_large()
     return size
+
+
+def _too_large() -> TooLarge:
+    limit = {"bytes_at_most": MESSAGE_BYTES_AT_MOST}
+    return TooLarge("The answer is too large. Ask for less of it.", details=limit)
 
 
 def _reactor() -> Any:

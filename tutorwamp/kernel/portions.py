@@ -1,0 +1,98 @@
+"""A large answer on its way out, in portions: whoever hands it on has other things to do between two of them.
+
+The component writes what is long in it, its lists, as CBOR, a portion at a time, with a mark where each list stood. The
+public door puts the answer together for its client (``gate/portions.py``); to who speaks CBOR the bytes go as they are.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import cbor2
+
+PORTIONED: Final = "portioned"
+"""The keyword under which it goes from the component to the door. An answer that goes as it is has none."""
+LARGE_FROM_BYTES: Final = 64 * 1024
+"""What is smaller goes as it is: about a millisecond's work."""
+PORTION_BYTES: Final = 32 * 1024
+"""About; some two milliseconds' work where all of it is numbers. A single value of a list may be more."""
+LONG_FROM: Final = 8
+"""Values in a list; one of objects is long whatever their number, for each may be a megabyte."""
+DEPTH_AT_MOST: Final = 4
+"""Of objects, in which long lists are looked for: ``streams``, a stream's name, ``events``."""
+_MARK_BYTES: Final = 8
+_AROUND_BYTES: Final = 48
+"""Each portion's at most: its head and count, and of a list's first one the mark, twice."""
+
+Portion = tuple[int, bytes]
+"""So many values of a list, as CBOR, one after the other."""
+
+
+@dataclass(frozen=True)
+class Portioned:
+    """An answer: what is short in it with a mark in each long list's place, and these lists by their marks."""
+
+    rest: Any
+    lists: Mapping[str, Sequence[Portion]]
+
+    def plain(self) -> dict[str, Any]:
+        """As it goes to the door."""
+        return {PORTIONED: [self.rest, self.lists]}
+
+    @classmethod
+    def read(cls, said: Mapping[str, Any]) -> Portioned:
+        """What came to the door."""
+        return cls(*said[PORTIONED])
+
+
+def portions(answer: dict[str, Any]) -> Generator[int, None, Portioned]:
+    """Write an answer; yields the bytes of each portion."""
+    long: dict[str, list[Any]] = {}
+    # Nobody knows the mark before, so that no text of anybody's can be one.
+    rest = _marked(answer, secrets.token_hex(_MARK_BYTES), long, DEPTH_AT_MOST)
+    yield len(cbor2.dumps(rest))
+    lists: dict[str, list[Portion]] = {}
+    for mark, values in long.items():
+        lists[mark] = written = []
+        for portion in _written(values):
+            written.append(portion)
+            yield len(portion[1]) + _AROUND_BYTES
+    return Portioned(rest, lists)
+
+
+def values_in(portion: Portion) -> list[Any]:
+    """The values of a portion."""
+    count, written = portion
+    values: list[Any] = cbor2.loads(list_head(count) + written)
+    return values
+
+
+def list_head(count: int) -> bytes:
+    """What a list of so many values begins with (RFC 8949, section 3.1)."""
+    if count < 24:
+        return bytes([0x80 | count])
+    size = next(size for size in (1, 2, 4) if count < 1 << 8 * size)
+    return bytes([0x98 + size.bit_length() - 1]) + count.to_bytes(size)
+
+
+def _marked(value: Any, mark: str, long: dict[str, list[Any]], depth: int) -> Any:
+    if type(value) is list and (len(value) >= LONG_FROM or (value and type(value[0]) is dict)):
+        name = f"{mark}{len(long):x}."
+        long[name] = value
+        return name
+    if type(value) is dict and depth:
+        return {key: _marked(part, mark, long, depth - 1) for key, part in value.items()}
+    return value
+
+
+def _written(values: list[Any]) -> Generator[Portion, None, None]:
+    at, count = 0, 1
+    while at < len(values):
+        some = values[at : at + count]
+        written = cbor2.dumps(some)[len(list_head(len(some))) :]
+        yield len(some), written
+        at += len(some)
+        count = max(1, min(2 * count, PORTION_BYTES * len(some) // max(1, len(written))))
