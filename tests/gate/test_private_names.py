@@ -93,6 +93,11 @@ def test_what_a_wire_stands_in_for() -> None:
 
 def test_a_socket_reads_as_much_at_once_as_it_is_told_to_and_says_each_time_that_it_is_full() -> None:
     assert "self.socket.recv(self.bufferSize)" in inspect.getsource(tcp.Connection.doRead)
+    accepts = inspect.getsource(tcp.Port.doRead)
+    assert "self._logger.namespace, self._logger.observer" in accepts
+    assert "bufferingLogger, range(numAccepts), self.socket, _reservedFD" in accepts
+    assert "EMFILE and reservedFD.available():" in inspect.getsource(tcp._accept)
+    assert "_reservedFD.reserve()" in inspect.getsource(tcp.Port.startListening)
     assert "self.producer.pauseProducing()" in inspect.getsource(abstract.FileDescriptor._maybePauseProducer)
 
 

@@ -28,6 +28,7 @@ from tutorwamp.kernel.intake import (
     BoundedRequest,
     Channel,
 )
+from tutorwamp.kernel.open_files import open_files
 from tutorwamp.kernel.resource import make_app, mount
 from tutorwamp.kernel.tokens import sign
 
@@ -151,6 +152,18 @@ async def test_h2_who_asks_before_sending_is_told_at_once(site: Loopback) -> Non
         "POST", "/api/auth/login", headers={"Content-Length": 1_000_000, "Expect": "100-continue"}
     )
     check_problem(answered, 413, "too_large", "fix")
+
+
+@pytest_twisted.ensureDeferred
+async def test_h14_where_hardly_any_file_is_left_all_but_health_come_again(
+    site: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(open_files, "short", lambda: True)
+    for method in ("GET", "POST"):
+        answered = await site.ask(method, "/api/sample", {} if method == "POST" else None)
+        assert check_problem(answered, 503, "unavailable", "retry") == {"retry_after_s": 5.0}
+        assert answered.headers["retry-after"] == "5"
+    assert (await site.ask("GET", "/api/health")).status == 404, "this site has none; it was asked"
 
 
 @pytest.mark.parametrize(

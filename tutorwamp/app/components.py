@@ -33,6 +33,7 @@ from tutorwamp.kernel.files import raise_open_files
 from tutorwamp.kernel.lifeline import BEAT_EVERY_S, Lifeline, reason_of
 from tutorwamp.kernel.nodes import RENEWED_EVERY_S
 from tutorwamp.kernel.observability import configure, get_logger, tame_crossbar
+from tutorwamp.kernel.open_files import accept_with_care, open_files
 from tutorwamp.kernel.settings import PRIVATE, NodeSettings, gather, read
 from tutorwamp.lessons.wamp import LessonsDoor
 from tutorwamp.notifications.wamp import NotificationsDoor
@@ -75,6 +76,7 @@ def machine() -> Machine:
     configure(settings.log)
     collect_seldom()
     raise_open_files()
+    accept_with_care()
     require_database(settings)
     made = assemble(settings, reactor)
     made.start()
@@ -102,6 +104,7 @@ _ending: Final[list[Machine]] = []
 
 
 def _show_life(made: Machine) -> None:
+    open_files.look()
     if not made.database.file.is_itself() and made not in _ending:
         _ending.append(made)
         _end_with(made)

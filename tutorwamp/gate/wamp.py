@@ -55,10 +55,11 @@ from tutorwamp.kernel.arguments import bound_recursion, check, collect_seldom
 from tutorwamp.kernel.component import wamp_error
 from tutorwamp.kernel.contracts import Answer, Arguments, Nothing, Procedure, from_ms, new_id, to_ms, utc_now
 from tutorwamp.kernel.errors import Internal, Invalid, RateLimited, TutorwampError
-from tutorwamp.kernel.files import connections_in, raise_open_files, sessions_in
+from tutorwamp.kernel.files import raise_open_files, sessions_in
 from tutorwamp.kernel.lifeline import BEAT_EVERY_S, Lifeline
 from tutorwamp.kernel.limits import JOINS, Limits, LimitSettings
 from tutorwamp.kernel.observability import LogSettings, configure, get_logger, tame_crossbar
+from tutorwamp.kernel.open_files import accept_with_care, open_files
 from tutorwamp.kernel.settings import NodeSettings, gather, read
 
 log = get_logger(__name__)
@@ -94,6 +95,7 @@ class GateComponent(ApplicationSession):
         self._lifeline = Lifeline(settings.node_dir)
         self._limited = limited = read(LimitSettings, values).rate_limits
         self._files = raise_open_files()
+        accept_with_care()
         self._audits, self._proxies = Limits(LINES, time.monotonic), settings.trusted_proxies
         sessions_at_most = min(read(GateSettings, values).sessions_at_most, sessions_in(self._files))
         with self._lifeline.making("gate"):
@@ -126,9 +128,7 @@ class GateComponent(ApplicationSession):
 
         self._router = Router(self)
         self._router.check_publications(self._service.check_publication)
-        stand_at_the_door(
-            self._arrivals, self._too_slow, connections_at_most=connections_in(self._files), limited=self._limited
-        )
+        stand_at_the_door(self._arrivals, self._too_slow, connections_at_most=self._files, limited=self._limited)
         await self.subscribe(self._on_join, "wamp.session.on_join")
         await self.subscribe(self._on_leave, "wamp.session.on_leave")
         await self.register(self._authenticate, AUTHENTICATE)
@@ -231,6 +231,7 @@ class GateComponent(ApplicationSession):
 
     def _beat(self) -> None:
         """Tell the supervisor that this process lives, and which containers do not show it."""
+        open_files.look()
         heard = self._service.beat()
         containers = [(told.pid, told.components) for told, _ in heard]
         self._lifeline.tell("router", containers=containers, still=[told.pid for told, still in heard if still])

@@ -31,8 +31,3 @@ def open_files_at_most() -> int:
 def sessions_in(files: int) -> int:
     """How many sessions so many files are room for."""
     return files - min(RESERVED_AT_MOST, files // 2)
-
-
-def connections_in(files: int) -> int:
-    """How many connections a port may have, sessions among them; each request to REST takes another file."""
-    return files - min(RESERVED_AT_MOST, files // 2) // 2

@@ -29,8 +29,10 @@ from tutorwamp.kernel.errors import (
     TooLarge,
     TutorwampError,
     Unauthenticated,
+    Unavailable,
     UnsupportedMediaType,
 )
+from tutorwamp.kernel.open_files import open_files
 from tutorwamp.kernel.tokens import verify
 
 log = Logger()
@@ -47,6 +49,11 @@ LINGER_S: Final = 10.0
 """How long a refused client may go on sending: closed at once, it would lose our answer (RFC 9112, 9.6)."""
 DISCARDED_AT_MOST: Final = 64 * 1024 * 1024
 """Bytes read and thrown away meanwhile."""
+BACK_AFTER_S: Final = 5.0
+"""Where hardly any file was left: half a head's time, in which those who say nothing have gone."""
+GO_FOR_ONE: Final = 2
+"""Silent connections, for each that comes then: so there is more room than before, and who has just come stays."""
+_ALWAYS_ANSWERED: Final = (b"/api/health", b"/metrics")
 METHODS: Final = "GET, HEAD, POST, PATCH, PUT, DELETE, OPTIONS"
 _FORMS: Final = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 _HOST: Final = re.compile(rb"(?:[A-Za-z0-9_-]{1,63}\.?)*+(?::[0-9]{0,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::[0-9]{0,5})?")
@@ -211,10 +218,23 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # as above
         self._idle_s: float | None = None
 
     def connectionMade(self) -> None:  # noqa: N802  # Twisted's name
-        """The first head has its time from here."""
+        """The first head has its time from here. Where files are short, who has said nothing for longer goes."""
         super().connectionMade()
         self._idle_s = self.timeOut
         self.setTimeout(HEAD_WITHIN_S)
+        if open_files.short():
+            open_files.let_go(GO_FOR_ONE)
+        open_files.is_silent(self)
+
+    def connectionLost(self, reason: Failure) -> None:  # noqa: N802  # Twisted's name
+        """It is gone."""
+        open_files.is_busy(self)
+        super().connectionLost(reason)
+
+    def requestDone(self, request: Any) -> None:  # noqa: N802  # Twisted's name
+        """Answered; whether there will be another request is open."""
+        open_files.is_silent(self)
+        super().requestDone(request)
 
     def resetTimeout(self) -> None:  # noqa: N802  # Twisted's name
         """Twisted asks this for every byte; here none puts off the end of its head or body."""
@@ -240,6 +260,10 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # as above
 
     def allHeadersReceived(self) -> None:  # noqa: N802  # Twisted's name
         """The head is whole."""
+        open_files.is_busy(self)
+        if not self._path.startswith(_ALWAYS_ANSWERED) and open_files.short():
+            self._refuse(Unavailable("There is no room just now.", retry_after_s=BACK_AFTER_S))
+            return
         try:
             super().allHeadersReceived()
         except TutorwampError as error:
@@ -261,6 +285,8 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # as above
 
     def allContentReceived(self) -> None:  # noqa: N802  # Twisted's name
         """The request is whole. The next one has its time from its own first byte."""
+        if self._refused:
+            return
         self._begun = False
         self.setTimeout(self._idle_s)  # what Twisted comes back to when this one is answered
         super().allContentReceived()
@@ -285,6 +311,7 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # as above
         if self._refused:
             return
         self._refused = True
+        open_files.is_silent(self)
         self.setRawMode()
         headers, body = problems.alone(error)
         status = (b"%d" % error.status, problems.PHRASES[error.status])
