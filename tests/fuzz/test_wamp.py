@@ -1,4 +1,4 @@
-"""Hostile calls of every procedure, over both serializers, while somebody else's session is watched."""
+"""Hostile calls of every procedure, over all serializers, while somebody else's session is watched."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from twisted.internet.task import deferLater
 
 from tests.fuzz.answers import faults, leaks
 from tests.fuzz.hostile import Hostile
+from tests.gate.raw import WRITERS
 from tests.journeys.people import PythonPerson, bare, register
 from tests.support.node import Node
 from tests.support.wamp import PATIENCE_S, BareSession
@@ -146,10 +147,9 @@ class Attacker:
         self._waiting = Deferred()
         session._call_reqs[number] = CallRequest(number, uri, self._waiting, CallOptions())
         message = [48, number, {}, uri, positional, arguments]
-        as_json = self._serializer == "json"
-        raw = json.dumps(message).encode() if as_json else session.wire()._serializer._serializer.serialize(message)
+        raw = WRITERS[self._serializer](message)
         self._sent_bytes = len(raw)
-        session.wire().sendMessage(raw, isBinary=not as_json)
+        session.wire().sendMessage(raw, isBinary=self._serializer != "json")
         return await self._waiting.addTimeout(PATIENCE_S, reactor)
 
     def _lost(self, details: CloseDetails) -> CloseDetails:
@@ -185,7 +185,7 @@ async def test_hostile_calls_get_the_contracts_errors_and_disturb_nobody(node: N
     attackers = [
         Attacker(node, name, email, serializer, ground, tally)
         for name, email in (("tutor", tutor_email), ("student", student_email), ("stranger", stranger_email))
-        for serializer in ("json", "cbor")
+        for serializer in WRITERS
     ]
     share = -(-CALLS // len(attackers))
     await gatherResults([Deferred.fromCoroutine(one.attack(share)) for one in attackers], consumeErrors=True)

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from autobahn.wamp.types import SubscribeOptions
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.protocol import ProcessProtocol
 from twisted.internet.task import LoopingCall
 
@@ -47,15 +47,24 @@ class Ears:
             if not waiting.called and (done() or self.lost):
                 waiting.callback(None)
 
+    def forget(self) -> None:
+        """What was heard until now."""
+        for events in self.heard.values():
+            events.clear()
+
     async def all_heard(self, what: Callable[[Heard], bool]) -> None:
         """Wait until each has heard such an event; nobody may have lost their session."""
+        await self.each_heard(lambda events: any(map(what, reversed(events))))
+
+    async def each_heard(self, enough: Callable[[list[Heard]], bool]) -> None:
+        """Wait until what each has heard is enough; nobody may have lost their session."""
 
         def done() -> bool:
-            return all(any(map(what, reversed(events))) for events in self.heard.values())
+            return all(map(enough, self.heard.values()))
 
         if not done():
             waiting: Deferred[None] = Deferred()
-            self._waiting.append((done, waiting))
+            self._waiting = [(done, waiting)]
             await waiting.addTimeout(PATIENCE_S, reactor)
         assert self.lost == {}
 
@@ -132,8 +141,8 @@ class Python:
     @classmethod
     async def enter(cls, ears: Ears, node: Node, email: str, lesson_id: str) -> Python:
         made = cls(ears)
-        for serializer in SERIALIZERS:
-            await made._sit_down(node, email, serializer, lesson_id)
+        coming = [Deferred.fromCoroutine(made._sit_down(node, email, name, lesson_id)) for name in SERIALIZERS]
+        await gatherResults(coming, consumeErrors=True)
         return made
 
     async def _sit_down(self, node: Node, email: str, serializer: str, lesson_id: str) -> None:

@@ -20,11 +20,17 @@ REQUIRED = "TUTORWAMP_REQUIRE_NPM"
 
 def javascript() -> tuple[str, Path]:
     """The machine's Node.js and a folder in which ``require`` finds the clients; skips where there are none."""
-    node, folder, why_not = _installed()
-    if why_not:
-        assert not os.environ.get(REQUIRED), why_not
-        pytest.skip(why_not)
-    return node, folder
+    missing = why_no_javascript()
+    if missing:
+        pytest.skip(missing)
+    return _installed()[:2]
+
+
+def why_no_javascript() -> str:
+    """Why there are no clients here; nothing where there are."""
+    why_not = _installed()[2]
+    assert not (why_not and os.environ.get(REQUIRED)), why_not
+    return why_not
 
 
 @functools.cache

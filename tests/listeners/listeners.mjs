@@ -109,8 +109,7 @@ async function enter(listener, make) {
   return [listener, client];
 }
 
-const clients = [];
-for (const [listener, make] of Object.entries(CLIENTS)) clients.push(await enter(listener, make));
+const clients = await Promise.all(Object.entries(CLIENTS).map(([listener, make]) => enter(listener, make)));
 say({ ready: clients.map(([listener]) => listener) });
 
 for await (const line of lines) {

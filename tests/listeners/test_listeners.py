@@ -6,6 +6,7 @@ page's own connection. Rule S18 in docs/rules/sessions.md.
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -32,8 +33,10 @@ def is_text(value: bytes) -> bool:
     return True
 
 
+TAGS_HERE = re.compile(r"(?!tag )|tag \d*00$")
+"""The reader's own tests have all of them."""
 BAD = {
-    "cbor": list(BAD_VALUES["cbor"].values()),
+    "cbor": [value for name, value in BAD_VALUES["cbor"].items() if TAGS_HERE.match(name)],
     "msgpack": list(BAD_VALUES["msgpack"].values()),
     # What is no UTF-8 ends its sender's own connection: RFC 6455 wants that of text frames.
     "json": [value for value in BAD_VALUES["json"].values() if is_text(value)],
@@ -65,6 +68,8 @@ class Room:
     tutor_id: str
 
     async def sender(self, serializer: str) -> Sender:
+        """One of whom nothing was heard yet."""
+        self.ears.forget()
         return await Sender.enter(self.node, self.tutor_email, serializer, self.lesson_id)
 
     def from_tutor(self, listener: str, *topics: str) -> list[Any]:
@@ -85,7 +90,7 @@ async def _room(node: Node, kind: Any) -> AsyncIterator[Room]:
     await listeners.close()
 
 
-@pytest_twisted.async_yield_fixture(params=[Python, JavaScript])
+@pytest_twisted.async_yield_fixture(params=[Python, JavaScript], scope="module")
 async def room(node: Node, request: pytest.FixtureRequest) -> AsyncIterator[Room]:
     """Listeners of Python, or of JavaScript."""
     async for made in _room(node, request.param):
@@ -118,17 +123,16 @@ async def test_every_client_hears_of_calls_what_is_valid_and_outlives_what_is_no
     sender = await room.sender(serializer)
     here = {"lesson_id": room.lesson_id}
     rect = {"kind": "rect", "page": room.lesson_id, "y": 2.5, "width": 3, "height": 4, "color": "#204080"}
+    refused = []
     for value in BAD[serializer]:
         element = {**rect, "id": new_id(), "x": HERE}
-        answers = await sender.answers(
-            [
-                sender.ask("tutorwamp.chat.send", {**here, "body": HERE}, value),
-                sender.ask("tutorwamp.chat.send", {**here, "body": "x", "client_id": HERE}, value),
-                sender.ask("tutorwamp.board.submit", {**here, "changes": [{"op": "put", "element": element}]}, value),
-            ]
-        )
-        for answer in answers.values():
-            assert answer[0] == ERROR or answer[3][0]["rejected"], answer
+        refused += [
+            sender.ask("tutorwamp.chat.send", {**here, "body": HERE}, value),
+            sender.ask("tutorwamp.chat.send", {**here, "body": "x", "client_id": HERE}, value),
+            sender.ask("tutorwamp.board.submit", {**here, "changes": [{"op": "put", "element": element}]}, value),
+        ]
+    for answer in (await sender.answers(refused)).values():
+        assert answer[0] == ERROR or answer[3][0]["rejected"], answer
     ids = [new_id() for _ in TEXTS]
     for element_id, text in zip(ids, TEXTS, strict=True):
         change = {"op": "put", "element": {**rect, "id": element_id, "x": 1.5}}

@@ -24,6 +24,9 @@ from tutorwamp.kernel.memo import Memo
 
 HASHING_THREADS: Final = 2
 """Argon2 releases the interpreter's lock; more threads than cores would only slow each other down."""
+_NOT_REACHED: Final = (
+    "has letters before the @ that the school's mail server is not known to take: a to z and digits are safe"
+)
 _NO_MATCH: Final = "E-mail address and password do not match."
 HASHING_AT_MOST: Final = 200
 """Waiting or under way: about three seconds of two threads at 25 ms each."""
@@ -46,7 +49,9 @@ class AccountsService:
         guesses: Guesses,
         clock: Clock,
         reactor: IReactorThreads,
+        mail_takes_utf8: Callable[[], bool] = lambda: False,
     ) -> None:
+        """``mail_takes_utf8``: whether mail is known to get to addresses that are not ASCII. May block."""
         self._store = store
         self._gate = gate
         self._key = key
@@ -55,21 +60,27 @@ class AccountsService:
         self._clock = clock
         self._reactor = reactor
         self._hashing = ThreadPool(0, HASHING_THREADS, "argon2")
+        self._asking = ThreadPool(0, 1, "mail")
+        self._mail_takes_utf8 = mail_takes_utf8
+        self._reached: Memo[str, bool] = Memo(self._ask_mail, at_most=1)
         self._people: Memo[str, Person] = Memo(self._look_up_person, at_most=PEOPLE_AT_MOST)
         self._told: dict[str, datetime] = {}
         self._hashing_now = 0
 
     def start(self) -> None:
-        """Start the hashing threads."""
+        """Start the threads for what is slow."""
         self._hashing.start()
+        self._asking.start()
 
     def stop(self) -> None:
-        """Give the hashing threads back."""
+        """Give the threads back."""
         self._hashing.stop()
+        self._asking.stop()
 
     async def register(self, asked: Register, origin: Origin = OURS) -> User:
-        """Make an account. Raises Forbidden, Invalid for a password too easy to guess, RateLimited or EmailTaken.
+        """Make an account. Raises Forbidden, RateLimited, EmailTaken, or Invalid.
 
+        Invalid is a password too easy to guess, and an address that no mail is known to get to.
         ``origin``: where it is asked for; our own code is not counted.
         """
         try:
@@ -87,10 +98,18 @@ class AccountsService:
         return await self._add(email, password, name, role, OURS)
 
     async def _add(self, email: str, password: str, name: str, role: AuthRole, origin: Origin) -> User:
+        if not email.rpartition("@")[0].isascii():
+            await self._reached.get("")
         user = User(id=new_id(), email=email, name=name, role=role, created_at=self._clock())
         await self._store.add(user, await self._hash(rules.hash_password, password))
         audit("registered", origin, user.id, role=str(role))
         return user
+
+    async def _ask_mail(self, _: str) -> bool:
+        """A31. Only a yes is remembered."""
+        if not await deferToThreadPool(self._reactor, self._asking, self._mail_takes_utf8):
+            raise Invalid(f"This e-mail address {_NOT_REACHED}.", details=[{"loc": ["email"], "msg": _NOT_REACHED}])
+        return True
 
     async def log_in(self, asked: LogIn, origin: Origin = OURS) -> Tokens:
         """Begin a new login. Raises Unauthenticated, the same for an unknown address and a wrong password; RateLimited.

@@ -47,7 +47,7 @@ from tutorwamp.lessons.store import LessonsStore
 from tutorwamp.lessons.wamp import publish_lessons
 from tutorwamp.notifications.counts import UnreadCounts
 from tutorwamp.notifications.notifier import Notifier
-from tutorwamp.notifications.push.service import PushService, require_push
+from tutorwamp.notifications.push.service import PushService, asking_the_relay, require_push
 from tutorwamp.notifications.push.settings import PushSettings
 from tutorwamp.notifications.service import NotificationsService
 from tutorwamp.notifications.settings import NotificationsSettings
@@ -195,6 +195,7 @@ def assemble(
         guesses=Guesses(settings.limits, now_s),
         clock=clock,
         reactor=reactor,
+        mail_takes_utf8=asking_the_relay(settings.push),
     )
     nodes = Nodes(database, settings.node.data_dir, clock)
     record = AttendanceStore(database, nodes)

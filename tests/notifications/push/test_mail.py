@@ -199,6 +199,7 @@ class Abrupt(Protocol):
     def dataReceived(self, data: bytes) -> None:
         for line in data.decode().splitlines():
             if self._in_data:
+                self.said.append(line)
                 self._in_data = line != "."
                 if not self._in_data:
                     self._answer("dot", "250 taken")
@@ -206,7 +207,7 @@ class Abrupt(Protocol):
             self.said.append(line)
             word = line.split(" ")[0].split(":")[0].upper()
             self._in_data = word == "DATA" and self._closes != "DATA"
-            replies = {"EHLO": f"250-here\r\n{self._offers}250 8BITMIME", "DATA": "354 go on", "STARTTLS": "220 go on"}
+            replies = {"EHLO": f"250-here\r\n{self._offers}250 SIZE", "DATA": "354 go on", "STARTTLS": "220 go on"}
             self._answer(word, replies.get(word, "250 fine"))
 
     def _answer(self, word: str, line: str) -> None:
@@ -217,7 +218,7 @@ class Abrupt(Protocol):
             wire.write(line.encode() + b"\r\n")
 
 
-async def outcome_with(closes: str, offers: str = "", address: str = ADA) -> tuple[Outcome, list[str]]:
+async def outcome_with(closes: str, offers: str = "", address: str = ADA, **more: Any) -> tuple[Outcome, list[str]]:
     servers: list[Abrupt] = []
     factory = Factory()
 
@@ -228,7 +229,9 @@ async def outcome_with(closes: str, offers: str = "", address: str = ADA) -> tup
     cast("Any", factory).protocol = made
     port: Any = cast("Any", reactor).listenTCP(0, factory, interface="127.0.0.1")
     try:
-        outcome = await Deferred.fromCoroutine(mail(port.getHost().port, address).send(told())).addTimeout(5, reactor)
+        outcome = await Deferred.fromCoroutine(mail(port.getHost().port, address).send(told(**more))).addTimeout(
+            5, reactor
+        )
     finally:
         await port.stopListening()
     return outcome, servers[0].said
@@ -251,7 +254,7 @@ async def test_P3_a_server_that_closes_after_it_was_given_the_mail_may_have_it()
     ("address", "offers", "sent"),
     [
         ("ada@münchen.example", "", "ada@xn--mnchen-3ya.example"),
-        ("éva@münchen.example", "250-SMTPUTF8\r\n", "éva@xn--mnchen-3ya.example"),
+        ("éva@münchen.example", "250-8BITMIME\r\n250-SMTPUTF8\r\n", "éva@xn--mnchen-3ya.example"),
         ("éva@münchen.example", "", None),
         ("nobody", "", None),
     ],
@@ -266,6 +269,14 @@ async def test_P4_international_addresses(address: str, offers: str, sent: str |
         assert outcome == Sent()
         assert f"RCPT TO:<{sent}>" in said
         assert ("MAIL FROM:<school@tutor.example> SMTPUTF8" in said) is (not sent.isascii())
+
+
+@pytest_twisted.ensureDeferred
+async def test_P4_a_server_without_8bitmime_is_given_seven_bits() -> None:
+    outcome, said = await outcome_with("", title="Brüche 漢字 \U0001f600")
+    assert outcome == Sent()
+    assert "MAIL FROM:<school@tutor.example>" in said
+    assert all(line.isascii() for line in said)
 
 
 async def outcome_of_international(address: str, offers: str) -> tuple[Outcome, list[str]]:

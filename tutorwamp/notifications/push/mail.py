@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import quopri
+import smtplib
+import ssl
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from email.header import Header
 from email.utils import format_datetime, make_msgid, parseaddr
+from functools import partial
 from typing import Any, Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -23,6 +27,8 @@ from tutorwamp.notifications.push.contracts import Later, Outcome, Parcel, Refus
 from tutorwamp.notifications.push.smtp import Conversation
 
 ANSWER_WITHIN_S: Final = 30.0
+ASKED_WITHIN_S: Final = 5.0
+"""Each answer of a relay that somebody waits for who registers; a node that stops waits for it as well."""
 PORTS: Final = {"smtp": 587, "smtps": 465}
 SUBJECTS: Final = {
     Kind.LESSON_INVITED: "You are invited to a lesson",
@@ -64,6 +70,25 @@ class Relay:
             raise SettingsError("TUTORWAMP_SMTP_URL: smtp://USER:PASSWORD@HOST:PORT?from=ADDRESS is expected")
         user, password = (unquote(text) if text else None for text in (parts.username, parts.password))
         return cls(parts.hostname, port or PORTS[parts.scheme], parts.scheme == "smtps", user, password, sender, name)
+
+
+def takes_utf8(relay: Relay) -> bool:
+    """Ask whether mail may go to a local part that is not ASCII (SMTPUTF8, RFC 6531); not known is no. Blocks."""
+    context = ssl.create_default_context()
+    connect: Callable[..., smtplib.SMTP] = smtplib.SMTP
+    if relay.secure:
+        connect = partial(smtplib.SMTP_SSL, context=context)
+    offered = False
+    with (
+        suppress(OSError, smtplib.SMTPException, UnicodeError),
+        connect(relay.host, relay.port, timeout=ASKED_WITHIN_S) as talk,
+    ):
+        talk.ehlo()
+        if not relay.secure and talk.has_extn("starttls"):
+            talk.starttls(context=context)
+            talk.ehlo()
+        offered = talk.has_extn("smtputf8")
+    return offered
 
 
 def wire_address(address: str) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,7 +18,7 @@ from tutorwamp.notifications.contracts import Channel, Connected
 from tutorwamp.notifications.push.addresses import require_endpoint
 from tutorwamp.notifications.push.contracts import Provider, PushKey, Subscribe, Subscribed, Unsubscribe, to_base64url
 from tutorwamp.notifications.push.dispatcher import Dispatcher, LogProvider
-from tutorwamp.notifications.push.mail import Mail, Relay
+from tutorwamp.notifications.push.mail import Mail, Relay, takes_utf8
 from tutorwamp.notifications.push.queue import PushQueue
 from tutorwamp.notifications.push.settings import PushSettings
 from tutorwamp.notifications.push.web_push import WebPush, load_key, public_bytes
@@ -32,6 +32,12 @@ def require_push(settings: PushSettings) -> None:
         Relay.from_url(settings.smtp_url)
     if settings.web_push_subject is not None and not _reaches_somebody(settings.web_push_subject):
         raise SettingsError("TUTORWAMP_WEB_PUSH_SUBJECT: mailto:ADDRESS or https://HOST is expected")
+
+
+def asking_the_relay(settings: PushSettings) -> Callable[[], bool]:
+    """How to ask whether mail is known to get to local parts that are not ASCII. Blocks."""
+    relay = None if settings.smtp_url is None else Relay.from_url(settings.smtp_url)
+    return lambda: relay is not None and takes_utf8(relay)
 
 
 def _reaches_somebody(subject: str) -> bool:
