@@ -27,10 +27,9 @@ from tutorwamp.board.contracts import (
     SubmitChanges,
 )
 from tutorwamp.kernel.arguments import check
-from tutorwamp.kernel.contracts import new_id
 from tutorwamp.kernel.errors import Invalid, TooLarge
 
-LESSON, PAGE, ID, PICTURE = new_id(), new_id(), new_id(), new_id()
+LESSON, PAGE, ID, PICTURE = (f"019af3a0-0000-7000-8000-00000000000{number}" for number in "abcd")
 NAN, INFINITE = float("nan"), float("inf")
 ALL: dict[str, Any] = {"id": ID, "page": PAGE, "color": "#1A2b3c"}
 BOX: dict[str, Any] = {"x": 0, "y": -1.5, "width": 0, "height": 10}

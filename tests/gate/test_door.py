@@ -6,11 +6,13 @@ import os
 import warnings
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import pytest_twisted
 from autobahn.wamp.exception import ApplicationError
+from twisted.internet import reactor
+from twisted.internet.task import deferLater
 
 from tests.gate.people import SERIALIZERS, Guest, Office, Refused, Visit, soon
 from tests.gate.raw import HELLO, WRITERS, Raw
@@ -262,7 +264,7 @@ async def test_who_called_a_component_that_died_is_told_to_come_back(
     caller = await Raw.join(node, serializer, ticket())
     caller.say([48, 1, {}, SLOW])
     caller.say([48, 2, {}, SLOW])
-    await waits_for(bystander, answers, 2)
+    await comes(lambda: len(answers) >= 2, "a second call under way")
     caller.say([49, 2, {"mode": "killnowait"}])
     assert (await caller.hear())[:5] == [8, 48, 2, {}, "wamp.error.canceled"]  # and never again
     second.session.wire.transport.abortConnection()
@@ -274,7 +276,7 @@ async def test_who_called_a_component_that_died_is_told_to_come_back(
     for one in told:
         assert (one[6]["action"], one[6]["details"]["retry_after_s"]) == ("retry", 2.0)
         assert one[6]["message"]
-        assert len(await told_by_the_log(node, bystander, f"request_id='{one[6]['request_id']}'")) == 1
+        assert len(await told_by_the_log(node, f"request_id='{one[6]['request_id']}'")) == 1
     caller.say([48, 4, {}, "tutorwamp.test.nowhere"])
     assert (await caller.hear())[4] == NOT_AUTHORIZED
     caller.cut()
@@ -287,7 +289,7 @@ async def test_what_is_refused_at_the_door_and_by_ticket_is_a_line_of_the_log(
     caller = await Raw.join(node, "json", ticket())
     caller.say([48, 1, {}, SHOUT, [], {"text": "x" * CALL_BYTES_AT_MOST}])
     told = await caller.hear()
-    lines = await told_by_the_log(node, bystander, told[6]["request_id"])
+    lines = await told_by_the_log(node, told[6]["request_id"])
     assert len(lines) == 1
     assert "answered with an error" in lines[0]
     assert TOO_LARGE in lines[0]
@@ -295,7 +297,7 @@ async def test_what_is_refused_at_the_door_and_by_ticket_is_a_line_of_the_log(
     address = "203.0.113.77"
     with pytest.raises(Refused):
         await visit.join("nonsense", headers={"X-Forwarded-For": address})
-    audits = await told_by_the_log(node, bystander, f"address='{address}'")
+    audits = await told_by_the_log(node, f"address='{address}'")
     assert len(audits) == 1
     assert "what='ticket refused'" in audits[0]
     assert "nonsense" not in audits[0]
@@ -308,7 +310,7 @@ async def test_nobody_answers_in_the_place_of_a_component(
 ) -> None:
     answers = await office.serve_slowly()
     waiting = [bystander.call(SLOW) for _ in range(20)]
-    await waits_for(bystander, answers, 20)
+    await comes(lambda: len(answers) >= 20, "20 calls under way")
     for begin, end in (([8, 68], [{}, "tutorwamp.error.conflict", [], {"message": "forged"}]), ([70], [{}, [], {}])):
         mallory = await Raw.join(node, serializer, ticket())
         for number in range(1, 300):
@@ -319,23 +321,23 @@ async def test_nobody_answers_in_the_place_of_a_component(
     assert [await soon(one) for one in waiting] == [{"it": "is done"}] * 20
 
 
-async def told_by_the_log(node: Node, bystander: Guest, text: str) -> list[str]:
-    """The lines with a text, once there are some: they come by way of the node's controller."""
-    for _ in range(1_000):
-        lines = [line for line in node.log().splitlines() if text in line]
-        if lines:
-            return lines
-        await bystander.ask(SHOUT)
-    raise AssertionError(f"no line with {text}")
+async def told_by_the_log(node: Node, text: str) -> list[str]:
+    """The lines with a text, once there are some: they come by way of the node's controller, which is in no hurry."""
+
+    def lines() -> list[str]:
+        return [line for line in node.log().splitlines() if text in line]
+
+    await comes(lambda: bool(lines()), f"a line with {text}")
+    return lines()
 
 
-async def waits_for(guest: Guest, answers: list[Any], count: int) -> None:
-    """Until so many calls are under way; each answered call is a turn of everybody's."""
-    for _ in range(200):
-        if len(answers) >= count:
+async def comes(true: Callable[[], bool], what: str) -> None:
+    """Until it is true by what other processes do: looked at every hundredth of a second, for a minute at most."""
+    for _ in range(6_000):
+        if true():
             return
-        await guest.ask(SHOUT)
-    raise AssertionError(f"{len(answers)} of {count}")
+        await deferLater(cast("Any", reactor), 0.01)
+    raise AssertionError(f"there never was {what}")
 
 
 @pytest.mark.parametrize("serializer", SERIALIZERS)
@@ -478,7 +480,7 @@ async def test_a_request_id_in_use_and_calls_without_end(
     refused = [await eager.hear() for _ in range(5)]
     assert {one[4] for one in refused} == {"tutorwamp.error.rate_limited"}
     assert all(one[6]["details"]["retry_after_s"] > 0 for one in refused)
-    await waits_for(bystander, answers, CALLS_AT_ONCE)
+    await comes(lambda: len(answers) >= CALLS_AT_ONCE, f"{CALLS_AT_ONCE} calls under way")
     large = await Raw.join(node, "cbor", ticket())
     for number in range(1, 10):
         large.say([48, number, {}, SLOW, [], {"text": "x" * 1_000_000}])
@@ -509,7 +511,7 @@ async def test_nothing_is_kept_of_who_leaves_in_the_middle(
             else:
                 one.say([6, {}, "wamp.close.normal"])
             await one.ended()
-    await waits_for(bystander, answers, 12)
+    await comes(lambda: len(answers) >= 12, "12 calls under way")
     for answer in answers:
         if not answer.called:
             answer.callback({})
