@@ -105,9 +105,16 @@ class Attacker:
         for number in range(calls):
             if number % CALLS_A_LESSON == CALLS_A_LESSON - 1:
                 await self._ground.renew()
+            if number % len(uris) == 0:
+                await self._show_life()
             await self.call(uris[number % len(uris)])
         if self._session is not None:
             self._session.leave()
+
+    async def _show_life(self) -> None:
+        """Those among the hostile calls are refused mostly, and who is silent for two minutes is ended."""
+        if self._session is not None and self._session.is_attached():
+            await self._session.ask("tutorwamp.session.heartbeat")
 
     async def call(self, uri: str) -> None:
         """One call; whatever is answered is judged."""
@@ -120,9 +127,9 @@ class Attacker:
             answer = await self._answer(self._session, uri, positional, arguments)
         except ApplicationError as error:
             self._judge(uri, arguments, error.error, list(faults(error.error, error.args, error.kwargs)))
-        except _LostError:
+        except _LostError as lost:
             allowed = self._sent_bytes > SEND_AT_MOST_BYTES
-            self._judge(uri, arguments, LOST, [] if allowed else ["ended the caller's own session"])
+            self._judge(uri, arguments, LOST, [] if allowed else [f"ended the caller's own session: {lost}"])
             self._session = None
         else:
             told = [leak for one in answer.get("rejected", ()) for leak in leaks(one)]
@@ -154,7 +161,7 @@ class Attacker:
 
     def _lost(self, details: CloseDetails) -> CloseDetails:
         if not self._waiting.called:
-            self._waiting.errback(_LostError())
+            self._waiting.errback(_LostError(details.reason))
         return details
 
 

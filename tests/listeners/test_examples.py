@@ -1,10 +1,17 @@
-"""The way to connect with autobahn-js that ``docs/javascript.md`` shows comes back, however its session ended."""
+"""The examples of docs/javascript.md and docs/client.md come back, however their session ended.
+
+All of them are in one lesson; each says what is said there. A silence is a session without heartbeats: the JavaScript
+examples have none, and the Python ones are stopped for that long.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import re
+import signal
+import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -14,69 +21,209 @@ from twisted.internet.defer import Deferred, DeferredQueue
 from twisted.internet.protocol import ProcessProtocol
 
 from tests.conftest import HURRIED, migrated_node
-from tests.journeys.people import PASSWORD, register
-from tests.listeners.installed import javascript
-from tests.support.node import ROOT
+from tests.journeys.people import PASSWORD, PythonPerson, planned_lesson, register
+from tests.listeners.installed import javascript, why_no_javascript
+from tests.support.node import ROOT, Node
 from tests.support.wamp import PATIENCE_S
 from tutorwamp.client import Login
+from tutorwamp.kernel.contracts import new_id
 
-PAGE = (ROOT / "docs" / "javascript.md").read_text()
-(EXAMPLE,) = (one for one in re.findall(r"```js\n(.*?)```", PAGE, re.DOTALL) if "autobahn.Connection" in one)
-BEFORE = """
+WEB = ROOT / "tutorwamp" / "web"
+WITH_WAMPY, WITH_AUTOBAHN, CALL_HEAR_TELL, JOIN, RESUME, BOARD = re.findall(
+    r"```js\n(.*?)```", (ROOT / "docs" / "javascript.md").read_text(), re.DOTALL
+)
+CLIENT = (ROOT / "docs" / "client.md").read_text()
+IN_TWISTED, IN_A_SCRIPT = re.findall(r"```python\n(.*?)```", CLIENT, re.DOTALL)
+(ON_THE_BOARD,) = re.findall(r"```py\n(.*?)```", CLIENT, re.DOTALL)
+AUTOBAHN = (
+    """
+import { createRequire } from "node:module";
+const autobahn = createRequire("@folder@/")("autobahn");
+const user = @user@, accessToken = "@token@", lesson_id = "@lesson_id@";
+async function arrive(session) {
+  const { topics } = await session.call("tutorwamp.lesson.join", [], { lesson_id });
+  const show = ({ data }) => console.log(data.body);
+  await session.subscribe(topics.chat, (_, event) => show(event));
+  const { streams } = await session.call("tutorwamp.session.resume", [], { positions: { [topics.chat]: 0 } });
+  streams[topics.chat].events.forEach(show);
+  console.log("here");
+}
+"""
+    + WITH_AUTOBAHN
+)
+WAMPY = f"""
 import {{ createRequire }} from "node:module";
-const autobahn = createRequire("{folder}/")("autobahn");
-const user = {user}, accessToken = "{token}";
-const arrive = () => console.log("here");
+import {{ Board }} from "./board.mjs";
+import {{ PenStroke }} from "./stroke.mjs";
+globalThis.WebSocket = createRequire("@folder@/")("ws");
+const user = @user@, me = user, accessToken = "@token@", lesson_id = "@lesson_id@";
+const redraw = () => {{}}, showWords = () => {{}}, presence = () => {{}};
+const chat = {{
+  position: null,
+  async begin(head) {{ this.position ??= head; }},
+  hear(event) {{ this.position = event.seq; console.log(event.data.body); }},
+}};
+const readAfresh = (name) => {{ throw new Error(`${{name}} was to be complete`); }};
+async function arrive(wampy) {{
+  const call = async (procedure, kwargs) => (await wampy.call(procedure, {{ argsDict: kwargs }})).argsList[0];
+  {JOIN}
+  {{
+    const topic = topics.cursor, show = () => {{}};
+    {CALL_HEAR_TELL}
+  }}
+  {{
+    const board = {{ position: heads[topics.board] ?? 0 }}, show = (event) => chat.hear(event);
+    {RESUME}
+  }}
+  {BOARD}
+  console.log("here");
+}}
+{WITH_WAMPY}"""
+TWISTED_BOARD = f"""
+import sys
+from twisted.internet.defer import Deferred
+from twisted.internet.task import react
+from tutorwamp.client import Client
+
+async def main(reactor, url, email, password, lesson_id):
+    client = Client(url)
+    await client.log_in(email, password)
+    await client.open()
+    lesson = await client.join(lesson_id)
+{textwrap.indent(ON_THE_BOARD, "    ")}
+    print("here")
+    await Deferred()
+
+react(main, sys.argv[1:])
 """
-AFTER = """
-const told = connection.onclose;
-connection.onclose = (reason, details) => (console.log(details.reason ?? "lost"), told(reason, details));
-"""
+PYTHON = {"twisted": IN_TWISTED, "script": IN_A_SCRIPT, "board": TWISTED_BOARD}
+JAVASCRIPT = {"wampy": WAMPY, "autobahn": AUTOBAHN}
 
 
 class Program(ProcessProtocol):
-    def __init__(self) -> None:
+    """An example that runs, and what it says."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
         self.said: DeferredQueue[str] = DeferredQueue()
         self.ended: Deferred[None] = Deferred()
+        self._unfinished = b""
+
+    @classmethod
+    def start(cls, name: str, *command: str) -> Program:
+        made = cls(name)
+        reactor.spawnProcess(made, command[0], command, env=os.environ, childFDs={0: "w", 1: "r", 2: 2})
+        return made
 
     def outReceived(self, data: bytes) -> None:
-        for line in data.decode().split():
-            self.said.put(line)
+        *lines, self._unfinished = (self._unfinished + data).split(b"\n")
+        for word in b" ".join(lines).decode().split():
+            self.said.put(word)
 
     def processEnded(self, _reason: Any) -> None:
         self.ended.callback(None)
 
-    async def says(self, *words: str) -> None:
-        """Wait for these words; how often it tried in vain does not matter."""
-        for word in words:
-            while await self.said.get().addTimeout(PATIENCE_S, reactor) != word:
-                pass
+    async def says(self, word: str) -> None:
+        """Wait for the word; what it says before does not matter."""
+        heard: list[str] = []
+        while word not in heard:
+            try:
+                heard.append(await self.said.get().addTimeout(PATIENCE_S, reactor))
+            except Exception as error:
+                raise AssertionError(f"{self.name} did not say {word!r}, but {heard}") from error
+
+    def signal(self, number: int) -> None:
+        assert self.transport is not None
+        self.transport.signalProcess(number)
+
+
+class Lesson:
+    """Where the examples are, and a tutor who speaks and draws there."""
+
+    def __init__(self, node: Node, folder: Path) -> None:
+        self._node, self._folder = node, folder
+        self.programs: dict[str, Program] = {}
+        self._people: dict[str, tuple[str, dict[str, Any]]] = {}
+
+    async def begin(self, names: list[str]) -> None:
+        self._people = {name: await register(self._node, "Stan", "student") for name in names}
+        email, _ = await register(self._node, "Tina", "tutor")
+        self.tutor = await PythonPerson.enter(self._node, email)
+        users = [user for _, user in self._people.values()]
+        self.id = (await planned_lesson(self.tutor, *users))["id"]
+        await self.tutor.join(self.id)
+        pens = [self._people[name][1]["id"] for name in ("wampy", "board") if name in names]
+        await self.tutor.call("tutorwamp.lesson.set_pen", lesson_id=self.id, student_ids=pens)
+        for name in names:
+            self.programs[name] = await self._enter(name)
+        for name, program in self.programs.items():
+            await program.says("here" if name not in PYTHON or name == "board" else "Stan:")
+
+    async def _enter(self, name: str) -> Program:
+        email, user = self._people[name]
+        if name in PYTHON:
+            file = self._folder / f"with_{name}.py"
+            file.write_text(PYTHON[name])
+            words = (self._node.url, email, PASSWORD, self.id)
+            return Program.start(name, sys.executable, "-u", "-Wignore", str(file), *words)
+        executable, folder = javascript()
+        login = Login(self._node.url)
+        await login.log_in(email, PASSWORD)
+        known = {"folder": str(folder), "user": json.dumps(user), "lesson_id": self.id}
+        known["token"] = await login.access_token()
+        text = JAVASCRIPT[name].replace("ws://127.0.0.1:8080/ws", self._node.ws_url).replace('"./', f'"{WEB.as_uri()}/')
+        for mark, value in known.items():
+            text = text.replace(f"@{mark}@", value)
+        file = self._folder / f"{name}.mjs"
+        file.write_text(text)
+        return Program.start(name, executable, "--no-experimental-websocket", str(file))
+
+    async def is_followed(self, word: str) -> None:
+        """Say something and draw something: each of them hears of it."""
+        rect = {"id": new_id(), "kind": "rect", "page": self.id, "x": 1, "y": 1, "width": 3, "height": 4}
+        change = {"op": "put", "element": {**rect, "color": "#204080"}}
+        call = self.tutor.client.call_until_answered
+        drawn = await call("tutorwamp.board.submit", lesson_id=self.id, client_id=new_id(), changes=[change])
+        await call("tutorwamp.chat.send", lesson_id=self.id, client_id=new_id(), body=word)
+        for name, program in self.programs.items():
+            await program.says(str(drawn["seq"]) if name == "board" else word)
+
+    async def silence(self) -> None:
+        """Until the server has ended all their sessions."""
+        for name in PYTHON:
+            self.programs[name].signal(signal.SIGSTOP)
+        people = {user["id"] for _, user in self._people.values()}
+
+        def lost() -> set[str]:
+            events = self.tutor.heard[f"tutorwamp.lesson.{self.id}.presence"]
+            return {one["participant"]["person"]["id"] for one in events if one["type"] == "participant.reconnecting"}
+
+        await self.tutor.heard_until(lambda: lost() >= people)
+        for name in PYTHON:
+            self.programs[name].signal(signal.SIGCONT)
+
+    async def end(self) -> None:
+        for program in self.programs.values():
+            if not program.ended.called:
+                program.signal(signal.SIGKILL)
+                await program.ended
+        await self.tutor.close()
 
 
 @pytest_twisted.ensureDeferred
-async def test_autobahn_js_comes_back_after_draining_a_silence_and_a_killed_node(tmp_path: Path) -> None:
-    executable, folder = javascript()
+async def test_each_example_comes_back_after_a_silence_draining_and_a_killed_node(tmp_path: Path) -> None:
     times = {"TUTORWAMP_REALTIME_PING_TIMEOUT": "6s", "TUTORWAMP_HEARTBEAT_INTERVAL": "2s"}
     node = migrated_node(env={**HURRIED, **times})
     with node.running():
-        email, user = await register(node, "Stan", "student")
-        login = Login(node.url)
-        await login.log_in(email, PASSWORD)
-        token = await login.access_token()
-        file = tmp_path / "example.mjs"
-        before = BEFORE.format(folder=folder, user=json.dumps(user), token=token)
-        file.write_text(before + EXAMPLE.replace("ws://127.0.0.1:8080/ws", node.ws_url) + AFTER)
-        program = Program()
-        command = [executable, "--no-experimental-websocket", str(file)]  # its own: Node's does not tell of a refusal
-        process = reactor.spawnProcess(program, executable, command, env=os.environ, childFDs={0: "w", 1: "r", 2: 2})
-        await program.says("here", "tutorwamp.close.ping_timeout", "here")
-        node.stop()
-        node.start()
-        node.wait_ready()
-        await program.says("tutorwamp.close.draining", "here")
-        node.kill()
-        node.start()
-        node.wait_ready()
-        await program.says("lost", "here")
-        process.signalProcess("KILL")
-        await program.ended
+        lesson = Lesson(node, tmp_path)
+        try:
+            await lesson.begin([*PYTHON] if why_no_javascript() else [*PYTHON, *JAVASCRIPT])
+            await lesson.silence()
+            await lesson.is_followed("silence")
+            for end in (node.stop, node.kill):
+                end()
+                node.start()
+                node.wait_ready()
+                await lesson.is_followed(end.__name__)
+        finally:
+            await lesson.end()
