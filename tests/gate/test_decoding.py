@@ -24,6 +24,7 @@ from tutorwamp.gate.decoding import (
     BrokenError,
     Head,
     Refused,
+    is_publication,
     read,
     read_head,
 )
@@ -398,3 +399,20 @@ def test_a_large_message_says_what_it_is_in_its_first_bytes(serializer: str) -> 
     others: list[Any] = [[32, 7, {}, URI], [CALL, 7, {}], [CALL], [CALL, "7", {}, URI], [CALL, 7, {}, "ü" * HEAD_BYTES]]
     for other in [*others, {}]:
         assert read_head(serializer, WRITERS[serializer](other)[:HEAD_BYTES]) is None
+
+
+@pytest.mark.parametrize("serializer", WRITERS)
+def test_S18_a_publication_is_known_by_its_first_bytes_and_what_asks_for_an_answer_is_not(serializer: str) -> None:
+    write = WRITERS[serializer]
+    said = ["tutorwamp.lesson.one.cursor", [], {"x": 1}]
+    assert is_publication(serializer, write([16, 4_000_000, {}, *said]))
+    for other in (
+        [16, 1, {"acknowledge": True}, *said],
+        [48, 1, {}, *said],
+        [160, 1, {}, *said],
+        [[16], 1],
+        [32, 16, {}, said[0]],
+        {"16": 1},
+    ):
+        assert not is_publication(serializer, write(other))
+    assert not is_publication(f"{serializer}.batched", write([16, 1, {}, *said]))

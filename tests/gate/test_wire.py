@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,11 @@ from tutorwamp.board.contracts import COORDINATE_AT_MOST
 from tutorwamp.gate.contracts import CLOSE_SLOW, POINTED_AT_MOST
 from tutorwamp.gate.rules import PUBLICATIONS_A_SECOND
 from tutorwamp.kernel.contracts import new_id
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # of the libraries Crossbar imports, not of ours
+    from tutorwamp.gate.door import CALL_BYTES_AT_MOST, LARGE_CALL_BYTES_AT_MOST
+    from tutorwamp.gate.wire import MESSAGE_BYTES, MESSAGES
 
 Ticket = Callable[..., str]
 PAGE = new_id()
@@ -165,6 +171,29 @@ async def test_S18_thirty_a_second_over_both_topics_and_the_rest_are_dropped(
     assert PUBLICATIONS_A_SECOND <= len(heard) <= PUBLICATIONS_A_SECOND * (1 + int(took_s))
     # Another session has its own.
     assert await told(ben, TYPING, {"typing": True})
+
+
+@pytest.mark.parametrize("serializer", SERIALIZERS)
+@pytest_twisted.ensureDeferred
+async def test_S18_who_was_passed_over_is_heard_again_and_their_calls_all_the_while(
+    office: Office, visit: Visit, ticket: Ticket, serializer: str
+) -> None:
+    anna = await member(office, visit, ticket, serializer)
+    ben = await member(office, visit, ticket)
+    await ben.listen(CURSOR)
+    for n in range(200):
+        say(anna, CURSOR, {"page": PAGE, "x": n, "y": 0})
+    assert (await anna.ask("tutorwamp.test.shout", text="hello"))["length"] == 5
+    refused = "tutorwamp.error.rate_limited"
+    while refused:
+        try:
+            await told(anna, CURSOR, {"page": PAGE, "x": -1, "y": 0})
+            refused = ""
+        except ApplicationError as error:
+            refused = error.error
+    say(anna, CURSOR, {"page": PAGE, "x": -2, "y": 0})
+    while (await ben.hear())[1]["x"] != -2:
+        pass
 
 
 def test_S18_one_points_as_far_as_one_draws() -> None:
@@ -330,6 +359,40 @@ def memory_of(node: Node) -> int:
     """Bytes of the router's process."""
     fields = Path(f"/proc/{node.pids()['router']}/statm").read_text().split()
     return int(fields[1]) * 4096
+
+
+# who says much
+
+
+@pytest.mark.parametrize("serializer", SERIALIZERS)
+@pytest_twisted.ensureDeferred
+async def test_S23_what_is_large_counts_as_many_and_others_are_heard_meanwhile(
+    office: Office, visit: Visit, ticket: Ticket, serializer: str
+) -> None:
+    loud, other = [await visit.join(ticket(), serializer=serializer) for _ in range(2)]
+    large = "x" * MIB
+    began_s = reactor.seconds()
+    calls = [Deferred.fromCoroutine(loud.ask("tutorwamp.test.shout", text=large)) for _ in range(8)]
+    others = 0
+    while not calls[-1].called:
+        assert (await other.ask("tutorwamp.test.shout", text="hello"))["length"] == 5
+        others += 1
+    assert [(await one)["length"] for one in calls] == [MIB] * 8
+    allowed_s = (8 * MIB / MESSAGE_BYTES - MESSAGES.burst) / MESSAGES.per_s
+    assert reactor.seconds() - began_s > allowed_s - 0.6  # it is read until there is nothing left of the allowance
+    assert others > 20
+
+
+@pytest.mark.parametrize("serializer", SERIALIZERS)
+@pytest_twisted.ensureDeferred
+async def test_S23_the_largest_call_is_read_at_once(
+    office: Office, visit: Visit, ticket: Ticket, serializer: str
+) -> None:
+    """However it is cut into frames."""
+    assert CALL_BYTES_AT_MOST < LARGE_CALL_BYTES_AT_MOST <= MESSAGES.burst * MESSAGE_BYTES * 1.05
+    guest = await visit.join(ticket(), serializer=serializer)
+    guest.wire.factory.autoFragmentSize = guest.wire.autoFragmentSize = MIB // 500
+    assert (await guest.ask("tutorwamp.test.shout", text="x" * MIB))["length"] == MIB
 
 
 # before there is a person

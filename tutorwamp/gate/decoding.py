@@ -40,6 +40,8 @@ HEAD_ITEMS: Final = 4
 """Kind, request, options, URI. Behind them stand the arguments: a list and an object."""
 CALL: Final = 48
 PUBLISH: Final = 16
+_ASKS: Final = b"acknowledge"
+"""In a PUBLISH that is to be answered."""
 
 
 class BrokenError(Exception):
@@ -90,6 +92,12 @@ def read_head(serializer: str, begin: bytes) -> Head | None:
     name, _, batched = serializer.partition(".")
     wire = WIRES[name]
     return _head(wire, begin[wire.prefix if batched else 0 :])
+
+
+def is_publication(serializer: str, payload: bytes) -> bool:
+    """Whether it surely is a PUBLISH that asks for no answer, by its first bytes; of others it does not say."""
+    begin = WIRES[serializer].publication if serializer in WIRES else None
+    return begin is not None and begin.match(payload) is not None and _ASKS not in payload
 
 
 def _read(wire: _Wire, payload: bytes, nodes_at_most: int) -> list[Any] | Refused:
@@ -377,11 +385,13 @@ class _Wire:
     """The messages of a batch."""
     prefix: int = 4
     """Bytes before a message in a batch."""
+    publication: re.Pattern[bytes] | None = None
+    """How a PUBLISH begins, as libraries write it."""
 
 
 WIRES: Final = {
-    "cbor": _Wire(_count_cbor, _load_cbor, _first_of_cbor),
-    "msgpack": _Wire(_count_msgpack, _load_msgpack, _first_of_msgpack),
-    "json": _Wire(_count_json, _load_json, _first_of_json, _parts_of_json, 0),
+    "cbor": _Wire(_count_cbor, _load_cbor, _first_of_cbor, publication=re.compile(rb"[\x84-\x86]\x10")),
+    "msgpack": _Wire(_count_msgpack, _load_msgpack, _first_of_msgpack, publication=re.compile(rb"[\x94-\x96]\x10")),
+    "json": _Wire(_count_json, _load_json, _first_of_json, _parts_of_json, 0, re.compile(rb"\[ ?16 ?,")),
 }
 """By WAMP's name."""

@@ -6,6 +6,7 @@ autobahn do with a message after it, and what was looked at, is in docs/security
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
@@ -25,6 +26,7 @@ from tutorwamp.gate.decoding import (
     BrokenError,
     Head,
     Refused,
+    is_publication,
     read,
     read_head,
 )
@@ -113,6 +115,8 @@ class Door(WampWebSocketServerProtocol):  # type: ignore[misc]  # Crossbar ships
     """Bytes it may have; None until that has to be known."""
     _passed_over = False
     """It was answered before it was there; the rest of it is nothing to us."""
+    _hushed_until_s = 0.0
+    """See ``hush``; 0: never."""
     _large: Mapping[int, int] = MappingProxyType({})
     """Bytes of large calls by request, those among them that may not be answered yet."""
 
@@ -182,6 +186,8 @@ class Door(WampWebSocketServerProtocol):  # type: ignore[misc]  # Crossbar ships
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:  # noqa: N802, N803  # as above
         """Hear a whole payload. Whatever is no message, or does not belong here, ends the connection."""
+        if self._hushed_until_s and self._is_hushed(payload):
+            return
         try:
             for said in self._read(payload, isBinary):
                 if isinstance(said, Refused):
@@ -192,6 +198,16 @@ class Door(WampWebSocketServerProtocol):  # type: ignore[misc]  # Crossbar ships
             self._end(str(error))
         except Exception:  # noqa: BLE001  # autobahn's readers raise what they like over what has not their shape
             self._end("not a message")
+
+    def hush(self, seconds: float) -> None:
+        """So long it publishes for nobody, and that is passed over unread: reading it costs more than half of all."""
+        self._hushed_until_s = time.monotonic() + seconds
+
+    def _is_hushed(self, payload: bytes) -> bool:
+        if time.monotonic() >= self._hushed_until_s:
+            self._hushed_until_s = 0.0
+            return False
+        return self._expects is _JOINED and is_publication(self._serializer.SERIALIZER_ID, payload)
 
     def _read(self, payload: bytes, binary: bool) -> list[list[Any] | Refused]:
         if binary != self._serializer._serializer.BINARY:  # noqa: SLF001  # as autobahn's own reading does

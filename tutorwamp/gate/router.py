@@ -15,7 +15,7 @@ from autobahn.wamp.message import Call, Error, Publish
 from tutorwamp.gate.contracts import CLIENT_ROLES, SessionId
 from tutorwamp.kernel.component import wamp_error
 from tutorwamp.kernel.contracts import new_id
-from tutorwamp.kernel.errors import TutorwampError
+from tutorwamp.kernel.errors import RateLimited, TutorwampError
 
 _IN_FLIGHT: Final = "callee disconnected from in-flight request"
 """What Crossbar says to those who called a component that is gone; who cancelled is told no reason."""
@@ -63,6 +63,8 @@ class Router:
                 try:
                     check(session._session_id, said.topic, said.marshal_options(), by_position, said.kwargs or {})  # noqa: SLF001  # as above
                 except TutorwampError as error:
+                    if isinstance(error, RateLimited):
+                        session._transport.hush(error.retry_after_s)  # noqa: SLF001  # as above
                     if said.acknowledge:
                         self._router.send(session, _refusal(said, error))
                     return

@@ -38,6 +38,8 @@ READ_AT_ONCE_BYTES: Final = 4 * 1024
 """Of one socket, before it is the next one's turn: some thirty cursors, about a millisecond."""
 MESSAGES: Final = Allowance(per_s=500, burst=1_000)
 """Of one session, calls (50 a second) and cursors (30) among them; more is left in the socket for a while."""
+MESSAGE_BYTES: Final = 4 * 1024
+"""A message counts once more for each so many bytes: 4 MiB at once, the largest call, and 2 MB a second."""
 
 LARGE_BYTES: Final = 1024 * 1024
 """A message above it goes out in fragments, so that the router's ping does not wait behind the whole of it."""
@@ -242,10 +244,12 @@ class ClientWire(Door):
                 self.transport.abortConnection()
                 return
         super().dataReceived(data)
-        tokens = self._messages[0] if self._messages is not None else 0.0
-        if tokens < 0 and self.limited and self._pause is None:
+        if self._messages is None or self._messages[0] >= 0 or not self.limited or self._pause is not None:
+            return
+        self._count(0)  # it may be a while since its message began
+        if self._messages[0] < 0:
             self.transport.pauseProducing()
-            self._pause = _reactor().callLater(-tokens / MESSAGES.per_s, self._read_on)
+            self._pause = _reactor().callLater(-self._messages[0] / MESSAGES.per_s, self._read_on)
 
     def _read_on(self) -> None:
         self._pause = None
@@ -255,6 +259,13 @@ class ClientWire(Door):
         """A message begins; how many frames it may have is the door's to say."""
         self._count()
         super().onMessageBegin(isBinary)
+
+    def onMessageFrameBegin(self, length: int) -> None:  # noqa: N802  # autobahn's name
+        """One of its frames."""
+        before = self._heard_size
+        super().onMessageFrameBegin(length)
+        if more := self._heard_size // MESSAGE_BYTES - before // MESSAGE_BYTES:
+            self._count(more)
 
     def onPing(self, payload: bytes) -> None:  # noqa: N802  # autobahn's name
         """Somebody asks whether we are there."""
@@ -266,10 +277,10 @@ class ClientWire(Door):
         self._count()
         super().onPong(payload)
 
-    def _count(self) -> None:
+    def _count(self, messages: int = 1) -> None:
         now_s = time.monotonic()
         tokens, counted_s = self._messages or (float(MESSAGES.burst), now_s)
-        self._messages = (min(MESSAGES.burst, tokens + (now_s - counted_s) * MESSAGES.per_s) - 1, now_s)
+        self._messages = (min(MESSAGES.burst, tokens + (now_s - counted_s) * MESSAGES.per_s) - messages, now_s)
 
 
 def stand_at_the_door(
