@@ -16,7 +16,8 @@ from tests.kernel.loopback import Answered, Loopback
 from tests.support.machine import PASSWORD, HeardGate, Stage
 from tutorwamp.accounts.guesses import Guesses
 from tutorwamp.app import migrate
-from tutorwamp.app.assembly import assemble, read_settings
+from tutorwamp.app.assembly import assemble
+from tutorwamp.app.settings import read_settings
 from tutorwamp.app.site import make_site
 from tutorwamp.gate.contracts import CLOSE_REVOKED
 from tutorwamp.kernel.contracts import AuthRole

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import resource
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -12,13 +14,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from tests.support.postgres import Postgres
 from tests.support.redis import RedisServer
 from tests.support.s3 import S3Server
-from tutorwamp.app import check, migrate
-from tutorwamp.app.assembly import engine_for, read_settings
+from tutorwamp.app import check, config_check, migrate
 from tutorwamp.app.check import Finding, findings
+from tutorwamp.app.config_check import begin_config_check
 from tutorwamp.app.data_folder import remember_database
 from tutorwamp.app.node import config_file
+from tutorwamp.app.settings import engine_for, read_settings
 from tutorwamp.kernel.contracts import utc_now
 from tutorwamp.kernel.database import make_engine
 from tutorwamp.kernel.nodes import LEASE, nodes
@@ -57,6 +61,52 @@ def test_a_good_database(environment: dict[str, str]) -> None:
     migrate.upgrade(engine)
     engine.dispose()
     assert all(finding.fine for finding in findings(environment))
+
+
+def test_the_configuration_as_it_came_was_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So ``check`` need not ask Crossbar about it each time."""
+    digest = hashlib.sha256(config_file().read_bytes()).hexdigest()
+    monkeypatch.setattr(config_check, "AS_IT_CAME", "")
+    assert begin_config_check(read_settings({}).node, os.environ)() == (True, str(config_file()))
+    monkeypatch.undo()
+    assert digest == config_check.AS_IT_CAME, "write it into tutorwamp/app/config_check.py"
+
+
+PROCESSOR_S_AT_MOST = 3.0
+"""It takes one second where nobody else wants the processor, and half as much more where somebody does."""
+
+
+def test_it_costs_little_processor_time(tmp_path: Path) -> None:
+    asked = [sys.executable, "-m", "tutorwamp", "check"]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(asked, env={**os.environ, "TUTORWAMP_DATA_DIR": str(tmp_path)}, capture_output=True, check=False)  # noqa: S603  # ours
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cost_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    print(f"\ntutorwamp check: {cost_s:.2f} s of processor time")  # noqa: T201  # for whoever looks with -s
+    assert cost_s < PROCESSOR_S_AT_MOST
+
+
+@pytest.mark.usefixtures("without_node")
+def test_who_stands_still_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The database, the cache, the node: all are asked at once, and each is given the same short time."""
+    monkeypatch.setattr(check, "ANSWERED_WITHIN_S", 0.5)
+    with Postgres() as postgres, RedisServer("valkey") as redis:
+        environment = {
+            "TUTORWAMP_DATA_DIR": str(tmp_path),
+            "TUTORWAMP_DATABASE_URL": postgres.create_database("still"),
+            "TUTORWAMP_REDIS_URL": redis.url,
+        }
+        postgres.freeze()
+        os.kill(redis.pid, signal.SIGSTOP)
+        try:
+            got = found(environment)
+        finally:
+            postgres.thaw()
+            os.kill(redis.pid, signal.SIGCONT)
+    assert not got["database"].fine
+    assert got["database"].text.startswith("no answer within 0.5 s")
+    assert not got["Redis"].fine
+    assert "timed out" in got["Redis"].text or "no answer" in got["Redis"].text
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from tutorwamp.app.assembly import SETTINGS_CLASSES
 from tutorwamp.app.catalogue import catalogue
 from tutorwamp.app.reference import pages
+from tutorwamp.app.settings import SETTINGS_CLASSES
 from tutorwamp.kernel.settings import describe
 
 DOCS = Path(__file__).parents[2] / "docs"

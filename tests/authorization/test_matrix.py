@@ -20,9 +20,9 @@ from tests.journeys.people import PASSWORD
 from tests.notifications.push.devices import Browser
 from tests.support.node import Node
 from tests.support.wamp import BareSession, connect
-from tutorwamp.app.assembly import read_settings
 from tutorwamp.app.catalogue import catalogue
 from tutorwamp.app.offline import run_offline
+from tutorwamp.app.settings import read_settings
 from tutorwamp.client import Login
 from tutorwamp.kernel.contracts import AuthRole, instant_text, new_id
 

@@ -22,7 +22,8 @@ from twisted.python.failure import Failure
 from tests.support.machine import Given, HeardGate, TurnedClock
 from tutorwamp.accounts import service as accounts_service
 from tutorwamp.app import assembly, migrate
-from tutorwamp.app.assembly import Machine, Settings, assemble, read_settings
+from tutorwamp.app.assembly import Machine, assemble
+from tutorwamp.app.settings import Settings, engine_for, read_settings
 from tutorwamp.board import rules, ticks
 from tutorwamp.board.wamp import BoardDoor
 from tutorwamp.client import board as client_board
@@ -176,7 +177,7 @@ class World:
         self.fault: Fault | None = None
         """What will be wrong with the next commit."""
         self._settings = read_settings(environment)
-        self._engine = assembly.engine_for(self._settings)
+        self._engine = engine_for(self._settings)
         if self._engine.dialect.name == "sqlite":
             event.listen(self._engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
         self._do_commit = self._engine.dialect.do_commit

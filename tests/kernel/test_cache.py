@@ -20,10 +20,11 @@ from tests.support.machine import TurnedClock
 from tests.support.redis import FLAVOURS, RedisServer, find_server
 from tutorwamp.kernel import cache as caches
 from tutorwamp.kernel import trust as trusts
-from tutorwamp.kernel.cache import Cache, Cached, CacheSettings, Lease, LocalCache, RedisCache, make_cache
+from tutorwamp.kernel.cache import Cache, Cached, Lease, LocalCache, RedisCache, make_cache
 from tutorwamp.kernel.contracts import new_id
 from tutorwamp.kernel.database import Database, make_engine
 from tutorwamp.kernel.errors import Unavailable
+from tutorwamp.kernel.redis_url import CacheSettings
 from tutorwamp.kernel.settings import SettingsError
 from tutorwamp.kernel.trust import CHANGE_AT_MOST_S, CacheTrust, cache_trust
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.node import ROOT
-from tutorwamp.app.assembly import SETTINGS_CLASSES, read_settings
+from tutorwamp.app.settings import SETTINGS_CLASSES, read_settings
 from tutorwamp.kernel.settings import (
     PREFIX,
     NodeSettings,

@@ -12,7 +12,8 @@ from twisted.internet import task
 from twisted.internet.defer import Deferred
 
 from tests.support.machine import HeardGate
-from tutorwamp.app.assembly import assemble, read_settings
+from tutorwamp.app.assembly import assemble
+from tutorwamp.app.settings import read_settings
 from tutorwamp.notifications.contracts import NotificationsChanged
 
 LOOK_EVERY_S = 0.01

@@ -13,7 +13,8 @@ from twisted.internet import reactor
 
 from tutorwamp.accounts.contracts import Register, User
 from tutorwamp.app import migrate
-from tutorwamp.app.assembly import Machine, assemble, read_settings
+from tutorwamp.app.assembly import Machine, assemble
+from tutorwamp.app.settings import read_settings
 from tutorwamp.kernel.contracts import AuthRole, Caller
 from tutorwamp.lessons.contracts import CreateLesson, Lesson
 

@@ -3,120 +3,47 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
-
 from tutorwamp.accounts.guesses import Guesses
 from tutorwamp.accounts.service import AccountsService
-from tutorwamp.accounts.settings import AccountsSettings
 from tutorwamp.accounts.store import AccountsStore
+from tutorwamp.app.settings import Settings, engine_for
 from tutorwamp.board.exchange import Exchange
 from tutorwamp.board.pictures import open_shelf
 from tutorwamp.board.service import BoardService
-from tutorwamp.board.settings import BoardSettings
 from tutorwamp.board.store import BoardStore
 from tutorwamp.board.wamp import publish_board
 from tutorwamp.chat.service import ChatService
-from tutorwamp.chat.settings import ChatSettings
 from tutorwamp.chat.store import ChatStore
 from tutorwamp.chat.wamp import publish_chat
 from tutorwamp.gate.contracts import Gate
-from tutorwamp.gate.settings import GateSettings
 from tutorwamp.gate.wamp import GateClient
-from tutorwamp.kernel.cache import Cache, CacheSettings, make_cache, require_url
+from tutorwamp.kernel.cache import Cache, make_cache
 from tutorwamp.kernel.component import Outlet
 from tutorwamp.kernel.contracts import Clock, utc_now
-from tutorwamp.kernel.database import Database, DatabaseSettings, make_engine
-from tutorwamp.kernel.database_url import require_database_url
+from tutorwamp.kernel.database import Database
 from tutorwamp.kernel.events import Events
-from tutorwamp.kernel.limits import CallLimits, LimitSettings
+from tutorwamp.kernel.limits import CallLimits
 from tutorwamp.kernel.nodes import Nodes
-from tutorwamp.kernel.observability import LogSettings
 from tutorwamp.kernel.probe import WriteProbe
-from tutorwamp.kernel.settings import PREFIX, NodeSettings, SettingsError, gather, read, refuse_unknown
 from tutorwamp.kernel.trust import CacheTrust
 from tutorwamp.lessons.attendance import AttendanceStore
 from tutorwamp.lessons.presence import Presence
 from tutorwamp.lessons.service import LessonsService
-from tutorwamp.lessons.settings import LessonsSettings
 from tutorwamp.lessons.store import LessonsStore
 from tutorwamp.lessons.wamp import publish_lessons
 from tutorwamp.notifications.counts import UnreadCounts
 from tutorwamp.notifications.notifier import Notifier
-from tutorwamp.notifications.push.service import PushService, asking_the_relay, require_push
-from tutorwamp.notifications.push.settings import PushSettings
+from tutorwamp.notifications.push.service import PushService, asking_the_relay
 from tutorwamp.notifications.service import NotificationsService
-from tutorwamp.notifications.settings import NotificationsSettings
 from tutorwamp.notifications.store import NotificationsStore
 from tutorwamp.notifications.wamp import publish_notifications
 from tutorwamp.sessions.service import SessionsService
-from tutorwamp.sessions.settings import SessionsSettings
 from tutorwamp.sessions.store import SessionsStore
 from tutorwamp.sessions.wamp import publish_sessions
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Every setting there is, by who it belongs to."""
-
-    node: NodeSettings
-    database: DatabaseSettings
-    log: LogSettings
-    gate: GateSettings
-    accounts: AccountsSettings
-    lessons: LessonsSettings
-    chat: ChatSettings
-    board: BoardSettings
-    sessions: SessionsSettings
-    notifications: NotificationsSettings
-    push: PushSettings
-    cache: CacheSettings
-    limits: LimitSettings
-
-
-SETTINGS_CLASSES = (
-    NodeSettings,
-    DatabaseSettings,
-    LogSettings,
-    GateSettings,
-    AccountsSettings,
-    LessonsSettings,
-    ChatSettings,
-    BoardSettings,
-    SessionsSettings,
-    NotificationsSettings,
-    PushSettings,
-    CacheSettings,
-    LimitSettings,
-)
-
-
-def read_settings(environment: Mapping[str, str]) -> Settings:
-    """Read them all. Raises SettingsError, one clear line, for an unknown or ill-formed one."""
-    values = gather(environment)
-    refuse_unknown(values, SETTINGS_CLASSES)
-    require_database_url(read(DatabaseSettings, values).url)
-    require_url(read(CacheSettings, values).redis_url)
-    require_push(read(PushSettings, values))
-    return Settings(
-        node=read(NodeSettings, values),
-        database=read(DatabaseSettings, values),
-        log=read(LogSettings, values),
-        gate=read(GateSettings, values),
-        accounts=read(AccountsSettings, values),
-        lessons=read(LessonsSettings, values),
-        chat=read(ChatSettings, values),
-        board=read(BoardSettings, values),
-        sessions=read(SessionsSettings, values),
-        notifications=read(NotificationsSettings, values),
-        push=read(PushSettings, values),
-        cache=read(CacheSettings, values),
-        limits=read(LimitSettings, values),
-    )
 
 
 @dataclass(frozen=True)
@@ -152,19 +79,6 @@ class Machine:
         """Finish what is queued, give everything back. Blocks for as long as the last transaction takes."""
         self.accounts.stop()
         self.database.stop()
-
-
-def engine_for(settings: Settings, *, create: bool = True) -> Engine:
-    """The engine of the database in use. Raises SettingsError for a URL that is none.
-
-    ``create``: the data folder exists afterwards, and a SQLite file once it is asked for.
-    """
-    if create:
-        settings.node.data_dir.mkdir(parents=True, exist_ok=True)
-    try:
-        return make_engine(settings.database.url_in(settings.node.data_dir), create=create)
-    except (SQLAlchemyError, ImportError, TypeError) as error:  # no URL, no such driver, SQLite without a file
-        raise SettingsError(f"{PREFIX}DATABASE_URL: {str(error).partition(', using')[0]}") from error
 
 
 def assemble(

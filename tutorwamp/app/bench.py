@@ -24,11 +24,12 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from tutorwamp.app import demo, floor
 from tutorwamp.app import migrate as schema
-from tutorwamp.app.assembly import Machine, Settings, engine_for, read_settings
+from tutorwamp.app.assembly import Machine
 from tutorwamp.app.holding import FOLDER, Hold
 from tutorwamp.app.node import config_file
 from tutorwamp.app.offline import run_offline
 from tutorwamp.app.output import Teller
+from tutorwamp.app.settings import Settings, engine_for, read_settings
 from tutorwamp.app.supervisor import Supervisor
 from tutorwamp.client import Client, Event
 from tutorwamp.kernel.contracts import new_id

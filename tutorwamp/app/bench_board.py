@@ -21,9 +21,10 @@ from typing import Any, Final
 from twisted.internet.threads import deferToThread
 
 from tutorwamp.accounts.contracts import LogIn
-from tutorwamp.app.assembly import Machine, Settings
+from tutorwamp.app.assembly import Machine
 from tutorwamp.app.bench import Process, on_node, processes
 from tutorwamp.app.bench_members import Job, Report, Submission, connect, people_of, work
+from tutorwamp.app.settings import Settings
 from tutorwamp.board.contracts import AT, OPEN
 from tutorwamp.kernel.contracts import AuthRole, Caller, utc_now
 from tutorwamp.lessons.contracts import CreateLesson, SetPen

@@ -20,11 +20,11 @@ import cbor2
 from twisted.internet import task
 from twisted.internet.defer import Deferred, gatherResults
 
-from tutorwamp.app.assembly import Settings
 from tutorwamp.app.bench import on_node, processes
 from tutorwamp.app.bench_board import Room, prepare
 from tutorwamp.app.bench_drawing import Drawn, Turned, lesson, submissions_of
 from tutorwamp.app.bench_members import Member, connect, decoded
+from tutorwamp.app.settings import Settings
 from tutorwamp.board.contracts import AT, OPEN, SUBMIT
 from tutorwamp.client.replica import Replica
 from tutorwamp.kernel.contracts import new_id

@@ -21,9 +21,10 @@ from twisted.internet import task
 from twisted.internet.defer import Deferred, gatherResults
 
 from tutorwamp.accounts.store import users
-from tutorwamp.app.assembly import Machine, Settings
+from tutorwamp.app.assembly import Machine
 from tutorwamp.app.bench import Process, on_node, processes
 from tutorwamp.app.bench_crowd import Visitor
+from tutorwamp.app.settings import Settings
 from tutorwamp.chat.contracts import SEND
 from tutorwamp.kernel.contracts import AuthRole, Caller, new_id, utc_now
 from tutorwamp.kernel.tokens import sign

@@ -22,8 +22,9 @@ from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
 
 from tutorwamp.accounts.store import users
-from tutorwamp.app.assembly import Machine, Settings
+from tutorwamp.app.assembly import Machine
 from tutorwamp.app.bench import on_node
+from tutorwamp.app.settings import Settings
 from tutorwamp.kernel.contracts import AuthRole, new_id, utc_now
 from tutorwamp.kernel.tokens import sign
 from tutorwamp.notifications.contracts import Kind

@@ -15,13 +15,14 @@ import click
 from sqlalchemy.exc import SQLAlchemyError
 
 from tutorwamp.app import migrate as schema
-from tutorwamp.app.assembly import Machine, Settings, engine_for, read_settings
+from tutorwamp.app.assembly import Machine
 from tutorwamp.app.check import open_files
 from tutorwamp.app.data_folder import make_private, remember_database, require_folders, require_remembered, sqlite_path
 from tutorwamp.app.demo import prepare as prepare_demo
 from tutorwamp.app.holding import FOLDER, HeldError, Hold, Holder
 from tutorwamp.app.offline import run_offline
 from tutorwamp.app.processes import end_left_behind, who_listens
+from tutorwamp.app.settings import Settings, engine_for, read_settings
 from tutorwamp.kernel.settings import PRIVATE, Port
 
 Result = TypeVar("Result")

@@ -19,9 +19,10 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.task import LoopingCall
 
-from tutorwamp.app.assembly import Machine, assemble, read_settings
+from tutorwamp.app.assembly import Machine, assemble
 from tutorwamp.app.data_folder import require_database
 from tutorwamp.app.recurring import recurring
+from tutorwamp.app.settings import read_settings
 from tutorwamp.app.site import make_site
 from tutorwamp.board.wamp import BoardDoor
 from tutorwamp.chat.wamp import ChatDoor

@@ -13,7 +13,7 @@ from typing import Final
 from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from tutorwamp.app.assembly import Settings
+from tutorwamp.app.settings import Settings
 from tutorwamp.kernel.contracts import utc_now
 from tutorwamp.kernel.settings import PREFIX, SettingsError, write_new_private
 

@@ -19,6 +19,8 @@ PR_SET_PDEATHSIG: Final = 1
 """prctl(2), Linux only: the signal a process gets when its parent dies."""
 
 OPTIONS: Final = ("--loglevel=warn", "--color=false")
+SPARED: Final = Path(__file__).with_name("spared")
+"""What Crossbar's processes are spared."""
 LEFT_BEHIND: Final = ("node.pid", "router.sock.lock", "router.sock")
 """Of a node that was killed: process ids that somebody else may have by now, which would stop the start."""
 
@@ -42,7 +44,7 @@ def main() -> None:
     raise_open_files()  # its workers inherit it
     os.setsid()  # so that all our processes are found, and Ctrl-C is for the supervisor alone
     import crossbar  # late: it takes a second
-    from tutorwamp.app.assembly import read_settings  # late: who only asks for the configuration need not wait
+    from tutorwamp.app.settings import read_settings  # late: who only asks for the configuration need not wait
 
     settings = read_settings(os.environ)
     node_dir = settings.node.node_dir.absolute()

@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from tutorwamp.app.assembly import Machine, Settings, assemble
+from tutorwamp.app.assembly import Machine, assemble
+from tutorwamp.app.settings import Settings
 from tutorwamp.kernel.observability import configure
 
 Result = TypeVar("Result")

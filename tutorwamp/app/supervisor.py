@@ -12,7 +12,6 @@ import os
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any, Final
 
 import treq
@@ -25,20 +24,18 @@ from twisted.python.failure import Failure
 from twisted.web.client import ResponseFailed
 from twisted.web.http import OK
 
-from tutorwamp.app.assembly import Settings
 from tutorwamp.app.data_folder import make_private
 from tutorwamp.app.holding import Hold, Holder
 from tutorwamp.app.metrics import RESTARTS
 from tutorwamp.app.migrate import reason_of
-from tutorwamp.app.node import how_ended
+from tutorwamp.app.node import SPARED, how_ended
 from tutorwamp.app.output import Lines, Teller
 from tutorwamp.app.processes import kill, processes_of
+from tutorwamp.app.settings import Settings
 from tutorwamp.app.watch import Watch
 from tutorwamp.kernel.lifeline import BEAT_EVERY_S, TOLD_BYTES_AT_MOST, address_in
 from tutorwamp.kernel.settings import SettingsError
 
-SPARED: Final = Path(__file__).with_name("spared")
-"""What the node's processes are spared."""
 RESTART_PAUSE_S: Final = 0.5
 """Before the first restart; a node needs about five seconds to start anyway."""
 RESTART_PAUSE_AT_MOST_S: Final = 30.0

@@ -33,8 +33,7 @@ from twisted.internet.defer import TimeoutError as DeferredTimeout
 
 from tutorwamp.kernel.contracts import new_id
 from tutorwamp.kernel.observability import get_logger
-from tutorwamp.kernel.redis_url import RedisAddress
-from tutorwamp.kernel.settings import setting
+from tutorwamp.kernel.redis_url import CacheSettings, RedisAddress
 from tutorwamp.kernel.trust import CHANGE_AT_MOST_S, COMMIT_WITHIN_S, CacheTrust
 
 log = get_logger(__name__)
@@ -46,18 +45,6 @@ KEPT_S: Final = 600.0
 """How long a value that nobody changes is kept."""
 KEYS_AT_MOST: Final = 50_000
 """In process; the one not used for longest goes first."""
-
-
-@dataclass(frozen=True)
-class CacheSettings:
-    """Where cached values are."""
-
-    redis_url: str | None = setting(
-        "REDIS_URL",
-        None,
-        "Unset: each process caches for itself. Redis or Valkey, shared: redis://USER:PASSWORD@HOST:PORT/DB, rediss:// "
-        "with TLS, or unix:///PATH.",
-    )
 
 
 @dataclass(frozen=True)
@@ -364,12 +351,6 @@ async def _within(seconds: float, command: Callable[[], Awaitable[Any]], reactor
         return await command()
 
     return await Deferred.fromCoroutine(asked()).addTimeout(seconds, reactor)
-
-
-def require_url(url: str | None) -> None:
-    """Raise SettingsError unless it is the URL of a Redis, or none."""
-    if url is not None:
-        RedisAddress.parse(url)
 
 
 def make_cache(settings: CacheSettings, reactor: Any, trust: CacheTrust) -> Cache:

@@ -8,15 +8,25 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
-import txredisapi
-
-from tutorwamp.kernel.settings import PREFIX, SettingsError
+from tutorwamp.kernel.settings import PREFIX, SettingsError, setting
 
 PORT: Final = 6379
 EXPECTED: Final = (
     "redis://HOST:PORT/DB or unix:///PATH is expected (unix:///PATH?db=DB; rediss:// with TLS; USER:PASSWORD@ before "
     "HOST or /PATH, in which @ is written %40, : %3A, / %2F, # %23, ? %3F, % %25)"
 )
+
+
+@dataclass(frozen=True)
+class CacheSettings:
+    """Where cached values are."""
+
+    redis_url: str | None = setting(
+        "REDIS_URL",
+        None,
+        "Unset: each process caches for itself. Redis or Valkey, shared: redis://USER:PASSWORD@HOST:PORT/DB, rediss:// "
+        "with TLS, or unix:///PATH.",
+    )
 
 
 @dataclass(frozen=True)
@@ -59,6 +69,8 @@ class RedisAddress:
 
     def pool(self, connections: int) -> Any:
         """A pool that connects when it is needed and again whenever it is lost."""
+        import txredisapi  # late: who only asks whether it is there needs none of it
+
         common = {
             "poolsize": connections,
             "reconnect": True,
@@ -95,6 +107,12 @@ class RedisAddress:
             return wire
         wire = socket.create_connection((self.host, self.port), within_s)
         return ssl.create_default_context().wrap_socket(wire, server_hostname=self.host) if self.tls else wire
+
+
+def require_url(url: str | None) -> None:
+    """Raise SettingsError unless it is the URL of a Redis, or none."""
+    if url is not None:
+        RedisAddress.parse(url)
 
 
 def _written(words: list[str]) -> bytes:

@@ -1,0 +1,104 @@
+"""Every setting of the node, read at once, and the engine they mean; without what it takes to run a node."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from tutorwamp.accounts.settings import AccountsSettings
+from tutorwamp.board.settings import BoardSettings
+from tutorwamp.chat.settings import ChatSettings
+from tutorwamp.gate.settings import GateSettings
+from tutorwamp.kernel.database import DatabaseSettings, make_engine
+from tutorwamp.kernel.database_url import require_database_url
+from tutorwamp.kernel.limits import LimitSettings
+from tutorwamp.kernel.observability import LogSettings
+from tutorwamp.kernel.redis_url import CacheSettings, require_url
+from tutorwamp.kernel.settings import PREFIX, NodeSettings, SettingsError, gather, read, refuse_unknown
+from tutorwamp.lessons.settings import LessonsSettings
+from tutorwamp.notifications.push.settings import PushSettings
+from tutorwamp.notifications.settings import NotificationsSettings
+from tutorwamp.sessions.settings import SessionsSettings
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every setting there is, by who it belongs to."""
+
+    node: NodeSettings
+    database: DatabaseSettings
+    log: LogSettings
+    gate: GateSettings
+    accounts: AccountsSettings
+    lessons: LessonsSettings
+    chat: ChatSettings
+    board: BoardSettings
+    sessions: SessionsSettings
+    notifications: NotificationsSettings
+    push: PushSettings
+    cache: CacheSettings
+    limits: LimitSettings
+
+
+SETTINGS_CLASSES = (
+    NodeSettings,
+    DatabaseSettings,
+    LogSettings,
+    GateSettings,
+    AccountsSettings,
+    LessonsSettings,
+    ChatSettings,
+    BoardSettings,
+    SessionsSettings,
+    NotificationsSettings,
+    PushSettings,
+    CacheSettings,
+    LimitSettings,
+)
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Read them all. Raises SettingsError, one clear line, for an unknown or ill-formed one."""
+    values = gather(environment)
+    refuse_unknown(values, SETTINGS_CLASSES)
+    require_database_url(read(DatabaseSettings, values).url)
+    require_url(read(CacheSettings, values).redis_url)
+    _require_push(read(PushSettings, values))
+    return Settings(
+        node=read(NodeSettings, values),
+        database=read(DatabaseSettings, values),
+        log=read(LogSettings, values),
+        gate=read(GateSettings, values),
+        accounts=read(AccountsSettings, values),
+        lessons=read(LessonsSettings, values),
+        chat=read(ChatSettings, values),
+        board=read(BoardSettings, values),
+        sessions=read(SessionsSettings, values),
+        notifications=read(NotificationsSettings, values),
+        push=read(PushSettings, values),
+        cache=read(CacheSettings, values),
+        limits=read(LimitSettings, values),
+    )
+
+
+def engine_for(settings: Settings, *, create: bool = True) -> Engine:
+    """The engine of the database in use. Raises SettingsError for a URL that is none.
+
+    ``create``: the data folder exists afterwards, and a SQLite file once it is asked for.
+    """
+    if create:
+        settings.node.data_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        return make_engine(settings.database.url_in(settings.node.data_dir), create=create)
+    except (SQLAlchemyError, ImportError, TypeError) as error:  # no URL, no such driver, SQLite without a file
+        raise SettingsError(f"{PREFIX}DATABASE_URL: {str(error).partition(', using')[0]}") from error
+
+
+def _require_push(settings: PushSettings) -> None:
+    if settings.smtp_url is not None or settings.web_push_subject is not None:
+        from tutorwamp.notifications.push.service import require_push  # late: most nodes have neither
+
+        require_push(settings)
