@@ -1,4 +1,4 @@
-"""Every line of docs/security.md and docs/drills.md has a test, and the test is there."""
+"""Every line of docs/security.md, docs/drills.md and docs/odd-input.md has a test, and the test is there."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "docs" / name for name in ("security.md", "drills.md")]
+PAGES = [ROOT / "docs" / name for name in ("security.md", "drills.md", "odd-input.md")]
 for_each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 TEST = re.compile(r"`(tests/[\w/.-]+)::(\w+)`")
 LINK = re.compile(r"\]\(([^)#:]+)\)")
