@@ -17,6 +17,7 @@ from sqlalchemy import text
 from tests.support.postgres import Postgres
 from tests.support.redis import RedisServer
 from tests.support.s3 import S3Server
+from tests.support.tls import HOST, TlsEntrance, make_certificate
 from tutorwamp.app import check, config_check, migrate
 from tutorwamp.app.check import Finding, findings
 from tutorwamp.app.config_check import begin_config_check
@@ -363,6 +364,36 @@ def test_a_redis_with_accounts_and_databases_is_asked_as_one_who_uses_it(environ
 
 
 @pytest.mark.usefixtures("without_node")
+def test_a_redis_behind_tls_is_asked_as_one_who_uses_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That a node works over it: tests/journeys/test_drills.py."""
+    certificate = make_certificate(tmp_path)
+    with RedisServer("valkey") as server:
+        assert server.ask("ACL SETUSER ada on >p@ss:w/rd%1 ~* &* +@all") == b"+OK\r\n"
+        entrance = TlsEntrance(certificate, server.socket)
+        good = f"ada:p%40ss%3Aw%2Frd%251@{HOST}:{entrance.port}"
+        for url, trusted, told in (
+            (f"rediss://{good}/1", certificate, None),
+            (f"rediss://ada:p%40ss%3Aw%2Frd%251@127.0.0.1:{entrance.port}", certificate, None),
+            (f"rediss://ada:hunter2@{HOST}:{entrance.port}", certificate, "WRONGPASS"),
+            (f"rediss://{good}", make_other_certificate(tmp_path), "certificate"),
+            (f"redis://{good}", certificate, ""),
+        ):
+            monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
+            environment = {"TUTORWAMP_DATA_DIR": str(tmp_path / "data"), "TUTORWAMP_REDIS_URL": url}
+            got = found(environment)["Redis"]
+            assert got.fine == (told is None), got
+            assert (told or "") in got.text
+            assert "\n" not in got.text
+            assert not any(secret in got.text for secret in ("ada", "p%40ss", "p@ss", "hunter2"))
+        entrance.close()
+
+
+def make_other_certificate(folder: Path) -> Path:
+    (folder / "other").mkdir()
+    return make_certificate(folder / "other")
+
+
+@pytest.mark.usefixtures("without_node")
 def test_other_nodes_on_the_database_are_named(environment: dict[str, str]) -> None:
     engine = make_engine(environment["TUTORWAMP_DATABASE_URL"])
     migrate.upgrade(engine)
@@ -374,6 +405,7 @@ def test_other_nodes_on_the_database_are_named(environment: dict[str, str]) -> N
     engine.dispose()
     got = found(environment)["other nodes"]
     assert got.fine
+    assert f"lives on host-lives (since {now:%Y-%m-%d %H:%M} UTC)" in got.text
     assert ("host-lives" in got.text, "host-dead" in got.text, "host-stopped" in got.text) == (True, False, False)
     data = Path(environment["TUTORWAMP_DATA_DIR"])
     assert not data.exists(), "nothing was made"

@@ -25,6 +25,8 @@ from twisted.internet.defer import Deferred
 from tests.app.watched import PATIENCE_S, Watched, watching
 from tests.support.node import ROOT
 from tutorwamp.app.processes import processes_of
+from tutorwamp.app.watch import REPLACED_AFTER_S
+from tutorwamp.kernel.lifeline import BEAT_EVERY_S
 
 NOTICED_WITHIN_S = 10.0
 STOPS_WITHIN_S = 10.0
@@ -125,6 +127,19 @@ def test_a_router_that_stands_still_is_replaced(up: Watched) -> None:
     assert f"(process {before['router']}) stood still and was killed; it starts again in 0.5 s (restart 1)" in told
     with urllib.request.urlopen(f"http://127.0.0.1:{up.rest_port}/metrics", timeout=5) as answer:  # loopback
         assert b"\ntutorwamp_node_restarts_total 1.0\n" in answer.read()
+
+
+@pytest.mark.skipif(not os.environ.get("TUTORWAMP_TEST_LONG"), reason="takes a minute: TUTORWAMP_TEST_LONG=1")
+def test_a_container_that_stands_still_for_half_a_minute_is_replaced(up: Watched) -> None:
+    """With less patience: tests/app/test_watch.py."""
+    before, told_before = up.pids(), up.errors.read_text().count("ready again after")
+    os.kill(before["container"], signal.SIGSTOP)
+    with watching({"container": before["container"]}) as watched:
+        assert watched.left_after(REPLACED_AFTER_S - BEAT_EVERY_S) == ["container"]
+        assert watched.left_after(NOTICED_WITHIN_S + 5) == []
+    wait_for(lambda: up.errors.read_text().count("ready again after") == told_before + 1, up)
+    assert says(up, f"(process {before['container']}) stood still and was killed; it starts again in ")
+    assert up.health() == 200
 
 
 def test_who_ended_how_is_said(up: Watched) -> None:
@@ -237,8 +252,9 @@ def test_a_full_disk_is_not_ok_until_there_is_room(up: Watched) -> None:
     wait_for(lambda: up.health() == 200, up)
     assert send() == 201
     told = up.errors.read_text()
-    assert told.count("event='the database cannot be written'") == 1
-    assert told.count("event='the database can be written again'") == 1
+    assert told.count("event='the database does not do its work'") == 1
+    assert told.count("event='the database works again'") == 1
+    assert "the database can" not in told, "one pair of lines"
     assert up.pids()["container"] == container
 
 

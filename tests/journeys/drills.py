@@ -21,6 +21,7 @@ from tests.journeys.test_two_people import whole_history
 from tests.support.postgres import Postgres
 from tests.support.redis import RedisServer
 from tests.support.supervised import Supervised
+from tests.support.tls import HOST, TlsEntrance, make_certificate
 from tutorwamp.app import migrate
 from tutorwamp.client import Backoff, CallError, Client, Disconnected
 from tutorwamp.kernel.contracts import new_id
@@ -39,11 +40,13 @@ CACHE_PASSWORD = "p@ss:word/1"
 
 
 class School:
-    """A supervised node on a PostgreSQL that keeps what it acknowledged and on a cache with a password."""
+    """A supervised node on a PostgreSQL that keeps what it acknowledged, and on a cache with a password, over TLS."""
 
     def __init__(self) -> None:
         self.postgres = Postgres(durable=True)
         self.cache = RedisServer("valkey")
+        certificate = make_certificate(self.cache.home)
+        self._entrance = TlsEntrance(certificate, self.cache.socket)
         self.postgres.start()
         self.start_cache()
         url = self.postgres.create_database("school")
@@ -53,7 +56,8 @@ class School:
         self.node = Supervised(
             env={
                 "TUTORWAMP_DATABASE_URL": url,
-                "TUTORWAMP_REDIS_URL": f"unix://node:p%40ss%3Aword%2F1@{self.cache.socket}",
+                "TUTORWAMP_REDIS_URL": f"rediss://node:p%40ss%3Aword%2F1@{HOST}:{self._entrance.port}/3",
+                "SSL_CERT_FILE": str(certificate),
                 "TUTORWAMP_RATE_LIMITS": "off",
             }
         )
@@ -72,6 +76,7 @@ class School:
     def close(self) -> None:
         """Leave nothing behind."""
         self.node.close()
+        self._entrance.close()
         self.postgres.close()
         self.cache.close()
 

@@ -109,6 +109,7 @@ class Nodes:
         for other in others:
             log.warning(
                 "another node uses this database: its people are not seen here, and do not hear what happens here",
+                node=other.id,
                 host=other.host,
                 started_at=str(other.started_at),
             )
@@ -198,4 +199,4 @@ def _others(connection: Connection, node_id: str, now: datetime) -> list[Node]:
 
 def named(others: Sequence[Node]) -> str:
     """Other nodes in a sentence."""
-    return ", ".join(f"{node.host} (since {node.started_at:%Y-%m-%d %H:%M} UTC)" for node in others)
+    return ", ".join(f"{node.id} on {node.host} (since {node.started_at:%Y-%m-%d %H:%M} UTC)" for node in others)

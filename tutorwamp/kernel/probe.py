@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred
 
 from tutorwamp.kernel.contracts import Clock
 from tutorwamp.kernel.database import Database, InstantColumn, metadata, put
+from tutorwamp.kernel.errors import Unavailable
 from tutorwamp.kernel.observability import get_logger
 
 log = get_logger(__name__)
@@ -77,7 +78,6 @@ class WriteProbe:
         for one in waiting:
             if not one.called:
                 one.callback(None)
-        if not worked and before is not False:
+        # What passes by itself is told by the database's own pair of lines; this is about the rest.
+        if error is not None and before is not False and not isinstance(error, Unavailable):
             log.error("the database cannot be written", error=repr(error))
-        elif worked and before is False:
-            log.warning("the database can be written again")
