@@ -122,9 +122,11 @@ cp "$1/systemctl" usr/local/bin/systemctl
 cp "$1/apt-get" usr/local/bin/apt-get
 chmod 755 usr/local/bin/systemctl usr/local/bin/apt-get
 rm -rf var/lib/tutorwamp etc/tutorwamp srv/tutorwamp
-python="$3"
-# The node's account has to reach the interpreter, wherever it is.
-while [ "$python" != / ]; do chmod a+rx ".$python"; python=$(dirname "$python"); done
+shift 2
+# The node's account has to reach the interpreter and its packages, wherever they are.
+for path in "$@"; do
+    while [ "$path" != / ]; do chmod a+rx ".$path"; path=$(dirname "$path"); done
+done
 exec chroot . /bin/bash /tmp/script
 """
 
@@ -156,7 +158,7 @@ def test_the_guide_is_followed_from_top_to_bottom(folder: Path) -> None:
     inside = INSIDE.replace("ip link set lo up", 'cp "$1/pip" tmp/pip; chmod 755 tmp/pip; ip link set lo up')
     apart = ["unshare", "--mount", "--pid", "--net", "--fork", "--kill-child"]
     done = subprocess.run(  # noqa: S603  # our own
-        [*apart, "sh", "-c", inside, "sh", str(folder), str(ROOT), sys.base_prefix],
+        [*apart, "sh", "-c", inside, "sh", str(folder), str(ROOT), sys.base_prefix, *packages],
         env={**os.environ, "TESTED_PACKAGES": "\n".join(packages)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
