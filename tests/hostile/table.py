@@ -56,6 +56,9 @@ GIVEN_UP_S: Final = 60.0
 MEMORY_AT_MOST_MIB: Final = 2_000.0
 """Then the node is killed: the machine has others."""
 MESSAGES: Final = int(os.environ.get("TUTORWAMP_TEST_HOSTILE_MESSAGES", "20000"))
+FEW_MESSAGES: Final = 1_000
+"""Where nobody looks through all of them: to say them takes longer than most rows."""
+LOOK_THROUGH: Final = {"searches"}
 STROKES: Final = 2_000
 LEFT_OUT: Final = {
     "misplaced_messages",
@@ -99,7 +102,7 @@ class World:
     honest: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def prepared(cls) -> World:
+    def prepared(cls, messages: int) -> World:
         """Made by the node that is measured, without limits for this once."""
         world = cls(Path(tempfile.mkdtemp(prefix="tw-hostile-")))
         node = Supervised(env={"TUTORWAMP_RATE_LIMITS": "off"}, executable=NODE)
@@ -109,7 +112,7 @@ class World:
             _, pupil = stage.person(node.port, "honest pupil")
             with stage.session(node.port, email) as tutor:
                 lesson_id = stage.lesson(tutor, [pupil])
-            ground = stage.hostile_ground(node.port, [lesson_id], strokes=STROKES, messages=MESSAGES, pupils=10)
+            ground = stage.hostile_ground(node.port, [lesson_id], strokes=STROKES, messages=messages, pupils=10)
             world.ground, world.honest = asdict(ground), {"email": email, "lesson_id": lesson_id}
             node.stop()
             shutil.copytree(node.data_dir, world.folder / "data", ignore=_no_sockets)
@@ -288,15 +291,17 @@ def main(names: list[str]) -> None:
     assert not unknown, f"{unknown} are not among {sorted([*ATTACKS, *MISHAPS])}"
     when = "before" if NODE else "after"
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # and leave no node behind
-    world = World.prepared()
+    world = World.prepared(MESSAGES if LOOK_THROUGH.intersection(wanted) else FEW_MESSAGES)
     try:
         for name in wanted:
+            began_s = time.monotonic()
             try:
                 row = asdict(measure(world, name))
             except (AssertionError, GoneError, OSError) as error:
                 print(f"{name}: not measured: {error!r:.500}", flush=True)  # noqa: T201  # the others are
                 continue
-            print(f"{name}: {json.dumps(row, ensure_ascii=False)}", flush=True)  # noqa: T201  # progress
+            took_s = round(time.monotonic() - began_s)
+            print(f"{name} ({took_s} s): {json.dumps(row, ensure_ascii=False)}", flush=True)  # noqa: T201  # progress
             figures = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
             figures.setdefault(when, {})[name] = row
             _write(figures)
