@@ -156,9 +156,17 @@ def test_S25_others_are_heard_between_portions_and_answers_come_in_their_order()
     assert reactor.due == []
 
 
+class BrokenWire(FakeWire):
+    """Cannot be told anything."""
+
+    def put_together(self, said: Result, payload: bytes | None) -> None:
+        raise ValueError("broken")
+
+
 def test_S25_what_cannot_be_written_is_said_and_the_next_is_given() -> None:
     reactor, made = desk()
     wire, form = FakeWire(), SERIALIZERS["json"]()
+    made.add(BrokenWire(), said(MISSED), form)
     broken = Portioned({"items": "mark"}, {"mark": [(3, b"\xff\xff")]})
     made.add(wire, Result(7, kwargs=broken.plain()), form)
     made.add(wire, said(MISSED), form)

@@ -7,8 +7,11 @@ from typing import Any
 
 import cbor2
 import pytest
+import pytest_twisted
+from twisted.internet import reactor
 
-from tutorwamp.kernel.portions import PORTION_BYTES, Portioned, list_head, portions, values_in
+from tutorwamp.kernel.portions import PORTION_BYTES, Portioned, as_json, list_head, portions, values_in, with_rests
+from tutorwamp.kernel.problems import to_json
 
 
 def written(answer: dict[str, Any]) -> tuple[list[int], Portioned]:
@@ -44,9 +47,20 @@ def put_back(portioned: Portioned, value: Any = None) -> Any:
     return value
 
 
-@pytest.mark.parametrize(
-    "answer", [board(0), board(7), board(8), board(700), events(3, 40), {"items": list(range(70_000))}, {}]
-)
+ANSWERS = [board(0), board(7), board(8), board(700), events(3, 40), {"items": list(range(70_000))}, {}]
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+@pytest_twisted.ensureDeferred
+async def test_S25_over_rest_it_is_the_same_text_as_in_one_step(answer: dict[str, Any]) -> None:
+    seen: list[int] = []
+    size, text = await with_rests(as_json(answer, to_json), reactor, seen.append)
+    assert text == to_json(answer)
+    assert size == seen[-1]
+    assert len(seen) > len(text) / PORTION_BYTES / 2
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
 def test_S25_what_is_written_in_portions_is_what_was_answered(answer: dict[str, Any]) -> None:
     sizes, portioned = written(answer)
     assert put_back(portioned) == answer

@@ -127,21 +127,28 @@ class Desk:
     def _turn(self) -> None:
         until_s = self._now_s() + TURN_S
         while self._waiting and self._now_s() < until_s:
-            wire, said, work, size = self._waiting[0]
-            if wire.is_there():
-                try:
-                    next(work)
-                    continue
-                except StopIteration as done:
-                    payload = done.value
-                except Exception:
-                    log.exception("a large answer could not be written")
-                    payload = None
-                wire.put_together(said, payload)
-            self._waiting.popleft()
-            self._waiting_bytes -= size
+            try:
+                self._go_on()
+            except Exception:  # whatever it was, the next one waits
+                log.exception("a large answer could not be sent")
         if self._waiting:
             self._reactor.callLater(0, self._turn)
+
+    def _go_on(self) -> None:
+        wire, said, work, size = self._waiting[0]
+        payload = None
+        if wire.is_there():
+            try:
+                next(work)
+                return
+            except StopIteration as done:
+                payload = done.value
+            except Exception:
+                log.exception("a large answer could not be written")
+        self._waiting.popleft()
+        self._waiting_bytes -= size
+        if wire.is_there():
+            wire.put_together(said, payload)
 
 
 def _size_of(said: Result) -> int:

@@ -26,7 +26,6 @@ from autobahn.wamp.types import (
 from pydantic_core import to_json
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
-from twisted.internet.task import deferLater
 
 from tutorwamp.kernel.answered import answered
 from tutorwamp.kernel.arguments import check, size_of
@@ -35,7 +34,7 @@ from tutorwamp.kernel.deadline import answer_by_work
 from tutorwamp.kernel.errors import Internal, Invalid, TooLarge, TutorwampError, Unavailable
 from tutorwamp.kernel.limits import Bill, CallLimits
 from tutorwamp.kernel.observability import get_logger
-from tutorwamp.kernel.portions import LARGE_FROM_BYTES, Portioned, portions
+from tutorwamp.kernel.portions import LARGE_FROM_BYTES, portions, with_rests
 
 log = get_logger(__name__)
 
@@ -45,8 +44,6 @@ MESSAGE_BYTES_AT_MOST: Final = 16 * 1024 * 1024 - 1024
 """Of one answer: what the private socket takes (crossbar/config.yaml), and room for the message around it."""
 _CBOR_OF_JSON_AT_MOST: Final = 2.5
 """``1.5,`` is four bytes of JSON and nine of CBOR; nothing else grows as much."""
-STEP_S: Final = 0.004
-"""Of writing a large answer; then whoever else waits for this process is heard."""
 _DETAILS: Final = "details"
 _ARGUMENTS: Final = "arguments"
 """The only two keywords autobahn calls us with, see ``Component.onMessage``."""
@@ -237,25 +234,15 @@ async def _run(served: Served, bill: Bill, caller: Caller, arguments: Any) -> To
         if line is None:
             bill.answer(_bytes_of(plain))
             return plain
-        size, portioned = await _portioned(plain)
+        size, portioned = await with_rests(portions(plain), _reactor(), _require_room)
         bill.answer(size)
         is_small = size < LARGE_FROM_BYTES or not portioned.lists
         return plain if is_small else CallResult(**portioned.plain())
 
 
-async def _portioned(plain: dict[str, Any]) -> tuple[int, Portioned]:
-    """An answer that may be large, and its bytes, with a rest for others now and then. Raises TooLarge."""
-    size, until_s, work = 0, _reactor().seconds() + STEP_S, portions(plain)
-    while True:
-        try:
-            size += next(work)
-        except StopIteration as done:
-            return size, done.value
-        if size > MESSAGE_BYTES_AT_MOST:
-            raise _too_large()
-        if _reactor().seconds() > until_s:
-            await deferLater(_reactor(), 0)
-            until_s = _reactor().seconds() + STEP_S
+def _require_room(size: int) -> None:
+    if size > MESSAGE_BYTES_AT_MOST:
+        raise _too_large()
 
 
 def _bytes_of(plain: dict[str, Any]) -> int:

@@ -7,14 +7,19 @@ public door puts the answer together for its client (``gate/portions.py``); to w
 from __future__ import annotations
 
 import secrets
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import cbor2
+from twisted.internet.task import deferLater
+
+Done = TypeVar("Done")
 
 PORTIONED: Final = "portioned"
 """The keyword under which it goes from the component to the door. An answer that goes as it is has none."""
+STEP_S: Final = 0.004
+"""Of writing a large answer; then whoever else waits for this process is heard."""
 LARGE_FROM_BYTES: Final = 64 * 1024
 """What is smaller goes as it is: about a millisecond's work."""
 PORTION_BYTES: Final = 32 * 1024
@@ -57,10 +62,42 @@ def portions(answer: dict[str, Any]) -> Generator[int, None, Portioned]:
     lists: dict[str, list[Portion]] = {}
     for mark, values in long.items():
         lists[mark] = written = []
-        for portion in _written(values):
+        for portion in _written(values, _as_cbor):
             written.append(portion)
             yield len(portion[1]) + _AROUND_BYTES
     return Portioned(rest, lists)
+
+
+def as_json(answer: dict[str, Any], write: Callable[[Any], bytes]) -> Generator[int, None, bytes]:
+    """The same for REST: in the end all of it, as ``write`` would write it, with ", " between the values of a list."""
+    long: dict[str, list[Any]] = {}
+    rest = write(_marked(answer, secrets.token_hex(_MARK_BYTES), long, DEPTH_AT_MOST))
+    yield len(rest)
+    pieces: list[bytes] = []
+    for mark, values in long.items():
+        before, _, rest = rest.partition(write(mark))
+        pieces += (before, b"[")
+        for number, (_, written) in enumerate(_written(values, lambda some: write(some)[1:-1])):
+            pieces += (b", " if number else b"", written)
+            yield len(written)
+        pieces.append(b"]")
+    return b"".join((*pieces, rest))
+
+
+async def with_rests(
+    work: Generator[int, None, Done], reactor: Any, check: Callable[[int], None] = lambda _: None
+) -> tuple[int, Done]:
+    """Do the work and let others be heard now and then; the bytes, about which ``check`` is asked, and the outcome."""
+    size, until_s = 0, reactor.seconds() + STEP_S
+    while True:
+        try:
+            size += next(work)
+        except StopIteration as done:
+            return size, done.value
+        check(size)
+        if reactor.seconds() > until_s:
+            await deferLater(reactor, 0)
+            until_s = reactor.seconds() + STEP_S
 
 
 def values_in(portion: Portion) -> list[Any]:
@@ -88,11 +125,15 @@ def _marked(value: Any, mark: str, long: dict[str, list[Any]], depth: int) -> An
     return value
 
 
-def _written(values: list[Any]) -> Generator[Portion, None, None]:
+def _as_cbor(values: list[Any]) -> bytes:
+    return cbor2.dumps(values)[len(list_head(len(values))) :]
+
+
+def _written(values: list[Any], write: Callable[[list[Any]], bytes]) -> Generator[Portion, None, None]:
     at, count = 0, 1
     while at < len(values):
         some = values[at : at + count]
-        written = cbor2.dumps(some)[len(list_head(len(some))) :]
+        written = write(some)
         yield len(some), written
         at += len(some)
         count = max(1, min(2 * count, PORTION_BYTES * len(some) // max(1, len(written))))

@@ -42,6 +42,7 @@ from tutorwamp.kernel.errors import (
 from tutorwamp.kernel.limits import UNCOUNTED, Bill, CallLimits
 from tutorwamp.kernel.observability import get_logger
 from tutorwamp.kernel.plain import VALUES_AT_MOST, read_json
+from tutorwamp.kernel.portions import as_json, with_rests
 from tutorwamp.kernel.problems import PHRASES, begin
 
 log = get_logger(__name__)
@@ -314,9 +315,18 @@ async def _run(method: Method, request: Request, path: Mapping[str, str]) -> tup
     with request.bill:
         result = await method(request, **path)
         answer = result if isinstance(result, Answer) else Answer(result, 200 if result is not None else 204)
-        body = problems.to_json(answer.body.plain()) if isinstance(answer.body, Value) else answer.body or b""
+        body = (
+            answer.body or b"" if not isinstance(answer.body, Value) else await _written(request, answer.body.plain())
+        )
         request.bill.answer(len(body))
         return answer, body
+
+
+async def _written(request: Request, plain: dict[str, Any]) -> bytes:
+    if request.line is None:
+        return problems.to_json(plain)
+    _, body = await with_rests(as_json(plain, problems.to_json), _reactor())
+    return body
 
 
 def _reactor() -> Any:
