@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -36,6 +37,8 @@ PAUSE_S = 0.05
 TRIED_AGAIN_AFTER_S = 0.25
 ASKED_WITHIN_S = 5.0
 """More than the two seconds in which health promises to answer, on a busy machine."""
+PROXY = "127.0.0.2"
+"""An address of this machine from which a proxy may come; the people come from others."""
 CACHE_PASSWORD = "p@ss:word/1"
 
 
@@ -45,6 +48,7 @@ class School:
     def __init__(self) -> None:
         self.postgres = Postgres(durable=True)
         self.cache = RedisServer("valkey")
+        self.log = self.cache.home / "node.log"
         certificate = make_certificate(self.cache.home)
         self._entrance = TlsEntrance(certificate, self.cache.socket)
         self.postgres.start()
@@ -58,6 +62,9 @@ class School:
                 "TUTORWAMP_DATABASE_URL": url,
                 "TUTORWAMP_REDIS_URL": f"rediss://node:p%40ss%3Aword%2F1@{HOST}:{self._entrance.port}/3",
                 "SSL_CERT_FILE": str(certificate),
+                "TUTORWAMP_TRUSTED_PROXIES": PROXY,
+                "TUTORWAMP_LOG_FORMAT": "json",
+                "TUTORWAMP_LOG_FILE": str(self.log),
                 "TUTORWAMP_RATE_LIMITS": "off",
             }
         )
@@ -72,6 +79,11 @@ class School:
         """The node's, from now on; who is there under another one must come again."""
         assert self.cache.ask(f"ACL SETUSER node on resetpass >{password} ~* &* +@all") == b"+OK\r\n"
         self.cache.ask("CLIENT KILL USER node")
+
+    def audited(self, what: str) -> list[str]:
+        """The addresses in the audit's lines of a kind."""
+        lines = [json.loads(line) for line in self.log.read_text().splitlines()]
+        return [line["address"] for line in lines if line.get("what") == what]
 
     def close(self) -> None:
         """Leave nothing behind."""

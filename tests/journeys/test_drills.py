@@ -7,17 +7,23 @@ is away for 8 s and frozen for 25 s at least. ``-s`` prints the figures of each.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from http.client import HTTPConnection
 
 import pytest
 import pytest_twisted
+from autobahn.twisted.websocket import WampWebSocketClientFactory
+from autobahn.wamp.exception import ApplicationError
+from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.task import deferLater
 
-from tests.journeys.drills import CACHE_PASSWORD, School, reactor, until, writing
+from tests.journeys.drills import CACHE_PASSWORD, PATIENCE_S, PROXY, School, reactor, until, writing
+from tests.support.wamp import BareSession
 
 LONG = bool(os.environ.get("TUTORWAMP_TEST_LONG"))
 NOTICED_WITHIN_S = 2.0 if LONG else 10.0
@@ -164,3 +170,31 @@ async def _noticed(school: School, drill: Drill) -> float:
     if drill.down:
         return await school.health_becomes(lambda status, down: (status, down) == (drill.status, {drill.down: "down"}))
     return 0.0
+
+
+ELSEWHERE = "203.0.113.7"
+
+
+@pytest.mark.parametrize(("comes_from", "counted"), [(PROXY, ELSEWHERE), ("127.0.0.3", "127.0.0.3")])
+@pytest_twisted.ensureDeferred
+async def test_h10_only_a_proxy_that_is_named_says_where_people_come_from(
+    school: School, comes_from: str, counted: str
+) -> None:
+    """Over both doors; the log says where they were taken to come from."""
+    headers = {"X-Forwarded-For": f"198.51.100.1, {ELSEWHERE}"}
+    refused, not_let_in = len(school.audited("login refused")), len(school.audited("ticket refused"))
+
+    wire = HTTPConnection("127.0.0.1", school.node.port, timeout=PATIENCE_S, source_address=(comes_from, 0))
+    asked = json.dumps({"email": "nobody@school.example", "password": "no such password"})
+    wire.request("POST", "/api/auth/login", asked, {**headers, "Content-Type": "application/json"})
+    assert wire.getresponse().status == 401
+    wire.close()
+    assert school.audited("login refused")[refused:] == [counted]
+
+    session = BareSession("no ticket")
+    factory = WampWebSocketClientFactory(lambda: session, url=school.node.ws_url, headers=headers)
+    going = TCP4ClientEndpoint(reactor, "127.0.0.1", school.node.port, bindAddress=(comes_from, 0))
+    await going.connect(factory)
+    with pytest.raises(ApplicationError, match="unauthenticated"):
+        await session.joined.addTimeout(PATIENCE_S, reactor)
+    assert school.audited("ticket refused")[not_let_in:] == [counted]
