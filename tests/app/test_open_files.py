@@ -16,6 +16,8 @@ import pytest
 
 from tests.support.node import Node
 
+pytestmark = pytest.mark.alone
+
 FILES_LEFT = 200
 COME = 400
 """Sockets: many more than there are files."""

@@ -28,6 +28,8 @@ from tutorwamp.app.processes import processes_of
 from tutorwamp.app.watch import REPLACED_AFTER_S
 from tutorwamp.kernel.lifeline import BEAT_EVERY_S
 
+pytestmark = pytest.mark.alone
+
 NOTICED_WITHIN_S = 10.0
 STOPS_WITHIN_S = 10.0
 

@@ -20,6 +20,8 @@ from tests.support.node import ROOT, free_port
 from tests.support.wamp import connect
 from tutorwamp.app.demo import PASSWORD, PEOPLE
 
+pytestmark = pytest.mark.alone
+
 STOPS_WITHIN_S = 10.0
 """The contract's word."""
 

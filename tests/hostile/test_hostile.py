@@ -29,6 +29,8 @@ from tests.hostile.usage import look
 from tests.support.supervised import Supervised
 from tutorwamp.client import connection
 
+pytestmark = pytest.mark.alone
+
 LONG_S: Final = float(os.environ.get("TUTORWAMP_TEST_HOSTILE_S", "0"))
 SECONDS: Final = LONG_S or 15.0
 SEEDS: Final = [1] if not LONG_S else [2]

@@ -22,6 +22,8 @@ from tests.support.postgres import Postgres
 from tests.support.wamp import BareSession
 from tutorwamp.kernel.contracts import new_id
 
+pytestmark = pytest.mark.alone
+
 HEALTH_TRIES = 60
 """A quarter of a second apart; far more than the two seconds that are promised, on a busy machine."""
 

@@ -25,6 +25,8 @@ from twisted.internet.task import deferLater
 from tests.journeys.drills import CACHE_PASSWORD, PATIENCE_S, PROXY, School, reactor, until, writing
 from tests.support.wamp import BareSession
 
+pytestmark = pytest.mark.alone
+
 LONG = bool(os.environ.get("TUTORWAMP_TEST_LONG"))
 NOTICED_WITHIN_S = 2.0 if LONG else 10.0
 """What is promised; a busy machine may take longer."""

@@ -36,6 +36,8 @@ from tutorwamp.app.bench_crowd import Light, connect
 from tutorwamp.client.errors import CallError, Disconnected
 from tutorwamp.kernel.limits import READS
 
+pytestmark = pytest.mark.alone
+
 LONG = bool(os.environ.get("TUTORWAMP_TEST_LONG"))
 only_long = pytest.mark.skipif(not LONG, reason="takes minutes: TUTORWAMP_TEST_LONG=1")
 CROWD = 1_000 if LONG else 200
