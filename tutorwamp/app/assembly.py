@@ -29,7 +29,6 @@ from tutorwamp.kernel.events import Events
 from tutorwamp.kernel.limits import CallLimits
 from tutorwamp.kernel.nodes import Nodes
 from tutorwamp.kernel.probe import WriteProbe
-from tutorwamp.kernel.trust import CacheTrust
 from tutorwamp.lessons.attendance import AttendanceStore
 from tutorwamp.lessons.presence import Presence
 from tutorwamp.lessons.service import LessonsService
@@ -142,10 +141,10 @@ def assemble(
         now_s=now_s,
     )
 
-    cache = make_cache(settings.cache, reactor, CacheTrust(database, reactor, clock=clock))
+    cache = make_cache(settings.cache, reactor)
     push = PushService(database, gate, accounts, settings.push, settings.limits, settings.node.data_dir, clock, reactor)
     told = NotificationsStore(database, push.queue)
-    counts = UnreadCounts(cache, told)
+    counts = UnreadCounts(cache, told, now_s)
     notifications = NotificationsService(told, counts, accounts, events, clock=clock)
     notifier = Notifier(
         told, counts, lessons, presence, gate, events, settings=settings.notifications, clock=clock, reactor=reactor

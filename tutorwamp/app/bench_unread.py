@@ -12,7 +12,7 @@ import statistics
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -26,9 +26,11 @@ from tutorwamp.app.assembly import Machine
 from tutorwamp.app.bench import on_node
 from tutorwamp.app.settings import Settings
 from tutorwamp.kernel.contracts import AuthRole, new_id, utc_now
+from tutorwamp.kernel.streams import append_one, ensure_streams
 from tutorwamp.kernel.tokens import sign
-from tutorwamp.notifications.contracts import Kind
+from tutorwamp.notifications.contracts import Kind, NotificationRead, stream_of
 from tutorwamp.notifications.tables import notifications
+from tutorwamp.notifications.writing import reading
 
 CONNECTIONS: Final = 16
 UNREAD: Final = 20
@@ -78,6 +80,7 @@ async def _prepare(machine: Machine, people: int) -> list[str]:
         connection.execute(
             insert(users), [{"id": one, "email": f"{one}@x.example", "name": "B", **person} for one in ids]
         )
+        read = NotificationRead(notification_ids=[], read_at=now, unread_count=UNREAD)
         told = {"kind": Kind.LESSON_CHANGED.value, "lesson_id": new_id(), "title": "T", "body": "B", "data": "{}"}
         for user_id in ids:
             connection.execute(
@@ -88,6 +91,9 @@ async def _prepare(machine: Machine, people: int) -> list[str]:
                     for number in range(2 * UNREAD)
                 ],
             )  # fmt: skip
+            ensure_streams(connection, [stream_of(user_id)])
+            actor = {"id": user_id, "name": "B", "role": str(AuthRole.STUDENT)}
+            append_one(connection, replace(reading(actor, now), data=lambda _seq: read.plain()))
 
     await machine.database.write("bench.people", thd)
     lifetime = timedelta(hours=1)

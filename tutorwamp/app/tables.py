@@ -8,7 +8,6 @@ import tutorwamp.chat.store
 import tutorwamp.kernel.nodes
 import tutorwamp.kernel.probe
 import tutorwamp.kernel.streams
-import tutorwamp.kernel.trust
 import tutorwamp.lessons.store
 import tutorwamp.notifications.push.queue
 import tutorwamp.notifications.store  # noqa: F401  # as above

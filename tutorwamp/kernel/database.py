@@ -192,15 +192,6 @@ def lock(connection: Connection, key: str) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": key})
 
 
-def in_time(until_s: float) -> None:
-    """To be said last in a transaction that may not be committed later, by the clock of all waiting (monotonic).
-
-    Raises Unavailable. The writer's lane may be long, and each of several tries may be slow.
-    """
-    if time.monotonic() > until_s:
-        raise Unavailable("The database cannot keep up just now.", retry_after_s=2.0)
-
-
 def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert those rows that break no unique key; the others are there already."""
     if rows:
@@ -325,8 +316,8 @@ class Database:
 
     def _transact(self, one: _Transaction, thd: Callable[..., Result], args: tuple[Any, ...]) -> Result:
         name, writes, asked_at = one.name, one.writes, one.asked_at
-        if writes:
-            in_time(asked_at + WAITED_AT_MOST_S)
+        if writes and time.monotonic() > asked_at + WAITED_AT_MOST_S:
+            raise Unavailable("The database cannot keep up just now.", retry_after_s=2.0)
         counts = self.counts.of(name)
         self._running.counts = counts
         counts.transactions += 1

@@ -147,10 +147,10 @@ class Notifier:
         new = [New(new_id(), one) for one in await self._with_acquaintance(list(told))]
         people = sorted({one.told.user_id for one in new} | {one.draft.subject for one in seen})
 
-        async def change(until_s: float) -> list[StreamEvent]:
-            return await self._store.add(new, self._clock(), until_s=until_s, turned=turned, members=members, seen=seen)
+        async def change() -> list[StreamEvent]:
+            return await self._store.add(new, self._clock(), turned=turned, members=members, seen=seen)
 
-        for event in await self._counts.changing(people, change, _counted):
+        for event in (await self._counts.changing(people, change, _counted)).result:
             self._events.announce(NotificationsChanged(event))
 
     async def _with_acquaintance(self, told: Sequence[Told]) -> list[Told]:

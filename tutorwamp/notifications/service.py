@@ -40,7 +40,7 @@ class NotificationsService:
 
     async def unread_count(self, caller: Caller) -> Unread:
         """N2: exact, and from memory where it is known."""
-        return Unread(unread_count=await self._counts.get(caller.user_id))
+        return Unread(unread_count=await self._counts.get(caller.user_id, follows=caller.session is not None))
 
     async def mark_read(self, caller: Caller, asked: ReadNotifications) -> Unread:
         """These were seen; twice is once. Raises NotFound where one is not the caller's, and then changes nothing."""
@@ -61,12 +61,13 @@ class NotificationsService:
     async def _mark(self, caller: Caller, notification_ids: Sequence[str] | None) -> Unread:
         actor = await self._people.person(caller.user_id)
 
-        async def change(until_s: float) -> tuple[Counted, StreamEvent | None]:
-            return await self._store.mark_read(actor.plain(), notification_ids, self._clock(), until_s=until_s)
+        async def change() -> tuple[Counted, StreamEvent | None]:
+            return await self._store.mark_read(actor.plain(), notification_ids, self._clock())
 
-        counted, event = await self._counts.changing(
-            [caller.user_id], change, lambda result: {caller.user_id: result[0]}
-        )
+        changed = await self._counts.changing([caller.user_id], change, lambda result: {caller.user_id: result[0]})
+        counted, event = changed.result
         if event is not None:
             self._events.announce(NotificationsChanged(event))
+        if not changed.everywhere:
+            await self._counts.outlived()  # whoever was answered finds their own change, whichever process they ask
         return Unread(unread_count=counted.unread)

@@ -12,12 +12,13 @@ from sqlalchemy import Connection, Row, and_, func, insert, literal, or_, select
 from twisted.internet.defer import Deferred
 
 from tutorwamp.kernel.contracts import StreamEvent, cursor_from, place_in, to_ms
-from tutorwamp.kernel.database import Database, InstantColumn, in_time, lock, put
+from tutorwamp.kernel.database import Database, InstantColumn, lock, put
 from tutorwamp.kernel.errors import Invalid, NotFound
+from tutorwamp.kernel.groups import GroupRead
 from tutorwamp.kernel.streams import (
     append,
     ensure_streams,
-    heads,
+    head_events,
     locked,
     read_since,
     streams,
@@ -76,6 +77,7 @@ class NotificationsStore:
     def __init__(self, database: Database, outbox: Outbox | None = None) -> None:
         self._database = database
         self._outbox = outbox
+        self._count: GroupRead[str, Counted] = GroupRead(database, "notifications.count", _counted)
 
     # Turning streams into notifications
 
@@ -138,7 +140,6 @@ class NotificationsStore:
         new: Sequence[New],
         now: datetime,
         *,
-        until_s: float,
         turned: Turning | None = None,
         members: Sequence[str] = (),
         seen: Sequence[Seen] = (),
@@ -146,7 +147,7 @@ class NotificationsStore:
         """Keep notifications and write them into their people's streams; ``turned``: what they were made of.
 
         ``seen`` are read from now on. What is known already (N3) is left out. Answers the events.
-        Raises OvertakenError. ``until_s``: see in_time.
+        Raises OvertakenError.
         """
 
         def thd(connection: Connection) -> list[StreamEvent]:
@@ -161,9 +162,7 @@ class NotificationsStore:
             at = locked(connection, people)  # from here on nobody else changes their counts
             read = [mark(connection, one.draft, one.notification_ids, at[one.draft.stream].head)[1] for one in seen]
             hush(connection, seen, now)
-            events = [*filter(None, read), *self._insert(connection, new, now)]
-            in_time(until_s)
-            return events
+            return [*filter(None, read), *self._insert(connection, new, now)]
 
         return self._database.write("notifications.add", thd)
 
@@ -207,17 +206,21 @@ class NotificationsStore:
         return self._database.read("notifications.page", thd)
 
     def count(self, user_id: str) -> Deferred[Counted]:
-        """How many are unread, and of when that is; one moment."""
+        """How many are unread, as of the newest event of the person's stream."""
+        return self._count.submit(user_id)
 
-        def thd(connection: Connection) -> Counted:
-            name = stream_of(user_id)
-            seq = heads(connection, [name]).get(name, 0)
-            return Counted(seq, unread_counts(connection, [user_id]).get(user_id, 0))
+    def compared(self, user_ids: Sequence[str]) -> Deferred[dict[str, tuple[Counted, int]]]:
+        """By person: what their newest event says, and how many rows are unread; of one moment."""
 
-        return self._database.read("notifications.count", thd)
+        def thd(connection: Connection) -> dict[str, tuple[Counted, int]]:
+            rows = unread_counts(connection, user_ids)
+            counted = zip(user_ids, _counted(connection, user_ids), strict=True)
+            return {user_id: (one, rows.get(user_id, 0)) for user_id, one in counted}
+
+        return self._database.read("notifications.compared", thd)
 
     def mark_read(
-        self, actor: Mapping[str, Any], notification_ids: Sequence[str] | None, now: datetime, *, until_s: float
+        self, actor: Mapping[str, Any], notification_ids: Sequence[str] | None, now: datetime
     ) -> Deferred[tuple[Counted, StreamEvent | None]]:
         """Mark a person's notifications as read, null: all. No event where nothing was unread. Raises NotFound."""
         draft = reading(actor, now)
@@ -227,9 +230,7 @@ class NotificationsStore:
             head = locked(connection, [draft.stream])[draft.stream].head
             if notification_ids is not None:
                 _require_all(connection, notifications.c.user_id == draft.subject, notification_ids)
-            marked = mark(connection, draft, notification_ids, head)
-            in_time(until_s)
-            return marked
+            return mark(connection, draft, notification_ids, head)
 
         return self._database.write("notifications.mark_read", thd)
 
@@ -252,6 +253,17 @@ class NotificationsStore:
             return _choices(connection, [user_id])[user_id]
 
         return self._database.write("notifications.choose", thd)
+
+
+def _counted(connection: Connection, user_ids: Sequence[str]) -> list[Counted]:
+    """What people's newest events say; where one is gone from its stream its person's rows are counted."""
+    newest = head_events(connection, [stream_of(user_id) for user_id in user_ids])
+    found = [(user_id, *newest.get(stream_of(user_id), (0, None))) for user_id in user_ids]
+    gone = [user_id for user_id, seq, data in found if data is None and seq > 0]
+    rows = unread_counts(connection, gone) if gone else {}
+    return [
+        Counted(seq, rows.get(user_id, 0) if data is None else data["unread_count"]) for user_id, seq, data in found
+    ]
 
 
 def _overtaken(connection: Connection, turned: Turning) -> bool:
