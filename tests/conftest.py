@@ -25,7 +25,19 @@ if (
 
 _numbers = itertools.count(1)
 
-LONG = ("production", "listeners", "app", "hostile", "chaos", "journeys", "web", "sessions", "authorization", "client")
+LONG = (
+    "production",
+    "listeners",
+    "app",
+    "hostile",
+    "chaos",
+    "journeys",
+    "web",
+    "sessions",
+    "authorization",
+    "client",
+    "gate",
+)
 """Folders whose files take minutes: they begin first, so that no worker is left alone with one of them at the end."""
 
 

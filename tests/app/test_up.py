@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,6 +70,25 @@ def test_it_says_how_to_enter_and_that_it_is_ready_and_nothing_else(up: Watched)
     ]
     assert up.errors.read_text() == "starting the node ...\n"
     assert up.health() == 200
+
+
+def test_A30_who_is_refused_is_a_line_of_the_log_at_once(up: Watched) -> None:
+    """On default settings, with nobody at a terminal: not what Crossbar has to say, and not a page of it later."""
+    request = urllib.request.Request(  # noqa: S310  # http on loopback
+        f"{up.url}/api/auth/login",
+        data=json.dumps({"email": "nobody@school.example", "password": "not the right one"}).encode(),
+        headers={"content-type": "application/json"},
+    )
+    with pytest.raises(urllib.error.HTTPError) as refused, urllib.request.urlopen(request):  # noqa: S310  # as above
+        pass
+    request_id = json.load(refused.value)["request_id"]
+    deadline_s = time.monotonic() + PATIENCE_S
+    while request_id not in up.errors.read_text():
+        assert time.monotonic() < deadline_s, up.errors.read_text()
+        time.sleep(0.05)  # waits for another process
+    lines = [line for line in up.errors.read_text().splitlines() if request_id in line]
+    assert all("event='audit'" in line or "event='answered with an error'" in line for line in lines), lines
+    assert sum("what='login refused'" in line for line in lines) == 1
 
 
 def test_a_second_one_on_the_same_port_or_folder_refuses(up: Watched, tmp_path: Path) -> None:

@@ -86,6 +86,7 @@ class Node:
             "TUTORWAMP_DATA_DIR": str(self.data_dir),
             "TUTORWAMP_PORT": str(self.port),
             "TUTORWAMP_REST_PORT": str(self.rest_port),
+            "PYTHONUNBUFFERED": "1",  # else what Crossbar prints is seen eight kilobytes later
             "TUTORWAMP_REGISTRATION": "open",  # a journey begins with its people
             **self._extra_env,
         }

@@ -45,7 +45,8 @@ class Supervised:
         self.said.clear()
         self.unread = b""
         self.errors.unlink(missing_ok=True)
-        ours = {name: text for name, text in os.environ.items() if not name.startswith("TUTORWAMP_")}
+        # What it says has to be there at once without anybody's PYTHONUNBUFFERED.
+        ours = {name: text for name, text in os.environ.items() if not name.startswith(("TUTORWAMP_", "PYTHONUNB"))}
         with self.errors.open("a") as errors:
             self._process = subprocess.Popen(  # noqa: S603  # our own arguments
                 [

@@ -75,7 +75,9 @@ class _TwistedLines:
     """Hands finished lines to Twisted's log; Crossbar sends them to the controller from there."""
 
     def write(self, level: str, line: str) -> None:
-        _twisted.emit(LogLevel.lookupByName({"warning": "warn"}.get(level, level)), "{line}", line=Finished(line))
+        # Crossbar shows no information, for its own is noise: ours goes as a warning, and its line says what it is.
+        level = {"warning": "warn", "info": "warn"}.get(level, level)
+        _twisted.emit(LogLevel.lookupByName(level), "{line}", line=Finished(line))
 
 
 class Finished(str):
