@@ -37,6 +37,7 @@ LONG = (
     "authorization",
     "client",
     "gate",
+    "notifications",
 )
 """Folders whose files take minutes: they begin first, so that no worker is left alone with one of them at the end."""
 
