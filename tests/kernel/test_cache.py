@@ -232,6 +232,22 @@ async def test_while_it_is_away_nothing_is_cached_and_nothing_fails_and_then_it_
 
 
 @pytest_twisted.ensureDeferred
+async def test_who_was_not_let_in_for_a_while_comes_in_again(server: RedisServer, key: str) -> None:
+    """The account's password is another one here than there, until an operator sees to it."""
+    cache = RedisCache(server.url.replace("unix://", "unix://node:right@"), reactor)
+    try:
+        for password in ("right", "another", "right"):
+            server.ask(f"ACL SETUSER node on resetpass >{password} ~* &* +@all")
+            server.ask("CLIENT KILL USER node")
+            await patiently(cache, there=password == "right")
+            assert await cache.is_there() is (password == "right")  # and it stays so
+        await put(cache, key, Cached(7, 3))
+        assert await value(cache, key) == Cached(7, 3)
+    finally:
+        await cache.close()
+
+
+@pytest_twisted.ensureDeferred
 async def test_what_a_restart_brought_back_is_not_found_and_counts_as_a_version(
     server: RedisServer, lone: RedisCache, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -166,8 +166,8 @@ class RedisCache:
     is_shared = True
 
     def __init__(self, url: str, reactor: Any) -> None:
-        self._connection = RedisAddress.parse(url).pool(CONNECTIONS)
-        self._connection._factory.maxDelay = RECONNECT_WITHIN_S  # noqa: SLF001  # there is no public way
+        self._address = RedisAddress.parse(url)
+        self._connection = self._connect()
         self._reactor = reactor
         self._away_until_s = 0.0
 
@@ -196,11 +196,27 @@ class RedisCache:
     async def is_there(self) -> bool:
         """See Cache."""
         self._away_until_s = 0.0
-        return await self._ask(self._connection.ping) is not None
+        return await self._ask(self._ping) is not None
 
     async def close(self) -> None:
         """Give the connections back."""
         await self._connection.disconnect()
+
+    def _connect(self) -> Any:
+        pool = self._address.pool(CONNECTIONS)
+        pool._factory.maxDelay = RECONNECT_WITHIN_S  # noqa: SLF001  # there is no public way
+        pool._factory.deferred.addErrback(lambda _: None)  # noqa: SLF001  # not let in: who asks next hears of it
+        return pool
+
+    def _connect_again(self) -> None:
+        """A pool that once was not let in never tries again, also where the server was only coming or going."""
+        factory = self._connection._factory  # noqa: SLF001  # as above
+        if factory.stopped and not factory.disconnectCalled:
+            self._connection.disconnect().addErrback(lambda _: None)  # those that are in still
+            self._connection = self._connect()
+
+    async def _ping(self) -> Any:
+        return await self._connection.ping()
 
     async def _eval(self, script: str, key: str, *arguments: Any) -> Any:
         return await self._ask(lambda: self._connection.eval(script, keys=[_key(key)], args=list(arguments)))
@@ -209,6 +225,7 @@ class RedisCache:
         """The answer, or None where there is none in time."""
         if time.monotonic() < self._away_until_s:
             return None
+        self._connect_again()
         try:
             answer = await _within(ANSWER_WITHIN_S, command, self._reactor)
         except (txredisapi.RedisError, CancelledError, DeferredTimeout, OSError) as error:
