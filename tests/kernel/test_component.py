@@ -113,6 +113,29 @@ async def test_S25_what_is_small_or_has_no_list_goes_as_it_is() -> None:
 
 
 @pytest_twisted.ensureDeferred
+async def test_S14_changes_wait_for_one_another_and_each_is_made_whoever_is_gone() -> None:
+    work: list[Deferred[Given]] = []
+
+    async def method(_caller: Caller, _arguments: Nothing) -> Given:
+        work.append(Deferred())
+        return await work[-1]
+
+    procedure = Procedure("tutorwamp.test.change", Nothing, Given, writes=True, cost=Cost(line="changes"))
+    endpoint = _endpoint(Served(procedure, method), CallLimits(LimitSettings(), lambda: 0.0))
+    calls = [endpoint(details=CALL, arguments=((), {})) for _ in range(3)]
+    for gone in (calls[1], calls[0]):
+        gone.cancel()
+        with pytest.raises(ApplicationError):
+            await gone
+    for count in (1, 2, 3):
+        assert len(work) == count
+        assert not work[-1].called
+        work[-1].callback(Given(values=count))
+    last: Any = await calls[2]
+    assert last["values"] == 3
+
+
+@pytest_twisted.ensureDeferred
 async def test_S14_large_calls_wait_for_one_another_pay_and_are_dropped_when_nobody_waits() -> None:
     limits = CallLimits(LimitSettings(), lambda: 0.0)
     work: list[Deferred[Given]] = []

@@ -161,9 +161,11 @@ class ReadAdvanced(Value):
 
 
 SEND: Final = Procedure("tutorwamp.chat.send", SendMessage, Message, writes=True)
-EDIT: Final = Procedure("tutorwamp.chat.edit", EditMessage, Message, writes=True)
-DELETE: Final = Procedure("tutorwamp.chat.delete", DeleteMessage, Message, writes=True)
-REACT: Final = Procedure("tutorwamp.chat.react", React, Message, writes=True)
+CHANGED: Final = Cost(line="changes")
+"""Each writes all events about its message anew: of a hundred changes at once other people wait for one only."""
+EDIT: Final = Procedure("tutorwamp.chat.edit", EditMessage, Message, writes=True, cost=CHANGED)
+DELETE: Final = Procedure("tutorwamp.chat.delete", DeleteMessage, Message, writes=True, cost=CHANGED)
+REACT: Final = Procedure("tutorwamp.chat.react", React, Message, writes=True, cost=CHANGED)
 HISTORY: Final = Procedure("tutorwamp.chat.history", ReadHistory, Page[Message], cost=LISTED)
 SEARCH: Final = Procedure(
     "tutorwamp.chat.search",

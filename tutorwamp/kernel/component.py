@@ -206,7 +206,7 @@ async def _answer(
         bill.foresee(asked.cost.units(checked))
         caller = Caller(str(details.caller_authid), AuthRole(details.caller_authrole or ""), details.caller)
         work = _run(served, bill, caller, checked)
-        return await answer_by_work(DEADLINE_S, work, _reactor(), droppable=asked.cost.line is not None)
+        return await answer_by_work(DEADLINE_S, work, _reactor(), droppable=asked.is_droppable)
     except TutorwampError as error:
         raise wamp_error(error, new_id()) from None
     except defer.TimeoutError:

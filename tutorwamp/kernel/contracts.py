@@ -249,8 +249,8 @@ class Cost:
     units: Callable[[Any], float] = lambda _: 0
     """By its checked arguments; a unit is some two milliseconds of processor time."""
     line: str | None = None
-    """Of calls that may be long or have a large answer: a person has one of a line at a time, and it is dropped when
-    nobody waits for it any more. So it must not change anything."""
+    """Of calls that may be long or have a large answer: a person has one of a line at a time. Where it changes nothing
+    it is dropped when nobody waits for it any more."""
 
 
 CHEAP: Final = Cost()
@@ -270,6 +270,11 @@ class Procedure(Generic[Arguments, Answer]):
     writes: bool = False
     """Whether it changes what is kept; such calls have a limit of their own."""
     cost: Cost = CHEAP
+
+    @property
+    def is_droppable(self) -> bool:
+        """Whether nothing is lost where it ends because nobody waits for it any more."""
+        return self.cost.line is not None and not self.writes
 
 
 @dataclass(frozen=True)

@@ -307,7 +307,8 @@ def _unrouted(http: IRequest, failure: Failure) -> bytes:
 
 def _answer(method: Method, limits: CallLimits, line: str | None, http: IRequest, **path: str) -> Deferred[bytes]:
     request = Request(http, begin(http), Bill(limits), line)
-    answer = answer_by_work(DEADLINE_S, _run(method, request, path), _reactor(), droppable=line is not None)
+    droppable = line is not None and http.method.decode("latin-1") in READING_METHODS
+    answer = answer_by_work(DEADLINE_S, _run(method, request, path), _reactor(), droppable=droppable)
     return answer.addCallbacks(functools.partial(_render, http), functools.partial(_render_failure, http, request.id))
 
 
