@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
 import pytest_twisted
+from autobahn.wamp.exception import ApplicationError
+from twisted.internet.defer import Deferred
 
 from tests.support.machine import Stage
 from tutorwamp.chat import contracts
-from tutorwamp.chat.contracts import ChatChanged
+from tutorwamp.chat.contracts import DELETE, EDIT, REACT, ChatChanged
 from tutorwamp.chat.wamp import ChatDoor, publish_chat
-from tutorwamp.kernel.component import Outlet, served_by
+from tutorwamp.kernel.component import Outlet, Served, _endpoint, served_by
+from tutorwamp.kernel.contracts import Caller, Procedure, new_id
+from tutorwamp.kernel.errors import NotFound
+from tutorwamp.kernel.limits import CallLimits, LimitSettings
+
+SOME_ID = new_id()
 
 CONTRACT = {
     "tutorwamp.chat.send": contracts.SendMessage,
@@ -76,3 +85,35 @@ async def test_every_procedure_answers_and_every_change_goes_out_on_the_chat_top
         "read.advanced",
     ]
     assert [event["seq"] for _, event in paper.published] == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize(
+    ("procedure", "asked"),
+    [
+        (EDIT, {"message_id": SOME_ID, "body": "x"}),
+        (DELETE, {"message_id": SOME_ID}),
+        (REACT, {"message_id": SOME_ID, "emoji": "👍", "on": True}),
+    ],
+    ids=lambda one: getattr(one, "uri", ""),
+)
+@pytest_twisted.ensureDeferred
+async def test_S14_of_one_persons_changes_one_is_made_at_a_time(
+    procedure: Procedure[Any, Any], asked: dict[str, Any]
+) -> None:
+    """Each writes all events about its message anew, and everybody's writes wait for it."""
+    begun: list[Deferred[Any]] = []
+
+    async def change(_caller: Caller, _arguments: Any) -> Any:
+        begun.append(Deferred())
+        return await begun[-1]
+
+    endpoint = _endpoint(Served(procedure, change), CallLimits(LimitSettings(), lambda: 0.0))
+    ada: Any = SimpleNamespace(caller_authid="ada", caller_authrole="student", caller=1)
+    ben: Any = SimpleNamespace(caller_authid="ben", caller_authrole="student", caller=2)
+    calls = [endpoint(details=who, arguments=((), asked)) for who in (ada, ada, ben)]
+    assert len(begun) == 2  # Ada's first and Ben's
+    for number in range(3):
+        begun[number].errback(NotFound("There is no such message."))
+    for call in calls:
+        with pytest.raises(ApplicationError):
+            await call

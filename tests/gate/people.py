@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, cast
 
 import yaml
 from autobahn.twisted.rawsocket import WampRawSocketClientFactory
@@ -15,6 +15,7 @@ from autobahn.wamp.types import CallDetails, CloseDetails, ComponentConfig, Publ
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, DeferredQueue
 from twisted.internet.endpoints import TCP4ClientEndpoint, UNIXClientEndpoint
+from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from tests.support.node import CONFIG, Node
@@ -41,6 +42,15 @@ def soon(deferred: Deferred[T]) -> Deferred[T]:
 
     deferred.addBoth(came)
     return waiting.addTimeout(WAIT_S, reactor)
+
+
+async def comes(true: Callable[[], bool], what: str) -> None:
+    """Until it is true by what other processes do: looked at every hundredth of a second, for a minute at most."""
+    for _ in range(6_000):
+        if true():
+            return
+        await deferLater(cast("Any", reactor), 0.01)
+    raise AssertionError(f"there never was {what}")
 
 
 class Refused(Exception):

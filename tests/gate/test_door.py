@@ -6,15 +6,13 @@ import os
 import warnings
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import pytest_twisted
 from autobahn.wamp.exception import ApplicationError
-from twisted.internet import reactor
-from twisted.internet.task import deferLater
 
-from tests.gate.people import SERIALIZERS, Guest, Office, Refused, Visit, soon
+from tests.gate.people import SERIALIZERS, Guest, Office, Refused, Visit, comes, soon
 from tests.gate.raw import HELLO, WRITERS, Raw
 from tests.gate.test_decoding import BAD_VALUES, batch, bomb, raw_call
 from tests.support.node import Node
@@ -329,15 +327,6 @@ async def told_by_the_log(node: Node, text: str) -> list[str]:
 
     await comes(lambda: bool(lines()), f"a line with {text}")
     return lines()
-
-
-async def comes(true: Callable[[], bool], what: str) -> None:
-    """Until it is true by what other processes do: looked at every hundredth of a second, for a minute at most."""
-    for _ in range(6_000):
-        if true():
-            return
-        await deferLater(cast("Any", reactor), 0.01)
-    raise AssertionError(f"there never was {what}")
 
 
 @pytest.mark.parametrize("serializer", SERIALIZERS)

@@ -24,7 +24,7 @@ from twisted.python.failure import Failure
 
 from tests.gate.conftest import KEY
 from tests.gate.narrow import WAITING_AT_MOST
-from tests.gate.people import COMPONENTS, SERIALIZERS, Guest, Office, Refused, Visit, soon
+from tests.gate.people import COMPONENTS, SERIALIZERS, Guest, Office, Refused, Visit, comes, soon
 from tests.support.node import Node
 from tutorwamp.board.contracts import COORDINATE_AT_MOST
 from tutorwamp.gate.contracts import CLOSE_SLOW, POINTED_AT_MOST
@@ -225,15 +225,6 @@ async def sleeper(office: Office, visit: Visit, ticket: Ticket, serializer: str)
     return guest
 
 
-async def wait_for(done: Callable[[], bool]) -> None:
-    """Until it is so."""
-    for _ in range(6_000):
-        if done():
-            return
-        await deferLater(reactor, 0.01)
-    raise AssertionError("it never came")
-
-
 @pytest.mark.parametrize("serializer", SERIALIZERS)
 @pytest_twisted.ensureDeferred
 async def test_S19_who_does_not_read_is_ended_with_a_reason_and_costs_no_more_than_four_mebibytes(
@@ -257,7 +248,7 @@ async def test_S19_who_does_not_read_is_ended_with_a_reason_and_costs_no_more_th
         heard = [said["n"] for _, said in one.heard.pending]
         assert heard == list(range(len(heard)))  # without a gap, as far as it came
         assert len(heard) < 150
-    await wait_for(lambda: {one.details.session for one in sleepers} <= set(gone))
+    await comes(lambda: {one.details.session for one in sleepers} <= set(gone), "the end of each")
     assert memory_of(node) - before < 120 * MIB
 
 
@@ -334,7 +325,7 @@ async def test_S19_who_asks_for_much_and_does_not_read_is_ended(
     before = memory_of(node)
     for _ in range(8):
         Deferred.fromCoroutine(guest.ask("tutorwamp.test.large")).addErrback(lambda _: None)
-    await wait_for(lambda: f"session {guest.details.session} does not read" in node.log())
+    await comes(lambda: f"session {guest.details.session} does not read" in node.log(), "the log's word of it")
     guest.wake()
     assert (await soon(guest.left)).reason == CLOSE_SLOW
     await soon(office.session.call("tutorwamp.gate.status"))
@@ -472,7 +463,7 @@ async def test_S21_who_does_not_come_in_is_gone(
     silent.addErrback(lambda _: None)
     heard = await soon(quiet.gone)
     assert heard.startswith(b"HTTP/1.1 101")
-    await wait_for(lambda: strict_visit._guests[-1].gone.called)
+    await comes(lambda: strict_visit._guests[-1].gone.called, "an end")
     assert (await joined.ask("tutorwamp.test.shout", text="still here"))["length"] == 10
     await strict_visit.end()
     await office.close()
@@ -484,7 +475,7 @@ async def test_S21_sockets_are_counted_by_address_before_there_is_a_person(stric
     one_more = await stranger(strict_node)
     assert (await soon(one_more.gone)).startswith(b"HTTP/1.1 429")
     elsewhere = await stranger(strict_node, address="198.51.100.2")
-    await wait_for(lambda: elsewhere.heard != b"")
+    await comes(lambda: elsewhere.heard != b"", "an answer")
     assert elsewhere.heard.startswith(b"HTTP/1.1 101")
     for one in (*school, elsewhere):
         await soon(one.gone)
@@ -496,7 +487,7 @@ async def test_S21_sockets_are_counted_by_address_before_there_is_a_person(stric
 async def test_S21_bytes_are_counted_by_address_before_there_is_a_person(strict_node: Node) -> None:
     elsewhere = await stranger(strict_node, address="198.51.100.2")
     loud = await stranger(strict_node, address="198.51.100.3")
-    await wait_for(lambda: loud.heard != b"" and elsewhere.heard != b"")
+    await comes(lambda: loud.heard != b"" and elsewhere.heard != b"", "an answer")
     assert loud.transport is not None
     loud.transport.write((b"\x8a\xfd\0\0\0\0" + b"p" * 125) * 900)  # pongs, which nobody has to answer
     await soon(loud.gone)

@@ -82,7 +82,7 @@ def router_stands_still(node: Supervised, _: Ground, look: Callable[[], None]) -
         while time.monotonic() < began + PATIENCE_S:
             if node.pids().get("router", pid) != pid and _health(node) == "200":
                 return f"another router answers after {time.monotonic() - began:.0f} s; check said {check} meanwhile"
-            time.sleep(0.3)
+            time.sleep(0.3)  # looks at other processes
         return f"nobody noticed within {PATIENCE_S:.0f} s; check says {check}, health {_health(node)}"
     finally:
         if pid in descendants(node.process.pid):
@@ -95,7 +95,7 @@ def stopped_while_it_stands_still(node: Supervised, _: Ground, look: Callable[[]
     os.kill(node.pids()["router"], signal.SIGSTOP)
     node.process.send_signal(signal.SIGTERM)
     while time.monotonic() < began + 10 and any(map(_lives, pids)):
-        time.sleep(0.1)
+        time.sleep(0.1)  # looks at other processes
     left = [pid for pid in pids if _lives(pid)]
     for pid in left:
         os.kill(pid, signal.SIGKILL)
@@ -127,7 +127,7 @@ def log_afterwards(node: Supervised, ground: Ground, look: Callable[[], None]) -
             session.message(b"[99,99]")
             session.receive(2)
     except GoneError:
-        time.sleep(1)
+        time.sleep(1)  # for what the node writes about it
     text = node.errors.read_text(errors="replace")
     goes_on = "goes on" if node.errors.stat().st_size > size else "says nothing more"
     lines = text.splitlines()
@@ -184,7 +184,7 @@ def mails(node: Supervised, ground: Ground, look: Callable[[], None]) -> str:
         ends = time.monotonic() + 10
         while time.monotonic() < ends:
             look()
-            time.sleep(0.2)
+            time.sleep(0.2)  # looks at other processes
         server.shutdown()
     own = sum(count for subject, count in _Sink.subjects.items() if "PRIZE" in subject)
     said = ", ".join(f"{count} × {what}" for what, count in enemy.tally.most_common(3))
@@ -195,7 +195,7 @@ def mails(node: Supervised, ground: Ground, look: Callable[[], None]) -> str:
 def file_deleted(node: Supervised, ground: Ground, look: Callable[[], None]) -> str:
     for path in node.data_dir.glob("tutorwamp.sqlite3*"):
         path.unlink()
-    time.sleep(6)
+    time.sleep(6)  # for as long as health may take to notice, and more
     with stage.session(ground.port, ground.emails["tutor"]) if _logs_in(ground) else nullcontext() as tutor:
         outcomes = Counter(_said(tutor, ground, number) for number in range(15))
     return f"15 sends: {dict(outcomes)}; health {_health(node)}, check {_check(node)}"
@@ -207,7 +207,7 @@ def disk_full(node: Supervised, ground: Ground, look: Callable[[], None]) -> str
         pid = node.pids()["container"]
         limit = ["prlimit", f"--pid={pid}", "--fsize=4096:4096"]
         subprocess.run(limit, check=True)  # noqa: S603  # a fixed command
-        time.sleep(6)
+        time.sleep(6)  # for as long as health may take to notice, and more
         outcomes = Counter(_said(tutor, ground, number) for number in range(15))
     return f"15 sends: {dict(outcomes)}; health {_health(node)}"
 
@@ -279,13 +279,13 @@ def stood_still(node: Supervised, ground: Ground, look: Callable[[], None]) -> s
     pid = node.pids()["container"]
     os.kill(pid, signal.SIGSTOP)
     for _ in range(5):
-        time.sleep(1)
+        time.sleep(1)  # the container stands still for so long: that is the mishap
         for one in sessions:
             one.ask("tutorwamp.session.heartbeat")
     os.kill(pid, signal.SIGCONT)
     gone: set[int] = set()
     for _ in range(3):
-        time.sleep(0.5)
+        time.sleep(0.5)  # for it to go on
         for number, one in enumerate(sessions):
             try:
                 one.call("tutorwamp.session.heartbeat")

@@ -93,7 +93,7 @@ def _attack(task: Task, number: int, told: dict[str, Counter[str]]) -> None:
             ATTACKS[name].portion(enemy)
         except GoneError as error:
             enemy.note(f"gone: {str(error)[:60]}")
-            time.sleep(0.05)
+            time.sleep(0.05)  # a thread of its own; else it would only knock
         except Exception:  # noqa: BLE001  # a fault of the attack's own is told, and the others go on
             enemy.note(f"FAULT {traceback.format_exc()[-600:]}")
 

@@ -172,7 +172,7 @@ class Measuring:
             began, before = time.monotonic(), self._used_s()
             while time.monotonic() < began + AFTERWARDS_S:
                 self.look()
-                time.sleep(0.2)
+                time.sleep(0.2)  # looks at other processes
             if self._used_s() - before < AT_REST * (time.monotonic() - began):
                 return
 
@@ -233,7 +233,7 @@ def _attacked(ground: Ground, name: str, measuring: Measuring) -> str:
     try:
         while not enemies.over:
             measuring.look()
-            time.sleep(0.2)
+            time.sleep(0.2)  # looks at other processes
             if time.monotonic() > ends:
                 return f"given up after {GIVEN_UP_S:.0f} s"
             if measuring.memory_mib > MEMORY_AT_MOST_MIB:

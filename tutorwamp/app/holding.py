@@ -56,7 +56,7 @@ class Hold:
                 if (holder.pid and stays) or time.monotonic() > until:
                     os.close(self._descriptor)
                     raise HeldError(holder) from None
-                time.sleep(LOOK_EVERY_S)
+                time.sleep(LOOK_EVERY_S)  # another process ends when it does; nothing else runs in this one yet
         self.before = _read(self._descriptor)
         """Who held it before us."""
         self._more: list[Hold] = []

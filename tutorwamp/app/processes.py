@@ -51,7 +51,7 @@ def end_left_behind(session: int, node_dir: Path) -> None:
     while left := [pid for pid in processes_of(session) if _works_in(pid, node_dir)] if session else []:
         if time.monotonic() > until:
             kill(left)
-        time.sleep(LOOK_EVERY_S)
+        time.sleep(LOOK_EVERY_S)  # they are no children of ours, so nobody tells us of their end
 
 
 def _works_in(pid: int, folder: Path) -> bool:

@@ -316,18 +316,18 @@ async def _run(method: Method, request: Request, path: Mapping[str, str]) -> tup
     with request.bill:
         result = await method(request, **path)
         answer = result if isinstance(result, Answer) else Answer(result, 200 if result is not None else 204)
-        body = (
-            answer.body or b"" if not isinstance(answer.body, Value) else await _written(request, answer.body.plain())
-        )
+        body = await _written(request, answer.body)
         request.bill.answer(len(body))
         return answer, body
 
 
-async def _written(request: Request, plain: dict[str, Any]) -> bytes:
+async def _written(request: Request, body: Value | bytes | None) -> bytes:
+    if not isinstance(body, Value):
+        return body or b""
     if request.line is None:
-        return problems.to_json(plain)
-    _, body = await with_rests(as_json(plain, problems.to_json), _reactor())
-    return body
+        return problems.to_json(body.plain())
+    _, written = await with_rests(as_json(body.plain(), problems.to_json), _reactor())
+    return written
 
 
 def _reactor() -> Any:

@@ -85,7 +85,7 @@ def slow_bodies(enemy: Enemy) -> None:
         while time.monotonic() < ends:
             for line in lines:
                 _drip(line, b" ")
-            time.sleep(0.2)
+            time.sleep(0.2)  # the attack: a byte at a time
     enemy.note("held", len(lines))
 
 
@@ -109,7 +109,7 @@ def silent_sockets(enemy: Enemy) -> None:
             for _ in range(enemy.many(200)):
                 upgraded = held.enter_context(Wamp(enemy.port, enemy.serializer()))
                 lines.append(upgraded.socket)
-        time.sleep(HELD_AT_FULL_STRENGTH_S if enemy.ground.share == 1 else HELD_S)
+        time.sleep(HELD_AT_FULL_STRENGTH_S if enemy.ground.share == 1 else HELD_S)  # the attack: to say nothing
         for line in lines:
             enemy.note("still there" if _is_open(line) else "gone")
 

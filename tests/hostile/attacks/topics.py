@@ -38,7 +38,7 @@ def large_cursors(enemy: Enemy) -> None:
         for _ in range(enemy.many(31)):
             if not _published(enemy, publisher, f"tutorwamp.lesson.{lesson_id}.cursor", large):
                 break
-        time.sleep(HELD_S)
+        time.sleep(HELD_S)  # the attack: to be there and not read
 
 
 @attack(6, "small cursors and typing as fast as they go")
@@ -102,7 +102,7 @@ def deaf_ears(enemy: Enemy) -> None:
                 session.subscribe(f"tutorwamp.lesson.{lesson_id}.{kind}")
             for _ in range(enemy.many(60)):
                 session.ask("tutorwamp.chat.history", lesson_id=lesson_id, limit=100)
-        time.sleep(HELD_S)
+        time.sleep(HELD_S)  # the attack: to be there and not read
 
 
 @attack(6, "subscriptions and publications that are not theirs")
