@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import secrets
 import select
 import shutil
 import signal
@@ -32,12 +33,20 @@ class NodeError(AssertionError):
     """The node did not do what it should; the text ends with its output."""
 
 
+PORTS = range(20_000, 32_768)
+"""Below those the system gives to whoever asks for any: while a node is killed or frozen nobody else gets its ports."""
+
+
 def free_port() -> int:
-    """A TCP port of loopback that nobody uses just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port of loopback that nobody uses just now, and that nobody is given unless they ask for it."""
+    while True:
+        port = secrets.choice(PORTS)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue  # somebody else's
+            return port
 
 
 class Node:
