@@ -14,9 +14,9 @@ from twisted.internet import reactor
 from tests.support.machine import HeardGate, Stage, set_stage
 from tests.support.node import Node
 from tests.support.postgres import Postgres
-from tutorwamp.app import migrate
 from tutorwamp.app.assembly import Machine, assemble
-from tutorwamp.kernel.database import make_engine
+from tutorwamp.kernel.sql import migrate
+from tutorwamp.kernel.sql.database import make_engine
 
 if (
     signal.getsignal(signal.SIGINT) is signal.SIG_IGN
@@ -28,7 +28,9 @@ _numbers = itertools.count(1)
 LONG = (
     "production",
     "listeners",
-    "app",
+    "supervision",
+    "cli",
+    "bench",
     "hostile",
     "chaos",
     "journeys",
@@ -79,6 +81,15 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path / 'test.sqlite3'}"
     server: Postgres = request.getfixturevalue("postgres")
     return server.create_database(f"test{next(_numbers)}", template=TEMPLATE)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database that is empty on both engines: for tests of how it is migrated."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'test.sqlite3'}"
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.create_database(f"empty{next(_numbers)}")
 
 
 @pytest.fixture

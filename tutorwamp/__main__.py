@@ -1,5 +1,5 @@
 """``python -m tutorwamp``: the same as the command ``tutorwamp``."""
 
-from tutorwamp.app.cli import main
+from tutorwamp.cli.main import main
 
 main()

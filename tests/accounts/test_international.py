@@ -10,8 +10,8 @@ import pytest
 import pytest_twisted
 
 from tests.accounts.relay import Relay, relay
-from tests.app.test_cli import Shell
-from tests.kernel.loopback import Loopback
+from tests.cli.test_cli import Shell
+from tests.kernel.edges.loopback import Loopback
 from tests.support.machine import PASSWORD, set_stage
 from tutorwamp.app.site import make_site
 

@@ -12,15 +12,15 @@ from structlog.testing import capture_logs
 from twisted.internet import reactor
 from twisted.internet.task import Clock
 
-from tests.kernel.loopback import Answered, Loopback
+from tests.kernel.edges.loopback import Answered, Loopback
 from tests.support.machine import PASSWORD, HeardGate, Stage
 from tutorwamp.accounts.guesses import Guesses
-from tutorwamp.app import migrate
 from tutorwamp.app.assembly import assemble
 from tutorwamp.app.settings import read_settings
 from tutorwamp.app.site import make_site
 from tutorwamp.gate.contracts import CLOSE_REVOKED
 from tutorwamp.kernel.contracts import AuthRole
+from tutorwamp.kernel.sql import migrate
 from tutorwamp.kernel.tokens import GATE_HEADER, gate_word
 
 ADA = {"email": "Ada@School.example", "password": PASSWORD, "name": "Ada", "role": "tutor"}

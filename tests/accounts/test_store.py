@@ -24,7 +24,7 @@ from tutorwamp.accounts.contracts import User
 from tutorwamp.accounts.errors import EmailTaken
 from tutorwamp.accounts.store import Account, AccountsStore, RefreshToken, Spent, refresh_tokens
 from tutorwamp.kernel.contracts import AuthRole, new_id
-from tutorwamp.kernel.database import Database, make_engine
+from tutorwamp.kernel.sql.database import Database, make_engine
 
 HASH = "$argon2id$…"
 MONTH = timedelta(days=30)

@@ -9,11 +9,11 @@ import pytest
 
 from tests.support.machine import PASSWORD
 from tutorwamp.accounts.contracts import Register
-from tutorwamp.app import migrate
 from tutorwamp.app.assembly import Machine
 from tutorwamp.app.offline import run_offline
 from tutorwamp.app.settings import Settings, engine_for, read_settings
 from tutorwamp.kernel.errors import NotFound
+from tutorwamp.kernel.sql import migrate
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "tutorwamp"
 
-NOT_DOMAINS = {"app", "client", "gate", "kernel"}
+NOT_DOMAINS = {"app", "bench", "cli", "client", "gate", "kernel", "reference", "supervision"}
 DOMAINS = sorted(
     service.parent.name for service in PACKAGE.glob("*/service.py") if service.parent.name not in NOT_DOMAINS
 )

@@ -9,10 +9,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from tutorwamp.app.catalogue import catalogue
-from tutorwamp.app.reference import pages
 from tutorwamp.app.settings import SETTINGS_CLASSES
 from tutorwamp.kernel.settings import describe
+from tutorwamp.reference.catalogue import catalogue
+from tutorwamp.reference.pages import pages
 
 DOCS = Path(__file__).parents[2] / "docs"
 PACKAGE = Path(__file__).parents[2] / "tutorwamp"

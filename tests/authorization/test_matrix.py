@@ -20,11 +20,11 @@ from tests.journeys.people import PASSWORD
 from tests.notifications.push.devices import Browser
 from tests.support.node import Node
 from tests.support.wamp import BareSession, connect
-from tutorwamp.app.catalogue import catalogue
 from tutorwamp.app.offline import run_offline
 from tutorwamp.app.settings import read_settings
 from tutorwamp.client import Login
 from tutorwamp.kernel.contracts import AuthRole, instant_text, new_id
+from tutorwamp.reference.catalogue import catalogue
 
 PAGE = Path(__file__).parents[2] / "docs" / "authorization.md"
 REFUSED = {

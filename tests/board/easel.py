@@ -20,7 +20,7 @@ from tutorwamp.board.contracts import (
     Submitted,
 )
 from tutorwamp.kernel.contracts import Caller, StreamEvent, new_id
-from tutorwamp.kernel.streams import read_since
+from tutorwamp.kernel.sql.streams import read_since
 from tutorwamp.lessons.contracts import Lesson, SetPen, topics_of
 
 

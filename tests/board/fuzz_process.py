@@ -21,7 +21,7 @@ from twisted.python.failure import Failure
 
 from tests.support.machine import Given, HeardGate, TurnedClock
 from tutorwamp.accounts import service as accounts_service
-from tutorwamp.app import assembly, migrate
+from tutorwamp.app import assembly
 from tutorwamp.app.assembly import Machine, assemble
 from tutorwamp.app.settings import Settings, engine_for, read_settings
 from tutorwamp.board import rules, ticks
@@ -29,11 +29,11 @@ from tutorwamp.board.wamp import BoardDoor
 from tutorwamp.client import board as client_board
 from tutorwamp.client import streams as client_streams
 from tutorwamp.client import stroke as client_stroke
-from tutorwamp.kernel import database, writers
-from tutorwamp.kernel.arguments import check
-from tutorwamp.kernel.component import Served, served_by, wamp_error
 from tutorwamp.kernel.contracts import Caller
+from tutorwamp.kernel.edges.arguments import check
+from tutorwamp.kernel.edges.component import Served, served_by, wamp_error
 from tutorwamp.kernel.errors import TutorwampError
+from tutorwamp.kernel.sql import database, migrate, writers
 from tutorwamp.lessons.wamp import LessonsDoor
 from tutorwamp.sessions.wamp import SessionsDoor
 

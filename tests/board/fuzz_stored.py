@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, func, select
 from tests.board.fuzz_ledger import Plain, Told
 from tests.board.fuzz_process import World
 from tutorwamp.board.tables import answers, boards, elements
-from tutorwamp.kernel.streams import read_since, streams
+from tutorwamp.kernel.sql.streams import read_since, streams
 from tutorwamp.lessons.store import lessons
 
 _PEN = select(lessons.c.pen).where(lessons.c.id == bindparam("lesson_id")).scalar_subquery()

@@ -26,7 +26,7 @@ from tutorwamp.board.contracts import (
     RemovePage,
     SubmitChanges,
 )
-from tutorwamp.kernel.arguments import check
+from tutorwamp.kernel.edges.arguments import check
 from tutorwamp.kernel.errors import Invalid, TooLarge
 
 LESSON, PAGE, ID, PICTURE = (f"019af3a0-0000-7000-8000-00000000000{number}" for number in "abcd")

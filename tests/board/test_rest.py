@@ -12,7 +12,7 @@ import pytest_twisted
 
 from tests.board.easel import Easel, put
 from tests.board.test_exchange import MADE_BY_EXCALIDRAW, export, picture
-from tests.kernel.loopback import Answered, Loopback
+from tests.kernel.edges.loopback import Answered, Loopback
 from tests.support.machine import Stage
 from tutorwamp.app.site import make_site
 from tutorwamp.kernel.contracts import Caller, new_id

@@ -27,7 +27,7 @@ from tutorwamp.board.tables import answers, boards, elements, pictures, snapshot
 from tutorwamp.board.writing import PageWish
 from tutorwamp.kernel.contracts import new_id
 from tutorwamp.kernel.errors import Invalid
-from tutorwamp.kernel.streams import stream_events
+from tutorwamp.kernel.sql.streams import stream_events
 
 DAY = timedelta(hours=24)
 MOMENT = timedelta(milliseconds=1)

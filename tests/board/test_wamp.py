@@ -26,8 +26,8 @@ from tutorwamp.board.contracts import BoardChanged
 from tutorwamp.board.rules import Replayed
 from tutorwamp.board.wamp import BoardDoor, publish_board
 from tutorwamp.client import Login
-from tutorwamp.kernel.component import Outlet, served_by
 from tutorwamp.kernel.contracts import Value, new_id
+from tutorwamp.kernel.edges.component import Outlet, served_by
 
 CONTRACT = {
     "tutorwamp.board.open": contracts.OneBoard,

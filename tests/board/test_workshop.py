@@ -23,7 +23,7 @@ from tutorwamp.board import workshop
 from tutorwamp.board.parcels import Parcel
 from tutorwamp.board.renderer import NICENESS
 from tutorwamp.board.workshop import PLACES, PLACES_A_PERSON, Workshop
-from tutorwamp.kernel.deadline import answer_by_work
+from tutorwamp.kernel.edges.deadline import answer_by_work
 from tutorwamp.kernel.errors import Invalid, RateLimited, TooLarge, TutorwampError, UnsupportedMediaType
 
 reactor: Any = installed_reactor

@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from tests.board.desk import GUARD, Desk, desk_for, meanwhile
 from tests.board.easel import Easel, append, delete, put
-from tests.kernel.test_streams import answer_lost_once
+from tests.kernel.sql.test_streams import answer_lost_once
 from tests.support.machine import Stage
 from tutorwamp.app.assembly import Machine
 from tutorwamp.board import rules
@@ -24,7 +24,7 @@ from tutorwamp.board.tables import answers
 from tutorwamp.board.writing import Misformed, PageWish, Taken
 from tutorwamp.kernel.contracts import new_id
 from tutorwamp.kernel.errors import Conflict, Invalid, NotFound
-from tutorwamp.kernel.streams import StaleGuardError, UnknownStreamError
+from tutorwamp.kernel.sql.streams import StaleGuardError, UnknownStreamError
 
 
 def kinds(outcomes: Sequence[Any]) -> list[type]:

@@ -16,7 +16,7 @@ from tests.chaos.people import Person
 from tests.chaos.whereabouts import covered_s
 from tests.chaos.world import World, reactor, until
 from tutorwamp.board.tables import elements
-from tutorwamp.kernel.streams import stream_events, streams
+from tutorwamp.kernel.sql.streams import stream_events, streams
 from tutorwamp.lessons.attendance import Stay, attendance
 from tutorwamp.lessons.contracts import streams_of, topics_of
 

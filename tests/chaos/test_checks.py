@@ -20,7 +20,7 @@ from tests.chaos.storm import Tally
 from tests.chaos.whereabouts import Whereabouts, covered_s
 from tests.support.machine import set_stage
 from tutorwamp.client import Event
-from tutorwamp.kernel.streams import open_stream, stream_events, streams
+from tutorwamp.kernel.sql.streams import open_stream, stream_events, streams
 from tutorwamp.lessons.attendance import Stay
 from tutorwamp.lessons.contracts import streams_of, topics_of
 

@@ -25,9 +25,9 @@ from tests.support.redis import RedisServer
 from tests.support.supervised import Supervised
 from tests.support.wamp import BareSession
 from tutorwamp.accounts.store import refresh_tokens
-from tutorwamp.app import migrate
 from tutorwamp.gate.contracts import STATUS, Status
-from tutorwamp.kernel.database import make_engine
+from tutorwamp.kernel.sql import migrate
+from tutorwamp.kernel.sql.database import make_engine
 
 reactor = cast("Any", _reactor)
 

@@ -23,7 +23,7 @@ from tutorwamp.chat.contracts import (
     SendMessage,
 )
 from tutorwamp.kernel.contracts import Caller, Page, StreamEvent
-from tutorwamp.kernel.streams import read_since
+from tutorwamp.kernel.sql.streams import read_since
 from tutorwamp.lessons.contracts import Lesson, UpdateLesson, topics_of
 
 

@@ -9,8 +9,8 @@ from emoji import EMOJI_DATA, STATUS
 
 from tests.kernel.test_text import UNSEEN
 from tutorwamp.chat.contracts import EditMessage, MarkRead, React, SearchMessages, SendMessage
-from tutorwamp.kernel.arguments import check
 from tutorwamp.kernel.contracts import new_id
+from tutorwamp.kernel.edges.arguments import check
 from tutorwamp.kernel.errors import Invalid
 
 SOME_ID = new_id()

@@ -15,10 +15,10 @@ from tests.chat.room import Room, refused, under_way
 from tests.support.machine import Stage
 from tutorwamp.chat import store
 from tutorwamp.chat.contracts import WORDS_AT_MOST, Message, SearchMessages
-from tutorwamp.kernel import lanes
-from tutorwamp.kernel.arguments import check
 from tutorwamp.kernel.contracts import cursor_from
+from tutorwamp.kernel.edges.arguments import check
 from tutorwamp.kernel.errors import Invalid, NotFound, TooLarge
+from tutorwamp.kernel.sql import lanes
 
 # reading back
 

@@ -15,8 +15,8 @@ from tests.support.machine import Stage
 from tutorwamp.chat import contracts
 from tutorwamp.chat.contracts import DELETE, EDIT, REACT, ChatChanged
 from tutorwamp.chat.wamp import ChatDoor, publish_chat
-from tutorwamp.kernel.component import Outlet, Served, _endpoint, served_by
 from tutorwamp.kernel.contracts import Caller, Procedure, new_id
+from tutorwamp.kernel.edges.component import Outlet, Served, _endpoint, served_by
 from tutorwamp.kernel.errors import NotFound
 from tutorwamp.kernel.limits import CallLimits, LimitSettings
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from tutorwamp.app.catalogue import catalogue
+from tutorwamp.reference.catalogue import catalogue
 
 KEYWORDS: Final = {"message", "action", "details", "request_id"}
 OURS: Final = frozenset({"tutorwamp.error.internal", "tutorwamp.error.unavailable"})

@@ -18,9 +18,9 @@ from tests.fuzz.hostile import Hostile
 from tests.journeys.people import PASSWORD, register
 from tests.support.node import Node
 from tests.support.wamp import PATIENCE_S
-from tutorwamp.app.catalogue import ServedRoute, catalogue
 from tutorwamp.client import Login
 from tutorwamp.kernel.contracts import Problem, instant_text
+from tutorwamp.reference.catalogue import ServedRoute, catalogue
 
 REQUESTS: Final = max(400, int(os.environ.get("TUTORWAMP_TEST_FUZZ_CALLS", "400")) // 10)
 """In the profile fewer than calls over WAMP: here schemathesis asks as well."""

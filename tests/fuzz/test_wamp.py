@@ -24,10 +24,10 @@ from tests.gate.raw import WRITERS
 from tests.journeys.people import PythonPerson, bare, register
 from tests.support.node import Node
 from tests.support.wamp import PATIENCE_S, BareSession
-from tutorwamp.app.catalogue import catalogue
 from tutorwamp.client import CallError
 from tutorwamp.client.wamp import SEND_AT_MOST_BYTES
 from tutorwamp.kernel.contracts import instant_text
+from tutorwamp.reference.catalogue import catalogue
 
 CALLS: Final = int(os.environ.get("TUTORWAMP_TEST_FUZZ_CALLS", "400"))
 """20,000 in the profile: ``tox -e fuzz``."""

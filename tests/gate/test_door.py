@@ -16,7 +16,7 @@ from tests.gate.people import SERIALIZERS, Guest, Office, Refused, Visit, comes,
 from tests.gate.raw import HELLO, WRITERS, Raw
 from tests.gate.test_decoding import BAD_VALUES, batch, bomb, raw_call
 from tests.support.node import Node
-from tutorwamp.app.catalogue import catalogue
+from tutorwamp.reference.catalogue import catalogue
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of the libraries Crossbar imports, not of ours

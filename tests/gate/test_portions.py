@@ -18,7 +18,7 @@ from tests.gate.raw import Raw
 from tests.support.node import Node
 from tutorwamp.gate import portions as door
 from tutorwamp.gate.portions import TURN_S, WAITING_AT_MOST_BYTES, Desk
-from tutorwamp.kernel.portions import Portioned, portions
+from tutorwamp.kernel.edges.portions import Portioned, portions
 
 LARGE = "tutorwamp.test.large"
 BOARD: dict[str, Any] = {

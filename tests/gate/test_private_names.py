@@ -204,7 +204,7 @@ def test_every_message_that_a_client_may_send_has_a_form() -> None:
 
 
 def test_the_end_of_a_worker_is_told_to_its_protocol() -> None:
-    """``app.node`` hears there how each has ended."""
+    """``supervision.node`` hears there how each has ended."""
     assert parameters(NativeWorkerClientProtocol.connectionLost) == ["self", "reason"]
     assert "self._pid = self.transport.pid" in inspect.getsource(NativeWorkerClientProtocol.connectionMade)
 

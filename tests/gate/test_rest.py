@@ -23,7 +23,7 @@ from twisted.web.server import NOT_DONE_YET, Request, Site
 from tests.gate.people import soon
 from tests.support.node import Node, free_port
 from tutorwamp.gate.settings import GateSettings
-from tutorwamp.kernel.intake import Channel
+from tutorwamp.kernel.edges.intake import Channel
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # twisted.web.static deprecates something of its own while it is imported

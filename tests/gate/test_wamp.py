@@ -19,8 +19,8 @@ from tests.gate.conftest import KEY
 from tests.gate.narrow import FEW
 from tests.gate.people import COMPONENTS, SERIALIZERS, DeafToClose, Office, Refused, Stubborn, Visit, soon
 from tests.support.node import Node
-from tutorwamp.app.bench_crowd import Light
-from tutorwamp.app.bench_crowd import connect as connect_light
+from tutorwamp.bench.crowd import Light
+from tutorwamp.bench.crowd import connect as connect_light
 from tutorwamp.gate.contracts import CLOSE_DRAINING, CLOSE_REVOKED
 from tutorwamp.gate.rules import CONNECTION_DRAINING
 from tutorwamp.gate.wamp import BACK_BETWEEN_S, DRAINED_AT_ONCE, GateComponent

@@ -15,8 +15,8 @@ from twisted.internet.task import deferLater
 from tests.chaos.plan import Step
 from tests.chaos.storm import Storm, Tally
 from tests.chaos.world import World, reactor
-from tutorwamp.app.catalogue import catalogue
 from tutorwamp.client import wamp as client_wamp
+from tutorwamp.reference.catalogue import catalogue
 
 DEEDS: Final = {
     "say": 8,

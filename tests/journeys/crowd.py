@@ -21,7 +21,7 @@ from twisted.internet.threads import deferToThread
 
 from tests.support.node import ROOT
 from tests.support.wamp import PATIENCE_S
-from tutorwamp.app.bench_crowd import Light, connect
+from tutorwamp.bench.crowd import Light, connect
 from tutorwamp.kernel.contracts import AuthRole, new_id, utc_now
 from tutorwamp.kernel.tokens import sign
 from tutorwamp.lessons.contracts import JOIN, topics_of

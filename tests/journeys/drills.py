@@ -23,10 +23,10 @@ from tests.support.postgres import Postgres
 from tests.support.redis import RedisServer
 from tests.support.supervised import Supervised
 from tests.support.tls import HOST, TlsEntrance, make_certificate
-from tutorwamp.app import migrate
 from tutorwamp.client import Backoff, CallError, Client, Disconnected
 from tutorwamp.kernel.contracts import new_id
-from tutorwamp.kernel.database import make_engine
+from tutorwamp.kernel.sql import migrate
+from tutorwamp.kernel.sql.database import make_engine
 
 reactor = cast("Any", _reactor)
 

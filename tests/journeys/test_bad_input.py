@@ -22,9 +22,9 @@ from tests.support.wamp import PATIENCE_S, BareSession
 from tutorwamp.app.tables import metadata
 from tutorwamp.board.wamp import BoardDoor
 from tutorwamp.chat.wamp import ChatDoor
-from tutorwamp.kernel.component import served_by
 from tutorwamp.kernel.contracts import cursor_from, new_id
-from tutorwamp.kernel.database import make_engine
+from tutorwamp.kernel.edges.component import served_by
+from tutorwamp.kernel.sql.database import make_engine
 from tutorwamp.lessons.wamp import LessonsDoor
 
 REFUSALS = {"tutorwamp.error.invalid", "tutorwamp.error.too_large"}

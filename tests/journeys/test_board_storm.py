@@ -24,8 +24,8 @@ from tutorwamp.client import Board, CallError, Stroke
 from tutorwamp.client import board as client_board
 from tutorwamp.client.replica import undoing
 from tutorwamp.kernel.contracts import AuthRole, Caller
-from tutorwamp.kernel.database import make_engine
-from tutorwamp.kernel.streams import read_since
+from tutorwamp.kernel.sql.database import make_engine
+from tutorwamp.kernel.sql.streams import read_since
 
 SEEDS = (1, 2, 3)
 OPERATIONS = 60

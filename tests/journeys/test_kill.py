@@ -18,12 +18,12 @@ from tests.journeys.people import PythonPerson, planned_lesson, register
 from tests.journeys.test_two_people import whole_history
 from tests.support.postgres import Postgres
 from tests.support.supervised import Supervised
-from tutorwamp.app import migrate
 from tutorwamp.board import rules
 from tutorwamp.client import CallError
 from tutorwamp.kernel.contracts import StreamEvent, instant_text, new_id
-from tutorwamp.kernel.database import make_engine
-from tutorwamp.kernel.streams import read_since
+from tutorwamp.kernel.sql import migrate
+from tutorwamp.kernel.sql.database import make_engine
+from tutorwamp.kernel.sql.streams import read_since
 
 MESSAGES = 1_000
 AT_ONCE = 50

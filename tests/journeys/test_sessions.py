@@ -32,7 +32,7 @@ from tests.sessions.people import Hearts, Lesson
 from tests.support.node import CONFIG, ROOT, Node
 from tests.support.supervised import Supervised
 from tests.support.wamp import PATIENCE_S
-from tutorwamp.app.bench_crowd import Light, connect
+from tutorwamp.bench.crowd import Light, connect
 from tutorwamp.client.errors import CallError, Disconnected
 from tutorwamp.kernel.limits import READS
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tutorwamp.kernel.arguments import check
 from tutorwamp.kernel.contracts import new_id
+from tutorwamp.kernel.edges.arguments import check
 from tutorwamp.kernel.errors import Invalid
 from tutorwamp.lessons.contracts import STUDENTS_AT_MOST, CreateLesson, ListLessons, streams_of, topics_of
 

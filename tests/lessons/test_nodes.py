@@ -17,8 +17,8 @@ from tests.lessons.test_presence import lose, state, types
 from tests.lessons.test_service_rooms import opened
 from tests.support.machine import HeardGate, Stage
 from tutorwamp.app.assembly import Machine, assemble
-from tutorwamp.kernel.nodes import LEASE, nodes
-from tutorwamp.kernel.streams import epochs
+from tutorwamp.kernel.sql.nodes import LEASE, nodes
+from tutorwamp.kernel.sql.streams import epochs
 from tutorwamp.lessons.contracts import LessonChanged, LessonState
 from tutorwamp.sessions.contracts import Heartbeat, Resume
 

@@ -12,14 +12,14 @@ from sqlalchemy import delete
 from twisted.internet import reactor
 
 from tests.chat.room import Room
-from tests.kernel.loopback import Answered, Loopback
+from tests.kernel.edges.loopback import Answered, Loopback
 from tests.lessons.test_service import fill
 from tests.support.machine import HeardGate, Stage
 from tutorwamp.app.assembly import Machine, assemble
 from tutorwamp.app.site import make_site
 from tutorwamp.kernel.contracts import Caller, instant_text, new_id
 from tutorwamp.kernel.limits import WRITES
-from tutorwamp.kernel.streams import stream_events
+from tutorwamp.kernel.sql.streams import stream_events
 from tutorwamp.kernel.tokens import sign
 from tutorwamp.lessons.contracts import LessonChanged
 

@@ -16,7 +16,7 @@ from tutorwamp.accounts.contracts import User
 from tutorwamp.app.assembly import Machine
 from tutorwamp.kernel.contracts import Caller, new_id
 from tutorwamp.kernel.errors import Conflict, Forbidden, Invalid, NotFound
-from tutorwamp.kernel.streams import read_since
+from tutorwamp.kernel.sql.streams import read_since
 from tutorwamp.lessons.contracts import (
     CancelLesson,
     CreateLesson,

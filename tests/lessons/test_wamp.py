@@ -7,7 +7,7 @@ from typing import Any
 import pytest_twisted
 
 from tests.support.machine import Stage
-from tutorwamp.kernel.component import Outlet, served_by
+from tutorwamp.kernel.edges.component import Outlet, served_by
 from tutorwamp.lessons.contracts import (
     CancelLesson,
     CreateLesson,

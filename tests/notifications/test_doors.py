@@ -9,15 +9,15 @@ from typing import Any
 import pytest_twisted
 
 from tests.journeys.people import PythonPerson, planned_lesson, register
-from tests.kernel.loopback import Loopback
+from tests.kernel.edges.loopback import Loopback
 from tests.lessons.test_rest import Person
 from tests.notifications.house import House
 from tests.notifications.push.devices import Browser
 from tests.support.machine import Stage, set_stage
 from tests.support.node import Node
 from tutorwamp.app.site import make_site
-from tutorwamp.kernel.component import served_by
 from tutorwamp.kernel.contracts import Nothing, new_id
+from tutorwamp.kernel.edges.component import served_by
 from tutorwamp.notifications import contracts
 from tutorwamp.notifications.contracts import stream_of
 from tutorwamp.notifications.push.contracts import from_base64url, to_base64url

@@ -26,7 +26,7 @@ from twisted.internet.defer import Deferred, FirstError, gatherResults
 from twisted.internet.task import deferLater
 
 from tests.conftest import HURRIED
-from tests.kernel.loopback import Loopback
+from tests.kernel.edges.loopback import Loopback
 from tests.notifications.house import House
 from tests.notifications.test_doors import Asking
 from tests.support.machine import Stage, TurnedClock, set_stage
@@ -37,7 +37,7 @@ from tutorwamp.kernel import cache as caches
 from tutorwamp.kernel.cache import Cached, LocalCache, RedisCache
 from tutorwamp.kernel.contracts import Caller, Nothing, new_id
 from tutorwamp.kernel.errors import Unavailable
-from tutorwamp.kernel.streams import stream_events
+from tutorwamp.kernel.sql.streams import stream_events
 from tutorwamp.notifications.contracts import Kind, ReadNotifications, stream_of
 from tutorwamp.notifications.counts import IN_DOUBT_FOR_S, UnreadCounts
 from tutorwamp.notifications.rules import Told

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, func, select
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import Clock
 
-from tests.kernel.test_streams import answer_lost_once
+from tests.kernel.sql.test_streams import answer_lost_once
 from tests.notifications.house import House
 from tests.support.machine import Stage
 from tutorwamp.app.assembly import Machine

@@ -20,11 +20,11 @@ from tests.support.machine import PASSWORD, HeardGate
 from tests.support.node import ROOT
 from tests.support.postgres import Postgres
 from tutorwamp.accounts.contracts import User
-from tutorwamp.app import migrate
 from tutorwamp.app.assembly import Machine, assemble
 from tutorwamp.app.settings import read_settings
 from tutorwamp.kernel.contracts import AuthRole, Caller, new_id, utc_now
-from tutorwamp.kernel.streams import stream_events
+from tutorwamp.kernel.sql import migrate
+from tutorwamp.kernel.sql.streams import stream_events
 from tutorwamp.lessons.contracts import CreateLesson
 from tutorwamp.notifications.contracts import Kind
 from tutorwamp.notifications.tables import notifications

@@ -8,14 +8,14 @@ import pytest_twisted
 from sqlalchemy import delete, update
 from twisted.internet.defer import Deferred, gatherResults, succeed
 
-from tests.kernel.test_streams import answer_lost_once
+from tests.kernel.sql.test_streams import answer_lost_once
 from tests.notifications.house import House
 from tests.support.machine import Stage
 from tutorwamp.app.assembly import Machine
 from tutorwamp.kernel.cache import Cached, LocalCache, Stamp
 from tutorwamp.kernel.contracts import Caller, new_id
 from tutorwamp.kernel.errors import Invalid, NotFound, Unavailable
-from tutorwamp.kernel.streams import heads, read_since, stream_events
+from tutorwamp.kernel.sql.streams import heads, read_since, stream_events
 from tutorwamp.notifications.contracts import (
     ListNotifications,
     ReadNotifications,

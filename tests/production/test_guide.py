@@ -100,7 +100,7 @@ PIP = """#!/bin/sh
 # In place of pip: what is installed already.
 here=$(dirname "$0")
 echo "$TESTED_PACKAGES" > "$("$here/python" -c 'import site; print(site.getsitepackages()[0])')/tested.pth"
-printf '#!%s/python\\nfrom tutorwamp.app.cli import main\\nmain()\\n' "$here" > "$here/tutorwamp"
+printf '#!%s/python\\nfrom tutorwamp.cli.main import main\\nmain()\\n' "$here" > "$here/tutorwamp"
 chmod 755 "$here/tutorwamp"
 """
 

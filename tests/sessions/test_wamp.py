@@ -21,11 +21,11 @@ from tests.support.machine import Stage
 from tests.support.node import Node
 from tests.support.quiet import all_is_told
 from tests.support.wamp import PATIENCE_S, BareSession
-from tutorwamp.app.bench_crowd import Light
-from tutorwamp.app.bench_crowd import connect as connect_light
+from tutorwamp.bench.crowd import Light
+from tutorwamp.bench.crowd import connect as connect_light
 from tutorwamp.client.errors import CallError
-from tutorwamp.kernel.component import served_by
 from tutorwamp.kernel.contracts import Nothing, new_id
+from tutorwamp.kernel.edges.component import served_by
 from tutorwamp.kernel.limits import READS, UNIT_BYTES, WRITES, WRITTEN
 from tutorwamp.sessions.contracts import CONNECTION_TIMEOUT, HEARTBEAT, Heartbeat, Resume
 from tutorwamp.sessions.wamp import SessionsDoor

@@ -12,10 +12,10 @@ from typing import Any
 from twisted.internet import reactor
 
 from tutorwamp.accounts.contracts import Register, User
-from tutorwamp.app import migrate
 from tutorwamp.app.assembly import Machine, assemble
 from tutorwamp.app.settings import read_settings
 from tutorwamp.kernel.contracts import AuthRole, Caller
+from tutorwamp.kernel.sql import migrate
 from tutorwamp.lessons.contracts import CreateLesson, Lesson
 
 PASSWORD = "correct horse"

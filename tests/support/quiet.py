@@ -9,7 +9,7 @@ from sqlalchemy import and_, create_engine, func, or_, select
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
-from tutorwamp.kernel.streams import streams
+from tutorwamp.kernel.sql.streams import streams
 from tutorwamp.notifications.tables import progress
 
 PATIENCE_S = 30.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tutorwamp.accounts.audit import Origin
 from tutorwamp.accounts.contracts import LogIn, LogOut, Refresh, Register, Tokens, User
 from tutorwamp.accounts.service import AccountsService
-from tutorwamp.kernel.resource import Answer, Request, route
+from tutorwamp.kernel.edges.resource import Answer, Request, route
 
 
 class AccountsResource:

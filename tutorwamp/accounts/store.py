@@ -15,8 +15,8 @@ from twisted.internet.defer import Deferred
 from tutorwamp.accounts.contracts import Person, User
 from tutorwamp.accounts.errors import EmailTaken
 from tutorwamp.kernel.contracts import AuthRole, Clock
-from tutorwamp.kernel.database import Database, InstantColumn, metadata
-from tutorwamp.kernel.groups import GroupRead
+from tutorwamp.kernel.sql.database import Database, InstantColumn, metadata
+from tutorwamp.kernel.sql.groups import GroupRead
 
 users = Table(
     "users",

@@ -1,1 +1,1 @@
-"""The whole machine, put together on one page, and its command line."""
+"""The whole machine, put together on one page."""

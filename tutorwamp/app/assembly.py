@@ -22,13 +22,13 @@ from tutorwamp.chat.wamp import publish_chat
 from tutorwamp.gate.contracts import Gate
 from tutorwamp.gate.wamp import GateClient
 from tutorwamp.kernel.cache import Cache, make_cache
-from tutorwamp.kernel.component import Outlet
 from tutorwamp.kernel.contracts import Clock, utc_now
-from tutorwamp.kernel.database import Database
+from tutorwamp.kernel.edges.component import Outlet
 from tutorwamp.kernel.events import Events
 from tutorwamp.kernel.limits import CallLimits
-from tutorwamp.kernel.nodes import Nodes
-from tutorwamp.kernel.probe import WriteProbe
+from tutorwamp.kernel.sql.database import Database
+from tutorwamp.kernel.sql.nodes import Nodes
+from tutorwamp.kernel.sql.probe import WriteProbe
 from tutorwamp.lessons.attendance import AttendanceStore
 from tutorwamp.lessons.presence import Presence
 from tutorwamp.lessons.service import LessonsService

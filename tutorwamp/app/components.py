@@ -21,21 +21,21 @@ from twisted.internet.task import LoopingCall
 
 from tutorwamp.app.assembly import Machine, assemble
 from tutorwamp.app.data_folder import require_database
-from tutorwamp.app.recurring import recurring
 from tutorwamp.app.settings import read_settings
 from tutorwamp.app.site import make_site
 from tutorwamp.board.wamp import BoardDoor
 from tutorwamp.chat.wamp import ChatDoor
 from tutorwamp.gate.wamp import GateClient
-from tutorwamp.kernel.arguments import collect_seldom
-from tutorwamp.kernel.component import Component
+from tutorwamp.kernel.edges.arguments import collect_seldom
+from tutorwamp.kernel.edges.component import Component
+from tutorwamp.kernel.edges.open_files import accept_with_care, open_files
 from tutorwamp.kernel.errors import Retryable, TutorwampError
 from tutorwamp.kernel.files import raise_open_files
 from tutorwamp.kernel.lifeline import BEAT_EVERY_S, Lifeline, reason_of
-from tutorwamp.kernel.nodes import RENEWED_EVERY_S
 from tutorwamp.kernel.observability import configure, get_logger, tame_crossbar
-from tutorwamp.kernel.open_files import accept_with_care, open_files
+from tutorwamp.kernel.recurring import recurring
 from tutorwamp.kernel.settings import PRIVATE, NodeSettings, gather, read
+from tutorwamp.kernel.sql.nodes import RENEWED_EVERY_S
 from tutorwamp.lessons.wamp import LessonsDoor
 from tutorwamp.notifications.wamp import NotificationsDoor
 from tutorwamp.sessions.wamp import SessionsDoor

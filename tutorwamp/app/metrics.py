@@ -10,8 +10,8 @@ from prometheus_client import CollectorRegistry, Counter, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import REGISTRY, Collector
 
-from tutorwamp.kernel.database import Counts, Database
-from tutorwamp.kernel.writers import Writers
+from tutorwamp.kernel.sql.database import Counts, Database
+from tutorwamp.kernel.sql.writers import Writers
 
 RESTARTS: Final = "_TUTORWAMP_RESTARTS"
 """An environment variable of a node's processes: how often the supervisor has started the node again."""

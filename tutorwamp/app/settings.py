@@ -12,12 +12,12 @@ from tutorwamp.accounts.settings import AccountsSettings
 from tutorwamp.board.settings import BoardSettings
 from tutorwamp.chat.settings import ChatSettings
 from tutorwamp.gate.settings import GateSettings
-from tutorwamp.kernel.database import DatabaseSettings, make_engine
-from tutorwamp.kernel.database_url import require_database_url
 from tutorwamp.kernel.limits import LimitSettings
 from tutorwamp.kernel.observability import LogSettings
 from tutorwamp.kernel.redis_url import CacheSettings, require_url
 from tutorwamp.kernel.settings import PREFIX, NodeSettings, SettingsError, gather, read, refuse_unknown
+from tutorwamp.kernel.sql.database import DatabaseSettings, make_engine
+from tutorwamp.kernel.sql.database_url import require_database_url
 from tutorwamp.lessons.settings import LessonsSettings
 from tutorwamp.notifications.push.settings import PushSettings
 from tutorwamp.notifications.settings import NotificationsSettings

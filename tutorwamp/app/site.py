@@ -16,19 +16,19 @@ from twisted.web.server import Site
 from tutorwamp.accounts.rest import AccountsResource
 from tutorwamp.app.assembly import Machine
 from tutorwamp.app.metrics import exposition
-from tutorwamp.app.reference import ReferenceResource
 from tutorwamp.board.rest import BoardResource
 from tutorwamp.chat.rest import ChatResource
 from tutorwamp.gate.contracts import STATUS
 from tutorwamp.kernel.contracts import Nothing, Value
+from tutorwamp.kernel.edges.intake import Admission, BoundedRequest, Channel
+from tutorwamp.kernel.edges.origins import CrossOrigin
+from tutorwamp.kernel.edges.resource import Answer, Request, make_app, mount, route
 from tutorwamp.kernel.errors import TutorwampError
-from tutorwamp.kernel.intake import Admission, BoundedRequest, Channel
-from tutorwamp.kernel.origins import CrossOrigin
-from tutorwamp.kernel.probe import ANSWERED_WITHIN_S
-from tutorwamp.kernel.resource import Answer, Request, make_app, mount, route
+from tutorwamp.kernel.sql.probe import ANSWERED_WITHIN_S
 from tutorwamp.kernel.tokens import GATE_HEADER, gate_word
 from tutorwamp.lessons.rest import LessonsResource
 from tutorwamp.notifications.rest import NotificationsResource, PushResource
+from tutorwamp.reference.pages import ReferenceResource
 
 State = Literal["ok", "down"]
 

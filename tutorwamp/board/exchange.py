@@ -29,8 +29,8 @@ from tutorwamp.board.service import BoardService
 from tutorwamp.board.settings import BoardSettings
 from tutorwamp.board.store import BoardStore, KeptPicture, Outline, Page
 from tutorwamp.board.workshop import Place, Workshop
-from tutorwamp.kernel.arguments import ARGUMENTS_BYTES_AT_MOST
 from tutorwamp.kernel.contracts import Caller, Clock, new_id
+from tutorwamp.kernel.edges.arguments import ARGUMENTS_BYTES_AT_MOST
 from tutorwamp.kernel.errors import Invalid, NotFound, TooLarge, TutorwampError
 from tutorwamp.lessons.contracts import topics_of
 

@@ -11,8 +11,8 @@ from tutorwamp.board.exchange import Exchange
 from tutorwamp.board.labels import LABELS
 from tutorwamp.board.service import BoardService
 from tutorwamp.board.settings import BoardSettings
-from tutorwamp.kernel.arguments import check
-from tutorwamp.kernel.resource import Answer, Request, route
+from tutorwamp.kernel.edges.arguments import check
+from tutorwamp.kernel.edges.resource import Answer, Request, route
 
 SUFFIXES: Final = {
     "image/png": "png",

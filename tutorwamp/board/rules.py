@@ -20,8 +20,8 @@ from tutorwamp.board.contracts import (
     Put,
 )
 from tutorwamp.board.errors import Full, NoPen, Stale
-from tutorwamp.kernel.arguments import check
 from tutorwamp.kernel.contracts import instant_text
+from tutorwamp.kernel.edges.arguments import check
 from tutorwamp.kernel.errors import Conflict, Invalid, NotFound, TooLarge
 
 PAGE_ELEMENTS_AT_MOST: Final = 4_000

@@ -34,13 +34,13 @@ from tutorwamp.board.settings import BoardSettings
 from tutorwamp.board.store import BoardStore
 from tutorwamp.board.ticks import Asking, Ticks
 from tutorwamp.board.writing import Misformed, PageWish, Submission, Taken, Tick
-from tutorwamp.kernel.arguments import size_of
 from tutorwamp.kernel.contracts import Caller, Clock, new_id
+from tutorwamp.kernel.edges.arguments import size_of
 from tutorwamp.kernel.errors import TutorwampError
 from tutorwamp.kernel.events import Events
 from tutorwamp.kernel.limits import CallLimits
 from tutorwamp.kernel.observability import get_logger
-from tutorwamp.kernel.streams import digest_of, key_for
+from tutorwamp.kernel.sql.streams import digest_of, key_for
 from tutorwamp.lessons.contracts import Admission, LessonAccessChecker, topics_of
 from tutorwamp.lessons.errors import WrongState
 

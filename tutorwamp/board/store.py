@@ -19,11 +19,11 @@ from tutorwamp.board.rules import Replayed
 from tutorwamp.board.tables import answers, boards, elements, pictures, snapshots
 from tutorwamp.board.writing import Tick, Ticked, commit, held_from
 from tutorwamp.kernel.contracts import instant_text
-from tutorwamp.kernel.database import Database, lock
 from tutorwamp.kernel.errors import Invalid
-from tutorwamp.kernel.groups import GroupCommit
-from tutorwamp.kernel.lanes import LARGE
-from tutorwamp.kernel.streams import heads, read_since
+from tutorwamp.kernel.sql.database import Database, lock
+from tutorwamp.kernel.sql.groups import GroupCommit
+from tutorwamp.kernel.sql.lanes import LARGE
+from tutorwamp.kernel.sql.streams import heads, read_since
 
 FORGOTTEN_AT_ONCE: Final = 10_000
 """Rows a compaction takes away in one transaction: some ten milliseconds in which others wait."""

@@ -16,7 +16,7 @@ from tutorwamp.board.writing import PageWish, Submission, Taken
 from tutorwamp.kernel.contracts import Caller
 from tutorwamp.kernel.errors import Unavailable
 from tutorwamp.kernel.observability import get_logger
-from tutorwamp.kernel.streams import StaleGuardError
+from tutorwamp.kernel.sql.streams import StaleGuardError
 
 log = get_logger(__name__)
 

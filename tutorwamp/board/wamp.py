@@ -21,8 +21,8 @@ from tutorwamp.board.contracts import (
 )
 from tutorwamp.board.exchange import Exchange
 from tutorwamp.board.service import BoardService
-from tutorwamp.kernel.component import Outlet, serves
 from tutorwamp.kernel.contracts import Caller
+from tutorwamp.kernel.edges.component import Outlet, serves
 from tutorwamp.kernel.events import Events
 
 

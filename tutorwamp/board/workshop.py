@@ -24,7 +24,7 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
 from tutorwamp.board.parcels import Parcel
-from tutorwamp.kernel.deadline import Waiter, waiter
+from tutorwamp.kernel.edges.deadline import Waiter, waiter
 from tutorwamp.kernel.errors import RateLimited, TooLarge, TutorwampError, catalogue
 from tutorwamp.kernel.observability import get_logger
 

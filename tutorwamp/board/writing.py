@@ -16,7 +16,7 @@ from tutorwamp.board.rules import Held, Working, Writer
 from tutorwamp.board.tables import answers, boards, elements, pictures
 from tutorwamp.kernel.contracts import StreamEvent
 from tutorwamp.kernel.errors import Conflict, TutorwampError
-from tutorwamp.kernel.streams import (
+from tutorwamp.kernel.sql.streams import (
     Draft,
     Position,
     StaleGuardError,

@@ -6,9 +6,9 @@ from tutorwamp.accounts.contracts import Authenticator
 from tutorwamp.chat import contracts
 from tutorwamp.chat.contracts import DeleteMessage, EditMessage, Message, ReadHistory, SendMessage
 from tutorwamp.chat.service import ChatService
-from tutorwamp.kernel.arguments import check
 from tutorwamp.kernel.contracts import Page
-from tutorwamp.kernel.resource import Answer, Request, route
+from tutorwamp.kernel.edges.arguments import check
+from tutorwamp.kernel.edges.resource import Answer, Request, route
 from tutorwamp.lessons.contracts import OneLesson
 
 

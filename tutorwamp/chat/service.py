@@ -25,9 +25,9 @@ from tutorwamp.chat.store import Changed, ChatStore, Record, Sending
 from tutorwamp.kernel.contracts import Caller, Clock, Page, new_id
 from tutorwamp.kernel.errors import NotFound, TooLarge, Unavailable
 from tutorwamp.kernel.events import Events
-from tutorwamp.kernel.lanes import SEARCHES, OutOfTimeError
 from tutorwamp.kernel.limits import UNIT_S, CallLimits
-from tutorwamp.kernel.streams import Draft, StaleGuardError, UnknownStreamError, digest_of, key_for
+from tutorwamp.kernel.sql.lanes import SEARCHES, OutOfTimeError
+from tutorwamp.kernel.sql.streams import Draft, StaleGuardError, UnknownStreamError, digest_of, key_for
 from tutorwamp.lessons.contracts import Admission, LessonAccessChecker, topics_of
 from tutorwamp.lessons.errors import WrongState
 

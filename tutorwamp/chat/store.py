@@ -25,11 +25,11 @@ from twisted.internet.defer import Deferred
 from tutorwamp.chat.contracts import EMOJI_PER_MESSAGE_AT_MOST, ReadHistory, ReadMark, SearchMessages
 from tutorwamp.chat.tables import messages, reactions, read_marks
 from tutorwamp.kernel.contracts import SEQ_AT_MOST, StreamEvent, cursor_from, cursor_parts
-from tutorwamp.kernel.database import Database, lock
 from tutorwamp.kernel.errors import Conflict, Invalid, NotFound, TooLarge
-from tutorwamp.kernel.groups import GroupCommit
-from tutorwamp.kernel.lanes import SEARCHES
-from tutorwamp.kernel.streams import Draft, Repeated, already_written, append, append_one, heads, restate
+from tutorwamp.kernel.sql.database import Database, lock
+from tutorwamp.kernel.sql.groups import GroupCommit
+from tutorwamp.kernel.sql.lanes import SEARCHES
+from tutorwamp.kernel.sql.streams import Draft, Repeated, already_written, append, append_one, heads, restate
 from tutorwamp.kernel.text import folded
 
 

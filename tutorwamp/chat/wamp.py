@@ -16,8 +16,8 @@ from tutorwamp.chat.contracts import (
     SendMessage,
 )
 from tutorwamp.chat.service import ChatService
-from tutorwamp.kernel.component import Outlet, serves
 from tutorwamp.kernel.contracts import Caller, Page
+from tutorwamp.kernel.edges.component import Outlet, serves
 from tutorwamp.kernel.events import Events
 
 

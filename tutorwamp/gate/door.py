@@ -32,9 +32,9 @@ from tutorwamp.gate.decoding import (
 )
 from tutorwamp.gate.portions import Desk, is_portioned
 from tutorwamp.gate.router import calls_waiting, forget_cancelled_calls, is_of_the_dead, is_waiting, was_given_up
-from tutorwamp.kernel.arguments import ARGUMENTS_BYTES_AT_MOST
-from tutorwamp.kernel.component import wamp_error
 from tutorwamp.kernel.contracts import new_id
+from tutorwamp.kernel.edges.arguments import ARGUMENTS_BYTES_AT_MOST
+from tutorwamp.kernel.edges.component import wamp_error
 from tutorwamp.kernel.errors import Internal, Invalid, RateLimited, TooLarge, TutorwampError, Unavailable
 
 STRANGERS_BYTES_AT_MOST: Final = 64 * 1024

@@ -15,8 +15,8 @@ import msgpack
 from autobahn.wamp.message import Result
 from pydantic_core import to_json
 
+from tutorwamp.kernel.edges.portions import PORTIONED, Portion, Portioned, list_head, values_in
 from tutorwamp.kernel.observability import get_logger
-from tutorwamp.kernel.portions import PORTIONED, Portion, Portioned, list_head, values_in
 
 log = get_logger(__name__)
 

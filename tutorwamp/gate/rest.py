@@ -28,10 +28,10 @@ from twisted.web.static import File
 
 from tutorwamp.gate.rules import address_of, one_range
 from tutorwamp.gate.settings import GateSettings
-from tutorwamp.kernel import problems
 from tutorwamp.kernel.contracts import utc_now
+from tutorwamp.kernel.edges import problems
+from tutorwamp.kernel.edges.intake import Admission, BoundedRequest, Channel
 from tutorwamp.kernel.errors import Malformed, MethodNotAllowed, NotFound, TooLarge, TutorwampError, Unavailable
-from tutorwamp.kernel.intake import Admission, BoundedRequest, Channel
 from tutorwamp.kernel.settings import Network, NodeSettings, gather, read
 from tutorwamp.kernel.tokens import GATE_HEADER, gate_word
 

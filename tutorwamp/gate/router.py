@@ -13,8 +13,8 @@ from autobahn.wamp.exception import ApplicationError
 from autobahn.wamp.message import Call, Error, Publish
 
 from tutorwamp.gate.contracts import CLIENT_ROLES, SessionId
-from tutorwamp.kernel.component import wamp_error
 from tutorwamp.kernel.contracts import new_id
+from tutorwamp.kernel.edges.component import wamp_error
 from tutorwamp.kernel.errors import RateLimited, TutorwampError
 
 _IN_FLIGHT: Final = "callee disconnected from in-flight request"

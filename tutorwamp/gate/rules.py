@@ -15,7 +15,7 @@ from sys import intern
 from typing import Any, Final, NamedTuple, TypedDict
 
 from tutorwamp.gate.contracts import SAID_BY_MEMBERS, SessionId
-from tutorwamp.kernel.arguments import check
+from tutorwamp.kernel.edges.arguments import check
 from tutorwamp.kernel.errors import Invalid, RateLimited
 from tutorwamp.kernel.limits import read_address
 from tutorwamp.kernel.settings import Network

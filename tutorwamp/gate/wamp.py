@@ -50,16 +50,16 @@ from tutorwamp.gate.router import Router
 from tutorwamp.gate.rules import CONNECTION_DRAINING, Authorization, address_of
 from tutorwamp.gate.service import GateService
 from tutorwamp.gate.settings import GateSettings
-from tutorwamp.kernel.answered import LINES
-from tutorwamp.kernel.arguments import bound_recursion, check, collect_seldom
-from tutorwamp.kernel.component import wamp_error
 from tutorwamp.kernel.contracts import Answer, Arguments, Nothing, Procedure, from_ms, new_id, to_ms, utc_now
+from tutorwamp.kernel.edges.answered import LINES
+from tutorwamp.kernel.edges.arguments import bound_recursion, check, collect_seldom
+from tutorwamp.kernel.edges.component import wamp_error
+from tutorwamp.kernel.edges.open_files import accept_with_care, open_files
 from tutorwamp.kernel.errors import Internal, Invalid, RateLimited, TutorwampError
 from tutorwamp.kernel.files import raise_open_files, sessions_in
 from tutorwamp.kernel.lifeline import BEAT_EVERY_S, Lifeline
 from tutorwamp.kernel.limits import JOINS, Limits, LimitSettings
 from tutorwamp.kernel.observability import LogSettings, configure, get_logger, tame_crossbar
-from tutorwamp.kernel.open_files import accept_with_care, open_files
 from tutorwamp.kernel.settings import NodeSettings, gather, read
 
 log = get_logger(__name__)

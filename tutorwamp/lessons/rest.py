@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tutorwamp.accounts.contracts import Authenticator
 from tutorwamp.kernel.contracts import Page
-from tutorwamp.kernel.resource import Answer, Request, route
+from tutorwamp.kernel.edges.resource import Answer, Request, route
 from tutorwamp.lessons import contracts
 from tutorwamp.lessons.contracts import (
     Attendance,

@@ -41,11 +41,11 @@ from tutorwamp.kernel.contracts import (
     place_in,
     to_ms,
 )
-from tutorwamp.kernel.database import Database, InstantColumn, lock, metadata
 from tutorwamp.kernel.errors import Conflict, Invalid
-from tutorwamp.kernel.lanes import LARGE
-from tutorwamp.kernel.nodes import Nodes
-from tutorwamp.kernel.streams import (
+from tutorwamp.kernel.sql.database import Database, InstantColumn, lock, metadata
+from tutorwamp.kernel.sql.lanes import LARGE
+from tutorwamp.kernel.sql.nodes import Nodes
+from tutorwamp.kernel.sql.streams import (
     Draft,
     Heads,
     Moment,

@@ -1,4 +1,4 @@
-"""Alembic's entry: runs on the connection that ``app.migrate`` hands over, or writes SQL for ``--sql``."""
+"""Alembic's entry: runs on the connection that ``kernel.sql.migrate`` hands over, or writes SQL for ``--sql``."""
 
 from __future__ import annotations
 

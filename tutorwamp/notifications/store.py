@@ -12,10 +12,10 @@ from sqlalchemy import Connection, Row, and_, func, insert, literal, or_, select
 from twisted.internet.defer import Deferred
 
 from tutorwamp.kernel.contracts import StreamEvent, cursor_from, place_in, to_ms
-from tutorwamp.kernel.database import Database, InstantColumn, lock, put
 from tutorwamp.kernel.errors import Invalid, NotFound
-from tutorwamp.kernel.groups import GroupRead
-from tutorwamp.kernel.streams import (
+from tutorwamp.kernel.sql.database import Database, InstantColumn, lock, put
+from tutorwamp.kernel.sql.groups import GroupRead
+from tutorwamp.kernel.sql.streams import (
     append,
     ensure_streams,
     head_events,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tutorwamp.kernel.component import Outlet, serves
 from tutorwamp.kernel.contracts import Caller, Nothing, Page
+from tutorwamp.kernel.edges.component import Outlet, serves
 from tutorwamp.kernel.events import Events
 from tutorwamp.notifications import contracts
 from tutorwamp.notifications.contracts import (

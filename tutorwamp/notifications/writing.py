@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import CompoundSelect, Connection, and_, func, select, update
 
 from tutorwamp.kernel.contracts import StreamEvent, from_ms
-from tutorwamp.kernel.streams import Draft, already_written, append_one, key_for
+from tutorwamp.kernel.sql.streams import Draft, already_written, append_one, key_for
 from tutorwamp.notifications.contracts import (
     Addressed,
     Kind,

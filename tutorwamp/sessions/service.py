@@ -12,7 +12,7 @@ from tutorwamp.kernel.contracts import Caller, Clock
 from tutorwamp.kernel.errors import Forbidden, NotFound, TutorwampError
 from tutorwamp.kernel.events import Events
 from tutorwamp.kernel.observability import get_logger
-from tutorwamp.kernel.streams import Heads
+from tutorwamp.kernel.sql.streams import Heads
 from tutorwamp.lessons.contracts import LessonAccessChecker
 from tutorwamp.sessions import rules
 from tutorwamp.sessions.contracts import Beat, Heartbeat, Me, Resume, Resumed, ResumedStream, SessionTimedOut

@@ -8,7 +8,7 @@ from typing import Any, Final
 from tests.fuzz.hostile import Hostile
 from tests.hostile.enemy import Enemy, attack
 from tests.hostile.wire import packed
-from tutorwamp.app.catalogue import catalogue
+from tutorwamp.reference.catalogue import catalogue
 
 CALLS: Final = 25
 HUGE: Final = (7, ["x" * 1_100_000, [0] * 250_000, dict.fromkeys(map(str, range(90_000)))])

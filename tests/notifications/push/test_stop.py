@@ -15,7 +15,7 @@ from tests.conftest import HURRIED, migrated_node
 from tests.journeys.people import PythonPerson, planned_lesson, register
 from tests.notifications.push.test_mail import MailServer
 from tests.support.node import Node
-from tutorwamp.kernel.database import make_engine
+from tutorwamp.kernel.sql.database import make_engine
 from tutorwamp.notifications.push.tables import deliveries
 
 PATIENCE_S = 30

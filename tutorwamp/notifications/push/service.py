@@ -10,10 +10,10 @@ from email_validator import EmailNotValidError, validate_email
 
 from tutorwamp.accounts.contracts import Addresses, People
 from tutorwamp.kernel.contracts import Caller, Clock
-from tutorwamp.kernel.database import Database
 from tutorwamp.kernel.errors import Invalid, NotFound
 from tutorwamp.kernel.limits import LimitSettings
 from tutorwamp.kernel.settings import SettingsError
+from tutorwamp.kernel.sql.database import Database
 from tutorwamp.notifications.contracts import Channel, Connected
 from tutorwamp.notifications.push.addresses import require_endpoint
 from tutorwamp.notifications.push.contracts import Provider, PushKey, Subscribe, Subscribed, Unsubscribe, to_base64url

@@ -1,0 +1,200 @@
+"""The benchmarks, in short: that they measure what they say. How long anything takes is none of a test's business."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import cbor2
+import pytest
+
+from tests.support.node import ROOT
+from tutorwamp.bench.board import Latency, _delays, _told, latency
+from tutorwamp.bench.chat import lines as chat_lines
+from tutorwamp.bench.drawing import Drawn, Turned, lesson, submissions_of
+from tutorwamp.bench.members import Job, Report, Submission, Writers, _Heard
+from tutorwamp.board import rules
+
+NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+PAGE = "019fffff-0000-7000-8000-000000000001"
+
+
+def run(*words: str) -> Any:
+    """What ``tutorwamp bench … --json`` says."""
+    ours = {name: text for name, text in os.environ.items() if not name.startswith("TUTORWAMP_")}
+    done = subprocess.run(  # noqa: S603  # our own command
+        [sys.executable, "-m", "tutorwamp", "bench", *words, "--json"],
+        cwd=ROOT,
+        env=ours,
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+# Whole runs
+
+
+def test_chat_is_measured_beside_its_floor() -> None:
+    rows = run("chat", "--rounds", "1", "--calls", "100")
+    assert [row["name"] for row in rows] == ["RPC only", "floor", "chat.send"]
+    assert rows[1]["rate_to_floor"] == 1
+    assert all(row["cpu_ms"] > 0 for row in rows)
+    assert len(list(chat_lines(rows))) == 4
+
+
+def test_everything_drawn_by_all_arrives_at_all() -> None:
+    result = run("board", "--writers", "3", "--seconds", "1", "--hz", "30", "--processes", "2")
+    assert result["writers"] == 3
+    assert (result["rejected"], result["lost"], result["boards_equal"]) == (0, 0, True)
+    assert result["submits_per_s"] * result["seconds"] == pytest.approx(90)
+    assert result["changes_per_s"] * result["seconds"] == pytest.approx(180), "each at the two others"
+    events = result["events_per_s"] * result["seconds"]
+    assert result["deliveries_per_s"] * result["seconds"] == pytest.approx(3 * events)
+    assert result["elements"] == 3, "one stroke each"
+    assert sorted(load["kind"] for load in result["loads"]) == [
+        "container",
+        "controller",
+        "router",
+        "writers",
+        "writers",
+    ]
+    for times in (result["delivered"], result["acknowledged"]):
+        assert 0 < times["p50_ms"] <= times["p99_ms"] <= times["max_ms"]
+
+
+def test_the_unread_count_is_asked_of_sql_and_of_the_cache() -> None:
+    result = run("unread", "--people", "32", "--rounds", "2")
+    assert [way["name"] for way in result["ways"]] == ["uncached", "cached"]
+    uncached, cached = (way["queries_per_request"] for way in result["ways"])
+    # A share of the one for the count, and a share of the one that tells whether the tokens' accounts are active.
+    assert (cached < uncached <= 2, 0 < cached <= 1) == (True, True), (uncached, cached)
+    assert result["ratio"] > 0
+
+
+def test_a_lesson_is_drawn_to_its_end() -> None:
+    result = run("board-lesson", "--people", "3", "--minutes", "0.75")
+    assert result["boards_equal"] is True
+    moments = result["moments"]
+    assert len(moments) == 11
+    assert moments[0]["submissions"] == moments[0]["head"] == moments[0]["elements"] == 0
+    submitted = [moment["submissions"] for moment in moments]
+    assert submitted == sorted(submitted)
+    assert submitted[-1] == result["submissions"] == submissions_of(list(lesson(PAGE, 3, 45)))
+    assert all(moment["router_mib"] > 0 < moment["container_mib"] for moment in moments)
+    assert moments[-1]["open_bytes"] > moments[1]["open_bytes"] > 0
+
+
+# What people draw
+
+
+def test_the_lesson_is_the_same_each_time_but_for_the_ids() -> None:
+    once, again = ([_shape_of(step) for step in lesson(PAGE, 5, 1500)] for _ in range(2))
+    assert once == again
+    assert [step for step in once if isinstance(step, str)] == [
+        "tutorwamp.board.add_page",
+        "tutorwamp.board.clear",
+        "tutorwamp.board.add_page",
+    ]
+
+
+def _shape_of(step: Drawn | Turned) -> object:
+    if isinstance(step, Turned):
+        return step.procedure
+    return step.who, [(change["op"], change.get("points")) for change in step.changes]
+
+
+def test_a_full_lesson_has_nothing_a_board_would_refuse() -> None:
+    board = rules.Working(held={}, counts=rules.first_page(PAGE), weight=0, placed=0)
+    ops = {"put": 0, "append": 0, "delete": 0}
+    for step in lesson(PAGE, 30, 3600):
+        if isinstance(step, Turned):
+            _turn(board, step)
+            continue
+        writer = rules.Writer({"id": str(step.who), "name": "", "role": "student"}, may_draw=True, now=NOW)
+        for change in step.changes:
+            rules.apply(board, rules.read_change(change), writer)
+            ops[change["op"]] += 1
+    assert all(ops.values())
+
+
+def _turn(board: rules.Working, step: Turned) -> None:
+    if step.procedure == "tutorwamp.board.add_page":
+        rules.add_page(board, step.page)
+        return
+    for held in [held for held in board.held.values() if held.page == step.page]:
+        del board.held[held.id]
+        board.weight -= held.weight
+    board.counts[step.page] = 0
+
+
+# What is measured
+
+
+def submission(who: int, version: int, sent_at: float) -> Submission:
+    return Submission(who, "e", version, due_at=sent_at, sent_at=sent_at, answered_at=sent_at + 1, rejected=None)
+
+
+def report(told: dict[int, list[tuple[str, int]]]) -> Report:
+    return Report(submissions=[], arrivals={}, told=told, boards={}, states=[])
+
+
+def test_a_change_has_arrived_with_its_version_or_a_later_one_at_everybody_else() -> None:
+    versions = _told([report({1: [("e", 1)], 3: [("e", 4)]}), report({2: [("f", 1)], 3: [("e", 4)]})])
+    submissions = [submission(0, 1, 10.0), submission(0, 2, 10.5), submission(0, 4, 11.0)]
+    arrivals = {0: {1: 10.1, 3: 11.1}, 1: {1: 10.25, 2: 10.3, 3: 12.0}, 2: {3: 13.0}}
+    delays, lost = _delays(submissions, versions, arrivals)
+    assert delays == {0: [], 1: [0.25, 1.5, 1.0], 2: [2.5, 2.0]}
+    assert lost == 1, "the first event did not come to the last member"
+
+
+def test_what_no_event_tells_is_lost_to_all() -> None:
+    assert _delays([submission(0, 5, 1.0)], _told([report({1: [("e", 4)]})]), {0: {}, 1: {}, 2: {}}) == (
+        {0: [], 1: [], 2: []},
+        2,
+    )
+
+
+def test_latencies_are_milliseconds_in_order() -> None:
+    assert latency([number / 1000 for number in range(101)]) == Latency(50.0, 99.0, 100.0)
+    assert latency([]).p99_ms == float("inf")
+
+
+@pytest.mark.parametrize("spoil", [lambda sent: sent[:-1], lambda sent: sent[1:], lambda sent: sent])
+def test_who_heard_something_else_has_another_board(spoil: Callable[[list[bytes]], list[bytes]]) -> None:
+    job = Job("", PAGE, dict.fromkeys(range(3), ""), writers=3, hz=1, seconds=1)
+    writers = Writers(job, None)
+    sent = [_event(seq) for seq in (1, 2, 3)]
+    for who, payloads in ((0, sent), (1, sent), (2, spoil(sent))):
+        heard = writers._heard[who] = _Heard({"pages": [{"id": PAGE}], "elements": [], "head": 0})
+        ear = writers._ear(heard)
+        for payload in payloads:
+            ear(bytes(bytearray(payload)))  # each member gets bytes of its own
+    seen = writers.report()
+    same = spoil(sent) == sent
+    assert seen.boards == {0: 0, 1: 0, 2: 0 if same else 1}
+    assert len(seen.states) == (1 if same else 2)
+    assert [element["version"] for element in seen.states[0]["elements"]] == [3]
+    assert sorted(seen.arrivals[0]) == [1, 2, 3]
+    assert seen.told[2] == [("e", 2)]
+
+
+def _event(seq: int) -> bytes:
+    stroke = {"id": "e", "page": PAGE, "version": 1, "points": [[0.0, 0.0]]}
+    change = (
+        {"op": "put", "by": "a", "element": stroke}
+        if seq == 1
+        else {"op": "append", "by": "a", "id": "e", "version": seq, "points": [[float(seq), 0.0]]}
+    )
+    event = {"seq": seq, "type": "board.changed", "at": "2026-11-24T09:00:00.000Z", "data": {"changes": [change]}}
+    payload = cbor2.dumps([36, 1, 1, {}, [], event])
+    assert payload[1:3] == b"\x18\x24"
+    return payload

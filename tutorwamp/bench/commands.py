@@ -1,0 +1,85 @@
+"""The command line's measurements: ``tutorwamp bench ...``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+
+@click.group()
+def bench() -> None:
+    """Measure, on a node of its own; see docs/performance/."""
+
+
+_as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+
+
+@bench.command("chat")
+@click.option("--rounds", default=5, show_default=True, help="Of each contender, after one to warm up.")
+@click.option("--calls", default=2_000, show_default=True, help="In each round; a tenth of it one by one.")
+@_as_json
+def bench_chat(rounds: int, calls: int, as_json: bool) -> None:  # click passes flags by name
+    """chat.send beside the same router without a database."""
+    from tutorwamp.bench.chat import as_rows, lines, run
+
+    rows = as_rows(run(rounds, calls))
+    _tell(rows, lines(rows), as_json=as_json)
+
+
+@bench.command("board")
+@click.option("--writers", default=30, show_default=True, type=click.IntRange(2, 31), help="One is the tutor.")
+@click.option("--seconds", default=60.0, show_default=True, type=click.FloatRange(0.1))
+@click.option("--hz", default=20.0, show_default=True, type=click.FloatRange(0.1), help="Submits of each, per second.")
+@click.option("--processes", default=2, show_default=True, type=click.IntRange(1), help="That the writers share.")
+@_as_json
+def bench_board(writers: int, seconds: float, hz: float, processes: int, as_json: bool) -> None:  # as above
+    """Everybody draws on one board, and hears everybody."""
+    from tutorwamp.bench.board import lines, run
+
+    result = run(writers, seconds, hz, min(processes, writers))
+    _tell(asdict(result), lines(result), as_json=as_json)
+
+
+@bench.command("board-lesson")
+@click.option("--people", default=30, show_default=True, type=click.IntRange(2, 31), help="One is the tutor.")
+@click.option("--minutes", default=120.0, show_default=True, type=click.FloatRange(0.01), help="Of the lesson.")
+@_as_json
+def bench_board_lesson(people: int, minutes: float, as_json: bool) -> None:  # as above
+    """All that a lesson draws, as fast as it goes, and what becomes of the node meanwhile."""
+    from tutorwamp.bench.board_lesson import lines, run
+
+    result = run(people, minutes * 60)
+    _tell(asdict(result), lines(result), as_json=as_json)
+
+
+@bench.command("unread")
+@click.option("--people", default=1_000, show_default=True, type=click.IntRange(16), help="Asked about in a round.")
+@click.option("--rounds", default=5, show_default=True, type=click.IntRange(1), help="After one to warm up.")
+@_as_json
+def bench_unread(people: int, rounds: int, as_json: bool) -> None:  # as above
+    """The unread count over REST, from SQL and from the cache."""
+    from tutorwamp.bench.unread import lines, run
+
+    result = run(people, rounds)
+    _tell(asdict(result), lines(result), as_json=as_json)
+
+
+@bench.command("sessions")
+@click.option("--people", default=5_000, show_default=True, type=click.IntRange(20), help="In lessons of ten.")
+@click.option("--cut", default=1_000, show_default=True, type=click.IntRange(1), help="Who lose their connections.")
+@click.option("--seconds", default=60.0, show_default=True, type=click.FloatRange(1), help="Of everybody being there.")
+@_as_json
+def bench_sessions(people: int, cut: int, seconds: float, as_json: bool) -> None:  # as above
+    """What it costs that people are there, and how long it takes them to come back."""
+    from tutorwamp.bench.sessions import lines, run
+
+    result = run(people, min(cut, people), seconds)
+    _tell(asdict(result), lines(result), as_json=as_json)
+
+
+def _tell(result: Any, lines: Iterable[str], *, as_json: bool) -> None:
+    click.echo(json.dumps(result, indent=2) if as_json else "\n".join(lines))

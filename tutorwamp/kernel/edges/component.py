@@ -1,0 +1,282 @@
+"""What every ``wamp.py`` stands on: register, identify the caller, check arguments, translate errors, publish.
+
+Every procedure of ours runs inside ``_answer``. Nothing but a contract error leaves it: autobahn would send the text of
+any exception to the caller, an invalid error URI would cost the component its connection, and a result that cannot be
+encoded would leave the caller waiting for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from autobahn.twisted.wamp import ApplicationSession
+from autobahn.wamp import message
+from autobahn.wamp.exception import ApplicationError, TransportLost
+from autobahn.wamp.serializer import CBORSerializer
+from autobahn.wamp.types import (
+    CallDetails,
+    CallResult,
+    ComponentConfig,
+    PublishOptions,
+    RegisterOptions,
+    SessionDetails,
+)
+from pydantic_core import to_json
+from twisted.internet import defer
+from twisted.internet.defer import Deferred
+
+from tutorwamp.kernel.contracts import Answer, Arguments, AuthRole, Caller, Procedure, StreamEvent, Value, new_id
+from tutorwamp.kernel.edges.answered import answered
+from tutorwamp.kernel.edges.arguments import check, size_of
+from tutorwamp.kernel.edges.deadline import answer_by_work
+from tutorwamp.kernel.edges.portions import LARGE_FROM_BYTES, portions, with_rests
+from tutorwamp.kernel.errors import Internal, Invalid, TooLarge, TutorwampError, Unavailable
+from tutorwamp.kernel.limits import Bill, CallLimits
+from tutorwamp.kernel.observability import get_logger
+
+log = get_logger(__name__)
+
+DEADLINE_S: Final = 10.0
+"""After this long a caller is told to try again; people do not wait longer."""
+MESSAGE_BYTES_AT_MOST: Final = 16 * 1024 * 1024 - 1024
+"""Of one answer: what the private socket takes (crossbar/config.yaml), and room for the message around it."""
+_CBOR_OF_JSON_AT_MOST: Final = 2.5
+"""``1.5,`` is four bytes of JSON and nine of CBOR; nothing else grows as much."""
+_DETAILS: Final = "details"
+_ARGUMENTS: Final = "arguments"
+"""The only two keywords autobahn calls us with, see ``Component.onMessage``."""
+
+
+Told = dict[str, Any] | CallResult
+"""An answer, as it is or in portions (``kernel/edges/portions.py``)."""
+
+
+@dataclass(frozen=True)
+class Served:
+    """A procedure together with the bound method that answers it."""
+
+    procedure: Procedure[Any, Any]
+    method: Callable[[Caller, Any], Awaitable[Value]]
+
+
+def serves(
+    procedure: Procedure[Arguments, Answer],
+) -> Callable[
+    [Callable[[Any, Caller, Arguments], Awaitable[Answer]]], Callable[[Any, Caller, Arguments], Awaitable[Answer]]
+]:
+    """Mark a method of a door as the answer to a procedure: ``async (self, caller, arguments) -> result``."""
+
+    def mark(
+        method: Callable[[Any, Caller, Arguments], Awaitable[Answer]],
+    ) -> Callable[[Any, Caller, Arguments], Awaitable[Answer]]:
+        method.__serves__ = procedure  # type: ignore[attr-defined]  # a mark on a function object
+        return method
+
+    return mark
+
+
+def served_by(door: object) -> list[Served]:
+    """All marked methods of a door, in the order of their definition."""
+    return [
+        Served(function.__serves__, getattr(door, name))
+        for name, function in vars(type(door)).items()
+        if hasattr(function, "__serves__")
+    ]
+
+
+class Outlet:
+    """The process's one way to publish and to call: the first of its component sessions that is joined.
+
+    One for all domains, so that events leave in the order they were announced.
+    """
+
+    def __init__(self) -> None:
+        self._sessions: list[ApplicationSession] = []
+        self._told = False
+
+    def attach(self, session: ApplicationSession) -> None:
+        """Use this session once those before it are gone."""
+        self._sessions.append(session)
+        self._told = False
+
+    def _session(self) -> ApplicationSession:
+        self._sessions = [session for session in self._sessions if session.is_attached()]
+        if not self._sessions:
+            raise Unavailable("The router cannot be reached just now.")
+        return self._sessions[0]
+
+    def publish(self, topic: str, event: Mapping[str, Any], *, only: int | None = None) -> None:
+        """Publish without waiting, with ``only`` to this one session.
+
+        Without a router the event is dropped; readers find the gap in ``seq``.
+        """
+        options = None if only is None else PublishOptions(eligible=[only])
+        try:
+            self._session().publish(topic, **event, options=options)
+        except (Unavailable, TransportLost):
+            if not self._told:  # once an outage, not once an event
+                log.warning("not published: there is no router", topic=topic)
+            self._told = True
+
+    def publish_stream_event(self, event: StreamEvent) -> None:
+        """Publish on the topic that is named like the stream."""
+        self.publish(event.stream, event.plain())
+
+    async def call(self, uri: str, **arguments: Any) -> Any:
+        """Call a procedure of another component. Raises Unavailable where it does not answer."""
+        try:
+            return await self._session().call(uri, **arguments)
+        except (TransportLost, ApplicationError) as error:
+            log.warning("a component did not answer", procedure=uri, error=repr(error))
+            raise Unavailable("A part of the node cannot be reached just now.") from error
+
+
+class Component(ApplicationSession):
+    """One domain's WAMP session: registers what its doors serve, then calls ``ready`` with itself and their URIs."""
+
+    def __init__(
+        self,
+        config: ComponentConfig,
+        *,
+        outlet: Outlet,
+        doors: Iterable[object],
+        limits: CallLimits,
+        ready: Callable[[ApplicationSession, list[str]], Awaitable[None]],
+    ) -> None:
+        super().__init__(config)
+        self._limits = limits
+        self._outlet = outlet
+        self._served = [served for door in doors for served in served_by(door)]
+        self._ready = ready
+
+    def onConnect(self) -> None:  # noqa: N802  # autobahn's name
+        """Join over the node's private socket, where opening the file is the credential."""
+        self.join(self.config.realm, ["anonymous"])
+
+    async def onJoin(self, details: SessionDetails) -> None:  # noqa: N802  # autobahn's name
+        """Register everything, or leave: the container ends with us and the supervisor starts the node again."""
+        try:
+            self._outlet.attach(self)
+            for served in self._served:
+                await self.register(
+                    _endpoint(served, self._limits), served.procedure.uri, options=RegisterOptions(details_arg=_DETAILS)
+                )
+            await self._ready(self, [served.procedure.uri for served in self._served])
+        except Exception:
+            log.exception("a component could not start", component=type(self).__name__)
+            self.leave()
+
+    def onMessage(self, msg: Any) -> None:  # noqa: N802  # autobahn's name
+        """Put a caller's arguments into one of our own.
+
+        Autobahn hands them on as Python keywords: one named ``self`` or ``fun``, or a key that is no text, would raise
+        outside of our wrapper and end this component's connection.
+        """
+        if isinstance(msg, message.Invocation):
+            msg.kwargs = {_ARGUMENTS: (msg.args or (), msg.kwargs or {})}
+            msg.args = None
+        super().onMessage(msg)
+
+    def onUserError(self, fail: Any, msg: str) -> None:  # noqa: N802  # autobahn's name
+        """Autobahn logs every ApplicationError as an error of ours; contract errors are answers, not faults."""
+        if not isinstance(fail.value, ApplicationError):
+            log.error("unexpected error in a WAMP handler", message=msg, error=repr(fail.value))
+
+
+def _endpoint(served: Served, limits: CallLimits) -> Callable[..., Deferred[Told]]:
+    def endpoint(*, details: CallDetails, arguments: tuple[Any, Any]) -> Deferred[Told]:
+        return Deferred.fromCoroutine(_answer(served, limits, details, *arguments))
+
+    return endpoint
+
+
+async def _answer(
+    served: Served, limits: CallLimits, details: CallDetails, positional: Sequence[Any], arguments: Mapping[str, Any]
+) -> Told:
+    """Run one call from its raw arguments to its plain result. Raises ApplicationError only."""
+    try:
+        asked = served.procedure
+        bill = Bill(limits)
+        bill.open(str(details.caller_authid), writes=asked.writes)
+        size = size_of(arguments)
+        checked = check(asked.arguments, _by_keyword(positional, arguments), size)
+        bill.write(size)
+        bill.foresee(asked.cost.units(checked))
+        caller = Caller(str(details.caller_authid), AuthRole(details.caller_authrole or ""), details.caller)
+        work = _run(served, bill, caller, checked)
+        return await answer_by_work(DEADLINE_S, work, _reactor(), droppable=asked.is_droppable)
+    except TutorwampError as error:
+        raise wamp_error(error, new_id()) from None
+    except defer.TimeoutError:
+        log.warning("deadline passed", procedure=served.procedure.uri)
+        raise wamp_error(Unavailable("This took too long. It may still happen; ask again."), new_id()) from None
+    except defer.CancelledError:  # its session is gone; the work goes on, and nobody hears the answer
+        raise _told(Unavailable("Nobody waits for this answer any more."), new_id()) from None
+    except Exception:
+        request_id = new_id()
+        log.exception("unexpected error", procedure=served.procedure.uri, request_id=request_id)
+        raise _told(Internal("Something went wrong on our side."), request_id) from None
+
+
+def _by_keyword(positional: Sequence[Any], arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    if positional:
+        raise Invalid("Arguments go by keyword.", details=[{"loc": [], "msg": "positional arguments are not accepted"}])
+    return arguments
+
+
+async def _run(served: Served, bill: Bill, caller: Caller, arguments: Any) -> Told:
+    with bill:
+        line = served.procedure.cost.line
+        await bill.begin(line)
+        plain = (await served.method(caller, arguments)).plain()
+        if line is None:
+            bill.answer(_bytes_of(plain))
+            return plain
+        size, portioned = await with_rests(portions(plain), _reactor(), _require_room)
+        bill.answer(size)
+        is_small = size < LARGE_FROM_BYTES or not portioned.lists
+        return plain if is_small else CallResult(**portioned.plain())
+
+
+def _require_room(size: int) -> None:
+    if size > MESSAGE_BYTES_AT_MOST:
+        raise _too_large()
+
+
+def _bytes_of(plain: dict[str, Any]) -> int:
+    """Roughly what an answer takes on the wire. Raises TooLarge where the node's processes cannot hand it on."""
+    size = len(to_json(plain, bytes_mode="base64"))
+    if size * _CBOR_OF_JSON_AT_MOST > MESSAGE_BYTES_AT_MOST:
+        exactly, _ = CBORSerializer().serialize(message.Yield(1, kwargs=plain))  # type: ignore[arg-type]  # its messages' own type
+        if len(exactly) > MESSAGE_BYTES_AT_MOST:
+            raise _too_large()
+    return size
+
+
+def _too_large() -> TooLarge:
+    limit = {"bytes_at_most": MESSAGE_BYTES_AT_MOST}
+    return TooLarge("The answer is too large. Ask for less of it.", details=limit)
+
+
+def _reactor() -> Any:
+    from twisted.internet import reactor  # late: importing it chooses it
+
+    return reactor
+
+
+def wamp_error(error: TutorwampError, request_id: str) -> ApplicationError:
+    """The contract's form of an error: the URI, no positional arguments, four keywords. Noted in the log."""
+    answered.note(error, request_id)
+    return _told(error, request_id)
+
+
+def _told(error: TutorwampError, request_id: str) -> ApplicationError:
+    return ApplicationError(
+        error.uri,
+        message=error.message,
+        action=str(error.action),
+        details=error.details,
+        request_id=request_id,
+    )

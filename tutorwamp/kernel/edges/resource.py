@@ -1,0 +1,376 @@
+"""What every ``rest.py`` stands on: JSON in, JSON out, errors as problem+json (RFC 9457).
+
+A door for REST is a class whose methods are marked with ``route``; ``mount`` puts them on a Klein app. The methods get
+a Request and return a Value (or an Answer with another status); everything they raise becomes a problem.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import re
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol, TypeVar, cast
+
+from klein import Klein
+from klein.resource import KleinResource
+from twisted.internet import defer
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThread
+from twisted.python.failure import Failure
+from twisted.web.iweb import IRequest
+from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import MethodNotAllowed as NoSuchMethod
+
+from tutorwamp.kernel.contracts import Arguments, Caller, Procedure, Value
+from tutorwamp.kernel.edges import problems
+from tutorwamp.kernel.edges.arguments import bound_recursion, check, read_text
+from tutorwamp.kernel.edges.deadline import answer_by_work
+from tutorwamp.kernel.edges.plain import VALUES_AT_MOST, read_json
+from tutorwamp.kernel.edges.portions import as_json, with_rests
+from tutorwamp.kernel.edges.problems import PHRASES, begin
+from tutorwamp.kernel.errors import (
+    Internal,
+    Invalid,
+    Malformed,
+    MethodNotAllowed,
+    NotFound,
+    TooLarge,
+    TutorwampError,
+    Unauthenticated,
+    Unavailable,
+    UnsupportedMediaType,
+)
+from tutorwamp.kernel.limits import UNCOUNTED, Bill, CallLimits
+from tutorwamp.kernel.observability import get_logger
+
+log = get_logger(__name__)
+
+DEADLINE_S: Final = 10.0
+"""As in component.py: people do not wait longer."""
+BODY_BYTES_AT_MOST: Final = 1_048_576
+READING_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+"""RFC 9110, 9.2.1: safe. All others count as writes."""
+_VERSION_TAG: Final = re.compile(r'(?:W/)?"([1-9][0-9]{0,9})"')
+
+
+@dataclass
+class Answer:
+    """A result with a status of its own. ``body`` null: no content; bytes: a file, its type among the headers."""
+
+    body: Value | bytes | None
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+Known = TypeVar("Known")
+Known_co = TypeVar("Known_co", covariant=True)
+
+
+class Authenticating(Protocol[Known_co]):
+    """Whoever can say who holds an access token."""
+
+    def authenticate(self, access_token: str) -> Awaitable[tuple[Caller, Known_co]]:
+        """The caller, and more that is known. Raises Unauthenticated."""
+        ...
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a door's method sees of an HTTP request."""
+
+    http: IRequest
+    id: str
+    bill: Bill
+    line: str | None
+    """Of what is asked, see Cost in kernel/contracts.py. The bill is opened when it is known who asks."""
+
+    async def authenticated(self, authenticator: Authenticating[Known]) -> tuple[Caller, Known]:
+        """Who asks; the call is counted, in the same buckets as over WAMP. Raises Unauthenticated or RateLimited."""
+        caller, known = await authenticator.authenticate(self.bearer_token())
+        self.bill.open(caller.user_id, writes=self.http.method.decode("latin-1") not in READING_METHODS)
+        await self.bill.begin(self.line)
+        return caller, known
+
+    async def caller(self, authenticator: Authenticating[Any]) -> Caller:
+        """The same, where nothing more is wanted."""
+        caller, _ = await self.authenticated(authenticator)
+        return caller
+
+    def body(self, model: type[Arguments], **more: Any) -> Arguments:
+        """The JSON body as a model; ``more`` are arguments from elsewhere, such as the path.
+
+        Raises UnsupportedMediaType, TooLarge, Malformed or Invalid.
+        """
+        return check(model, {**self._json_object(), **more})
+
+    def body_if_any(self, model: type[Arguments], **more: Any) -> Arguments:
+        """The same for a request that may come without a body."""
+        empty = not self.http.content.read(1)
+        self.http.content.seek(0)
+        return check(model, more) if empty else self.body(model, **more)
+
+    def creation(self, model: type[Arguments], **more: Any) -> Arguments:
+        """The body of what creates something; ``Idempotency-Key`` is its ``client_id``. Raises as ``body`` does."""
+        return self._body_or_header(model, "client_id", self.client_id(), more)
+
+    def change(self, model: type[Arguments], **more: Any) -> Arguments:
+        """The body of what changes a version; ``If-Match`` is its ``version``. Raises as ``body`` does."""
+        tag = _header(self.http, b"if-match").strip()
+        found = _VERSION_TAG.fullmatch(tag)
+        if tag and found is None:
+            raise Invalid("Bad If-Match.", details=[{"loc": ["If-Match"], "msg": "must be the ETag of a version"}])
+        return self._body_or_header(model, "version", int(found[1]) if found else None, more)
+
+    def _body_or_header(self, model: type[Arguments], name: str, given: Any, more: dict[str, Any]) -> Arguments:
+        """An argument that may stand in the body or in a header; where it stands in both, they must agree."""
+        body = self._json_object()
+        if given is not None and body.get(name, given) != given:
+            raise Invalid("Contradiction.", details=[{"loc": [name], "msg": "is another in the header"}])
+        return check(model, {**body, **({} if given is None else {name: given}), **more})
+
+    def file(self, media_types: Collection[str], at_most: int) -> bytes:
+        """The body as it is. Raises UnsupportedMediaType where it says to be something else, or TooLarge (bytes)."""
+        if self._media_type() not in media_types:
+            raise UnsupportedMediaType(f"The body must be one of: {', '.join(sorted(media_types))}.")
+        raw = self.http.content.read(at_most + 1)
+        if len(raw) > at_most:
+            raise TooLarge("The body is too large.", details={"bytes_at_most": at_most})
+        return cast("bytes", raw)
+
+    async def json_file(self, at_most: int, values_at_most: int) -> dict[str, Any]:
+        """A JSON object of any content, larger than arguments may be (bytes, values). Raises as ``body`` does."""
+        raw = self._json(at_most)
+        return await deferToThread(_read_object, raw, values_at_most)
+
+    def query(self, model: type[Arguments], **more: Any) -> Arguments:
+        """The query's values as a model, integers and booleans read; ``more`` as in ``body``. Raises Invalid."""
+        given: dict[str, Any] = {}
+        for name, values in (self.http.args or {}).items():
+            key = name.decode("utf-8", "replace")
+            if len(values) != 1 or key in more:
+                raise Invalid("Bad query.", details=[{"loc": [key[:64]], "msg": "must not be given here, or once"}])
+            given[key] = read_text(values[0].decode("utf-8", "replace"), model, key)
+        return check(model, {**given, **more})
+
+    def client_id(self) -> str | None:
+        """``Idempotency-Key``; null where there is none."""
+        return _header(self.http, b"idempotency-key") or None
+
+    def _json_object(self) -> dict[str, Any]:
+        return _read_object(self._json(BODY_BYTES_AT_MOST), VALUES_AT_MOST)
+
+    def _json(self, at_most: int) -> bytes:
+        raw = self.file(("application/json",), at_most)
+        self.bill.write(len(raw))
+        return raw
+
+    def _media_type(self) -> str:
+        return _header(self.http, b"content-type").partition(";")[0].strip().lower()
+
+    @property
+    def address(self) -> str:
+        """The address of whoever asks, as the gate says; the site lets nobody else say it (H11)."""
+        return _header(self.http, b"x-forwarded-for") or self.http.getClientAddress().host
+
+    def bearer_token(self) -> str:
+        """The access token. Raises Unauthenticated where there is none."""
+        scheme, _, token = _header(self.http, b"authorization").partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            raise Unauthenticated("This needs an access token: Authorization: Bearer <token>.")
+        return token.strip()
+
+
+def _header(http: IRequest, name: bytes) -> str:
+    """A header's text, empty where there is none. Every byte is a character: Twisted's own way fails for some."""
+    return (http.getHeader(name) or b"").decode("latin-1")
+
+
+def _read_object(raw: bytes, values_at_most: int) -> dict[str, Any]:
+    value = read_json(raw, values_at_most)
+    if not isinstance(value, dict):
+        raise Invalid("The body must be a JSON object.", details=[{"loc": [], "msg": "expected an object"}])
+    return value
+
+
+Method = Callable[..., Awaitable[Value | Answer | None]]
+MethodType = TypeVar("MethodType", bound=Method)
+
+
+@dataclass(frozen=True)
+class Route:
+    """What a method of a door answers, for the site and for the reference that is made from it."""
+
+    path: str
+    methods: tuple[str, ...]
+    asks: type[Value] | None
+    """The model of the body and the query, with what the path and headers give."""
+    gives: type[Value] | str | None
+    """The model of the answer, or a file's media type; null: what the method's annotation says."""
+    status: int | None
+    """Of success; null: 200, or 204 where there is nothing to say."""
+    body: str | None
+    """The media type of a body that is a file and not the arguments."""
+    line: str | None
+    """See Cost in kernel/contracts.py."""
+
+
+def route(
+    path: str,
+    *methods: str,
+    serves: Procedure[Any, Any] | None = None,
+    asks: type[Value] | None = None,
+    gives: type[Value] | str | None = None,
+    status: int | None = None,
+    body: str | None = None,
+) -> Callable[[MethodType], MethodType]:
+    """Mark a method of a door as the answer to an HTTP route, with and without a trailing slash.
+
+    ``serves``: it is the same as this procedure, which then says what is asked and given. See Route for the others.
+    """
+    if serves is not None:
+        asks, gives = asks or serves.arguments, gives or serves.result
+
+    def mark(method: MethodType) -> MethodType:
+        marked = Route(path, methods, asks, gives, status, body, serves.cost.line if serves is not None else None)
+        method.__route__ = marked  # type: ignore[attr-defined]  # a mark on a function object
+        return method
+
+    return mark
+
+
+def routes_of(door: type[object]) -> list[tuple[Route, Callable[..., Any]]]:
+    """All marked methods of a door's class, in the order of their definition."""
+    return [(function.__route__, function) for function in vars(door).values() if hasattr(function, "__route__")]
+
+
+def mount(app: Klein, door: object, limits: CallLimits = UNCOUNTED) -> None:
+    """Put a door's routes on the app; ``limits`` count what each person asks."""
+    for marked, function in routes_of(type(door)):
+        name = function.__name__
+        answer = functools.partial(_answer, getattr(door, name), limits, marked.line)
+        for spelling in (marked.path, f"{marked.path}/"):
+            endpoint = f"{type(door).__name__}.{name}.{spelling}"
+            methods = list(marked.methods)
+            app.route(spelling, methods=methods, endpoint=endpoint, strict_slashes=False)(_as_handler(answer))
+
+
+def _as_handler(answer: Callable[..., Deferred[bytes]]) -> Callable[..., Deferred[bytes]]:
+    def handler(request: IRequest, **path: str) -> Deferred[bytes]:
+        return answer(request, **path)
+
+    return handler
+
+
+class _App(Klein):
+    def resource(self) -> KleinResource:
+        return _Resource(self)
+
+
+class _Resource(KleinResource):
+    """Klein answers an address that is not UTF-8 by itself, in plain text; here it is a problem like any other."""
+
+    def render(self, request: Any) -> Any:
+        try:
+            b"/".join((request.method, request.getRequestHostname(), *request.postpath)).decode()
+        except UnicodeDecodeError:
+            return problems.render(request, Malformed("The address is not UTF-8."), begin(request))
+        try:
+            return super().render(request)
+        except HTTPException:  # what werkzeug takes for no host
+            return problems.render(request, Malformed("This is no name of a host."), begin(request))
+
+
+def make_app() -> Klein:
+    """An app whose unreadable addresses, unknown routes and methods are problems as well."""
+    bound_recursion()
+    app = _App()
+    app.handle_errors(_unrouted)  # type: ignore[call-overload]  # Klein's type wants its own protocol class
+    return app
+
+
+def _unrouted(http: IRequest, failure: Failure) -> bytes:
+    """Klein's own errors: no such route, or not for this method."""
+    error: TutorwampError
+    fault = failure.value
+    if not isinstance(fault, HTTPException):
+        log.error("unexpected error in a route", error=repr(fault))
+        error = Internal("Something went wrong on our side.")
+    elif isinstance(fault, NoSuchMethod):
+        http.setHeader("allow", ", ".join(sorted(fault.valid_methods or [])))
+        error = MethodNotAllowed("This address does not answer this method.")
+    else:
+        error = NotFound("There is nothing at this address.")
+    return problems.render(http, error, begin(http))
+
+
+def _answer(method: Method, limits: CallLimits, line: str | None, http: IRequest, **path: str) -> Deferred[bytes]:
+    request = Request(http, begin(http), Bill(limits), line)
+    droppable = line is not None and http.method.decode("latin-1") in READING_METHODS
+    answer = answer_by_work(DEADLINE_S, _run(method, request, path), _reactor(), droppable=droppable)
+    return answer.addCallbacks(functools.partial(_render, http), functools.partial(_render_failure, http, request.id))
+
+
+async def _run(method: Method, request: Request, path: Mapping[str, str]) -> tuple[Answer, bytes]:
+    with request.bill:
+        result = await method(request, **path)
+        answer = result if isinstance(result, Answer) else Answer(result, 200 if result is not None else 204)
+        body = await _written(request, answer.body)
+        request.bill.answer(len(body))
+        return answer, body
+
+
+async def _written(request: Request, body: Value | bytes | None) -> bytes:
+    if not isinstance(body, Value):
+        return body or b""
+    if request.line is None:
+        return problems.to_json(body.plain())
+    _, written = await with_rests(as_json(body.plain(), problems.to_json), _reactor())
+    return written
+
+
+def _reactor() -> Any:
+    from twisted.internet import reactor  # late: importing it chooses it
+
+    return reactor
+
+
+def _render(http: IRequest, done: tuple[Answer, bytes]) -> bytes:
+    answer, body = done
+    for name, value in answer.headers.items():
+        http.setHeader(name, value)
+    _set_status(http, answer.status)
+    if not isinstance(answer.body, Value):
+        return body
+    http.setHeader("content-type", "application/json")
+    return body if answer.status != 200 or http.method not in (b"GET", b"HEAD") else _unless_known(http, body)
+
+
+def _unless_known(http: IRequest, body: bytes) -> bytes:
+    """Nothing but 304 where the client has this very answer (RFC 9110, 13.1.2); its ETag is the door's, or a digest."""
+    own = http.responseHeaders.getRawHeaders("etag")
+    tag = own[0] if own else f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+    http.setHeader("etag", tag)
+    known = {one.strip().removeprefix("W/") for one in _header(http, b"if-none-match").split(",")}
+    if "*" not in known and tag not in known:
+        return body
+    _set_status(http, 304)
+    http.responseHeaders.removeHeader("content-type")
+    return b""
+
+
+def _render_failure(http: IRequest, request_id: str, failure: Failure) -> bytes:
+    error, noted = failure.value, not failure.check(TutorwampError, defer.TimeoutError)
+    if isinstance(error, defer.CancelledError):
+        error = Unavailable("Nobody waits for this answer any more.")  # the client has gone; nothing is sent
+    elif isinstance(error, defer.TimeoutError):
+        error = Unavailable("This took too long. It may still happen; ask again.")
+    elif not isinstance(error, TutorwampError):
+        log.error("unexpected error", request_id=request_id, traceback=failure.getTraceback())
+        error = Internal("Something went wrong on our side.")
+    return problems.render(http, error, request_id, noted=noted)
+
+
+def _set_status(http: IRequest, status: int) -> None:
+    http.setResponseCode(status, PHRASES[status])

@@ -1,0 +1,1 @@
+"""SQL: the database, its threads, its schema, and streams of events in it."""

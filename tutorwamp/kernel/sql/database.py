@@ -1,0 +1,376 @@
+"""SQL: one engine, two thread lanes, named transactions.
+
+Reads run side by side in a pool of threads. Writes of one process run one after another in a single thread, so that
+commits, and what is announced after them, keep their order; that is also what SQLite wants. The function given to
+``read`` and ``write`` runs in such a thread, is always called ``thd``, gets a Connection and returns plain values.
+
+A transaction that fails because the connection was lost, by a deadlock or a serialization failure is tried again, up to
+TRIES_AT_MOST times. After a lost connection nobody knows whether the commit went through: whatever is written must
+therefore be found again by a key made before the first try (see streams and ``client_id``).
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import BigInteger, Connection, Engine, MetaData, Table, create_engine, event, make_url, text
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.types import TypeDecorator
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorThreads
+from twisted.internet.threads import deferToThreadPool
+from twisted.python.threadpool import ThreadPool
+
+from tutorwamp.kernel.contracts import from_ms, to_ms
+from tutorwamp.kernel.errors import Unavailable
+from tutorwamp.kernel.observability import get_logger
+from tutorwamp.kernel.settings import setting
+from tutorwamp.kernel.sql.lanes import (
+    READS_OF_ONE_NAME,
+    WAITING_OF_ONE_NAME,
+    Lane,
+    Lanes,
+    OutOfTimeError,
+    ran_out_of_time,
+    within,
+)
+from tutorwamp.kernel.sql.sqlite_file import file_of, watch_file
+from tutorwamp.kernel.sql.writers import WAITED_AT_MOST_S, WRITERS, Outages, Writers
+
+log = get_logger(__name__)
+Result = TypeVar("Result")
+
+_FRAME: Final = ("BEGIN", "SET LOCAL")
+"""Statements around a transaction, which are none of its queries."""
+TRIES_AT_MOST: Final = 5
+"""Of one transaction; the figure is Synapse's (storage/database.py)."""
+RETRY_PAUSE_S: Final = 0.02
+"""Before the second try; doubled for each further one, with full jitter."""
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+"""Every store's tables; named constraints, so that migrations can drop them on both engines."""
+
+
+@dataclass(frozen=True)
+class DatabaseSettings:
+    """Where the truth is kept."""
+
+    url: str | None = setting("DATABASE_URL", None, "Unset: a SQLite file in the data folder. PostgreSQL by URL.")
+    slow_query_logging: bool = setting(
+        "SLOW_QUERY_LOGGING",
+        default=True,
+        reason="Log transactions over the threshold.",
+    )
+    slow_query_threshold: timedelta = setting(
+        "SLOW_QUERY_THRESHOLD", timedelta(milliseconds=100), "A person notices an answer that is later than this."
+    )
+
+    def url_in(self, data_dir: Any) -> str:
+        """The URL in use: with the driver we ship, and the SQLite file where none is set."""
+        if self.url is None:
+            return f"sqlite:///{(data_dir / 'tutorwamp.sqlite3').absolute()}"
+        if self.url.startswith(("postgres://", "postgresql://")):
+            return "postgresql+psycopg://" + self.url.partition("://")[2]
+        return self.url
+
+
+class InstantColumn(TypeDecorator[datetime]):
+    """An instant as milliseconds since 1970: exact and the same on both engines."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        """Aware datetime to milliseconds."""
+        return None if value is None else to_ms(value)
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
+        """Milliseconds to an aware datetime, UTC."""
+        return None if value is None else from_ms(value)
+
+
+@dataclass
+class TransactionCounts:
+    """What transactions of one name have cost, for the metrics and for tests that count queries."""
+
+    transactions: int = 0
+    retries: int = 0
+    queries: int = 0
+    waited_s: float = 0.0
+    """For a thread and a connection."""
+    ran_s: float = 0.0
+
+
+@dataclass
+class Counts:
+    """Counts per transaction name."""
+
+    by_name: dict[str, TransactionCounts] = field(default_factory=dict)
+
+    def of(self, name: str) -> TransactionCounts:
+        """The counts of one name, made on first use."""
+        return self.by_name.setdefault(name, TransactionCounts())
+
+    def queries(self) -> int:
+        """All queries so far."""
+        return sum(counts.queries for counts in self.by_name.values())
+
+
+READERS: Final = 8
+"""Threads for reads. Two cores answer about 2,000 reads a second; more threads only wait for one another."""
+
+
+SQLITE_LOCK_TIMEOUT_S: Final = 2.0
+"""For another process's write (the command line's). Five tries of it just fill a caller's deadline of ten seconds."""
+SERVER_TIMEOUTS: Final[dict[str, str | int]] = {
+    "connect_timeout": 5,  # seconds
+    "tcp_user_timeout": 10_000,  # milliseconds without an answer of the other host
+    # Nobody waits longer for an answer; and whoever holds a lock for longer does not hold a writer's lane as well.
+    "options": "-c statement_timeout=10s -c lock_timeout=3s",
+}
+"""A server that hangs must not hold every thread; what the URL says itself is left alone."""
+
+
+def make_engine(url: str, *, create: bool = True) -> Engine:
+    """Make an engine that is durable and waits instead of failing when another process writes.
+
+    ``create``: whether a SQLite file is made where there is none.
+    """
+    parsed = make_url(url)
+    common: dict[str, Any] = {
+        "pool_size": READERS + WRITERS,
+        "max_overflow": 0,
+        "pool_timeout": 10,
+        "hide_parameters": True,  # errors are logged, and the values are people's words and password hashes
+    }
+    if parsed.get_backend_name() != "sqlite":
+        given = {name: value for name, value in SERVER_TIMEOUTS.items() if name not in parsed.query}
+        return create_engine(parsed, connect_args=given, **common)
+    engine = create_engine(parsed, connect_args={"timeout": SQLITE_LOCK_TIMEOUT_S}, **common)
+    file = watch_file(engine, create=create)
+
+    @event.listens_for(engine, "connect")
+    def set_pragmas(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves, below
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")  # an acknowledged write survives a power cut as well
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+        file.opened()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A writer takes the lock at once: a read lock that is upgraded later cannot wait, it fails.
+        writes = connection.get_execution_options().get("writes", True)
+        # Through SQLAlchemy, whose error _transact knows: a lock that was not given in time is tried for again.
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def lock(connection: Connection, key: str) -> None:
+    """Let no other transaction with the same key run until this one ends. SQLite has one writer anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": key})
+
+
+def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert those rows that break no unique key; the others are there already."""
+    if rows:
+        make = postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert
+        connection.execute(make(table).on_conflict_do_nothing(), list(rows))
+
+
+def put(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows, or replace what is there under their primary keys."""
+    if rows:
+        make = postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert
+        statement = make(table)
+        key = [column.name for column in table.primary_key]
+        values = {name: statement.excluded[name] for name in rows[0] if name not in key}
+        connection.execute(statement.on_conflict_do_update(index_elements=key, set_=values), list(rows))
+
+
+_LOCKED: Final = "55P03"
+_READ_ONLY: Final = "25006"
+"""A server that has become a standby: others, reached by a new connection, may write."""
+
+
+def passes_by_itself(error: DBAPIError) -> bool:
+    """Whether the same transaction may go through when tried again.
+
+    Serialization failures, deadlocks and locks; connections that break; a server that is stopped or starts, has no room
+    left, or only reads (PostgreSQL's appendix A; SQLite's operational errors are all of this kind).
+    """
+    if error.connection_invalidated:
+        return True
+    state = _state(error)
+    if state is not None:
+        return state in ("40001", "40P01", _LOCKED, _READ_ONLY) or state[:2] in ("08", "53", "57")
+    return isinstance(error, OperationalError)
+
+
+def _state(error: Exception) -> str | None:
+    state = getattr(getattr(error, "orig", None), "sqlstate", None)
+    return None if state is None else str(state)
+
+
+def _reason(error: Exception) -> str:
+    """What the driver says, on one line, without the statement and its values."""
+    text = str(getattr(error, "orig", error)).strip() or type(error).__name__
+    return " ".join(filter(None, (_state(error), text.splitlines()[0])))
+
+
+def _kind(name: str) -> str:
+    return name.partition(".")[0]
+
+
+@dataclass(frozen=True)
+class _Transaction:
+    """How one is to be run."""
+
+    name: str
+    writes: bool = False
+    within_s: float | None = None
+    asked_at: float = field(default_factory=time.monotonic)
+
+
+class Database:
+    """The process's way to SQL."""
+
+    def __init__(self, engine: Engine, reactor: IReactorThreads, settings: DatabaseSettings | None = None) -> None:
+        self.engine = engine
+        self.counts = Counts()
+        self._reactor = reactor
+        self._settings = settings or DatabaseSettings()
+        self._readers = ThreadPool(1, READERS, "sql-read")
+        self.writers = Writers(several=engine.dialect.name != "sqlite")
+        self._outages = Outages()
+        self._lanes = Lanes()
+        self._running = threading.local()
+        self.file = file_of(engine)
+        event.listen(engine, "before_cursor_execute", self._count_query)
+
+    def start(self) -> None:
+        """Start the threads."""
+        self._readers.start()
+        self.writers.start()
+
+    def stop(self) -> None:
+        """Finish what is queued, then give back threads and connections. Blocks."""
+        self.writers.stop()
+        self._readers.stop()
+        event.remove(self.engine, "before_cursor_execute", self._count_query)
+        self.engine.dispose()
+
+    def read(self, name: str, thd: Callable[..., Result], *args: Any, lane: Lane | None = None) -> Deferred[Result]:
+        """Run ``thd(connection, *args)`` in a reader's thread, in one consistent read transaction.
+
+        Reads of one name share a lane, or the one that is given. Fails with Unavailable where too many wait for it, or
+        OutOfTimeError.
+        """
+        lane = lane or Lane(name, READS_OF_ONE_NAME, WAITING_OF_ONE_NAME)
+        transaction = _Transaction(name, within_s=lane.within_s)
+        return self._lanes.submit(lane, lambda: self._defer(self._readers, transaction, thd, args))
+
+    def write(self, name: str, thd: Callable[..., Result], *args: Any) -> Deferred[Result]:
+        """Run ``thd(connection, *args)`` in its kind's writing thread. Fires after the commit, in the kind's order.
+
+        Fails with Unavailable, and has not happened, where it waited for longer than anybody waits for it.
+        """
+        transaction = _Transaction(name, writes=True)
+        return self.writers.submit(name, lambda pool: self._defer(pool, transaction, thd, args))
+
+    def ping(self) -> Deferred[None]:
+        """Ask the database something it always knows. Raises what a query can raise."""
+
+        def thd(connection: Connection) -> None:
+            # SQLite answers "SELECT 1" without a look at its file.
+            sqlite = connection.dialect.name == "sqlite"
+            connection.execute(text("SELECT count(*) FROM sqlite_schema" if sqlite else "SELECT 1"))
+
+        return self.read("ping", thd)
+
+    def _defer(
+        self, pool: ThreadPool, transaction: _Transaction, thd: Callable[..., Result], args: tuple[Any, ...]
+    ) -> Deferred[Result]:
+        return deferToThreadPool(self._reactor, pool, self._transact, transaction, thd, args)
+
+    def _transact(self, one: _Transaction, thd: Callable[..., Result], args: tuple[Any, ...]) -> Result:
+        name, writes, asked_at = one.name, one.writes, one.asked_at
+        if writes and time.monotonic() > asked_at + WAITED_AT_MOST_S:
+            raise Unavailable("The database cannot keep up just now.", retry_after_s=2.0)
+        counts = self.counts.of(name)
+        self._running.counts = counts
+        counts.transactions += 1
+        pause_s = RETRY_PAUSE_S
+        for tried in range(1, TRIES_AT_MOST + 1):
+            began_at = asked_at
+            try:
+                # Isolation: PostgreSQL's default (read committed) for writes, which lock the rows they number.
+                with self.engine.connect().execution_options(
+                    writes=writes, tried=tried, **self._isolation(writes)
+                ) as connection:
+                    began_at = time.monotonic()
+                    counts.waited_s += began_at - asked_at
+                    with self.file.unmoved(writes), connection.begin(), within(connection, one.within_s):
+                        result = thd(connection, *args)
+                self._account(name, counts, time.monotonic() - began_at)
+                self._outages.worked("writes" if writes else "reads", _kind(name))
+                return result
+            except IntegrityError:
+                raise
+            except (DBAPIError, PoolTimeoutError) as error:
+                if isinstance(error, DBAPIError) and ran_out_of_time(error):
+                    log.warning("transaction out of time", name=name)
+                    raise OutOfTimeError("This took the database too long.", retry_after_s=2.0) from error
+                if isinstance(error, DBAPIError) and not passes_by_itself(error):
+                    raise
+                if tried == TRIES_AT_MOST or time.monotonic() > one.asked_at + WAITED_AT_MOST_S:
+                    raise self._given_up(one, error) from error
+                if _state(error) == _READ_ONLY:
+                    self.engine.dispose(close=False)  # those in use are closed when they come back
+                counts.retries += 1
+                threading.Event().wait(random.uniform(0, pause_s))  # noqa: S311  # jitter, not a secret
+                pause_s *= 2
+                asked_at = time.monotonic()
+        raise AssertionError("unreachable: the loop returns or raises")
+
+    def _given_up(self, one: _Transaction, error: Exception) -> Unavailable:
+        # A lock is in the way of one kind; anything else is in everybody's.
+        everybodys = "writes" if one.writes else "reads"
+        self._outages.failed(_kind(one.name) if _state(error) == _LOCKED else everybodys, _reason(error))
+        return Unavailable("The database cannot be reached just now.", retry_after_s=2.0)
+
+    def _isolation(self, writes: bool) -> dict[str, str]:
+        if writes or self.engine.dialect.name != "postgresql":
+            return {}
+        return {"isolation_level": "REPEATABLE READ"}  # several SELECTs of one read see one moment
+
+    def _account(self, name: str, counts: TransactionCounts, ran_s: float) -> None:
+        counts.ran_s += ran_s
+        if self._settings.slow_query_logging and ran_s >= self._settings.slow_query_threshold.total_seconds():
+            log.warning("slow transaction", name=name, ran_ms=round(ran_s * 1000))
+
+    def _count_query(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        counts = getattr(self._running, "counts", None)
+        if counts is not None and not statement.startswith(_FRAME):
+            counts.queries += 1

@@ -1,0 +1,94 @@
+"""Whatever waits for the database at the same time shares a transaction: writes a commit, the same question a query."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Generic, TypeVar
+
+from sqlalchemy import Connection
+from twisted.internet.defer import Deferred, fail
+
+from tutorwamp.kernel.errors import Unavailable
+from tutorwamp.kernel.sql.database import Database
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+BATCH_AT_MOST: Final = 16
+"""Messages in one group commit. Larger ones make callers wait in step, see docs/decisions/0001-one-writer-lane.md."""
+READS_AT_ONCE: Final = 2
+"""Batches of one question: should a connection hang, the others are not held up by it alone."""
+WAITING_AT_MOST: Final = 5_000
+"""Jobs waiting for a group commit: a few seconds' work, so that nobody is kept waiting in vain."""
+
+Together = Callable[[Connection, Sequence[Job]], Sequence[Result | Exception]]
+"""One result or exception for each job, in their order."""
+
+
+class _Group(Generic[Job, Result]):
+    """Whatever waits goes into one transaction; each caller is answered after it.
+
+    While ``at_once`` batches are under way the next one gathers: under load the batches grow and a transaction's cost
+    is shared.
+    """
+
+    def __init__(
+        self, run: Callable[..., Deferred[Sequence[Result | Exception]]], name: str, thd: Any, *, at_once: int
+    ) -> None:
+        self._run = run
+        self._name = name
+        self._thd = thd
+        self._at_once = at_once
+        self._waiting: list[tuple[Job, Deferred[Result]]] = []
+        self._under_way = 0
+
+    def submit(self, job: Job) -> Deferred[Result]:
+        """Put a job into the next batch. Fires with its result or error, within a batch in the order of submission.
+
+        Fails with Unavailable while too many wait already.
+        """
+        if len(self._waiting) >= WAITING_AT_MOST:
+            return fail(Unavailable("The database cannot keep up just now."))
+        answer: Deferred[Result] = Deferred()
+        self._waiting.append((job, answer))
+        if self._under_way < self._at_once:
+            self._begin()
+        return answer
+
+    def _begin(self) -> None:
+        batch, self._waiting = self._waiting[:BATCH_AT_MOST], self._waiting[BATCH_AT_MOST:]
+        self._under_way += 1
+        done = self._run(self._name, self._thd, [job for job, _ in batch])
+        done.addCallbacks(self._answer, self._fail, callbackArgs=(batch,), errbackArgs=(batch,))
+
+    def _answer(self, results: Sequence[Result | Exception], batch: list[tuple[Job, Deferred[Result]]]) -> None:
+        self._go_on()
+        for (_, answer), result in zip(batch, results, strict=True):
+            if isinstance(result, Exception):
+                answer.errback(result)
+            else:
+                answer.callback(result)
+
+    def _fail(self, failure: Any, batch: list[tuple[Job, Deferred[Result]]]) -> None:
+        self._go_on()
+        for _, answer in batch:
+            answer.errback(failure.value)
+
+    def _go_on(self) -> None:
+        self._under_way -= 1
+        if self._waiting:
+            self._begin()
+
+
+class GroupCommit(_Group[Job, Result]):
+    """Writes that wait share a commit; callers are answered in the order of submission, after it."""
+
+    def __init__(self, database: Database, name: str, thd: Together[Job, Result]) -> None:
+        super().__init__(database.write, name, thd, at_once=1)
+
+
+class GroupRead(_Group[Job, Result]):
+    """The same question about several things, asked at the same time, is one query. It begins after all were asked."""
+
+    def __init__(self, database: Database, name: str, thd: Together[Job, Result]) -> None:
+        super().__init__(database.read, name, thd, at_once=READS_AT_ONCE)

@@ -1,0 +1,398 @@
+"""Streams: durable, ordered, numbered 1, 2, 3 ... without a gap.
+
+A stream's number is taken from its row inside the transaction that writes the event, so it is gap-free and one order
+for everybody, whatever the number of processes.
+
+Every event has a *key*, unique per stream and actor: the caller's ``client_id``, or one made before the first try. A
+repetition finds the first event by it, also when the answer to a commit was lost.
+
+Every stream has a *guard*: the version of the rules its writers were admitted under (for a lesson's streams, the
+lesson's version). A draft says which guard its writer saw; where the rules have changed since, it is refused as stale
+and costs no number. That makes it safe to admit from memory.
+
+The numbers belong to the database's *epoch*. A database that was restored has a new one: its numbers are given out a
+second time, for other events.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    LargeBinary,
+    Row,
+    String,
+    Table,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    func,
+    insert,
+    literal,
+    select,
+    tuple_,
+    update,
+)
+
+from tutorwamp.kernel.contracts import StreamEvent, new_id
+from tutorwamp.kernel.errors import Conflict
+from tutorwamp.kernel.sql.database import InstantColumn, insert_new, metadata
+
+NOBODY: Final = ""
+"""The actor of the system's own events."""
+
+streams = Table(
+    "streams",
+    metadata,
+    Column("name", String(120), primary_key=True),
+    Column("head", BigInteger, nullable=False),
+    Column("guard", BigInteger, nullable=False),
+)
+
+stream_events = Table(
+    "stream_events",
+    metadata,
+    Column("stream", String(120), primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("type", String(40), nullable=False),
+    Column("at", InstantColumn, nullable=False),
+    Column("actor_id", String(36), nullable=False),
+    Column("actor", Text),
+    Column("key", String(64), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("subject", String(36), nullable=False),
+    Column("data", Text, nullable=False),
+    Index("uq_stream_events_key", "stream", "actor_id", "key", unique=True),
+    Index("ix_stream_events_subject", "stream", "subject"),
+)
+
+epochs = Table(
+    "epochs",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("epoch", String(36), nullable=False),
+)
+"""One row, made by the migration."""
+
+
+class UnknownStreamError(Exception):
+    """There is no such stream (any more)."""
+
+
+class StaleGuardError(Exception):
+    """The rules of this stream have changed since the writer was admitted: look again, then try again."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """An event that has no number yet."""
+
+    stream: str
+    guard: int | None
+    """The guard the writer was admitted under; null where it was admitted from the database just before, or is none."""
+    type: str
+    at: datetime
+    actor: Mapping[str, Any] | None
+    key: str
+    digest: str
+    subject: str
+    """Id of the thing it is about; later changes of that thing restate its earlier events."""
+    data: Callable[[int], dict[str, Any]]
+    """Makes the event's data from its number."""
+
+    @property
+    def actor_id(self) -> str:
+        """Part of the key."""
+        return NOBODY if self.actor is None else str(self.actor["id"])
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """The draft's key is known: nothing was written. The first event was about ``subject``."""
+
+    seq: int
+    subject: str
+
+
+def key_for(client_id: str | None) -> str:
+    """The caller's idempotency key, or one of our own (marked, so that nobody can choose it)."""
+    return client_id if client_id is not None else f"\x7f{new_id()}"
+
+
+def digest_of(*content: Any) -> str:
+    """A fingerprint of what was asked for, to tell a repetition from another request under the same key."""
+    return hashlib.sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()
+
+
+def open_stream(connection: Connection, name: str, guard: int) -> None:
+    """Make an empty stream."""
+    connection.execute(insert(streams), {"name": name, "head": 0, "guard": guard})
+
+
+def ensure_streams(connection: Connection, names: Iterable[str]) -> None:
+    """Make those of these streams that are not there yet; theirs have no guard to show."""
+    insert_new(connection, streams, [{"name": name, "head": 0, "guard": 0} for name in sorted(set(names))])
+
+
+def set_guard(connection: Connection, names: Sequence[str], guard: int) -> None:
+    """Let only writers in who know the rules of this version."""
+    connection.execute(update(streams).where(streams.c.name.in_(names)).values(guard=guard))
+
+
+_LOCK_STREAMS = (
+    select(streams.c.name, streams.c.head, streams.c.guard)
+    .where(streams.c.name.in_(bindparam("names", expanding=True)))
+    .order_by(streams.c.name)  # one order of locking for everybody: no deadlock
+    .with_for_update()
+)
+_FIND_KEYS = select(
+    stream_events.c.stream,
+    stream_events.c.actor_id,
+    stream_events.c.key,
+    stream_events.c.digest,
+    stream_events.c.seq,
+    stream_events.c.subject,
+).where(
+    tuple_(stream_events.c.stream, stream_events.c.actor_id, stream_events.c.key).in_(bindparam("keys", expanding=True))
+)
+_MOVE_HEAD = update(streams).where(streams.c.name == bindparam("stream_name")).values(head=bindparam("new_head"))
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a stream is, and the rules its writers must know."""
+
+    head: int
+    guard: int
+
+
+def locked(connection: Connection, names: Iterable[str]) -> dict[str, Position]:
+    """Let nobody else write these streams until the transaction ends; unknown ones are left out."""
+    rows = connection.execute(_LOCK_STREAMS, {"names": sorted(set(names))})
+    return {name: Position(head, guard) for name, head, guard in rows}
+
+
+def append(connection: Connection, drafts: Sequence[Draft]) -> list[StreamEvent | Repeated | Exception]:
+    """Number and write a batch, in its order, in four statements whatever its size.
+
+    For each draft the event, or Repeated, or the error that refuses it alone: UnknownStreamError, StaleGuardError, or
+    Conflict where the same key came with other content.
+    """
+    positions = locked(connection, (draft.stream for draft in drafts))
+    heads = {name: position.head for name, position in positions.items()}
+    known = _known_keys(connection, drafts)
+    outcomes: list[StreamEvent | Repeated | Exception] = []
+    written: list[dict[str, Any]] = []
+    moved: dict[str, int] = {}
+    for draft in drafts:
+        if draft.stream not in heads:
+            outcomes.append(UnknownStreamError(draft.stream))
+            continue
+        first = known.get((draft.stream, draft.actor_id, draft.key))
+        if first is not None:
+            outcomes.append(_repeated(draft, *first))
+            continue
+        if draft.guard is not None and draft.guard != positions[draft.stream].guard:
+            outcomes.append(StaleGuardError(draft.stream))
+            continue
+        seq = heads[draft.stream] = moved[draft.stream] = heads[draft.stream] + 1
+        event = StreamEvent(
+            draft.stream, seq, draft.type, draft.at, dict(draft.actor) if draft.actor else None, draft.data(seq)
+        )
+        outcomes.append(event)
+        written.append(_row(draft, event))
+        known[draft.stream, draft.actor_id, draft.key] = (draft.digest, seq, draft.subject)
+    if written:
+        connection.execute(insert(stream_events), written)
+        connection.execute(_MOVE_HEAD, [{"stream_name": name, "new_head": head} for name, head in moved.items()])
+    return outcomes
+
+
+def already_written(connection: Connection, draft: Draft) -> StreamEvent | None:
+    """The event this very draft became, where an earlier try was committed and only its answer was lost."""
+    if connection.get_execution_options().get("tried", 1) == 1:
+        return None
+    row = connection.execute(
+        select(stream_events).where(
+            stream_events.c.stream == draft.stream,
+            stream_events.c.actor_id == draft.actor_id,
+            stream_events.c.key == draft.key,
+        )
+    ).one_or_none()
+    return None if row is None else _event(row)
+
+
+def append_one(connection: Connection, draft: Draft) -> StreamEvent:
+    """Write one event of a transaction that does more. Raises what refuses it; its key must be new."""
+    (outcome,) = append(connection, [draft])
+    if isinstance(outcome, Exception):
+        raise outcome
+    if isinstance(outcome, Repeated):
+        raise Conflict("This has been done already.")
+    return outcome
+
+
+def restate(connection: Connection, stream: str, subject: str, data: Mapping[str, Any]) -> int:
+    """Make all events about ``subject`` say what a reader would read now (a deleted text must not live on here).
+
+    How many bytes that was to write.
+    """
+    text = json.dumps(data, ensure_ascii=False)
+    about = (stream_events.c.stream == stream, stream_events.c.subject == subject)
+    rewritten = connection.execute(update(stream_events).where(*about).values(data=text)).rowcount
+    return rewritten * len(text.encode())
+
+
+def read_since(connection: Connection, stream: str, after: int, limit: int) -> list[StreamEvent]:
+    """The events after a position, in order, at most ``limit``."""
+    rows = connection.execute(
+        select(stream_events)
+        .where(stream_events.c.stream == stream, stream_events.c.seq > after)
+        .order_by(stream_events.c.seq)
+        .limit(limit)
+    )
+    return [_event(row) for row in rows]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Where an event stands among those of several streams: by time, then stream, then number."""
+
+    at: datetime
+    stream: str
+    seq: int
+
+
+def read_together(
+    connection: Connection, names: Sequence[str], after: Moment | None, limit: int, characters_at_most: int
+) -> tuple[list[StreamEvent], bool]:
+    """Events of several streams on one clock, and whether there are more; at least one, however large, if there is any.
+
+    The order is total: two events never share a Moment.
+    """
+    order = (stream_events.c.at, stream_events.c.stream, stream_events.c.seq)
+    query = select(*order, func.length(stream_events.c.data)).where(stream_events.c.stream.in_(names))
+    if after is not None:
+        last = tuple_(literal(after.at, InstantColumn), literal(after.stream, String), literal(after.seq, BigInteger))
+        query = query.where(tuple_(*order) > last)
+    # The keys first: events are large, and are not sorted but looked up.
+    keys, size = connection.execute(query.order_by(*order).limit(limit + 1)).all(), 0
+    chosen: list[tuple[str, int]] = []
+    for _, stream, seq, characters in keys[:limit]:
+        size += characters
+        if chosen and size > characters_at_most:
+            break
+        chosen.append((stream, seq))
+    if not chosen:
+        return [], False
+    rows = connection.execute(
+        select(stream_events).where(tuple_(stream_events.c.stream, stream_events.c.seq).in_(chosen)).order_by(*order)
+    )
+    return [_event(row) for row in rows], len(keys) > len(chosen)
+
+
+def compacted(connection: Connection, names: Sequence[str]) -> dict[str, int]:
+    """Of streams whose oldest events are gone: the number of the last of those."""
+    first = select(func.min(stream_events.c.seq)).where(stream_events.c.stream == streams.c.name).scalar_subquery()
+    rows = connection.execute(select(streams.c.name, streams.c.head, first).where(streams.c.name.in_(names)))
+    gone = {name: head if kept_from is None else kept_from - 1 for name, head, kept_from in rows}
+    return {name: seq for name, seq in gone.items() if seq > 0}
+
+
+def extent_since(connection: Connection, stream: str, after: int) -> tuple[int, int]:
+    """How many events lie after a position, and roughly how many bytes they have."""
+    data = stream_events.c.data
+    size = func.octet_length(data) if connection.dialect.name == "postgresql" else func.length(cast(data, LargeBinary))
+    row = connection.execute(
+        select(func.count(), func.coalesce(func.sum(size), 0)).where(
+            stream_events.c.stream == stream, stream_events.c.seq > after
+        )
+    ).one()
+    return int(row[0]), int(row[1])
+
+
+def heads(connection: Connection, names: Iterable[str]) -> dict[str, int]:
+    """The position of each stream's newest event; 0 for an empty one."""
+    rows = connection.execute(select(streams.c.name, streams.c.head).where(streams.c.name.in_(list(names))))
+    return {row.name: row.head for row in rows}
+
+
+def head_events(connection: Connection, names: Iterable[str]) -> dict[str, tuple[int, dict[str, Any] | None]]:
+    """Each stream's position and its newest event's data; null where there is none (any more). One query, by keys."""
+    newest = and_(stream_events.c.stream == streams.c.name, stream_events.c.seq == streams.c.head)
+    query = select(streams.c.name, streams.c.head, stream_events.c.data).outerjoin(stream_events, newest)
+    rows = connection.execute(query.where(streams.c.name.in_(sorted(set(names)))))
+    return {row.name: (row.head, None if row.data is None else json.loads(row.data)) for row in rows}
+
+
+@dataclass(frozen=True)
+class Heads:
+    """The positions of some streams' newest events, and the epoch they belong to."""
+
+    epoch: str
+    by_name: dict[str, int]
+
+
+def heads_now(connection: Connection, names: Iterable[str]) -> Heads:
+    """The position of each stream's newest event, and the epoch, in one query; unknown streams are left out."""
+    wanted = epochs.outerjoin(streams, streams.c.name.in_(sorted(set(names))))
+    rows = connection.execute(select(epochs.c.epoch, streams.c.name, streams.c.head).select_from(wanted)).all()
+    return Heads(rows[0].epoch, {row.name: row.head for row in rows if row.name is not None})
+
+
+def renew_epoch(connection: Connection) -> str:
+    """Say that the past is another one: every client reads afresh what it follows."""
+    epoch = new_id()
+    connection.execute(update(epochs).values(epoch=epoch))
+    return epoch
+
+
+def _event(row: Row[Any]) -> StreamEvent:
+    return StreamEvent(
+        stream=row.stream,
+        seq=row.seq,
+        type=row.type,
+        at=row.at,
+        actor=json.loads(row.actor) if row.actor else None,
+        data=json.loads(row.data),
+    )
+
+
+def _known_keys(connection: Connection, drafts: Sequence[Draft]) -> dict[tuple[str, str, str], tuple[str, int, str]]:
+    keys = [(draft.stream, draft.actor_id, draft.key) for draft in drafts]
+    return {
+        (row.stream, row.actor_id, row.key): (row.digest, row.seq, row.subject)
+        for row in connection.execute(_FIND_KEYS, {"keys": keys})
+    }
+
+
+def _repeated(draft: Draft, digest: str, seq: int, subject: str) -> Repeated | Exception:
+    if digest != draft.digest:
+        return Conflict("This client_id was used before, with other content.")
+    return Repeated(seq, subject)
+
+
+def _row(draft: Draft, event: StreamEvent) -> dict[str, Any]:
+    return {
+        "stream": event.stream,
+        "seq": event.seq,
+        "type": event.type,
+        "at": event.at,
+        "actor_id": draft.actor_id,
+        "actor": json.dumps(event.actor, ensure_ascii=False) if event.actor else None,
+        "key": draft.key,
+        "digest": draft.digest,
+        "subject": draft.subject,
+        "data": json.dumps(event.data, ensure_ascii=False),
+    }

@@ -1,0 +1,1 @@
+"""The reference of all that a client can ask for, made from the code."""
