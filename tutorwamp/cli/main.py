@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "restored": ("tutorwamp.cli.commands", "Say that the database was restored from a backup."),
     "user": ("tutorwamp.cli.user", "Accounts, admins among them."),
     "catalogue": ("tutorwamp.cli.commands", "Every procedure, topic, route and error."),
+    "dependencies": ("tutorwamp.cli.dependencies", "Who needs whom in the code, and in which circles."),
     "bench": ("tutorwamp.bench.commands", "Measure, on a node of its own; see docs/performance/."),
 }
 """Where each command is, and its line of help: half of the libraries take a second or two to import."""

@@ -1,0 +1,1 @@
+"""Who needs whom among the folders of the package, as a page, a picture and JSON."""
