@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -30,6 +32,21 @@ A_CYCLE = {
     "lessons/service.py": "def f():\n    from tutorwamp.chat.contracts import Message, send",
 }
 """Chat and lessons need one another, though no module comes back to itself."""
+
+ONLY_CLICK = """
+import sys
+from importlib.abc import MetaPathFinder
+
+class OnlyClick(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] not in {*sys.stdlib_module_names, "click", "tutorwamp"}:
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, OnlyClick())
+from tutorwamp.cli.main import main
+main(["dependencies", "--check", sys.argv[1]])
+"""
+"""``tutorwamp dependencies --check FOLDER`` where no other library is, as in ``tox -e architecture``."""
 
 
 def package(folder: Path, sources: dict[str, str]) -> Path:
@@ -197,3 +214,12 @@ def test_the_command_writes_compares_and_prints(tmp_path: Path) -> None:
     one = next(need for need in printed["needs"] if (need["who"], need["whom"]) == ("chat", "lessons"))
     assert sum(one["through"].values()) == one["imports"]
     assert printed["imports"][0].keys() == {"importer", "imported", "when", "names"}
+
+
+def test_the_check_needs_no_library_but_click(tmp_path: Path) -> None:
+    (tmp_path / "dependencies.md").write_text("another")
+    command = [sys.executable, "-c", ONLY_CLICK, str(tmp_path)]
+    compared = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - a literal program
+    assert compared.returncode == 1
+    assert compared.stderr.startswith("Error: dependencies.md, dependencies.svg: the imports have changed")
+    assert "Traceback" not in compared.stderr

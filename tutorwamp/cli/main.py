@@ -46,6 +46,8 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except click.ClickException:  # one line already; what follows imports libraries to find out
+            raise
         except (TutorwampError, SettingsError) as error:
             raise click.ClickException(str(error)) from error
         except OSError as error:
