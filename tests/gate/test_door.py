@@ -30,6 +30,7 @@ with warnings.catch_warnings():
         PUBLICATION_BYTES_AT_MOST,
         STRANGERS_BYTES_AT_MOST,
     )
+from tutorwamp.kernel.edges.arguments import ARGUMENTS_VALUES_AT_MOST
 
 Ticket = Callable[..., str]
 SHOUT = "tutorwamp.test.shout"
@@ -429,6 +430,24 @@ async def test_calls_full_of_numbers_may_be_larger(
         assert (await one.hear())[4] in (NOT_AUTHORIZED, TOO_LARGE)  # it is asked about, or has too many values
         one.say_bytes(floats(serializer, LARGE_CALL_BYTES_AT_MOST, uri))
         assert (await one.hear())[4] == TOO_LARGE
+
+
+@pytest.mark.parametrize("serializer", SERIALIZERS)
+@pytest_twisted.ensureDeferred
+async def test_only_a_call_that_draws_may_have_very_many_values(
+    node: Node, office: Office, bystander: Guest, ticket: Ticket, serializer: str
+) -> None:
+    one = await Raw.join(node, serializer, ticket())
+    keys = dict.fromkeys(map(str, range(ARGUMENTS_VALUES_AT_MOST)), 0)
+    many: list[Any] = [[0] * (ARGUMENTS_VALUES_AT_MOST * 2), keys]
+    for values in many:
+        one.say([48, 7, {}, SHOUT, [], {"text": values}])
+        assert (await one.hear())[4] == INVALID
+        for uri in sorted(LARGE_CALLS):
+            one.say([48, 7, {}, uri, [], {"text": values}])
+            assert (await one.hear())[4] == NOT_AUTHORIZED  # it is let in, and asked about
+    one.say([48, 7, {}, SHOUT, [], {"text": "four", "more": [0] * (ARGUMENTS_VALUES_AT_MOST - 100)}])
+    assert (await one.hear())[3][0]["length"] == 4
 
 
 @pytest.mark.parametrize("serializer", SERIALIZERS)

@@ -33,7 +33,7 @@ from tutorwamp.gate.decoding import (
 from tutorwamp.gate.portions import Desk, is_portioned
 from tutorwamp.gate.router import calls_waiting, forget_cancelled_calls, is_of_the_dead, is_waiting, was_given_up
 from tutorwamp.kernel.contracts import new_id
-from tutorwamp.kernel.edges.arguments import ARGUMENTS_BYTES_AT_MOST
+from tutorwamp.kernel.edges.arguments import ARGUMENTS_BYTES_AT_MOST, ARGUMENTS_VALUES_AT_MOST
 from tutorwamp.kernel.edges.component import wamp_error
 from tutorwamp.kernel.errors import Internal, Invalid, RateLimited, TooLarge, TutorwampError, Unavailable
 
@@ -44,7 +44,8 @@ STRANGERS_NODES_AT_MOST: Final = 1_000
 CALL_BYTES_AT_MOST: Final = ARGUMENTS_BYTES_AT_MOST * 6 // 5
 """1.2 MiB: the arguments a procedure takes at most, and what their writing adds."""
 LARGE_CALL_BYTES_AT_MOST: Final = 4 * ARGUMENTS_BYTES_AT_MOST
-"""Of calls full of numbers: a procedure counts five bytes for each, and JSON may write twenty."""
+"""Of calls full of numbers: a procedure counts five bytes for each, and JSON may write twenty. Only they may have more
+than ``ARGUMENTS_VALUES_AT_MOST`` values, up to ``NODES_AT_MOST``."""
 LARGE_CALLS: Final = frozenset({"tutorwamp.board.submit", "tutorwamp.board.import"})
 PUBLICATION_BYTES_AT_MOST: Final = 16 * 1024
 """The contract says 1 KiB of payload."""
@@ -58,6 +59,7 @@ FRAMES_AT_MOST: Final = 1_000
 _TOO_BIG, _PROTOCOL_ERROR = 1009, 1002
 """Close codes of RFC 6455."""
 _WHAT_IS_PLAIN: Final = "Input should be as in JSON: finite numbers, integers within 2**53, text without NUL, no bytes"
+_SO_MANY: Final = f"Input should have at most {ARGUMENTS_VALUES_AT_MOST} values, keys among them"
 
 CALLS_AT_ONCE: Final = 1_000
 """Of one session, not answered yet; a burst is 200."""
@@ -191,7 +193,7 @@ class Door(WampWebSocketServerProtocol):  # type: ignore[misc]  # Crossbar ships
         try:
             for said in self._read(payload, isBinary):
                 if isinstance(said, Refused):
-                    self._refuse(said.head, _error_of(said))
+                    self._refuse(said.head, self._error_of(said))
                 else:
                     self._hear(said, len(payload))
         except (BrokenError, ProtocolError) as error:
@@ -212,8 +214,20 @@ class Door(WampWebSocketServerProtocol):  # type: ignore[misc]  # Crossbar ships
     def _read(self, payload: bytes, binary: bool) -> list[list[Any] | Refused]:
         if binary != self._serializer._serializer.BINARY:  # noqa: SLF001  # as autobahn's own reading does
             raise BrokenError("the other kind of frame belongs to this subprotocol")
-        nodes_at_most = NODES_AT_MOST if self._expects is _JOINED else STRANGERS_NODES_AT_MOST
-        return read(self._serializer.SERIALIZER_ID, payload, nodes_at_most)
+        return read(self._serializer.SERIALIZER_ID, payload, self._values_at_most())
+
+    def _error_of(self, said: Refused) -> TutorwampError:
+        if not said.too_large:
+            return Invalid("The arguments are not plain values.", details=[{"loc": [], "msg": _WHAT_IS_PLAIN}])
+        if self._values_at_most() == ARGUMENTS_VALUES_AT_MOST:
+            return Invalid("No procedure of this kind takes so many values.", details=[{"loc": [], "msg": _SO_MANY}])
+        return TooLarge("The call is too large.")
+
+    def _values_at_most(self) -> int:
+        """In the message that is here; of a small one nobody has asked what it is."""
+        if self._expects is not _JOINED:
+            return STRANGERS_NODES_AT_MOST
+        return NODES_AT_MOST if self._heard_at_most == LARGE_CALL_BYTES_AT_MOST else ARGUMENTS_VALUES_AT_MOST
 
     def _hear(self, said: list[Any], size: int) -> None:
         kind = self._expected(said[0] if said else None)
@@ -323,12 +337,6 @@ def _bytes_at_most(head: Head | None) -> int:
     if head.kind == PUBLISH:
         return PUBLICATION_BYTES_AT_MOST
     return LARGE_CALL_BYTES_AT_MOST if head.uri in LARGE_CALLS else CALL_BYTES_AT_MOST
-
-
-def _error_of(said: Refused) -> TutorwampError:
-    if said.too_large:
-        return TooLarge("The call is too large.")
-    return Invalid("The arguments are not plain values.", details=[{"loc": [], "msg": _WHAT_IS_PLAIN}])
 
 
 def _too_many_calls() -> TutorwampError:

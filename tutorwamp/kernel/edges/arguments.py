@@ -16,6 +16,9 @@ from tutorwamp.kernel.errors import Invalid, TooLarge
 
 ARGUMENTS_BYTES_AT_MOST: Final = 1_048_576
 """Of one call, roughly counted. Far above every argument of the contract (board.submit: 200 changes)."""
+ARGUMENTS_VALUES_AT_MOST: Final = 16 * 1024
+"""Of one call, keys among them, but for what draws on a board. The most that any other procedure takes is some hundred,
+and of a thousand each process they pass through has a millisecond's work."""
 FAULTS_AT_MOST: Final = 20
 """Shown to a caller; more do not help anybody."""
 _INTEGER: Final = re.compile(r"-?[0-9]{1,16}", re.ASCII)
