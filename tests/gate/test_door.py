@@ -30,12 +30,14 @@ with warnings.catch_warnings():
         PUBLICATION_BYTES_AT_MOST,
         STRANGERS_BYTES_AT_MOST,
     )
+from tutorwamp.gate.refusals import HEARD_OUT
 from tutorwamp.kernel.edges.arguments import ARGUMENTS_VALUES_AT_MOST
 
 Ticket = Callable[..., str]
 SHOUT = "tutorwamp.test.shout"
 TYPING = "tutorwamp.lesson.one.typing"
 INVALID = "tutorwamp.error.invalid"
+RATE_LIMITED = "tutorwamp.error.rate_limited"
 TOO_LARGE = "tutorwamp.error.too_large"
 NOT_AUTHORIZED = "wamp.error.not_authorized"
 SLOW = "tutorwamp.test.slow"
@@ -430,6 +432,33 @@ async def test_calls_full_of_numbers_may_be_larger(
         assert (await one.hear())[4] in (NOT_AUTHORIZED, TOO_LARGE)  # it is asked about, or has too many values
         one.say_bytes(floats(serializer, LARGE_CALL_BYTES_AT_MOST, uri))
         assert (await one.hear())[4] == TOO_LARGE
+
+
+@pytest.mark.parametrize("serializer", SERIALIZERS)
+@pytest_twisted.ensureDeferred
+async def test_S26_who_does_not_wait_is_answered_at_the_door(
+    node: Node, office: Office, bystander: Guest, ticket: Ticket, serializer: str
+) -> None:
+    """Whatever sessions they come by; others and other calls are let in, and so are they when their time has come."""
+    answers = await office.serve_slowly()
+    person = ticket()
+    for session in range(2):
+        one = await Raw.join(node, serializer, person)
+        for number in range(1, HEARD_OUT + 6):
+            one.say([48, number, {}, SLOW])
+            if not session and number <= HEARD_OUT:
+                await comes(lambda: bool(answers), "the call")
+                answers.pop().errback(ApplicationError(RATE_LIMITED, details={"retry_after_s": 3600}))
+            answer = await one.hear()
+            assert (answer[:3], answer[4]) == ([8, 48, number], RATE_LIMITED)
+        assert 3500 < answer[6]["details"]["retry_after_s"] <= 3600
+        one.say([48, 900, {}, SHOUT, [], {"text": "four"}])
+        assert (await one.hear())[3][0]["length"] == 4
+    assert not answers
+    asked = bystander.call(SLOW)
+    await comes(lambda: bool(answers), "somebody else's call")
+    answers.pop().callback({"it": "is done"})
+    assert await soon(asked) == {"it": "is done"}
 
 
 @pytest.mark.parametrize("serializer", SERIALIZERS)

@@ -31,6 +31,7 @@ from tutorwamp.gate.decoding import (
     read_head,
 )
 from tutorwamp.gate.portions import Desk, is_portioned
+from tutorwamp.gate.refusals import Refusals
 from tutorwamp.gate.router import calls_waiting, forget_cancelled_calls, is_of_the_dead, is_waiting, was_given_up
 from tutorwamp.kernel.contracts import new_id
 from tutorwamp.kernel.edges.arguments import ARGUMENTS_BYTES_AT_MOST, ARGUMENTS_VALUES_AT_MOST
@@ -106,7 +107,9 @@ class Door(WampWebSocketServerProtocol):  # type: ignore[misc]  # Crossbar ships
     """One client's WebSocket, as the router's process hears it."""
 
     desk: Desk
-    """Of this process; set by ``stand_at_the_door``."""
+    """Of this process, as is the next; set by ``stand_at_the_door``."""
+    refusals: Refusals | None = None
+    """Null where calls are not limited."""
     _expects: frozenset[int] = _STRANGER
     """The kinds of messages that belong into its state; all others end the connection."""
     _heard = bytearray()
@@ -121,6 +124,8 @@ class Door(WampWebSocketServerProtocol):  # type: ignore[misc]  # Crossbar ships
     """See ``hush``; 0: never."""
     _large: Mapping[int, int] = MappingProxyType({})
     """Bytes of large calls by request, those among them that may not be answered yet."""
+    _asked: dict[int, str] | None = None
+    """The procedures of calls that are not answered yet, by request."""
 
     def onConnect(self, request: ConnectionRequest) -> Any:  # noqa: N802  # autobahn's name, as are those below
         """Refuse who speaks no serialization of ours; Crossbar would log a traceback and go on without one."""
@@ -235,8 +240,8 @@ class Door(WampWebSocketServerProtocol):  # type: ignore[misc]  # Crossbar ships
             raise BrokenError("options that are not a client's")
         form: Any = Serializer.MESSAGE_TYPE_MAP[kind]
         heard = form.parse(said)
-        if kind == CALL and not self._has_room(heard.request, size):
-            self._refuse(Head(kind, heard.request, {}, heard.procedure), _too_many_calls())
+        if kind == CALL and (refused := self._refused(heard.request, heard.procedure, size)):
+            self._refuse(Head(kind, heard.request, {}, heard.procedure), refused)
             return
         self._expects = _AFTER_HEARING.get(kind, self._expects)
         if not self._expects:
@@ -248,6 +253,30 @@ class Door(WampWebSocketServerProtocol):  # type: ignore[misc]  # Crossbar ships
         if type(kind) is not int or kind not in self._expects or self._session is None:
             raise BrokenError("a message that does not belong here")
         return kind
+
+    def _refused(self, request: int, procedure: str, size: int) -> TutorwampError | None:
+        """Why a call is not let in; else it is remembered until it is answered."""
+        if not self._has_room(request, size):
+            return RateLimited("Too many calls wait for their answers.", retry_after_s=RETRY_AFTER_S)
+        if self.refusals is not None:
+            try:
+                self.refusals.require_patience(self._session._authid, procedure)  # noqa: SLF001  # as Crossbar's own protocol does
+            except RateLimited as error:
+                return error
+            if self._asked is None:
+                self._asked = {}
+            self._asked[request] = procedure
+        return None
+
+    def _answered(self, msg: message.Result | message.Error) -> None:
+        """A call has its answer; where it was too many, that is remembered."""
+        procedure = self._asked.pop(msg.request, None) if self._asked else None
+        if procedure is None or self.refusals is None or getattr(msg, "error", None) != RateLimited.uri:
+            return
+        details = (msg.kwargs or {}).get("details")
+        retry_after_s = details.get("retry_after_s") if isinstance(details, dict) else None
+        if isinstance(retry_after_s, int | float):
+            self.refusals.heard(self._session._authid, procedure, retry_after_s)  # noqa: SLF001  # as above
 
     def _has_room(self, request: int, size: int) -> bool:
         """Whether one more call may wait for its answer. Raises BrokenError for a request that waits already."""
@@ -275,6 +304,8 @@ class Door(WampWebSocketServerProtocol):  # type: ignore[misc]  # Crossbar ships
         """
         if not self.is_there():
             return
+        if isinstance(msg, message.Result | message.Error):
+            self._answered(msg)
         if is_of_the_dead(msg):
             given_up, instead = was_given_up(self._session, msg.request)
             if given_up and instead is None:  # Crossbar answers a second time, for which autobahn ends the connection
@@ -337,10 +368,6 @@ def _bytes_at_most(head: Head | None) -> int:
     if head.kind == PUBLISH:
         return PUBLICATION_BYTES_AT_MOST
     return LARGE_CALL_BYTES_AT_MOST if head.uri in LARGE_CALLS else CALL_BYTES_AT_MOST
-
-
-def _too_many_calls() -> TutorwampError:
-    return RateLimited("Too many calls wait for their answers.", retry_after_s=RETRY_AFTER_S)
 
 
 def _answer_too_large() -> TutorwampError:

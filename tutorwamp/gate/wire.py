@@ -22,6 +22,7 @@ from tutorwamp.gate.arrivals import Arrivals
 from tutorwamp.gate.contracts import CLIENT_ROLES, SessionId
 from tutorwamp.gate.door import Door
 from tutorwamp.gate.portions import Desk
+from tutorwamp.gate.refusals import Refusals
 from tutorwamp.kernel.errors import TutorwampError
 from tutorwamp.kernel.limits import Allowance
 
@@ -289,6 +290,7 @@ def stand_at_the_door(
     """From now on every WebSocket of this process is a ClientWire, and its ports have so many connections at most."""
     ClientWire.arrivals, ClientWire.too_slow, ClientWire.limited = arrivals, too_slow, limited
     ClientWire.desk = Desk(_reactor())
+    ClientWire.refusals = Refusals(time.monotonic) if limited else None
     WampWebSocketServerFactory.protocol = ClientWire
     listening.DEFAULT_MAX_CONNECTIONS = connections_at_most
 
