@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import signal
 from collections.abc import Iterator, Mapping
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_twisted
 from twisted.internet import reactor
 
 from tests.support.machine import HeardGate, Stage, set_stage
@@ -52,6 +54,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The long folders first; otherwise the order stays."""
     place = {name: number for number, name in enumerate(LONG)}
     items.sort(key=lambda item: place.get(item.path.relative_to(Path(__file__).parent).parts[0], len(place)))
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """An async test runs in the reactor; none has to say so."""
+    if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.function):
+        pytest_twisted.ensureDeferred(item.function)
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

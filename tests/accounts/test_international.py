@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-import pytest_twisted
 
 from tests.accounts.relay import Relay, relay
 from tests.cli.test_cli import Shell
@@ -50,13 +49,11 @@ async def registered(tmp_path: Path, school: Relay | None, *emails: str) -> list
 REFUSED = (422, "tutorwamp.error.invalid", [["email"]])
 
 
-@pytest_twisted.ensureDeferred
 async def test_a31_without_a_mail_server_it_is_refused_and_an_international_domain_is_not(tmp_path: Path) -> None:
     told = await registered(tmp_path, None, EVA["email"], "e\u0301va@school.example", "eva@münchen.example")
     assert told == [REFUSED, REFUSED, (201, "eva@münchen.example", [])]
 
 
-@pytest_twisted.ensureDeferred
 async def test_a31_it_is_taken_where_the_mail_server_offers_it_which_is_asked_once(tmp_path: Path) -> None:
     with relay("8BITMIME", "SMTPUTF8") as school:
         told = await registered(tmp_path, school, EVA["email"], "用户@school.example", "eva@school.example")
@@ -68,14 +65,12 @@ async def test_a31_it_is_taken_where_the_mail_server_offers_it_which_is_asked_on
     ("offers", "closes_at"),
     [(["8BITMIME"], b""), ([], b""), (["SMTPUTF8"], b"EHLO"), (["SMTPUTF8", "STARTTLS"], b"STAR")],
 )
-@pytest_twisted.ensureDeferred
 async def test_a31_it_is_refused_where_that_is_not_known(tmp_path: Path, offers: list[str], closes_at: bytes) -> None:
     with relay(*offers, closes_at=closes_at) as school:
         assert await registered(tmp_path, school, EVA["email"]) == [REFUSED]
         assert "EHLO" in school.heard
 
 
-@pytest_twisted.ensureDeferred
 async def test_a31_a_no_is_not_for_ever(tmp_path: Path) -> None:
     with relay() as school:
         async with site_with(school, tmp_path) as site:

@@ -46,7 +46,6 @@ def refused(answered: Answered, status: int, uri: str, action: str) -> None:
     )
 
 
-@pytest_twisted.ensureDeferred
 async def test_the_whole_way_from_registering_to_leaving(site: Loopback, stage_on_both: Stage) -> None:
     made = await site.ask("POST", "/api/auth/register", ADA)
     assert made.status == 201
@@ -85,7 +84,6 @@ async def test_the_whole_way_from_registering_to_leaving(site: Loopback, stage_o
     ("setting", "student", "tutor"),
     [(None, 201, 403), ("students", 201, 403), ("open", 201, 201), ("closed", 403, 403)],
 )
-@pytest_twisted.ensureDeferred
 async def test_a3_who_may_register_is_a_setting(tmp_path: Path, setting: str | None, student: int, tutor: int) -> None:
     environment = {"TUTORWAMP_DATA_DIR": str(tmp_path)}
     if setting is not None:
@@ -107,7 +105,6 @@ async def test_a3_who_may_register_is_a_setting(tmp_path: Path, setting: str | N
     machine.stop()
 
 
-@pytest_twisted.ensureDeferred
 async def test_a30_who_comes_in_and_who_is_refused_is_noted_with_address_and_request(
     site: Loopback, stage_on_both: Stage
 ) -> None:
@@ -154,7 +151,6 @@ async def test_a30_who_comes_in_and_who_is_refused_is_noted_with_address_and_req
     ]
 
 
-@pytest_twisted.ensureDeferred
 async def test_a15_leaving_everywhere_tells_the_gate(site: Loopback, stage_on_both: Stage) -> None:
     user = (await site.ask("POST", "/api/auth/register", ADA)).json
     tokens = (await site.ask("POST", "/api/auth/login", CREDENTIALS)).json
@@ -164,7 +160,6 @@ async def test_a15_leaving_everywhere_tells_the_gate(site: Loopback, stage_on_bo
     refused(await me(site, tokens["access_token"]), 401, "unauthenticated", "reauth")
 
 
-@pytest_twisted.ensureDeferred
 async def test_what_is_refused(site: Loopback) -> None:
     await site.ask("POST", "/api/auth/register", ADA)
     refused(await site.ask("POST", "/api/auth/register", ADA), 409, "account.email_taken", "fix")
@@ -182,14 +177,12 @@ def through_the_gate(stage: Stage, address: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("path", ["register", "login"])
-@pytest_twisted.ensureDeferred
 async def test_a_password_never_comes_back(site: Loopback, path: str) -> None:
     answered = await site.ask("POST", f"/api/auth/{path}", {"email": "x", "password": "hunter2", "name": [], "role": 1})
     assert answered.status == 422
     assert b"hunter2" not in answered.body
 
 
-@pytest_twisted.ensureDeferred
 async def test_a24_a_guesser_is_told_when_to_come_back(site: Loopback, stage_on_both: Stage) -> None:
     await site.ask("POST", "/api/auth/register", ADA)
     clock = Clock()
@@ -205,7 +198,6 @@ async def test_a24_a_guesser_is_told_when_to_come_back(site: Loopback, stage_on_
     assert (await site.ask("POST", "/api/auth/login", CREDENTIALS, headers=other)).status == 200
 
 
-@pytest_twisted.ensureDeferred
 async def test_a27_looking_for_taken_addresses_is_bounded(site: Loopback, stage_on_both: Stage) -> None:
     await site.ask("POST", "/api/auth/register", ADA)
     guesses = Guesses(stage_on_both.machine.settings.limits, Clock().seconds)
@@ -219,7 +211,6 @@ async def test_a27_looking_for_taken_addresses_is_bounded(site: Loopback, stage_
     assert (answered.headers["retry-after"], answered.json["details"]) == ("18", {"retry_after_s": 18.0})
 
 
-@pytest_twisted.ensureDeferred
 async def test_a28_a_weak_password_is_invalid(site: Loopback) -> None:
     answered = await site.ask("POST", "/api/auth/register", {**ADA, "password": "ada12345"})
     refused(answered, 422, "invalid", "fix")

@@ -7,7 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-import pytest_twisted
 
 from tests.accounts.ada import EMAIL, Ada, Elsewhere, refusal
 from tests.support.machine import PASSWORD, Stage
@@ -17,7 +16,6 @@ from tutorwamp.gate.contracts import CLOSE_REVOKED
 from tutorwamp.kernel.errors import NotFound, Unauthenticated, Unavailable
 
 
-@pytest_twisted.ensureDeferred
 async def test_a14_logging_out_ends_one_login(stage_on_both: Stage) -> None:
     ada = await Ada.registered(stage_on_both)
     here, elsewhere = await ada.log_in(), await ada.log_in()
@@ -30,7 +28,6 @@ async def test_a14_logging_out_ends_one_login(stage_on_both: Stage) -> None:
     await ada.accounts.log_out(LogOut(refresh_token="unknown", everywhere=True))
 
 
-@pytest_twisted.ensureDeferred
 async def test_a14_a_token_that_is_worth_nothing_ends_nothing(stage_on_both: Stage) -> None:
     ada = await Ada.registered(stage_on_both)
     ended, expired = await ada.log_in(), await ada.log_in()
@@ -58,14 +55,12 @@ async def check_revoked(ada: Ada, before: list[Tokens], attempt: Awaitable[objec
     assert await ada.stays(after)
 
 
-@pytest_twisted.ensureDeferred
 async def test_a15_a16_logging_out_everywhere(stage_on_both: Stage) -> None:
     ada = await Ada.registered(stage_on_both)
     before = [await ada.log_in(), await ada.log_in()]
     await check_revoked(ada, before, ada.log_out(before[0], everywhere=True), PASSWORD)
 
 
-@pytest_twisted.ensureDeferred
 async def test_a15_a16_a_new_password(stage_on_both: Stage) -> None:
     ada = await Ada.registered(stage_on_both)
     before = [await ada.log_in(), await ada.log_in()]
@@ -73,7 +68,6 @@ async def test_a15_a16_a_new_password(stage_on_both: Stage) -> None:
     assert isinstance(await refusal(ada.log_in(PASSWORD)), Unauthenticated)
 
 
-@pytest_twisted.ensureDeferred
 async def test_a15_others_are_not_touched(stage_on_both: Stage) -> None:
     ada = await Ada.registered(stage_on_both)
     ben = await stage_on_both.given.user()
@@ -83,7 +77,6 @@ async def test_a15_others_are_not_touched(stage_on_both: Stage) -> None:
     assert await ada.stays(bens)
 
 
-@pytest_twisted.ensureDeferred
 async def test_a15_a_token_of_the_very_instant_of_a_revocation_is_refused(stage_on_both: Stage) -> None:
     ada = await Ada.registered(stage_on_both)
     tokens = await ada.log_in()
@@ -91,7 +84,6 @@ async def test_a15_a_token_of_the_very_instant_of_a_revocation_is_refused(stage_
     assert not await ada.is_let_in(tokens)
 
 
-@pytest_twisted.ensureDeferred
 async def test_a16_a_clock_that_is_set_back_keeps_nobody_out(stage_on_both: Stage) -> None:
     ada = await Ada.registered(stage_on_both)
     before = await ada.log_in()
@@ -101,7 +93,6 @@ async def test_a16_a_clock_that_is_set_back_keeps_nobody_out(stage_on_both: Stag
     assert [await ada.is_let_in(one) for one in (before, after, await ada.refresh(after))] == [False, True, True]
 
 
-@pytest_twisted.ensureDeferred
 async def test_a19_a_closed_account(stage_on_both: Stage) -> None:
     ada = await Ada.registered(stage_on_both)
     tokens = await ada.log_in()
@@ -118,7 +109,6 @@ async def test_a19_a_closed_account(stage_on_both: Stage) -> None:
     assert (await ada.accounts.person(ada.user.id)).name == "Ada"
 
 
-@pytest_twisted.ensureDeferred
 async def test_nobody_can_be_changed_who_does_not_exist(stage: Stage) -> None:
     for attempt in (
         stage.machine.accounts.set_password("nobody@school.example", PASSWORD),
@@ -131,7 +121,6 @@ async def test_nobody_can_be_changed_who_does_not_exist(stage: Stage) -> None:
 # the gate, and other processes
 
 
-@pytest_twisted.ensureDeferred
 async def test_a18_a_revocation_made_elsewhere_is_told_once(stage_on_both: Stage, tmp_path: Path) -> None:
     ada = await Ada.registered(stage_on_both)
     tokens = await ada.log_in()
@@ -154,7 +143,6 @@ async def test_a18_a_revocation_made_elsewhere_is_told_once(stage_on_both: Stage
     assert ada.accounts._told == {}, "what no token can ignore any more is forgotten"
 
 
-@pytest_twisted.ensureDeferred
 async def test_a18_each_revocation_is_told(stage_on_both: Stage) -> None:
     ada = await Ada.registered(stage_on_both)
     told = []
@@ -166,7 +154,6 @@ async def test_a18_each_revocation_is_told(stage_on_both: Stage) -> None:
     assert ada.drops() == told
 
 
-@pytest_twisted.ensureDeferred
 async def test_a18_a_machine_that_starts_tells_what_it_finds(stage_on_both: Stage, tmp_path: Path) -> None:
     ada = await Ada.registered(stage_on_both)
     await ada.accounts.log_out_everywhere(ada.user.id)
@@ -179,7 +166,6 @@ async def test_a18_a_machine_that_starts_tells_what_it_finds(stage_on_both: Stag
         other.stop()
 
 
-@pytest_twisted.ensureDeferred
 async def test_a18_a_gate_that_cannot_be_reached_is_told_later(
     stage_on_both: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,7 +11,6 @@ from typing import cast
 
 import psycopg
 import pytest
-import pytest_twisted
 from sqlalchemy import Connection, event, select, text
 from sqlalchemy.exc import OperationalError
 from twisted.internet import reactor
@@ -83,7 +82,6 @@ def told(stage_on_both: Stage) -> Told:
     return Told(stage_on_both)
 
 
-@pytest_twisted.ensureDeferred
 async def test_an_account_is_found_by_address_and_by_id(told: Told) -> None:
     account = await told.add()
     assert await told.store.by_email("ada@school.example") == account
@@ -92,7 +90,6 @@ async def test_an_account_is_found_by_address_and_by_id(told: Told) -> None:
     assert await told.store.by_id(new_id()) is None
 
 
-@pytest_twisted.ensureDeferred
 async def test_a2_an_address_belongs_to_one_account(told: Told) -> None:
     account = await told.add()
     with pytest.raises(EmailTaken):
@@ -100,7 +97,6 @@ async def test_a2_an_address_belongs_to_one_account(told: Told) -> None:
     assert await told.store.by_email("ada@school.example") == account
 
 
-@pytest_twisted.ensureDeferred
 async def test_a21_people_by_id(told: Told) -> None:
     ada, ben = await told.add(), await told.add("ben@school.example", "Ben")
     await told.store.revoke_user(ben.user.id, told.stage.clock, deactivate=True)
@@ -111,7 +107,6 @@ async def test_a21_people_by_id(told: Told) -> None:
     assert await told.store.persons([], active_only=False) == {}
 
 
-@pytest_twisted.ensureDeferred
 async def test_a10_a_token_is_exchanged_for_one_of_its_family(told: Told) -> None:
     account = await told.add()
     first = told.token(account)
@@ -122,7 +117,6 @@ async def test_a10_a_token_is_exchanged_for_one_of_its_family(told: Told) -> Non
     assert await told.living() == ["second"]
 
 
-@pytest_twisted.ensureDeferred
 async def test_a11_a_second_use_ends_the_family_and_no_other(told: Told) -> None:
     account = await told.add()
     for secret in ("first", "elsewhere"):
@@ -134,7 +128,6 @@ async def test_a11_a_second_use_ends_the_family_and_no_other(told: Told) -> None
     assert await told.spend("third", "fourth") is Spent.UNKNOWN
 
 
-@pytest_twisted.ensureDeferred
 async def test_a12_a_token_expires_at_its_very_instant(told: Told) -> None:
     account = await told.add()
     for secret in ("first", "second"):
@@ -146,7 +139,6 @@ async def test_a12_a_token_expires_at_its_very_instant(told: Told) -> None:
     assert await told.spend("unknown", "late") is Spent.UNKNOWN
 
 
-@pytest_twisted.ensureDeferred
 async def test_a8_a_login_counts_only_for_the_account_that_was_checked(told: Told) -> None:
     checked = await told.add()
     told.stage.clock.turn(seconds=1)
@@ -158,7 +150,6 @@ async def test_a8_a_login_counts_only_for_the_account_that_was_checked(told: Tol
     assert await told.store.add_refresh_token(told.token(changed), changed, told.stage.clock())
 
 
-@pytest_twisted.ensureDeferred
 async def test_a23_a_login_clears_away_what_has_expired(told: Told) -> None:
     account, ben = await told.add(), await told.add("ben@school.example")
     for owner, hashed in ((account, "old"), (ben, "bens")):
@@ -168,7 +159,6 @@ async def test_a23_a_login_clears_away_what_has_expired(told: Told) -> None:
     assert await told.living() == ["bens", "new"]
 
 
-@pytest_twisted.ensureDeferred
 async def test_a14_ending_a_family(told: Told) -> None:
     account = await told.add()
     for secret in ("first", "elsewhere"):
@@ -180,7 +170,6 @@ async def test_a14_ending_a_family(told: Told) -> None:
     assert await told.living() == ["elsewhere"]
 
 
-@pytest_twisted.ensureDeferred
 async def test_a15_revoking_a_user_ends_all_families(told: Told) -> None:
     account, ben = await told.add(), await told.add("ben@school.example")
     for owner, secret in ((account, "first"), (account, "second"), (ben, "bens")):
@@ -193,7 +182,6 @@ async def test_a15_revoking_a_user_ends_all_families(told: Told) -> None:
     assert await told.store.by_id(account.user.id) == Account(account.user, "new", active=False, revoked_at=now)
 
 
-@pytest_twisted.ensureDeferred
 async def test_revocations_since(told: Told) -> None:
     account, before = await told.add(), told.stage.clock()
     await told.add("ben@school.example")
@@ -205,7 +193,6 @@ async def test_revocations_since(told: Told) -> None:
 # lost answers
 
 
-@pytest_twisted.ensureDeferred
 async def test_a13_a_lost_answer_makes_no_second_account_and_no_error(told: Told) -> None:
     with told.answer_lost_once():
         account = await told.add()
@@ -214,7 +201,6 @@ async def test_a13_a_lost_answer_makes_no_second_account_and_no_error(told: Told
         await told.add()
 
 
-@pytest_twisted.ensureDeferred
 async def test_a13_a_lost_answer_to_a_login_is_no_error(told: Told) -> None:
     account = await told.add()
     with told.answer_lost_once():
@@ -222,7 +208,6 @@ async def test_a13_a_lost_answer_to_a_login_is_no_error(told: Told) -> None:
     assert await told.living() == ["first"]
 
 
-@pytest_twisted.ensureDeferred
 async def test_a13_a_lost_answer_to_a_refresh_is_no_second_use(told: Told) -> None:
     account = await told.add()
     await told.store.add_refresh_token(told.token(account), account, told.stage.clock())
@@ -248,7 +233,6 @@ async def somebody_waits(database: Database) -> None:
     pytest.fail("nobody waits")
 
 
-@pytest_twisted.ensureDeferred
 async def test_a17_a_revocation_catches_the_token_another_process_is_making(postgres: Postgres, tmp_path: Path) -> None:
     url = postgres.create_database("revocation_race")
     stage, stop = set_stage(tmp_path, url)

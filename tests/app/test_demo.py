@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-import pytest_twisted
 
 from tests.support.machine import Stage
 from tutorwamp.accounts.contracts import LogIn
@@ -13,7 +12,6 @@ from tutorwamp.kernel.errors import Conflict
 from tutorwamp.lessons.contracts import LessonState, ListLessons
 
 
-@pytest_twisted.ensureDeferred
 async def test_asking_again_changes_nothing(stage_on_both: Stage) -> None:
     machine = stage_on_both.machine
     first = await prepare(machine)
@@ -33,7 +31,6 @@ async def test_asking_again_changes_nothing(stage_on_both: Stage) -> None:
     assert [one.id in second for one in live] == [True]
 
 
-@pytest_twisted.ensureDeferred
 async def test_somebody_who_was_changed_is_named_with_a_way_out(stage: Stage) -> None:
     await prepare(stage.machine)
     await stage.machine.accounts.deactivate(PEOPLE[2][0])

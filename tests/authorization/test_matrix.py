@@ -176,7 +176,6 @@ def cell(uri: str) -> str:
 
 
 @pytest.mark.parametrize("uri", PROCEDURES)
-@pytest_twisted.ensureDeferred
 async def test_procedures(cast: Cast, uri: str) -> None:
     seen = []
     for name in PEOPLE:
@@ -185,7 +184,6 @@ async def test_procedures(cast: Cast, uri: str) -> None:
     assert tuple(seen) == PROCEDURES[uri]
 
 
-@pytest_twisted.ensureDeferred
 async def test_nobodies_cannot_connect(cast: Cast) -> None:
     for ticket in ("", "x", cast.tokens["deactivated"]):
         with pytest.raises(ApplicationError) as refused:
@@ -194,7 +192,6 @@ async def test_nobodies_cannot_connect(cast: Cast) -> None:
 
 
 @pytest.mark.parametrize(("action", "uri"), TOPICS)
-@pytest_twisted.ensureDeferred
 async def test_topics(cast: Cast, action: str, uri: str) -> None:
     lesson = await cast.lesson()
     topic = uri.format(lesson_id=lesson["id"], user_id=cast.users["student in"]["id"])
@@ -237,7 +234,6 @@ def body(cast: Cast, method: str, path: str, lesson: dict[str, Any], name: str) 
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
-@pytest_twisted.ensureDeferred
 async def test_routes(cast: Cast, method: str, path: str) -> None:
     seen = []
     for name in (*PEOPLE, *NOBODIES):

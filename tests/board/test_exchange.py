@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_twisted
 from PIL import Image
 
 from tests.board.easel import Easel, delete, put
@@ -39,7 +38,6 @@ async def bring(easel: Easel, caller: Caller, scene: dict[str, Any], **more: Any
     return await easel.machine.exchange.import_scene(caller, asked)
 
 
-@pytest_twisted.ensureDeferred
 async def test_B28_a_member_without_the_pen_exports_in_every_format(stage: Stage) -> None:
     easel = await Easel.set_up(stage)
     shown = (await stage.machine.exchange.upload(easel.anna, easel.lesson.id, picture())).id
@@ -56,7 +54,6 @@ async def test_B28_a_member_without_the_pen_exports_in_every_format(stage: Stage
     assert b"data:image/png;base64," in (await export(easel, "svg")).data
 
 
-@pytest_twisted.ensureDeferred
 async def test_B28_one_page_is_exported_and_of_a_pdf_all(stage: Stage) -> None:
     easel = await Easel.set_up(stage)
     second = (await easel.add_page(easel.tutor)).page
@@ -70,7 +67,6 @@ async def test_B28_one_page_is_exported_and_of_a_pdf_all(stage: Stage) -> None:
     await refused(NotFound, export(easel, "svg", caller=await stage.given.caller()))
 
 
-@pytest_twisted.ensureDeferred
 async def test_B28_pictures_too_large_for_one_file_are_refused(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     easel = await Easel.set_up(stage)
     shown = (await stage.machine.exchange.upload(easel.anna, easel.lesson.id, picture())).id
@@ -80,7 +76,6 @@ async def test_B28_pictures_too_large_for_one_file_are_refused(stage: Stage, mon
     await refused(TooLarge, export(easel, "svg"))
 
 
-@pytest_twisted.ensureDeferred
 async def test_B29_an_exported_board_comes_in_again_the_same(stage: Stage) -> None:
     easel, other = await Easel.set_up(stage), await Easel.set_up(stage)
     shown = (await stage.machine.exchange.upload(easel.anna, easel.lesson.id, picture())).id
@@ -108,7 +103,6 @@ async def test_B29_an_exported_board_comes_in_again_the_same(stage: Stage) -> No
     assert (kept.media_type, content) == ("image/png", picture())
 
 
-@pytest_twisted.ensureDeferred
 async def test_B29_a_file_of_excalidraw_itself_opens_on_the_board(stage: Stage) -> None:
     easel = await Easel.set_up(stage)
     brought = await bring(easel, easel.anna, json.loads(MADE_BY_EXCALIDRAW.read_text()))
@@ -118,7 +112,6 @@ async def test_B29_a_file_of_excalidraw_itself_opens_on_the_board(stage: Stage) 
     assert all(one.reason for one in brought.left_out)
 
 
-@pytest_twisted.ensureDeferred
 async def test_B21_B29_an_import_repeated_is_answered_like_the_first(stage: Stage) -> None:
     easel = await Easel.set_up(stage)
     scene = json.loads(MADE_BY_EXCALIDRAW.read_text())
@@ -129,7 +122,6 @@ async def test_B21_B29_an_import_repeated_is_answered_like_the_first(stage: Stag
     await refused(Conflict, bring(easel, easel.anna, {**scene, "elements": scene["elements"][:2]}, client_id="once"))
 
 
-@pytest_twisted.ensureDeferred
 async def test_B29_a_large_scene_goes_in_by_portions_and_what_does_not_fit_is_named(stage: Stage) -> None:
     easel = await Easel.set_up(stage)
     shape = {"type": "rectangle", "x": 1, "y": 2, "width": 3, "height": 4, "strokeColor": "#123456"}
@@ -141,7 +133,6 @@ async def test_B29_a_large_scene_goes_in_by_portions_and_what_does_not_fit_is_na
     assert brought.seq == (await easel.open()).head
 
 
-@pytest_twisted.ensureDeferred
 async def test_B9_B23_who_may_not_draw_neither_imports_nor_uploads(stage: Stage) -> None:
     easel = await Easel.set_up(stage)
     scene = {"type": "excalidraw", "elements": []}
@@ -156,7 +147,6 @@ async def test_B9_B23_who_may_not_draw_neither_imports_nor_uploads(stage: Stage)
     await refused(WrongState, exchange.upload(easel.anna, lesson_id, picture()))
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_picture_is_kept_once_for_a_lesson_and_shown_to_its_members_only(stage_on_both: Stage) -> None:
     easel, other = await Easel.set_up(stage_on_both), await Easel.set_up(stage_on_both)
     exchange = stage_on_both.machine.exchange
@@ -171,7 +161,6 @@ async def test_a_picture_is_kept_once_for_a_lesson_and_shown_to_its_members_only
     await refused(UnsupportedMediaType, exchange.upload(easel.anna, easel.lesson.id, b"<svg onload=alert(1)>"))
 
 
-@pytest_twisted.ensureDeferred
 async def test_B13_an_image_names_a_picture_of_its_own_lesson(stage: Stage) -> None:
     easel, other = await Easel.set_up(stage), await Easel.set_up(stage)
     foreign = (await stage.machine.exchange.upload(other.anna, other.lesson.id, picture())).id
@@ -180,7 +169,6 @@ async def test_B13_an_image_names_a_picture_of_its_own_lesson(stage: Stage) -> N
     assert [one.error for one in submitted.rejected] == [Invalid.uri]
 
 
-@pytest_twisted.ensureDeferred
 async def test_B28_a_picture_that_was_lost_is_an_empty_frame(stage: Stage) -> None:
     easel = await Easel.set_up(stage)
     shown = (await stage.machine.exchange.upload(easel.anna, easel.lesson.id, picture())).id

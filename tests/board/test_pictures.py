@@ -330,14 +330,12 @@ async def _done(outcome: Any) -> None:
         await outcome
 
 
-@pytest_twisted.ensureDeferred
 async def test_what_was_kept_comes_back(kept: Kept) -> None:
     key, content = new_id(), bytes(range(256))
     await kept.open().keep(key, content, "image/png")
     assert await kept.open().fetch(key) == content
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_large_picture_comes_back(kept: Kept) -> None:
     key, content = new_id(), random.Random(1).randbytes(6 * 1024 * 1024)
     shelf = kept.open()
@@ -345,14 +343,12 @@ async def test_a_large_picture_comes_back(kept: Kept) -> None:
     assert await shelf.fetch(key) == content
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_key_with_nothing_under_it_is_told_from_storage_that_is_away(kept: Kept) -> None:
     shelf = kept.open()
     with pytest.raises(MissingPictureError):
         await shelf.fetch(new_id())
 
 
-@pytest_twisted.ensureDeferred
 async def test_what_was_discarded_is_gone_and_the_others_stay(kept: Kept) -> None:
     shelf, key, other = kept.open(), new_id(), new_id()
     await shelf.keep(key, b"one", "image/gif")
@@ -364,7 +360,6 @@ async def test_what_was_discarded_is_gone_and_the_others_stay(kept: Kept) -> Non
     assert await shelf.fetch(other) == b"other"
 
 
-@pytest_twisted.ensureDeferred
 async def test_of_several_at_once_under_one_key_one_is_kept_whole(kept: Kept) -> None:
     shelf, key = kept.open(), new_id()
     contents = [bytes([number]) * 300_000 for number in range(6)]
@@ -372,7 +367,6 @@ async def test_of_several_at_once_under_one_key_one_is_kept_whole(kept: Kept) ->
     assert await shelf.fetch(key) in contents
 
 
-@pytest_twisted.ensureDeferred
 async def test_storage_that_is_away_is_unavailable_and_has_forgotten_nothing(kept: Kept) -> None:
     shelf, key = kept.open(), new_id()
     await shelf.keep(key, b"before", "image/png")
@@ -393,7 +387,6 @@ UUID = "0190aaaa-0000-7000-8000-00000000000"
 @pytest.mark.parametrize(
     "key", ["", "../secret.key", f"{UUID}/", f"{UUID}A", f"{UUID}1\n", f"{UUID}1?acl", "drafts", "."]
 )
-@pytest_twisted.ensureDeferred
 async def test_a_key_is_a_uuid(kept: Kept, key: str) -> None:
     shelf = kept.open()
     (kept.folder.parent / "secret.key").parent.mkdir(exist_ok=True)
@@ -412,7 +405,6 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "pictures"
 
 
-@pytest_twisted.ensureDeferred
 async def test_nobody_else_on_the_machine_can_look_into_the_folder(folder: Path) -> None:
     before = os.umask(0)
     try:
@@ -424,7 +416,6 @@ async def test_nobody_else_on_the_machine_can_look_into_the_folder(folder: Path)
     assert list((folder / "drafts").iterdir()) == []
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_picture_is_on_the_disk_before_it_has_its_name_and_its_name_before_it_is_acknowledged(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -477,7 +468,6 @@ def _run_until_killed(*arguments: object) -> None:
 
 
 @pytest.mark.parametrize("moment", ["fsync", "rename"])
-@pytest_twisted.ensureDeferred
 async def test_a_process_killed_while_it_keeps_a_picture_leaves_none_behind(folder: Path, moment: str) -> None:
     key, before = new_id(), new_id()
     _run_until_killed(folder, moment, key, before)
@@ -501,7 +491,6 @@ def test_old_drafts_are_cleared_away_and_those_of_another_process_are_not(folder
     assert list((folder / "drafts").iterdir()) == [new]
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_write_that_fails_leaves_nothing(folder: Path) -> None:
     shelf, key = open_shelf(None, folder, reactor), new_id()
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -526,7 +515,6 @@ def test_a_folder_that_cannot_be_made_stops_the_start(folder: Path) -> None:
 # The bucket
 
 
-@pytest_twisted.ensureDeferred
 async def test_an_object_in_the_bucket_is_what_was_sent(storage: S3Server) -> None:
     key = new_id()
     await open_shelf(storage.url("pictures"), Path(), reactor).keep(key, b"a picture", "image/webp")
@@ -541,7 +529,6 @@ async def test_an_object_in_the_bucket_is_what_was_sent(storage: S3Server) -> No
         (f"{ACCESS_KEY}:{SECRET_KEY_ESCAPED}", "elsewhere", "NoSuchBucket"),
     ],
 )
-@pytest_twisted.ensureDeferred
 async def test_storage_that_refuses_us_is_unavailable_and_the_log_says_why(
     storage: S3Server, keys: str, bucket: str, code: str
 ) -> None:
@@ -588,7 +575,6 @@ def _bucket(port: int, **more: Any) -> PictureBucket:
 
 
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf"])
-@pytest_twisted.ensureDeferred
 async def test_storage_that_never_finishes_its_answer_is_given_up(odd: Any, answer: bytes) -> None:
     odd.answer, odd.hangs_up = answer, False
     asked = Deferred.fromCoroutine(_bucket(odd.port, timeout_s=0.1).fetch(new_id()))
@@ -610,14 +596,12 @@ async def test_storage_that_never_finishes_its_answer_is_given_up(odd: Any, answ
         b"",
     ],
 )
-@pytest_twisted.ensureDeferred
 async def test_half_an_answer_or_a_strange_one_is_no_picture(odd: Any, answer: bytes) -> None:
     odd.answer = answer
     with pytest.raises(Unavailable):
         await _bucket(odd.port).fetch(new_id())
 
 
-@pytest_twisted.ensureDeferred
 async def test_storage_may_say_that_what_is_discarded_was_not_there(odd: Any) -> None:
     error = b"<?xml version='1.0'?><Error><Code>NoSuchKey</Code></Error>"
     odd.answer = b"HTTP/1.1 404 Not Found\r\ncontent-length: %d\r\n\r\n" % len(error) + error
@@ -639,7 +623,6 @@ def _certificate() -> tuple[bytes, bytes]:
     return certificate.public_bytes(pem), key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain)
 
 
-@pytest_twisted.ensureDeferred
 async def test_storage_behind_tls_must_show_a_certificate_we_trust(
     storage: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -48,7 +48,6 @@ def told(answered: Answered) -> tuple[int, str]:
     return answered.status, answered.json["type"].removeprefix("tutorwamp.error.")
 
 
-@pytest_twisted.ensureDeferred
 async def test_B25_a_member_reads_the_board_and_nobody_else(stage: Stage, site: Loopback) -> None:
     easel = await Easel.set_up(stage)
     await easel.submit(easel.anna, put(easel.rect()))
@@ -60,7 +59,6 @@ async def test_B25_a_member_reads_the_board_and_nobody_else(stage: Stage, site: 
     assert told(await Asking(site, easel, easel.ben)("GET", "?lesson_id=x")) == (422, "invalid")
 
 
-@pytest_twisted.ensureDeferred
 async def test_B28_an_export_is_a_file_that_runs_nothing(stage: Stage, site: Loopback) -> None:
     easel = await Easel.set_up(stage)
     asking = Asking(site, easel, easel.ben)
@@ -79,7 +77,6 @@ async def test_B28_an_export_is_a_file_that_runs_nothing(stage: Stage, site: Loo
     assert told(await asking("GET", f"/export?format=svg&page={new_id()}")) == (404, "not_found")
 
 
-@pytest_twisted.ensureDeferred
 async def test_B39_what_no_font_has_is_told_over_both_doors(stage: Stage, site: Loopback) -> None:
     easel = await Easel.set_up(stage)
     asking = Asking(site, easel, easel.ben)
@@ -93,7 +90,6 @@ async def test_B39_what_no_font_has_is_told_over_both_doors(stage: Stage, site: 
         assert exported["missing"] == (["\U0010fffd", "\U0010fffc"] if told_of else [])
 
 
-@pytest_twisted.ensureDeferred
 async def test_B29_a_file_is_imported_once_for_an_idempotency_key(stage: Stage, site: Loopback) -> None:
     easel = await Easel.set_up(stage)
     asking = Asking(site, easel, easel.anna)
@@ -109,7 +105,6 @@ async def test_B29_a_file_is_imported_once_for_an_idempotency_key(stage: Stage, 
     assert told(await Asking(site, easel, easel.ben)("POST", "/import", large)) == (403, "board.no_pen")
 
 
-@pytest_twisted.ensureDeferred
 async def test_B37_a_library_and_what_was_copied_are_imported_like_a_file(stage: Stage, site: Loopback) -> None:
     easel = await Easel.set_up(stage)
     asking = Asking(site, easel, easel.anna)
@@ -129,7 +124,6 @@ async def test_B37_a_library_and_what_was_copied_are_imported_like_a_file(stage:
     assert max(element["x"] for element in (await easel.open()).elements) < 1600
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_picture_goes_up_and_comes_back_with_safe_headers(stage: Stage, site: Loopback) -> None:
     easel = await Easel.set_up(stage)
     asking = Asking(site, easel, easel.anna)
@@ -159,7 +153,6 @@ async def test_a_picture_goes_up_and_comes_back_with_safe_headers(stage: Stage, 
     assert told(await outsider("GET", f"/pictures/{uploaded.json['id']}")) == (404, "not_found")
 
 
-@pytest_twisted.ensureDeferred
 async def test_what_is_no_picture_is_refused(stage: Stage, site: Loopback) -> None:
     easel = await Easel.set_up(stage)
     asking = Asking(site, easel, easel.anna)
@@ -176,7 +169,6 @@ async def test_what_is_no_picture_is_refused(stage: Stage, site: Loopback) -> No
     assert told(await asking("DELETE", "/pictures"))[0] == 405
 
 
-@pytest_twisted.ensureDeferred
 async def test_h12_who_may_not_draw_is_told_so_before_anything_of_a_file_is_read(stage: Stage, site: Loopback) -> None:
     easel = await Easel.set_up(stage)
     stranger = Asking(site, easel, await stage.given.caller())
@@ -190,7 +182,6 @@ async def test_h12_who_may_not_draw_is_told_so_before_anything_of_a_file_is_read
 # what it costs
 
 
-@pytest_twisted.ensureDeferred
 async def test_S13_a_board_is_paid_for_by_its_bytes_over_both_doors(stage: Stage, site: Loopback) -> None:
     easel = await Easel.set_up(stage)
     await easel.submit(
@@ -208,7 +199,6 @@ async def test_S13_a_board_is_paid_for_by_its_bytes_over_both_doors(stage: Stage
     assert (await Asking(site, easel, easel.anna)("GET", "")).status == 200
 
 
-@pytest_twisted.ensureDeferred
 async def test_S15_what_is_imported_and_uploaded_is_counted_in_bytes(stage: Stage, site: Loopback) -> None:
     easel = await Easel.set_up(stage)
     asking, limits = Asking(site, easel, easel.anna), stage.machine.limits

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import pytest_twisted
 from sqlalchemy import Connection
 from twisted.internet.defer import gatherResults
 
@@ -42,7 +41,6 @@ def ids(state: BoardState) -> list[str]:
 # ticks
 
 
-@pytest_twisted.ensureDeferred
 async def test_B15_B18_B25_B26_changes_of_one_tick_are_one_event_and_history_replays(stage_on_both: Stage) -> None:
     easel = await Easel.set_up(stage_on_both)
     stroke, box = easel.stroke(), easel.rect(fill="#ffffff")
@@ -68,7 +66,6 @@ async def test_B15_B18_B25_B26_changes_of_one_tick_are_one_event_and_history_rep
     assert (await easel.at(0)).plain() == {"pages": [{"id": easel.lesson.id}], "elements": [], "head": 0}
 
 
-@pytest_twisted.ensureDeferred
 async def test_B15_B17_an_event_says_who_did_what_and_when(stage: Stage) -> None:
     easel = await Easel.set_up(stage)
     anna = (await stage.machine.accounts.person(easel.anna.user_id)).plain()
@@ -106,7 +103,6 @@ async def test_B15_B17_an_event_says_who_did_what_and_when(stage: Stage) -> None
     assert easel.heard[0].authors == [anna["id"]]
 
 
-@pytest_twisted.ensureDeferred
 async def test_B7_a_rejection_says_why_and_shows_the_element_as_it_is_now(stage_on_both: Stage) -> None:
     easel = quick(await Easel.set_up(stage_on_both))
     stroke, box, nowhere = easel.stroke(), easel.rect(), new_id()
@@ -132,7 +128,6 @@ async def test_B7_a_rejection_says_why_and_shows_the_element_as_it_is_now(stage_
     assert all(one.message for one in answer.rejected)
 
 
-@pytest_twisted.ensureDeferred
 async def test_B20_where_nothing_is_applied_the_answer_is_the_head_and_nobody_is_told(stage: Stage) -> None:
     easel = quick(await Easel.set_up(stage))
     assert (await easel.submit(easel.anna, delete(easel.rect(), 1))).seq == 0
@@ -147,7 +142,6 @@ async def test_B20_where_nothing_is_applied_the_answer_is_the_head_and_nobody_is
 # the pen
 
 
-@pytest_twisted.ensureDeferred
 async def test_B9_the_tutor_an_admin_and_who_has_the_pen_draw(stage_on_both: Stage) -> None:
     easel = quick(await Easel.set_up(stage_on_both))
     admin = await stage_on_both.given.caller("admin")
@@ -164,7 +158,6 @@ async def test_B9_the_tutor_an_admin_and_who_has_the_pen_draw(stage_on_both: Sta
     assert await easel.open(easel.ben) == before
 
 
-@pytest_twisted.ensureDeferred
 async def test_B9_a_stroke_whose_author_loses_the_pen_ends_there(stage_on_both: Stage, other_on_both: Machine) -> None:
     easel = await Easel.set_up(stage_on_both)
     elsewhere, stroke = easel.on(other_on_both), easel.stroke()
@@ -185,7 +178,6 @@ async def test_B9_a_stroke_whose_author_loses_the_pen_ends_there(stage_on_both: 
 # outsiders, and when
 
 
-@pytest_twisted.ensureDeferred
 async def test_B23_to_outsiders_the_board_does_not_exist(stage: Stage) -> None:
     easel = quick(await Easel.set_up(stage))
     await easel.submit(easel.anna, put(easel.rect()), client_id="one")
@@ -212,7 +204,6 @@ async def test_B23_to_outsiders_the_board_does_not_exist(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("over", ["ended", "cancelled"])
-@pytest_twisted.ensureDeferred
 async def test_B23_what_is_over_is_read_and_not_drawn_on(
     stage_on_both: Stage, other_on_both: Machine, over: str
 ) -> None:
@@ -243,7 +234,6 @@ async def test_B23_what_is_over_is_read_and_not_drawn_on(
 # pages
 
 
-@pytest_twisted.ensureDeferred
 async def test_B24_pages_come_and_go_with_what_is_on_them(stage_on_both: Stage) -> None:
     easel = quick(await Easel.set_up(stage_on_both))
     chosen = new_id()
@@ -298,7 +288,6 @@ async def filled(easel: Easel, count: int) -> None:
     await easel.machine.database.write("test.fill", thd)
 
 
-@pytest_twisted.ensureDeferred
 async def test_B10_a_page_holds_four_thousand_elements(stage: Stage) -> None:
     easel = quick(await Easel.set_up(stage))
     await filled(easel, rules.PAGE_ELEMENTS_AT_MOST - 1)
@@ -316,7 +305,6 @@ async def test_B10_a_page_holds_four_thousand_elements(stage: Stage) -> None:
     assert (await refused(Full, easel.add_page(easel.anna))).details == {"pages_at_most": 40}
 
 
-@pytest_twisted.ensureDeferred
 async def test_B13_an_image_shows_a_picture_of_this_lesson(stage: Stage) -> None:
     easel = quick(await Easel.set_up(stage))
     other = await stage.given.lesson(easel.tutor, easel.anna)
@@ -336,7 +324,6 @@ async def test_B13_an_image_shows_a_picture_of_this_lesson(stage: Stage) -> None
     assert answer.rejected[1].element == (await easel.open()).elements[0]
 
 
-@pytest_twisted.ensureDeferred
 async def test_B26_nobody_looks_beyond_the_head(stage: Stage) -> None:
     easel = quick(await Easel.set_up(stage))
     await easel.submit(easel.anna, put(easel.rect()))
@@ -344,7 +331,6 @@ async def test_B26_nobody_looks_beyond_the_head(stage: Stage) -> None:
     await refused(Invalid, easel.at(2))
 
 
-@pytest_twisted.ensureDeferred
 async def test_B19_a_board_on_which_much_happens_keeps_snapshots(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rules, "SNAPSHOT_EVENTS_AT_LEAST", 3)
     easel = quick(await Easel.set_up(stage))
@@ -362,7 +348,6 @@ async def test_B19_a_board_on_which_much_happens_keeps_snapshots(stage: Stage, m
     assert (await easel.at(7)).elements == (await easel.open()).elements
 
 
-@pytest_twisted.ensureDeferred
 async def test_what_goes_wrong_with_the_database_is_answered_and_told_to_nobody(stage: Stage) -> None:
     easel = quick(await Easel.set_up(stage))
     heard = stage.events(BoardChanged)

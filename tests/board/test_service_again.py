@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 
@@ -24,7 +23,6 @@ from tutorwamp.lessons.errors import WrongState
 # once
 
 
-@pytest_twisted.ensureDeferred
 async def test_B21_a_repetition_is_answered_like_the_first_and_told_once(
     stage_on_both: Stage, other_on_both: Machine
 ) -> None:
@@ -47,7 +45,6 @@ async def test_B21_a_repetition_is_answered_like_the_first_and_told_once(
     assert [one.details for one in again.rejected] == [one.details for one in first.rejected]
 
 
-@pytest_twisted.ensureDeferred
 async def test_B21_what_a_client_read_may_come_back_with_it(stage: Stage) -> None:
     easel = quick(await Easel.set_up(stage))
     element = easel.rect()
@@ -57,7 +54,6 @@ async def test_B21_what_a_client_read_may_come_back_with_it(stage: Stage) -> Non
     assert await easel.submit(easel.anna, put(same), client_id="one") == first
 
 
-@pytest_twisted.ensureDeferred
 async def test_B21_other_content_is_refused_whatever_differs(stage: Stage) -> None:
     easel = quick(await Easel.set_up(stage))
     stroke, box = easel.stroke(), easel.rect()
@@ -86,7 +82,6 @@ async def test_B21_other_content_is_refused_whatever_differs(stage: Stage) -> No
     assert [one.event.seq for one in easel.heard] == [1]
 
 
-@pytest_twisted.ensureDeferred
 async def test_B21_a_client_id_is_its_persons_and_its_boards_own(stage: Stage) -> None:
     easel = quick(await Easel.set_up(stage))
     lesson = await stage.given.lesson(easel.tutor, easel.anna)
@@ -97,7 +92,6 @@ async def test_B21_a_client_id_is_its_persons_and_its_boards_own(stage: Stage) -
     assert [len((await where.open()).elements) for where in (easel, other)] == [2, 1]
 
 
-@pytest_twisted.ensureDeferred
 async def test_B21_a_client_id_that_comes_again_within_a_tick_is_drawn_once(stage_on_both: Stage) -> None:
     easel = await Easel.set_up(stage_on_both)
     box, lost = easel.rect(), easel.rect(page=new_id())
@@ -112,7 +106,6 @@ async def test_B21_a_client_id_that_comes_again_within_a_tick_is_drawn_once(stag
     assert [one.event.seq for one in easel.heard] == [1, 2]
 
 
-@pytest_twisted.ensureDeferred
 async def test_B21_pages_are_added_removed_and_cleared_once(stage_on_both: Stage, other_on_both: Machine) -> None:
     easel = quick(await Easel.set_up(stage_on_both))
     elsewhere, tutor = quick(easel.on(other_on_both)), easel.tutor
@@ -134,7 +127,6 @@ async def test_B21_pages_are_added_removed_and_cleared_once(stage_on_both: Stage
     assert len(await easel.stored()) == 5
 
 
-@pytest_twisted.ensureDeferred
 async def test_B21_a_repetition_is_answered_when_the_lesson_is_over_and_the_pen_is_gone(
     stage_on_both: Stage, other_on_both: Machine
 ) -> None:
@@ -178,7 +170,6 @@ class Hesitant:
         self.access.forget(lesson_id)
 
 
-@pytest_twisted.ensureDeferred
 async def test_B22_who_is_looked_up_sooner_does_not_overtake_what_the_same_person_sent_before(stage: Stage) -> None:
     easel, machine = await Easel.set_up(stage), stage.machine
     access = Hesitant(machine.lessons)
@@ -216,7 +207,6 @@ async def test_B22_who_is_looked_up_sooner_does_not_overtake_what_the_same_perso
     assert (type(refusal), errors(answer), board._lines) == (ValueError, [], {})
 
 
-@pytest_twisted.ensureDeferred
 async def test_B22_a_writers_appends_keep_their_order_while_the_lesson_changes_everywhere(
     stage_on_both: Stage, other_on_both: Machine
 ) -> None:

@@ -9,7 +9,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-import pytest_twisted
 from sqlalchemy import Connection, delete, func, select
 from twisted.internet.defer import Deferred, gatherResults
 
@@ -92,7 +91,6 @@ class Story:
         await self.goes_on(wish=PageWish("board.cleared", None))
 
 
-@pytest_twisted.ensureDeferred
 async def test_B17_B18_B26_the_board_as_it_was_after_each_event(stage_on_both: Stage) -> None:
     story = Story(await desk_for(stage_on_both))
     await story.told()
@@ -103,7 +101,6 @@ async def test_B17_B18_B26_the_board_as_it_was_after_each_event(stage_on_both: S
     assert error.details == [{"loc": ["seq"], "msg": f"must be at most the stream's head, {len(story.seen) - 1}"}]
 
 
-@pytest_twisted.ensureDeferred
 async def test_B19_B26_it_is_the_same_with_a_snapshot_anywhere(stage_on_both: Stage) -> None:
     story = Story(await desk_for(stage_on_both))
     go_on = story.goes_on
@@ -119,7 +116,6 @@ async def test_B19_B26_it_is_the_same_with_a_snapshot_anywhere(stage_on_both: St
     await story.remembered()
 
 
-@pytest_twisted.ensureDeferred
 async def test_B19_a_snapshot_is_what_is_replayed_from(stage_on_both: Stage) -> None:
     story = Story(await desk_for(stage_on_both))
     await story.snapshot()
@@ -138,7 +134,6 @@ async def test_B19_a_snapshot_is_what_is_replayed_from(stage_on_both: Stage) -> 
     assert (await story.at(3))["elements"] == []  # nothing is left to replay
 
 
-@pytest_twisted.ensureDeferred
 async def test_B19_two_processes_keep_one_snapshot(stage_on_both: Stage, other_on_both: Machine) -> None:
     story = Story(await desk_for(stage_on_both))
     await story.goes_on(put(story.easel.rect()))
@@ -161,7 +156,6 @@ async def test_B19_two_processes_keep_one_snapshot(stage_on_both: Stage, other_o
     assert (seq, newest, json.loads(zlib.decompress(state))) == (1, 1, story.seen[1])
 
 
-@pytest_twisted.ensureDeferred
 async def test_B19_one_is_due_when_enough_has_happened_since_the_last(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,7 +176,6 @@ async def test_B19_one_is_due_when_enough_has_happened_since_the_last(
 # forgetting
 
 
-@pytest_twisted.ensureDeferred
 async def test_B27_tombstones_and_answers_are_forgotten_after_a_day_and_events_never(stage_on_both: Stage) -> None:
     easel = await Easel.set_up(stage_on_both)
     machine, clock = easel.machine, easel.stage.clock
@@ -216,7 +209,6 @@ async def test_B27_tombstones_and_answers_are_forgotten_after_a_day_and_events_n
     assert (again.seq, again.applied) == (6, [early["id"]])
 
 
-@pytest_twisted.ensureDeferred
 async def test_B27_a_compaction_is_short_and_the_next_one_goes_on(
     stage_on_both: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -241,7 +233,6 @@ def picture(easel: Easel, sha256: str = "a" * 64, **more: Any) -> KeptPicture:
     return replace(made, **more)
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_picture_is_entered_once_for_each_lesson(stage_on_both: Stage, other_on_both: Machine) -> None:
     easel = await Easel.set_up(stage_on_both)
     other = (await stage_on_both.given.lesson(easel.tutor, easel.anna)).id
@@ -262,7 +253,6 @@ async def test_a_picture_is_entered_once_for_each_lesson(stage_on_both: Stage, o
     assert await count(easel.machine, pictures) == 2
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_lesson_has_so_many_pictures_and_no_more(stage: Stage) -> None:
     easel = await Easel.set_up(stage)
     made = [vars(picture(easel, f"{number:064}")) for number in range(PICTURES_AT_MOST - 1)]

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_twisted
 from autobahn.twisted.websocket import WampWebSocketClientFactory
 from autobahn.wamp.exception import ApplicationError
 from cbor2 import CBORTag
@@ -59,7 +58,6 @@ def test_the_door_serves_the_contracts_names(stage: Stage) -> None:
     assert {one.procedure.uri: one.procedure.arguments for one in served} == CONTRACT
 
 
-@pytest_twisted.ensureDeferred
 async def test_every_procedure_answers_and_every_change_goes_out_on_the_board_topic(stage: Stage) -> None:
     paper, heard = Paper(), stage.events(BoardChanged)
     publish_board(stage.machine.events, paper)
@@ -156,7 +154,6 @@ def asking(attempt: Any) -> Deferred[Any]:
 @pytest.mark.parametrize(
     "serializers", [("cbor", "json", "msgpack"), ("msgpack", "cbor", "json"), ("json", "msgpack", "cbor")]
 )
-@pytest_twisted.ensureDeferred
 async def test_B15_B18_two_draw_and_both_hear_the_same_in_the_same_order(
     node: Node, serializers: tuple[str, str, str]
 ) -> None:
@@ -187,7 +184,6 @@ async def test_B15_B18_two_draw_and_both_hear_the_same_in_the_same_order(
     await at.leave()
 
 
-@pytest_twisted.ensureDeferred
 async def test_B9_B23_who_did_not_join_hears_nothing_and_strangers_know_nothing(node: Node) -> None:
     at = await Class.meets(node, "cbor", "cbor", "json")
     email, _ = await register(node, "Stranger", "tutor")
@@ -215,7 +211,6 @@ async def test_B9_B23_who_did_not_join_hears_nothing_and_strangers_know_nothing(
     await at.leave()
 
 
-@pytest_twisted.ensureDeferred
 async def test_B28_a_file_comes_as_bytes_in_every_serializer(node: Node) -> None:
     at = await Class.meets(node, "cbor", "json", "msgpack")
     await at.ask(at.anna, "submit", changes=[put(at.element())])
@@ -243,7 +238,6 @@ def sheet(at: Class) -> dict[str, Any]:
     return at.element(x=0, y=0, width=4000, height=2000, fill="#ff0000", opacity=0.5)
 
 
-@pytest_twisted.ensureDeferred
 async def test_B34_one_person_has_one_file_made_at_a_time_and_others_have_theirs(node: Node) -> None:
     at = await Class.meets(node, "cbor", "json", "msgpack")
     await at.ask(at.anna, "submit", changes=[put(at.element())])
@@ -259,7 +253,6 @@ async def test_B34_one_person_has_one_file_made_at_a_time_and_others_have_theirs
     await at.leave()
 
 
-@pytest_twisted.ensureDeferred
 async def test_B34_B35_a_file_nobody_waits_for_is_not_made(node: Node) -> None:
     at = await Class.meets(node, "cbor", "cbor", "cbor")
     for _ in range(5):
@@ -290,7 +283,6 @@ async def refusal(at: Class, arguments: dict[str, Any]) -> str:
     return str(judged["rejected"][0]["error"])
 
 
-@pytest_twisted.ensureDeferred
 async def test_B14_what_only_cbor_can_carry_is_refused_as_well(node: Node) -> None:
     at = await Class.meets(node, "cbor", "cbor", "cbor")
     board, stroke = at.lesson["id"], at.element("stroke")

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_twisted
 from twisted.internet import reactor as installed_reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock, deferLater
@@ -131,7 +130,6 @@ def test_B35_who_does_not_wait_any_more_is_out_of_the_line() -> None:
     assert len([queue.workshop.place("ben") for _ in range(PLACES_A_PERSON)]) == PLACES_A_PERSON
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_job_is_done_by_a_process_and_its_errors_are_the_contracts() -> None:
     shop = Workshop(reactor)
     done = await made(shop.place("anna"), "export", EMPTY)
@@ -144,7 +142,6 @@ async def test_a_job_is_done_by_a_process_and_its_errors_are_the_contracts() -> 
 
 
 @pytest.mark.parametrize("job", [b"[" * 100_000, b"[" + b'{"a":0},' * 6_000_000 + b"{}]", b"[{}]"])
-@pytest_twisted.ensureDeferred
 async def test_B36_what_ends_the_process_is_too_large_and_the_next_job_is_done(
     job: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -166,7 +163,6 @@ async def is_gone(pid: int) -> None:
         await deferLater(reactor, 0.01)
 
 
-@pytest_twisted.ensureDeferred
 async def test_B36_a_job_that_takes_too_long_is_killed_and_its_caller_told_what_to_do(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -181,14 +177,12 @@ async def test_B36_a_job_that_takes_too_long_is_killed_and_its_caller_told_what_
     await is_gone(pid)
 
 
-@pytest_twisted.ensureDeferred
 async def test_B36_a_job_that_got_no_processor_is_not_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workshop, "JOB_AT_MOST_S", 1.0)
     with pytest.raises(RateLimited):
         await made(Workshop(reactor).place("anna"), "export", ENDLESS)
 
 
-@pytest_twisted.ensureDeferred
 async def test_B35_the_process_of_a_job_that_nobody_waits_for_is_killed() -> None:
     before, shop = children(), Workshop(reactor)
 

@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-import pytest_twisted
 from sqlalchemy import Connection, func, select
 from twisted.internet.defer import Deferred, gatherResults
 
@@ -38,7 +37,6 @@ async def rows(machine: Machine, table: Any) -> int:
     return await machine.database.read("test.rows", thd)
 
 
-@pytest_twisted.ensureDeferred
 async def test_B8_B20_every_submission_of_a_tick_has_its_own_outcome(stage_on_both: Stage) -> None:
     desk = await desk_for(stage_on_both)
     easel = desk.easel
@@ -76,7 +74,6 @@ async def test_B8_B20_every_submission_of_a_tick_has_its_own_outcome(stage_on_bo
     await desk.sums()
 
 
-@pytest_twisted.ensureDeferred
 async def test_B22_who_is_overtaken_once_waits_with_all_that_follows(stage_on_both: Stage) -> None:
     desk = await desk_for(stage_on_both)
     anna, tutor = desk.easel.anna, desk.easel.tutor
@@ -93,7 +90,6 @@ async def test_B22_who_is_overtaken_once_waits_with_all_that_follows(stage_on_bo
     assert len((await desk.easel.open()).elements) == 2
 
 
-@pytest_twisted.ensureDeferred
 async def test_the_boards_of_one_batch_are_judged_and_numbered_each_for_itself(stage_on_both: Stage) -> None:
     desk = await desk_for(stage_on_both)
     easel = desk.easel
@@ -127,7 +123,6 @@ async def test_the_boards_of_one_batch_are_judged_and_numbered_each_for_itself(s
     await Desk(other).sums()
 
 
-@pytest_twisted.ensureDeferred
 async def test_B15_the_actor_is_the_person_where_all_changes_are_one_persons(stage_on_both: Stage) -> None:
     desk = await desk_for(stage_on_both)
     easel = desk.easel
@@ -144,7 +139,6 @@ async def test_B15_the_actor_is_the_person_where_all_changes_are_one_persons(sta
     assert (ticked.event.actor, ticked.authors) == (None, [easel.anna.user_id, easel.tutor.user_id])
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_tick_that_changes_nothing_is_no_event_and_is_answered_with_the_head(stage_on_both: Stage) -> None:
     desk = await desk_for(stage_on_both)
     easel = desk.easel
@@ -162,7 +156,6 @@ async def test_a_tick_that_changes_nothing_is_no_event_and_is_answered_with_the_
 # pages
 
 
-@pytest_twisted.ensureDeferred
 async def test_B24_removing_and_clearing_leave_tombstones(stage_on_both: Stage) -> None:
     desk = await desk_for(stage_on_both)
     easel, page = desk.easel, new_id()
@@ -195,7 +188,6 @@ async def test_B24_removing_and_clearing_leave_tombstones(stage_on_both: Stage) 
     await desk.sums()
 
 
-@pytest_twisted.ensureDeferred
 async def test_B9_B10_B13_B24_a_page_that_is_refused_changes_nothing(stage_on_both: Stage) -> None:
     desk = await desk_for(stage_on_both)
     easel, tutor = desk.easel, desk.easel.tutor
@@ -222,7 +214,6 @@ async def test_B9_B10_B13_B24_a_page_that_is_refused_changes_nothing(stage_on_bo
 
 
 @pytest.mark.parametrize("alone", [True, False])
-@pytest_twisted.ensureDeferred
 async def test_B21_a_tick_whose_first_try_was_committed_is_answered_alike_and_told_once(
     stage_on_both: Stage, *, alone: bool
 ) -> None:
@@ -249,7 +240,6 @@ async def test_B21_a_tick_whose_first_try_was_committed_is_answered_alike_and_to
     await desk.sums()
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_second_try_after_a_first_one_that_was_not_committed_is_like_a_first(stage_on_both: Stage) -> None:
     desk = await desk_for(stage_on_both)
     for seq in (1, 2):
@@ -260,7 +250,6 @@ async def test_a_second_try_after_a_first_one_that_was_not_committed_is_like_a_f
     assert ticked.event is None
 
 
-@pytest_twisted.ensureDeferred
 async def test_B15_B20_an_answer_that_is_lost_on_its_way_from_the_database_costs_nothing(stage_on_both: Stage) -> None:
     easel = await Easel.set_up(stage_on_both)
     stroke = easel.stroke()
@@ -278,7 +267,6 @@ async def test_B15_B20_an_answer_that_is_lost_on_its_way_from_the_database_costs
 # cost
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_tick_costs_the_same_however_much_is_in_it(stage_on_both: Stage) -> None:
     desk = await desk_for(stage_on_both)
     easel, counts = desk.easel, desk.database.counts
@@ -298,7 +286,6 @@ async def test_a_tick_costs_the_same_however_much_is_in_it(stage_on_both: Stage)
     assert costs == {13}
 
 
-@pytest_twisted.ensureDeferred
 async def test_B22_two_processes_write_one_board_in_one_order(stage_on_both: Stage, other_on_both: Machine) -> None:
     desk = await desk_for(stage_on_both)
     desks, easel = [desk, Desk(desk.easel.on(other_on_both))], desk.easel
@@ -318,7 +305,6 @@ async def test_B22_two_processes_write_one_board_in_one_order(stage_on_both: Sta
     await desk.sums()
 
 
-@pytest_twisted.ensureDeferred
 async def test_B4_B27_a_tombstone_that_is_being_brought_back_is_not_forgotten_meanwhile(
     stage_on_both: Stage, other_on_both: Machine
 ) -> None:

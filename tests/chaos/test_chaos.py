@@ -87,7 +87,6 @@ def unreliable(monkeypatch: pytest.MonkeyPatch) -> type[UnreliableSession]:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest_twisted.ensureDeferred
 async def test_nothing_is_lost_doubled_or_silent(world: World, unreliable: type[UnreliableSession], seed: int) -> None:
     unreliable.random = Random(seed)
     tally = Tally(events_troubled=unreliable.done)
@@ -100,7 +99,6 @@ async def test_nothing_is_lost_doubled_or_silent(world: World, unreliable: type[
 
 
 @pytest.mark.skipif(not LONG_S, reason="takes as long as one says: TUTORWAMP_TEST_CHAOS_S=3600")
-@pytest_twisted.ensureDeferred
 async def test_a_long_storm(world: World, unreliable: type[UnreliableSession]) -> None:
     random, tally = Random(f"{LONG_S}"), Tally(events_troubled=unreliable.done)
     unreliable.random = Random(f"events of {LONG_S}")

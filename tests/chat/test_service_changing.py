@@ -6,7 +6,6 @@ import json
 import unicodedata
 
 import pytest
-import pytest_twisted
 from sqlalchemy import Connection, text
 from twisted.internet.defer import gatherResults
 
@@ -39,7 +38,6 @@ async def all_text(room: Room) -> str:
 # mending
 
 
-@pytest_twisted.ensureDeferred
 async def test_C3_an_edit_keeps_place_and_time_and_says_when(stage: Stage) -> None:
     room = await Room.opened(stage)
     said = await room.send(room.anna, "Helo")
@@ -54,7 +52,6 @@ async def test_C3_an_edit_keeps_place_and_time_and_says_when(stage: Stage) -> No
     assert "Helo" not in await all_text(room)
 
 
-@pytest_twisted.ensureDeferred
 async def test_C3_who_may_edit_and_how_long(stage: Stage) -> None:
     room = await Room.opened(stage)
     said, gone = await room.send(room.anna, "Hello"), await room.send(room.anna, "Oops")
@@ -70,7 +67,6 @@ async def test_C3_who_may_edit_and_how_long(stage: Stage) -> None:
     assert room.told() == []
 
 
-@pytest_twisted.ensureDeferred
 async def test_C3_C4_what_was_said_is_mended_and_deleted_after_the_end_but_not_reacted_to(stage: Stage) -> None:
     room = await Room.opened(stage)
     said = await room.send(room.anna, "Helo")
@@ -81,7 +77,6 @@ async def test_C3_C4_what_was_said_is_mended_and_deleted_after_the_end_but_not_r
     assert (await room.delete(room.tutor, said)).body is None
 
 
-@pytest_twisted.ensureDeferred
 async def test_C3_who_was_removed_changes_nothing_any_more(stage_on_both: Stage, other_on_both: Machine) -> None:
     room = await Room.opened(stage_on_both)
     elsewhere = room.on(other_on_both)
@@ -99,7 +94,6 @@ async def test_C3_who_was_removed_changes_nothing_any_more(stage_on_both: Stage,
 # taking back
 
 
-@pytest_twisted.ensureDeferred
 async def test_C4_its_author_the_tutor_and_admins_delete(stage: Stage) -> None:
     room = await Room.opened(stage)
     for deleter in (room.anna, room.tutor, await stage.given.caller("admin")):
@@ -111,7 +105,6 @@ async def test_C4_its_author_the_tutor_and_admins_delete(stage: Stage) -> None:
     await refused(Forbidden, room.delete(room.anna, tutors))
 
 
-@pytest_twisted.ensureDeferred
 async def test_C4_C9_a_deleted_text_is_nowhere_any_more_and_its_place_stays(stage_on_both: Stage) -> None:
     room = await Room.opened(stage_on_both)
     said = await room.send(room.anna, "My password is Geheimnis")
@@ -135,7 +128,6 @@ async def test_C4_C9_a_deleted_text_is_nowhere_any_more_and_its_place_stays(stag
 # reacting
 
 
-@pytest_twisted.ensureDeferred
 async def test_C8_on_and_off_and_twice_is_once(stage_on_both: Stage) -> None:
     room = await Room.opened(stage_on_both)
     said = await room.send(room.anna, "Done!")
@@ -157,7 +149,6 @@ async def test_C8_on_and_off_and_twice_is_once(stage_on_both: Stage) -> None:
     assert less.edited_at is None
 
 
-@pytest_twisted.ensureDeferred
 async def test_C8_fifty_different_emoji_are_enough(stage: Stage) -> None:
     room = await Room.opened(stage)
     said = await room.send(room.anna, "Done!")
@@ -172,7 +163,6 @@ async def test_C8_fifty_different_emoji_are_enough(stage: Stage) -> None:
     assert emoji[-1] in (await room.react(room.ben, said, emoji[-1])).reactions
 
 
-@pytest_twisted.ensureDeferred
 async def test_C8_a_deleted_message_is_not_reacted_to(stage: Stage) -> None:
     room = await Room.opened(stage)
     said = await room.send(room.anna, "Oops")
@@ -182,7 +172,6 @@ async def test_C8_a_deleted_message_is_not_reacted_to(stage: Stage) -> None:
         await refused(Conflict, room.react(room.ben, said, on=on))
 
 
-@pytest_twisted.ensureDeferred
 async def test_C8_reactions_from_two_machines_at_once_are_all_kept(
     stage_on_both: Stage, other_on_both: Machine
 ) -> None:
@@ -209,7 +198,6 @@ async def test_C8_reactions_from_two_machines_at_once_are_all_kept(
 # reading
 
 
-@pytest_twisted.ensureDeferred
 async def test_C12_a_mark_goes_forward_to_the_head_at_most_and_never_back(stage_on_both: Stage) -> None:
     room = await Room.opened(stage_on_both)
     nothing = await room.mark_read(room.anna, 7)
@@ -224,7 +212,6 @@ async def test_C12_a_mark_goes_forward_to_the_head_at_most_and_never_back(stage_
     assert (mark.read_seq, mark.unread_count) == (head, 0)
 
 
-@pytest_twisted.ensureDeferred
 async def test_C12_an_advance_is_told_once(stage_on_both: Stage, other_on_both: Machine) -> None:
     room = await Room.opened(stage_on_both)
     await room.send(room.ben, "Hello")
@@ -238,7 +225,6 @@ async def test_C12_an_advance_is_told_once(stage_on_both: Stage, other_on_both: 
     assert (change.event.actor, change.event.data) == (person, {"person": person, "read_seq": 1})
 
 
-@pytest_twisted.ensureDeferred
 async def test_C12_who_marks_all_that_is_heard_as_read_comes_to_rest(stage: Stage) -> None:
     room = await Room.opened(stage)
     await room.send(room.ben, "Hello")
@@ -249,7 +235,6 @@ async def test_C12_who_marks_all_that_is_heard_as_read_comes_to_rest(stage: Stag
     assert [kind for _, kind in room.told()] == ["message.created", "read.advanced", "read.advanced"]
 
 
-@pytest_twisted.ensureDeferred
 async def test_C12_what_is_ones_own_or_deleted_is_not_unread(stage: Stage) -> None:
     room = await Room.opened(stage)
     first = await room.send(room.ben, "one")
@@ -264,7 +249,6 @@ async def test_C12_what_is_ones_own_or_deleted_is_not_unread(stage: Stage) -> No
     assert (await room.mark_read(room.anna, first.seq)).unread_count == 1
 
 
-@pytest_twisted.ensureDeferred
 async def test_C12_of_many_marks_at_once_the_farthest_stays(stage_on_both: Stage, other_on_both: Machine) -> None:
     room = await Room.opened(stage_on_both)
     rooms = [room, room.on(other_on_both)]
@@ -281,7 +265,6 @@ async def test_C12_of_many_marks_at_once_the_farthest_stays(stage_on_both: Stage
 
 
 @pytest.mark.parametrize("kind", ["edit", "delete"])
-@pytest_twisted.ensureDeferred
 async def test_C3_C4_two_machines_that_change_one_message_agree(
     stage_on_both: Stage, other_on_both: Machine, kind: str
 ) -> None:
@@ -300,7 +283,6 @@ async def test_C3_C4_two_machines_that_change_one_message_agree(
     assert [event.data for event in stored] == [now.plain()] * len(stored)
 
 
-@pytest_twisted.ensureDeferred
 async def test_C15_who_changes_a_message_pays_for_every_event_that_tells_of_it(stage_on_both: Stage) -> None:
     room = await Room.opened(stage_on_both)
     said = await room.send(room.anna, "x" * 4_000)
@@ -315,7 +297,6 @@ async def test_C15_who_changes_a_message_pays_for_every_event_that_tells_of_it(s
     assert charged[5:] == [0]
 
 
-@pytest_twisted.ensureDeferred
 async def test_C15_a_lesson_keeps_so_much_at_once_and_says_so(stage: Stage) -> None:
     room = await Room.opened(stage)
     room.machine.limits.write_in(room.lesson.id, WRITTEN_IN_LESSON.burst)

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-import pytest_twisted
 from sqlalchemy import event
 from twisted.internet.defer import gatherResults
 
@@ -23,7 +22,6 @@ from tutorwamp.kernel.sql import lanes
 # reading back
 
 
-@pytest_twisted.ensureDeferred
 async def test_C10_a_walk_through_history_meets_every_message_once_while_people_talk_on(stage_on_both: Stage) -> None:
     room = await Room.opened(stage_on_both)
     for number in range(23):
@@ -44,7 +42,6 @@ async def test_C10_a_walk_through_history_meets_every_message_once_while_people_
         assert [one for one in met if one.body != "new"] == whole
 
 
-@pytest_twisted.ensureDeferred
 async def test_C10_an_empty_history_is_one_empty_page(stage: Stage) -> None:
     room = await Room.opened(stage)
     page = await room.history(room.ben)
@@ -54,7 +51,6 @@ async def test_C10_an_empty_history_is_one_empty_page(stage: Stage) -> None:
 # searching
 
 
-@pytest_twisted.ensureDeferred
 async def test_C11_case_does_not_matter_in_any_script(stage_on_both: Stage) -> None:
     room = await Room.opened(stage_on_both)
     for body in ("Die Straße ist lang", "DIE STRASSE IST KURZ", "Привет, Мир", "ΣΊΣΥΦΟΣ", "Éclair İstanbul"):
@@ -73,7 +69,6 @@ async def test_C11_case_does_not_matter_in_any_script(stage_on_both: Stage) -> N
         assert await room.search(room.ben, query) == found, query
 
 
-@pytest_twisted.ensureDeferred
 async def test_C11_the_four_i_of_turkish_are_one(stage_on_both: Stage) -> None:
     room = await Room.opened(stage_on_both)
     await room.send(room.anna, "İstanbul'da")
@@ -84,7 +79,6 @@ async def test_C11_the_four_i_of_turkish_are_one(stage_on_both: Stage) -> None:
         assert await room.search(room.ben, query) == ["ısparta"], query
 
 
-@pytest_twisted.ensureDeferred
 async def test_C11_forms_and_quotation_marks_do_not_matter(stage_on_both: Stage) -> None:
     room = await Room.opened(stage_on_both)
     bodies = ["don’t say “never”", 'don\'t say "never"', "ｆｉｎｅ №２", "a soft\u00adly \ufeffword", "❤️"]
@@ -105,7 +99,6 @@ async def test_C11_forms_and_quotation_marks_do_not_matter(stage_on_both: Stage)
         assert await room.search(room.ben, query) == found, query
 
 
-@pytest_twisted.ensureDeferred
 async def test_C11_nothing_in_a_query_is_a_pattern(stage_on_both: Stage) -> None:
     room = await Room.opened(stage_on_both)
     bodies = [
@@ -137,7 +130,6 @@ async def test_C11_nothing_in_a_query_is_a_pattern(stage_on_both: Stage) -> None
         assert await room.search(room.ben, query) == found, query
 
 
-@pytest_twisted.ensureDeferred
 async def test_C11_all_words_wherever_they_stand(stage: Stage) -> None:
     room = await Room.opened(stage)
     await room.send(room.anna, "half of\na quarter")
@@ -147,7 +139,6 @@ async def test_C11_all_words_wherever_they_stand(stage: Stage) -> None:
     assert await room.search(room.ben, "quarter third") == []
 
 
-@pytest_twisted.ensureDeferred
 async def test_C11_an_edited_message_is_found_by_its_new_words_only(stage: Stage) -> None:
     room = await Room.opened(stage)
     said = await room.send(room.anna, "apples")
@@ -156,7 +147,6 @@ async def test_C11_an_edited_message_is_found_by_its_new_words_only(stage: Stage
     assert await room.search(room.ben, "pears") == ["Pears"]
 
 
-@pytest_twisted.ensureDeferred
 async def test_C11_one_finds_what_was_said_in_ones_own_lessons(stage_on_both: Stage) -> None:
     room = await Room.opened(stage_on_both)
     given = stage_on_both.given
@@ -174,7 +164,6 @@ async def test_C11_one_finds_what_was_said_in_ones_own_lessons(stage_on_both: St
     assert await room.search(room.anna, "needle") == both[:1]
 
 
-@pytest_twisted.ensureDeferred
 async def test_C11_the_pages_of_a_search_fit_together(stage_on_both: Stage) -> None:
     room = await Room.opened(stage_on_both)
     await gatherResults(
@@ -212,7 +201,6 @@ COSTS = {
 """Queries of one call, whatever there is already. Who calls is known by name; the lesson is in memory."""
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_call_costs_the_same_queries_however_much_was_said(stage_on_both: Stage) -> None:
     room = await Room.opened(stage_on_both)
     costs: dict[int, dict[str, int]] = {}
@@ -251,7 +239,6 @@ def calls(room: Room, mine: Message, total: int) -> dict[str, Callable[[], Await
 # what it costs
 
 
-@pytest_twisted.ensureDeferred
 async def test_C14_a_query_has_a_dozen_words_at_most(stage: Stage) -> None:
     room = await Room.opened(stage)
     words = [f"w{number}" for number in range(WORDS_AT_MOST)]
@@ -262,7 +249,6 @@ async def test_C14_a_query_has_a_dozen_words_at_most(stage: Stage) -> None:
     assert refusal.value.details == [{"loc": ["query"], "msg": "must have at most 12 words"}]
 
 
-@pytest_twisted.ensureDeferred
 async def test_C14_only_the_lessons_of_the_caller_are_looked_through(stage_on_both: Stage) -> None:
     room = await Room.opened(stage_on_both)
     plans: list[str] = []
@@ -284,7 +270,6 @@ async def test_C14_only_the_lessons_of_the_caller_are_looked_through(stage_on_bo
     assert "autoindex_messages" not in plan
 
 
-@pytest_twisted.ensureDeferred
 async def test_C14_a_search_that_takes_too_long_is_ended(stage_on_both: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     room = await Room.opened(stage_on_both)
     monkeypatch.setattr(lanes, "STEPS_BETWEEN_LOOKS", 1)
@@ -304,7 +289,6 @@ async def test_C14_a_search_that_takes_too_long_is_ended(stage_on_both: Stage, m
     assert await room.search(room.anna, "fractions") == []
 
 
-@pytest_twisted.ensureDeferred
 async def test_C14_who_searches_pays_for_the_time_it_took(stage: Stage) -> None:
     room = await Room.opened(stage)
     charged: list[float] = []

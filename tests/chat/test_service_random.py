@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-import pytest_twisted
-
 from tests.chat.room import Room
 from tests.support.machine import Stage
 from tutorwamp.app.assembly import Machine
@@ -157,7 +155,6 @@ class Day:
         await room.machine.lessons.update(room.tutor, asked)
 
 
-@pytest_twisted.ensureDeferred
 async def test_C13_events_and_history_tell_the_same_story(stage_on_both: Stage, other_on_both: Machine) -> None:
     room = await Room.opened(stage_on_both)
     rooms = [room, room.on(other_on_both)]

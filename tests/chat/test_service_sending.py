@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-import pytest_twisted
 from twisted.internet.defer import gatherResults
 
 from tests.chat.room import Room, refused, under_way
@@ -16,7 +15,6 @@ from tutorwamp.lessons.contracts import CancelLesson, UpdateLesson
 from tutorwamp.lessons.errors import WrongState
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_message_comes_back_is_announced_and_is_kept_the_same(stage_on_both: Stage) -> None:
     room = await Room.opened(stage_on_both)
     said = await room.send(room.anna, "  Grüße \n an alle ", client_id="one")
@@ -51,7 +49,6 @@ async def test_a_message_comes_back_is_announced_and_is_kept_the_same(stage_on_b
 # who may
 
 
-@pytest_twisted.ensureDeferred
 async def test_C2_members_and_admins_talk_before_and_while_the_lesson_runs(stage: Stage) -> None:
     room = await Room.opened(stage)
     admin = await stage.given.caller("admin")
@@ -62,7 +59,6 @@ async def test_C2_members_and_admins_talk_before_and_while_the_lesson_runs(stage
 
 
 @pytest.mark.parametrize("how", ["ended", "cancelled"])
-@pytest_twisted.ensureDeferred
 async def test_C2_nobody_talks_in_a_lesson_that_is_over(stage: Stage, how: str) -> None:
     room = await Room.opened(stage)
     await room.send(room.anna, "Hello")
@@ -83,7 +79,6 @@ async def over(room: Room, how: str) -> None:
         await lessons.cancel(room.tutor, CancelLesson(lesson_id=room.lesson.id))
 
 
-@pytest_twisted.ensureDeferred
 async def test_C2_a_stranger_sees_nothing_of_a_chat(stage: Stage) -> None:
     room = await Room.opened(stage)
     said = await room.send(room.anna, "Hello")
@@ -106,7 +101,6 @@ async def test_C2_a_stranger_sees_nothing_of_a_chat(stage: Stage) -> None:
     assert room.told() == [(1, "message.created")]
 
 
-@pytest_twisted.ensureDeferred
 async def test_C2_who_was_removed_is_refused_by_a_machine_that_does_not_know_it_yet(
     stage_on_both: Stage, other_on_both: Machine
 ) -> None:
@@ -121,7 +115,6 @@ async def test_C2_who_was_removed_is_refused_by_a_machine_that_does_not_know_it_
     assert (await elsewhere.send(room.ben, "No")).seq == 2
 
 
-@pytest_twisted.ensureDeferred
 async def test_C2_the_end_is_respected_by_a_machine_that_does_not_know_it_yet(
     stage_on_both: Stage, other_on_both: Machine
 ) -> None:
@@ -133,7 +126,6 @@ async def test_C2_the_end_is_respected_by_a_machine_that_does_not_know_it_yet(
     assert len(await room.stored()) == 1
 
 
-@pytest_twisted.ensureDeferred
 async def test_C2_the_invited_talk_on_a_machine_that_does_not_know_it_yet(
     stage_on_both: Stage, other_on_both: Machine
 ) -> None:
@@ -147,7 +139,6 @@ async def test_C2_the_invited_talk_on_a_machine_that_does_not_know_it_yet(
     assert (await elsewhere.send(clara, "Hello")).seq == 2
 
 
-@pytest_twisted.ensureDeferred
 async def test_C2_sends_go_through_while_the_lesson_changes_under_them(
     stage_on_both: Stage, other_on_both: Machine
 ) -> None:
@@ -167,7 +158,6 @@ async def test_C2_sends_go_through_while_the_lesson_changes_under_them(
 # once
 
 
-@pytest_twisted.ensureDeferred
 async def test_C5_a_repeated_client_id_is_answered_like_the_first_and_told_once(
     stage_on_both: Stage, other_on_both: Machine
 ) -> None:
@@ -181,7 +171,6 @@ async def test_C5_a_repeated_client_id_is_answered_like_the_first_and_told_once(
     assert len(await room.stored()) == 1
 
 
-@pytest_twisted.ensureDeferred
 async def test_C5_the_same_client_id_with_other_content_is_refused(stage: Stage) -> None:
     room = await Room.opened(stage)
     first = await room.send(room.anna, "Hello", client_id="one")
@@ -193,7 +182,6 @@ async def test_C5_the_same_client_id_with_other_content_is_refused(stage: Stage)
     assert (await room.send(room.ben, "Next")).seq == 2
 
 
-@pytest_twisted.ensureDeferred
 async def test_C5_a_client_id_is_its_authors_and_its_lessons_own(stage: Stage) -> None:
     room = await Room.opened(stage)
     hers = await room.send(room.anna, "Hello", client_id="one")
@@ -204,7 +192,6 @@ async def test_C5_a_client_id_is_its_authors_and_its_lessons_own(stage: Stage) -
     assert (there.lesson_id, there.seq) == (other.id, 1)
 
 
-@pytest_twisted.ensureDeferred
 async def test_C5_a_client_id_that_comes_again_before_the_first_is_kept_is_one_message(stage_on_both: Stage) -> None:
     room = await Room.opened(stage_on_both)
     await room.send(room.ben, "What follows goes into batches")
@@ -216,7 +203,6 @@ async def test_C5_a_client_id_that_comes_again_before_the_first_is_kept_is_one_m
     assert room.told() == [(1, "message.created"), (2, "message.created")]
 
 
-@pytest_twisted.ensureDeferred
 async def test_C5_a_repetition_is_answered_when_the_lesson_is_over(stage_on_both: Stage) -> None:
     room = await Room.opened(stage_on_both)
     first = await room.send(room.anna, "Bye", client_id="one")
@@ -226,7 +212,6 @@ async def test_C5_a_repetition_is_answered_when_the_lesson_is_over(stage_on_both
     assert room.told() == [(1, "message.created")]
 
 
-@pytest_twisted.ensureDeferred
 async def test_C5_a_repetition_shows_the_message_as_it_is_now(stage: Stage) -> None:
     room = await Room.opened(stage)
     await room.send(room.anna, "Helo", client_id="one")
@@ -238,7 +223,6 @@ async def test_C5_a_repetition_shows_the_message_as_it_is_now(stage: Stage) -> N
 # answers
 
 
-@pytest_twisted.ensureDeferred
 async def test_C6_one_replies_to_a_message_of_the_same_lesson(stage: Stage) -> None:
     room = await Room.opened(stage)
     question = await room.send(room.tutor, "Why?")
@@ -247,7 +231,6 @@ async def test_C6_one_replies_to_a_message_of_the_same_lesson(stage: Stage) -> N
     assert (await room.send(room.ben, "Who asked?", reply_to=question.id)).reply_to == question.id
 
 
-@pytest_twisted.ensureDeferred
 async def test_C6_a_wrong_reply_is_refused_alone_and_takes_no_number(stage_on_both: Stage) -> None:
     room = await Room.opened(stage_on_both)
     here = await room.send(room.tutor, "Here")
@@ -265,7 +248,6 @@ async def test_C6_a_wrong_reply_is_refused_alone_and_takes_no_number(stage_on_bo
 # order
 
 
-@pytest_twisted.ensureDeferred
 async def test_C7_five_hundred_at_once_are_told_and_kept_in_one_order_without_a_gap(stage_on_both: Stage) -> None:
     room = await Room.opened(stage_on_both)
     callers = [room.tutor, room.anna, room.ben, stage_on_both.given.again(room.anna), room.ben]
@@ -293,7 +275,6 @@ async def everything(room: Room, caller: Caller) -> list[Message]:
             return found
 
 
-@pytest_twisted.ensureDeferred
 async def test_C7_two_machines_number_one_lesson_together(stage_on_both: Stage, other_on_both: Machine) -> None:
     room = await Room.opened(stage_on_both)
     rooms = [room, room.on(other_on_both)]

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-import pytest_twisted
 
 from tests.chat.room import Room
 from tests.support.machine import Stage
@@ -38,7 +37,6 @@ def replying(one: Sending, reply_to: str) -> Sending:
     return replace(one, record=replace(one.record, reply_to=reply_to))
 
 
-@pytest_twisted.ensureDeferred
 async def test_C5_C6_every_job_of_a_batch_has_its_own_outcome(stage_on_both: Stage) -> None:
     room = await Room.opened(stage_on_both)
     before = await room.send(room.tutor, "before", client_id="before")
@@ -72,7 +70,6 @@ async def test_C5_C6_every_job_of_a_batch_has_its_own_outcome(stage_on_both: Sta
     assert [event.seq for event in await room.stored()] == [1, 2, 3, 4, 5]
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_batch_that_is_refused_as_a_whole_writes_nothing(stage_on_both: Stage) -> None:
     room = await Room.opened(stage_on_both)
     jobs = [replying(sending(room, room.anna, "lost"), new_id()) for _ in range(3)]
@@ -81,7 +78,6 @@ async def test_a_batch_that_is_refused_as_a_whole_writes_nothing(stage_on_both: 
     assert await room.stored() == []
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_batch_of_any_size_costs_the_same(stage_on_both: Stage) -> None:
     room = await Room.opened(stage_on_both)
     question = await room.send(room.tutor, "?")
@@ -97,7 +93,6 @@ GARBAGE = ["a", "_", "-" * 199, cursor_from(1, 2), cursor_from("\0"), cursor_fro
 NO_NUMBER = ["²", "٣", "-1", "+1", " 1", "1_0", "9" * 17, "9" * 36, "x", "1\0"]
 
 
-@pytest_twisted.ensureDeferred
 async def test_C10_C11_garbage_is_not_a_cursor(stage_on_both: Stage) -> None:
     room = await Room.opened(stage_on_both)
     store = ChatStore(stage_on_both.machine.database)

@@ -7,7 +7,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import pytest_twisted
 from autobahn.wamp.exception import ApplicationError
 from twisted.internet.defer import Deferred
 
@@ -51,7 +50,6 @@ def test_the_door_serves_the_contracts_names(stage: Stage) -> None:
     assert {one.procedure.uri: one.procedure.arguments for one in served} == CONTRACT
 
 
-@pytest_twisted.ensureDeferred
 async def test_every_procedure_answers_and_every_change_goes_out_on_the_chat_topic(stage: Stage) -> None:
     paper, heard = Paper(), stage.events(ChatChanged)
     publish_chat(stage.machine.events, paper)
@@ -96,7 +94,6 @@ async def test_every_procedure_answers_and_every_change_goes_out_on_the_chat_top
     ],
     ids=lambda one: getattr(one, "uri", ""),
 )
-@pytest_twisted.ensureDeferred
 async def test_S14_of_one_persons_changes_one_is_made_at_a_time(
     procedure: Procedure[Any, Any], asked: dict[str, Any]
 ) -> None:

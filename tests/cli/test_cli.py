@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_twisted
 from click.testing import CliRunner, Result
 
 from tests.supervision.test_holding import HOLDS
@@ -64,7 +63,6 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
 # user
 
 
-@pytest_twisted.ensureDeferred
 async def test_the_life_of_an_account(shell: Shell) -> None:
     added = shell.run(*shell.add("--role", "admin", email="Ada@School.example"))
     assert (added.exit_code, added.stderr) == (0, "")
@@ -125,7 +123,6 @@ def test_who_is_there_already_and_who_is_not(shell: Shell) -> None:
     assert "too easy to guess" in shell.refused("user", "password", EMAIL, "--password", "Ada-2026")
 
 
-@pytest_twisted.ensureDeferred
 async def test_accounts_are_listed_closed_opened_and_change_their_role(shell: Shell) -> None:
     shell.run(*shell.add())
     shell.run(*shell.add("--role", "admin", email="zoe@school.example", name="Zoë"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-import pytest_twisted
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.threads import deferToThread
 
@@ -36,7 +35,6 @@ async def chats(room: Room) -> tuple[Chat, Chat]:
     return await tina.chat(), await stan.chat()
 
 
-@pytest_twisted.ensureDeferred
 async def test_what_one_says_is_shown_at_once_and_takes_its_place(enter: Enter) -> None:
     tina, stan = await chats(await enter())
     told: list[str | None] = []
@@ -51,7 +49,6 @@ async def test_what_one_says_is_shown_at_once_and_takes_its_place(enter: Enter) 
     assert stan.messages == (sent,)
 
 
-@pytest_twisted.ensureDeferred
 async def test_C1_what_one_says_is_composed_and_shown_as_it_will_be_kept(enter: Enter) -> None:
     room = await enter()
     tina, _ = await chats(room)
@@ -68,7 +65,6 @@ async def test_C1_what_one_says_is_composed_and_shown_as_it_will_be_kept(enter: 
     assert board.elements[drawn["applied"][0]]["text"] == "Zoë"
 
 
-@pytest_twisted.ensureDeferred
 async def test_changes_and_read_marks_are_kept(enter: Enter) -> None:
     room = await enter()
     tina, stan = await chats(room)
@@ -83,14 +79,12 @@ async def test_changes_and_read_marks_are_kept(enter: Enter) -> None:
     assert tina.read_marks == {room.student.user["id"]: marked["read_seq"]}
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_refused_message_is_taken_back_and_said_why(enter: Enter) -> None:
     tina, _ = await chats(await enter())
     error = await failure_of(tina.send("x" * 4_001))
     assert (error.uri, tina.messages) == ("tutorwamp.error.invalid", ())
 
 
-@pytest_twisted.ensureDeferred
 async def test_earlier_messages_are_read_when_they_are_wanted(enter: Enter) -> None:
     room = await enter()
     lesson = await room.tutor.join(room.lesson_id)
@@ -102,7 +96,6 @@ async def test_earlier_messages_are_read_when_they_are_wanted(enter: Enter) -> N
     assert not stan.has_older
 
 
-@pytest_twisted.ensureDeferred
 async def test_S10_what_was_missed_during_a_drop_is_resumed(enter: Enter) -> None:
     room = await enter()
     tina, stan = await chats(room)
@@ -119,7 +112,6 @@ async def test_S10_what_was_missed_during_a_drop_is_resumed(enter: Enter) -> Non
     assert read_afresh == []
 
 
-@pytest_twisted.ensureDeferred
 async def test_S10_who_missed_too_much_reads_the_newest_messages_afresh(enter: Enter) -> None:
     room = await enter()
     tina, stan = await chats(room)
@@ -135,7 +127,6 @@ async def test_S10_who_missed_too_much_reads_the_newest_messages_afresh(enter: E
     assert bodies(stan)[-100:] == [*(f"{number}" for number in range(202, 301)), "after"]
 
 
-@pytest_twisted.ensureDeferred
 async def test_S12_what_is_said_offline_is_sent_in_its_order_and_once(node: Node, enter: Enter) -> None:
     room = await enter()
     tina, stan = await chats(room)
@@ -150,7 +141,6 @@ async def test_S12_what_is_said_offline_is_sent_in_its_order_and_once(node: Node
     assert not any(one.get("pending") for one in tina.messages)
 
 
-@pytest_twisted.ensureDeferred
 async def test_S12_a_lost_answer_leaves_one_message(enter: Enter) -> None:
     room = await enter()
     tina, stan = await chats(room)
@@ -164,7 +154,6 @@ async def test_S12_a_lost_answer_leaves_one_message(enter: Enter) -> None:
     assert (sent["id"], bodies(tina), bodies(stan)) == (stored["id"], ["only once"], ["only once"])
 
 
-@pytest_twisted.ensureDeferred
 async def test_nobody_waits_for_a_chat_that_is_over(enter: Enter) -> None:
     room = await enter()
     tina, _ = await chats(room)
@@ -174,7 +163,6 @@ async def test_nobody_waits_for_a_chat_that_is_over(enter: Enter) -> None:
     assert isinstance(await failure_of(tina.open()), Disconnected)
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_chat_is_one_however_often_it_is_asked_for(enter: Enter) -> None:
     room = await enter()
     lesson = await room.tutor.join(room.lesson_id)

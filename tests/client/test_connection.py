@@ -3,7 +3,6 @@ from __future__ import annotations
 from typing import Any, cast
 
 import pytest
-import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol
@@ -33,7 +32,6 @@ from tutorwamp.kernel.errors import Action
 
 
 @pytest.mark.parametrize("serializer", ["cbor", "msgpack", "json"])
-@pytest_twisted.ensureDeferred
 async def test_a_call_is_answered(connect: Connect, serializer: Serializer) -> None:
     connection = connect(serializer=serializer)
     await opened(connection)
@@ -44,7 +42,6 @@ async def test_a_call_is_answered(connect: Connect, serializer: Serializer) -> N
     }
 
 
-@pytest_twisted.ensureDeferred
 async def test_an_error_arrives_whole(connect: Connect) -> None:
     connection = connect()
     await opened(connection)
@@ -62,7 +59,6 @@ async def test_an_error_arrives_whole(connect: Connect) -> None:
     assert (error.details, error.request_id) == ({"state": "ended"}, "r-1")
 
 
-@pytest_twisted.ensureDeferred
 async def test_what_is_not_allowed_is_refused_aloud(connect: Connect) -> None:
     connection = connect()
     await opened(connection)
@@ -75,7 +71,6 @@ async def test_what_is_not_allowed_is_refused_aloud(connect: Connect) -> None:
         assert (error.uri, error.action) == ("wamp.error.not_authorized", Action.STOP)
 
 
-@pytest_twisted.ensureDeferred
 async def test_an_event_reaches_its_handler_with_its_publisher_until_it_is_cancelled(connect: Connect) -> None:
     ada, bob = connect(), connect(Tickets("welcome:bob"))
     await opened(ada)
@@ -95,7 +90,6 @@ async def test_an_event_reaches_its_handler_with_its_publisher_until_it_is_cance
     assert (await third)["text"] == "again"
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_handler_that_fails_harms_nobody(connect: Connect) -> None:
     connection, bob = connect(), connect(Tickets("welcome:bob"))
     await opened(connection)
@@ -113,7 +107,6 @@ async def test_a_handler_that_fails_harms_nobody(connect: Connect) -> None:
     assert connection.state.kind == "connected"
 
 
-@pytest_twisted.ensureDeferred
 async def test_after_kill_9_of_the_router_all_is_as_before(router: Node, connect: Connect) -> None:
     ada, bob = connect(), connect(Tickets("welcome:bob"))
     arrivals: list[str] = []
@@ -152,7 +145,6 @@ async def test_after_kill_9_of_the_router_all_is_as_before(router: Node, connect
     assert (await waiting)["text"] == "still there?"
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_loss_while_subscriptions_are_renewed_only_takes_longer(connect: Connect) -> None:
     connection = connect()
     await opened(connection)
@@ -174,7 +166,6 @@ async def test_a_loss_while_subscriptions_are_renewed_only_takes_longer(connect:
     assert len(sessions) == 2
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_refused_ticket_is_replaced_once(connect: Connect) -> None:
     tickets = Tickets(EXPIRED, replacements=[WELCOME])
     connection = connect(tickets)
@@ -184,7 +175,6 @@ async def test_a_refused_ticket_is_replaced_once(connect: Connect) -> None:
     assert states.kinds == ["connecting", "connecting", "connected"]
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_ticket_refused_twice_ends_it(connect: Connect) -> None:
     tickets = Tickets(EXPIRED, replacements=[EXPIRED])
     connection = connect(tickets)
@@ -195,13 +185,11 @@ async def test_a_ticket_refused_twice_ends_it(connect: Connect) -> None:
     assert (await failure_of(connection.call_until_answered("test.echo"))).uri == "tutorwamp.error.unauthenticated"
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_login_that_is_over_ends_it(connect: Connect) -> None:
     connection = connect(Tickets(CallError("tutorwamp.error.unauthenticated", "The login is over.")))
     assert (await failure_of(connection.open())).message == "The login is over."
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_server_that_is_not_ready_is_waited_for(connect: Connect) -> None:
     clock = Clock()
     backoff = Backoff(first_ceiling_s=4, growth=2)
@@ -220,7 +208,6 @@ async def test_a_server_that_is_not_ready_is_waited_for(connect: Connect) -> Non
     await patiently(opening)
 
 
-@pytest_twisted.ensureDeferred
 async def test_pauses_grow_while_nobody_listens(connect: Connect) -> None:
     clock = Clock()
     connection = connect(
@@ -244,7 +231,6 @@ async def test_pauses_grow_while_nobody_listens(connect: Connect) -> None:
     assert clock.getDelayedCalls() == []
 
 
-@pytest_twisted.ensureDeferred
 async def test_the_servers_wish_to_wait_is_respected(connect: Connect) -> None:
     wish = CallError("tutorwamp.error.unavailable", details={"retry_after_s": 7.0})
     connection = connect(Tickets(wish), clock=Clock(), chance=lambda: 0.5, backoff=Backoff(first_ceiling_s=1))
@@ -255,7 +241,6 @@ async def test_the_servers_wish_to_wait_is_respected(connect: Connect) -> None:
     await opening
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_server_that_says_nothing_is_given_up(connect: Connect) -> None:
     clock = Clock()
     asked: Deferred[None] = Deferred()
@@ -281,7 +266,6 @@ async def test_a_server_that_says_nothing_is_given_up(connect: Connect) -> None:
     await port.stopListening()
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_revoked_session_stays_away_and_says_so(connect: Connect) -> None:
     connection = connect()
     await opened(connection)
@@ -296,7 +280,6 @@ async def test_a_revoked_session_stays_away_and_says_so(connect: Connect) -> Non
         assert (error.uri, error.action) == ("tutorwamp.close.revoked", Action.REAUTH)
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_draining_node_is_come_back_to_and_short_lives_do_not_reset_the_pauses(connect: Connect) -> None:
     clock = Clock()
     connection = connect(clock=clock, chance=lambda: 1.0, backoff=Backoff(first_ceiling_s=1, growth=2))
@@ -312,7 +295,6 @@ async def test_a_draining_node_is_come_back_to_and_short_lives_do_not_reset_the_
         await back
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_draining_node_says_when_to_come_back(connect: Connect) -> None:
     clock = Clock()
     connection = connect(clock=clock, chance=lambda: 1.0, backoff=Backoff(first_ceiling_s=1, growth=2))
@@ -333,7 +315,6 @@ async def test_a_draining_node_says_when_to_come_back(connect: Connect) -> None:
         await back
 
 
-@pytest_twisted.ensureDeferred
 async def test_who_was_too_slow_comes_back(connect: Connect) -> None:
     clock = Clock()
     connection = connect(clock=clock)
@@ -347,7 +328,6 @@ async def test_who_was_too_slow_comes_back(connect: Connect) -> None:
     await back
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_topic_taken_away_is_reported_and_the_connection_lives(connect: Connect) -> None:
     connection = connect()
     await opened(connection)
@@ -360,7 +340,6 @@ async def test_a_topic_taken_away_is_reported_and_the_connection_lives(connect: 
     assert await connection.call("test.echo") == {"caller": "ada"}
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_message_too_large_costs_the_call_and_not_the_connection(connect: Connect) -> None:
     connection = connect()
     await opened(connection)
@@ -369,7 +348,6 @@ async def test_a_message_too_large_costs_the_call_and_not_the_connection(connect
     assert await connection.call("test.echo") == {"caller": "ada"}
 
 
-@pytest_twisted.ensureDeferred
 async def test_an_argument_that_cannot_be_sent_is_invalid(connect: Connect) -> None:
     connection = connect()
     await opened(connection)
@@ -378,7 +356,6 @@ async def test_an_argument_that_cannot_be_sent_is_invalid(connect: Connect) -> N
     assert await connection.call("test.echo") == {"caller": "ada"}
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_call_without_an_answer_times_out_and_may_be_repeated(connect: Connect) -> None:
     clock = Clock()
     connection = connect(clock=clock)
@@ -390,7 +367,6 @@ async def test_a_call_without_an_answer_times_out_and_may_be_repeated(connect: C
     assert await connection.call("test.echo") == {"caller": "ada"}
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_closed_connection_can_be_opened_again(connect: Connect) -> None:
     connection = connect()
     error = await failure_of(connection.call("test.echo"))

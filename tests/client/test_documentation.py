@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import pytest_twisted
 from twisted.internet.utils import getProcessOutputAndValue
 
 from tests.client.room import PASSWORD, Enter, heard
@@ -26,7 +25,6 @@ def test_there_is_one_for_twisted_and_one_for_scripts() -> None:
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=["twisted", "script"])
-@pytest_twisted.ensureDeferred
 async def test_the_example_runs(node: Node, enter: Enter, tmp_path: Path, example: str) -> None:
     room = await enter()
     lesson = await room.tutor.join(room.lesson_id)
@@ -43,7 +41,6 @@ async def test_the_example_runs(node: Node, enter: Enter, tmp_path: Path, exampl
     assert output.decode() == "Stan: Stan is here\nTina: bye\n"
 
 
-@pytest_twisted.ensureDeferred
 async def test_the_readmes_example_runs(node: Node, enter: Enter, tmp_path: Path) -> None:
     room = await enter()
     created = await heard(await room.tutor.join(room.lesson_id), "message.created")

@@ -49,7 +49,6 @@ def error(asked: Message) -> Message:
 
 
 @pytest.mark.parametrize("late", [result, error])
-@pytest_twisted.ensureDeferred
 async def test_what_the_router_answers_after_its_goodbye_is_too_late_and_harms_nothing(
     connect: Connect, routed: Routed, late: Callable[[Message], Message]
 ) -> None:
@@ -70,7 +69,6 @@ async def test_what_the_router_answers_after_its_goodbye_is_too_late_and_harms_n
     assert router.ended_cleanly == [True]
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_router_that_refuses_before_its_welcome_is_believed(connect: Connect, routed: Routed) -> None:
     def script(said: Message) -> Sequence[Message]:
         return [Abort("tutorwamp.error.forbidden", "Said the test.")] if isinstance(said, Hello) else []
@@ -81,7 +79,6 @@ async def test_a_router_that_refuses_before_its_welcome_is_believed(connect: Con
     assert complaints(logs) == []
 
 
-@pytest_twisted.ensureDeferred
 async def test_who_leaves_still_hears_the_answers_that_come_before_the_routers_goodbye(
     connect: Connect, routed: Routed
 ) -> None:

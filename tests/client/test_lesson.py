@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, cast
 
 import pytest
-import pytest_twisted
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
 
@@ -16,7 +15,6 @@ from tutorwamp.client import CallError, script
 from tutorwamp.kernel.contracts import new_id
 
 
-@pytest_twisted.ensureDeferred
 async def test_two_people_talk(enter: Enter) -> None:
     room = await enter()
     tina, stan = await room.tutor.join(room.lesson_id), await room.student.join(room.lesson_id)
@@ -51,7 +49,6 @@ async def test_two_people_talk(enter: Enter) -> None:
     assert closed == [None]
 
 
-@pytest_twisted.ensureDeferred
 async def test_what_is_neither_a_topic_nor_an_event_cannot_be_heard(enter: Enter) -> None:
     room = await enter()
     lesson = await room.tutor.join(room.lesson_id)
@@ -59,7 +56,6 @@ async def test_what_is_neither_a_topic_nor_an_event_cannot_be_heard(enter: Enter
         await lesson.on("weather", lambda _: None)
 
 
-@pytest_twisted.ensureDeferred
 async def test_after_kill_9_of_the_node_the_lesson_goes_on(node: Node, enter: Enter) -> None:
     room = await enter()
     tina, stan = await room.tutor.join(room.lesson_id), await room.student.join(room.lesson_id)
@@ -79,7 +75,6 @@ async def test_after_kill_9_of_the_node_the_lesson_goes_on(node: Node, enter: En
     assert [item["body"] for item in (await stan.history())["items"]] == ["after", "while it was away", "before"]
 
 
-@pytest_twisted.ensureDeferred
 async def test_an_answer_lost_on_its_way_does_not_send_twice(enter: Enter) -> None:
     room = await enter()
     tina, stan = await room.tutor.join(room.lesson_id), await room.student.join(room.lesson_id)
@@ -97,7 +92,6 @@ async def test_an_answer_lost_on_its_way_does_not_send_twice(enter: Enter) -> No
     assert [item["id"] for item in (await stan.history())["items"]] == [sent["id"]]
 
 
-@pytest_twisted.ensureDeferred
 async def test_the_end_of_all_logins_ends_the_connection(enter: Enter) -> None:
     room = await enter()
     closed: Deferred[None] = Deferred()
@@ -109,7 +103,6 @@ async def test_the_end_of_all_logins_ends_the_connection(enter: Enter) -> None:
     assert reason.uri == "tutorwamp.close.revoked"
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_script_waits_for_its_answers(node: Node, enter: Enter) -> None:
     room = await enter()
     tina = await room.tutor.join(room.lesson_id)

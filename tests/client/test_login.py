@@ -111,7 +111,6 @@ def login(server: Server, clock: Clock) -> Login:
     return Login(server.url + "/", clock=clock)
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_login_answers_the_user_and_signs_what_follows(server: Server, login: Login) -> None:
     assert await login.log_in("ada@example.org", "correct horse") == ADA
     assert login.user == ADA
@@ -122,7 +121,6 @@ async def test_a_login_answers_the_user_and_signs_what_follows(server: Server, l
     ]
 
 
-@pytest_twisted.ensureDeferred
 async def test_registering_sends_the_account_and_logs_nobody_in(server: Server, login: Login) -> None:
     server.instead["/api/auth/register"] = lambda: (201, ADA)
     assert await login.register("ada@example.org", "correct horse", name="Ada", role="tutor") == ADA
@@ -135,7 +133,6 @@ async def test_registering_sends_the_account_and_logs_nobody_in(server: Server, 
     assert (await failure_of(login.access_token())).uri == "tutorwamp.error.unauthenticated"
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_token_is_used_until_shortly_before_its_end_and_then_rotated(
     server: Server, login: Login, clock: Clock
 ) -> None:
@@ -151,7 +148,6 @@ async def test_a_token_is_used_until_shortly_before_its_end_and_then_rotated(
     assert len({asked.body["client_id"] for asked in server.asked[1:]}) == 2
 
 
-@pytest_twisted.ensureDeferred
 async def test_everybody_who_waits_shares_one_refresh_and_may_give_up(
     server: Server, login: Login, clock: Clock
 ) -> None:
@@ -165,7 +161,6 @@ async def test_everybody_who_waits_shares_one_refresh_and_may_give_up(
     assert server.paths.count(REFRESH) == 1
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_refused_token_is_replaced_once_and_the_request_made_again(server: Server, login: Login) -> None:
     await login.log_in("ada@example.org", "correct horse")
     answers = [problem(401, "tutorwamp.error.unauthenticated", "reauth"), (200, ADA)]
@@ -181,7 +176,6 @@ async def test_a_refused_token_is_replaced_once_and_the_request_made_again(serve
     assert server.paths[4:] == [ME, REFRESH, ME]
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_token_that_was_replaced_meanwhile_is_not_replaced_again(server: Server, login: Login) -> None:
     await login.log_in("ada@example.org", "correct horse")
     assert await login.replace("access-1") == "access-2"
@@ -189,7 +183,6 @@ async def test_a_token_that_was_replaced_meanwhile_is_not_replaced_again(server:
     assert server.paths.count(REFRESH) == 1
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_login_that_cannot_be_renewed_is_over(server: Server, login: Login, clock: Clock) -> None:
     await login.log_in("ada@example.org", "correct horse")
     clock.advance(LIFETIME_S)
@@ -200,7 +193,6 @@ async def test_a_login_that_cannot_be_renewed_is_over(server: Server, login: Log
     assert server.paths.count(REFRESH) == 1
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_refresh_that_failed_in_passing_is_tried_again(server: Server, login: Login, clock: Clock) -> None:
     await login.log_in("ada@example.org", "correct horse")
     clock.advance(LIFETIME_S)
@@ -215,7 +207,6 @@ async def test_a_refresh_that_failed_in_passing_is_tried_again(server: Server, l
     assert lost.body == again.body, "it may have been spent: it must be the same request"
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_problem_arrives_whole(server: Server, login: Login) -> None:
     details = [{"loc": ["email"], "msg": "not an e-mail address"}]
     server.instead["/api/auth/register"] = lambda: problem(
@@ -227,20 +218,17 @@ async def test_a_problem_arrives_whole(server: Server, login: Login) -> None:
 
 
 @pytest.mark.parametrize(("status", "page"), [(502, b"<html>Bad Gateway</html>"), (503, b"\xff\xfe")])
-@pytest_twisted.ensureDeferred
 async def test_a_proxys_page_is_unavailable(server: Server, login: Login, status: int, page: bytes) -> None:
     server.instead["/api/auth/login"] = lambda: (status, page)
     error = await failure_of(login.log_in("ada@example.org", "correct horse"))
     assert (error.uri, error.action) == ("tutorwamp.error.unavailable", Action.RETRY)
 
 
-@pytest_twisted.ensureDeferred
 async def test_nobody_there_is_unavailable() -> None:
     error = await failure_of(Login(f"http://127.0.0.1:{free_port()}").log_in("ada@example.org", "correct horse"))
     assert (error.uri, error.action) == ("tutorwamp.error.unavailable", Action.RETRY)
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_server_that_hangs_is_unavailable(server: Server, login: Login, clock: Clock) -> None:
     arrived: Deferred[None] = Deferred()
 
@@ -256,7 +244,6 @@ async def test_a_server_that_hangs_is_unavailable(server: Server, login: Login, 
 
 
 @pytest.mark.parametrize("everywhere", [False, True])
-@pytest_twisted.ensureDeferred
 async def test_logging_out_forgets_the_tokens(server: Server, login: Login, everywhere: bool) -> None:
     await login.log_in("ada@example.org", "correct horse")
     await login.log_out(everywhere=everywhere)

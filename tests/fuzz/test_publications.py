@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import pytest
-import pytest_twisted
 from twisted.internet.defer import Deferred, TimeoutError, gatherResults  # noqa: A004  # Twisted's own
 
 from tests.fuzz.answers import faults
@@ -167,7 +166,6 @@ async def heard_by_all(ears: Ears, speakers: list[Speaker], said: list[list[Said
     ears.forget()
 
 
-@pytest_twisted.ensureDeferred
 async def test_S18_every_client_hears_all_that_is_valid_nothing_else_and_loses_no_session(node: Node) -> None:
     ears, tally = Ears(), Tally()
     listeners, speakers = await everybody(node, ears, tally)

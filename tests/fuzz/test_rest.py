@@ -10,7 +10,6 @@ from typing import Any, Final
 from urllib.parse import quote, quote_plus
 
 import pytest
-import pytest_twisted
 import treq
 
 from tests.fuzz.answers import OURS, leaks
@@ -127,7 +126,6 @@ async def furnished(node: Node) -> tuple[list[str], dict[str, list[str]]]:
     return tokens, {**known, "student_ids": [people[1]["id"]]}
 
 
-@pytest_twisted.ensureDeferred
 async def test_hostile_requests_get_problems_of_the_contract(node: Node) -> None:
     tokens, known = await furnished(node)
     found = catalogue()

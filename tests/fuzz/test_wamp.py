@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
 
 import pytest
-import pytest_twisted
 from autobahn.wamp.exception import ApplicationError
 from autobahn.wamp.request import CallRequest
 from autobahn.wamp.types import CallOptions, CloseDetails
@@ -177,7 +176,6 @@ async def watch(bystander: BareSession, tally: Tally, done: list[bool]) -> None:
         await deferLater(cast("Any", reactor), HEARTBEAT_PAUSE_S)
 
 
-@pytest_twisted.ensureDeferred
 async def test_hostile_calls_get_the_contracts_errors_and_disturb_nobody(node: Node) -> None:
     tutor_email, _ = await register(node, "Tina", "tutor")
     student_email, student = await register(node, "Stan", "student")

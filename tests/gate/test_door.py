@@ -136,7 +136,6 @@ async def endings(node: Node, made: list[Raw]) -> list[int | None]:
 
 
 @pytest.mark.parametrize("serializer", SERIALIZERS)
-@pytest_twisted.ensureDeferred
 async def test_strangers_say_hello_or_are_gone(node: Node, bystander: Guest, serializer: str) -> None:
     made = [await Raw.connect(node, serializer) for _ in {**HOSTILE, **STRANGERS}]
     for one, message in zip(made, {**HOSTILE, **STRANGERS}.values(), strict=True):
@@ -146,7 +145,6 @@ async def test_strangers_say_hello_or_are_gone(node: Node, bystander: Guest, ser
 
 
 @pytest.mark.parametrize("serializer", SERIALIZERS)
-@pytest_twisted.ensureDeferred
 async def test_what_strangers_cannot_say_in_plain_values_ends_it(node: Node, bystander: Guest, serializer: str) -> None:
     values = BAD_VALUES[serializer].values()
     made = [await Raw.connect(node, serializer) for _ in values]
@@ -155,7 +153,6 @@ async def test_what_strangers_cannot_say_in_plain_values_ends_it(node: Node, bys
     assert set(await endings(node, made)) <= {PROTOCOL_ERROR, TOO_BIG, BAD_TEXT}
 
 
-@pytest_twisted.ensureDeferred
 async def test_references_cost_a_stranger_the_connection_and_the_router_nothing(node: Node, bystander: Guest) -> None:
     for levels, references in ((6, 10), (14, 10), (60, 2)):
         for payload in (bomb(levels, references), b"\x83\x01\x65tutor" + bomb(levels, references)):
@@ -165,7 +162,6 @@ async def test_references_cost_a_stranger_the_connection_and_the_router_nothing(
 
 
 @pytest.mark.parametrize("serializer", SERIALIZERS)
-@pytest_twisted.ensureDeferred
 async def test_each_step_of_the_handshake_is_taken_once(
     node: Node, bystander: Guest, ticket: Ticket, serializer: str
 ) -> None:
@@ -183,7 +179,6 @@ async def test_each_step_of_the_handshake_is_taken_once(
 
 
 @pytest.mark.parametrize("serializer", SERIALIZERS)
-@pytest_twisted.ensureDeferred
 async def test_before_welcome_nothing_is_large(node: Node, bystander: Guest, serializer: str) -> None:
     hello: list[Any] = [1, "tutor", {**HELLO[2], "authextra": {"text": "x" * (STRANGERS_BYTES_AT_MOST - 1_000)}}]
     polite = await Raw.connect(node, serializer)
@@ -200,7 +195,6 @@ async def test_before_welcome_nothing_is_large(node: Node, bystander: Guest, ser
         assert await one.ended() == TOO_BIG
 
 
-@pytest_twisted.ensureDeferred
 async def test_who_speaks_no_serialization_of_ours_is_refused_and_the_log_stays_short(
     node: Node, bystander: Guest
 ) -> None:
@@ -215,7 +209,6 @@ async def test_who_speaks_no_serialization_of_ours_is_refused_and_the_log_stays_
 
 
 @pytest.mark.parametrize("serializer", SERIALIZERS)
-@pytest_twisted.ensureDeferred
 async def test_members_say_what_members_say_or_are_gone(
     node: Node, bystander: Guest, ticket: Ticket, serializer: str
 ) -> None:
@@ -229,7 +222,6 @@ async def test_members_say_what_members_say_or_are_gone(
 
 
 @pytest.mark.parametrize("serializer", SERIALIZERS)
-@pytest_twisted.ensureDeferred
 async def test_who_no_longer_wants_to_hear_keeps_the_session(
     node: Node, bystander: Guest, ticket: Ticket, serializer: str
 ) -> None:
@@ -244,7 +236,6 @@ async def test_who_no_longer_wants_to_hear_keeps_the_session(
 
 
 @pytest.mark.parametrize("serializer", SERIALIZERS)
-@pytest_twisted.ensureDeferred
 async def test_after_goodbye_nothing_is_said(node: Node, bystander: Guest, ticket: Ticket, serializer: str) -> None:
     for more, code in (([], NORMAL), ([HELLO], PROTOCOL_ERROR), ([[6, {}, "wamp.close.normal"]], PROTOCOL_ERROR)):
         one = await Raw.join(node, serializer, ticket())
@@ -255,7 +246,6 @@ async def test_after_goodbye_nothing_is_said(node: Node, bystander: Guest, ticke
 
 
 @pytest.mark.parametrize("serializer", SERIALIZERS)
-@pytest_twisted.ensureDeferred
 async def test_who_called_a_component_that_died_is_told_to_come_back(
     node: Node, office: Office, bystander: Guest, visit: Visit, ticket: Ticket, serializer: str
 ) -> None:
@@ -283,7 +273,6 @@ async def test_who_called_a_component_that_died_is_told_to_come_back(
     caller.cut()
 
 
-@pytest_twisted.ensureDeferred
 async def test_what_is_refused_at_the_door_and_by_ticket_is_a_line_of_the_log(
     node: Node, office: Office, bystander: Guest, visit: Visit, ticket: Ticket
 ) -> None:
@@ -305,7 +294,6 @@ async def test_what_is_refused_at_the_door_and_by_ticket_is_a_line_of_the_log(
 
 
 @pytest.mark.parametrize("serializer", SERIALIZERS)
-@pytest_twisted.ensureDeferred
 async def test_nobody_answers_in_the_place_of_a_component(
     node: Node, office: Office, bystander: Guest, ticket: Ticket, serializer: str
 ) -> None:
@@ -333,7 +321,6 @@ async def told_by_the_log(node: Node, text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("serializer", SERIALIZERS)
-@pytest_twisted.ensureDeferred
 async def test_arguments_that_are_not_plain_cost_the_call_and_not_the_session(
     node: Node, office: Office, bystander: Guest, ticket: Ticket, serializer: str
 ) -> None:
@@ -360,7 +347,6 @@ def is_utf8(value: bytes) -> bool:
 
 
 @pytest.mark.parametrize("serializer", SERIALIZERS)
-@pytest_twisted.ensureDeferred
 async def test_what_cannot_be_published_is_dropped_and_nobody_ends(
     node: Node, office: Office, bystander: Guest, visit: Visit, ticket: Ticket, serializer: str
 ) -> None:
@@ -395,7 +381,6 @@ def floats(serializer: str, size: int, uri: str = SHOUT) -> bytes:
 
 
 @pytest.mark.parametrize("serializer", SERIALIZERS)
-@pytest_twisted.ensureDeferred
 async def test_a_call_too_large_is_answered_and_nothing_is_kept_of_it(
     node: Node, office: Office, bystander: Guest, ticket: Ticket, serializer: str
 ) -> None:
@@ -421,7 +406,6 @@ async def test_a_call_too_large_is_answered_and_nothing_is_kept_of_it(
 
 
 @pytest.mark.parametrize("serializer", SERIALIZERS)
-@pytest_twisted.ensureDeferred
 async def test_calls_full_of_numbers_may_be_larger(
     node: Node, office: Office, bystander: Guest, ticket: Ticket, serializer: str
 ) -> None:
@@ -435,7 +419,6 @@ async def test_calls_full_of_numbers_may_be_larger(
 
 
 @pytest.mark.parametrize("serializer", SERIALIZERS)
-@pytest_twisted.ensureDeferred
 async def test_S26_who_does_not_wait_is_answered_at_the_door(
     node: Node, office: Office, bystander: Guest, ticket: Ticket, serializer: str
 ) -> None:
@@ -462,7 +445,6 @@ async def test_S26_who_does_not_wait_is_answered_at_the_door(
 
 
 @pytest.mark.parametrize("serializer", SERIALIZERS)
-@pytest_twisted.ensureDeferred
 async def test_only_a_call_that_draws_may_have_very_many_values(
     node: Node, office: Office, bystander: Guest, ticket: Ticket, serializer: str
 ) -> None:
@@ -480,7 +462,6 @@ async def test_only_a_call_that_draws_may_have_very_many_values(
 
 
 @pytest.mark.parametrize("serializer", SERIALIZERS)
-@pytest_twisted.ensureDeferred
 async def test_batches_are_answered_one_by_one(
     node: Node, office: Office, bystander: Guest, ticket: Ticket, serializer: str
 ) -> None:
@@ -502,7 +483,6 @@ async def test_batches_are_answered_one_by_one(
 # calls under way
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_request_id_in_use_and_calls_without_end(
     node: Node, office: Office, bystander: Guest, ticket: Ticket
 ) -> None:
@@ -526,7 +506,6 @@ async def test_a_request_id_in_use_and_calls_without_end(
         answer.callback({})
 
 
-@pytest_twisted.ensureDeferred
 async def test_nothing_is_kept_of_who_leaves_in_the_middle(
     node: Node, office: Office, bystander: Guest, ticket: Ticket
 ) -> None:
@@ -562,7 +541,6 @@ async def test_nothing_is_kept_of_who_leaves_in_the_middle(
 # what is said to others
 
 
-@pytest_twisted.ensureDeferred
 async def test_what_one_cannot_be_told_the_others_hear(
     node: Node, office: Office, bystander: Guest, visit: Visit, ticket: Ticket
 ) -> None:

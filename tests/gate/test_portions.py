@@ -7,7 +7,6 @@ from itertools import count
 from typing import Any
 
 import pytest
-import pytest_twisted
 from autobahn.wamp.exception import ApplicationError
 from autobahn.wamp.message import Result
 from autobahn.wamp.types import CallResult
@@ -56,7 +55,6 @@ def test_S25_it_is_what_the_serializer_would_have_written(
 
 
 @pytest.mark.parametrize("serializer", SERIALIZERS)
-@pytest_twisted.ensureDeferred
 async def test_S25_every_client_is_given_a_large_answer_as_any_other(
     office: Office, visit: Visit, ticket: Callable[..., str], serializer: str
 ) -> None:
@@ -68,7 +66,6 @@ async def test_S25_every_client_is_given_a_large_answer_as_any_other(
     assert [await soon(one) for one in asked] == [BOARD, MISSED, BOARD]
 
 
-@pytest_twisted.ensureDeferred
 async def test_S25_who_goes_away_in_the_middle_costs_others_nothing(
     node: Node, office: Office, visit: Visit, ticket: Callable[..., str]
 ) -> None:
@@ -83,7 +80,6 @@ async def test_S25_who_goes_away_in_the_middle_costs_others_nothing(
     assert await guest.ask(LARGE) == BOARD
 
 
-@pytest_twisted.ensureDeferred
 async def test_S25_what_is_too_large_for_a_connection_once_it_is_whole_is_said(
     office: Office, visit: Visit, ticket: Callable[..., str]
 ) -> None:

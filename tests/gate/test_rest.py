@@ -159,7 +159,6 @@ async def front() -> AsyncIterator[Front]:
     await front.close()
 
 
-@pytest_twisted.ensureDeferred
 async def test_path_query_and_headers_arrive_as_they_were_sent(front: Front) -> None:
     status, headers, body = await front.ask(
         b"GET /api/lessons/%C3%A9//x?a=1&a=%2F&b&c=+",
@@ -178,7 +177,6 @@ async def test_path_query_and_headers_arrive_as_they_were_sent(front: Front) -> 
     assert b"server" not in headers
 
 
-@pytest_twisted.ensureDeferred
 async def test_nobody_else_says_where_a_request_comes_from(front: Front) -> None:
     await front.ask(
         b"GET /api/x",
@@ -202,7 +200,6 @@ async def test_nobody_else_says_where_a_request_comes_from(front: Front) -> None
         assert name not in seen
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_proxy_on_this_machine_is_believed_in_its_own_last_word(front: Front) -> None:
     for said, expected in (
         ([], b"127.0.0.1"),
@@ -214,7 +211,6 @@ async def test_a_proxy_on_this_machine_is_believed_in_its_own_last_word(front: F
         assert front.rest.requests[-1][2][b"x-forwarded-for"] == [expected]
 
 
-@pytest_twisted.ensureDeferred
 async def test_chunked_bodies_arrive_whole(front: Front) -> None:
     for size in (3, 150_000):
         data = b"x" * size
@@ -228,7 +224,6 @@ async def test_chunked_bodies_arrive_whole(front: Front) -> None:
         assert b"transfer-encoding" not in seen
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_body_above_the_limit_is_too_large(front: Front) -> None:
     exactly = b"x" * LIMIT
     assert (await front.ask(b"PUT /api/x", b"Content-Length: %d" % LIMIT, body=exactly))[0] == 200
@@ -240,14 +235,12 @@ async def test_a_body_above_the_limit_is_too_large(front: Front) -> None:
     assert len(front.rest.requests) == 1
 
 
-@pytest_twisted.ensureDeferred
 async def test_answers_pass_with_status_phrase_and_all_their_headers(front: Front) -> None:
     status, headers, body = await front.ask(b"PATCH /api/odd", b"Content-Length: 0")
     assert (status, body) == (422, b"odd")
     assert headers[b"set-cookie"] == [b"a=1", b"b=2"]
 
 
-@pytest_twisted.ensureDeferred
 async def test_answers_without_a_body(front: Front) -> None:
     for line, expected in ((b"GET /api/nothing", 204), (b"GET /api/same", 304), (b"HEAD /api/x", 200)):
         status, headers, body = await front.ask(line)
@@ -257,7 +250,6 @@ async def test_answers_without_a_body(front: Front) -> None:
     assert (await front.ask(b"GET /api/same"))[1][b"etag"] == [b'"v1"']
 
 
-@pytest_twisted.ensureDeferred
 async def test_connections_to_rest_are_kept(front: Front) -> None:
     for _ in range(5):
         await front.ask(b"GET /api/x")
@@ -266,14 +258,12 @@ async def test_connections_to_rest_are_kept(front: Front) -> None:
     assert len(front.rest.peers) == 1
 
 
-@pytest_twisted.ensureDeferred
 async def test_there_is_no_way_out_of_api(front: Front) -> None:
     for line in (b"GET /api/../metrics", b"GET /api/%2e%2e/metrics", b"GET /api/x/./../../metrics"):
         assert problem(*await front.ask(line)) == (404, "tutorwamp.error.not_found", "stop")
     assert front.rest.requests == []
 
 
-@pytest_twisted.ensureDeferred
 async def test_what_is_no_request_is_malformed(front: Front) -> None:
     answer = await front.ask(b"GET /api/\x7f")
     assert problem(*answer) == (400, "tutorwamp.error.malformed", "fix")
@@ -282,7 +272,6 @@ async def test_what_is_no_request_is_malformed(front: Front) -> None:
     assert front.rest.requests == []
 
 
-@pytest_twisted.ensureDeferred
 async def test_rest_away_is_unavailable_and_says_when_to_come_back() -> None:
     front = Front(upstream=False)
     for line in (b"GET /api/x", b"DELETE /api/x"):
@@ -293,7 +282,6 @@ async def test_rest_away_is_unavailable_and_says_when_to_come_back() -> None:
     await front.close()
 
 
-@pytest_twisted.ensureDeferred
 async def test_rest_silent_is_unavailable_and_its_work_is_cancelled() -> None:
     front = Front(timeout=timedelta(milliseconds=50))
     answer = await front.ask(b"GET /api/wait")
@@ -303,7 +291,6 @@ async def test_rest_silent_is_unavailable_and_its_work_is_cancelled() -> None:
     await front.close()
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_client_that_leaves_cancels_its_work(front: Front) -> None:
     exchange = await front.begin(b"GET /api/wait HTTP/1.1\r\nHost: tutor.test\r\n\r\n")
     await soon(front.rest.waiting)
@@ -314,7 +301,6 @@ async def test_a_client_that_leaves_cancels_its_work(front: Front) -> None:
     assert (await front.ask(b"GET /api/x"))[0] == 200
 
 
-@pytest_twisted.ensureDeferred
 async def test_answers_are_passed_on_as_they_come_and_a_leaving_client_ends_them(front: Front) -> None:
     exchange = await front.begin(b"GET /api/wait HTTP/1.1\r\nHost: tutor.test\r\n\r\n")
     upstream = await soon(front.rest.waiting)
@@ -326,7 +312,6 @@ async def test_answers_are_passed_on_as_they_come_and_a_leaving_client_ends_them
         await soon(front.rest.given_up)
 
 
-@pytest_twisted.ensureDeferred
 async def test_half_an_answer_does_not_look_like_a_whole_one(front: Front) -> None:
     exchange = await front.begin(b"GET /api/wait HTTP/1.1\r\nHost: tutor.test\r\n\r\n")
     upstream = await soon(front.rest.waiting)
@@ -352,7 +337,6 @@ def page(tmp_path: Path) -> Iterator[int]:
     listening.stopListening()
 
 
-@pytest_twisted.ensureDeferred
 async def test_the_page_has_safe_headers_everywhere(page: int) -> None:
     for path, expected in ((b"/", 200), (b"/room.mjs", 200), (b"/no", 404), (b"/vendor/", 404)):
         status, headers, _ = await ask(page, b"GET " + path)
@@ -367,7 +351,6 @@ async def test_the_page_has_safe_headers_everywhere(page: int) -> None:
         assert b"access-control-allow-origin" not in headers
 
 
-@pytest_twisted.ensureDeferred
 async def test_the_page_is_asked_for_again_but_not_sent_again(page: int) -> None:
     status, headers, body = await ask(page, b"GET /room.mjs")
     assert (status, body) == (200, b"export {}")
@@ -380,7 +363,6 @@ async def test_the_page_is_asked_for_again_but_not_sent_again(page: int) -> None
     assert headers[b"etag"]
 
 
-@pytest_twisted.ensureDeferred
 async def test_the_page_shows_no_source_and_nothing_beside_it(page: int) -> None:
     for path in (b"/__init__.py", b"/.hidden", b"/vendor/x.py", b"/../conftest.py", b"/%2e%2e/conftest.py", b"//"):
         status, _, body = await ask(page, b"GET " + path)
@@ -404,7 +386,6 @@ def test_h4_nothing_but_http_1_1_is_offered(monkeypatch: pytest.MonkeyPatch) -> 
 # on the node
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_node_serves_page_and_api_and_keeps_tokens_out_of_its_log(node: Node) -> None:
     status, headers, _ = await ask(node.port, b"GET /")
     assert status == 200

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_twisted
 from autobahn.twisted.websocket import WampWebSocketClientProtocol
 from autobahn.wamp.exception import ApplicationError
 from autobahn.wamp.types import CallOptions, ComponentConfig, PublishOptions, RegisterOptions, SubscribeOptions
@@ -48,7 +47,6 @@ async def error_of(attempt: object) -> ApplicationError:
 
 
 @pytest.mark.parametrize("serializer", SERIALIZERS)
-@pytest_twisted.ensureDeferred
 async def test_the_token_decides_who_one_is(office: Office, visit: Visit, ticket: Ticket, serializer: str) -> None:
     user_id = new_id()
     anna = await visit.join(ticket(user_id, role=AuthRole.TUTOR), serializer=serializer)
@@ -57,7 +55,6 @@ async def test_the_token_decides_who_one_is(office: Office, visit: Visit, ticket
     assert answer == {"length": 5, "caller": [anna.details.session, user_id, "tutor"]}
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_bad_an_expired_and_a_forged_token_are_refused(office: Office, visit: Visit, ticket: Ticket) -> None:
     for text in ("", "nonsense", "ü.ö.ä", ticket()[:-2] + "xx"):
         refusal = await refused_with("tutorwamp.error.unauthenticated", visit.join(text))
@@ -66,7 +63,6 @@ async def test_a_bad_an_expired_and_a_forged_token_are_refused(office: Office, v
     assert refusal.message == "This access token has expired."
 
 
-@pytest_twisted.ensureDeferred
 async def test_nobody_gets_in_until_every_component_is_ready(node: Node, visit: Visit, ticket: Ticket) -> None:
     await refused_with("tutorwamp.error.unavailable", visit.join(ticket()))
     office = await Office.open(node, ready=False)
@@ -80,7 +76,6 @@ async def test_nobody_gets_in_until_every_component_is_ready(node: Node, visit: 
     await refused_with("tutorwamp.error.unavailable", visit.join(ticket()))
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_page_of_the_node_or_of_a_named_origin_may_connect_and_no_other(
     node: Node, office: Office, visit: Visit, ticket: Ticket
 ) -> None:
@@ -93,7 +88,6 @@ async def test_a_page_of_the_node_or_of_a_named_origin_may_connect_and_no_other(
 # what one may do
 
 
-@pytest_twisted.ensureDeferred
 async def test_only_reported_procedures_can_be_called(office: Office, visit: Visit, ticket: Ticket) -> None:
     anna = await visit.join(ticket())
     for uri in (
@@ -108,7 +102,6 @@ async def test_only_reported_procedures_can_be_called(office: Office, visit: Vis
     assert office.texts == []
 
 
-@pytest_twisted.ensureDeferred
 async def test_nobody_can_call_in_the_name_of_somebody_else(office: Office, visit: Visit, ticket: Ticket) -> None:
     # forward_for is made for links between routers; Crossbar would take the caller's identity from it.
     anna = await visit.join(ticket())
@@ -118,7 +111,6 @@ async def test_nobody_can_call_in_the_name_of_somebody_else(office: Office, visi
     assert office.texts == []
 
 
-@pytest_twisted.ensureDeferred
 async def test_nobody_but_a_component_registers(office: Office, visit: Visit, ticket: Ticket) -> None:
     for options in (None, RegisterOptions(match="prefix")):
         anna = await visit.join(ticket(role=AuthRole.ADMIN))
@@ -127,7 +119,6 @@ async def test_nobody_but_a_component_registers(office: Office, visit: Visit, ti
         await soon(anna.gone)
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_granted_topic_is_open_to_that_session_only(office: Office, visit: Visit, ticket: Ticket) -> None:
     user_id, topic = new_id(), "tutorwamp.lesson.one.chat"
     anna, her_other_session, ben = [await visit.join(ticket(who)) for who in (user_id, user_id, new_id())]
@@ -139,7 +130,6 @@ async def test_a_granted_topic_is_open_to_that_session_only(office: Office, visi
     assert await anna.hear() == (topic, {"text": "hello"})
 
 
-@pytest_twisted.ensureDeferred
 async def test_patterns_are_refused_even_on_what_is_granted(office: Office, visit: Visit, ticket: Ticket) -> None:
     anna = await visit.join(ticket())
     topic = "tutorwamp.lesson.one.chat"
@@ -156,7 +146,6 @@ async def test_patterns_are_refused_even_on_what_is_granted(office: Office, visi
     await anna.listen(topic, options=SubscribeOptions(match="exact", get_retained=False))
 
 
-@pytest_twisted.ensureDeferred
 async def test_everybody_hears_their_own_notifications_and_their_own_timeout(
     office: Office, visit: Visit, ticket: Ticket
 ) -> None:
@@ -167,7 +156,6 @@ async def test_everybody_hears_their_own_notifications_and_their_own_timeout(
     assert (await error_of(ben.listen(mine))).error == NOT_AUTHORIZED
 
 
-@pytest_twisted.ensureDeferred
 async def test_publishing_is_a_grant_of_its_own_and_plain(office: Office, visit: Visit, ticket: Ticket) -> None:
     anna, ben = await visit.join(ticket()), await visit.join(ticket())
     chat, typing = "tutorwamp.lesson.one.chat", "tutorwamp.lesson.one.typing"
@@ -189,7 +177,6 @@ async def test_publishing_is_a_grant_of_its_own_and_plain(office: Office, visit:
         assert (await error_of(soon(anna.publish(typing, options=options)))).error == NOT_AUTHORIZED, more
 
 
-@pytest_twisted.ensureDeferred
 async def test_revoking_takes_the_live_subscription_and_nothing_else(
     office: Office, visit: Visit, ticket: Ticket
 ) -> None:
@@ -216,7 +203,6 @@ async def test_revoking_takes_the_live_subscription_and_nothing_else(
     assert gone == [(anna.details.session, taken.id)]
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_key_can_be_revoked_for_a_user_and_for_everybody(office: Office, visit: Visit, ticket: Ticket) -> None:
     anna, ben = await visit.join(ticket()), await visit.join(ticket())
     for member in (anna, ben):
@@ -235,7 +221,6 @@ async def test_a_key_can_be_revoked_for_a_user_and_for_everybody(office: Office,
 # being sent away
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_dropped_client_is_told_why(office: Office, visit: Visit, ticket: Ticket) -> None:
     anna = await visit.join(ticket())
     assert (
@@ -247,7 +232,6 @@ async def test_a_dropped_client_is_told_why(office: Office, visit: Visit, ticket
 
 
 @pytest.mark.parametrize("protocol", [WampWebSocketClientProtocol, DeafToClose])
-@pytest_twisted.ensureDeferred
 async def test_a_client_that_will_not_go_is_powerless_at_once_and_out_in_two_seconds(
     office: Office, visit: Visit, ticket: Ticket, protocol: type[WampWebSocketClientProtocol]
 ) -> None:
@@ -274,7 +258,6 @@ async def test_a_client_that_will_not_go_is_powerless_at_once_and_out_in_two_sec
     assert mallory.heard.pending == []
 
 
-@pytest_twisted.ensureDeferred
 async def test_dropping_a_user_ends_all_sessions_and_all_tokens_until_then(
     office: Office, visit: Visit, ticket: Ticket
 ) -> None:
@@ -295,7 +278,6 @@ async def test_dropping_a_user_ends_all_sessions_and_all_tokens_until_then(
 # what components are told
 
 
-@pytest_twisted.ensureDeferred
 async def test_components_get_contract_errors(office: Office) -> None:
     for uri, args, kwargs in (
         ("tutorwamp.gate.grant", (1,), {}),
@@ -325,7 +307,6 @@ def test_an_unexpected_fault_in_authentication_does_not_show_its_text(
 # stopping
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_stopping_node_says_so_before_it_goes(router_config: Path, ticket: Ticket) -> None:
     node = Node(config=router_config, env={"TUTORWAMP_SECRET_KEY": KEY})
     try:
@@ -355,7 +336,6 @@ async def test_a_stopping_node_says_so_before_it_goes(router_config: Path, ticke
         node.close()
 
 
-@pytest_twisted.ensureDeferred
 async def test_S9_everybody_of_a_crowd_is_told(router_config: Path, ticket: Ticket) -> None:
     node = Node(config=router_config, env={"TUTORWAMP_SECRET_KEY": KEY})
     try:
@@ -373,7 +353,6 @@ async def test_S9_everybody_of_a_crowd_is_told(router_config: Path, ticket: Tick
         node.close()
 
 
-@pytest_twisted.ensureDeferred
 async def test_S7_an_address_that_comes_too_often_is_told_so(narrow_node: Node, ticket: Ticket) -> None:
     await Office.open(narrow_node)
     visit = Visit(narrow_node)

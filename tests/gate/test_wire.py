@@ -96,7 +96,6 @@ async def told(guest: Any, topic: str, said: dict[str, Any], positional: list[An
 
 
 @pytest.mark.parametrize("serializer", SERIALIZERS)
-@pytest_twisted.ensureDeferred
 async def test_S18_what_members_publish_reaches_every_serializer_as_it_was_sent(
     office: Office, visit: Visit, ticket: Ticket, serializer: str
 ) -> None:
@@ -112,7 +111,6 @@ async def test_S18_what_members_publish_reaches_every_serializer_as_it_was_sent(
 
 
 @pytest.mark.parametrize("serializer", SERIALIZERS)
-@pytest_twisted.ensureDeferred
 async def test_S18_anything_else_is_told_to_nobody_and_ends_no_session(
     office: Office, visit: Visit, ticket: Ticket, serializer: str
 ) -> None:
@@ -132,7 +130,6 @@ async def test_S18_anything_else_is_told_to_nobody_and_ends_no_session(
 
 
 @pytest.mark.parametrize("serializer", SERIALIZERS)
-@pytest_twisted.ensureDeferred
 async def test_S18_who_asks_is_told_that_nobody_was(
     office: Office, visit: Visit, ticket: Ticket, serializer: str
 ) -> None:
@@ -149,7 +146,6 @@ async def test_S18_who_asks_is_told_that_nobody_was(
 
 
 @pytest.mark.parametrize("serializer", SERIALIZERS)
-@pytest_twisted.ensureDeferred
 async def test_S18_thirty_a_second_over_both_topics_and_the_rest_are_dropped(
     office: Office, visit: Visit, ticket: Ticket, serializer: str
 ) -> None:
@@ -175,7 +171,6 @@ async def test_S18_thirty_a_second_over_both_topics_and_the_rest_are_dropped(
 
 
 @pytest.mark.parametrize("serializer", SERIALIZERS)
-@pytest_twisted.ensureDeferred
 async def test_S18_who_was_passed_over_is_heard_again_and_their_calls_all_the_while(
     office: Office, visit: Visit, ticket: Ticket, serializer: str
 ) -> None:
@@ -226,7 +221,6 @@ async def sleeper(office: Office, visit: Visit, ticket: Ticket, serializer: str)
 
 
 @pytest.mark.parametrize("serializer", SERIALIZERS)
-@pytest_twisted.ensureDeferred
 async def test_S19_who_does_not_read_is_ended_with_a_reason_and_costs_no_more_than_four_mebibytes(
     node: Node, office: Office, visit: Visit, ticket: Ticket, serializer: str
 ) -> None:
@@ -253,7 +247,6 @@ async def test_S19_who_does_not_read_is_ended_with_a_reason_and_costs_no_more_th
 
 
 @pytest.mark.parametrize("serializer", SERIALIZERS)
-@pytest_twisted.ensureDeferred
 async def test_S19_who_does_not_wake_up_is_cut_off(
     office: Office, visit: Visit, ticket: Ticket, serializer: str
 ) -> None:
@@ -266,7 +259,6 @@ async def test_S19_who_does_not_wake_up_is_cut_off(
 
 
 @pytest.mark.parametrize("serializer", SERIALIZERS)
-@pytest_twisted.ensureDeferred
 async def test_S19_behind_a_mebibyte_nobody_is_told_where_others_point_and_of_everything_else(
     node: Node, office: Office, visit: Visit, ticket: Ticket, serializer: str
 ) -> None:
@@ -295,7 +287,6 @@ async def test_S19_behind_a_mebibyte_nobody_is_told_where_others_point_and_of_ev
 
 
 @pytest.mark.parametrize("serializer", SERIALIZERS)
-@pytest_twisted.ensureDeferred
 async def test_S20_one_answer_may_be_larger_for_who_reads_however_slowly(
     office: Office, visit: Visit, ticket: Ticket, serializer: str
 ) -> None:
@@ -315,7 +306,6 @@ async def test_S20_one_answer_may_be_larger_for_who_reads_however_slowly(
 
 
 @pytest.mark.parametrize("serializer", SERIALIZERS)
-@pytest_twisted.ensureDeferred
 async def test_S19_who_asks_for_much_and_does_not_read_is_ended(
     node: Node, office: Office, visit: Visit, ticket: Ticket, serializer: str
 ) -> None:
@@ -333,7 +323,6 @@ async def test_S19_who_asks_for_much_and_does_not_read_is_ended(
 
 
 @pytest.mark.parametrize("serializer", SERIALIZERS)
-@pytest_twisted.ensureDeferred
 async def test_S19_pings_that_nobody_hears_answered_are_bounded_too(
     node: Node, office: Office, visit: Visit, ticket: Ticket, serializer: str
 ) -> None:
@@ -359,7 +348,6 @@ def memory_of(node: Node) -> int:
 
 
 @pytest.mark.parametrize("serializer", SERIALIZERS)
-@pytest_twisted.ensureDeferred
 async def test_S23_what_is_large_counts_as_many_and_others_are_heard_meanwhile(
     office: Office, visit: Visit, ticket: Ticket, serializer: str
 ) -> None:
@@ -378,7 +366,6 @@ async def test_S23_what_is_large_counts_as_many_and_others_are_heard_meanwhile(
 
 
 @pytest.mark.parametrize("serializer", SERIALIZERS)
-@pytest_twisted.ensureDeferred
 async def test_S23_the_largest_call_is_read_at_once(
     office: Office, visit: Visit, ticket: Ticket, serializer: str
 ) -> None:
@@ -452,7 +439,6 @@ class Silent(Guest):
 
 
 @pytest.mark.parametrize("serializer", SERIALIZERS)
-@pytest_twisted.ensureDeferred
 async def test_S21_who_does_not_come_in_is_gone(
     strict_node: Node, strict_visit: Visit, ticket: Ticket, serializer: str
 ) -> None:
@@ -469,7 +455,6 @@ async def test_S21_who_does_not_come_in_is_gone(
     await office.close()
 
 
-@pytest_twisted.ensureDeferred
 async def test_S21_sockets_are_counted_by_address_before_there_is_a_person(strict_node: Node) -> None:
     school = [await stranger(strict_node) for _ in range(WAITING_AT_MOST)]
     one_more = await stranger(strict_node)
@@ -483,7 +468,6 @@ async def test_S21_sockets_are_counted_by_address_before_there_is_a_person(stric
     assert (await soon(again.gone)).startswith(b"HTTP/1.1 101")
 
 
-@pytest_twisted.ensureDeferred
 async def test_S21_bytes_are_counted_by_address_before_there_is_a_person(strict_node: Node) -> None:
     elsewhere = await stranger(strict_node, address="198.51.100.2")
     loud = await stranger(strict_node, address="198.51.100.3")
@@ -496,7 +480,6 @@ async def test_S21_bytes_are_counted_by_address_before_there_is_a_person(strict_
 
 
 @pytest.mark.parametrize("serializer", SERIALIZERS)
-@pytest_twisted.ensureDeferred
 async def test_S22_a_full_node_says_so_and_lets_in_when_somebody_has_gone(
     strict_node: Node, strict_visit: Visit, ticket: Ticket, serializer: str
 ) -> None:

@@ -89,7 +89,6 @@ class Watch:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest_twisted.ensureDeferred
 async def test_a_lesson_goes_on_among_the_hostile(world: World, watched: type[WatchedSession], seed: int) -> None:
     guest_email, guest = stage.person(world.node.port, "hostile member")
     tutors, pupils = world.accounts[:TUTORS], world.accounts[TUTORS:]

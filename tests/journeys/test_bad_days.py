@@ -85,7 +85,6 @@ async def school(postgres: Postgres) -> AsyncIterator[Class]:
         await tutor.left
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_failover_to_a_standby_keeps_peoples_words_with_them_until_it_is_over(school: Class) -> None:
     await school.send("before")
     await school.health_becomes(200)
@@ -108,7 +107,6 @@ async def test_a_failover_to_a_standby_keeps_peoples_words_with_them_until_it_is
     assert told.count("the database does not do its work") <= 2, "one line for what cannot be done, however often"
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_lock_on_the_messages_stops_neither_the_board_nor_the_pen(school: Class) -> None:
     with school.admin.transaction():
         school.admin.execute("LOCK TABLE messages IN ACCESS EXCLUSIVE MODE")

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-import pytest_twisted
 import treq
 from autobahn.wamp.exception import ApplicationError
 from sqlalchemy import func, select
@@ -221,7 +220,6 @@ async def try_everything(session: BareSession, calls: dict[str, dict[str, Any]])
     return tried
 
 
-@pytest_twisted.ensureDeferred
 async def test_what_only_cbor_can_carry_is_refused_as_well(node: Node) -> None:
     email, _ = await register(node, "Tina", "tutor")
     session = await bare(node, email)
@@ -255,7 +253,6 @@ async def test_what_only_cbor_can_carry_is_refused_as_well(node: Node) -> None:
     await session.left
 
 
-@pytest_twisted.ensureDeferred
 async def test_deep_nesting_ends_its_own_connection_and_nothing_else(node: Node) -> None:
     email, _ = await register(node, "Tina", "tutor")
     bystander = await bare(node, email)
@@ -275,7 +272,6 @@ async def test_deep_nesting_ends_its_own_connection_and_nothing_else(node: Node)
     await bystander.left
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_hostile_event_of_a_member_disturbs_nobody(node: Node) -> None:
     tutor_email, _ = await register(node, "Tina", "tutor")
     student_email, student = await register(node, "Stan", "student")
@@ -311,7 +307,6 @@ def patient_node() -> Iterator[Node]:
 
 
 @pytest.mark.parametrize("serializer", ["cbor", "json"])
-@pytest_twisted.ensureDeferred
 async def test_bad_input_is_refused_and_nothing_happens(patient_node: Node, serializer: str) -> None:
     node = patient_node
     tutor_email, _ = await register(node, "Tina", "tutor")

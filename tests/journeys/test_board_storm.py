@@ -9,7 +9,6 @@ from random import Random
 from typing import Any
 
 import pytest
-import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, DeferredList, gatherResults
 
@@ -166,7 +165,6 @@ class LiveStorm:
         return events, {row.id: row.version for row in rows}
 
 
-@pytest_twisted.ensureDeferred
 async def test_B21_B31_kill_9_in_three_storms(supervised: Supervised, monkeypatch: pytest.MonkeyPatch) -> None:
     storms = [await LiveStorm.gather(supervised, seed) for seed in SEEDS]
     for storm in storms:

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from http.client import HTTPConnection
 
 import pytest
-import pytest_twisted
 from autobahn.twisted.websocket import WampWebSocketClientFactory
 from autobahn.wamp.exception import ApplicationError
 from twisted.internet.endpoints import TCP4ClientEndpoint
@@ -129,7 +128,6 @@ DRILLS = [
 
 
 @pytest.mark.parametrize("drill", DRILLS, ids=lambda drill: drill.name.replace(" ", "_"))
-@pytest_twisted.ensureDeferred
 async def test_nothing_acknowledged_is_lost(school: School, drill: Drill) -> None:
     await school.health_becomes(lambda status, down: (status, down) == (200, {}))
     before = school.node.pids()
@@ -178,7 +176,6 @@ ELSEWHERE = "203.0.113.7"
 
 
 @pytest.mark.parametrize(("comes_from", "counted"), [(PROXY, ELSEWHERE), ("127.0.0.3", "127.0.0.3")])
-@pytest_twisted.ensureDeferred
 async def test_h10_only_a_proxy_that_is_named_says_where_people_come_from(
     school: School, comes_from: str, counted: str
 ) -> None:

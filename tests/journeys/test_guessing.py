@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterator
 
 import pytest
-import pytest_twisted
 
 from tests.conftest import migrated_node
 from tests.gate.test_rest import ask
@@ -36,7 +35,6 @@ async def post(
     return status, answered
 
 
-@pytest_twisted.ensureDeferred
 async def test_a24_a25_saying_to_come_from_elsewhere_does_not_help_and_the_person_is_let_in(counting: Node) -> None:
     assert (await post(counting, "/api/auth/register", ADA, source="127.0.0.1"))[0] == 201
     credentials = {"email": ADA["email"], "password": PASSWORD}
@@ -53,7 +51,6 @@ async def test_a24_a25_saying_to_come_from_elsewhere_does_not_help_and_the_perso
     assert (await post(counting, "/api/auth/login", credentials, source="127.0.0.1"))[0] == 200
 
 
-@pytest_twisted.ensureDeferred
 async def test_h11_who_comes_past_the_gate_cannot_choose_an_address_either(counting: Node) -> None:
     credentials = {"email": "bea@school.example", "password": "wrong"}
     told = list[int]()
@@ -68,7 +65,6 @@ async def test_h11_who_comes_past_the_gate_cannot_choose_an_address_either(count
     assert (await post(counting, "/api/auth/login", credentials, source=GUESSER))[0] == 401, "another address"
 
 
-@pytest_twisted.ensureDeferred
 async def test_h10_people_behind_a_named_proxy_do_not_wait_for_each_other(counting: Node) -> None:
     credentials = {"email": "cem@school.example", "password": "wrong"}
     for number in range(TRIES_AT_MOST):

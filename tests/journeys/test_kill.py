@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-import pytest_twisted
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import Cooperator
 
@@ -76,7 +75,6 @@ every_death = pytest.mark.parametrize(
 
 
 @every_death
-@pytest_twisted.ensureDeferred
 async def test_kill_9_while_a_thousand_messages_are_sent(kept: Kept, victim: str) -> None:
     supervised = kept.node
     tutor_email, _ = await register(supervised, "Tina", "tutor")
@@ -192,7 +190,6 @@ def stored_events(kept: Kept, lesson_id: str) -> list[StreamEvent]:
 
 
 @every_death
-@pytest_twisted.ensureDeferred
 async def test_B21_B31_kill_9_while_two_people_draw(kept: Kept, victim: str) -> None:
     tutor_email, _ = await register(kept.node, "Tina", "tutor")
     student_email, student_user = await register(kept.node, "Stan", "student")

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-import pytest_twisted
 
 from tests.support.machine import Stage
 from tutorwamp.chat.contracts import ChatChanged, EditMessage, MarkRead, React, ReadHistory, SendMessage
@@ -35,7 +34,6 @@ async def with_lost_answer(stage: Stage, deed: Deed) -> Any:
     return result
 
 
-@pytest_twisted.ensureDeferred
 async def test_lessons_are_made_and_changed_once(stage: Stage) -> None:
     tutor, student = await stage.given.caller("tutor"), await stage.given.caller("student")
     heard = stage.events(LessonChanged)
@@ -51,7 +49,6 @@ async def test_lessons_are_made_and_changed_once(stage: Stage) -> None:
     assert stage.gate.heard[-1] == ("revoke_grants", lesson.id, None, None)
 
 
-@pytest_twisted.ensureDeferred
 async def test_what_is_said_is_said_and_told_once(stage: Stage) -> None:
     tutor, student = await stage.given.caller("tutor"), await stage.given.caller("student")
     lesson = await stage.given.lesson(tutor, student)

@@ -73,7 +73,6 @@ async def notices(lesson: Lesson, watcher: Any, patience_s: float = PATIENCE_S) 
     await watcher.heard_until(lambda: "reconnecting" in lesson.presence(watcher, "Anna"), patience_s=patience_s)
 
 
-@pytest_twisted.ensureDeferred
 async def test_S3_a_frozen_client_is_noticed(impatient: Node, lesson: Lesson) -> None:
     tina = await lesson.enter("Tina", beats=None)
     anna = Frozen(impatient.port, [(lesson.ticket("Anna"), lesson.id)])
@@ -131,7 +130,6 @@ async def pour(lesson: Lesson, office: Office, reads: Any) -> None:
 
 
 @pytest.mark.parametrize("talks", [False, True], ids=["silent", "talking"])
-@pytest_twisted.ensureDeferred
 async def test_S8_a_slow_reader_is_ended_and_who_reads_hears_everything(
     impatient: Node, lesson: Lesson, talks: bool
 ) -> None:
@@ -151,7 +149,6 @@ async def test_S8_a_slow_reader_is_ended_and_who_reads_hears_everything(
 
 
 @only_long
-@pytest_twisted.ensureDeferred
 async def test_S3_S8_with_the_products_own_patience(node: Node) -> None:
     lesson = await Lesson.begun(node, Hearts(30.0))
     tina = await lesson.enter("Tina", beats=None)
@@ -189,7 +186,6 @@ async def test_S3_S8_with_the_products_own_patience(node: Node) -> None:
 # limits
 
 
-@pytest_twisted.ensureDeferred
 async def test_S7_off_lifts_the_limits(lesson: Lesson) -> None:
     anna = await lesson.connect("Anna", beats=None)
     for _ in range(3):  # a thousand that wait at once are the most, with limits or without
@@ -227,7 +223,6 @@ class Talker:
                 self.enough.callback(None)
 
 
-@pytest_twisted.ensureDeferred
 async def test_S9_a_node_that_stops_says_goodbye_to_everybody_and_loses_nothing() -> None:
     up = Supervised(env={"TUTORWAMP_RATE_LIMITS": "off"})
     try:

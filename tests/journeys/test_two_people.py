@@ -7,7 +7,6 @@ import shutil
 from typing import Any
 
 import pytest
-import pytest_twisted
 from autobahn.wamp.exception import ApplicationError
 from twisted.internet.defer import Deferred, gatherResults
 
@@ -247,17 +246,14 @@ async def travel(node: Node, *, javascript: bool) -> None:
     await tutor.close()
 
 
-@pytest_twisted.ensureDeferred
 async def test_the_journey_on_sqlite(node: Node) -> None:
     await travel(node, javascript=False)
 
 
-@pytest_twisted.ensureDeferred
 async def test_the_journey_on_postgresql(postgres_node: Node) -> None:
     await travel(postgres_node, javascript=False)
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="Node.js is not installed: no JavaScript person")
-@pytest_twisted.ensureDeferred
 async def test_the_journey_with_a_javascript_student(node: Node) -> None:
     await travel(node, javascript=True)

@@ -79,7 +79,6 @@ async def put(cache: Cache, key: str, found: Cached) -> None:
     assert await cache.put(key, found, stamp)
 
 
-@pytest_twisted.ensureDeferred
 async def test_what_was_put_is_there_until_it_is_dropped(cache: Cache, key: str) -> None:
     assert await value(cache, key) is None
     await put(cache, key, Cached(7, 3))
@@ -90,7 +89,6 @@ async def test_what_was_put_is_there_until_it_is_dropped(cache: Cache, key: str)
     assert await value(cache, key) == Cached(7, 4)
 
 
-@pytest_twisted.ensureDeferred
 async def test_an_older_version_does_not_replace_a_newer_one(cache: Cache, key: str) -> None:
     await put(cache, key, Cached(7, 3))
     await put(cache, key, Cached(6, 9))
@@ -99,7 +97,6 @@ async def test_an_older_version_does_not_replace_a_newer_one(cache: Cache, key: 
     assert await value(cache, key) == Cached(8, 0)
 
 
-@pytest_twisted.ensureDeferred
 async def test_in_process_a_value_nobody_changes_is_not_kept_for_ever(key: str) -> None:
     clock = TurnedClock()
     cache = LocalCache(clock.seconds)
@@ -110,7 +107,6 @@ async def test_in_process_a_value_nobody_changes_is_not_kept_for_ever(key: str) 
     assert await value(cache, key) is None
 
 
-@pytest_twisted.ensureDeferred
 async def test_in_process_the_keys_not_used_for_longest_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(caches, "KEYS_AT_MOST", 2)
     cache = LocalCache()
@@ -124,7 +120,6 @@ async def test_in_process_the_keys_not_used_for_longest_go_first(monkeypatch: py
 # What is shared lives for LIFETIME_S from when it was read
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_value_is_found_for_a_lifetime_from_its_stamp_however_late_it_arrives(
     shared: RedisCache, key: str
 ) -> None:
@@ -135,7 +130,6 @@ async def test_a_value_is_found_for_a_lifetime_from_its_stamp_however_late_it_ar
     assert await value(shared, key) is None
 
 
-@pytest_twisted.ensureDeferred
 async def test_it_is_gone_when_its_lifetime_is_over_and_with_it_what_it_held_back(
     shared: RedisCache, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -147,7 +141,6 @@ async def test_it_is_gone_when_its_lifetime_is_over_and_with_it_what_it_held_bac
     assert await value(shared, key) == Cached(6, 2)
 
 
-@pytest_twisted.ensureDeferred
 async def test_the_same_version_read_again_lives_on(shared: RedisCache, key: str) -> None:
     newest = await stamped(shared)
     for older_by_s in (1.0, 0.0, 3.0):
@@ -157,7 +150,6 @@ async def test_the_same_version_read_again_lives_on(shared: RedisCache, key: str
     assert until_ms == newest.at_ms + 2_000
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_version_counts_where_its_value_comes_too_late(shared: RedisCache, key: str) -> None:
     """Whoever changed something was heard: what was read before that is not taken any more."""
     stamp = await stamped(shared)
@@ -170,7 +162,6 @@ async def test_a_version_counts_where_its_value_comes_too_late(shared: RedisCach
         key = new_id()
 
 
-@pytest_twisted.ensureDeferred
 async def test_where_the_clock_was_put_back_nothing_of_later_is_found_or_taken(shared: RedisCache, key: str) -> None:
     await shared.put(key, Cached(7, 3), await stamped(shared, older_by_s=-60.0))
     assert await shared._connection.hget(caches._key(key), "until") == 0
@@ -215,7 +206,6 @@ async def restarted(server: RedisServer, cache: RedisCache) -> None:
     await patiently(cache, there=True)
 
 
-@pytest_twisted.ensureDeferred
 async def test_while_it_is_away_nothing_is_cached_and_nothing_fails_and_then_it_goes_on(
     server: RedisServer, lone: RedisCache, key: str
 ) -> None:
@@ -231,7 +221,6 @@ async def test_while_it_is_away_nothing_is_cached_and_nothing_fails_and_then_it_
     assert await value(lone, key) == Cached(8, 4)
 
 
-@pytest_twisted.ensureDeferred
 async def test_who_was_not_let_in_for_a_while_comes_in_again(server: RedisServer, key: str) -> None:
     """The account's password is another one here than there, until an operator sees to it."""
     cache = RedisCache(server.url.replace("unix://", "unix://node:right@"), reactor)
@@ -248,7 +237,6 @@ async def test_who_was_not_let_in_for_a_while_comes_in_again(server: RedisServer
         await cache.close()
 
 
-@pytest_twisted.ensureDeferred
 async def test_what_a_restart_brought_back_is_not_found_and_counts_as_a_version(
     server: RedisServer, lone: RedisCache, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -263,7 +251,6 @@ async def test_what_a_restart_brought_back_is_not_found_and_counts_as_a_version(
     assert await value(lone, key) == Cached(7, 3)
 
 
-@pytest_twisted.ensureDeferred
 async def test_what_was_read_before_a_restart_is_not_found_after_it(
     server: RedisServer, lone: RedisCache, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -275,7 +262,6 @@ async def test_what_was_read_before_a_restart_is_not_found_after_it(
     assert await value(lone, key) is None
 
 
-@pytest_twisted.ensureDeferred
 async def test_what_lay_in_a_server_that_stood_still_is_not_found_after_it(
     server: RedisServer, lone: RedisCache, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-import pytest_twisted
 
 from tests.support.redis import RedisServer
 from tutorwamp.kernel.redis_url import RedisAddress
@@ -40,7 +39,6 @@ def test_what_is_none(url: str) -> None:
     assert "hunter2" not in str(caught.value)
 
 
-@pytest_twisted.ensureDeferred
 async def test_the_pool_uses_account_and_database() -> None:
     with RedisServer("valkey") as server:
         server.ask("ACL SETUSER ada on >p@ss ~* &* +@all")

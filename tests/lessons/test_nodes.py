@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import pytest_twisted
 from sqlalchemy import select, update
 from twisted.internet import reactor
 
@@ -50,7 +49,6 @@ def second(stage_on_both: Stage, tmp_path: Path) -> Iterator[Machine]:
     machine.stop()
 
 
-@pytest_twisted.ensureDeferred
 async def test_L22_a_second_node_that_starts_ends_nobodys_stay(stage_on_both: Stage, second: Machine) -> None:
     stage, first = stage_on_both, stage_on_both.machine
     await first.nodes.begin()
@@ -74,7 +72,6 @@ async def test_L22_a_second_node_that_starts_ends_nobodys_stay(stage_on_both: St
     assert [(one.connected_s, one.last_left_at) for one in attended] == [(60, None)] * 2
 
 
-@pytest_twisted.ensureDeferred
 async def test_L20_a_tutor_who_leaves_one_node_and_is_in_the_lesson_on_another_interrupts_nothing(
     stage_on_both: Stage, second: Machine
 ) -> None:
@@ -102,7 +99,6 @@ async def test_L20_a_tutor_who_leaves_one_node_and_is_in_the_lesson_on_another_i
     assert attended.last_left_at is not None
 
 
-@pytest_twisted.ensureDeferred
 async def test_L22_a_node_that_starts_again_ends_its_own_former_stays_and_not_those_of_others(
     stage_on_both: Stage, second: Machine, tmp_path: Path
 ) -> None:
@@ -128,7 +124,6 @@ async def test_L22_a_node_that_starts_again_ends_its_own_former_stays_and_not_th
         restarted.stop()
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_start_of_the_same_node_on_the_same_database_keeps_the_epoch(
     stage_on_both: Stage, second: Machine, tmp_path: Path
 ) -> None:
@@ -144,7 +139,6 @@ async def test_a_start_of_the_same_node_on_the_same_database_keeps_the_epoch(
         again.stop()
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_database_that_knows_less_of_the_node_than_the_node_itself_was_restored(
     stage_on_both: Stage, second: Machine, tmp_path: Path
 ) -> None:
@@ -166,7 +160,6 @@ async def test_a_database_that_knows_less_of_the_node_than_the_node_itself_was_r
         again.stop()
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_new_data_folder_renews_the_epoch_unless_somebody_lives_on_the_database(
     stage_on_both: Stage, second: Machine, tmp_path: Path
 ) -> None:
@@ -185,7 +178,6 @@ async def test_a_new_data_folder_renews_the_epoch_unless_somebody_lives_on_the_d
         third.stop()
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_copy_of_the_data_folder_that_was_brought_back_has_another_epoch(stage: Stage) -> None:
     first = stage.machine
     await first.nodes.begin()
@@ -202,7 +194,6 @@ async def test_a_copy_of_the_data_folder_that_was_brought_back_has_another_epoch
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"id": "x", "more": 1}'])
-@pytest_twisted.ensureDeferred
 async def test_a_damaged_mark_stops_no_start(stage: Stage, content: str) -> None:
     path = stage.machine.settings.node.data_dir / "node.json"
     path.write_text(content)
@@ -210,7 +201,6 @@ async def test_a_damaged_mark_stops_no_start(stage: Stage, content: str) -> None
     assert json.loads(path.read_text())["id"] == stage.machine.nodes.id
 
 
-@pytest_twisted.ensureDeferred
 async def test_S24_positions_of_another_epoch_are_behind_and_nothing_of_them_is_complete(stage_on_both: Stage) -> None:
     room = await Room.opened(stage_on_both)
     sessions, chat = stage_on_both.machine.sessions, f"tutorwamp.lesson.{room.lesson.id}.chat"

@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-import pytest_twisted
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event
@@ -38,7 +37,6 @@ async def state(stage: Stage, tutor: Caller, lesson: Lesson) -> LessonState:
     return (await stage.machine.lessons.get(tutor, lesson.id)).state
 
 
-@pytest_twisted.ensureDeferred
 async def test_L20_a_lesson_without_its_tutor_is_interrupted_after_the_grace_time_and_goes_on_with_it(
     stage_on_both: Stage,
 ) -> None:
@@ -63,7 +61,6 @@ async def test_L20_a_lesson_without_its_tutor_is_interrupted_after_the_grace_tim
     assert (types(heard), await state(stage, tutor, lesson)) == ([], LessonState.LIVE)
 
 
-@pytest_twisted.ensureDeferred
 async def test_L20_a_tutor_who_leaves_has_the_same_time_and_one_who_is_back_in_it_interrupts_nothing(
     stage: Stage,
 ) -> None:
@@ -81,7 +78,6 @@ async def test_L20_a_tutor_who_leaves_has_the_same_time_and_one_who_is_back_in_i
     assert types(heard) == []
 
 
-@pytest_twisted.ensureDeferred
 async def test_L20_students_admins_and_lessons_that_are_not_live_interrupt_nothing(stage: Stage) -> None:
     lessons = stage.machine.lessons
     tutor, anna, _, lesson = await opened(stage)
@@ -105,7 +101,6 @@ async def test_L20_students_admins_and_lessons_that_are_not_live_interrupt_nothi
 
 
 @pytest.mark.parametrize("hours", [-1, 1])
-@pytest_twisted.ensureDeferred
 async def test_L16_L20_a_clock_that_is_set_ends_no_place_and_keeps_none(stage: Stage, hours: int) -> None:
     lessons, clock = stage.machine.lessons, stage.clock
     tutor, anna, _, lesson = await opened(stage)
@@ -139,7 +134,6 @@ class AwayFor:
         event.remove(self._engine, "before_cursor_execute", self._fail)
 
 
-@pytest_twisted.ensureDeferred
 async def test_L20_a_lesson_is_interrupted_later_where_the_database_is_away_and_the_others_at_once(
     stage_on_both: Stage,
 ) -> None:
@@ -166,7 +160,6 @@ async def test_L20_a_lesson_is_interrupted_later_where_the_database_is_away_and_
     assert types(heard) == [], "each once"
 
 
-@pytest_twisted.ensureDeferred
 async def test_L20_a_tutor_who_is_back_before_the_write_interrupts_nothing(stage_on_both: Stage) -> None:
     stage, lessons = stage_on_both, stage_on_both.machine.lessons
     tutor, _, _, lesson = await opened(stage)
@@ -184,7 +177,6 @@ async def test_L20_a_tutor_who_is_back_before_the_write_interrupts_nothing(stage
     assert (types(heard), await state(stage, tutor, lesson)) == ([], "live")
 
 
-@pytest_twisted.ensureDeferred
 async def test_L20_a_tutor_who_goes_while_the_database_is_away_is_missed(stage_on_both: Stage) -> None:
     stage, lessons = stage_on_both, stage_on_both.machine.lessons
     tutor, _, _, lesson = await opened(stage)
@@ -202,7 +194,6 @@ async def test_L20_a_tutor_who_goes_while_the_database_is_away_is_missed(stage_o
     assert await state(stage, tutor, lesson) == "interrupted"
 
 
-@pytest_twisted.ensureDeferred
 async def test_L21_attendance_is_the_time_of_real_connections(stage_on_both: Stage) -> None:
     stage, lessons, clock = stage_on_both, stage_on_both.machine.lessons, stage_on_both.clock
     tutor, anna, ben, lesson = await opened(stage)
@@ -233,7 +224,6 @@ async def test_L21_attendance_is_the_time_of_real_connections(stage_on_both: Sta
         await refused(Forbidden, lessons.attendance(caller, lesson.id))
 
 
-@pytest_twisted.ensureDeferred
 async def test_L22_a_crash_costs_the_record_some_seconds_and_keeps_the_places(
     stage_on_both: Stage, other_on_both: Machine
 ) -> None:
@@ -262,7 +252,6 @@ async def test_L22_a_crash_costs_the_record_some_seconds_and_keeps_the_places(
     assert types(changed) == ["interrupted"]
 
 
-@pytest_twisted.ensureDeferred
 async def test_L21_what_the_database_could_not_be_told_is_told_when_it_is_back(stage_on_both: Stage) -> None:
     """Found by the chaos harness: PostgreSQL died while somebody left, and they seemed to be there ever after."""
     stage, lessons, clock = stage_on_both, stage_on_both.machine.lessons, stage_on_both.clock

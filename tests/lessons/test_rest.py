@@ -62,7 +62,6 @@ def plan(stage: Stage, student: Caller, **more: Any) -> dict[str, Any]:
     return {"title": "Fractions", "student_ids": [student.user_id], **times, **more}
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_lesson_from_its_plan_to_its_end(stage_on_both: Stage, site: Loopback) -> None:
     stage = stage_on_both
     anna = await stage.given.caller()
@@ -104,7 +103,6 @@ async def test_a_lesson_from_its_plan_to_its_end(stage_on_both: Stage, site: Loo
     }
 
 
-@pytest_twisted.ensureDeferred
 async def test_L6_a_cancelling_carries_its_reason(stage_on_both: Stage, site: Loopback) -> None:
     anna, caller = await stage_on_both.given.caller(), await stage_on_both.given.caller("tutor")
     lesson, heard = await stage_on_both.given.lesson(caller, anna), stage_on_both.events(LessonChanged)
@@ -113,7 +111,6 @@ async def test_L6_a_cancelling_carries_its_reason(stage_on_both: Stage, site: Lo
     assert heard[0].event.data["reason"] == "Ill"
 
 
-@pytest_twisted.ensureDeferred
 async def test_what_has_not_changed_is_not_sent_again(stage_on_both: Stage, site: Loopback) -> None:
     room = await Room.opened(stage_on_both)
     anna = Person(stage_on_both, site, room.anna)
@@ -125,7 +122,6 @@ async def test_what_has_not_changed_is_not_sent_again(stage_on_both: Stage, site
     assert (await anna("GET", path, If_None_Match=first.headers["etag"])).status == 200
 
 
-@pytest_twisted.ensureDeferred
 async def test_messages_are_said_read_mended_and_taken_away(stage_on_both: Stage, site: Loopback) -> None:
     room = await Room.opened(stage_on_both)
     anna, ben, path = (
@@ -150,7 +146,6 @@ async def test_messages_are_said_read_mended_and_taken_away(stage_on_both: Stage
     assert room.told() == [(2, "message.updated"), (3, "message.deleted")]
 
 
-@pytest_twisted.ensureDeferred
 async def test_what_is_refused(stage_on_both: Stage, site: Loopback) -> None:
     room = await Room.opened(stage_on_both)
     anna, stranger = [
@@ -179,7 +174,6 @@ async def test_what_is_refused(stage_on_both: Stage, site: Loopback) -> None:
     assert told(await anna("POST", f"{path}/messages", {"body": "x", "more": 1})) == (422, "invalid")
 
 
-@pytest_twisted.ensureDeferred
 async def test_L23_a_replay_is_one_clock_page_by_page(stage_on_both: Stage, site: Loopback) -> None:
     stage = stage_on_both
     room = await Room.opened(stage)
@@ -204,7 +198,6 @@ async def test_L23_a_replay_is_one_clock_page_by_page(stage_on_both: Stage, site
     assert "secret 2" not in str(events)
 
 
-@pytest_twisted.ensureDeferred
 async def test_L23_what_is_not_kept_any_more_is_said(stage_on_both: Stage, site: Loopback) -> None:
     room = await Room.opened(stage_on_both)
     for number in range(4):
@@ -222,7 +215,6 @@ async def test_L23_what_is_not_kept_any_more_is_said(stage_on_both: Stage, site:
     assert (await anna("GET", path)).json == {"items": [], "next_cursor": None, "compacted": {room.stream: 4}}
 
 
-@pytest_twisted.ensureDeferred
 async def test_L23_a_page_ends_early_where_events_are_large(
     stage_on_both: Stage, site: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -237,7 +229,6 @@ async def test_L23_a_page_ends_early_where_events_are_large(
     assert ([one["seq"] for one in second["items"]], second["next_cursor"]) == ([2, 3], None)
 
 
-@pytest_twisted.ensureDeferred
 async def test_calls_are_counted_as_over_wamp(stage_on_both: Stage, site: Loopback) -> None:
     room = await Room.opened(stage_on_both)
     anna = Person(stage_on_both, site, room.anna)
@@ -271,7 +262,6 @@ LOCKING = ("create", "update", "start", "end")
 """Where several processes may write, these ask for the tutor's lock as well; SQLite has one writer."""
 
 
-@pytest_twisted.ensureDeferred
 async def test_what_each_call_costs_in_queries(stage_on_both: Stage, site: Loopback) -> None:
     room = await Room.opened(stage_on_both)
     tutor = Person(stage_on_both, site, room.tutor)
@@ -301,7 +291,6 @@ async def test_what_each_call_costs_in_queries(stage_on_both: Stage, site: Loopb
 
 
 @pytest.mark.parametrize("total", [10, 10_000])
-@pytest_twisted.ensureDeferred
 async def test_L18_a_list_costs_three_queries_however_many_lessons_there_are(stage_on_both: Stage, total: int) -> None:
     stage = stage_on_both
     room = await Room.opened(stage)

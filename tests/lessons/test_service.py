@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-import pytest_twisted
 from sqlalchemy import Connection, insert
 from twisted.internet.defer import Deferred, gatherResults
 
@@ -66,7 +65,6 @@ async def stored_events(machine: Machine, stream: str) -> list[dict[str, Any]]:
 # planning
 
 
-@pytest_twisted.ensureDeferred
 async def test_L9_tutors_and_admins_plan_and_are_its_tutor(stage: Stage) -> None:
     anna = await stage.given.caller()
     for role in ("tutor", "admin"):
@@ -82,7 +80,6 @@ async def test_L9_tutors_and_admins_plan_and_are_its_tutor(stage: Stage) -> None
     await refused(Forbidden, stage.machine.lessons.create(anna, planned(stage, anna.user_id)))
 
 
-@pytest_twisted.ensureDeferred
 async def test_L8_only_active_students_are_invited(stage: Stage) -> None:
     tutor, anna, colleague = [await stage.given.caller(role) for role in ("tutor", "student", "tutor")]
     gone: User = await stage.given.user()
@@ -93,7 +90,6 @@ async def test_L8_only_active_students_are_invited(stage: Stage) -> None:
     assert (await stage.machine.lessons.list_lessons(tutor, ListLessons())).items == []
 
 
-@pytest_twisted.ensureDeferred
 async def test_L11_a_repeated_create_is_answered_like_the_first(stage: Stage) -> None:
     tutor, anna = await stage.given.caller("tutor"), await stage.given.caller()
     asked = planned(stage, anna.user_id, client_id="one")
@@ -105,7 +101,6 @@ async def test_L11_a_repeated_create_is_answered_like_the_first(stage: Stage) ->
     await refused(Overlap, stage.machine.lessons.create(tutor, planned(stage, anna.user_id, client_id="two")))
 
 
-@pytest_twisted.ensureDeferred
 async def test_L1_a_stranger_sees_nothing_of_a_lesson_whatever_is_asked(stage: Stage) -> None:
     tutor, _, _, lesson = await opened(stage)
     service = stage.machine.lessons
@@ -128,7 +123,6 @@ async def test_L1_a_stranger_sees_nothing_of_a_lesson_whatever_is_asked(stage: S
     assert stage.gate.heard == []
 
 
-@pytest_twisted.ensureDeferred
 async def test_L2_a_student_changes_nothing(stage: Stage) -> None:
     tutor, anna, _, lesson = await opened(stage)
     service = stage.machine.lessons
@@ -143,7 +137,6 @@ async def test_L2_a_student_changes_nothing(stage: Stage) -> None:
     assert await service.get(tutor, lesson.id) == lesson
 
 
-@pytest_twisted.ensureDeferred
 async def test_L2_an_admin_does_what_its_tutor_may(stage: Stage) -> None:
     _, _, _, lesson = await opened(stage)
     admin, service = await stage.given.caller("admin"), stage.machine.lessons
@@ -156,7 +149,6 @@ async def test_L2_an_admin_does_what_its_tutor_may(stage: Stage) -> None:
 # changing
 
 
-@pytest_twisted.ensureDeferred
 async def test_L4_to_L6_from_planned_to_over_with_an_event_for_each_step(stage_on_both: Stage) -> None:
     stage = stage_on_both
     tutor, _, _, lesson = await opened(stage)
@@ -187,7 +179,6 @@ async def test_L4_to_L6_from_planned_to_over_with_an_event_for_each_step(stage_o
     assert await service.get(tutor, lesson.id) == over
 
 
-@pytest_twisted.ensureDeferred
 async def test_L6_a_cancelled_lesson_says_why_and_is_closed(stage: Stage) -> None:
     tutor, anna, _, lesson = await opened(stage)
     heard, service = stage.events(LessonChanged), stage.machine.lessons
@@ -203,7 +194,6 @@ async def test_L6_a_cancelled_lesson_says_why_and_is_closed(stage: Stage) -> Non
     assert again.state == "scheduled"
 
 
-@pytest_twisted.ensureDeferred
 async def test_L7_a_stale_version_is_told_the_current_lesson(stage: Stage) -> None:
     tutor, _, _, lesson = await opened(stage)
     service = stage.machine.lessons
@@ -213,7 +203,6 @@ async def test_L7_a_stale_version_is_told_the_current_lesson(stage: Stage) -> No
     assert await service.get(tutor, lesson.id) == current
 
 
-@pytest_twisted.ensureDeferred
 async def test_L7_nothing_new_is_no_change(stage: Stage) -> None:
     tutor, _, _, lesson = await opened(stage)
     heard = stage.events(LessonChanged)
@@ -221,7 +210,6 @@ async def test_L7_nothing_new_is_no_change(stage: Stage) -> None:
     assert heard == []
 
 
-@pytest_twisted.ensureDeferred
 async def test_L10_a_lesson_is_not_moved_onto_another(stage: Stage) -> None:
     tutor, anna, _, lesson = await opened(stage)
     other = await stage.given.lesson(tutor, anna)
@@ -234,7 +222,6 @@ async def test_L10_a_lesson_is_not_moved_onto_another(stage: Stage) -> None:
     assert longer.ends_at == lesson.ends_at + HOUR
 
 
-@pytest_twisted.ensureDeferred
 async def test_L12_of_two_machines_that_start_one_lesson_one_does(stage_on_both: Stage, other_on_both: Machine) -> None:
     tutor, _, _, lesson = await opened(stage_on_both)
     heard = stage_on_both.events(LessonChanged)
@@ -254,7 +241,6 @@ def outcome_of(attempt: Any) -> Any:
 # lists
 
 
-@pytest_twisted.ensureDeferred
 async def test_L18_a_page_costs_two_queries_however_many_lessons_there_are(
     stage_on_both: Stage, other_on_both: Machine
 ) -> None:
@@ -307,7 +293,6 @@ async def fill(stage: Stage, tutor: Caller, students: list[Caller], total: int) 
 # memory
 
 
-@pytest_twisted.ensureDeferred
 async def test_L17_a_writer_is_admitted_from_memory_and_a_no_is_asked_again(
     stage_on_both: Stage, other_on_both: Machine
 ) -> None:
@@ -327,7 +312,6 @@ async def test_L17_a_writer_is_admitted_from_memory_and_a_no_is_asked_again(
     await refused(WrongState, service.admit_writer(anna, lesson.id))
 
 
-@pytest_twisted.ensureDeferred
 async def test_L1_whose_lessons_are_whose(stage: Stage) -> None:
     tutor, anna, _, lesson = await opened(stage)
     service = stage.machine.lessons
@@ -336,7 +320,6 @@ async def test_L1_whose_lessons_are_whose(stage: Stage) -> None:
     assert await service.lesson_ids(await stage.given.caller("admin")) is None
 
 
-@pytest_twisted.ensureDeferred
 async def test_L19_its_tutor_gives_the_pen_and_everybody_is_told(stage_on_both: Stage) -> None:
     given, lessons = stage_on_both.given, stage_on_both.machine.lessons
     tutor, anna, ben = await given.caller("tutor"), await given.caller(), await given.caller()

@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-import pytest_twisted
 from twisted.internet.defer import Deferred
 
 from tests.support.machine import HeardGate, Stage
@@ -128,7 +127,6 @@ def names(service: LessonsService, lesson: Lesson) -> list[str]:
 # coming in
 
 
-@pytest_twisted.ensureDeferred
 async def test_L13_who_joins_gets_the_room_as_it_is_and_its_topics_open(stage_on_both: Stage) -> None:
     stage = stage_on_both
     tutor, anna, _, lesson = await opened(stage)
@@ -146,7 +144,6 @@ async def test_L13_who_joins_gets_the_room_as_it_is_and_its_topics_open(stage_on
 
 
 @pytest.mark.parametrize("state", ["scheduled", "live"])
-@pytest_twisted.ensureDeferred
 async def test_L13_one_comes_in_before_the_lesson_starts_and_while_it_runs(stage: Stage, state: str) -> None:
     tutor, anna, _, lesson = await opened(stage)
     if state == "live":
@@ -154,7 +151,6 @@ async def test_L13_one_comes_in_before_the_lesson_starts_and_while_it_runs(stage
     assert (await stage.machine.lessons.join(anna, lesson.id)).lesson.state == state
 
 
-@pytest_twisted.ensureDeferred
 async def test_L13_a_lesson_is_not_joined_over_rest(stage: Stage) -> None:
     tutor, _, _, lesson = await opened(stage)
     with pytest.raises(Forbidden):
@@ -163,7 +159,6 @@ async def test_L13_a_lesson_is_not_joined_over_rest(stage: Stage) -> None:
     assert stage.machine.lessons.participants(lesson.id) == []
 
 
-@pytest_twisted.ensureDeferred
 async def test_L13_who_is_removed_while_the_gate_is_asked_stays_outside(stage: Stage) -> None:
     _, anna, _, lesson = await opened(stage)
     tutor, heard, gate = lesson.tutor, stage.events(PresenceChanged), SlowGate()
@@ -178,7 +173,6 @@ async def test_L13_who_is_removed_while_the_gate_is_asked_stays_outside(stage: S
     assert (names(service, lesson), told(heard)) == ([], ["Anna joined", "Anna left"])
 
 
-@pytest_twisted.ensureDeferred
 async def test_L13_who_joins_while_the_lesson_is_cancelled_stays_outside(stage: Stage) -> None:
     tutor, anna, _, lesson = await opened(stage)
     gate = SlowGate()
@@ -192,7 +186,6 @@ async def test_L13_who_joins_while_the_lesson_is_cancelled_stays_outside(stage: 
     assert names(service, lesson) == []
 
 
-@pytest_twisted.ensureDeferred
 async def test_L13_a_removal_the_join_has_not_seen_leads_out_again(stage: Stage) -> None:
     tutor, anna, _, lesson = await opened(stage)
     # A join reads the lesson twice, before and after the gate. The second reading is overtaken.
@@ -210,7 +203,6 @@ async def test_L13_a_removal_the_join_has_not_seen_leads_out_again(stage: Stage)
     assert ("revoke_grants", lesson.id, None, anna.user_id) in stage.gate.heard
 
 
-@pytest_twisted.ensureDeferred
 async def test_L13_the_heads_are_never_newer_than_the_lesson(stage: Stage) -> None:
     tutor, anna, _, lesson = await opened(stage)
     people = SlowPeople(stage.machine.accounts, slow=2)
@@ -227,7 +219,6 @@ async def test_L13_the_heads_are_never_newer_than_the_lesson(stage: Stage) -> No
 # being there
 
 
-@pytest_twisted.ensureDeferred
 async def test_L15_two_sessions_of_one_person_are_one_participant(stage: Stage) -> None:
     _, anna, _, lesson = await opened(stage)
     heard, service = stage.events(PresenceChanged), stage.machine.lessons
@@ -242,7 +233,6 @@ async def test_L15_two_sessions_of_one_person_are_one_participant(stage: Stage) 
     assert (names(service, lesson), told(heard)) == ([], ["Anna left"])
 
 
-@pytest_twisted.ensureDeferred
 async def test_L15_a_lost_session_keeps_its_place_for_the_grace_time(stage: Stage) -> None:
     _, anna, _, lesson = await opened(stage)
     heard, service = stage.events(PresenceChanged), stage.machine.lessons
@@ -263,7 +253,6 @@ async def test_L15_a_lost_session_keeps_its_place_for_the_grace_time(stage: Stag
     assert (names(service, lesson), told(heard)) == ([], ["Anna left"])
 
 
-@pytest_twisted.ensureDeferred
 async def test_L16_a_session_that_ends_while_it_joins_leaves_no_ghost(stage: Stage) -> None:
     _, anna, _, lesson = await opened(stage)
     heard, gate = stage.events(PresenceChanged), SlowGate()
@@ -280,7 +269,6 @@ async def test_L16_a_session_that_ends_while_it_joins_leaves_no_ghost(stage: Sta
 # going out
 
 
-@pytest_twisted.ensureDeferred
 async def test_L14_leaving_closes_this_sessions_topics_only(stage: Stage) -> None:
     tutor, anna, ben, lesson = await opened(stage)
     service = stage.machine.lessons
@@ -292,7 +280,6 @@ async def test_L14_leaving_closes_this_sessions_topics_only(stage: Stage) -> Non
     assert stage.gate.heard == [("revoke_grants", lesson.id, one.session, None) for one in (anna, ben)]
 
 
-@pytest_twisted.ensureDeferred
 async def test_L14_who_is_removed_is_led_out_with_all_sessions_after_the_news(stage: Stage) -> None:
     tutor, anna, ben, lesson = await opened(stage)
     service, machine = stage.machine.lessons, stage.machine
@@ -317,7 +304,6 @@ async def test_L14_who_is_removed_is_led_out_with_all_sessions_after_the_news(st
 
 
 @pytest.mark.parametrize("how", ["ended", "cancelled"])
-@pytest_twisted.ensureDeferred
 async def test_L14_the_end_leads_everybody_out_after_the_news(stage: Stage, how: str) -> None:
     tutor, anna, ben, lesson = await opened(stage)
     service, events, order = stage.machine.lessons, stage.machine.events, stage.gate.heard
@@ -340,7 +326,6 @@ async def test_L14_the_end_leads_everybody_out_after_the_news(stage: Stage, how:
     assert names(service, lesson) == []
 
 
-@pytest_twisted.ensureDeferred
 async def test_L13_an_invitation_lets_in_on_every_machine_at_once(stage_on_both: Stage, other_on_both: Machine) -> None:
     tutor, _, _, lesson = await opened(stage_on_both)
     clara = await stage_on_both.given.caller(name="Clara")

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-import pytest_twisted
 from sqlalchemy import Connection, select
 from twisted.internet.defer import Deferred, DeferredList
 
@@ -82,7 +81,6 @@ async def opened(stage: Stage) -> School:
     return School(stage, [user.person for user in users])
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_lesson_comes_back_as_it_went_in(stage_on_both: Stage) -> None:
     school = await opened(stage_on_both)
     lesson = school.lesson(subject="Größen ≠ Zahlen", students=[school.ben, school.anna], pen=[school.anna.id])
@@ -99,7 +97,6 @@ async def test_a_lesson_comes_back_as_it_went_in(stage_on_both: Stage) -> None:
     assert await school.store.by_id(new_id()) is None
 
 
-@pytest_twisted.ensureDeferred
 async def test_L11_a_repeated_client_id_finds_the_first_lesson(stage_on_both: Stage) -> None:
     school = await opened(stage_on_both)
     first = await school.add(school.lesson(), "one")
@@ -111,7 +108,6 @@ async def test_L11_a_repeated_client_id_finds_the_first_lesson(stage_on_both: St
     assert records == [first]
 
 
-@pytest_twisted.ensureDeferred
 async def test_L11_a_client_id_is_its_tutors_own(stage_on_both: Stage) -> None:
     school = await opened(stage_on_both)
     colleague = (await stage_on_both.given.user("tutor")).person
@@ -133,7 +129,6 @@ async def test_L11_a_client_id_is_its_tutors_own(stage_on_both: Stage) -> None:
         (0, 60, True),
     ],
 )
-@pytest_twisted.ensureDeferred
 async def test_L10_a_tutor_is_in_one_lesson_at_a_time(
     stage: Stage, starts_after_min: int, minutes: int, clashes: bool
 ) -> None:
@@ -149,7 +144,6 @@ async def test_L10_a_tutor_is_in_one_lesson_at_a_time(
     assert await school.store.by_id(second.id) is None
 
 
-@pytest_twisted.ensureDeferred
 async def test_L10_what_is_over_or_somebody_elses_is_in_nobodys_way(stage_on_both: Stage) -> None:
     school = await opened(stage_on_both)
     colleague = (await stage_on_both.given.user("tutor")).person
@@ -164,7 +158,6 @@ async def test_L10_what_is_over_or_somebody_elses_is_in_nobodys_way(stage_on_bot
         await school.change(tomorrow, state=LessonState.ENDED)
 
 
-@pytest_twisted.ensureDeferred
 async def test_L10_two_machines_that_race_for_one_hour_make_one_lesson(
     stage_on_both: Stage, other_on_both: Machine
 ) -> None:
@@ -178,7 +171,6 @@ async def test_L10_two_machines_that_race_for_one_hour_make_one_lesson(
     assert len(records) == 5
 
 
-@pytest_twisted.ensureDeferred
 async def test_L11_two_machines_that_repeat_one_client_id_make_one_lesson(
     stage_on_both: Stage, other_on_both: Machine
 ) -> None:
@@ -195,7 +187,6 @@ async def together(asked: list[Deferred[Any]]) -> list[Any]:
     return [result if fine else result.value for fine, result in outcomes]
 
 
-@pytest_twisted.ensureDeferred
 async def test_L12_a_change_is_kept_with_its_event_and_guard(stage_on_both: Stage) -> None:
     school = await opened(stage_on_both)
     lesson = school.lesson()
@@ -207,7 +198,6 @@ async def test_L12_a_change_is_kept_with_its_event_and_guard(stage_on_both: Stag
     assert await school.guards(lesson.id) == [(0, 2), (0, 2), (1, 2)]
 
 
-@pytest_twisted.ensureDeferred
 async def test_L12_of_several_who_change_one_version_one_wins(stage_on_both: Stage, other_on_both: Machine) -> None:
     school = await opened(stage_on_both)
     lesson = school.lesson()
@@ -228,7 +218,6 @@ async def test_L12_of_several_who_change_one_version_one_wins(stage_on_both: Sta
     assert (await school.guards(lesson.id))[-1] == (1, 2)
 
 
-@pytest_twisted.ensureDeferred
 async def test_L10_a_lesson_is_not_moved_onto_another_and_nothing_of_the_try_stays(stage_on_both: Stage) -> None:
     school = await opened(stage_on_both)
     lesson = school.lesson()
@@ -241,7 +230,6 @@ async def test_L10_a_lesson_is_not_moved_onto_another_and_nothing_of_the_try_sta
     assert (await school.change(lesson, title="Roots")).version == 2
 
 
-@pytest_twisted.ensureDeferred
 async def test_L18_a_walk_through_the_pages_meets_every_lesson_once_newest_first(stage_on_both: Stage) -> None:
     school = await opened(stage_on_both)
     begins = stage_on_both.clock()
@@ -269,7 +257,6 @@ async def walk(store: LessonsStore, caller: Caller, limit: int, **filters: Any) 
     raise AssertionError("the walk does not end")
 
 
-@pytest_twisted.ensureDeferred
 async def test_L18_the_filters_are_exclusive_and_go_together(stage_on_both: Stage) -> None:
     school = await opened(stage_on_both)
     begins = stage_on_both.clock()
@@ -291,7 +278,6 @@ async def test_L18_the_filters_are_exclusive_and_go_together(stage_on_both: Stag
     assert [ids.index(one.id) for one in await walk(school.store, school.caller, 1, starts_before=days[3])] == [2, 1, 0]
 
 
-@pytest_twisted.ensureDeferred
 async def test_L18_everybody_sees_their_own_and_an_admin_all(stage_on_both: Stage) -> None:
     school = await opened(stage_on_both)
     given = stage_on_both.given
@@ -319,7 +305,6 @@ GARBAGE = [
 ]
 
 
-@pytest_twisted.ensureDeferred
 async def test_L18_garbage_is_not_a_cursor(stage_on_both: Stage) -> None:
     school = await opened(stage_on_both)
     for cursor in GARBAGE:
@@ -328,7 +313,6 @@ async def test_L18_garbage_is_not_a_cursor(stage_on_both: Stage) -> None:
         assert refused.value.details == [{"loc": ["cursor"], "msg": "not a cursor of this list"}]
 
 
-@pytest_twisted.ensureDeferred
 async def test_years_far_away_are_kept_exactly(stage_on_both: Stage) -> None:
     school = await opened(stage_on_both)
     for text in ("0001-01-01T00:00:00.001+00:00", "1969-12-31T23:59:59.999+00:00", "9999-12-31T22:00:00+00:00"):
@@ -337,7 +321,6 @@ async def test_years_far_away_are_kept_exactly(stage_on_both: Stage) -> None:
     assert len(await walk(school.store, school.caller, 1)) == 3
 
 
-@pytest_twisted.ensureDeferred
 async def test_rules_and_store_agree_on_whose_lesson_it_is(stage_on_both: Stage) -> None:
     school = await opened(stage_on_both)
     given = stage_on_both.given

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest_twisted
-
 from tests.support.machine import Stage
 from tutorwamp.kernel.edges.component import Outlet, served_by
 from tutorwamp.lessons.contracts import (
@@ -52,7 +50,6 @@ def test_the_door_serves_the_contracts_names(stage: Stage) -> None:
     assert {one.procedure.uri: one.procedure.arguments for one in served} == CONTRACT
 
 
-@pytest_twisted.ensureDeferred
 async def test_every_procedure_of_the_door_answers_with_its_result(stage: Stage) -> None:
     served = {one.procedure.uri.rpartition(".")[2]: one for one in served_by(LessonsDoor(stage.machine.lessons))}
     tutor, anna = await stage.given.caller("tutor"), await stage.given.caller()
@@ -81,7 +78,6 @@ async def test_every_procedure_of_the_door_answers_with_its_result(stage: Stage)
         assert served[name].procedure.result.model_validate_json(answer.model_dump_json()) == answer, name
 
 
-@pytest_twisted.ensureDeferred
 async def test_changes_go_out_on_state_and_comings_and_goings_on_presence(stage: Stage) -> None:
     paper, events = Paper(), stage.machine.events
     publish_lessons(events, paper)

@@ -15,7 +15,6 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, DeferredQueue
 from twisted.internet.protocol import ProcessProtocol
@@ -210,7 +209,6 @@ class Lesson:
         await self.tutor.close()
 
 
-@pytest_twisted.ensureDeferred
 async def test_each_example_comes_back_after_a_silence_draining_and_a_killed_node(tmp_path: Path) -> None:
     times = {"TUTORWAMP_REALTIME_PING_TIMEOUT": "6s", "TUTORWAMP_HEARTBEAT_INTERVAL": "2s"}
     node = migrated_node(env={**HURRIED, **times})

@@ -98,7 +98,6 @@ async def room(node: Node, request: pytest.FixtureRequest) -> AsyncIterator[Room
 
 
 @pytest.mark.parametrize("serializer", BAD)
-@pytest_twisted.ensureDeferred
 async def test_S18_every_client_hears_what_is_valid_and_outlives_what_is_not(room: Room, serializer: str) -> None:
     sender = await room.sender(serializer)
     for value in BAD[serializer]:
@@ -118,7 +117,6 @@ async def test_S18_every_client_hears_what_is_valid_and_outlives_what_is_not(roo
 
 
 @pytest.mark.parametrize("serializer", BAD)
-@pytest_twisted.ensureDeferred
 async def test_every_client_hears_of_calls_what_is_valid_and_outlives_what_is_not(room: Room, serializer: str) -> None:
     sender = await room.sender(serializer)
     here = {"lesson_id": room.lesson_id}

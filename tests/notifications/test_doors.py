@@ -51,7 +51,6 @@ class Asking(Person):
         return await self._site.ask(method, f"/api/notifications{path}", value, headers={**self._headers, **headers})
 
 
-@pytest_twisted.ensureDeferred
 async def test_rest_says_what_the_service_says(stage: Stage, site: Loopback) -> None:
     house = await House.opened(stage)
     await house.turn()
@@ -78,14 +77,12 @@ async def test_rest_says_what_the_service_says(stage: Stage, site: Loopback) -> 
         assert (await site.ask("GET", f"/api/notifications{path}")).status == 401
 
 
-@pytest_twisted.ensureDeferred
 async def test_metrics_are_on_the_process_own_port(stage: Stage, site: Loopback) -> None:
     found = await site.ask("GET", "/metrics")
     assert found.status == 200
     assert b"tutorwamp_unread_counts_compared_total" in found.body
 
 
-@pytest_twisted.ensureDeferred
 async def test_on_a_node_people_hear_of_what_concerns_them_and_resume_it(node: Node) -> None:
     (tina_email, _), (anna_email, anna_user), (_, ben_user) = [
         await register(node, name, role) for name, role in (("Tina", "tutor"), ("Anna", "student"), ("Ben", "student"))
@@ -119,7 +116,6 @@ class Devices(Person):
         return await self._site.ask(method, f"/api/push{path}", value, headers={**self._headers, **headers})
 
 
-@pytest_twisted.ensureDeferred
 async def test_P7_devices_are_kept_over_rest(tmp_path: Path) -> None:
     stage, stop = set_stage(tmp_path, TUTORWAMP_WEB_PUSH_SUBJECT="mailto:a@b.example")
     site = Loopback(make_site(stage.machine))
@@ -144,7 +140,6 @@ async def test_P7_devices_are_kept_over_rest(tmp_path: Path) -> None:
         stop()
 
 
-@pytest_twisted.ensureDeferred
 async def test_without_web_push_there_is_no_key(stage: Stage, site: Loopback) -> None:
     assert (await site.ask("GET", "/api/push/key")).status == 404
     anna = Devices(stage, site, await stage.given.caller())

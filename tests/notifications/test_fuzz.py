@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-import pytest_twisted
 from sqlalchemy import select
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, FirstError, gatherResults
@@ -301,7 +300,6 @@ NOTICED = (AssertionError, FirstError)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest_twisted.ensureDeferred
 async def test_N2_every_count_is_the_databases_with_a_cache_in_process(stage: Stage, seed: int) -> None:
     house = await House.opened(stage)
     assert isinstance(stage.machine.cache, LocalCache)
@@ -309,7 +307,6 @@ async def test_N2_every_count_is_the_databases_with_a_cache_in_process(stage: St
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest_twisted.ensureDeferred
 async def test_N2_every_count_is_the_databases_where_answers_are_lost(
     stage: Stage, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -336,7 +333,6 @@ async def _no_doubt(_counts: UnreadCounts, _keys: Any) -> None:
     ],
     ids=["an older version replaces a newer one", "what is in doubt is cached", "cached while it changes"],
 )
-@pytest_twisted.ensureDeferred
 async def test_an_old_count_in_process_would_be_noticed(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, lost: float, broken: tuple[Any, ...]
 ) -> None:
@@ -426,7 +422,6 @@ async def shared_and_fuzzed(
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest_twisted.ensureDeferred
 async def test_N2_no_count_is_older_than_promised_while_the_shared_cache_comes_and_goes(
     stage_on_both: Stage, other_on_both: Machine, redis: RedisServer, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
@@ -448,7 +443,6 @@ async def _answered_at_once(_cache: RedisCache) -> None:
     ids=["a value lives for longer", "nobody waits where the cache did not hear", "who follows is told what is cached"],
 )
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-@pytest_twisted.ensureDeferred
 async def test_an_older_count_than_promised_would_be_noticed(
     stage_on_both: Stage,
     other_on_both: Machine,

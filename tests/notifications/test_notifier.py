@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-import pytest_twisted
 from sqlalchemy import Connection, func, select
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import Clock
@@ -24,7 +23,6 @@ from tutorwamp.notifications.tables import notifications
 from tutorwamp.notifications.writing import CHAT_QUIET_FOR
 
 
-@pytest_twisted.ensureDeferred
 async def test_N4_N5_a_lessons_life_is_told(stage_on_both: Stage) -> None:
     house = await House.opened(stage_on_both)
     await house.turn()
@@ -41,7 +39,6 @@ async def test_N4_N5_a_lessons_life_is_told(stage_on_both: Stage) -> None:
     assert await house.turn() == 0
 
 
-@pytest_twisted.ensureDeferred
 async def test_N6_only_who_is_away_is_told_what_is_said_and_once_until_it_is_read(stage_on_both: Stage) -> None:
     house = await House.opened(stage_on_both)
     await house.turn()
@@ -66,7 +63,6 @@ async def test_N6_only_who_is_away_is_told_what_is_said_and_once_until_it_is_rea
     )
 
 
-@pytest_twisted.ensureDeferred
 async def test_N6_what_is_deleted_by_then_is_not_told(stage: Stage) -> None:
     house = await House.opened(stage)
     await house.turn()
@@ -76,7 +72,6 @@ async def test_N6_what_is_deleted_by_then_is_not_told(stage: Stage) -> None:
     assert await house.kinds(house.anna) == ["lesson.invited"]
 
 
-@pytest_twisted.ensureDeferred
 async def test_N6_N8_who_has_chat_off_in_app_is_told_by_other_channels_again_after_a_while(
     stage_on_both: Stage,
 ) -> None:
@@ -107,7 +102,6 @@ async def test_N6_N8_who_has_chat_off_in_app_is_told_by_other_channels_again_aft
     assert await house.kinds(house.anna) == ["lesson.invited", "chat.message"]
 
 
-@pytest_twisted.ensureDeferred
 async def test_N3_a_lesson_that_cannot_be_turned_does_not_hold_up_the_others(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -127,7 +121,6 @@ async def test_N3_a_lesson_that_cannot_be_turned_does_not_hold_up_the_others(
     assert await store.behind(2) == [first]
 
 
-@pytest_twisted.ensureDeferred
 async def test_N6_who_reads_the_chat_has_read_what_it_told_of(stage_on_both: Stage) -> None:
     house = await House.opened(stage_on_both)
     await house.turn()
@@ -154,7 +147,6 @@ async def test_N6_who_reads_the_chat_has_read_what_it_told_of(stage_on_both: Sta
     assert await house.stage.machine.counts.compare() == 0
 
 
-@pytest_twisted.ensureDeferred
 async def test_N6_what_was_read_before_it_could_be_told_is_not_told(stage: Stage) -> None:
     house = await House.opened(stage)
     await house.turn()
@@ -165,7 +157,6 @@ async def test_N6_what_was_read_before_it_could_be_told_is_not_told(stage: Stage
     assert await house.kinds(house.ben) == ["lesson.invited", "chat.message"]
 
 
-@pytest_twisted.ensureDeferred
 async def test_N7_a_lesson_that_cannot_be_reminded_of_does_not_hold_up_the_others(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,7 +177,6 @@ async def test_N7_a_lesson_that_cannot_be_reminded_of_does_not_hold_up_the_other
     assert [await notifier.remind() for _ in range(3)] == [1, 1, 0]
 
 
-@pytest_twisted.ensureDeferred
 async def test_N3_what_was_announced_to_a_process_that_died_is_told_by_the_next(
     stage_on_both: Stage, other_on_both: Machine
 ) -> None:
@@ -199,7 +189,6 @@ async def test_N3_what_was_announced_to_a_process_that_died_is_told_by_the_next(
     assert await house.turn() == 0
 
 
-@pytest_twisted.ensureDeferred
 async def test_N3_many_who_turn_at_once_tell_once(stage_on_both: Stage, other_on_both: Machine) -> None:
     house = await House.opened(stage_on_both)
     for number in range(5):
@@ -213,7 +202,6 @@ async def test_N3_many_who_turn_at_once_tell_once(stage_on_both: Stage, other_on
     assert await house.count(house.anna) == 7
 
 
-@pytest_twisted.ensureDeferred
 async def test_N3_an_answer_of_the_database_that_is_lost_tells_once_and_is_announced(stage_on_both: Stage) -> None:
     house = await House.opened(stage_on_both)
     with answer_lost_once(stage_on_both.machine.database.engine) as lost:
@@ -223,7 +211,6 @@ async def test_N3_an_answer_of_the_database_that_is_lost_tells_once_and_is_annou
     assert [one.type for one in house.heard(house.anna)] == ["notification.created"]
 
 
-@pytest_twisted.ensureDeferred
 async def test_N3_where_others_have_gone_on_since_an_answer_was_lost_it_is_announced_as_well(
     stage_on_both: Stage, other_on_both: Machine
 ) -> None:
@@ -246,7 +233,6 @@ async def test_N3_where_others_have_gone_on_since_an_answer_was_lost_it_is_annou
     assert await house.count(house.anna) == 2
 
 
-@pytest_twisted.ensureDeferred
 async def test_N6_an_answer_of_the_database_that_is_lost_reads_once_and_is_announced(stage_on_both: Stage) -> None:
     house = await House.opened(stage_on_both)
     await house.turn()
@@ -261,7 +247,6 @@ async def test_N6_an_answer_of_the_database_that_is_lost_reads_once_and_is_annou
     assert events[2:] == [(3, "notification.read", 1), (4, "notification.created", 2)]
 
 
-@pytest_twisted.ensureDeferred
 async def test_what_is_announced_is_turned_by_itself_and_a_lively_chat_together(stage: Stage) -> None:
     clock = Clock()
     machine = stage.machine
@@ -290,7 +275,6 @@ async def test_what_is_announced_is_turned_by_itself_and_a_lively_chat_together(
 # Reminders
 
 
-@pytest_twisted.ensureDeferred
 async def test_N7_everybody_is_reminded_once_and_again_when_the_start_moves(
     stage_on_both: Stage, other_on_both: Machine
 ) -> None:
@@ -312,7 +296,6 @@ async def test_N7_everybody_is_reminded_once_and_again_when_the_start_moves(
     assert await house.kinds(house.tutor) == ["lesson.starting", "lesson.starting"]
 
 
-@pytest_twisted.ensureDeferred
 async def test_N7_what_has_started_or_is_not_to_be_is_not_told(stage: Stage) -> None:
     house = await House.opened(stage)
     other = await stage.given.lesson(house.tutor, house.anna)
@@ -323,7 +306,6 @@ async def test_N7_what_has_started_or_is_not_to_be_is_not_told(stage: Stage) -> 
     assert await stage.machine.notifier.remind() == 0
 
 
-@pytest_twisted.ensureDeferred
 async def test_N7_who_is_added_after_the_others_were_reminded_is_reminded(stage: Stage) -> None:
     house = await House.opened(stage)
     await house.turn()
@@ -341,7 +323,6 @@ async def test_N7_who_is_added_after_the_others_were_reminded_is_reminded(stage:
 
 
 @pytest.mark.parametrize("seed", range(12))
-@pytest_twisted.ensureDeferred
 async def test_N3_whatever_dies_and_whoever_turns_everything_is_told_once(
     stage_on_both: Stage, other_on_both: Machine, seed: int
 ) -> None:

@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-import pytest_twisted
 from sqlalchemy import Connection, func, select
 from twisted.internet import reactor, task
 
@@ -87,7 +86,6 @@ async def user(machine: Machine, role: str) -> User:
     return await machine.accounts.add_user(f"{new_id()}@school.example", PASSWORD, role.title(), AuthRole(role))
 
 
-@pytest_twisted.ensureDeferred
 async def test_N7_two_remind_and_one_is_killed_and_everybody_is_told_once(machine: Machine, tmp_path: Path) -> None:
     url = machine.database.engine.url.render_as_string(hide_password=False)
     people = [(await user(machine, "tutor"), await user(machine, "student")) for _ in range(LESSONS)]

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import pytest_twisted
 from sqlalchemy import delete, update
 from twisted.internet.defer import Deferred, gatherResults, succeed
 
@@ -26,7 +25,6 @@ from tutorwamp.notifications.counts import COMPARED, DRIFTED, IN_DOUBT_FOR_S
 from tutorwamp.notifications.writing import Counted
 
 
-@pytest_twisted.ensureDeferred
 async def test_N2_each_event_carries_the_absolute_count(stage_on_both: Stage) -> None:
     house = await House.opened(stage_on_both)
     await house.turn()
@@ -53,7 +51,6 @@ async def test_N2_each_event_carries_the_absolute_count(stage_on_both: Stage) ->
     assert await house.count(house.ben) == 3
 
 
-@pytest_twisted.ensureDeferred
 async def test_N2_the_stored_stream_says_what_was_announced(stage_on_both: Stage) -> None:
     house = await House.opened(stage_on_both)
     await house.turn()
@@ -65,7 +62,6 @@ async def test_N2_the_stored_stream_says_what_was_announced(stage_on_both: Stage
     assert stored == ({name: 2}, house.heard(house.anna))
 
 
-@pytest_twisted.ensureDeferred
 async def test_N1_nobody_sees_or_reads_anothers(stage_on_both: Stage) -> None:
     house = await House.opened(stage_on_both)
     await house.turn()
@@ -78,7 +74,6 @@ async def test_N1_nobody_sees_or_reads_anothers(stage_on_both: Stage) -> None:
     assert (await house.told(house.anna)) == [annas]
 
 
-@pytest_twisted.ensureDeferred
 async def test_N9_twice_is_once_and_an_unknown_id_refuses_all(stage_on_both: Stage) -> None:
     house = await House.opened(stage_on_both)
     await house.turn()
@@ -98,7 +93,6 @@ async def test_N9_twice_is_once_and_an_unknown_id_refuses_all(stage_on_both: Sta
     assert await house.told(house.anna, unread_only=True) == []
 
 
-@pytest_twisted.ensureDeferred
 async def test_N9_all_are_read_once_also_where_the_answer_is_lost_and_something_new_comes(
     stage_on_both: Stage, other_on_both: Machine
 ) -> None:
@@ -118,7 +112,6 @@ async def test_N9_all_are_read_once_also_where_the_answer_is_lost_and_something_
     assert await house.count(house.anna) == 1
 
 
-@pytest_twisted.ensureDeferred
 async def test_the_pages_fit_together_newest_first(stage_on_both: Stage) -> None:
     house = await House.opened(stage_on_both)
     await house.turn()
@@ -141,7 +134,6 @@ async def test_the_pages_fit_together_newest_first(stage_on_both: Stage) -> None
             await house.notifications.list_notifications(house.anna, ListNotifications(cursor=bad))
 
 
-@pytest_twisted.ensureDeferred
 async def test_N8_a_kind_that_is_off_in_app_is_neither_listed_counted_nor_told(stage_on_both: Stage) -> None:
     house = await House.opened(stage_on_both)
     off = SetPreferences(preferences={"lesson.invited": {"in_app": False}})
@@ -166,7 +158,6 @@ def test_N8_what_is_not_known_is_refused(preferences: object) -> None:
         SetPreferences.model_validate({"preferences": preferences})
 
 
-@pytest_twisted.ensureDeferred
 async def test_what_each_call_costs_in_queries(stage_on_both: Stage) -> None:
     house = await House.opened(stage_on_both)
     await house.turn()
@@ -190,7 +181,6 @@ async def test_what_each_call_costs_in_queries(stage_on_both: Stage) -> None:
     assert await cost(house.notifications.mark_all_read(house.anna)) == 4
 
 
-@pytest_twisted.ensureDeferred
 async def test_people_who_read_at_once_on_two_processes_end_with_the_same_count(
     stage_on_both: Stage, other_on_both: Machine
 ) -> None:
@@ -209,7 +199,6 @@ async def test_people_who_read_at_once_on_two_processes_end_with_the_same_count(
     assert counted.unread == 0
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_wrong_count_is_noticed_and_does_not_stay(stage: Stage) -> None:
     house = await House.opened(stage)
     await house.turn()
@@ -226,7 +215,6 @@ async def test_a_wrong_count_is_noticed_and_does_not_stay(stage: Stage) -> None:
     assert await house.count(house.anna) == 1
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_wrong_count_in_an_event_is_noticed_and_the_next_is_right(stage_on_both: Stage) -> None:
     house = await House.opened(stage_on_both)
     await house.turn()
@@ -242,7 +230,6 @@ async def test_a_wrong_count_in_an_event_is_noticed_and_the_next_is_right(stage_
     assert (await house.count(house.anna), await counts.compare()) == (2, 0)
 
 
-@pytest_twisted.ensureDeferred
 async def test_N2_where_the_newest_event_is_gone_the_rows_are_counted(stage_on_both: Stage) -> None:
     house = await House.opened(stage_on_both)
     await house.turn()
@@ -255,7 +242,6 @@ async def test_N2_where_the_newest_event_is_gone_the_rows_are_counted(stage_on_b
     assert await machine.counts.compare() == 0
 
 
-@pytest_twisted.ensureDeferred
 async def test_who_asks_at_the_same_time_shares_a_query(stage_on_both: Stage) -> None:
     house = await House.opened(stage_on_both)
     await house.turn()
@@ -276,7 +262,6 @@ def unanswered(change: Callable[..., Deferred[Any]]) -> Callable[..., Deferred[A
     return lambda *args, **more: change(*args, **more).addCallback(lost)
 
 
-@pytest_twisted.ensureDeferred
 async def test_N2_after_a_change_of_which_only_the_answer_was_lost_nothing_older_is_put(
     stage_on_both: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -307,7 +292,6 @@ async def test_N2_after_a_change_of_which_only_the_answer_was_lost_nothing_older
     assert await house.count(house.anna) == 0
 
 
-@pytest_twisted.ensureDeferred
 async def test_N2_what_is_in_doubt_is_not_cached_until_it_cannot_be_committed_any_more(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -326,7 +310,6 @@ async def test_N2_what_is_in_doubt_is_not_cached_until_it_cannot_be_committed_an
         assert (await machine.cache.get(key))[0] == cached
 
 
-@pytest_twisted.ensureDeferred
 async def test_N2_after_a_change_that_was_refused_the_count_is_cached_again(stage: Stage) -> None:
     house = await House.opened(stage)
     await house.turn()
@@ -357,7 +340,6 @@ class HalfHeard(LocalCache):
         await self.waiting[-1]
 
 
-@pytest_twisted.ensureDeferred
 async def test_N2_a_change_that_the_cache_did_not_hear_of_is_told_at_once_and_answered_when_nothing_older_is_found(
     stage: Stage,
 ) -> None:
@@ -377,7 +359,6 @@ async def test_N2_a_change_that_the_cache_did_not_hear_of_is_told_at_once_and_an
     assert (await reading).unread_count == 0
 
 
-@pytest_twisted.ensureDeferred
 async def test_N2_who_follows_the_stream_is_never_told_a_shared_count_that_is_old(stage: Stage) -> None:
     house = await House.opened(stage)
     stage.machine.counts._cache = cache = HalfHeard()

@@ -54,7 +54,6 @@ def references(value: Any) -> Iterator[str]:
             yield from references(part)
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_node_describes_every_route_it_answers(site: Loopback) -> None:
     answered = await site.ask("GET", "/api/openapi.json")
     assert (answered.status, answered.headers["content-type"]) == (200, "application/json")
@@ -98,7 +97,6 @@ def test_what_stands_in_the_path_or_a_header_is_not_asked_for_in_the_body() -> N
     assert picture["requestBody"]["content"].keys() == {"image/*"}
 
 
-@pytest_twisted.ensureDeferred
 async def test_the_page_runs_nothing_and_asks_nobody_else(site: Loopback) -> None:
     answered = await site.ask("GET", "/api/docs/")
     assert (answered.status, answered.headers["content-type"]) == (200, "text/html; charset=utf-8")
@@ -108,7 +106,6 @@ async def test_the_page_runs_nothing_and_asks_nobody_else(site: Loopback) -> Non
     assert all(path in page for path in document()["paths"])
 
 
-@pytest_twisted.ensureDeferred
 async def test_answers_and_events_are_what_their_schemas_say(stage: Stage) -> None:
     room = await Room.opened(stage)
     heard = stage.events(LessonChanged)

@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-import pytest_twisted
 from twisted.internet.task import Clock
 
 from tests.chat.room import Room, refused
@@ -53,7 +52,6 @@ class Watched:
         return {name.removeprefix(prefix): stream for name, stream in resumed.streams.items()}
 
 
-@pytest_twisted.ensureDeferred
 async def test_S2_a_silent_session_alone_is_told_and_ended(stage: Stage) -> None:
     watched = Watched(room := await Room.opened(stage))
     for caller in (room.anna, room.ben):
@@ -76,7 +74,6 @@ async def test_S2_a_silent_session_alone_is_told_and_ended(stage: Stage) -> None
     assert await watched.sessions.end_silent() == 0
 
 
-@pytest_twisted.ensureDeferred
 async def test_S1_components_are_not_watched_and_who_has_left_is_not_ended(stage: Stage) -> None:
     watched = Watched(room := await Room.opened(stage))
     watched.sessions.session_joined({"session": 5, "authid": "x", "authrole": "component"})
@@ -87,7 +84,6 @@ async def test_S1_components_are_not_watched_and_who_has_left_is_not_ended(stage
     assert await watched.sessions.end_silent() == 0
 
 
-@pytest_twisted.ensureDeferred
 async def test_S2_while_the_gate_is_away_a_session_is_not_forgotten(stage: Stage) -> None:
     class Away:
         async def drop(self, session: int, *, reason: str, message: str) -> int:
@@ -101,7 +97,6 @@ async def test_S2_while_the_gate_is_away_a_session_is_not_forgotten(stage: Stage
     assert len(watched.timed_out) == 2
 
 
-@pytest_twisted.ensureDeferred
 async def test_S2_who_is_heard_while_others_are_ended_stays(stage: Stage) -> None:
     room = await Room.opened(stage)
 
@@ -119,7 +114,6 @@ async def test_S2_who_is_heard_while_others_are_ended_stays(stage: Stage) -> Non
     assert [session for _, session, _ in gate.heard] == [room.anna.session]
 
 
-@pytest_twisted.ensureDeferred
 async def test_S4_S5_a_heartbeat_tells_what_has_gone_on_and_nothing_of_others(stage_on_both: Stage) -> None:
     watched = Watched(room := await Room.opened(stage_on_both))
     await room.send(room.anna, "one")
@@ -135,7 +129,6 @@ async def test_S4_S5_a_heartbeat_tells_what_has_gone_on_and_nothing_of_others(st
     assert (await watched.sessions.heartbeat(stranger, Heartbeat(positions=positions))).behind == {}
 
 
-@pytest_twisted.ensureDeferred
 async def test_S6_what_was_missed_is_given_whole(stage_on_both: Stage) -> None:
     watched = Watched(room := await Room.opened(stage_on_both))
     for number in range(4):
@@ -149,7 +142,6 @@ async def test_S6_what_was_missed_is_given_whole(stage_on_both: Stage) -> None:
     assert (await watched.resume(room.ben, presence=0))["presence"].error == "tutorwamp.error.not_found"
 
 
-@pytest_twisted.ensureDeferred
 async def test_S6_too_much_is_nothing(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     watched = Watched(room := await Room.opened(stage))
     for number in range(EVENTS_AT_MOST + 1):
@@ -162,7 +154,6 @@ async def test_S6_too_much_is_nothing(stage: Stage, monkeypatch: pytest.MonkeyPa
     assert (await watched.resume(room.ben, chat=EVENTS_AT_MOST))["chat"].complete
 
 
-@pytest_twisted.ensureDeferred
 async def test_S5_who_was_removed_resumes_what_is_left(stage: Stage) -> None:
     watched = Watched(room := await Room.opened(stage))
     await room.send(room.anna, "before")
@@ -176,7 +167,6 @@ async def test_S5_who_was_removed_resumes_what_is_left(stage: Stage) -> None:
     }
 
 
-@pytest_twisted.ensureDeferred
 async def test_whoami_names_the_session_and_the_person(stage: Stage) -> None:
     watched = Watched(room := await Room.opened(stage))
     me = await watched.sessions.whoami(room.anna)
@@ -189,7 +179,6 @@ def test_positions_are_bounded() -> None:
         Heartbeat(positions={f"tutorwamp.lesson.{new_id()}.chat": 0 for _ in range(101)})
 
 
-@pytest_twisted.ensureDeferred
 async def test_S16_however_many_streams_are_named_it_is_one_question_whose_they_are(stage_on_both: Stage) -> None:
     watched = Watched(room := await Room.opened(stage_on_both))
     stranger, student = [await stage_on_both.given.caller(role) for role in ("tutor", "student")]
@@ -215,7 +204,6 @@ async def test_S16_however_many_streams_are_named_it_is_one_question_whose_they_
     assert beat.behind == {room.stream: said.seq, topics_of(foreign[0].id).state: 0}
 
 
-@pytest_twisted.ensureDeferred
 async def test_S16_one_s_own_lessons_are_known_from_memory(stage: Stage) -> None:
     watched = Watched(room := await Room.opened(stage))
     await room.send(room.anna, "Hello")
@@ -225,7 +213,6 @@ async def test_S16_one_s_own_lessons_are_known_from_memory(stage: Stage) -> None
     assert room.machine.database.counts.queries() - before == 1  # the heads
 
 
-@pytest_twisted.ensureDeferred
 async def test_S6_what_was_missed_is_measured_in_bytes(stage_on_both: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     watched = Watched(room := await Room.opened(stage_on_both))
     monkeypatch.setattr("tutorwamp.sessions.rules.EVENT_BYTES_AT_MOST", 2_000)

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import pytest
-import pytest_twisted
 from autobahn.wamp.exception import ApplicationError
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, DeferredList
@@ -58,7 +57,6 @@ async def refused(attempt: Any) -> ApplicationError:
 
 
 @pytest.mark.parametrize("serializer", ["cbor", "json"])
-@pytest_twisted.ensureDeferred
 async def test_S4_S5_S6_heartbeat_resume_and_whoami(
     quick: Node, hearts: Hearts, serializer: Literal["cbor", "json"]
 ) -> None:
@@ -100,7 +98,6 @@ async def test_S4_S5_S6_heartbeat_resume_and_whoami(
 
 
 @pytest.mark.parametrize("serializer", ["cbor", "json"])
-@pytest_twisted.ensureDeferred
 async def test_arguments_that_do_not_fit_are_invalid(
     quick: Node, hearts: Hearts, serializer: Literal["cbor", "json"]
 ) -> None:
@@ -125,7 +122,6 @@ async def test_arguments_that_do_not_fit_are_invalid(
 # who is ended, and who is told
 
 
-@pytest_twisted.ensureDeferred
 async def test_S1_S2_a_silent_session_alone_is_told_and_ended_and_others_see_it_go(quick: Node, hearts: Hearts) -> None:
     lesson = await Lesson.begun(quick, hearts)
     tina = await lesson.enter("Tina", serializer="json")
@@ -160,7 +156,6 @@ async def test_S1_S2_a_silent_session_alone_is_told_and_ended_and_others_see_it_
 
 
 @pytest.mark.parametrize("worker", ["container", "router"])
-@pytest_twisted.ensureDeferred
 async def test_S2_a_process_that_stood_still_hears_before_it_judges(quick: Node, hearts: Hearts, worker: str) -> None:
     lesson = await Lesson.begun(quick, hearts)
     tina, anna = await lesson.enter("Tina"), await lesson.enter("Anna")
@@ -176,7 +171,6 @@ async def test_S2_a_process_that_stood_still_hears_before_it_judges(quick: Node,
         assert (timeouts(session), lesson.presence(session, "Anna").count("reconnecting")) == ([], 0)
 
 
-@pytest_twisted.ensureDeferred
 async def test_S2_the_timeout_names_the_session_that_was_ended(quick: Node, hearts: Hearts) -> None:
     lesson = await Lesson.begun(quick, hearts)
     first, second = [await lesson.connect("Anna", beats=None) for _ in range(2)]
@@ -188,7 +182,6 @@ async def test_S2_the_timeout_names_the_session_that_was_ended(quick: Node, hear
     assert [[event["session"] for event in timeouts(session)] for session in (first, second)] == [[ids[0]], [ids[1]]]
 
 
-@pytest_twisted.ensureDeferred
 async def test_S3_who_does_not_go_when_told_is_powerless_and_out_in_two_seconds(quick: Node, hearts: Hearts) -> None:
     lesson = await Lesson.begun(quick, hearts)
     tina = await lesson.enter("Tina")
@@ -227,7 +220,6 @@ async def test_S3_who_does_not_go_when_told_is_powerless_and_out_in_two_seconds(
     await lesson.sees(tina, "Anna", "joined", "reconnecting", "left")
 
 
-@pytest_twisted.ensureDeferred
 async def test_L15_who_is_back_in_time_never_left(quick: Node, hearts: Hearts) -> None:
     lesson = await Lesson.begun(quick, hearts)
     tina, anna, ben = [await lesson.enter(name) for name in ("Tina", "Anna", "Ben")]
@@ -239,7 +231,6 @@ async def test_L15_who_is_back_in_time_never_left(quick: Node, hearts: Hearts) -
     assert lesson.presence(tina, "Anna") == ["joined", "reconnecting", "joined"]
 
 
-@pytest_twisted.ensureDeferred
 async def test_L15_an_old_sessions_timeout_does_not_remove_who_is_there(quick: Node, hearts: Hearts) -> None:
     lesson = await Lesson.begun(quick, hearts)
     tina, ben = await lesson.enter("Tina"), await lesson.enter("Ben")
@@ -252,7 +243,6 @@ async def test_L15_an_old_sessions_timeout_does_not_remove_who_is_there(quick: N
     await new.ask(SEND, lesson_id=lesson.id, body="still here")
 
 
-@pytest_twisted.ensureDeferred
 async def test_L20_a_lesson_without_its_tutor_is_interrupted_and_goes_on_with_it(quick: Node, hearts: Hearts) -> None:
     lesson = await Lesson.begun(quick, hearts)
     tina, anna = await lesson.enter("Tina"), await lesson.enter("Anna")
@@ -290,7 +280,6 @@ def check_refusals(errors: list[ApplicationError], per_s: float) -> None:
         assert 0 < error.kwargs["details"]["retry_after_s"] <= 1 / per_s + 0.001
 
 
-@pytest_twisted.ensureDeferred
 async def test_S7_too_many_calls_of_a_person_are_refused_whatever_session_they_come_from(
     quick: Node, hearts: Hearts
 ) -> None:
@@ -311,7 +300,6 @@ async def test_S7_too_many_calls_of_a_person_are_refused_whatever_session_they_c
     assert (len(others[0]), others[1]) == (50, [])
 
 
-@pytest_twisted.ensureDeferred
 async def test_S7_what_is_refused_is_not_written_and_reading_goes_on(quick: Node, hearts: Hearts) -> None:
     lesson = await Lesson.begun(quick, hearts)
     anna = await lesson.enter("Anna", beats=None)
@@ -323,7 +311,6 @@ async def test_S7_what_is_refused_is_not_written_and_reading_goes_on(quick: Node
     assert resumed["behind"] == {lesson.topic("chat"): len(answers)}
 
 
-@pytest_twisted.ensureDeferred
 async def test_S7_the_python_client_understands_that_it_may_try_again(quick: Node, hearts: Hearts) -> None:
     lesson = await Lesson.begun(quick, hearts)
     anna = Light(lesson.ticket("Anna"))
@@ -338,7 +325,6 @@ async def test_S7_the_python_client_understands_that_it_may_try_again(quick: Nod
 OPEN, SUBMIT = "tutorwamp.board.open", "tutorwamp.board.submit"
 
 
-@pytest_twisted.ensureDeferred
 async def test_S13_a_hundred_large_boards_at_once_are_a_few_and_the_others_are_refused(
     patient: Node, hearts: Hearts
 ) -> None:
@@ -364,7 +350,6 @@ async def test_S13_a_hundred_large_boards_at_once_are_a_few_and_the_others_are_r
     assert all(error.kwargs["details"]["retry_after_s"] > 0 for error in errors)
 
 
-@pytest_twisted.ensureDeferred
 async def test_S15_replaced_texts_fill_a_bucket_of_bytes_and_others_write_on(patient: Node, hearts: Hearts) -> None:
     lesson = await Lesson.begun(patient, hearts)
     tina, ben = await lesson.enter("Tina"), await lesson.enter("Ben")

@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import pytest
-import pytest_twisted
 import treq
 from twisted.internet import reactor
 from twisted.web.client import HTTPConnectionPool
@@ -62,7 +61,6 @@ class Rest:
         return await answered.json() if body else None
 
 
-@pytest_twisted.ensureDeferred
 async def test_health_auth_lessons_chat_board_and_notifications_work(target: Any) -> None:
     began_s, pool = time.monotonic(), HTTPConnectionPool(reactor)
     anybody = Rest(target, pool)

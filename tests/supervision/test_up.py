@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import pytest_twisted
 from twisted.internet import reactor
 
 from tests.supervision.watched import PATIENCE_S, Watched, watching
@@ -112,7 +111,6 @@ def test_a_second_one_on_the_same_port_or_folder_refuses(up: Watched, tmp_path: 
     assert up.health() == 200
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_user_who_is_deactivated_is_thrown_out(up: Watched) -> None:
     """A15, A18: also when another process does it."""
     email, here = "eve@school.example", {"TUTORWAMP_DATA_DIR": str(up.data_dir)}

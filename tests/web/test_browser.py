@@ -6,8 +6,6 @@ import json
 import time
 from pathlib import Path
 
-import pytest_twisted
-
 from tests.journeys.people import PASSWORD, PythonPerson, planned_lesson, register
 from tests.support.node import Node
 from tests.web.browser import Browser, executable
@@ -41,7 +39,6 @@ async def signed_in(browser: Browser, node: Node, email: str, lesson_id: str) ->
     await browser.value("document.querySelector('#body').focus()")
 
 
-@pytest_twisted.ensureDeferred
 async def test_odd_text_in_a_browser(node: Node, tmp_path: Path) -> None:
     executable()
     tutor_email, _ = await register(node, NAME, "tutor")

@@ -9,7 +9,6 @@ from textwrap import indent
 from typing import Any
 
 import pytest
-import pytest_twisted
 from twisted.internet.defer import gatherResults
 
 from tests.client.board.model import PAGE
@@ -21,7 +20,6 @@ from tutorwamp.client import Rejected
 from tutorwamp.kernel.errors import Action
 
 
-@pytest_twisted.ensureDeferred
 async def test_B18_two_people_have_the_same_board(server: BoardServer, arrive: Arrive) -> None:
     server.draw(put("first"), by="somebody before")
     ada, bob = [await (await arrive(name)).board() for name in ("ada", "bob")]
@@ -48,7 +46,6 @@ async def test_B18_two_people_have_the_same_board(server: BoardServer, arrive: A
     assert await ada.export("svg", page=page) == {"media_type": "image/svg", "data": f"drawn: {page}".encode()}
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_board_is_one_however_often_it_is_asked_for(server: BoardServer, arrive: Arrive) -> None:
     lesson = await arrive()
     first, second = await gatherResults([doing(lesson.board()), doing(lesson.board())])
@@ -59,7 +56,6 @@ async def test_a_board_is_one_however_often_it_is_asked_for(server: BoardServer,
     assert len(server.asked("open")) == 1
 
 
-@pytest_twisted.ensureDeferred
 async def test_B7_a_rejected_change_is_raised_with_the_element_as_it_is(server: BoardServer, arrive: Arrive) -> None:
     board = await (await arrive()).board()
     await board.put(box("a", x=1))
@@ -87,7 +83,6 @@ def test_B7_what_to_do_about_a_rejection_is_known_without_the_server() -> None:
     assert output.split() == ["reload", "stop", "fix", "fix"]
 
 
-@pytest_twisted.ensureDeferred
 async def test_every_submission_has_a_client_id_of_its_own(server: BoardServer, arrive: Arrive) -> None:
     board = await (await arrive()).board()
     await board.put(BOX)
@@ -99,7 +94,6 @@ async def test_every_submission_has_a_client_id_of_its_own(server: BoardServer, 
     assert len(set(ids)) == len(ids) == 5
 
 
-@pytest_twisted.ensureDeferred
 async def test_on_change_tells_each_event_when_the_board_shows_it(server: BoardServer, arrive: Arrive) -> None:
     board = await (await arrive()).board()
     seen: list[tuple[int, str | None, list[str]]] = []
@@ -109,7 +103,6 @@ async def test_on_change_tells_each_event_when_the_board_shows_it(server: BoardS
     assert seen == [(1, "board.changed", ["a"]), (2, "board.cleared", [])]
 
 
-@pytest_twisted.ensureDeferred
 async def test_the_example_of_the_documentation_runs(
     server: BoardServer, arrive: Arrive, capsys: pytest.CaptureFixture[str]
 ) -> None:

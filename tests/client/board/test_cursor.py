@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 
-import pytest_twisted
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
@@ -17,7 +16,6 @@ from tutorwamp.client import Disconnected, Event
 from tutorwamp.client.lesson import CURSOR_INTERVAL_S
 
 
-@pytest_twisted.ensureDeferred
 async def test_B32_the_cursor_is_shown_at_most_twenty_times_a_second_and_the_last_position_always(
     server: BoardServer, arrive: Arrive
 ) -> None:
@@ -46,7 +44,6 @@ async def test_B32_the_cursor_is_shown_at_most_twenty_times_a_second_and_the_las
     assert clock.getDelayedCalls() == waiting
 
 
-@pytest_twisted.ensureDeferred
 async def test_B32_a_position_that_nobody_can_be_told_any_more_is_let_go(server: BoardServer, arrive: Arrive) -> None:
     clock = Clock()
     lesson = await arrive(clock=clock)

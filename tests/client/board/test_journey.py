@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest_twisted
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
 
@@ -13,7 +12,6 @@ from tests.support.node import Node
 BOX = {"kind": "rect", "x": 0, "y": 0, "width": 8, "height": 5, "color": "#204080"}
 
 
-@pytest_twisted.ensureDeferred
 async def test_two_people_have_the_same_board_also_after_kill_9(node: Node, enter: Enter) -> None:
     room = await enter()
     tina = await (await room.tutor.join(room.lesson_id)).board()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest_twisted
 from autobahn.wamp.exception import ApplicationError
 from twisted.internet.defer import gatherResults
 from twisted.internet.task import Clock
@@ -15,7 +14,6 @@ from tutorwamp.client import Disconnected
 from tutorwamp.client.streams import GAP_PATIENCE_S
 
 
-@pytest_twisted.ensureDeferred
 async def test_B31_what_happens_while_it_is_opened_is_not_lost(server: BoardServer, arrive: Arrive) -> None:
     lesson = await arrive()
     release, asked = server.hold("open"), server.next("open")
@@ -30,7 +28,6 @@ async def test_B31_what_happens_while_it_is_opened_is_not_lost(server: BoardServ
     assert len(server.asked("open")) == 1
 
 
-@pytest_twisted.ensureDeferred
 async def test_B31_events_that_were_overtaken_are_waited_for(server: BoardServer, arrive: Arrive) -> None:
     clock = Clock()
     board = await (await arrive(clock=clock)).board()
@@ -52,7 +49,6 @@ async def test_B31_events_that_were_overtaken_are_waited_for(server: BoardServer
     assert len(server.asked("open")) == 1
 
 
-@pytest_twisted.ensureDeferred
 async def test_B31_a_gap_that_stays_is_resumed(server: BoardServer, arrive: Arrive) -> None:
     clock = Clock()
     board = await (await arrive(clock=clock)).board()
@@ -75,7 +71,6 @@ async def test_B31_a_gap_that_stays_is_resumed(server: BoardServer, arrive: Arri
     assert (len(server.asked("open")), len(server.resumed)) == (1, 2)
 
 
-@pytest_twisted.ensureDeferred
 async def test_B31_where_too_much_was_missed_the_board_is_opened_afresh(server: BoardServer, arrive: Arrive) -> None:
     clock = Clock()
     board = await (await arrive(clock=clock)).board()
@@ -94,7 +89,6 @@ async def test_B31_where_too_much_was_missed_the_board_is_opened_afresh(server: 
     assert len(server.asked("open")) == 2
 
 
-@pytest_twisted.ensureDeferred
 async def test_B31_a_gap_that_comes_while_it_is_opened_is_resumed(server: BoardServer, arrive: Arrive) -> None:
     clock = Clock()
     lesson = await arrive(clock=clock)
@@ -114,7 +108,6 @@ async def test_B31_a_gap_that_comes_while_it_is_opened_is_resumed(server: BoardS
     assert len(server.asked("open")) == 1
 
 
-@pytest_twisted.ensureDeferred
 async def test_B31_a_gap_that_comes_while_another_is_waited_for_has_its_own_time(
     server: BoardServer, arrive: Arrive
 ) -> None:
@@ -136,7 +129,6 @@ async def test_B31_a_gap_that_comes_while_another_is_waited_for_has_its_own_time
     assert len(server.resumed) == resumed + 1
 
 
-@pytest_twisted.ensureDeferred
 async def test_B31_a_server_that_has_forgotten_is_believed(server: BoardServer, arrive: Arrive) -> None:
     clock = Clock()
     board = await (await arrive(clock=clock)).board()
@@ -157,7 +149,6 @@ async def test_B31_a_server_that_has_forgotten_is_believed(server: BoardServer, 
     assert board.state() == server.model.state()
 
 
-@pytest_twisted.ensureDeferred
 async def test_B31_an_event_that_makes_no_sense_opens_the_board_afresh(server: BoardServer, arrive: Arrive) -> None:
     clock = Clock()
     board = await (await arrive(clock=clock)).board()
@@ -172,7 +163,6 @@ async def test_B31_an_event_that_makes_no_sense_opens_the_board_afresh(server: B
     assert len(server.asked("open")) == 2
 
 
-@pytest_twisted.ensureDeferred
 async def test_B31_an_answer_whose_event_is_lost_is_resumed(server: BoardServer, arrive: Arrive) -> None:
     clock = Clock()
     board = await (await arrive(clock=clock)).board()
@@ -186,7 +176,6 @@ async def test_B31_an_answer_whose_event_is_lost_is_resumed(server: BoardServer,
     assert list(board.elements) == ["a"]
 
 
-@pytest_twisted.ensureDeferred
 async def test_B31_after_a_loss_what_was_missed_is_resumed(server: BoardServer, arrive: Arrive) -> None:
     lesson = await arrive()
     board = await lesson.board()
@@ -203,7 +192,6 @@ async def test_B31_after_a_loss_what_was_missed_is_resumed(server: BoardServer, 
     assert len(server.asked("open")) == 1
 
 
-@pytest_twisted.ensureDeferred
 async def test_B31_what_happens_while_it_is_opened_afresh_is_not_lost(server: BoardServer, arrive: Arrive) -> None:
     lesson = await arrive()
     board = await lesson.board()
@@ -224,7 +212,6 @@ async def test_B31_what_happens_while_it_is_opened_afresh_is_not_lost(server: Bo
     assert len(server.asked("open")) == 2
 
 
-@pytest_twisted.ensureDeferred
 async def test_B31_a_loss_while_it_is_opened_only_takes_longer(server: BoardServer, arrive: Arrive) -> None:
     lesson = await arrive()
     release, asked = server.hold("open"), server.next("open")
@@ -240,7 +227,6 @@ async def test_B31_a_loss_while_it_is_opened_only_takes_longer(server: BoardServ
     assert board.state() == server.model.state()
 
 
-@pytest_twisted.ensureDeferred
 async def test_B31_unanswered_submissions_are_sent_again_in_their_order(server: BoardServer, arrive: Arrive) -> None:
     lesson = await arrive()
     board = await lesson.board()
@@ -259,7 +245,6 @@ async def test_B31_unanswered_submissions_are_sent_again_in_their_order(server: 
     assert board.state() == server.model.state()
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_board_that_cannot_be_opened_says_why_and_may_be_asked_for_again(
     server: BoardServer, arrive: Arrive
 ) -> None:
@@ -274,7 +259,6 @@ async def test_a_board_that_cannot_be_opened_says_why_and_may_be_asked_for_again
     assert list(board.elements) == ["a"]
 
 
-@pytest_twisted.ensureDeferred
 async def test_nobody_waits_for_a_lesson_that_is_over(server: BoardServer, arrive: Arrive) -> None:
     clock = Clock()
     lesson = await arrive(clock=clock)
@@ -293,7 +277,6 @@ async def test_nobody_waits_for_a_lesson_that_is_over(server: BoardServer, arriv
         assert isinstance(await failure_of(asked), Disconnected)
 
 
-@pytest_twisted.ensureDeferred
 async def test_B31_a_lesson_that_is_over_is_not_opened_again(server: BoardServer, arrive: Arrive) -> None:
     lesson = await arrive()
     board = await lesson.board()
@@ -305,7 +288,6 @@ async def test_B31_a_lesson_that_is_over_is_not_opened_again(server: BoardServer
     assert len(server.asked("open")) == 1
 
 
-@pytest_twisted.ensureDeferred
 async def test_nobody_waits_on_a_closed_connection(server: BoardServer, arrive: Arrive) -> None:
     lesson = await arrive()
     board = await lesson.board()

@@ -6,7 +6,6 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-import pytest_twisted
 from twisted.internet.task import Clock
 
 from tests.client.board.model import PAGE
@@ -33,7 +32,6 @@ async def grown(board: Board, clock: Clock, server: BoardServer, numbers: range)
     return stroke
 
 
-@pytest_twisted.ensureDeferred
 async def test_B33_a_stroke_grows_while_it_is_drawn(server: BoardServer, arrive: Arrive) -> None:
     clock = Clock()
     board = await (await arrive(clock=clock)).board()
@@ -76,7 +74,6 @@ async def test_B33_a_stroke_grows_while_it_is_drawn(server: BoardServer, arrive:
         stroke.add(point(6))
 
 
-@pytest_twisted.ensureDeferred
 async def test_B33_at_most_twenty_appends_a_second_whatever_the_pen_does(server: BoardServer, arrive: Arrive) -> None:
     clock = Clock()
     board = await (await arrive(clock=clock)).board()
@@ -95,7 +92,6 @@ async def test_B33_at_most_twenty_appends_a_second_whatever_the_pen_does(server:
     assert second["points"] == [point(number) for number in range(POINTS_AT_MOST - 1, 720)]
 
 
-@pytest_twisted.ensureDeferred
 async def test_B33_what_is_drawn_before_the_answer_goes_with_the_next_append(
     server: BoardServer, arrive: Arrive
 ) -> None:
@@ -130,7 +126,6 @@ async def test_B33_what_is_drawn_before_the_answer_goes_with_the_next_append(
         (2 * POINTS_AT_MOST + 9, [POINTS_AT_MOST, POINTS_AT_MOST, 11]),
     ],
 )
-@pytest_twisted.ensureDeferred
 async def test_B33_a_long_stroke_goes_on_as_a_new_one(
     server: BoardServer, arrive: Arrive, points: int, parts: list[int]
 ) -> None:
@@ -150,7 +145,6 @@ async def test_B33_a_long_stroke_goes_on_as_a_new_one(
     assert board.elements == {}
 
 
-@pytest_twisted.ensureDeferred
 async def test_B33_a_finished_stroke_is_on_the_board(server: BoardServer, arrive: Arrive) -> None:
     board = await (await arrive(clock=Clock())).board()
     stroke = board.stroke(**INK)
@@ -165,14 +159,12 @@ async def test_B33_a_finished_stroke_is_on_the_board(server: BoardServer, arrive
     assert list(board.elements) == stroke.ids
 
 
-@pytest_twisted.ensureDeferred
 async def test_B33_a_stroke_that_was_never_drawn_is_nothing(server: BoardServer, arrive: Arrive) -> None:
     board = await (await arrive()).board()
     assert await board.stroke(**INK).finish() is None
     assert server.asked("submit") == []
 
 
-@pytest_twisted.ensureDeferred
 async def test_B33_a_stroke_that_somebody_has_deleted_stops(server: BoardServer, arrive: Arrive) -> None:
     clock = Clock()
     board = await (await arrive(clock=clock)).board()
@@ -195,7 +187,6 @@ async def test_B33_a_stroke_that_somebody_has_deleted_stops(server: BoardServer,
     assert await board.undo() is None
 
 
-@pytest_twisted.ensureDeferred
 async def test_B9_a_stroke_whose_author_loses_the_pen_ends_there_and_can_be_undone(
     server: BoardServer, arrive: Arrive
 ) -> None:
@@ -216,7 +207,6 @@ async def test_B9_a_stroke_whose_author_loses_the_pen_ends_there_and_can_be_undo
     assert board.elements == {}
 
 
-@pytest_twisted.ensureDeferred
 async def test_B31_a_stroke_outlives_a_loss(server: BoardServer, arrive: Arrive) -> None:
     lesson = await arrive()
     board = await lesson.board()

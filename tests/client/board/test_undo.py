@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest_twisted
 from twisted.internet.defer import gatherResults
 from twisted.internet.task import Clock
 
@@ -12,7 +11,6 @@ from tests.client.board.talk import Arrive, box, doing, put
 from tutorwamp.client.board import CHANGES_AT_MOST
 
 
-@pytest_twisted.ensureDeferred
 async def test_B30_undo_takes_back_ones_own_step_by_step(server: BoardServer, arrive: Arrive) -> None:
     board = await (await arrive()).board()
     server.draw(put("theirs", x=1))
@@ -33,7 +31,6 @@ async def test_B30_undo_takes_back_ones_own_step_by_step(server: BoardServer, ar
     ]
 
 
-@pytest_twisted.ensureDeferred
 async def test_B30_undo_knows_what_was_before_also_when_events_come_after_answers(
     server: BoardServer, arrive: Arrive
 ) -> None:
@@ -52,7 +49,6 @@ async def test_B30_undo_knows_what_was_before_also_when_events_come_after_answer
     assert board.elements == {}
 
 
-@pytest_twisted.ensureDeferred
 async def test_B30_what_somebody_else_has_changed_is_left_alone_and_the_one_before_is_taken(
     server: BoardServer, arrive: Arrive
 ) -> None:
@@ -70,7 +66,6 @@ async def test_B30_what_somebody_else_has_changed_is_left_alone_and_the_one_befo
     assert await board.undo() is None
 
 
-@pytest_twisted.ensureDeferred
 async def test_B30_without_the_pen_an_undo_is_kept_for_later(server: BoardServer, arrive: Arrive) -> None:
     board = await (await arrive()).board()
     await board.put(box("a"))
@@ -81,7 +76,6 @@ async def test_B30_without_the_pen_an_undo_is_kept_for_later(server: BoardServer
     assert board.elements == {}
 
 
-@pytest_twisted.ensureDeferred
 async def test_B30_what_was_cleared_comes_back_however_much_it_was(server: BoardServer, arrive: Arrive) -> None:
     board = await (await arrive()).board()
     for first in range(0, CHANGES_AT_MOST + 3, 50):
@@ -97,7 +91,6 @@ async def test_B30_what_was_cleared_comes_back_however_much_it_was(server: Board
     assert [len(arguments["changes"]) for arguments in server.asked("submit")] == [CHANGES_AT_MOST, 3]
 
 
-@pytest_twisted.ensureDeferred
 async def test_B30_a_clear_of_nothing_undoes_nobody(server: BoardServer, arrive: Arrive) -> None:
     board = await (await arrive()).board()
     server.draw(put("a"))

@@ -7,7 +7,6 @@ from typing import Any
 
 import cbor2
 import pytest
-import pytest_twisted
 from autobahn.wamp.exception import ApplicationError
 from structlog.testing import capture_logs
 from twisted.internet import reactor
@@ -44,7 +43,6 @@ async def answered(values: Any, line: str | None = None) -> Any:
     return await _endpoint(served, UNCOUNTED)(details=CALL, arguments=((), {}))
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_caller_who_is_gone_is_no_fault_of_ours_and_the_work_goes_on() -> None:
     work: Deferred[Nothing] = Deferred()
     with capture_logs() as said:
@@ -58,7 +56,6 @@ async def test_a_caller_who_is_gone_is_no_fault_of_ours_and_the_work_goes_on() -
     assert said == []
 
 
-@pytest_twisted.ensureDeferred
 async def test_an_unexpected_error_says_nothing_but_a_request_id_that_the_log_knows() -> None:
     with capture_logs() as said:
         answer = called(Deferred())
@@ -75,7 +72,6 @@ async def test_an_unexpected_error_says_nothing_but_a_request_id_that_the_log_kn
 
 @pytest.mark.parametrize("line", [None, "wholes"])
 @pytest.mark.parametrize("values", ["x" * 17_000_000, [0.5] * 1_900_000])
-@pytest_twisted.ensureDeferred
 async def test_S17_an_answer_that_no_message_holds_is_too_large(values: Any, line: str | None) -> None:
     with pytest.raises(ApplicationError) as refused:
         await answered(values, line)
@@ -83,7 +79,6 @@ async def test_S17_an_answer_that_no_message_holds_is_too_large(values: Any, lin
     assert refused.value.kwargs["details"] == {"bytes_at_most": MESSAGE_BYTES_AT_MOST}
 
 
-@pytest_twisted.ensureDeferred
 async def test_an_answer_that_just_fits_is_given() -> None:
     assert len((await answered("x" * 16_000_000))["values"]) == 16_000_000
     assert len((await answered([0.5] * 1_800_000))["values"]) == 1_800_000
@@ -93,7 +88,6 @@ async def test_an_answer_that_just_fits_is_given() -> None:
     assert len(cbor2.dumps([70, 1, {}, [], portioned.kwresults])) < 2**24
 
 
-@pytest_twisted.ensureDeferred
 async def test_S25_while_a_large_answer_is_written_others_are_answered() -> None:
     large = Deferred.fromCoroutine(answered([[0.5]] * 1_000_000, "wholes"))
     others = 0
@@ -105,14 +99,12 @@ async def test_S25_while_a_large_answer_is_written_others_are_answered() -> None
     assert PORTIONED in (await large).kwresults
 
 
-@pytest_twisted.ensureDeferred
 async def test_S25_what_is_small_or_has_no_list_goes_as_it_is() -> None:
     values = list(range(1_000))
     assert await answered(values, "wholes") == {"values": values}
     assert len((await answered("x" * 1_000_000, "wholes"))["values"]) == 1_000_000
 
 
-@pytest_twisted.ensureDeferred
 async def test_S14_changes_wait_for_one_another_and_each_is_made_whoever_is_gone() -> None:
     work: list[Deferred[Given]] = []
 
@@ -135,7 +127,6 @@ async def test_S14_changes_wait_for_one_another_and_each_is_made_whoever_is_gone
     assert last["values"] == 3
 
 
-@pytest_twisted.ensureDeferred
 async def test_S14_large_calls_wait_for_one_another_pay_and_are_dropped_when_nobody_waits() -> None:
     limits = CallLimits(LimitSettings(), lambda: 0.0)
     work: list[Deferred[Given]] = []

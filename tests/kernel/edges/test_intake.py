@@ -119,7 +119,6 @@ async def site() -> AsyncIterator[Loopback]:
     await made.close()
 
 
-@pytest_twisted.ensureDeferred
 async def test_what_is_let_in_is_answered_as_ever(site: Loopback) -> None:
     assert (await site.ask("POST", "/api/sample", {"text": "a"})).status == 201
     chunked = {"Content-Type": "application/json", "Content-Length": None, "Transfer-Encoding": "chunked"}
@@ -132,7 +131,6 @@ async def test_what_is_let_in_is_answered_as_ever(site: Loopback) -> None:
     )
 
 
-@pytest_twisted.ensureDeferred
 async def test_h2_a_body_is_counted_as_it_comes(site: Loopback) -> None:
     chunked = {"Content-Length": None, "Transfer-Encoding": "chunked"}
     endless = b"1000\r\n" + b"x" * 4096 + b"\r\n"
@@ -146,7 +144,6 @@ async def test_h2_a_body_is_counted_as_it_comes(site: Loopback) -> None:
     assert check_problem(answered, 413, "too_large", "fix") == {"bytes_at_most": LIMIT}
 
 
-@pytest_twisted.ensureDeferred
 async def test_h2_who_asks_before_sending_is_told_at_once(site: Loopback) -> None:
     answered = await site.ask(
         "POST", "/api/auth/login", headers={"Content-Length": 1_000_000, "Expect": "100-continue"}
@@ -154,7 +151,6 @@ async def test_h2_who_asks_before_sending_is_told_at_once(site: Loopback) -> Non
     check_problem(answered, 413, "too_large", "fix")
 
 
-@pytest_twisted.ensureDeferred
 async def test_h14_where_hardly_any_file_is_left_all_but_health_come_again(
     site: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -185,7 +181,6 @@ async def test_h14_where_hardly_any_file_is_left_all_but_health_come_again(
         b"GET elsewhere HTTP/1.1\r\nConnection: close\r\n\r\n",
     ],
 )
-@pytest_twisted.ensureDeferred
 async def test_h4_what_is_no_request_is_malformed_and_said_once(site: Loopback, head: bytes) -> None:
     connection = await site.open()
     assert connection.transport is not None
@@ -196,7 +191,6 @@ async def test_h4_what_is_no_request_is_malformed_and_said_once(site: Loopback, 
     assert b"tutorwamp.error.malformed" in received
 
 
-@pytest_twisted.ensureDeferred
 async def test_h7_the_server_as_a_whole_is_asked_by_options_only(site: Loopback) -> None:
     answered = await site.ask("OPTIONS", "*")
     assert (answered.status, answered.body) == (204, b"")
@@ -207,7 +201,6 @@ async def test_h7_the_server_as_a_whole_is_asked_by_options_only(site: Loopback)
     assert answered.headers["allow"] == "OPTIONS"
 
 
-@pytest_twisted.ensureDeferred
 async def test_h7_an_absolute_address_is_the_plain_one(site: Loopback) -> None:
     assert (await site.ask("GET", "http://elsewhere.test/api/sample/x")).json == {"text": "x"}
     check_problem(await site.ask("GET", "HTTPS://elsewhere.test"), 404, "not_found", "stop")
@@ -235,7 +228,6 @@ async def test_h7_an_absolute_address_is_the_plain_one(site: Loopback) -> None:
         (b"\xff", 400),
     ],
 )
-@pytest_twisted.ensureDeferred
 async def test_h4_a_host_is_a_name(site: Loopback, host: bytes, status: int) -> None:
     for target in ("/api/sample", "/api/nowhere"):
         answered = await site.ask("GET", target, headers={"Host": host})
@@ -244,7 +236,6 @@ async def test_h4_a_host_is_a_name(site: Loopback, host: bytes, status: int) -> 
         check_problem(answered, 400, "malformed", "fix")
 
 
-@pytest_twisted.ensureDeferred
 async def test_h4_there_is_one_host(site: Loopback) -> None:
     check_problem(await site.ask("GET", "/api/sample", headers={"host": "other"}), 400, "malformed", "fix")
 
@@ -259,7 +250,6 @@ class Failing(Resource):
         raise RuntimeError("a secret of ours")
 
 
-@pytest_twisted.ensureDeferred
 async def test_h7_what_nobody_foresaw_is_a_problem() -> None:
     made = Loopback(bounded(Failing()))
     answered = await made.ask("GET", "/x")

@@ -45,7 +45,6 @@ async def site() -> AsyncIterator[Loopback]:
     await made.close()
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_page_of_an_allowed_origin_may_ask(site: Loopback) -> None:
     asking = {"Origin": FRIEND, "Access-Control-Request-Method": "PATCH"}
     preflight = await site.ask("OPTIONS", "/api/sample", headers=asking)
@@ -62,7 +61,6 @@ async def test_a_page_of_an_allowed_origin_may_ask(site: Loopback) -> None:
 
 
 @pytest.mark.parametrize("origin", [None, "https://other.example", f"{FRIEND}.evil.example", "null", b"\xff"])
-@pytest_twisted.ensureDeferred
 async def test_no_other_page_may(site: Loopback, origin: str | None) -> None:
     headers = {"Origin": origin, "Access-Control-Request-Method": "GET"}
     for method, status in (("GET", 200), ("OPTIONS", 405)):
@@ -71,7 +69,6 @@ async def test_no_other_page_may(site: Loopback, origin: str | None) -> None:
         assert not any(name.startswith("access-control-") for name in answered.headers)
 
 
-@pytest_twisted.ensureDeferred
 async def test_every_answer_tells_browsers_to_be_careful(site: Loopback) -> None:
     preflight = {"Origin": FRIEND, "Access-Control-Request-Method": "GET"}
     for method, path in (
@@ -95,7 +92,6 @@ async def test_every_answer_tells_browsers_to_be_careful(site: Loopback) -> None
         ("text=true", None, False, "true"),
     ],
 )
-@pytest_twisted.ensureDeferred
 async def test_a_query_s_integers_and_booleans_are_read(
     site: Loopback, query: str, number: int | None, flag: bool, text: str
 ) -> None:
@@ -104,12 +100,10 @@ async def test_a_query_s_integers_and_booleans_are_read(
 
 
 @pytest.mark.parametrize("query", ["number=1.0", "number=%201", "number=1_0", "number=%D9%A1", "flag=1", "flag=True"])
-@pytest_twisted.ensureDeferred
 async def test_other_spellings_are_refused(site: Loopback, query: str) -> None:
     assert (await site.ask("GET", f"/api/sample?{query}")).status == 422
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_request_that_needs_no_body_may_have_one(site: Loopback) -> None:
     assert (await site.ask("POST", "/api/sample")).json["text"] == ""
     assert (await site.ask("POST", "/api/sample", {"text": "x"})).json["text"] == "x"

@@ -7,7 +7,6 @@ from typing import Any
 
 import cbor2
 import pytest
-import pytest_twisted
 from twisted.internet import reactor
 
 from tutorwamp.kernel.edges.portions import (
@@ -59,7 +58,6 @@ ANSWERS = [board(0), board(7), board(8), board(700), events(3, 40), {"items": li
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
-@pytest_twisted.ensureDeferred
 async def test_S25_over_rest_it_is_the_same_text_as_in_one_step(answer: dict[str, Any]) -> None:
     seen: list[int] = []
     size, text = await with_rests(as_json(answer, to_json), reactor, seen.append)

@@ -114,7 +114,6 @@ def check_problem(answered: Answered, status: int, uri: str, action: str) -> Any
 # answers
 
 
-@pytest_twisted.ensureDeferred
 async def test_an_answer_is_json_that_nobody_keeps(site: Loopback) -> None:
     answered = await site.ask("GET", "/api/sample")
     assert (answered.status, answered.body) == (200, '{"text": "ä😀"}'.encode())
@@ -123,7 +122,6 @@ async def test_an_answer_is_json_that_nobody_keeps(site: Loopback) -> None:
     assert answered.headers["x-content-type-options"] == "nosniff"
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_status_and_headers_of_its_own(site: Loopback) -> None:
     answered = await site.ask("POST", "/api/sample", {"text": "a"})
     assert (answered.status, answered.json, answered.headers["location"]) == (201, {"text": "a"}, "/api/sample/1")
@@ -131,7 +129,6 @@ async def test_a_status_and_headers_of_its_own(site: Loopback) -> None:
     assert (answered.status, answered.body) == (204, b"")
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_trailing_slash_changes_nothing(site: Loopback) -> None:
     for path in ("/api/sample", "/api/sample/x"):
         plain, slashed = await site.ask("GET", path), await site.ask("GET", path + "/")
@@ -139,13 +136,11 @@ async def test_a_trailing_slash_changes_nothing(site: Loopback) -> None:
     assert (await site.ask("POST", "/api/sample/", {"text": "a"})).status == 201
 
 
-@pytest_twisted.ensureDeferred
 async def test_the_path_wins_over_the_body(site: Loopback) -> None:
     assert (await site.ask("PATCH", "/api/sample/path", {"text": "body"})).json == {"text": "path"}
     assert (await site.ask("GET", "/api/sample/%C3%A4%20b?x=%ff")).json == {"text": "ä b"}
 
 
-@pytest_twisted.ensureDeferred
 async def test_head_is_get_without_a_body(site: Loopback) -> None:
     answered = await site.ask("HEAD", "/api/sample")
     assert (answered.status, answered.body) == (200, b"")
@@ -154,7 +149,6 @@ async def test_head_is_get_without_a_body(site: Loopback) -> None:
 # request ids
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_request_id_is_taken_over(site: Loopback) -> None:
     for path in ("/api/sample", "/api/conflict", "/api/nowhere"):
         answered = await site.ask("GET", path, headers={"X-Request-ID": "Trace-1.a_b"})
@@ -162,7 +156,6 @@ async def test_a_request_id_is_taken_over(site: Loopback) -> None:
 
 
 @pytest.mark.parametrize("given", [b"", b"a b", b"x" * 65, b"<script>", b"\xff\xfe", "ä".encode()])
-@pytest_twisted.ensureDeferred
 async def test_an_odd_request_id_is_replaced(site: Loopback, given: bytes) -> None:
     for path in ("/api/sample", "/api/nowhere"):
         answered = await site.ask("GET", path, headers={"X-Request-ID": given})
@@ -170,7 +163,6 @@ async def test_an_odd_request_id_is_replaced(site: Loopback, given: bytes) -> No
         assert len(answered.headers["x-request-id"]) == 36
 
 
-@pytest_twisted.ensureDeferred
 async def test_every_request_has_an_id_of_its_own(site: Loopback) -> None:
     assert len({(await site.ask("GET", "/api/sample")).headers["x-request-id"] for _ in range(3)}) == 3
 
@@ -178,20 +170,17 @@ async def test_every_request_has_an_id_of_its_own(site: Loopback) -> None:
 # problems
 
 
-@pytest_twisted.ensureDeferred
 async def test_404_for_an_address_that_is_none(site: Loopback) -> None:
     for path in ("/", "/api", "/api/nowhere", "/api/sample/a/b", "//api//sample", "/api/nothing/../sample", "/api/%00"):
         check_problem(await site.ask("GET", path), 404, "not_found", "stop")
 
 
-@pytest_twisted.ensureDeferred
 async def test_400_for_an_address_that_is_not_utf_8(site: Loopback) -> None:
     for path in ("/api/%ff", "/api/sample/%ED%A0%80", "/api/nothing/%C3"):
         check_problem(await site.ask("GET", path), 400, "malformed", "fix")
     check_problem(await site.ask("GET", "/api/sample", headers={"Host": b"\xff"}), 400, "malformed", "fix")
 
 
-@pytest_twisted.ensureDeferred
 async def test_405_says_which_methods_there_are(site: Loopback) -> None:
     for path in ("/api/sample", "/api/sample/"):
         for method in ("DELETE", "OPTIONS", "BREW"):
@@ -204,13 +193,11 @@ async def test_405_says_which_methods_there_are(site: Loopback) -> None:
     "media_type",
     [None, "", "text/plain", "application/x-www-form-urlencoded", b"application/json\xff", "application/jsonp"],
 )
-@pytest_twisted.ensureDeferred
 async def test_415_for_a_body_that_is_not_json(site: Loopback, media_type: Any) -> None:
     answered = await site.ask("POST", "/api/sample", {"text": "a"}, headers={"Content-Type": media_type})
     check_problem(answered, 415, "unsupported_media_type", "fix")
 
 
-@pytest_twisted.ensureDeferred
 async def test_json_may_name_its_charset(site: Loopback) -> None:
     answered = await site.ask(
         "POST", "/api/sample", {"text": "a"}, headers={"Content-Type": "Application/JSON ; charset=utf-8"}
@@ -218,7 +205,6 @@ async def test_json_may_name_its_charset(site: Loopback) -> None:
     assert answered.status == 201
 
 
-@pytest_twisted.ensureDeferred
 async def test_413_for_a_body_over_the_limit(site: Loopback) -> None:
     details = check_problem(
         await site.ask("POST", "/api/sample", raw=b" " * (BODY_BYTES_AT_MOST + 1)), 413, "too_large", "fix"
@@ -243,7 +229,6 @@ async def test_413_for_a_body_over_the_limit(site: Loopback) -> None:
         pytest.param(b'{"number": ' + b"1" * 5000 + b"}", id="a number without end"),
     ],
 )
-@pytest_twisted.ensureDeferred
 async def test_400_for_what_is_no_json(site: Loopback, raw: bytes) -> None:
     answered = await site.ask("POST", "/api/sample", raw=raw, headers={"Content-Type": "application/json"})
     assert check_problem(answered, 400, "malformed", "fix") == {}
@@ -270,14 +255,12 @@ async def test_400_for_what_is_no_json(site: Loopback, raw: bytes) -> None:
         (b'{"text": "a", "more": ' + b"[" * 500 + b"]" * 500 + b"}", []),
     ],
 )
-@pytest_twisted.ensureDeferred
 async def test_422_for_json_that_is_not_asked_for(site: Loopback, raw: bytes, place: list[str]) -> None:
     (fault,) = check_problem(await site.ask("POST", "/api/sample", raw=raw), 422, "invalid", "fix")
     assert fault["loc"] == place
     assert fault["msg"]
 
 
-@pytest_twisted.ensureDeferred
 async def test_h13_413_for_more_values_than_anybody_needs(site: Loopback) -> None:
     answered = await site.ask("POST", "/api/sample", raw=b'{"text": [' + b"[]," * 300_000 + b"1]}")
     assert check_problem(answered, 413, "too_large", "fix") == {"values_at_most": VALUES_AT_MOST}
@@ -286,7 +269,6 @@ async def test_h13_413_for_more_values_than_anybody_needs(site: Loopback) -> Non
     check_problem(answered, 422, "invalid", "fix")
 
 
-@pytest_twisted.ensureDeferred
 async def test_json_may_begin_with_a_byte_order_mark(site: Loopback) -> None:
     assert (await site.ask("POST", "/api/sample", raw=b'\xef\xbb\xbf{"text": "a"}')).status == 201
     check_problem(await site.ask("POST", "/api/sample", raw=b"\xef\xbb\xbf"), 400, "malformed", "fix")
@@ -294,21 +276,18 @@ async def test_json_may_begin_with_a_byte_order_mark(site: Loopback) -> None:
 
 
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer  ", "Basic abc", "abc", b"\xff"])
-@pytest_twisted.ensureDeferred
 async def test_401_without_a_token(site: Loopback, header: Any) -> None:
     answered = await site.ask("GET", "/api/token", headers={"Authorization": header})
     check_problem(answered, 401, "unauthenticated", "reauth")
     assert answered.headers["www-authenticate"] == "Bearer"
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_token_is_taken_as_it_comes(site: Loopback) -> None:
     for header in ("Bearer a.b.c", "bearer  a.b.c "):
         assert (await site.ask("GET", "/api/token", headers={"Authorization": header})).json == {"text": "a.b.c"}
     assert (await site.ask("GET", "/api/token", headers={"Authorization": b"Bearer \xff"})).json == {"text": "ÿ"}
 
 
-@pytest_twisted.ensureDeferred
 async def test_an_error_of_the_contract_keeps_its_details(site: Loopback) -> None:
     answered = await site.ask("GET", "/api/conflict")
     assert check_problem(answered, 409, "conflict", "reload") == {"version": 7}
@@ -318,7 +297,6 @@ async def test_an_error_of_the_contract_keeps_its_details(site: Loopback) -> Non
     assert answered.headers["retry-after"] == "3"
 
 
-@pytest_twisted.ensureDeferred
 async def test_500_says_nothing_but_an_id_that_the_log_knows(site: Loopback) -> None:
     with capture_logs() as logs:
         answered = await site.ask("GET", "/api/unexpected")
@@ -330,7 +308,6 @@ async def test_500_says_nothing_but_an_id_that_the_log_knows(site: Loopback) -> 
     assert SECRET in line["traceback"]
 
 
-@pytest_twisted.ensureDeferred
 async def test_an_answer_that_cannot_be_sent_is_a_problem_as_well(site: Loopback) -> None:
     with capture_logs() as logs:
         check_problem(await site.ask("GET", "/api/unsendable"), 500, "internal", "stop")
@@ -340,7 +317,6 @@ async def test_an_answer_that_cannot_be_sent_is_a_problem_as_well(site: Loopback
 # clients that go away
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_client_that_goes_away_does_not_end_the_work(site: Loopback, door: SampleDoor) -> None:
     with capture_logs() as logs:
         connection = await site.open()
@@ -355,7 +331,6 @@ async def test_a_client_that_goes_away_does_not_end_the_work(site: Loopback, doo
     assert logs == []
 
 
-@pytest_twisted.ensureDeferred
 async def test_503_after_the_deadline(site: Loopback, door: SampleDoor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resource, "DEADLINE_S", 0.01)
     answered = await site.ask("GET", "/api/slow")
@@ -365,7 +340,6 @@ async def test_503_after_the_deadline(site: Loopback, door: SampleDoor, monkeypa
     assert door.done, "the work goes on"
 
 
-@pytest_twisted.ensureDeferred
 async def test_half_a_request_is_no_request(site: Loopback) -> None:
     connection = await site.open()
     assert connection.transport is not None

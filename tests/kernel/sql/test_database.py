@@ -43,7 +43,6 @@ async def other(database_url: str, database: Database) -> AsyncIterator[Database
 # order
 
 
-@pytest_twisted.ensureDeferred
 async def test_who_was_told_of_a_write_reads_it(database: Database, other: Database) -> None:
     for number in range(20):
         assert await database.write("put", put, number) == number
@@ -51,14 +50,12 @@ async def test_who_was_told_of_a_write_reads_it(database: Database, other: Datab
         assert await other.read("count", count) == number + 1
 
 
-@pytest_twisted.ensureDeferred
 async def test_writes_are_answered_in_the_order_they_were_asked(database: Database) -> None:
     answered: list[int] = []
     await gatherResults([database.write("put", put, number).addCallback(answered.append) for number in range(100)])
     assert answered == list(range(100))
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_write_that_raises_leaves_nothing_behind(database: Database) -> None:
     def thd(connection: Connection) -> None:
         put(connection, 1)
@@ -69,7 +66,6 @@ async def test_a_write_that_raises_leaves_nothing_behind(database: Database) -> 
     assert await database.read("count", count) == 0
 
 
-@pytest_twisted.ensureDeferred
 async def test_one_read_sees_one_moment(database: Database) -> None:
     first_look, changed = threading.Event(), threading.Event()
 
@@ -87,7 +83,6 @@ async def test_one_read_sees_one_moment(database: Database) -> None:
     assert await database.read("count", count) == 1
 
 
-@pytest_twisted.ensureDeferred
 async def test_the_same_lock_is_held_by_one_at_a_time(database: Database, other: Database) -> None:
     order: list[str] = []
     held, go_on = threading.Event(), threading.Event()
@@ -111,7 +106,6 @@ async def test_the_same_lock_is_held_by_one_at_a_time(database: Database, other:
     assert order == ["first", "second"]
 
 
-@pytest_twisted.ensureDeferred
 async def test_stopping_finishes_what_was_asked(database_url: str) -> None:
     with opened(database_url) as database:
         asked = [database.write("put", put, number) for number in range(20)]
@@ -133,7 +127,6 @@ class Batches:
         return [Conflict("negative") if job < 0 else put(connection, job) for job in jobs]
 
 
-@pytest_twisted.ensureDeferred
 async def test_what_waits_goes_into_one_transaction(database: Database) -> None:
     batches, answered = Batches(database), list[int]()
     await gatherResults([batches.group.submit(number).addCallback(answered.append) for number in range(1200)])
@@ -146,7 +139,6 @@ async def test_what_waits_goes_into_one_transaction(database: Database) -> None:
     assert await database.read("count", count) == 1200
 
 
-@pytest_twisted.ensureDeferred
 async def test_what_is_asked_at_once_is_few_queries_and_each_gets_its_own_answer(database: Database) -> None:
     sizes = list[int]()
 
@@ -163,7 +155,6 @@ async def test_what_is_asked_at_once_is_few_queries_and_each_gets_its_own_answer
         await group.submit(-1)
 
 
-@pytest_twisted.ensureDeferred
 async def test_what_is_asked_after_a_commit_sees_it_whatever_is_under_way(database: Database) -> None:
     group: GroupRead[int, int] = GroupRead(
         database, "asked", lambda connection, jobs: [count(connection) for _ in jobs]
@@ -175,7 +166,6 @@ async def test_what_is_asked_after_a_commit_sees_it_whatever_is_under_way(databa
         await gatherResults(early)
 
 
-@pytest_twisted.ensureDeferred
 async def test_each_is_answered_after_its_commit(database: Database, other: Database) -> None:
     batches = Batches(database)
     for number in range(5):
@@ -183,7 +173,6 @@ async def test_each_is_answered_after_its_commit(database: Database, other: Data
         assert await other.read("count", count) == number + 1
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_job_that_is_refused_does_not_hurt_the_others(database: Database) -> None:
     batches, outcomes = Batches(database), list[Any]()
     for job in (1, -1, 2, -2, 3):
@@ -193,7 +182,6 @@ async def test_a_job_that_is_refused_does_not_hurt_the_others(database: Database
     assert await database.read("count", count) == 4
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_batch_that_fails_is_told_to_all_and_the_next_one_goes_on(database: Database) -> None:
     batches = Batches(database)
     await batches.group.submit(1)
@@ -205,7 +193,6 @@ async def test_a_batch_that_fails_is_told_to_all_and_the_next_one_goes_on(databa
     assert await database.read("count", count) == 2
 
 
-@pytest_twisted.ensureDeferred
 async def test_who_submits_in_an_answer_is_served_as_well(database: Database) -> None:
     batches, last = Batches(database), Deferred[int]()
 
@@ -231,7 +218,6 @@ async def test_who_submits_in_an_answer_is_served_as_well(database: Database) ->
         (DatabaseSettings(slow_query_threshold=timedelta(minutes=10)), False),
     ],
 )
-@pytest_twisted.ensureDeferred
 async def test_a_transaction_over_the_threshold_is_logged(
     tmp_path: Path, settings: DatabaseSettings, told: bool
 ) -> None:
@@ -242,7 +228,6 @@ async def test_a_transaction_over_the_threshold_is_logged(
     assert all(line["ran_ms"] >= 0 and line["log_level"] == "warning" for line in lines)
 
 
-@pytest_twisted.ensureDeferred
 async def test_queries_are_counted_by_name(database: Database) -> None:
     await database.write("put", put, 1)
     await database.read("twice", lambda connection: [count(connection), count(connection)])
@@ -253,7 +238,6 @@ async def test_queries_are_counted_by_name(database: Database) -> None:
 # columns
 
 
-@pytest_twisted.ensureDeferred
 async def test_an_instant_comes_back_to_the_millisecond(database: Database) -> None:
     kept = [
         datetime(1, 1, 1, tzinfo=UTC),
@@ -274,7 +258,6 @@ async def test_an_instant_comes_back_to_the_millisecond(database: Database) -> N
 # SQLite
 
 
-@pytest_twisted.ensureDeferred
 async def test_sqlite_is_durable_and_checks_references(tmp_path: Path) -> None:
     with opened(f"sqlite:///{tmp_path / 'pragmas'}") as database:
 

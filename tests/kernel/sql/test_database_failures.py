@@ -34,7 +34,6 @@ def raise_value(connection: Connection, number: int, value: int) -> None:
     connection.execute(update(numbers).where(numbers.c.id == number).values(value=numbers.c.value + value))
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_broken_rule_of_the_table_is_not_tried_again(database: Database) -> None:
     await database.write("put", put, 1)
     with pytest.raises(IntegrityError):
@@ -42,7 +41,6 @@ async def test_a_broken_rule_of_the_table_is_not_tried_again(database: Database)
     assert (database.counts.of("again").transactions, database.counts.of("again").retries) == (1, 0)
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_deadlock_is_resolved_by_trying_again(postgres: Postgres) -> None:
     url = postgres.create_database("deadlock")
     with opened(url) as one, opened(url) as two:
@@ -64,7 +62,6 @@ async def test_a_deadlock_is_resolved_by_trying_again(postgres: Postgres) -> Non
         assert values == [2, 2]
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_serialization_failure_is_resolved_by_trying_again(postgres: Postgres) -> None:
     url = postgres.create_database("serialization")
     with opened(url) as one, opened(url) as two:
@@ -85,7 +82,6 @@ async def test_a_serialization_failure_is_resolved_by_trying_again(postgres: Pos
         assert await two.read("value", lambda connection: connection.scalar(select(numbers.c.value))) == 2
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_database_that_is_killed_is_unavailable_and_comes_back() -> None:
     with Postgres(durable=True) as server, opened(server.create_database("killed")) as database:
         await database.write("put", put, 1)
@@ -108,7 +104,6 @@ async def test_a_database_that_is_killed_is_unavailable_and_comes_back() -> None
         assert await gatherResults([database.read("count", count) for _ in range(20)]) == [2] * 20
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_connection_that_was_cut_costs_one_try_and_nobody_notices(postgres: Postgres) -> None:
     url = postgres.create_database("cut")
     with opened(url) as database, opened(url) as other:
@@ -122,7 +117,6 @@ async def test_a_connection_that_was_cut_costs_one_try_and_nobody_notices(postgr
         assert await database.read("count", count) == 2
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_mistake_of_ours_in_sql_is_no_weather(postgres: Postgres) -> None:
     with opened(postgres.create_database("mistake")) as database:
         with pytest.raises(ProgrammingError):
@@ -144,7 +138,6 @@ connection.execute("COMMIT")
 """
 
 
-@pytest_twisted.ensureDeferred
 async def test_another_process_that_writes_makes_us_wait_not_fail(tmp_path: Path) -> None:
     path = tmp_path / "shared"
     with opened(f"sqlite:///{path}") as database:
@@ -164,7 +157,6 @@ async def test_another_process_that_writes_makes_us_wait_not_fail(tmp_path: Path
         assert database.counts.of("put").retries == 0
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_lock_that_is_not_given_in_time_is_tried_for_again(tmp_path: Path) -> None:
     path = tmp_path / "locked"
     with opened(f"sqlite:///{path}") as database:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import psycopg
 import pytest
-import pytest_twisted
 from structlog.testing import capture_logs
 from twisted.internet.defer import Deferred
 
@@ -34,7 +33,6 @@ async def refused(asked: Deferred[int]) -> Unavailable:
     return caught.value
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_server_that_only_reads_is_unavailable_for_writes_and_noticed_when_it_writes_again(
     postgres: Postgres,
 ) -> None:
@@ -57,7 +55,6 @@ async def test_a_server_that_only_reads_is_unavailable_for_writes_and_noticed_wh
 
 
 @pytest.mark.parametrize("state", ["53100", "53200", "53300", "55P03"])
-@pytest_twisted.ensureDeferred
 async def test_what_a_server_lacks_for_the_moment_is_not_our_fault(postgres: Postgres, state: str) -> None:
     url = postgres.create_database(f"lacks_{state.lower()}")
     with opened(url) as database, administered(url) as admin:
@@ -71,7 +68,6 @@ async def test_what_a_server_lacks_for_the_moment_is_not_our_fault(postgres: Pos
         assert await database.write("put", put, 1) == 1
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_full_or_read_only_sqlite_file_is_unavailable(tmp_path: Path) -> None:
     with opened(f"sqlite:///{tmp_path / 'full'}") as database:
         await database.write("put", put, 1)
@@ -99,7 +95,6 @@ async def test_a_full_or_read_only_sqlite_file_is_unavailable(tmp_path: Path) ->
         await refused(database.write("forbid", forbid))
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_lock_on_one_kinds_table_stops_no_other_kind(postgres: Postgres) -> None:
     url = postgres.create_database("locked")
     with (
@@ -116,7 +111,6 @@ async def test_a_lock_on_one_kinds_table_stops_no_other_kind(postgres: Postgres)
         assert [line["what"] for line in logs] == ["chat"]
 
 
-@pytest_twisted.ensureDeferred
 async def test_what_waited_longer_than_anybody_waits_for_it_does_not_happen(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -68,7 +68,6 @@ def test_what_nobody_waits_for_is_never_begun_and_what_runs_keeps_its_place() ->
     assert answers[2].result == "2"
 
 
-@pytest_twisted.ensureDeferred
 async def test_reads_of_one_kind_leave_readers_to_others(database: Database) -> None:
     go_on = threading.Event()
 
@@ -82,7 +81,6 @@ async def test_reads_of_one_kind_leave_readers_to_others(database: Database) -> 
     await gatherResults(waiting)
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_read_that_takes_too_long_is_ended_once_and_its_connection_goes_on(database: Database) -> None:
     lane = Lane("short", at_once=1, waiting_at_most=1, within_s=0.05)
 
@@ -97,7 +95,6 @@ async def test_a_read_that_takes_too_long_is_ended_once_and_its_connection_goes_
     assert await database.read("count", count) == 0
 
 
-@pytest_twisted.ensureDeferred
 async def test_who_is_in_time_notices_nothing(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lanes, "STEPS_BETWEEN_LOOKS", 1)
     lane = Lane("short", at_once=1, waiting_at_most=1, within_s=PATIENCE_S)

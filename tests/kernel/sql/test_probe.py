@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import pytest_twisted
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
@@ -88,6 +87,5 @@ def test_one_that_waits_behind_others_is_not_a_no_at_once(probe: WriteProbe, slo
     assert answer == [False]
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_real_database_can_be_written(stage_on_both: Stage) -> None:
     assert await stage_on_both.machine.probe.works()

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import pytest_twisted
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import OperationalError
 from twisted.internet import reactor
@@ -63,7 +62,6 @@ TAKEN = [delete, replace, lose_its_log, move_its_folder]
 
 
 @pytest.mark.parametrize("take", TAKEN)
-@pytest_twisted.ensureDeferred
 async def test_after_it_is_taken_away_no_write_is_acknowledged(
     database: Database, path: Path, take: Callable[[Path], None]
 ) -> None:
@@ -77,7 +75,6 @@ async def test_after_it_is_taken_away_no_write_is_acknowledged(
 
 
 @pytest.mark.parametrize("take", TAKEN)
-@pytest_twisted.ensureDeferred
 async def test_nor_where_it_happens_in_the_middle_of_one(
     database: Database, path: Path, take: Callable[[Path], None]
 ) -> None:

@@ -113,7 +113,6 @@ async def other(database_url: str, writer: Writer) -> AsyncIterator[Writer]:
         yield made
 
 
-@pytest_twisted.ensureDeferred
 async def test_an_event_is_read_as_it_was_written(writer: Writer) -> None:
     written = await writer.append(draft("a"), draft("b", actor=None, guard=None))
     assert [outcome.seq for outcome in written if isinstance(outcome, StreamEvent)] == [1, 2]
@@ -121,13 +120,11 @@ async def test_an_event_is_read_as_it_was_written(writer: Writer) -> None:
     assert written[0] == StreamEvent(CHAT, 1, "message.created", NOON, ADA, {"seq": 1, "body": "hello 😀\0"})
 
 
-@pytest_twisted.ensureDeferred
 async def test_streams_of_one_batch_are_numbered_each_for_itself(writer: Writer) -> None:
     assert await writer.seqs(draft(), draft(stream=BOARD), draft(), draft(stream=BOARD), draft()) == [1, 1, 2, 2, 3]
     assert (await writer.head(), await writer.head(BOARD)) == (3, 2)
 
 
-@pytest_twisted.ensureDeferred
 async def test_two_processes_leave_no_gap_and_no_double(writer: Writer, other: Writer) -> None:
     answered: dict[str, list[int]] = {"one": [], "two": []}
 
@@ -155,7 +152,6 @@ async def test_two_processes_leave_no_gap_and_no_double(writer: Writer, other: W
 # keys
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_repeated_key_finds_the_first_event(writer: Writer, other: Writer) -> None:
     await writer.append(draft("a", subject="first"))
     for process in (writer, other):
@@ -163,13 +159,11 @@ async def test_a_repeated_key_finds_the_first_event(writer: Writer, other: Write
     assert await writer.head() == 1
 
 
-@pytest_twisted.ensureDeferred
 async def test_the_same_key_with_other_content_is_a_conflict(writer: Writer) -> None:
     await writer.append(draft("a"))
     assert await writer.seqs(draft("a", digest=digest_of("goodbye")), draft("b")) == [Conflict, 2]
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_key_belongs_to_its_stream_and_its_actor(writer: Writer) -> None:
     assert await writer.seqs(draft("a"), draft("a", BOARD), draft("a", actor=BEN), draft("a", actor=None)) == [
         1,
@@ -180,7 +174,6 @@ async def test_a_key_belongs_to_its_stream_and_its_actor(writer: Writer) -> None
     assert await writer.seqs(draft("a"), draft("a", actor=BEN), draft("a", actor=None)) == [1, 2, 3]
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_key_twice_within_one_batch(writer: Writer) -> None:
     outcomes = await writer.append(
         draft("a", subject="first"), draft("a", subject="second"), draft("a", digest=digest_of("x")), draft("b")
@@ -190,7 +183,6 @@ async def test_a_key_twice_within_one_batch(writer: Writer) -> None:
     assert await writer.head() == 2
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_repetition_is_known_also_when_the_rules_have_changed(writer: Writer) -> None:
     await writer.append(draft("a", subject="first"))
     await writer.database.write("guard", set_guard, [CHAT], GUARD + 1)
@@ -212,7 +204,6 @@ def test_a_digest_is_of_the_content_and_its_order() -> None:
 # guards and unknown streams
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_stale_guard_is_refused_and_costs_no_number(writer: Writer) -> None:
     await writer.database.write("guard", set_guard, [CHAT], GUARD + 1)
     got = await writer.seqs(
@@ -224,7 +215,6 @@ async def test_a_stale_guard_is_refused_and_costs_no_number(writer: Writer) -> N
     assert await writer.seqs(draft(stream=BOARD)) == [1], "another stream's guard is its own"
 
 
-@pytest_twisted.ensureDeferred
 async def test_an_unknown_stream_hurts_only_its_draft(writer: Writer) -> None:
     assert await writer.seqs(draft(stream="nowhere"), draft(), draft(stream="nowhere", guard=None)) == [
         UnknownStreamError,
@@ -234,7 +224,6 @@ async def test_an_unknown_stream_hurts_only_its_draft(writer: Writer) -> None:
     assert await writer.append() == []
 
 
-@pytest_twisted.ensureDeferred
 async def test_in_a_transaction_that_does_more_a_refusal_is_raised(writer: Writer) -> None:
     async def one(made: Draft) -> StreamEvent:
         return await writer.database.write("one", append_one, made)
@@ -253,7 +242,6 @@ async def test_in_a_transaction_that_does_more_a_refusal_is_raised(writer: Write
 # reading
 
 
-@pytest_twisted.ensureDeferred
 async def test_reading_goes_on_where_a_reader_stopped(writer: Writer) -> None:
     await writer.append(*(draft() for _ in range(7)), draft(stream=BOARD))
 
@@ -267,13 +255,11 @@ async def test_reading_goes_on_where_a_reader_stopped(writer: Writer) -> None:
     assert await writer.since(0, stream="nowhere") == []
 
 
-@pytest_twisted.ensureDeferred
 async def test_heads_of_streams_that_exist(writer: Writer) -> None:
     await writer.append(draft())
     assert await writer.database.read("heads", heads, [CHAT, BOARD, "nowhere"]) == {CHAT: 1, BOARD: 0}
 
 
-@pytest_twisted.ensureDeferred
 async def test_restating_changes_all_events_of_a_thing_and_no_other(writer: Writer) -> None:
     await writer.append(
         draft(subject="m1"), draft(subject="m2"), draft(subject="m1"), draft(stream=BOARD, subject="m1")
@@ -284,7 +270,6 @@ async def test_restating_changes_all_events_of_a_thing_and_no_other(writer: Writ
     assert [found.seq for found in await writer.since(0)] == [1, 2, 3]
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_batch_is_four_statements_whatever_its_size(writer: Writer) -> None:
     for size in (1, 100):
         before = writer.database.counts.of("append").queries
@@ -318,7 +303,6 @@ def answer_lost_once(engine: Engine, meanwhile: Callable[[], Any] = lambda: None
         event.remove(engine, "commit", lose)
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_lost_answer_to_a_commit_doubles_nothing(writer: Writer) -> None:
     made: Sequence[Draft] = [draft("chosen", subject="1"), draft(subject="2"), draft(stream=BOARD, subject="3")]
     with answer_lost_once(writer.database.engine) as lost:

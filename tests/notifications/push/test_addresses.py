@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
@@ -52,7 +51,6 @@ def named() -> Iterator[Callable[..., None]]:
     cast("Any", reactor).installNameResolver(real)
 
 
-@pytest_twisted.ensureDeferred
 async def test_P6_where_an_address_cannot_be_reached_the_next_one_is_tried(
     named: Callable[..., None], tmp_path: Path
 ) -> None:
@@ -73,7 +71,6 @@ async def test_P6_where_an_address_cannot_be_reached_the_next_one_is_tried(
     await server.close()
 
 
-@pytest_twisted.ensureDeferred
 async def test_P5_a_host_that_no_name_leads_to_is_doubted(named: Callable[..., None], tmp_path: Path) -> None:
     provider = WebPush(reactor, load_key(tmp_path / "vapid.pem"), "mailto:a@b.example")
     for addresses in ((), ("127.0.0.1",)):
@@ -103,7 +100,6 @@ class Outside(MemoryReactorClock):
         return [client[0] for client in cast("Any", self).tcpClients]
 
 
-@pytest_twisted.ensureDeferred
 async def test_P6_a_family_that_is_broken_costs_one_attempt_and_all_together_have_one_limit() -> None:
     outside = Outside(*(f"2606:4700::{number}" for number in range(1, 6)), "192.0.2.1", "192.0.2.2", "192.0.2.3")
     connecting = outside.connect()

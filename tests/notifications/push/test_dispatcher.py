@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_twisted
 from sqlalchemy import func, select
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
@@ -100,7 +99,6 @@ class Desk:
         return sorted((names[one.user_id], str(one.kind)) for one in hands.given)
 
 
-@pytest_twisted.ensureDeferred
 async def test_P1_who_is_away_is_told_by_each_channel_once(stage_on_both: Stage) -> None:
     desk = await Desk.set_up(stage_on_both)
     await desk.house.turn()
@@ -115,7 +113,6 @@ async def test_P1_who_is_away_is_told_by_each_channel_once(stage_on_both: Stage)
     assert len(desk.push.given + desk.mail.given) == 3
 
 
-@pytest_twisted.ensureDeferred
 async def test_P1_who_is_there_or_has_read_it_or_does_not_want_it_is_not_told(stage_on_both: Stage) -> None:
     desk = await Desk.set_up(stage_on_both)
     house = desk.house
@@ -134,7 +131,6 @@ async def test_P1_who_is_there_or_has_read_it_or_does_not_want_it_is_not_told(st
 
 
 @pytest.mark.parametrize("in_app", [True, False])
-@pytest_twisted.ensureDeferred
 async def test_P1_N6_who_has_read_the_chat_itself_is_not_told_of_it(stage_on_both: Stage, in_app: bool) -> None:
     desk = await Desk.set_up(stage_on_both)
     house = desk.house
@@ -151,7 +147,6 @@ async def test_P1_N6_who_has_read_the_chat_itself_is_not_told_of_it(stage_on_bot
     assert desk.push.given == []
 
 
-@pytest_twisted.ensureDeferred
 async def test_P2_what_was_surely_not_taken_is_tried_again_with_growing_pauses_for_a_day(stage_on_both: Stage) -> None:
     desk = await Desk.set_up(stage_on_both)
     await desk.house.turn()
@@ -173,7 +168,6 @@ async def test_P2_what_was_surely_not_taken_is_tried_again_with_growing_pauses_f
     assert len(desk.push.given) == given
 
 
-@pytest_twisted.ensureDeferred
 async def test_P3_a_process_that_dies_while_it_sends_does_not_send_twice_and_nothing_that_waits_is_lost(
     stage_on_both: Stage,
 ) -> None:
@@ -186,7 +180,6 @@ async def test_P3_a_process_that_dies_while_it_sends_does_not_send_twice_and_not
     assert len(desk.push.given + desk.mail.given) == 2, "the two that waited"
 
 
-@pytest_twisted.ensureDeferred
 async def test_P3_two_processes_send_each_once(stage_on_both: Stage) -> None:
     desk = await Desk.set_up(stage_on_both)
     for number in range(9):
@@ -200,7 +193,6 @@ async def test_P3_two_processes_send_each_once(stage_on_both: Stage) -> None:
     assert len(sent) == len(set(sent)) == 10 * 3
 
 
-@pytest_twisted.ensureDeferred
 async def test_P5_a_device_that_is_gone_is_forgotten_and_a_provider_that_fails_stops_nobody(
     stage_on_both: Stage,
 ) -> None:
@@ -218,7 +210,6 @@ async def test_P5_a_device_that_is_gone_is_forgotten_and_a_provider_that_fails_s
 
 
 @pytest.mark.parametrize("alone", [True, False])
-@pytest_twisted.ensureDeferred
 async def test_P5_a_device_that_is_doubted_for_long_is_forgotten_and_the_persons_others_are_not(
     stage_on_both: Stage, alone: bool
 ) -> None:
@@ -243,7 +234,6 @@ async def test_P5_a_device_that_is_doubted_for_long_is_forgotten_and_the_persons
     assert len(desk.push.given) == (tries if alone else tries + 2)
 
 
-@pytest_twisted.ensureDeferred
 async def test_P1_while_the_gate_is_away_nobody_is_told_and_nothing_is_lost(stage: Stage) -> None:
     desk = await Desk.set_up(stage)
     await desk.house.turn()
@@ -260,7 +250,6 @@ async def test_P1_while_the_gate_is_away_nobody_is_told_and_nothing_is_lost(stag
     assert len(desk.push.given + desk.mail.given) == 3
 
 
-@pytest_twisted.ensureDeferred
 async def test_P7_a_person_has_some_devices_and_a_device_one_person(stage_on_both: Stage) -> None:
     desk = await Desk.set_up(stage_on_both)
     anna, ben = desk.house.anna.user_id, desk.house.ben.user_id
@@ -282,7 +271,6 @@ async def test_P7_a_person_has_some_devices_and_a_device_one_person(stage_on_bot
     assert "https://push.example/a10" not in (await desk.stage.machine.database.read("test", kept))[anna]
 
 
-@pytest_twisted.ensureDeferred
 async def test_what_has_no_provider_is_not_queued_and_old_rows_go(stage: Stage) -> None:
     house = await House.opened(stage)
     await house.turn()
@@ -303,7 +291,6 @@ async def test_what_has_no_provider_is_not_queued_and_old_rows_go(stage: Stage) 
     assert await rows() == 0
 
 
-@pytest_twisted.ensureDeferred
 async def test_P7_a_browser_that_changed_hands_does_not_get_what_was_meant_for_its_last_person(
     stage_on_both: Stage,
 ) -> None:
@@ -315,7 +302,6 @@ async def test_P7_a_browser_that_changed_hands_does_not_get_what_was_meant_for_i
 
 
 @pytest.mark.parametrize("after_s", [1e30, float("inf")])
-@pytest_twisted.ensureDeferred
 async def test_P2_no_retry_after_is_too_long(stage: Stage, after_s: float) -> None:
     desk = await Desk.set_up(stage)
     await desk.house.turn()
@@ -326,7 +312,6 @@ async def test_P2_no_retry_after_is_too_long(stage: Stage, after_s: float) -> No
     assert await desk.stage.machine.database.read("test", lambda one: one.execute(state).scalar_one()) == "waiting"
 
 
-@pytest_twisted.ensureDeferred
 async def test_P3_at_stop_what_is_under_way_is_finished_and_nothing_more_is_taken(stage: Stage) -> None:
     desk = await Desk.set_up(stage)
     sending, held = await desk.sending()
@@ -343,7 +328,6 @@ async def test_P3_at_stop_what_is_under_way_is_finished_and_nothing_more_is_take
     assert await desk.dispatcher.dispatch() == 0
 
 
-@pytest_twisted.ensureDeferred
 async def test_P3_a_provider_that_does_not_come_back_holds_the_stop_up_for_seconds_only(stage: Stage) -> None:
     desk = await Desk.set_up(stage)
     sending, held = await desk.sending()
@@ -358,7 +342,6 @@ async def test_P3_a_provider_that_does_not_come_back_holds_the_stop_up_for_secon
     await sending
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_push_service_on_loopback_is_asked_again_when_it_says_and_its_dead_devices_are_forgotten(
     stage: Stage, tmp_path: Path
 ) -> None:

@@ -101,7 +101,6 @@ def mail(port: int, address: str | None = ADA) -> Mail:
     return Mail(reactor, Relay.from_url(f"smtp://127.0.0.1:{port}?from=school@tutor.example"), address_of)
 
 
-@pytest_twisted.ensureDeferred
 async def test_P4_the_mail_says_what_the_notification_says(server: MailServer) -> None:
     assert await mail(server.port).send(told()) == Sent()
     (got,) = server.mails
@@ -114,21 +113,18 @@ async def test_P4_the_mail_says_what_the_notification_says(server: MailServer) -
 
 
 @pytest.mark.parametrize(("code", "kind"), [(450, Later), (550, Refused)])
-@pytest_twisted.ensureDeferred
 async def test_P5_a_refusal_is_for_now_or_for_ever(server: MailServer, code: int, kind: type) -> None:
     server.refusing = code
     assert isinstance(await mail(server.port).send(told()), kind)
     assert server.mails == []
 
 
-@pytest_twisted.ensureDeferred
 async def test_P5_a_relay_that_is_away_is_tried_later_and_a_closed_account_gets_nothing(server: MailServer) -> None:
     assert isinstance(await mail(free_port()).send(told()), Later)
     assert isinstance(await mail(server.port, None).send(told()), Refused)
     assert server.mails == []
 
 
-@pytest_twisted.ensureDeferred
 async def test_P2_a_mail_whose_address_cannot_be_asked_for_is_sent_later(server: MailServer) -> None:
     async def address_of(_user_id: str) -> str | None:
         raise Unavailable("The database cannot be reached just now.")
@@ -137,7 +133,6 @@ async def test_P2_a_mail_whose_address_cannot_be_asked_for_is_sent_later(server:
     assert isinstance(await Mail(reactor, relay, address_of).send(told()), Later)
 
 
-@pytest_twisted.ensureDeferred
 async def test_a_password_is_not_sent_in_the_clear(server: MailServer) -> None:
     async def address_of(_user_id: str) -> str | None:
         return ADA
@@ -238,13 +233,11 @@ async def outcome_with(closes: str, offers: str = "", address: str = ADA, **more
 
 
 @pytest.mark.parametrize("closes", ["connect", "EHLO", "STARTTLS", "MAIL", "RCPT", "DATA"])
-@pytest_twisted.ensureDeferred
 async def test_P2_a_server_that_closes_before_it_has_the_mail_gets_it_later(closes: str) -> None:
     outcome, _ = await outcome_with(closes, "250-STARTTLS\r\n" if closes == "STARTTLS" else "")
     assert isinstance(outcome, Later)
 
 
-@pytest_twisted.ensureDeferred
 async def test_P3_a_server_that_closes_after_it_was_given_the_mail_may_have_it() -> None:
     assert isinstance((await outcome_with("dot"))[0], Refused)
     assert (await outcome_with("QUIT"))[0] == Sent()
@@ -259,7 +252,6 @@ async def test_P3_a_server_that_closes_after_it_was_given_the_mail_may_have_it()
         ("nobody", "", None),
     ],
 )
-@pytest_twisted.ensureDeferred
 async def test_P4_international_addresses(address: str, offers: str, sent: str | None) -> None:
     outcome, said = await Deferred.fromCoroutine(outcome_of_international(address, offers))
     if sent is None:
@@ -271,7 +263,6 @@ async def test_P4_international_addresses(address: str, offers: str, sent: str |
         assert ("MAIL FROM:<school@tutor.example> SMTPUTF8" in said) is (not sent.isascii())
 
 
-@pytest_twisted.ensureDeferred
 async def test_P4_a_server_without_8bitmime_is_given_seven_bits() -> None:
     outcome, said = await outcome_with("", title="Brüche 漢字 \U0001f600")
     assert outcome == Sent()

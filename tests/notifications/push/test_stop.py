@@ -62,7 +62,6 @@ def states(node: Node) -> list[str]:
     return found
 
 
-@pytest_twisted.ensureDeferred
 async def test_P3_what_is_under_way_is_acknowledged_before_the_node_is_gone(node: Node, server: HeldMail) -> None:
     (tina_email, _), (_, ben_user) = [
         await register(node, name, role) for name, role in (("Tina", "tutor"), ("Ben", "student"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import pytest_twisted
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
@@ -50,7 +49,6 @@ async def begun(desk: Desk, other: Dispatcher) -> tuple[Slow, Deferred[int]]:
     return slow, dispatched
 
 
-@pytest_twisted.ensureDeferred
 async def test_P3_a_round_that_fails_for_whatever_reason_loses_nothing(stage_on_both: Stage) -> None:
     desk = await Desk.set_up(stage_on_both)
     await desk.house.turn()
@@ -62,7 +60,6 @@ async def test_P3_a_round_that_fails_for_whatever_reason_loses_nothing(stage_on_
     assert len(given(desk)) == 3
 
 
-@pytest_twisted.ensureDeferred
 async def test_P3_what_a_process_that_died_had_taken_and_not_begun_is_sent_by_the_next(stage_on_both: Stage) -> None:
     desk = await Desk.set_up(stage_on_both)
     await desk.house.turn()
@@ -75,7 +72,6 @@ async def test_P3_what_a_process_that_died_had_taken_and_not_begun_is_sent_by_th
     assert len(given(desk)) == 3
 
 
-@pytest_twisted.ensureDeferred
 async def test_P3_who_took_it_too_long_ago_sends_nothing_and_changes_nothing(stage_on_both: Stage) -> None:
     desk = await Desk.set_up(stage_on_both)
     slow, dispatched = await begun(desk, desk.another())
@@ -87,7 +83,6 @@ async def test_P3_who_took_it_too_long_ago_sends_nothing_and_changes_nothing(sta
     assert len(given(desk)) == 3
 
 
-@pytest_twisted.ensureDeferred
 async def test_P3_who_took_it_too_long_ago_does_not_put_back_what_was_sent(stage_on_both: Stage) -> None:
     desk = await Desk.set_up(stage_on_both)
     slow, dispatched = await begun(desk, desk.another())
@@ -98,7 +93,6 @@ async def test_P3_who_took_it_too_long_ago_does_not_put_back_what_was_sent(stage
     assert len(given(desk)) == 3
 
 
-@pytest_twisted.ensureDeferred
 async def test_P3_a_node_that_is_stopped_before_it_began_leaves_all_to_the_next(stage_on_both: Stage) -> None:
     desk = await Desk.set_up(stage_on_both)
     stopped = desk.another()
@@ -112,7 +106,6 @@ async def test_P3_a_node_that_is_stopped_before_it_began_leaves_all_to_the_next(
     assert len(given(desk)) == 3
 
 
-@pytest_twisted.ensureDeferred
 async def test_P3_where_the_mark_cannot_be_made_it_is_not_sent_and_not_lost(stage_on_both: Stage) -> None:
     desk = await Desk.set_up(stage_on_both)
     await desk.house.turn()
@@ -129,7 +122,6 @@ async def test_P3_where_the_mark_cannot_be_made_it_is_not_sent_and_not_lost(stag
     assert len(given(desk)) == 3
 
 
-@pytest_twisted.ensureDeferred
 async def test_P1_an_account_that_is_closed_gets_nothing_more_by_any_channel(stage_on_both: Stage) -> None:
     desk = await Desk.set_up(stage_on_both)
     await desk.house.turn()

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-import pytest_twisted
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,7 +50,6 @@ def by_person(given: list[Parcel]) -> Counter[str]:
     return Counter(one.user_id for one in given)
 
 
-@pytest_twisted.ensureDeferred
 async def test_P8_a_tutor_who_invites_strangers_by_the_dozen_sends_a_few_and_all_is_told_in_the_app(
     stage_on_both: Stage,
 ) -> None:
@@ -75,7 +73,6 @@ async def test_P8_a_tutor_who_invites_strangers_by_the_dozen_sends_a_few_and_all
     assert told == 13 * 30, "and nothing of it is left out"
 
 
-@pytest_twisted.ensureDeferred
 async def test_P8_whom_a_tutor_has_taught_is_no_stranger_and_has_an_hourly_ration(stage_on_both: Stage) -> None:
     desk = Desk(await House.opened(stage_on_both))
     tina, known = desk.house.tutor, await class_of(desk, 30)
@@ -99,7 +96,6 @@ async def test_P8_whom_a_tutor_has_taught_is_no_stranger_and_has_an_hourly_ratio
     assert set(by_person(desk.mail.given).values()) == {MAILS + 1}
 
 
-@pytest_twisted.ensureDeferred
 async def test_P8_what_is_not_wanted_or_not_sent_costs_nothing(stage_on_both: Stage) -> None:
     desk = Desk(await House.opened(stage_on_both))
     house = desk.house
@@ -124,7 +120,6 @@ async def test_P8_what_is_not_wanted_or_not_sent_costs_nothing(stage_on_both: St
     assert (desk.mail.given[-1].user_id, desk.mail.given[-1].data["lesson_id"]) == (house.anna.user_id, lesson.id)
 
 
-@pytest_twisted.ensureDeferred
 async def test_P8_a_device_has_a_ration_too(stage_on_both: Stage) -> None:
     desk = await Desk.set_up(stage_on_both)
     for number in range(PUSHES + 3):
@@ -142,7 +137,6 @@ async def test_P8_a_device_has_a_ration_too(stage_on_both: Stage) -> None:
     assert (late.title, late.more) == ("Halves", 4)
 
 
-@pytest_twisted.ensureDeferred
 async def test_P9_each_persons_and_each_lessons_first_goes_before_anybodys_second(stage_on_both: Stage) -> None:
     desk = Desk(await House.opened(stage_on_both))
     machine = stage_on_both.machine
@@ -165,7 +159,6 @@ async def test_P9_each_persons_and_each_lessons_first_goes_before_anybodys_secon
 
 
 @pytest.mark.parametrize("limited", ["on", "off"])
-@pytest_twisted.ensureDeferred
 async def test_P8_the_switch_of_all_limits_lifts_these_as_well(stage: Stage, limited: str) -> None:
     desk = Desk(await House.opened(stage))
     desk.queue._limited = limited == "on"

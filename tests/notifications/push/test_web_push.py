@@ -75,7 +75,6 @@ def test_the_vector_of_rfc_8291() -> None:
     )
 
 
-@pytest_twisted.ensureDeferred
 async def test_P4_the_browser_reads_what_was_sent_and_the_headers_are_right(
     server: PushServer, provider: WebPush
 ) -> None:
@@ -100,7 +99,6 @@ async def test_P4_the_browser_reads_what_was_sent_and_the_headers_are_right(
     assert pushed.headers["authorization"].endswith(f"k={provider.public_key}")
 
 
-@pytest_twisted.ensureDeferred
 async def test_P4_a_start_is_urgent_and_soon_worthless(server: PushServer, provider: WebPush) -> None:
     await provider.send(parcel(server.url, Browser().keys, kind=Kind.LESSON_STARTING))
     assert (server.pushed[0].headers["ttl"], server.pushed[0].headers["urgency"]) == ("1800", "high")
@@ -120,7 +118,6 @@ async def test_P4_a_start_is_urgent_and_soon_worthless(server: PushServer, provi
         (503, {"retry-after": "soon"}, Later("the push service answered 503", None)),
     ],
 )
-@pytest_twisted.ensureDeferred
 async def test_P5_what_an_answer_means(
     server: PushServer, provider: WebPush, status: int, headers: dict[str, str], outcome: object
 ) -> None:
@@ -128,7 +125,6 @@ async def test_P5_what_an_answer_means(
     assert await provider.send(parcel(server.url, Browser().keys)) == outcome
 
 
-@pytest_twisted.ensureDeferred
 async def test_P2_a_service_may_say_as_a_date_when_it_wants_to_be_asked_again(
     server: PushServer, provider: WebPush
 ) -> None:
@@ -148,7 +144,6 @@ async def endless(tmp_path: Path) -> AsyncIterator[EndlessServer]:
     await made.close()
 
 
-@pytest_twisted.ensureDeferred
 async def test_P5_an_answer_that_never_ends_holds_nobody_up(
     endless: EndlessServer, provider: WebPush, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -158,20 +153,17 @@ async def test_P5_an_answer_that_never_ends_holds_nobody_up(
     await endless.closed.addTimeout(10, reactor)
 
 
-@pytest_twisted.ensureDeferred
 async def test_P6_a_service_whose_certificate_nobody_knows_gets_nothing(
     endless: EndlessServer, provider: WebPush
 ) -> None:
     assert isinstance(await provider.send(parcel(endless.url, Browser().keys)), Refused)
 
 
-@pytest_twisted.ensureDeferred
 async def test_P5_a_service_that_is_away_is_tried_later(provider: WebPush) -> None:
     outcome = await provider.send(parcel(f"http://127.0.0.1:{free_port()}/", Browser().keys))
     assert isinstance(outcome, Later)
 
 
-@pytest_twisted.ensureDeferred
 async def test_P6_the_address_that_is_connected_to_is_looked_at(server: PushServer, tmp_path: Path) -> None:
     """Whatever the name meant when it was subscribed: ``localhost`` is as good as a name that was rebound."""
     strict = WebPush(reactor, load_key(tmp_path / "vapid.pem"), "mailto:a@b.example")
