@@ -6,6 +6,7 @@ import json
 import warnings
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -27,7 +28,7 @@ from tutorwamp.kernel.edges.intake import Channel
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # twisted.web.static deprecates something of its own while it is imported
-    from tutorwamp.gate.rest import Page, Proxy, make_page
+    from tutorwamp.gate.rest import Page, Proxy, classroom, make_page
 
 reactor: Any = installed_reactor
 LIMIT = 200_000
@@ -368,6 +369,21 @@ async def test_the_page_shows_no_source_and_nothing_beside_it(page: int) -> None
         status, _, body = await ask(page, b"GET " + path)
         assert b"secret" not in body
         assert status == 404, path
+
+
+async def test_the_client_is_also_where_it_was_before_it_had_a_folder() -> None:
+    web = Path(str(files("tutorwamp.web")))
+    listening = reactor.listenTCP(0, Site(classroom(web)), interface="127.0.0.1")
+    try:
+        for path in (web / "client").rglob("*.mjs"):
+            now = f"/{path.relative_to(web).as_posix()}"
+            before = now.removeprefix("/client") if path.parent.name == "vendor" else f"/{path.name}"
+            for address in (now, before):
+                status, headers, body = await ask(listening.getHost().port, b"GET " + address.encode())
+                assert (status, body) == (200, path.read_bytes()), address
+                assert b"content-security-policy" in headers
+    finally:
+        await listening.stopListening()
 
 
 def test_h4_nothing_but_http_1_1_is_offered(monkeypatch: pytest.MonkeyPatch) -> None:

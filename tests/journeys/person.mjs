@@ -13,8 +13,8 @@
 
 import { createInterface } from "node:readline";
 
-import { socketThatHearsGoodbye } from "../../tutorwamp/web/goodbye.mjs";
-import { Wampy } from "../../tutorwamp/web/vendor/wampy.mjs";
+import { socketThatHearsGoodbye } from "../../tutorwamp/web/client/goodbye.mjs";
+import { Wampy } from "../../tutorwamp/web/client/vendor/wampy.mjs";
 
 const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
 

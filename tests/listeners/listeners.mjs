@@ -11,6 +11,8 @@
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 
+import { Connection } from "../../tutorwamp/web/client/connection.mjs";
+
 const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 const { folder, url, token, user, lesson_id } = JSON.parse((await lines.next()).value);
@@ -18,15 +20,10 @@ const require = createRequire(`${folder}/`);
 const socketUrl = `${url.replace("http", "ws")}/ws`;
 const ticket = { realm: "tutor", authid: user.id, authmethods: ["ticket"] };
 
-// What the page's module wants of a browser.
-globalThis.addEventListener ??= () => {};
-globalThis.location = new URL(url);
-
 const { Wampy } = require("wampy");
 const { CborSerializer } = require("wampy/CborSerializer.js");
 const { MsgpackSerializer } = require("wampy/MsgpackSerializer.js");
 const autobahn = require("autobahn");
-const { Connection } = await import("../../tutorwamp/web/connection.mjs");
 
 /** Each gives {call(procedure, kwargs), subscribe(topic, heard), unsubscribe(topic)}. */
 async function withWampy(serializer, closed) {
@@ -68,10 +65,10 @@ function withAutobahn(Serializer, closed) {
   });
 }
 
-function withThePage(closed) {
+function withOurClient(closed) {
   const session = { user, accessToken: async () => token, forget() {} };
   return new Promise((resolve) => {
-    const connection = new Connection(session, {
+    const hooks = {
       onState: ({ state }) => state === "waiting" && closed(state),
       onSignedOut: closed,
       onArrival: () =>
@@ -80,13 +77,14 @@ function withThePage(closed) {
           subscribe: (topic, heard) => connection.subscribe(topic, heard),
           unsubscribe: (stop) => stop(),
         }),
-    });
+    };
+    const connection = new Connection(session, hooks, socketUrl);
     connection.open();
   });
 }
 
 const CLIENTS = {
-  "page json": withThePage,
+  "page json": withOurClient,
   "wampy json": (closed) => withWampy(null, closed),
   "wampy cbor": (closed) => withWampy(new CborSerializer(), closed),
   "wampy msgpack": (closed) => withWampy(new MsgpackSerializer(), closed),

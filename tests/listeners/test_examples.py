@@ -52,8 +52,8 @@ async function arrive(session) {
 )
 WAMPY = f"""
 import {{ createRequire }} from "node:module";
-import {{ Board }} from "./board.mjs";
-import {{ PenStroke }} from "./stroke.mjs";
+import {{ Board }} from "./client/board/board.mjs";
+import {{ PenStroke }} from "./client/board/stroke.mjs";
 globalThis.WebSocket = createRequire("@folder@/")("ws");
 const user = @user@, me = user, accessToken = "@token@", lesson_id = "@lesson_id@";
 const redraw = () => {{}}, showWords = () => {{}}, presence = () => {{}};

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
 
-import { PenStroke } from "../../tutorwamp/web/stroke.mjs";
+import { PenStroke } from "../../tutorwamp/web/client/board/stroke.mjs";
 import { boardOf, people, rect } from "./person.mjs";
 import { Server, settled } from "./server.mjs";
 

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
 
-import { Board } from "../../tutorwamp/web/board.mjs";
-import { Refusal } from "../../tutorwamp/web/errors.mjs";
-import { GAP_PATIENCE_MS } from "../../tutorwamp/web/stream.mjs";
-import { PenStroke } from "../../tutorwamp/web/stroke.mjs";
+import { Board } from "../../tutorwamp/web/client/board/board.mjs";
+import { Refusal } from "../../tutorwamp/web/client/errors.mjs";
+import { GAP_PATIENCE_MS } from "../../tutorwamp/web/client/stream.mjs";
+import { PenStroke } from "../../tutorwamp/web/client/board/stroke.mjs";
 import { boardOf, people, rect } from "./person.mjs";
 import { Server, settled } from "./server.mjs";
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
 
-import { Chat } from "../../tutorwamp/web/chat.mjs";
-import { Refusal } from "../../tutorwamp/web/errors.mjs";
-import { forgetKept, Kept } from "../../tutorwamp/web/kept.mjs";
+import { Chat } from "../../tutorwamp/web/client/chat/chat.mjs";
+import { Refusal } from "../../tutorwamp/web/client/errors.mjs";
+import { forgetKept, Kept } from "../../tutorwamp/web/client/chat/kept.mjs";
 import { settled } from "./server.mjs";
 
 const me = { id: "ada", name: "Ada", role: "student" };

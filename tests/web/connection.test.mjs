@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
-import { renewing } from "../../tutorwamp/web/again.mjs";
-import { Refusal } from "../../tutorwamp/web/errors.mjs";
-import { connectionWords, interruption } from "../../tutorwamp/web/lesson-words.mjs";
+import { renewing } from "../../tutorwamp/web/client/again.mjs";
+import { Refusal } from "../../tutorwamp/web/client/errors.mjs";
+import { connectionWords } from "../../tutorwamp/web/page/connection-words.mjs";
+import { interruption } from "../../tutorwamp/web/page/lessons/state.mjs";
 
 const [HELLO, WELCOME, ERROR, CALL, RESULT] = [1, 2, 8, 48, 50];
 const [GOODBYE, SUBSCRIBE, SUBSCRIBED, EVENT] = [6, 32, 33, 36];
@@ -19,8 +20,9 @@ class Router extends EventTarget {
   readyState = 1;
   said = [];
 
-  constructor() {
+  constructor(url) {
     super();
+    this.url = url;
     router = this;
     setTimeout(() => this.onopen(), 0);
   }
@@ -61,7 +63,7 @@ globalThis.WebSocket = Router;
 const page = new EventTarget();
 globalThis.addEventListener = (...heard) => page.addEventListener(...heard);
 globalThis.location = { protocol: "http:", href: "http://classroom.test/" };
-const { Connection } = await import("../../tutorwamp/web/connection.mjs");
+const { Connection } = await import("../../tutorwamp/web/client/connection.mjs");
 
 let renewed;
 const session = {
@@ -106,6 +108,16 @@ test("S11 a new token that does not help is the end of it", async () => {
   await assert.rejects(connection.call("tutorwamp.lesson.get"), { action: "stop" });
   assert.deepEqual([calls.length, renewed], [3, 1]);
   connection.close();
+});
+
+test("the socket is the site's own, or the one that is named", async () => {
+  for (const [named, url] of [[[], "ws://classroom.test/ws"], [["wss://other.test/ws"], "wss://other.test/ws"]]) {
+    const connection = new Connection(session, { onState: () => {}, onSignedOut: () => {} }, ...named);
+    connection.open();
+    await new Promise(setImmediate); // asks for a token first
+    assert.equal(router.url, url);
+    connection.close();
+  }
 });
 
 test("a browser that is offline makes the connection be given up at once, without a goodbye", async () => {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
 
-import { Refusal } from "../../tutorwamp/web/errors.mjs";
-import { Notifications } from "../../tutorwamp/web/notifications.mjs";
+import { Refusal } from "../../tutorwamp/web/client/errors.mjs";
+import { Notifications } from "../../tutorwamp/web/client/notifications.mjs";
 import { settled } from "./server.mjs";
 
 const topic = "tutorwamp.user.ada.notifications";

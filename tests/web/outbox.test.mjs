@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
 
-import { Refusal } from "../../tutorwamp/web/errors.mjs";
-import { EVERY_MS, Outbox } from "../../tutorwamp/web/outbox.mjs";
+import { Refusal } from "../../tutorwamp/web/client/errors.mjs";
+import { EVERY_MS, Outbox } from "../../tutorwamp/web/client/board/outbox.mjs";
 import { settled } from "./server.mjs";
 
 const STALE = "tutorwamp.error.board.stale";

@@ -2,8 +2,8 @@
 
 import { mock } from "node:test";
 
-import { Board } from "../../tutorwamp/web/board.mjs";
-import { Refusal } from "../../tutorwamp/web/errors.mjs";
+import { Board } from "../../tutorwamp/web/client/board/board.mjs";
+import { Refusal } from "../../tutorwamp/web/client/errors.mjs";
 import { settled } from "./server.mjs";
 
 /** `go()` lets everything arrive; `cut()` ends the connection, and `arrive()` makes another. */

@@ -3,7 +3,7 @@
 
 import { createInterface } from "node:readline";
 
-import { Replica } from "../../tutorwamp/web/replica.mjs";
+import { Replica } from "../../tutorwamp/web/client/board/replica.mjs";
 
 for await (const line of createInterface({ input: process.stdin })) {
   const { start, events } = JSON.parse(line);

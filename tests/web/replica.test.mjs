@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { changed, Replica } from "../../tutorwamp/web/replica.mjs";
+import { changed, Replica } from "../../tutorwamp/web/client/board/replica.mjs";
 
 const stroke = (id, more = {}) => ({ id, page: "p1", kind: "stroke", version: 1, points: [[0, 0]], width: 2, ...more });
 const told = (seq, ...changes) => ({ seq, type: "board.changed", at: `at ${seq}`, data: { changes } });

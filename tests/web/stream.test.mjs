@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
 
-import { Heartbeat } from "../../tutorwamp/web/heartbeat.mjs";
-import { Refusal } from "../../tutorwamp/web/errors.mjs";
-import { Following } from "../../tutorwamp/web/following.mjs";
-import { GAP_PATIENCE_MS, Stream } from "../../tutorwamp/web/stream.mjs";
+import { Heartbeat } from "../../tutorwamp/web/client/heartbeat.mjs";
+import { Refusal } from "../../tutorwamp/web/client/errors.mjs";
+import { Following } from "../../tutorwamp/web/client/following.mjs";
+import { GAP_PATIENCE_MS, Stream } from "../../tutorwamp/web/client/stream.mjs";
 import { settled } from "./server.mjs";
 
 // A stream of numbers. A reader shows them; `generous` is how many are given back at once.

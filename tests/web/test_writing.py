@@ -12,7 +12,7 @@ from tutorwamp.kernel.text import is_unseen
 pytestmark = pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
 
 ALL_UNSEEN = """
-import { isVisible } from "../../tutorwamp/web/writing.mjs";
+import { isVisible } from "../../tutorwamp/web/client/writing.mjs";
 const codes = [];
 for (let code = 0xa0; code < 0x110000; code++) if (!isVisible(String.fromCodePoint(code))) codes.push(code);
 console.log(JSON.stringify(codes));

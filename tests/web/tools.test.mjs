@@ -3,11 +3,11 @@
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
 
-import { EVERY_MS, FADES_AFTER_MS, Pointer, Pointers } from "../../tutorwamp/web/cursor.mjs";
-import { isHit, moved } from "../../tutorwamp/web/hits.mjs";
-import { newId } from "../../tutorwamp/web/ids.mjs";
-import { shapeOf } from "../../tutorwamp/web/shapes.mjs";
-import { GAP_PATIENCE_MS, Stream } from "../../tutorwamp/web/stream.mjs";
+import { EVERY_MS, FADES_AFTER_MS, Pointer, Pointers } from "../../tutorwamp/web/client/board/cursor.mjs";
+import { isHit, moved } from "../../tutorwamp/web/client/board/hits.mjs";
+import { newId } from "../../tutorwamp/web/client/ids.mjs";
+import { shapeOf } from "../../tutorwamp/web/client/board/shapes.mjs";
+import { GAP_PATIENCE_MS, Stream } from "../../tutorwamp/web/client/stream.mjs";
 import { settled } from "./server.mjs";
 
 beforeEach(() => {

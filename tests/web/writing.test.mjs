@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Composer } from "../../tutorwamp/web/composer.mjs";
-import { interruption } from "../../tutorwamp/web/lesson-words.mjs";
-import { TextEditor } from "../../tutorwamp/web/text-editor.mjs";
-import { isolated, isVisible, straight, written, writtenLine } from "../../tutorwamp/web/writing.mjs";
+import { Composer } from "../../tutorwamp/web/page/chat/composer.mjs";
+import { interruption } from "../../tutorwamp/web/page/lessons/state.mjs";
+import { TextEditor } from "../../tutorwamp/web/page/board/text-editor.mjs";
+import { isolated, isVisible, straight, written, writtenLine } from "../../tutorwamp/web/client/writing.mjs";
 
 const UNSEEN = ["", " \n", "\u200b", "\u3164", "\u2800", "\u00ad", "\u2060", "\ufeff", "\u202e", "\ufe0f", "\u{e0041}", "\ufffc", " \u2800\n\u200b"];
 

@@ -10,6 +10,7 @@ import os
 from collections.abc import Collection, Sequence
 from functools import partial
 from importlib.resources import files
+from pathlib import Path
 from typing import Any, BinaryIO, Final, cast
 from urllib.parse import unquote_to_bytes
 
@@ -91,7 +92,16 @@ def make_page(extra: dict[str, Any]) -> IResource:
     Site.protocol = Channel
     Site.acceptableProtocols = lambda _: [b"http/1.1"]
     Site.requestFactory = partial(BoundedRequest, admission)
-    return Page(str(files("tutorwamp.web")))
+    return classroom(Path(str(files("tutorwamp.web"))))
+
+
+def classroom(web: Path) -> Page:
+    """The page's files, and once more at the root the client's modules: front ends import them there, too."""
+    page = Page(str(web))
+    client = web / "client"
+    for path in (client / "vendor", *client.rglob("*.mjs")):
+        page.putChild(path.name.encode(), Page(str(path)))
+    return page
 
 
 class Proxy(Resource):

@@ -31,7 +31,7 @@ def ranges(enemy: Enemy) -> None:
         "bytes=-0",
         "bytes=9-1",
     ):
-        status, body, _ = enemy.http("GET", "/classroom.mjs", headers={"range": said})
+        status, body, _ = enemy.http("GET", "/page/classroom.mjs", headers={"range": said})
         enemy.note(f"range {status}")
         enemy.note("range bytes", len(body))
 

@@ -15,7 +15,7 @@ from tutorwamp.board.excalidraw.geometry import Box
 from tutorwamp.board.excalidraw.opening import box_around, elements_of, moved
 
 SHEET: Final = (1600.0, 1000.0)
-"""Pixels, width and height of what a page shows (``web/board-view.mjs`` has the same)."""
+"""Pixels, width and height of what a page shows (``web/page/board/board-view.mjs`` has the same)."""
 MARGIN: Final = 20.0
 """Pixels that are left free around a drawing that was moved."""
 LETTER: Final = 0.6

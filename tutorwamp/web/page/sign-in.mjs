@@ -1,8 +1,8 @@
 // The door: sign in, or make an account.
 
+import { inPlainWords } from "../client/errors.mjs";
+import { writtenLine } from "../client/writing.mjs";
 import { find } from "./dom.mjs";
-import { inPlainWords } from "./errors.mjs";
-import { writtenLine } from "./writing.mjs";
 
 export class SignIn {
   #root = find("#sign-in");

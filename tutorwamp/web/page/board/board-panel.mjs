@@ -1,15 +1,16 @@
 // The board's part of the page: the tools, the pages, saving; and it brings the board, its drawing and the cursors together.
 
+import { Board } from "../../client/board/board.mjs";
+import { Pointer, Pointers } from "../../client/board/cursor.mjs";
+import { BoardFiles } from "../../client/board/files.mjs";
+import { inPlainWords } from "../../client/errors.mjs";
+import { newId } from "../../client/ids.mjs";
+import { isolated } from "../../client/writing.mjs";
+import { find, h } from "../dom.mjs";
+import { notify } from "../notices.mjs";
 import { BoardView, SHEET } from "./board-view.mjs";
-import { Board } from "./board.mjs";
-import { Pointer, Pointers } from "./cursor.mjs";
-import { find, h, notify } from "./dom.mjs";
-import { inPlainWords } from "./errors.mjs";
-import { BoardFiles } from "./files.mjs";
-import { newId } from "./ids.mjs";
 import { TextEditor } from "./text-editor.mjs";
 import { Tools } from "./tools.mjs";
-import { isolated } from "./writing.mjs";
 
 const STUCK_AFTER_MS = 2_000; // shorter waits are not worth a word
 

@@ -1,7 +1,7 @@
 // Words on their way: one at a time, in the order they were written, until the server has them or says no.
 // docs/rules/sessions.md, S11 and S12.
 
-import { jittered, pause } from "./again.mjs";
+import { jittered, pause } from "../again.mjs";
 
 const PAUSE_AT_MOST_S = 10; // unless the server wants more
 

@@ -1,8 +1,10 @@
 // How the chat looks. Everything is described from the picture each time; elements whose description is unchanged stay.
 
-import { aside, avatar, clockTime, find, h, longDay, notify } from "./dom.mjs";
-import { inPlainWords } from "./errors.mjs";
-import { isolated, straight } from "./writing.mjs";
+import { inPlainWords } from "../../client/errors.mjs";
+import { isolated, straight } from "../../client/writing.mjs";
+import { clockTime, longDay } from "../dates.mjs";
+import { aside, avatar, find, h } from "../dom.mjs";
+import { announce, notify } from "../notices.mjs";
 
 const EMOJI = ["👍", "❤️", "😄", "🎉", "🤔", "✅"];
 const TOGETHER_MS = 5 * 60_000; // messages of one person within this time stand under one name
@@ -46,6 +48,11 @@ export class ChatView {
   /** Somebody looks at the newest message right now. */
   isWatched() {
     return this.#toEnd && !document.hidden && this.#scroll.clientHeight > 0; // in a small window the board may be shown instead
+  }
+
+  /** For those who listen to the page. */
+  arrived({ author, body }) {
+    announce(`${isolated(author.name)}: ${isolated(body)}`);
   }
 
   /** Draw at the next frame; many events then cost one drawing. A hidden page has no frames, so it gets a timer. */

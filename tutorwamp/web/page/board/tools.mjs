@@ -1,9 +1,9 @@
 // The tools: what a press, a drag and a lift of pen, mouse or finger do.
 // Each begins a gesture: {id?, move?(points), end(point), drop?(), settle?(), takeBack?()}.
 
-import { isHit, moved } from "./hits.mjs";
-import { newId } from "./ids.mjs";
-import { PenStroke } from "./stroke.mjs";
+import { isHit, moved } from "../../client/board/hits.mjs";
+import { PenStroke } from "../../client/board/stroke.mjs";
+import { newId } from "../../client/ids.mjs";
 
 const REACH_PX = { mouse: 5, pen: 5, touch: 14 }; // how far beside something still means it
 const SMALLEST = 3; // board units: a shape below this was a slip

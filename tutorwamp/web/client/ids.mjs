@@ -1,3 +1,5 @@
+// Ids that a client chooses itself.
+
 /** A UUID. An element's id is chosen by who draws it. */
 export function newId() {
   // crypto.randomUUID exists on https and localhost only; a classroom in a local network may be plain http.

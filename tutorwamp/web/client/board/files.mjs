@@ -1,7 +1,7 @@
 // What the board keeps as files, over REST: pictures on it, and the board itself to take home.
 
-import { renewing } from "./again.mjs";
-import { Refusal } from "./errors.mjs";
+import { renewing } from "../again.mjs";
+import { Refusal } from "../errors.mjs";
 
 const TRIES = 5; // of one picture
 const AGAIN_MS = 3_000;

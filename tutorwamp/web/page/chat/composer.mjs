@@ -1,9 +1,8 @@
 // Where a message is written: new, as a reply, or as a correction of an old one. Says "typing" while somebody types.
 
-import { find } from "./dom.mjs";
-import { isForInputMethod, isolated, isVisible, written } from "./writing.mjs";
-
-const TYPING_EVERY_MS = 2_500; // the others believe a "typing" for twice as long
+import { TYPING_EVERY_MS } from "../../client/chat/typing.mjs";
+import { isForInputMethod, isolated, isVisible, written } from "../../client/writing.mjs";
+import { find } from "../dom.mjs";
 
 export class Composer {
   #form;
@@ -109,26 +108,5 @@ export class Composer {
     // Measured only where there is something to measure: a hidden field has no height.
     if (this.#input.value) this.#input.style.height = `${this.#input.scrollHeight + 2}px`; // and its border
     find("button.send", this.#form).disabled = !this.#body;
-  }
-}
-
-/** Who types, from what is heard; a "typing" that is not repeated fades. */
-export class Typing {
-  #people = new Map(); // id -> timer
-  #show;
-
-  constructor(show) {
-    this.#show = show;
-  }
-
-  heard(id, typing) {
-    clearTimeout(this.#people.get(id));
-    this.#people.delete(id);
-    if (typing === true) this.#people.set(id, setTimeout(() => this.heard(id, false), 2 * TYPING_EVERY_MS));
-    this.#show([...this.#people.keys()]);
-  }
-
-  clear() {
-    for (const id of [...this.#people.keys()]) this.heard(id, false);
   }
 }

@@ -1,9 +1,9 @@
 // How the board looks: an SVG as large as the space allows, in which everybody sees the same 1600 x 1000 units.
 // What people wrote becomes text nodes and attributes of shapes, never markup.
 
-import { find, h, tintOf } from "./dom.mjs";
-import { shapeOf } from "./shapes.mjs";
-import { straight } from "./writing.mjs";
+import { shapeOf } from "../../client/board/shapes.mjs";
+import { straight } from "../../client/writing.mjs";
+import { find, h, tintOf } from "../dom.mjs";
 
 export const SHEET = { width: 1600, height: 1000 };
 const SVG = "http://www.w3.org/2000/svg";

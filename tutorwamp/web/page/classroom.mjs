@@ -1,18 +1,20 @@
 // The page: which view is shown, and what happens when the connection comes and goes.
 // The address says where one is: `#` the list, `#lesson=<id>` a lesson; `#email=…` fills in the sign-in form.
 
-import { Bell } from "./bell.mjs";
-import { Connection } from "./connection.mjs";
-import { copy, find, h, avatar, notify } from "./dom.mjs";
-import { inPlainWords } from "./errors.mjs";
-import { Heartbeat } from "./heartbeat.mjs";
-import { forgetKept } from "./kept.mjs";
-import { connectionWords } from "./lesson-words.mjs";
-import { Lessons, setUpNewLesson } from "./lessons.mjs";
-import { Room } from "./room.mjs";
-import { Session } from "./session.mjs";
+import { forgetKept } from "../client/chat/kept.mjs";
+import { Connection } from "../client/connection.mjs";
+import { inPlainWords } from "../client/errors.mjs";
+import { Heartbeat } from "../client/heartbeat.mjs";
+import { Session } from "../client/session.mjs";
+import { straight } from "../client/writing.mjs";
+import { Bell } from "./bell/bell.mjs";
+import { connectionWords } from "./connection-words.mjs";
+import { avatar, find, h } from "./dom.mjs";
+import { Lessons } from "./lessons/lessons.mjs";
+import { setUpNewLesson } from "./lessons/new-lesson.mjs";
+import { copy, notify } from "./notices.mjs";
+import { Room } from "./room/room.mjs";
 import { SignIn } from "./sign-in.mjs";
-import { straight } from "./writing.mjs";
 
 const session = new Session();
 const connection = new Connection(session, { onState: showConnection, onArrival: arrive, onSignedOut: showSignIn });

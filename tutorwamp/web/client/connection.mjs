@@ -20,18 +20,20 @@ export class Connection {
   #hangUp = null;
   #session;
   #hooks;
+  #url;
   #attempt = 0;
   #timer = null;
   #wanted = false;
   #joining = false;
 
-  /** `hooks`: onState({state, seconds}), onArrival() and onSignedOut(words). */
-  constructor(session, hooks) {
+  /** `hooks`: onState({state, seconds}), onArrival() and onSignedOut(words). `url`: of a node, where it is not this site's. */
+  constructor(session, hooks, url = webSocketUrl()) {
     this.#session = session;
     this.#hooks = hooks;
-    // The browser knows of a network that is back before our timer does.
-    addEventListener("online", () => this.tryNow());
-    addEventListener("offline", () => this.drop());
+    this.#url = url;
+    // A browser knows of a network that is back before our timer does; Node tells nothing.
+    globalThis.addEventListener?.("online", () => this.tryNow());
+    globalThis.addEventListener?.("offline", () => this.drop());
   }
 
   get isOpen() {
@@ -129,7 +131,7 @@ export class Connection {
     let socket;
     let tellClosed;
     const closed = new Promise((resolve) => (tellClosed = resolve));
-    const wampy = new Wampy(webSocketUrl(), {
+    const wampy = new Wampy(this.#url, {
       realm: REALM,
       authid: this.#session.user.id, // without it wampy offers no authentication at all
       authmethods: ["ticket"],

@@ -1,7 +1,7 @@
 // Our own changes on their way to the server: gathered for a moment, sent in their order without waiting for answers,
 // and sent again (same client_id) where there was none. docs/rules/board.md, B21, B22, B31, B33.
 
-import { newClientId } from "./ids.mjs";
+import { newClientId } from "../ids.mjs";
 import { grown, idOf } from "./replica.mjs";
 
 export const EVERY_MS = 50; // 20 submissions a second

@@ -1,6 +1,6 @@
 // What has been said, in order: the messages the server has numbered, then our own that are still on their way.
 
-import { newClientId } from "./ids.mjs";
+import { newClientId } from "../ids.mjs";
 
 export class Messages {
   #bySeq = new Map();

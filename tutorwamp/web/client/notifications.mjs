@@ -1,5 +1,5 @@
 // What a person is told wherever they are: the newest notifications and how many are unread. A stream of their own, followed
-// like the others. A server without notifications refuses it, and then there are none. What it looks like is in bell.mjs.
+// like the others. A server without notifications refuses it, and then there are none.
 
 import { jittered, persistently } from "./again.mjs";
 import { Following } from "./following.mjs";

@@ -1,12 +1,10 @@
-// The chat of one lesson: reads, sends, corrects, marks as read. What it looks like is in chat-view.mjs.
+// The chat of one lesson: reads, sends, corrects, marks as read.
 
-import { persistently } from "./again.mjs";
+import { persistently } from "../again.mjs";
+import { inPlainWords } from "../errors.mjs";
+import { Stream } from "../stream.mjs";
 import { Delivery } from "./delivery.mjs";
-import { announce, notify } from "./dom.mjs";
-import { inPlainWords } from "./errors.mjs";
 import { Messages } from "./messages.mjs";
-import { Stream } from "./stream.mjs";
-import { isolated } from "./writing.mjs";
 
 const PAGE = 50;
 const PAGES_AFRESH = 6; // after a gap, read back as far as was shown, but not for ever
@@ -28,8 +26,12 @@ export class Chat {
   #loaded = false;
   #closed = false;
 
-  /** `kept` keeps what is not sent over a reload; `tell(words)` says what went wrong. */
-  constructor({ connection, lessonId, me, view, resume, kept, tell = notify }) {
+  /**
+   * `view`: show(), whenever something looks different; isWatched(), whether the person sees the newest message;
+   * arrived(message), when somebody else has said something. `kept` keeps what is not sent over a reload (kept.mjs);
+   * `tell(words)` says what went wrong.
+   */
+  constructor({ connection, lessonId, me, view, resume, kept, tell }) {
     this.#connection = connection;
     this.#lessonId = lessonId;
     this.me = me;
@@ -154,7 +156,7 @@ export class Chat {
   }
 
   #arrived(message) {
-    announce(`${isolated(message.author.name)}: ${isolated(message.body)}`);
+    this.#view.arrived(message);
     // The separator stays where it is until everything below it has been seen.
     const allSeen = this.#newFrom === null || this.#newFrom <= this.#seenSeq;
     if (allSeen && !this.#view.isWatched()) this.#newFrom = message.seq;

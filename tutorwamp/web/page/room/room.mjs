@@ -1,20 +1,22 @@
 // Inside a lesson: join, subscribe, show who is there, and start again from the beginning after every loss.
 
-import { persistently } from "./again.mjs";
-import { BoardPanel } from "./board-panel.mjs";
-import { ChatView } from "./chat-view.mjs";
-import { Chat } from "./chat.mjs";
-import { Composer, Typing } from "./composer.mjs";
-import { announce, aside, avatar, clockTime, find, h, notify, shortDay } from "./dom.mjs";
-import { inPlainWords } from "./errors.mjs";
-import { Following } from "./following.mjs";
-import { Kept } from "./kept.mjs";
-import { interruption } from "./lesson-words.mjs";
-import { OVER, stateBadge } from "./lessons.mjs";
-import { Stream } from "./stream.mjs";
-import { isForInputMethod, isolated, isVisible, straight, writtenLine } from "./writing.mjs";
-
-const SEARCH_PAUSE_MS = 300;
+import { persistently } from "../../client/again.mjs";
+import { Chat } from "../../client/chat/chat.mjs";
+import { Kept } from "../../client/chat/kept.mjs";
+import { Typing } from "../../client/chat/typing.mjs";
+import { inPlainWords } from "../../client/errors.mjs";
+import { Following } from "../../client/following.mjs";
+import { Stream } from "../../client/stream.mjs";
+import { isolated, straight } from "../../client/writing.mjs";
+import { BoardPanel } from "../board/board-panel.mjs";
+import { ChatView } from "../chat/chat-view.mjs";
+import { Composer } from "../chat/composer.mjs";
+import { setUpSearch } from "../chat/search.mjs";
+import { clockTime, shortDay } from "../dates.mjs";
+import { find } from "../dom.mjs";
+import { interruption, OVER, stateBadge } from "../lessons/state.mjs";
+import { announce, notify } from "../notices.mjs";
+import { People } from "../people/people.mjs";
 
 export class Room {
   #connection;
@@ -22,16 +24,15 @@ export class Room {
   #lessonId;
   #me;
   #lesson = null;
-  #present = new Map(); // person id -> participant
   #subscriptions = [];
   #leaving = new AbortController();
   #typing = new Typing((ids) => this.#showTyping(ids));
   #following;
-  #counting = null; // down, to the end of somebody's grace time
   #state;
   #chat;
   #view;
   #board;
+  #people;
 
   /** `drawn()`: something has been drawn, and `stuckCount` may be another. */
   constructor(connection, session, lessonId, { drawn }) {
@@ -55,19 +56,20 @@ export class Room {
         drawn,
       },
     });
-    this.#view.nameOf = (id) => this.#nameOf(id);
+    const nameOf = (id) => this.#people.nameOf(id);
+    this.#view.nameOf = nameOf;
     const kept = new Kept(sessionStorage, me.id, lessonId);
-    this.#chat = new Chat({ connection, lessonId, me, view: this.#view, resume: resume("chat"), kept });
+    this.#chat = new Chat({ connection, lessonId, me, view: this.#view, resume: resume("chat"), kept, tell: notify });
     this.#view.chat = this.#chat;
     const whisperOn = (kind) => (kwargs) => this.#following.topics && connection.whisper(this.#following.topics[kind], kwargs);
     this.composer = new Composer(find(".composer", this.#root), { chat: this.#chat, whisper: whisperOn("typing"), signal });
-    const nameOf = (id) => this.#nameOf(id);
     const hands = { whisper: whisperOn("cursor"), nameOf, resume: resume("board"), drawn };
     this.#board = new BoardPanel(find(".board", this.#root), { connection, session, lessonId, ...hands });
     this.#following.follow({ state: this.#state, chat: this.#chat.stream, board: this.#board.board.stream });
     find('[data-do="start"]', this.#root).addEventListener("click", () => this.#act("start"), { signal });
     find('[data-do="end"]', this.#root).addEventListener("click", () => this.#end(), { signal });
-    this.#setUpSearch(signal);
+    setUpSearch(this.#root, { ask: (query) => this.#chat.search(query), reveal: (seq) => this.#view.reveal(seq), signal });
+    this.#people = new People(find(".people", this.#root), { me, givePen: (student_ids) => this.#act("set_pen", { student_ids }) });
     this.#setUpSides(signal);
     this.#showNothing();
   }
@@ -92,8 +94,7 @@ export class Room {
     // Presence has no numbers: somebody may have come between joining and subscribing. Joining twice is joining once,
     // and its answer says who is here now that we hear of every change.
     const { participants } = await this.#call("tutorwamp.lesson.join");
-    this.#present = new Map(participants.map((participant) => [participant.person.id, participant]));
-    this.#showPeople();
+    this.#people.showPresent(participants);
     const resumed = await this.#following.resume();
     const begin = (kind) => [heads[topics[kind]] ?? 0, resumed[kind]];
     await Promise.all([
@@ -126,7 +127,7 @@ export class Room {
   /** The person goes somewhere else on the page. */
   leave() {
     this.#leaving.abort();
-    clearTimeout(this.#counting);
+    this.#people.close();
     this.#typing.clear();
     this.#view.close();
     this.#chat.close();
@@ -175,30 +176,18 @@ export class Room {
     if (confirm("End this lesson for everybody? It cannot be started again.")) this.#act("end");
   }
 
-  #presence({ type, participant }) {
-    if (type === "participant.left") {
-      this.#present.delete(participant.person.id);
-      this.#board.left(participant.person.id);
-    } else this.#present.set(participant.person.id, participant);
-    this.#showPeople();
-  }
-
-  #nameOf(id) {
-    const { tutor, students } = this.#lesson;
-    const person = [tutor, ...students].find((member) => member.id === id) ?? this.#present.get(id)?.person;
-    return person?.name ?? "somebody";
+  #presence(event) {
+    this.#people.heard(event);
+    if (event.type === "participant.left") this.#board.left(event.participant.person.id);
   }
 
   #showNothing() {
     find("#room-title").textContent = "…";
     find(".about", this.#root).textContent = "";
     find(".state", this.#root).replaceChildren();
-    find(".people ul", this.#root).replaceChildren();
     find(".closed", this.#root).hidden = find(".interruption", this.#root).hidden = true;
     find(".composer", this.#root).hidden = false;
     for (const button of this.#root.querySelectorAll(".room-actions button")) button.hidden = true;
-    find("#room .found").hidden = true;
-    find(".people details", this.#root).open = matchMedia("(min-width: 56.01rem)").matches; // as in classroom.css
   }
 
   // `afresh`: it is as the server says now, even where it was later before (a backup was brought back).
@@ -226,59 +215,10 @@ export class Room {
     closed.textContent = lesson.state === "cancelled" ? "This lesson was called off." : "This lesson has ended. You can still read what was said.";
     if (over) {
       this.#chat.end();
-      this.#present.clear();
       this.#typing.clear();
     }
-    this.#showPeople();
+    this.#people.showLesson(lesson, { runs });
     this.#view.show();
-  }
-
-  #showPeople() {
-    const { tutor, students } = this.#lesson;
-    const members = [tutor, ...students];
-    const guests = [...this.#present.values()].map(({ person }) => person).filter(({ id }) => !members.some((member) => member.id === id));
-    const rows = [...members, ...guests].map((person) => this.#personRow(person, this.#present.get(person.id)));
-    rows.sort((a, b) => b.isHere - a.isHere); // stable: the tutor first, then as the lesson names them
-    const list = find(".people ul", this.#root);
-    const focused = list.contains(document.activeElement) && document.activeElement.dataset.focus;
-    list.replaceChildren(...rows.map(({ element }) => element));
-    if (focused) find(`[data-focus="${focused}"]`, list)?.focus();
-    clearTimeout(this.#counting);
-    const counts = [...this.#present.values()].some(({ state }) => state === "reconnecting");
-    if (counts) this.#counting = setTimeout(() => this.#showPeople(), 1_000);
-    const over = OVER.has(this.#lesson.state);
-    find(".people .count", this.#root).textContent = over ? String(members.length) : `${this.#present.size} here`;
-  }
-
-  #personRow(person, participant) {
-    const here = participant ? (participant.state === "reconnecting" ? reconnecting(participant) : "here") : "not here";
-    const role = { tutor: "Tutor", admin: "Admin" }[person.role];
-    const over = OVER.has(this.#lesson.state);
-    const isStudent = this.#lesson.students.some(({ id }) => id === person.id);
-    const draws = isStudent && this.#lesson.pen.includes(person.id);
-    const notes = [role, over ? null : here, draws && !over ? "may draw" : null].filter(Boolean).join(" · ");
-    const element = h(
-      "li",
-      { class: participant ? participant.state : over ? "" : "away" },
-      avatar(person),
-      h("span", { class: "who" }, h("span", { class: "name" }, aside(person.name), person.id === this.#me.id && " (you)"), h("span", { class: "muted" }, notes)),
-      isStudent && !over && this.#runs && this.#penButton(person, draws),
-    );
-    return { isHere: participant ? 1 : 0, element };
-  }
-
-  #penButton({ id, name }, draws) {
-    const holders = this.#lesson.pen.filter((holder) => holder !== id);
-    const student_ids = draws ? holders : [...holders, id];
-    return h("button", {
-      type: "button",
-      class: "small pen",
-      "aria-pressed": String(draws),
-      "aria-label": `Pen for ${isolated(name)}`,
-      "data-focus": id,
-      title: draws ? "Take the pen back" : "Let this student draw",
-      onclick: () => this.#act("set_pen", { student_ids }),
-    }, draws ? "✎ Has the pen" : "✎ Give pen");
   }
 
   // In a small window one side is shown at a time.
@@ -292,56 +232,8 @@ export class Room {
   }
 
   #showTyping(ids) {
-    const names = ids.filter((id) => id && id !== this.#me.id).map((id) => isolated(this.#nameOf(id)));
+    const names = ids.filter((id) => id && id !== this.#me.id).map((id) => isolated(this.#people.nameOf(id)));
     const who = names.length > 2 ? "Several people are" : `${names.join(" and ")} ${names.length === 1 ? "is" : "are"}`;
     find(".typing", this.#root).textContent = names.length ? `${who} typing …` : "";
   }
-
-  #setUpSearch(signal) {
-    const input = find("#query");
-    const found = find(".found", this.#root);
-    let timer;
-    const close = () => {
-      found.hidden = true;
-      input.value = "";
-    };
-    input.value = "";
-    input.addEventListener("input", () => {
-      clearTimeout(timer);
-      timer = setTimeout(() => this.#search(input, found, close), SEARCH_PAUSE_MS);
-    }, { signal });
-    find(".search", this.#root).addEventListener("submit", (event) => {
-      event.preventDefault();
-      this.#search(input, found, close);
-    }, { signal });
-    input.addEventListener("keydown", (event) => event.key === "Escape" && !isForInputMethod(event) && close(), { signal });
-  }
-
-  async #search(input, found, close) {
-    const query = writtenLine(input.value);
-    if (!isVisible(query)) return (found.hidden = true);
-    try {
-      const items = await this.#chat.search(query);
-      if (writtenLine(input.value) !== query || this.#leaving.signal.aborted) return; // typed on in the meantime
-      const words = items.length ? `${items.length === 20 ? "20 newest" : items.length} found` : `Nothing found for “${isolated(query)}”`;
-      const go = (seq) => () => {
-        close();
-        this.#view.reveal(seq).catch((error) => notify(inPlainWords(error)));
-      };
-      found.replaceChildren(
-        h("p", { class: "muted", role: "status" }, words),
-        h("ul", {}, items.map((message) => h("li", {}, h("button", { type: "button", onclick: go(message.seq) },
-          h("strong", {}, aside(message.author.name)), h("time", {}, `${shortDay(message.created_at)}, ${clockTime(message.created_at)}`), h("span", {}, aside(message.body)))))),
-        h("button", { type: "button", class: "small", onclick: close }, "Close"),
-      );
-      found.hidden = false;
-    } catch (error) {
-      notify(inPlainWords(error));
-    }
-  }
-}
-
-function reconnecting({ deadline }) {
-  const seconds = Math.ceil((Date.parse(deadline) - Date.now()) / 1000);
-  return seconds > 0 ? `reconnecting, ${seconds} s left` : "reconnecting …"; // our clock and the server's need not agree
 }

@@ -1,8 +1,8 @@
 // The field in which words for the board are written, at the place where they will stand.
 
-import { newId } from "./ids.mjs";
-import { LINE_HEIGHT } from "./shapes.mjs";
-import { isForInputMethod, isVisible, written } from "./writing.mjs";
+import { LINE_HEIGHT } from "../../client/board/shapes.mjs";
+import { newId } from "../../client/ids.mjs";
+import { isForInputMethod, isVisible, written } from "../../client/writing.mjs";
 
 export class TextEditor {
   #field;

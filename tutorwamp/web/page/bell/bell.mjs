@@ -1,9 +1,11 @@
 // The bell at the top of the page: how many notifications are unread, and the newest of them in a list.
 
-import { announce, aside, clockTime, find, h, notify, shortDay } from "./dom.mjs";
-import { inPlainWords } from "./errors.mjs";
-import { Notifications } from "./notifications.mjs";
-import { straight } from "./writing.mjs";
+import { inPlainWords } from "../../client/errors.mjs";
+import { Notifications } from "../../client/notifications.mjs";
+import { straight } from "../../client/writing.mjs";
+import { clockTime, shortDay } from "../dates.mjs";
+import { aside, find, h } from "../dom.mjs";
+import { announce, notify } from "../notices.mjs";
 
 const COUNT_AT_MOST = 99; // shown as "99+"
 

@@ -1,6 +1,6 @@
 // One press of the pen: a stroke that is sent as it grows (docs/rules/board.md, B33).
 
-import { newId } from "./ids.mjs";
+import { newId } from "../ids.mjs";
 
 const POINTS_AT_MOST = 500;
 const APART = 1.5; // board units: nearer points than this tell nothing

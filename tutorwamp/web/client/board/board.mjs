@@ -1,12 +1,12 @@
-// The board of one lesson: what is to be seen of it, and drawing on it. What it looks like is in board-view.mjs.
+// The board of one lesson: what is to be seen of it, and drawing on it.
 
-import { persistently } from "./again.mjs";
-import { inPlainWords } from "./errors.mjs";
+import { persistently } from "../again.mjs";
+import { inPlainWords } from "../errors.mjs";
+import { newClientId, newId } from "../ids.mjs";
+import { Stream } from "../stream.mjs";
 import { History } from "./history.mjs";
-import { newClientId, newId } from "./ids.mjs";
 import { Outbox } from "./outbox.mjs";
 import { changed, idOf, Replica } from "./replica.mjs";
-import { Stream } from "./stream.mjs";
 
 const STALE = "tutorwamp.error.board.stale";
 
