@@ -46,11 +46,8 @@ class Desk:
         made = Tick(self.easel.lesson.id, self.easel.stream, self.easel.stage.clock(), new_id(), submissions)
         return replace(made, **more)
 
-    async def commit(self, *ticks: Tick, tried: int = 1) -> list[Ticked]:
-        def thd(connection: Connection) -> list[Ticked]:
-            return commit(connection.execution_options(tried=tried), ticks)
-
-        return await self.database.write("test.commit", thd)
+    async def commit(self, *ticks: Tick) -> list[Ticked]:
+        return await self.database.write("test.commit", commit, ticks)
 
     async def outcomes(self, *submissions: Submission) -> Sequence[Taken | Exception]:
         (ticked,) = await self.commit(self.tick(*submissions))

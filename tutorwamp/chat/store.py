@@ -29,7 +29,7 @@ from tutorwamp.kernel.errors import Conflict, Invalid, NotFound, TooLarge
 from tutorwamp.kernel.sql.database import Database, lock
 from tutorwamp.kernel.sql.groups import GroupCommit
 from tutorwamp.kernel.sql.lanes import SEARCHES
-from tutorwamp.kernel.sql.streams import Draft, Repeated, already_written, append, append_one, heads, restate
+from tutorwamp.kernel.sql.streams import Draft, Repeated, append, append_one, heads, restate
 from tutorwamp.kernel.text import folded
 
 
@@ -114,9 +114,6 @@ class ChatStore:
 
         def thd(connection: Connection) -> Changed:
             before = _locked(connection, message_id)
-            written = already_written(connection, draft(before))
-            if written is not None:
-                return Changed(before, written)
             after = decide(before)
             if after == before:
                 return Changed(before, None)
@@ -141,9 +138,6 @@ class ChatStore:
 
         def thd(connection: Connection) -> Changed:
             before = _locked(connection, message_id)
-            written = already_written(connection, draft(before))
-            if written is not None:
-                return Changed(before, written)
             if before.deleted_at is not None:
                 raise Conflict("The message was deleted.")
             if (user_id in before.reactions.get(emoji, [])) == on:
@@ -181,8 +175,8 @@ class ChatStore:
             mine = and_(read_marks.c.lesson_id == lesson_id, read_marks.c.user_id == user_id)
             known = connection.execute(select(read_marks.c.seq).where(mine)).scalar()
             wanted = min(seq, heads(connection, [stream])[stream])
-            event = already_written(connection, draft(wanted))
-            if event is None and wanted > (known or 0):
+            event = None
+            if wanted > (known or 0):
                 if known is None:
                     row = {"lesson_id": lesson_id, "user_id": user_id, "seq": wanted}
                     connection.execute(insert(read_marks), row)
@@ -269,7 +263,7 @@ def _send(connection: Connection, jobs: Sequence[Sending]) -> list[Sent | Except
             written.append(_columns(record))
             results.append(Sent(record, outcome))
         elif isinstance(outcome, Repeated):
-            results.append(_repeated(connection, job, outcome, written))
+            results.append(_repeated(connection, outcome, written))
         else:
             results.append(outcome)
     if written:
@@ -277,11 +271,11 @@ def _send(connection: Connection, jobs: Sequence[Sending]) -> list[Sent | Except
     return results
 
 
-def _repeated(connection: Connection, job: Sending, outcome: Repeated, written: Sequence[dict[str, Any]]) -> Sent:
-    """What a repetition is answered: the first message; with its event where that was this very job's lost commit."""
+def _repeated(connection: Connection, outcome: Repeated, written: Sequence[dict[str, Any]]) -> Sent:
+    """What a repetition is answered: the first message."""
     first = next((row for row in written if row["id"] == outcome.subject), None)
     record = _from_columns(first) if first else _locked(connection, outcome.subject)
-    return Sent(record, already_written(connection, job.draft) if outcome.subject == job.draft.subject else None)
+    return Sent(record, None)
 
 
 def _existing(connection: Connection, records: Sequence[Record]) -> set[tuple[str, str]]:

@@ -49,7 +49,6 @@ from tutorwamp.kernel.sql.streams import (
     Draft,
     Heads,
     Moment,
-    already_written,
     append_one,
     compacted,
     heads_now,
@@ -184,9 +183,6 @@ class LessonsStore:
 
         def thd(connection: Connection) -> StreamEvent:
             lock(connection, f"tutor:{after.tutor.id}")
-            written = already_written(connection, draft)
-            if written is not None:
-                return written
             if if_tutor_absent:
                 require_absent(connection, after.id, after.tutor.id, self._nodes.id, draft.at)
             changed = connection.execute(

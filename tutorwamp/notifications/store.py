@@ -44,7 +44,6 @@ from tutorwamp.notifications.writing import (
     mark,
     reading,
     unread_counts,
-    written,
 )
 
 EVENTS_AT_ONCE: Final = 300
@@ -68,7 +67,7 @@ class Turning:
 
 
 class OvertakenError(Exception):
-    """Another process has turned this stream meanwhile: look again."""
+    """The stream was turned meanwhile, by another process or an earlier try: look again."""
 
 
 class NotificationsStore:
@@ -153,8 +152,7 @@ class NotificationsStore:
         def thd(connection: Connection) -> list[StreamEvent]:
             if turned is not None:
                 lock(connection, f"notify {turned.stream}")
-                if _overtaken(connection, turned):
-                    return written(connection, new, seen)
+                _require_next(connection, turned)
                 row = {"stream": turned.stream, "seq": turned.next_seq, "members": json.dumps(list(members))}
                 put(connection, progress, [row])
             people = [*(stream_of(one.told.user_id) for one in new), *(one.draft.stream for one in seen)]
@@ -172,7 +170,7 @@ class NotificationsStore:
             return []
         kept = fresh(connection, new, now)
         if not kept:
-            return written(connection, new, ())
+            return []
         chosen = _choices(connection, users)
         rows = [columns(one, now, in_app=chosen[one.told.user_id][one.told.kind]["in_app"]) for one in kept]
         counts = unread_counts(connection, users)
@@ -266,17 +264,11 @@ def _counted(connection: Connection, user_ids: Sequence[str]) -> list[Counted]:
     ]
 
 
-def _overtaken(connection: Connection, turned: Turning) -> bool:
-    """Whether an earlier try of this very transaction may have been committed; others may have gone on since.
-
-    Raises OvertakenError where surely another was.
-    """
+def _require_next(connection: Connection, turned: Turning) -> None:
+    """Raises OvertakenError where the stream is not any more where it was."""
     row = connection.execute(select(progress.c.seq).where(progress.c.stream == turned.stream)).scalar_one_or_none()
-    if row == turned.seq:
-        return False
-    if connection.get_execution_options().get("tried", 1) > 1 and row is not None and row >= turned.next_seq:
-        return True
-    raise OvertakenError(turned.stream)
+    if row != turned.seq:
+        raise OvertakenError(turned.stream)
 
 
 def _choices(connection: Connection, users: Sequence[str]) -> dict[str, Choices]:

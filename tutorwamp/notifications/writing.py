@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from sqlalchemy import CompoundSelect, Connection, and_, func, select, update
 
-from tutorwamp.kernel.contracts import StreamEvent, from_ms
-from tutorwamp.kernel.sql.streams import Draft, already_written, append_one, key_for
+from tutorwamp.kernel.contracts import StreamEvent
+from tutorwamp.kernel.sql.streams import Draft, append_one, key_for
 from tutorwamp.notifications.contracts import (
     Addressed,
     Kind,
@@ -77,15 +77,14 @@ def mark(
     connection: Connection, draft: Draft, notification_ids: Sequence[str] | None, head: int
 ) -> tuple[Counted, StreamEvent | None]:
     """Mark as read, null: all, in a stream that is locked at ``head``; no event where nothing was unread."""
-    event = already_written(connection, draft)  # then what is unread now came after it
     mine = notifications.c.user_id == draft.subject
     if notification_ids is not None:
         mine = and_(mine, notifications.c.id.in_(notification_ids))
     change = update(notifications).where(mine, is_unread).values(read_at=draft.at)
-    changed = event is None and connection.execute(change).rowcount > 0
+    changed = connection.execute(change).rowcount > 0
     unread = unread_counts(connection, [draft.subject]).get(draft.subject, 0)
     if not changed:
-        return Counted(head, unread), event
+        return Counted(head, unread), None
     which = None if notification_ids is None else list(notification_ids)
     told = NotificationRead(notification_ids=which, read_at=draft.at, unread_count=unread)
     event = append_one(connection, replace(draft, data=lambda _seq: told.plain()))
@@ -98,16 +97,6 @@ def hush(connection: Connection, seen: Sequence[Seen], now: datetime) -> None:
     if ids:
         rest = update(notifications).where(notifications.c.id.in_(ids), notifications.c.read_at.is_(None))
         connection.execute(rest.values(read_at=now))
-
-
-def written(connection: Connection, new: Sequence[New], seen: Sequence[Seen]) -> list[StreamEvent]:
-    """The events of an earlier try, of which only the answer was lost."""
-    if connection.get_execution_options().get("tried", 1) == 1:
-        return []
-    drafts = [one.draft for one in seen]
-    drafts += [created(columns(one, from_ms(0), in_app=True), 0, from_ms(0)) for one in new]
-    found = (already_written(connection, draft) for draft in drafts)  # by its key: the rest of a draft does not matter
-    return [event for event in found if event is not None]
 
 
 def fresh(connection: Connection, new: Sequence[New], now: datetime) -> list[New]:

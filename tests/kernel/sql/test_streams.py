@@ -10,16 +10,17 @@ from typing import Any, cast
 import psycopg
 import pytest
 import pytest_twisted
-from sqlalchemy import Connection, Engine, event, func, select
+from sqlalchemy import Connection, Engine, Transaction, event, func, select
 from sqlalchemy.exc import OperationalError
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IReactorThreads
 from twisted.internet.threads import blockingCallFromThread
 
+from tests.accounts.test_store import somebody_waits
 from tutorwamp.kernel.contracts import StreamEvent
 from tutorwamp.kernel.errors import Conflict
-from tutorwamp.kernel.sql.database import Database, make_engine, metadata
+from tutorwamp.kernel.sql.database import Database, _Try, make_engine, metadata
 from tutorwamp.kernel.sql.groups import GroupCommit
 from tutorwamp.kernel.sql.streams import (
     Draft,
@@ -281,8 +282,10 @@ async def test_a_batch_is_four_statements_whatever_its_size(writer: Writer) -> N
 
 
 @contextmanager
-def answer_lost_once(engine: Engine, meanwhile: Callable[[], Any] = lambda: None) -> Iterator[list[int]]:
-    """The next commit of a write is done, and then the connection is lost before anybody is told.
+def answer_lost_once(
+    engine: Engine, meanwhile: Callable[[], Any] = lambda: None, *, done: bool = True
+) -> Iterator[list[int]]:
+    """The next commit of a write is done, or not, and then the connection is lost before anybody is told.
 
     ``meanwhile`` happens in the reactor before it is tried again.
     """
@@ -292,7 +295,8 @@ def answer_lost_once(engine: Engine, meanwhile: Callable[[], Any] = lambda: None
         if not lost and connection.get_execution_options()["writes"]:
             lost.append(1)
             assert connection.connection.dbapi_connection is not None
-            connection.connection.dbapi_connection.commit()
+            if done:
+                connection.connection.dbapi_connection.commit()
             blockingCallFromThread(cast("Any", reactor), meanwhile)
             raise OperationalError("COMMIT", None, psycopg.OperationalError("lost"), connection_invalidated=True)
 
@@ -306,9 +310,36 @@ def answer_lost_once(engine: Engine, meanwhile: Callable[[], Any] = lambda: None
 async def test_a_lost_answer_to_a_commit_doubles_nothing(writer: Writer) -> None:
     made: Sequence[Draft] = [draft("chosen", subject="1"), draft(subject="2"), draft(stream=BOARD, subject="3")]
     with answer_lost_once(writer.database.engine) as lost:
-        assert await writer.append(*made) == [Repeated(1, "1"), Repeated(2, "2"), Repeated(1, "3")]
+        outcomes = await writer.append(*made)
     assert lost
+    stored = [*await writer.since(0), *await writer.since(0, stream=BOARD)]
+    assert outcomes == stored, "as if nothing had been lost"
     assert writer.database.counts.of("append").retries == 1
     assert (await writer.head(), await writer.head(BOARD)) == (2, 1)
     counted = select(func.count()).select_from(stream_events)
     assert await writer.database.read("count", lambda connection: connection.scalar(counted)) == 3
+
+
+async def test_a_commit_that_was_not_done_is_done_by_the_second_try(writer: Writer) -> None:
+    with answer_lost_once(writer.database.engine, done=False) as lost:
+        outcomes = await writer.append(draft(), draft())
+    assert lost
+    assert writer.database.counts.of("append").retries == 1
+    assert outcomes == await writer.since(0)
+    assert await writer.head() == 2
+
+
+async def test_whether_a_commit_was_done_is_known_when_it_has_ended(writer: Writer) -> None:
+    database = writer.database
+    for ends, is_there in ((Transaction.rollback, False), (Transaction.commit, True)):
+        options = {"writes": True, "this_try": (this := _Try[Any]())}
+        with database.engine.connect().execution_options(**options) as under_way:
+            transaction = under_way.begin()
+            append(under_way, [draft()])
+            assert this.trace is not None
+            looking = database.write("look", this.trace)
+            if database.engine.dialect.name == "postgresql":
+                await somebody_waits(database)
+            assert not looking.called
+            ends(transaction)
+        assert await looking == is_there

@@ -5,8 +5,9 @@ commits, and what is announced after them, keep their order; that is also what S
 ``read`` and ``write`` runs in such a thread, is always called ``thd``, gets a Connection and returns plain values.
 
 A transaction that fails because the connection was lost, by a deadlock or a serialization failure is tried again, up to
-TRIES_AT_MOST times. After a lost connection nobody knows whether the commit went through: whatever is written must
-therefore be found again by a key made before the first try (see streams and ``client_id``).
+TRIES_AT_MOST times. After a lost connection nobody knows whether the commit went through. What writes an event leaves a
+trace of it (``leave_trace``): where the trace is found, the first try is answered as if nothing had been lost, and not
+run again. What leaves none is run again and must find by a key what it has done (see accounts and ``client_id``).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from sqlalchemy import BigInteger, Connection, Engine, MetaData, Table, create_engine, event, make_url, text
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
@@ -253,6 +254,32 @@ class _Transaction:
     asked_at: float = field(default_factory=time.monotonic)
 
 
+Trace = Callable[[Connection], bool]
+"""Looks in another transaction whether this one was committed, and waits where it still may be."""
+
+
+@dataclass
+class _Try(Generic[Result]):
+    """One run of a transaction, up to its commit."""
+
+    trace: Trace | None = None
+    results: list[Result] = field(default_factory=list)
+
+    def is_committed(self, connection: Connection) -> bool:
+        """Whether its commit was done, where its answer was lost; false where nobody can know."""
+        if not self.results or self.trace is None:
+            return False
+        with connection.begin():  # of its own: what it locks is no part of the next try's order
+            return self.trace(connection)
+
+
+def leave_trace(connection: Connection, trace: Trace) -> None:
+    """Say how one sees whether the transaction was committed, should the answer to its commit be lost."""
+    this = connection.get_execution_options().get("this_try")
+    if this is not None:  # who opened the connection by hand tries nothing again
+        this.trace = trace
+
+
 class Database:
     """The process's way to SQL."""
 
@@ -322,20 +349,25 @@ class Database:
         self._running.counts = counts
         counts.transactions += 1
         pause_s = RETRY_PAUSE_S
+        before: _Try[Result] = _Try()
         for tried in range(1, TRIES_AT_MOST + 1):
+            this: _Try[Result] = _Try()
             began_at = asked_at
             try:
                 # Isolation: PostgreSQL's default (read committed) for writes, which lock the rows they number.
                 with self.engine.connect().execution_options(
-                    writes=writes, tried=tried, **self._isolation(writes)
+                    writes=writes, this_try=this, **self._isolation(writes)
                 ) as connection:
                     began_at = time.monotonic()
                     counts.waited_s += began_at - asked_at
+                    if before.is_committed(connection):
+                        return before.results[0]
+                    before = this
                     with self.file.unmoved(writes), connection.begin(), within(connection, one.within_s):
-                        result = thd(connection, *args)
+                        this.results.append(thd(connection, *args))
                 self._account(name, counts, time.monotonic() - began_at)
                 self._outages.worked("writes" if writes else "reads", _kind(name))
-                return result
+                return this.results[0]
             except IntegrityError:
                 raise
             except (DBAPIError, PoolTimeoutError) as error:

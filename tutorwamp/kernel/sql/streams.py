@@ -3,8 +3,9 @@
 A stream's number is taken from its row inside the transaction that writes the event, so it is gap-free and one order
 for everybody, whatever the number of processes.
 
-Every event has a *key*, unique per stream and actor: the caller's ``client_id``, or one made before the first try. A
-repetition finds the first event by it, also when the answer to a commit was lost.
+Every event has a *key*, unique per stream and actor: the caller's ``client_id``, or one of our own. A repetition finds
+the first event by it, and so does the database where the answer to a commit was lost: whoever appends has nothing to
+do for that.
 
 Every stream has a *guard*: the version of the rules its writers were admitted under (for a lesson's streams, the
 lesson's version). A draft says which guard its writer saw; where the rules have changed since, it is refused as stale
@@ -21,6 +22,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -47,7 +49,7 @@ from sqlalchemy import (
 
 from tutorwamp.kernel.contracts import StreamEvent, new_id
 from tutorwamp.kernel.errors import Conflict
-from tutorwamp.kernel.sql.database import InstantColumn, insert_new, metadata
+from tutorwamp.kernel.sql.database import InstantColumn, insert_new, leave_trace, metadata
 
 NOBODY: Final = ""
 """The actor of the system's own events."""
@@ -216,21 +218,15 @@ def append(connection: Connection, drafts: Sequence[Draft]) -> list[StreamEvent 
     if written:
         connection.execute(insert(stream_events), written)
         connection.execute(_MOVE_HEAD, [{"stream_name": name, "new_head": head} for name, head in moved.items()])
+        leave_trace(connection, partial(_is_written, **{name: written[0][name] for name in ("stream", "seq", "key")}))
     return outcomes
 
 
-def already_written(connection: Connection, draft: Draft) -> StreamEvent | None:
-    """The event this very draft became, where an earlier try was committed and only its answer was lost."""
-    if connection.get_execution_options().get("tried", 1) == 1:
-        return None
-    row = connection.execute(
-        select(stream_events).where(
-            stream_events.c.stream == draft.stream,
-            stream_events.c.actor_id == draft.actor_id,
-            stream_events.c.key == draft.key,
-        )
-    ).one_or_none()
-    return None if row is None else _event(row)
+def _is_written(connection: Connection, stream: str, seq: int, key: str) -> bool:
+    """Whether this very event is there, and what was appended in the same transaction with it."""
+    locked(connection, [stream])  # the transaction holds this lock until it has ended
+    found = select(stream_events.c.key).where(stream_events.c.stream == stream, stream_events.c.seq == seq)
+    return connection.execute(found).scalar() == key
 
 
 def append_one(connection: Connection, draft: Draft) -> StreamEvent:
