@@ -262,7 +262,7 @@ export type TimeoutMessage = { session: number; last_seen: string; timeout_s: nu
 export type Tokens = { access_token: string; token_type?: "Bearer"; expires_in: number; refresh_token: string; user: User };
 
 /** The topics of one lesson. */
-export type Topics = { state: string; chat: string; board: string; presence: string; typing: string; cursor: string };
+export type Topics = { board: string; chat: string; state: string; cursor: string; presence: string; typing: string };
 
 /** Whether somebody is writing. */
 export type Typing = { typing: boolean };

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from tests.support.machine import Stage
 from tutorwamp.app.assembly import Machine
 from tutorwamp.board.contracts import (
+    BOARD_TOPIC,
     AddPage,
     BoardAt,
     BoardChanged,
@@ -21,7 +22,7 @@ from tutorwamp.board.contracts import (
 )
 from tutorwamp.kernel.contracts import Caller, StreamEvent, new_id
 from tutorwamp.kernel.sql.streams import read_since
-from tutorwamp.lessons.contracts import Lesson, SetPen, topics_of
+from tutorwamp.lessons.contracts import Lesson, SetPen
 
 
 class Easel:
@@ -33,7 +34,7 @@ class Easel:
         self.stage, self.machine, self.lesson = stage, machine, lesson
         self.tutor, self.anna, self.ben = tutor, anna, ben
         self.page = lesson.id
-        self.stream = topics_of(lesson.id).board
+        self.stream = BOARD_TOPIC.of(lesson.id)
         self.heard: list[BoardChanged] = []
         machine.events.listen(BoardChanged, self.heard.append)
 

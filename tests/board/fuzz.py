@@ -26,13 +26,13 @@ from tests.board.fuzz_deeds import Deeds
 from tests.board.fuzz_ledger import Ledger, Told
 from tests.board.fuzz_process import Process, World, noticing, small_limits
 from tests.board.fuzz_stored import Stored
-from tutorwamp.board.contracts import BoardAt
+from tutorwamp.board.contracts import BOARD_TOPIC, BoardAt
 from tutorwamp.board.store import BoardStore, KeptPicture
 from tutorwamp.client import board as client_board
 from tutorwamp.client.heartbeat import FIRST_INTERVAL_S, Heartbeat
 from tutorwamp.client.replica import undoing
 from tutorwamp.kernel.contracts import new_id
-from tutorwamp.lessons.contracts import SetPen, topics_of
+from tutorwamp.lessons.contracts import SetPen
 
 STEPS_AT_MOST = 20_000
 """Until all is quiet in the end; some thousand are usual."""
@@ -90,7 +90,7 @@ class Storm:
     def _gather(self) -> None:
         world, numbers = self.world, itertools.count(1)
         lesson = world.office.settle(world.given.lesson(world.tutor, *world.students))
-        self.lesson_id, self.stream = lesson.id, topics_of(lesson.id).board
+        self.lesson_id, self.stream = lesson.id, BOARD_TOPIC.of(lesson.id)
         self.deeds = Deeds(self.random, lesson.id, self._picture())
         self.ledger = Ledger({world.tutor.user_id, world.admin.user_id})
         self.stored = Stored(world, self.lesson_id, self.stream)

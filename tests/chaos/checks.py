@@ -16,9 +16,10 @@ from tests.chaos.people import Person
 from tests.chaos.whereabouts import covered_s
 from tests.chaos.world import World, reactor, until
 from tutorwamp.board.tables import elements
+from tutorwamp.chat.contracts import CHAT_TOPIC
 from tutorwamp.kernel.sql.streams import stream_events, streams
 from tutorwamp.lessons.attendance import Stay, attendance
-from tutorwamp.lessons.contracts import streams_of, topics_of
+from tutorwamp.lessons.contracts import streams_of
 
 TOLD_WITHIN_S = 60.0
 """Of notifications whose process died before it turned them: the next look finds them."""
@@ -128,7 +129,7 @@ def check_stored(world: World, ledger: Ledger, lesson_id: str) -> None:
     with world.reading() as connection:
         for name in streams_of(lesson_id):
             _check_numbers(connection, ledger, name)
-        chat = topics_of(lesson_id).chat
+        chat = CHAT_TOPIC.of(lesson_id)
         kinds = select(stream_events.c.type, stream_events.c.subject, func.count())
         of_chat = kinds.where(stream_events.c.stream == chat).group_by(stream_events.c.type, stream_events.c.subject)
         ledger.check_events({(kind, subject): count for kind, subject, count in connection.execute(of_chat)})

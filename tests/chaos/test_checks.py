@@ -19,10 +19,11 @@ from tests.chaos.plan import LASTING, Step, make_plan
 from tests.chaos.storm import Tally
 from tests.chaos.whereabouts import Whereabouts, covered_s
 from tests.support.machine import set_stage
+from tutorwamp.chat.contracts import CHAT_TOPIC
 from tutorwamp.client import Event
 from tutorwamp.kernel.sql.streams import open_stream, stream_events, streams
 from tutorwamp.lessons.attendance import Stay
-from tutorwamp.lessons.contracts import streams_of, topics_of
+from tutorwamp.lessons.contracts import streams_of
 
 ADA, BEN = "ada", "ben"
 BEGUN = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -125,7 +126,7 @@ class Stored:
             yield connection
 
     def happened(self, seq: int, kind: str, subject: str = "m1", data: str = "{}") -> None:
-        chat = topics_of("l1").chat
+        chat = CHAT_TOPIC.of("l1")
         row = {"stream": chat, "seq": seq, "type": kind, "at": BEGUN, "actor_id": ADA, "key": f"{seq}", "digest": ""}
         with self._engine.begin() as connection:
             connection.execute(insert(stream_events), {**row, "actor": None, "subject": subject, "data": data})

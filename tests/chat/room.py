@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred
 from tests.support.machine import Stage
 from tutorwamp.app.assembly import Machine
 from tutorwamp.chat.contracts import (
+    CHAT_TOPIC,
     ChatChanged,
     EditMessage,
     MarkRead,
@@ -24,7 +25,7 @@ from tutorwamp.chat.contracts import (
 )
 from tutorwamp.kernel.contracts import Caller, Page, StreamEvent
 from tutorwamp.kernel.sql.streams import read_since
-from tutorwamp.lessons.contracts import Lesson, UpdateLesson, topics_of
+from tutorwamp.lessons.contracts import Lesson, UpdateLesson
 
 
 class Room:
@@ -35,7 +36,7 @@ class Room:
     ) -> None:
         self.stage, self.machine, self.lesson = stage, machine, lesson
         self.tutor, self.anna, self.ben = tutor, anna, ben
-        self.stream = topics_of(lesson.id).chat
+        self.stream = CHAT_TOPIC.of(lesson.id)
         self.heard: list[ChatChanged] = []
         machine.events.listen(ChatChanged, self.heard.append)
 

@@ -22,9 +22,10 @@ from twisted.internet.threads import deferToThread
 from tests.support.node import ROOT
 from tests.support.wamp import PATIENCE_S
 from tutorwamp.bench.crowd import Light, connect
+from tutorwamp.chat.contracts import CHAT_TOPIC
 from tutorwamp.kernel.contracts import AuthRole, new_id, utc_now
 from tutorwamp.kernel.tokens import sign
-from tutorwamp.lessons.contracts import JOIN, topics_of
+from tutorwamp.lessons.contracts import JOIN
 
 AT_ONCE = 40
 
@@ -94,7 +95,7 @@ async def _be_there(port: int, people: Sequence[tuple[str, str]]) -> None:
     crowd = await gathered(port, [ticket for ticket, _ in people])
     for one, (_, lesson_id) in zip(crowd, people, strict=True):
         await one.call(JOIN.uri, lesson_id=lesson_id)
-        await one.subscribe(topics_of(lesson_id).chat)
+        await one.subscribe(CHAT_TOPIC.of(lesson_id))
     print("in", flush=True)  # noqa: T201  # what the process is for, as below
     print(json.dumps([(await one.over).uri for one in crowd]), flush=True)  # noqa: T201  # the parent reads it
 

@@ -16,10 +16,12 @@ from tutorwamp.kernel.contracts import Caller
 from tutorwamp.kernel.errors import Forbidden, NotFound
 from tutorwamp.lessons.attendance import AttendanceStore
 from tutorwamp.lessons.contracts import (
+    STATE_TOPIC,
     CancelLesson,
     Lesson,
     LessonChanged,
     PresenceChanged,
+    Topics,
     UpdateLesson,
     streams_of,
     topics_of,
@@ -135,11 +137,11 @@ async def test_L13_who_joins_gets_the_room_as_it_is_and_its_topics_open(stage_on
     live = await service.start(tutor, lesson.id)
     joined = await service.join(anna, lesson.id)
     topics = topics_of(lesson.id)
-    assert (joined.lesson, joined.topics) == (live, topics)
+    assert (joined.lesson, joined.topics) == (live, Topics.model_validate(topics))
     assert [one.person for one in joined.participants] == [lesson.tutor, lesson.students[0]]
     assert first.heads == dict.fromkeys(streams_of(lesson.id), 0)
-    assert joined.heads == {**first.heads, topics.state: 1}
-    opens = (tuple(topics.plain().values()), (topics.typing, topics.cursor))
+    assert joined.heads == {**first.heads, topics["state"]: 1}
+    opens = (tuple(topics.values()), (topics["cursor"], topics["typing"]))
     assert stage.gate.heard == [("grant", one.session, lesson.id, *opens) for one in (tutor, anna)]
 
 
@@ -213,7 +215,7 @@ async def test_L13_the_heads_are_never_newer_than_the_lesson(stage: Stage) -> No
     people.pause.go_on()
     joined = await joining
     # Each version after the first came with one event: who resumes from these heads hears of the start.
-    assert (joined.lesson.version, joined.heads[topics_of(lesson.id).state]) == (1, 0)
+    assert (joined.lesson.version, joined.heads[STATE_TOPIC.of(lesson.id)]) == (1, 0)
 
 
 # being there

@@ -17,7 +17,7 @@ from tutorwamp.kernel.contracts import Caller, cursor_from, new_id
 from tutorwamp.kernel.errors import Conflict, Invalid
 from tutorwamp.kernel.sql.streams import Draft, key_for, streams
 from tutorwamp.lessons import rules
-from tutorwamp.lessons.contracts import Lesson, LessonState, ListLessons, streams_of, topics_of
+from tutorwamp.lessons.contracts import STATE_TOPIC, Lesson, LessonState, ListLessons, streams_of
 from tutorwamp.lessons.errors import Overlap
 from tutorwamp.lessons.store import LessonsStore, Record, StaleVersionError
 
@@ -57,7 +57,7 @@ class School:
 
     def draft(self, after: Lesson) -> Draft:
         return Draft(
-            topics_of(after.id).state, None, "lesson.updated", after.created_at, None, key_for(None), "", after.id,
+            STATE_TOPIC.of(after.id), None, "lesson.updated", after.created_at, None, key_for(None), "", after.id,
             lambda seq: {"seq": seq},
         )  # fmt: skip
 
@@ -193,7 +193,7 @@ async def test_L12_a_change_is_kept_with_its_event_and_guard(stage_on_both: Stag
     first = await school.add(lesson)
     after = lesson.model_copy(update={"title": "Roots", "students": [school.ben], "version": 2})
     event = await school.store.change(lesson, after, school.draft(after))
-    assert (event.stream, event.seq, event.data) == (topics_of(lesson.id).state, 1, {"seq": 1})
+    assert (event.stream, event.seq, event.data) == (STATE_TOPIC.of(lesson.id), 1, {"seq": 1})
     assert await school.store.by_id(lesson.id) == replace(first, title="Roots", student_ids=(school.ben.id,), version=2)
     assert await school.guards(lesson.id) == [(0, 2), (0, 2), (1, 2)]
 

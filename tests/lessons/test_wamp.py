@@ -7,6 +7,8 @@ from typing import Any
 from tests.support.machine import Stage
 from tutorwamp.kernel.edges.component import Outlet, served_by
 from tutorwamp.lessons.contracts import (
+    PRESENCE_TOPIC,
+    STATE_TOPIC,
     CancelLesson,
     CreateLesson,
     ListLessons,
@@ -89,13 +91,13 @@ async def test_changes_go_out_on_state_and_comings_and_goings_on_presence(stage:
     at = "2026-11-23T09:00:00.000Z"
     assert paper.published == [
         (
-            joined.topics.presence,
+            PRESENCE_TOPIC.of(lesson.id),
             {"type": "participant.joined", "at": at, "participant": joined.participants[0].plain()},
         ),
         (
-            joined.topics.state,
+            STATE_TOPIC.of(lesson.id),
             {
-                "stream": joined.topics.state,
+                "stream": STATE_TOPIC.of(lesson.id),
                 "seq": 1,
                 "type": "lesson.started",
                 "at": at,

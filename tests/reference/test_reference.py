@@ -128,7 +128,7 @@ async def test_answers_and_events_are_what_their_schemas_say(stage: Stage) -> No
 
 
 def test_every_topic_of_a_lesson_is_in_the_catalogue() -> None:
-    assert set(topics_of("{lesson_id}").plain().values()) < catalogue().topics.keys()
+    assert set(topics_of("{lesson_id}").values()) < catalogue().topics.keys()
 
 
 def test_the_command_prints_pages_and_json_and_writes_files(tmp_path: Path) -> None:

@@ -64,8 +64,7 @@ class Lesson:
         return lesson
 
     def topic(self, kind: str) -> str:
-        topic: str = topics_of(self.id).plain()[kind]
-        return topic
+        return topics_of(self.id)[kind]
 
     def ticket(self, name: str) -> str:
         return self._tickets[name]

@@ -5,9 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tutorwamp.kernel.contracts import new_id
 from tutorwamp.sessions.contracts import EVENT_BYTES_AT_MOST, EVENTS_AT_MOST
-from tutorwamp.sessions.rules import Missed, Watch, lesson_of, owner_of, resumable
+from tutorwamp.sessions.rules import Missed, Watch, resumable
 
 
 def test_S2_a_session_is_over_when_it_was_silent_for_longer_than_the_timeout_and_once() -> None:
@@ -47,16 +46,6 @@ def test_S1_S2_it_is_what_a_table_would_say(steps: list[tuple[str, int, int]]) -
             over = {one: now - seen for one, seen in table.items() if now - seen > 120}
             assert dict(watch.take_overdue(now)) == over
             table = {one: seen for one, seen in table.items() if one not in over}
-
-
-def test_S5_streams_say_whose_they_are() -> None:
-    lesson_id = new_id()
-    for kind in ("state", "chat", "board"):
-        assert lesson_of(f"tutorwamp.lesson.{lesson_id}.{kind}") == lesson_id
-    for other in ("presence", "typing", "cursor", "state.x", ""):
-        assert lesson_of(f"tutorwamp.lesson.{lesson_id}.{other}") is None
-    assert owner_of(f"tutorwamp.user.{lesson_id}.notifications") == lesson_id
-    assert owner_of(f"tutorwamp.lesson.{lesson_id}.chat") is None
 
 
 def test_S6_all_or_nothing() -> None:

@@ -10,9 +10,10 @@ from twisted.internet.task import Clock
 
 from tests.chat.room import Room, refused
 from tests.support.machine import HeardGate, Stage
+from tutorwamp.chat.contracts import CHAT_TOPIC
 from tutorwamp.kernel.contracts import Caller, new_id
 from tutorwamp.kernel.errors import Forbidden, Unavailable
-from tutorwamp.lessons.contracts import topics_of
+from tutorwamp.lessons.contracts import STATE_TOPIC, topics_of
 from tutorwamp.sessions.contracts import EVENTS_AT_MOST, Heartbeat, Resume, ResumedStream, SessionTimedOut
 from tutorwamp.sessions.service import SessionsService
 from tutorwamp.sessions.store import SessionsStore
@@ -118,13 +119,13 @@ async def test_S4_S5_a_heartbeat_tells_what_has_gone_on_and_nothing_of_others(st
     watched = Watched(room := await Room.opened(stage_on_both))
     await room.send(room.anna, "one")
     topics, stranger = topics_of(room.lesson.id), await stage_on_both.given.caller()
-    positions = {topics.chat: 0, topics.state: 0, f"tutorwamp.user.{room.ben.user_id}.notifications": 0}
+    positions = {topics["chat"]: 0, topics["state"]: 0, f"tutorwamp.user.{room.ben.user_id}.notifications": 0}
     positions[f"tutorwamp.user.{room.anna.user_id}.notifications"] = 0
     positions["nothing.of.the.kind"] = 3
-    assert (await watched.sessions.heartbeat(room.ben, Heartbeat(positions=positions))).behind == {topics.chat: 1}
-    assert (await watched.sessions.heartbeat(room.ben, Heartbeat(positions={topics.chat: 1}))).behind == {}
-    assert (await watched.sessions.heartbeat(room.ben, Heartbeat(positions={topics.chat: 5}))).behind == {
-        topics.chat: 1
+    assert (await watched.sessions.heartbeat(room.ben, Heartbeat(positions=positions))).behind == {topics["chat"]: 1}
+    assert (await watched.sessions.heartbeat(room.ben, Heartbeat(positions={topics["chat"]: 1}))).behind == {}
+    assert (await watched.sessions.heartbeat(room.ben, Heartbeat(positions={topics["chat"]: 5}))).behind == {
+        topics["chat"]: 1
     }
     assert (await watched.sessions.heartbeat(stranger, Heartbeat(positions=positions))).behind == {}
 
@@ -159,7 +160,7 @@ async def test_S5_who_was_removed_resumes_what_is_left(stage: Stage) -> None:
     await room.send(room.anna, "before")
     await room.remove(room.ben)
     own = f"tutorwamp.user.{room.ben.user_id}.notifications"
-    chat = topics_of(room.lesson.id).chat
+    chat = CHAT_TOPIC.of(room.lesson.id)
     resumed = await watched.sessions.resume(room.ben, Resume(positions={chat: 0, own: 0}))
     assert resumed.plain()["streams"] == {
         chat: {"complete": False, "head": 0, "error": "tutorwamp.error.not_found"},
@@ -184,7 +185,7 @@ async def test_S16_however_many_streams_are_named_it_is_one_question_whose_they_
     stranger, student = [await stage_on_both.given.caller(role) for role in ("tutor", "student")]
     foreign = [await stage_on_both.given.lesson(stranger, student) for _ in range(5)]
     said = await room.send(room.anna, "Hello")
-    names = [topics_of(one).chat for one in (*(lesson.id for lesson in foreign), *(new_id() for _ in range(93)))]
+    names = [CHAT_TOPIC.of(one) for one in (*(lesson.id for lesson in foreign), *(new_id() for _ in range(93)))]
     asked = dict.fromkeys([*names, room.stream], 0)
     counts = room.machine.database.counts
     for number in range(2):
@@ -200,8 +201,8 @@ async def test_S16_however_many_streams_are_named_it_is_one_question_whose_they_
         after = counts.of("lessons.ids_of").queries, counts.of("lessons.by_id").queries
         assert (after[0] - before[0], after[1] - before[1]) == (1, 0)
     admin = await stage_on_both.given.caller("admin")
-    beat = await watched.sessions.heartbeat(admin, Heartbeat(positions=asked | {topics_of(foreign[0].id).state: 7}))
-    assert beat.behind == {room.stream: said.seq, topics_of(foreign[0].id).state: 0}
+    beat = await watched.sessions.heartbeat(admin, Heartbeat(positions=asked | {STATE_TOPIC.of(foreign[0].id): 7}))
+    assert beat.behind == {room.stream: said.seq, STATE_TOPIC.of(foreign[0].id): 0}
 
 
 async def test_S16_one_s_own_lessons_are_known_from_memory(stage: Stage) -> None:

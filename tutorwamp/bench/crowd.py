@@ -209,7 +209,7 @@ class Visitor:
     def __init__(self, port: int, user_id: str, ticket: str, lesson_id: str, *, address: str | None = None) -> None:
         self._port, self._ticket, self._address = port, ticket, address
         self.lesson_id = lesson_id
-        topics = topics_of(lesson_id).plain().values()
+        topics = topics_of(lesson_id).values()
         notifications = f"tutorwamp.user.{user_id}.notifications"
         self._topics: Sequence[str] = [*topics, notifications, CONNECTION_TIMEOUT]
         self._streams = frozenset([*streams_of(lesson_id), notifications])

@@ -24,10 +24,10 @@ from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.threads import deferToThread
 
 from tutorwamp.bench.drawing import stroke
-from tutorwamp.board.contracts import OPEN, SUBMIT
+from tutorwamp.board.contracts import BOARD_TOPIC, OPEN, SUBMIT
 from tutorwamp.client.replica import Replica
 from tutorwamp.kernel.contracts import new_id
-from tutorwamp.lessons.contracts import JOIN, topics_of
+from tutorwamp.lessons.contracts import JOIN
 
 REALM: Final = "tutor"
 EVENT_CODE: Final = bytes([0x18, message.Event.MESSAGE_TYPE])
@@ -70,7 +70,7 @@ class Member(ApplicationSession):
     async def enter(self, lesson_id: str) -> dict[str, Any]:
         """Join the lesson, hear its board from now on; the board as ``board.open`` gives it."""
         await self.call(JOIN.uri, lesson_id=lesson_id)
-        await self.subscribe(_ignore, topics_of(lesson_id).board)
+        await self.subscribe(_ignore, BOARD_TOPIC.of(lesson_id))
         opened: dict[str, Any] = await self.call(OPEN.uri, lesson_id=lesson_id)
         return opened
 

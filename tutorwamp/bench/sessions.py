@@ -25,10 +25,10 @@ from tutorwamp.app.assembly import Machine
 from tutorwamp.app.settings import Settings
 from tutorwamp.bench.crowd import Visitor
 from tutorwamp.bench.node import Process, on_node, processes
-from tutorwamp.chat.contracts import SEND
+from tutorwamp.chat.contracts import CHAT_TOPIC, SEND
 from tutorwamp.kernel.contracts import AuthRole, Caller, new_id, utc_now
 from tutorwamp.kernel.tokens import sign
-from tutorwamp.lessons.contracts import CreateLesson, topics_of
+from tutorwamp.lessons.contracts import CreateLesson
 
 AIM_KIB: Final = 25.0
 """Of memory for a person who is there, in all the node's processes together."""
@@ -220,7 +220,7 @@ class _Crowd:
             "refusals": sum(len(one.refused) - 1 for one in visitors),
             "others_disturbed": sum(len(one.refused) for one in staying),
             "missed": sum(
-                one.incomplete > 0 or one.positions[topics_of(one.lesson_id).chat] != (one.lesson_id in speakers)
+                one.incomplete > 0 or one.positions[CHAT_TOPIC.of(one.lesson_id)] != (one.lesson_id in speakers)
                 for one in visitors
             ),
         }

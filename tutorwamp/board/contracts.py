@@ -9,7 +9,8 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, TypeAdapter, ValidationError
 
 from tutorwamp.board.scenes import SCHEMA
-from tutorwamp.kernel.contracts import WHOLE, ClientId, Id, Procedure, Readable, Seq, StreamEvent, Topic, Value
+from tutorwamp.kernel.contracts import WHOLE, ClientId, Id, Procedure, Readable, Seq, StreamEvent, Value
+from tutorwamp.kernel.topics import Topic
 
 CHANGES_AT_MOST: Final = 200
 """In one submission."""

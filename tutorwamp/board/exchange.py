@@ -12,6 +12,7 @@ from twisted.internet.threads import deferToThreadPool
 
 from tutorwamp.board import rules
 from tutorwamp.board.contracts import (
+    BOARD_TOPIC,
     CHANGES_AT_MOST,
     ExportBoard,
     Exported,
@@ -32,7 +33,6 @@ from tutorwamp.board.workshop import Place, Workshop
 from tutorwamp.kernel.contracts import Caller, Clock, new_id
 from tutorwamp.kernel.edges.arguments import ARGUMENTS_BYTES_AT_MOST
 from tutorwamp.kernel.errors import Invalid, NotFound, TooLarge, TutorwampError
-from tutorwamp.lessons.contracts import topics_of
 
 MEDIA_TYPES: Final = {
     "svg": "image/svg+xml",
@@ -206,7 +206,7 @@ class Exchange:
             raise NotFound("There is no such picture.") from None
 
     async def _outline(self, lesson_id: str) -> Outline:
-        return await self._store.outline(lesson_id, topics_of(lesson_id).board)
+        return await self._store.outline(lesson_id, BOARD_TOPIC.of(lesson_id))
 
     async def _in_thread(self, work: Callable[..., Result], *arguments: Any) -> Result:
         return await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work, *arguments)

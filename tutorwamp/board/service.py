@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred
 from tutorwamp.accounts.contracts import People
 from tutorwamp.board import rules
 from tutorwamp.board.contracts import (
+    BOARD_TOPIC,
     AddPage,
     BoardAt,
     BoardChanged,
@@ -41,7 +42,7 @@ from tutorwamp.kernel.events import Events
 from tutorwamp.kernel.limits import CallLimits
 from tutorwamp.kernel.observability import get_logger
 from tutorwamp.kernel.sql.streams import digest_of, key_for
-from tutorwamp.lessons.contracts import Admission, LessonAccessChecker, topics_of
+from tutorwamp.lessons.contracts import Admission, LessonAccessChecker
 from tutorwamp.lessons.errors import WrongState
 
 log = get_logger(__name__)
@@ -83,12 +84,12 @@ class BoardService:
     async def open(self, caller: Caller, lesson_id: str) -> BoardState:
         """The board and its position. Raises NotFound."""
         await self._access.admit(caller, lesson_id, fresh=True)
-        return _state(await self._store.read(lesson_id, topics_of(lesson_id).board))
+        return _state(await self._store.read(lesson_id, BOARD_TOPIC.of(lesson_id)))
 
     async def at(self, caller: Caller, asked: BoardAt) -> BoardState:
         """The board as it was. Raises NotFound, or Invalid beyond the head."""
         await self._access.admit(caller, asked.lesson_id, fresh=True)
-        return _state(await self._store.read_at(asked.lesson_id, topics_of(asked.lesson_id).board, asked.seq))
+        return _state(await self._store.read_at(asked.lesson_id, BOARD_TOPIC.of(asked.lesson_id), asked.seq))
 
     async def submit(self, caller: Caller, asked: SubmitChanges, *, part: int = 0) -> Submitted:
         """Draw. Raises NotFound, WrongState, Conflict (client_id) or Unavailable; each change has its own answer.
@@ -204,7 +205,7 @@ class BoardService:
 
     async def _commit(self, lesson_id: str, submissions: Sequence[Submission]) -> Sequence[Taken | Exception]:
         """Write a tick, then announce it."""
-        stream = topics_of(lesson_id).board
+        stream = BOARD_TOPIC.of(lesson_id)
         ticked = await self._store.commit(Tick(lesson_id, stream, self._clock(), key_for(None), submissions))
         if ticked.event is not None:
             self._events.announce(BoardChanged(ticked.event, ticked.authors))

@@ -24,10 +24,10 @@ from tutorwamp.kernel.contracts import (
     Seq,
     StreamEvent,
     Text,
-    Topic,
     Value,
 )
 from tutorwamp.kernel.text import folded
+from tutorwamp.kernel.topics import Topic
 
 BODY_LENGTH_AT_MOST: Final = 4_000
 EMOJI_LENGTH_AT_MOST: Final = 32

@@ -9,6 +9,7 @@ from typing import Any, Final
 from tutorwamp.accounts.contracts import People, Person
 from tutorwamp.chat import rules
 from tutorwamp.chat.contracts import (
+    CHAT_TOPIC,
     ChatChanged,
     EditMessage,
     MarkRead,
@@ -28,7 +29,7 @@ from tutorwamp.kernel.events import Events
 from tutorwamp.kernel.limits import UNIT_S, CallLimits
 from tutorwamp.kernel.sql.lanes import SEARCHES, OutOfTimeError
 from tutorwamp.kernel.sql.streams import Draft, StaleGuardError, UnknownStreamError, digest_of, key_for
-from tutorwamp.lessons.contracts import Admission, LessonAccessChecker, topics_of
+from tutorwamp.lessons.contracts import Admission, LessonAccessChecker
 from tutorwamp.lessons.errors import WrongState
 
 TRIES_AT_MOST: Final = 5
@@ -71,7 +72,7 @@ class ChatService:
             if not tried:
                 self._limits.write_in(asked.lesson_id, len(asked.body.encode()))
             draft = Draft(
-                stream=topics_of(asked.lesson_id).chat,
+                stream=CHAT_TOPIC.of(asked.lesson_id),
                 guard=guard,
                 type="message.created",
                 at=message.created_at,
@@ -170,7 +171,7 @@ class ChatService:
         """Say how far one has read; never moves back. Raises NotFound."""
         await self._access.admit(caller, asked.lesson_id, fresh=True)
         reader = await self._people.person(caller.user_id)
-        stream, now = topics_of(asked.lesson_id).chat, self._clock()
+        stream, now = CHAT_TOPIC.of(asked.lesson_id), self._clock()
         key = key_for(None)  # one for all tries of the transaction
 
         def draft(seq: int) -> Draft:
@@ -218,7 +219,7 @@ class ChatService:
         def draft(after: Record) -> Draft:
             data = _message(after, message.author).plain()
             return Draft(
-                stream=topics_of(after.lesson_id).chat,
+                stream=CHAT_TOPIC.of(after.lesson_id),
                 guard=None,
                 type=event_type,
                 at=now,

@@ -28,22 +28,16 @@ from tutorwamp.client.streams import Streams, Tail
 from tutorwamp.client.wamp import Event
 from tutorwamp.kernel.text import composed
 
-KINDS: Final = ("state", "chat", "board", "presence", "typing", "cursor")
-"""A lesson's topics, as ``lesson.join`` names them."""
-STREAMS: Final = ("state", "chat", "board")
-"""Those whose events are durable and numbered; the others are lost with a lost connection, as they should be."""
-
 CURSOR_INTERVAL_S: Final = 1 / 20
 """Between two positions (B32)."""
 
-_KIND_OF: Final[Mapping[str, str]] = {
-    # The part of an event's type before the dot says on which topic it comes.
+KIND_OF: Final[Mapping[str, str]] = {
+    # The part of an event's type before the dot says on which topic it comes, where it is not the topic's own name.
     "lesson": "state",
     "pen": "state",
     "message": "chat",
     "reaction": "chat",
     "read": "chat",
-    "board": "board",
     "page": "board",
     "participant": "presence",
 }
@@ -64,8 +58,10 @@ class Lesson:
         self.participants: list[dict[str, Any]] = []
         """Who was there at the last join; the topic ``presence`` says what changed since."""
         self.topics: dict[str, str] = {}
+        """By kind, as the server has named them."""
         self.heads: dict[str, int] = {}
-        """The ``seq`` of each stream's newest event at the last join."""
+        """The ``seq`` of each stream's newest event at the last join. What the other topics say is neither kept nor
+        numbered, and lost with a lost connection."""
         self.is_open = False
         self._connection = connection
         self._streams = streams
@@ -118,8 +114,8 @@ class Lesson:
         """Note that we are out of it, and tell those who want to know. Asks nobody; ``leave`` is the polite way."""
         if self.is_open:
             self.is_open = False
-            for kind in STREAMS:
-                self._streams.forget(self.topics[kind])
+            for stream in self.heads:
+                self._streams.forget(stream)
             for watcher in self._closed_watchers:
                 watcher(reason)
 
@@ -132,13 +128,14 @@ class Lesson:
     async def on(self, what: str, handler: Handler) -> None:
         """Hear a topic (``chat``) or one type of event (``message.created``), across reconnects.
 
-        The events of ``state``, ``chat`` and ``board`` come in order and each once, to the first handler of a topic
+        A stream's events (``state``, ``chat``, ``board``) come in order and each once, to the first handler of a topic
         all of them since joining. Where too many were missed, the topic's handlers get one of our own instead,
         ``chat.reloaded`` (or ``state.``, ``board.``), with the ``seq`` they go on from: read the state afresh.
         """
-        kind = what if what in KINDS else _KIND_OF.get(what.partition(".")[0], "")
+        word = what.partition(".")[0]
+        kind = KIND_OF.get(word, word)
         if kind not in self.topics:
-            raise ValueError(f"{what!r} is neither a topic ({', '.join(KINDS)}) nor a type of event")
+            raise ValueError(f"{what!r} is neither a topic ({', '.join(self.topics)}) nor a type of event")
         await self._one_at_a_time.run(lambda: Deferred.fromCoroutine(self._hear(kind)))
         self._handlers.setdefault(what, []).append(handler)
 
@@ -146,7 +143,7 @@ class Lesson:
         if kind in self._heard:
             return
         topic = self.topics[kind]
-        if kind not in STREAMS:
+        if topic not in self.heads:
             receive = partial(self._receive, kind)
             self._heard[kind] = await self._connection.subscribe(topic, receive, revoked=self._revoked)
             return
@@ -157,7 +154,7 @@ class Lesson:
         def reloaded(head: int) -> None:
             deliver({"type": f"{kind}.reloaded", "stream": topic, "seq": head})
 
-        self._streams.follow(Tail(topic, self.heads.get(topic, 0), deliver, reloaded=reloaded))
+        self._streams.follow(Tail(topic, self.heads[topic], deliver, reloaded=reloaded))
         self._heard[kind] = await self._connection.subscribe(
             topic, lambda event: self._streams.receive(topic, event.values), revoked=self._revoked
         )

@@ -9,11 +9,11 @@ import base64
 import binascii
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Final, Generic, Literal, Protocol, TypeVar
+from typing import Annotated, Any, Final, Generic, Protocol, TypeVar
 
 import uuid_utils
 from pydantic import (
@@ -275,20 +275,6 @@ class Procedure(Generic[Arguments, Answer]):
     def is_droppable(self) -> bool:
         """Whether nothing is lost where it ends because nobody waits for it any more."""
         return self.cost.line is not None and not self.writes
-
-
-@dataclass(frozen=True)
-class Topic:
-    """One kind of thing that is published: its URI, with ``{names}`` where ids stand, and the models of what it says.
-
-    A stream has ``events``, by type the model of their ``data``; any other topic has the model of its whole message.
-    """
-
-    uri: str
-    meaning: str
-    events: Mapping[str, type[Value]] = field(default_factory=dict)
-    message: type[Value] | None = None
-    publisher: Literal["server", "members"] = "server"
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal, Protocol
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from tutorwamp.accounts.contracts import Person
 from tutorwamp.gate.contracts import CursorAt, Typing
@@ -27,9 +29,9 @@ from tutorwamp.kernel.contracts import (
     Page,
     Procedure,
     StreamEvent,
-    Topic,
     Value,
 )
+from tutorwamp.kernel.topics import Topic, topics
 
 STUDENTS_AT_MOST: Final = 30
 
@@ -205,12 +207,15 @@ class Replayed(Value):
 class Topics(Value):
     """The topics of one lesson."""
 
-    state: str
-    chat: str
-    board: str
-    presence: str
-    typing: str
-    cursor: str
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, str]
+    """By kind; which there are, the domains say."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        kinds = [topic.kind for topic in lesson_topics()]
+        named = {kind: {"title": kind.title(), "type": "string"} for kind in kinds}
+        return {**handler(core), "additionalProperties": False, "properties": named, "required": kinds}
 
 
 class Joined(Value):
@@ -282,23 +287,20 @@ CURSOR_TOPIC: Final = Topic(
 )
 
 
-def topics_of(lesson_id: str) -> Topics:
-    """The topics of one lesson."""
-    prefix = f"tutorwamp.lesson.{lesson_id}"
-    return Topics(
-        state=f"{prefix}.state",
-        chat=f"{prefix}.chat",
-        board=f"{prefix}.board",
-        presence=f"{prefix}.presence",
-        typing=f"{prefix}.typing",
-        cursor=f"{prefix}.cursor",
-    )
+def lesson_topics() -> list[Topic]:
+    """What is published of each lesson, by whichever domain; the streams first."""
+    found = [topic for topic in topics() if topic.whose == "lesson"]
+    return sorted(found, key=lambda topic: (not topic.is_stream, topic.kind))
+
+
+def topics_of(lesson_id: str) -> dict[str, str]:
+    """The topics of one lesson, by kind."""
+    return {topic.kind: topic.of(lesson_id) for topic in lesson_topics()}
 
 
 def streams_of(lesson_id: str) -> list[str]:
     """Those of a lesson's topics that carry a stream."""
-    topics = topics_of(lesson_id)
-    return [topics.state, topics.chat, topics.board]
+    return [topic.of(lesson_id) for topic in lesson_topics() if topic.is_stream]
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from tutorwamp.lessons import rules
 from tutorwamp.lessons.access import LessonAccess
 from tutorwamp.lessons.attendance import PresentElsewhereError
 from tutorwamp.lessons.contracts import (
+    STATE_TOPIC,
     Attendance,
     CancelLesson,
     CreateLesson,
@@ -32,7 +33,9 @@ from tutorwamp.lessons.contracts import (
     Replayed,
     ReplayLesson,
     SetPen,
+    Topics,
     UpdateLesson,
+    lesson_topics,
     topics_of,
 )
 from tutorwamp.lessons.errors import WrongState
@@ -158,12 +161,11 @@ class LessonsService(LessonAccess):
             raise Forbidden("A lesson is joined over WAMP.")
         await self.admit_writer(caller, lesson_id)  # from memory: what counts is asked again below
         person = await self._people.person(caller.user_id)
-        topics = topics_of(lesson_id)
         await self._gate.grant(
             caller.session,
             lesson_id,
-            subscribe=list(topics.plain().values()),
-            publish=[topics.typing, topics.cursor],
+            subscribe=list(topics_of(lesson_id).values()),
+            publish=[topic.of(lesson_id) for topic in lesson_topics() if topic.publisher == "members"],
         )
         # From here on a removal or the lesson's end finds this session and leads it out; one that came before, while we
         # asked the gate, is found by asking the database again.
@@ -183,7 +185,7 @@ class LessonsService(LessonAccess):
         return Joined(
             lesson=lesson,
             participants=self.participants(lesson_id),
-            topics=topics,
+            topics=Topics.model_validate(topics_of(lesson_id)),
             heads=heads.by_name,
             epoch=heads.epoch,
         )
@@ -328,7 +330,7 @@ class LessonsService(LessonAccess):
 
     def _draft(self, lesson: Lesson, event_type: str, actor: Person | None, data: dict[str, object]) -> Draft:
         return Draft(
-            stream=topics_of(lesson.id).state,
+            stream=STATE_TOPIC.of(lesson.id),
             guard=None,
             type=event_type,
             at=self._clock(),

@@ -265,7 +265,7 @@ def _moment(lesson_id: str, cursor: str) -> Moment:
     """Where a page of a replay ended. Raises Invalid."""
     try:
         at_ms, stream, seq = cursor_parts(cursor, 3)
-        name = topics_of(lesson_id).plain()[stream]
+        name = topics_of(lesson_id)[stream]
         return Moment(from_ms(int(at_ms)), name, max(0, min(int(seq), SEQ_AT_MOST)))
     except (ValueError, OverflowError, KeyError) as error:
         raise Invalid("Bad cursor.", details=[{"loc": ["after"], "msg": "not a cursor of this replay"}]) from error

@@ -7,6 +7,7 @@ from tutorwamp.kernel.edges.component import Outlet, serves
 from tutorwamp.kernel.events import Events
 from tutorwamp.lessons import contracts
 from tutorwamp.lessons.contracts import (
+    PRESENCE_TOPIC,
     Attendance,
     CancelLesson,
     CreateLesson,
@@ -20,7 +21,6 @@ from tutorwamp.lessons.contracts import (
     ReplayLesson,
     SetPen,
     UpdateLesson,
-    topics_of,
 )
 from tutorwamp.lessons.service import LessonsService
 
@@ -103,7 +103,7 @@ def publish_lessons(events: Events, outlet: Outlet) -> None:
         participant = change.participant.plain()
         deadline = {} if change.participant.deadline is None else {"deadline": participant["deadline"]}
         told = {"type": change.type, "at": change.at, "participant": participant, **deadline}
-        outlet.publish(topics_of(change.lesson_id).presence, told)
+        outlet.publish(PRESENCE_TOPIC.of(change.lesson_id), told)
 
     events.listen(LessonChanged, changed)
     events.listen(PresenceChanged, presence)

@@ -21,9 +21,9 @@ from tutorwamp.kernel.contracts import (
     Page,
     Procedure,
     StreamEvent,
-    Topic,
     Value,
 )
+from tutorwamp.kernel.topics import Topic
 
 
 class Kind(StrEnum):
@@ -144,7 +144,7 @@ NOTIFICATIONS_TOPIC: Final = Topic(
 
 def stream_of(user_id: str) -> str:
     """A person's stream and topic."""
-    return f"tutorwamp.user.{user_id}.notifications"
+    return NOTIFICATIONS_TOPIC.of(user_id)
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,13 @@ from typing import Any, Final
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from tutorwamp.chat.contracts import ChatChanged
+from tutorwamp.chat.contracts import CHAT_TOPIC, ChatChanged
 from tutorwamp.kernel.contracts import Clock, StreamEvent, new_id
 from tutorwamp.kernel.errors import NotFound
 from tutorwamp.kernel.events import Events
 from tutorwamp.kernel.observability import get_logger
-from tutorwamp.lessons.contracts import LessonChanged, LessonCreated, LessonDirectory, topics_of
+from tutorwamp.kernel.topics import Topic, stream_named
+from tutorwamp.lessons.contracts import STATE_TOPIC, LessonChanged, LessonCreated, LessonDirectory
 from tutorwamp.notifications import rules
 from tutorwamp.notifications.contracts import Acquaintance, Connected, NotificationsChanged
 from tutorwamp.notifications.counts import UnreadCounts
@@ -65,7 +66,7 @@ class Notifier:
         self._due: dict[str, IDelayedCall] = {}
         self._reminded: dict[tuple[str, str], None] = {}
         self._working = False
-        events.listen(LessonCreated, lambda created: self._soon(topics_of(created.lesson.id).state, 0))
+        events.listen(LessonCreated, lambda created: self._soon(STATE_TOPIC.of(created.lesson.id), 0))
         events.listen(LessonChanged, lambda changed: self._soon(changed.event.stream, 0))
         events.listen(ChatChanged, lambda changed: self._soon(changed.event.stream, PATIENCE_S))
 
@@ -103,15 +104,15 @@ class Notifier:
         """Turn all of a lesson's stream that is not turned yet."""
         for _ in range(TRIES_AT_MOST):
             turning = await self._store.turning(stream)
-            lesson_id, kind = stream.split(".")[2:4]
             try:
-                lesson = (await self._lessons.lesson(lesson_id)).plain()
+                name = stream_named(stream)
+                lesson = (await self._lessons.lesson(name.owner_id)).plain()
             except NotFound:
                 return
             if turning.seq is not None and not turning.events:
                 return
-            told, members = await self._told(kind, turning, lesson)
-            seen = await self._seen(lesson_id, turning) if kind == "chat" else []
+            told, members = await self._told(name.topic, turning, lesson)
+            seen = await self._seen(name.owner_id, turning) if name.topic is CHAT_TOPIC else []
             try:
                 await self._add(told, turning, members, seen)
             except OvertakenError:
@@ -119,8 +120,10 @@ class Notifier:
             if not turning.events:
                 return
 
-    async def _told(self, kind: str, turning: Turning, lesson: Mapping[str, Any]) -> tuple[list[Told], Sequence[str]]:
-        if kind == "state":
+    async def _told(
+        self, topic: Topic, turning: Turning, lesson: Mapping[str, Any]
+    ) -> tuple[list[Told], Sequence[str]]:
+        if topic is STATE_TOPIC:
             return _of_state(turning, lesson)
         members = rules.members_of(lesson)
         absent = set(members) - await self._connected.connected(members)

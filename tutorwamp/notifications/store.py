@@ -11,6 +11,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, and_, func, insert, literal, or_, select, tuple_
 from twisted.internet.defer import Deferred
 
+from tutorwamp.chat.contracts import CHAT_TOPIC
 from tutorwamp.kernel.contracts import StreamEvent, cursor_from, place_in, to_ms
 from tutorwamp.kernel.errors import Invalid, NotFound
 from tutorwamp.kernel.sql.database import Database, InstantColumn, lock, put
@@ -23,6 +24,7 @@ from tutorwamp.kernel.sql.streams import (
     read_since,
     streams,
 )
+from tutorwamp.lessons.contracts import STATE_TOPIC
 from tutorwamp.notifications.contracts import (
     Choices,
     Kind,
@@ -94,15 +96,15 @@ class NotificationsStore:
 
     def behind(self, limit: int) -> Deferred[list[str]]:
         """Lessons' streams that have gone on since they were turned, or never were."""
-        state, chat = (f"tutorwamp.lesson.%.{kind}" for kind in ("state", "chat"))
+        of_state = streams.c.name.like(STATE_TOPIC.pattern)
         query = (
             select(streams.c.name)
             .outerjoin(progress, progress.c.stream == streams.c.name)
             .where(
                 or_(
-                    and_(streams.c.name.like(state), progress.c.stream.is_(None)),
+                    and_(of_state, progress.c.stream.is_(None)),
                     and_(
-                        or_(streams.c.name.like(state), streams.c.name.like(chat)),
+                        or_(of_state, streams.c.name.like(CHAT_TOPIC.pattern)),
                         streams.c.head > func.coalesce(progress.c.seq, 0),
                     ),
                 )

@@ -1,6 +1,6 @@
 """Everything a client can ask for, hear or be refused with, found in the code itself: nothing is listed by hand.
 
-Doors are classes in the rooms ``wamp`` and ``rest`` with marked methods; topics stand in ``contracts``; errors name
+Doors are classes in the rooms ``wamp`` and ``rest`` with marked methods; topics and errors name
 themselves. A new domain is in the catalogue as soon as its folder is there.
 """
 
@@ -18,10 +18,11 @@ from typing import Any, Final, Literal, get_type_hints
 from pydantic import TypeAdapter
 
 import tutorwamp
-from tutorwamp.kernel.contracts import Problem, Procedure, StreamEvent, Topic, Value
+from tutorwamp.kernel.contracts import Problem, Procedure, StreamEvent, Value
 from tutorwamp.kernel.edges.resource import Route, routes_of
 from tutorwamp.kernel.errors import TutorwampError
 from tutorwamp.kernel.errors import catalogue as errors_by_uri
+from tutorwamp.kernel.topics import Topic, topics
 
 WITHOUT_CATALOGUE: Final = frozenset({"client", "gate", "kernel"})
 """Folders that clients cannot ask for anything."""
@@ -84,7 +85,7 @@ def catalogue() -> Catalogue:
     """Read it off the code."""
     found = Catalogue(
         dict(sorted(_procedures())),
-        {topic.uri: topic for topic in sorted(_topics(), key=lambda topic: topic.uri)},
+        {topic.uri: topic for topic in sorted(topics(), key=lambda topic: topic.uri)},
         sorted(_routes(), key=lambda one: (one.path, one.method)),
         dict(sorted(errors_by_uri().items())),
     )
@@ -154,10 +155,6 @@ def _procedures() -> Iterator[tuple[str, tuple[Procedure[Any, Any], str]]]:
             for method in vars(door).values():
                 if hasattr(method, "__serves__"):
                     yield method.__serves__.uri, (method.__serves__, first_sentence(method))
-
-
-def _topics() -> Iterator[Topic]:
-    return (one for module in _rooms("contracts") for one in vars(module).values() if isinstance(one, Topic))
 
 
 def _routes() -> Iterator[ServedRoute]:

@@ -10,7 +10,8 @@ from pydantic import Field, StringConstraints
 
 from tutorwamp.accounts.contracts import Person
 from tutorwamp.gate.contracts import Draining
-from tutorwamp.kernel.contracts import Cost, Instant, Nothing, Procedure, Seq, Topic, Value
+from tutorwamp.kernel.contracts import Cost, Instant, Nothing, Procedure, Seq, Value
+from tutorwamp.kernel.topics import Topic
 
 STREAMS_AT_MOST: Final = 100
 """In one call; a person in a lesson follows four."""
@@ -96,8 +97,6 @@ RESUME: Final = Procedure(
     "tutorwamp.session.resume", Resume, Resumed, cost=Cost(lambda asked: 2 + len(asked.positions) // 10, line="missed")
 )
 WHOAMI: Final = Procedure("tutorwamp.session.whoami", Nothing, Me)
-
-"""The topic on which a session alone hears that it has timed out."""
 
 
 class TimeoutMessage(Value):

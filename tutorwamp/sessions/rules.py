@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from tutorwamp.sessions.contracts import EVENT_BYTES_AT_MOST, EVENTS_AT_MOST
-
-_LESSON_STREAM: Final = re.compile(r"tutorwamp\.lesson\.([0-9a-f-]{36})\.(?:state|chat|board)")
-_OWN_STREAM: Final = re.compile(r"tutorwamp\.user\.([0-9a-f-]{36})\.notifications")
 
 
 class Watch:
@@ -44,18 +39,6 @@ class Watch:
                 return
             del self._seen[session]
             yield session, now_s - seen_s
-
-
-def lesson_of(stream: str) -> str | None:
-    """S5: the lesson a stream belongs to."""
-    found = _LESSON_STREAM.fullmatch(stream)
-    return None if found is None else found[1]
-
-
-def owner_of(stream: str) -> str | None:
-    """S5: the person a stream belongs to."""
-    found = _OWN_STREAM.fullmatch(stream)
-    return None if found is None else found[1]
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from tutorwamp.kernel.errors import Forbidden, NotFound, TutorwampError
 from tutorwamp.kernel.events import Events
 from tutorwamp.kernel.observability import get_logger
 from tutorwamp.kernel.sql.streams import Heads
+from tutorwamp.kernel.topics import StreamName, stream_named
 from tutorwamp.lessons.contracts import LessonAccessChecker
 from tutorwamp.sessions import rules
 from tutorwamp.sessions.contracts import Beat, Heartbeat, Me, Resume, Resumed, ResumedStream, SessionTimedOut
@@ -126,13 +128,14 @@ class SessionsService:
 
     async def _readable(self, caller: Caller, names: Iterable[str], *, fresh: bool) -> dict[str, str | None]:
         """By stream the URI of the error that keeps the caller from it, or None."""
-        lessons = {name: rules.lesson_of(name) for name in names}
-        mine = await self._access.of_these(caller, filter(None, lessons.values()), fresh=fresh)
-        readable = {
-            name: lesson_id in mine if lesson_id is not None else rules.owner_of(name) == caller.user_id
-            for name, lesson_id in lessons.items()
-        }
-        return {name: None if may else NotFound.uri for name, may in readable.items()}
+        readable: dict[str, str | None] = dict.fromkeys(names, NotFound.uri)
+        known: dict[str, StreamName] = {}
+        for name in readable:
+            with suppress(NotFound):
+                known[name] = stream_named(name)
+        lessons = [one.owner_id for one in known.values() if one.whose == "lesson"]
+        mine = {"lesson": await self._access.of_these(caller, lessons, fresh=fresh), "user": {caller.user_id}}
+        return readable | {name: None for name, one in known.items() if one.owner_id in mine.get(one.whose, ())}
 
 
 def _session(caller: Caller) -> int:
