@@ -13,7 +13,7 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "tutorwamp"
 URI = re.compile(r"tutorwamp\.[a-z_]+\.[a-z_.{}]*")
 
-GATES = r"tutorwamp\.(gate|close)\.[a-z_]+"
+GATES = r"tutorwamp\.(gate|close|connection)\.[a-z_]+"
 KINDS = r"tutorwamp\.error\.[a-z_]+"
 """The kernel names the kinds of error; it belongs to no domain."""
 
@@ -38,7 +38,7 @@ def _allowed(folder: str, room: str) -> str:
     """The form of a URI in this room, as a pattern."""
     if folder in ("gate", "kernel"):
         return {"gate": GATES, "kernel": KINDS}[folder]
-    singular = "(session|connection)" if folder == "sessions" else folder.removesuffix("s")
+    singular = folder.removesuffix("s")
     if room == "errors":
         return rf"tutorwamp\.error\.{singular}\.[a-z_]+"
     own = rf"tutorwamp\.{singular}\.[a-z_.{{}}]+"

@@ -20,8 +20,7 @@ from tests.gate.people import COMPONENTS, SERIALIZERS, DeafToClose, Office, Refu
 from tests.support.node import Node
 from tutorwamp.bench.crowd import Light
 from tutorwamp.bench.crowd import connect as connect_light
-from tutorwamp.gate.contracts import CLOSE_DRAINING, CLOSE_REVOKED
-from tutorwamp.gate.rules import CONNECTION_DRAINING
+from tutorwamp.gate.contracts import CLOSE_DRAINING, CLOSE_REVOKED, CONNECTION_DRAINING
 from tutorwamp.gate.wamp import BACK_BETWEEN_S, DRAINED_AT_ONCE, GateComponent
 from tutorwamp.kernel.contracts import AuthRole, new_id, utc_now
 

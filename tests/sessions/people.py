@@ -13,8 +13,9 @@ from tests.journeys.people import PASSWORD, planned_lesson, register
 from tests.support.node import Node
 from tests.support.wamp import BareSession, Reachable, connect
 from tutorwamp.client import Login
+from tutorwamp.gate.contracts import CONNECTION_TIMEOUT
 from tutorwamp.lessons.contracts import topics_of
-from tutorwamp.sessions.contracts import CONNECTION_TIMEOUT, HEARTBEAT
+from tutorwamp.sessions.contracts import HEARTBEAT
 
 
 class Hearts:

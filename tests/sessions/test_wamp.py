@@ -23,10 +23,11 @@ from tests.support.wamp import PATIENCE_S, BareSession
 from tutorwamp.bench.crowd import Light
 from tutorwamp.bench.crowd import connect as connect_light
 from tutorwamp.client.errors import CallError
+from tutorwamp.gate.contracts import CONNECTION_TIMEOUT
 from tutorwamp.kernel.contracts import Nothing, new_id
 from tutorwamp.kernel.edges.component import served_by
 from tutorwamp.kernel.limits import READS, UNIT_BYTES, WRITES, WRITTEN
-from tutorwamp.sessions.contracts import CONNECTION_TIMEOUT, HEARTBEAT, Heartbeat, Resume
+from tutorwamp.sessions.contracts import HEARTBEAT, Heartbeat, Resume
 from tutorwamp.sessions.wamp import SessionsDoor
 
 CONTRACT = {

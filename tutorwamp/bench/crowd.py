@@ -24,8 +24,9 @@ from twisted.python.failure import Failure
 
 from tutorwamp.client.errors import TRANSPORT_LOST, CallError, Disconnected
 from tutorwamp.client.rules import Backoff
+from tutorwamp.gate.contracts import CONNECTION_TIMEOUT
 from tutorwamp.lessons.contracts import JOIN, streams_of, topics_of
-from tutorwamp.sessions.contracts import CONNECTION_TIMEOUT, HEARTBEAT, RESUME
+from tutorwamp.sessions.contracts import HEARTBEAT, RESUME
 
 REALM: Final = "tutor"
 _UNMASKED: Final = b"\0\0\0\0"

@@ -19,8 +19,10 @@ CLOSE_PING_TIMEOUT: Final = "tutorwamp.close.ping_timeout"
 CLOSE_DRAINING: Final = "tutorwamp.close.draining"
 CLOSE_SLOW: Final = "tutorwamp.close.slow"
 
-COMPONENT_ROLE: Final = "component"
-"""The WAMP role of our own processes, on the node's private socket."""
+CONNECTION_TIMEOUT: Final = "tutorwamp.connection.timeout"
+CONNECTION_DRAINING: Final = "tutorwamp.connection.draining"
+"""Topics open to every session, and told to one at a time, before it is ended (``sessions/contracts.py``)."""
+
 CLIENT_ROLES: Final = ("student", "tutor", "admin")
 
 AUTHENTICATE: Final = "tutorwamp.gate.authenticate"
@@ -78,13 +80,6 @@ class Alive(Value):
     pid: int
     components: list[str]
     late: list[str]
-
-
-class Revoked(Value):
-    """Tokens of a user issued at or before ``before`` are worth nothing any more."""
-
-    user_id: Id
-    before: Instant
 
 
 class Grant(Value):

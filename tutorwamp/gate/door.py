@@ -37,6 +37,7 @@ from tutorwamp.kernel.contracts import new_id
 from tutorwamp.kernel.edges.arguments import ARGUMENTS_BYTES_AT_MOST, ARGUMENTS_VALUES_AT_MOST
 from tutorwamp.kernel.edges.component import wamp_error
 from tutorwamp.kernel.errors import Internal, Invalid, RateLimited, TooLarge, TutorwampError, Unavailable
+from tutorwamp.kernel.reactor import running_reactor
 
 STRANGERS_BYTES_AT_MOST: Final = 64 * 1024
 """Of a message before WELCOME. An access token has some 500 bytes."""
@@ -319,7 +320,7 @@ class Door(WampWebSocketServerProtocol):  # type: ignore[misc]  # Crossbar ships
         except PayloadExceededError:
             self._say_instead(msg, _answer_too_large())
         except SerializationError:
-            self._say_instead(msg, Internal("Something went wrong on our side."))
+            self._say_instead(msg, Internal())
         self._expects = _AFTER_SAYING.get(type(msg), self._expects)
         if not self._expects:
             self._leave_soon()
@@ -331,7 +332,7 @@ class Door(WampWebSocketServerProtocol):  # type: ignore[misc]  # Crossbar ships
     def put_together(self, said: Any, payload: bytes | None) -> None:
         """Send a large answer, which is whole now; None: it cannot be written."""
         if payload is None:
-            self._say_instead(said, Internal("Something went wrong on our side."))
+            self._say_instead(said, Internal())
             return
         try:
             self.sendMessage(payload, self._serializer._serializer.BINARY)  # noqa: SLF001  # as autobahn's own sending does
@@ -355,7 +356,7 @@ class Door(WampWebSocketServerProtocol):  # type: ignore[misc]  # Crossbar ships
             self._fail_connection(code, reason)
 
     def _leave_soon(self) -> None:
-        _reactor().callLater(LEAVES_WITHIN_S, self._leave)
+        running_reactor().callLater(LEAVES_WITHIN_S, self._leave)
 
     def _leave(self) -> None:
         if self.state == self.STATE_OPEN:
@@ -383,9 +384,3 @@ def _component_gone() -> TutorwampError:
 def _answer(kind: int, request: int, error: TutorwampError) -> message.Error:
     told = wamp_error(error, new_id())
     return message.Error(kind, request, told.error, kwargs=told.kwargs)
-
-
-def _reactor() -> Any:
-    from twisted.internet import reactor  # late: importing it chooses it
-
-    return reactor

@@ -14,7 +14,7 @@ from ipaddress import ip_network
 from sys import intern
 from typing import Any, Final, NamedTuple, TypedDict
 
-from tutorwamp.gate.contracts import SAID_BY_MEMBERS, SessionId
+from tutorwamp.gate.contracts import CONNECTION_DRAINING, CONNECTION_TIMEOUT, SAID_BY_MEMBERS, SessionId
 from tutorwamp.kernel.edges.arguments import check
 from tutorwamp.kernel.errors import Invalid, RateLimited
 from tutorwamp.kernel.limits import read_address
@@ -33,10 +33,6 @@ _PUBLISH_OPTIONS: Final = frozenset({"acknowledge", "exclude_me"})
 _THIS_MACHINE: Final = (ip_network("127.0.0.1"), ip_network("::1"))
 
 _RANGE: Final = re.compile(rb"([0-9]{0,18})-([0-9]{0,18})")
-
-CONNECTION_TIMEOUT: Final = "tutorwamp.connection.timeout"
-CONNECTION_DRAINING: Final = "tutorwamp.connection.draining"
-"""Both are open to every session, and told to one at a time, before it is ended (``sessions/contracts.py``)."""
 
 PUBLICATIONS_A_SECOND: Final = 30
 """Of one session, on all topics together: the client points at most 20 times a second, and types now and then."""

@@ -28,6 +28,7 @@ from tutorwamp.gate.contracts import (
     CLOSE_REVOKED,
     CLOSE_SLOW,
     CONNECTED,
+    CONNECTION_DRAINING,
     DROP,
     DROP_USER,
     GRANT,
@@ -47,7 +48,7 @@ from tutorwamp.gate.contracts import (
     Status,
 )
 from tutorwamp.gate.router import Router
-from tutorwamp.gate.rules import CONNECTION_DRAINING, Authorization, address_of
+from tutorwamp.gate.rules import Authorization, address_of
 from tutorwamp.gate.service import GateService
 from tutorwamp.gate.settings import GateSettings
 from tutorwamp.kernel.contracts import Answer, Arguments, Nothing, Procedure, from_ms, new_id, to_ms, utc_now
@@ -60,6 +61,7 @@ from tutorwamp.kernel.files import raise_open_files, sessions_in
 from tutorwamp.kernel.lifeline import BEAT_EVERY_S, Lifeline
 from tutorwamp.kernel.limits import JOINS, Limits, LimitSettings
 from tutorwamp.kernel.observability import LogSettings, configure, get_logger, tame_crossbar
+from tutorwamp.kernel.reactor import running_reactor
 from tutorwamp.kernel.settings import NodeSettings, gather, read
 
 log = get_logger(__name__)
@@ -120,7 +122,7 @@ class GateComponent(ApplicationSession):
             await self._open()
         except Exception:  # whatever it was, Crossbar would go on as if the component were ready
             self.log.failure("The gate could not be opened.")
-            _reactor().callLater(0, _reactor().stop)
+            running_reactor().callLater(0, running_reactor().stop)
             raise
 
     async def _open(self) -> None:
@@ -156,7 +158,7 @@ class GateComponent(ApplicationSession):
             except TutorwampError as error:
                 raise wamp_error(error, new_id()) from None
             except Exception:  # noqa: BLE001  # logged; its text may not reach the caller
-                raise wamp_error(Internal(INTERNAL_MESSAGE), self._log_unexpected()) from None
+                raise wamp_error(Internal(), self._log_unexpected()) from None
 
         await self.register(answer, procedure.uri, RegisterOptions(details_arg="call"))
 
@@ -181,7 +183,7 @@ class GateComponent(ApplicationSession):
             raise ApplicationError(error.uri, error.message) from None
         except Exception:  # noqa: BLE001  # logged; its text may not reach the client
             request_id = self._log_unexpected()
-            raise ApplicationError(Internal.uri, f"{INTERNAL_MESSAGE} (request_id={request_id})") from None
+            raise ApplicationError(Internal.uri, f"{Internal().message} (request_id={request_id})") from None
         extra = {"issued_ms": to_ms(token.issued_at)}  # comes back with on_join
         return {"realm": self.config.realm, "authid": token.user_id, "role": token.role.value, "extra": extra}
 
@@ -266,8 +268,8 @@ class GateComponent(ApplicationSession):
     def _send_away(self, session: SessionId, reason: str, message: str) -> None:
         self._router.take_subscriptions(session)
         self._router.goodbye(session, reason, message)
-        _reactor().callLater(CLOSE_AFTER.total_seconds(), self._router.close, session)
-        _reactor().callLater(CUT_AFTER.total_seconds(), self._router.cut, session)
+        running_reactor().callLater(CLOSE_AFTER.total_seconds(), self._router.close, session)
+        running_reactor().callLater(CUT_AFTER.total_seconds(), self._router.cut, session)
 
     def _too_slow(self, session: SessionId) -> None:
         """Asked by a wire that has let go of what waited: a client that reads again finds the reason."""
@@ -275,7 +277,7 @@ class GateComponent(ApplicationSession):
             self.log.info("session {session} does not read what it is told, and is ended", session=session)
             self._router.take_subscriptions(session)
             self._router.goodbye(session, CLOSE_SLOW, "Too much waited to be read. Come back and resume.")
-        _reactor().callLater(SLOW_CUT_AFTER.total_seconds(), self._router.cut, session)
+        running_reactor().callLater(SLOW_CUT_AFTER.total_seconds(), self._router.cut, session)
 
     # stopping
 
@@ -295,19 +297,10 @@ class GateComponent(ApplicationSession):
                 told = Draining(retry_after_s=round(random.uniform(*BACK_BETWEEN_S), 3))  # noqa: S311  # no secret
                 self.publish(CONNECTION_DRAINING, **told.plain(), options=PublishOptions(eligible=[session]))
                 self._router.goodbye(session, CLOSE_DRAINING, "The node is stopping. Come back in a moment.")
-            await deferLater(_reactor(), DRAIN_PAUSE.total_seconds())
+            await deferLater(running_reactor(), DRAIN_PAUSE.total_seconds())
         if not self._service.closed_and_empty:
             with contextlib.suppress(defer.TimeoutError):
-                await self._all_left.addTimeout(CLOSE_AFTER.total_seconds(), _reactor())
-
-
-def _reactor() -> Any:
-    from twisted.internet import reactor  # late: importing it chooses it
-
-    return reactor
-
-
-INTERNAL_MESSAGE: Final = "Something went wrong on our side."
+                await self._all_left.addTimeout(CLOSE_AFTER.total_seconds(), running_reactor())
 
 
 def _parse(model: type[Arguments], positional: tuple[object, ...], arguments: Mapping[str, object]) -> Arguments:

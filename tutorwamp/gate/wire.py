@@ -25,6 +25,7 @@ from tutorwamp.gate.portions import Desk
 from tutorwamp.gate.refusals import Refusals
 from tutorwamp.kernel.errors import TutorwampError
 from tutorwamp.kernel.limits import Allowance
+from tutorwamp.kernel.reactor import running_reactor
 
 SKIPPED_FROM_BYTES: Final = 1024 * 1024
 """Behind by so much, somebody is not told of cursors and typing: they would be old when they came."""
@@ -90,7 +91,7 @@ class ClientWire(Door):
         """There is an HTTP request that asks for a WebSocket."""
         super().connectionMade()
         self.transport.bufferSize = READ_AT_ONCE_BYTES
-        self._patience = _reactor().callLater(WELCOME_WITHIN_S, self.transport.abortConnection)
+        self._patience = running_reactor().callLater(WELCOME_WITHIN_S, self.transport.abortConnection)
 
     def onConnect(self, request: ConnectionRequest) -> Any:  # noqa: N802  # autobahn's name
         """The request was read; may this address come, it goes on."""
@@ -194,10 +195,10 @@ class ClientWire(Door):
         if session is None or not self._welcomed:
             self._over = True
             self._waiting = None
-            _reactor().callLater(0, self.transport.abortConnection)
+            running_reactor().callLater(0, self.transport.abortConnection)
             return
         self.let_go()
-        _reactor().callLater(0, self.too_slow, session)
+        running_reactor().callLater(0, self.too_slow, session)
 
     def let_go(self) -> None:
         """Say nothing more but goodbye, after the message that was begun."""
@@ -250,7 +251,7 @@ class ClientWire(Door):
         self._count(0)  # it may be a while since its message began
         if self._messages[0] < 0:
             self.transport.pauseProducing()
-            self._pause = _reactor().callLater(-self._messages[0] / MESSAGES.per_s, self._read_on)
+            self._pause = running_reactor().callLater(-self._messages[0] / MESSAGES.per_s, self._read_on)
 
     def _read_on(self) -> None:
         self._pause = None
@@ -289,13 +290,7 @@ def stand_at_the_door(
 ) -> None:
     """From now on every WebSocket of this process is a ClientWire, and its ports have so many connections at most."""
     ClientWire.arrivals, ClientWire.too_slow, ClientWire.limited = arrivals, too_slow, limited
-    ClientWire.desk = Desk(_reactor())
+    ClientWire.desk = Desk(running_reactor())
     ClientWire.refusals = Refusals(time.monotonic) if limited else None
     WampWebSocketServerFactory.protocol = ClientWire
     listening.DEFAULT_MAX_CONNECTIONS = connections_at_most
-
-
-def _reactor() -> Any:
-    from twisted.internet import reactor  # late: importing it chooses it
-
-    return reactor

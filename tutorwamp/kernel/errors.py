@@ -115,6 +115,9 @@ class RateLimited(Retryable, uri="tutorwamp.error.rate_limited", status=429, act
 class Internal(TutorwampError, uri="tutorwamp.error.internal", status=500, action=Action.STOP):
     """A fault of ours. Says nothing but a ``request_id`` that the log knows."""
 
+    def __init__(self, message: str = "Something went wrong on our side.") -> None:
+        super().__init__(message)
+
 
 class Unavailable(Retryable, uri="tutorwamp.error.unavailable", status=503, action=Action.RETRY):
     """Not now: starting, stopping, or a part we need is away."""

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, StringConstraints
 
 from tutorwamp.accounts.contracts import Person
-from tutorwamp.gate.contracts import Draining
+from tutorwamp.gate.contracts import CONNECTION_DRAINING, CONNECTION_TIMEOUT, Draining
 from tutorwamp.kernel.contracts import Cost, Instant, Nothing, Procedure, Seq, Value
 from tutorwamp.kernel.topics import Topic
 
@@ -109,8 +109,6 @@ class TimeoutMessage(Value):
     retry_after_s: float
 
 
-CONNECTION_TIMEOUT: Final = "tutorwamp.connection.timeout"
-CONNECTION_DRAINING: Final = "tutorwamp.connection.draining"
 TIMEOUT_TOPIC: Final = Topic(CONNECTION_TIMEOUT, "To one session only, before it is ended.", message=TimeoutMessage)
 DRAINING_TOPIC: Final = Topic(
     CONNECTION_DRAINING, "To one session only, before a node that is stopped ends it.", message=Draining

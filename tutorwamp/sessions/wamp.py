@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from tutorwamp.gate.contracts import CONNECTION_TIMEOUT
 from tutorwamp.kernel.contracts import Caller, Nothing, instant_text
 from tutorwamp.kernel.edges.component import Outlet, serves
 from tutorwamp.kernel.errors import Action
 from tutorwamp.kernel.events import Events
 from tutorwamp.sessions import contracts
 from tutorwamp.sessions.contracts import (
-    CONNECTION_TIMEOUT,
     Beat,
     Heartbeat,
     Me,

@@ -30,16 +30,15 @@ from twisted.internet.defer import Deferred
 from tutorwamp.kernel.contracts import Answer, Arguments, AuthRole, Caller, Procedure, StreamEvent, Value, new_id
 from tutorwamp.kernel.edges.answered import answered
 from tutorwamp.kernel.edges.arguments import check, size_of
-from tutorwamp.kernel.edges.deadline import answer_by_work
+from tutorwamp.kernel.edges.deadline import DEADLINE_S, answer_by_work
 from tutorwamp.kernel.edges.portions import LARGE_FROM_BYTES, portions, with_rests
 from tutorwamp.kernel.errors import Internal, Invalid, TooLarge, TutorwampError, Unavailable
 from tutorwamp.kernel.limits import Bill, CallLimits
 from tutorwamp.kernel.observability import get_logger
+from tutorwamp.kernel.reactor import running_reactor
 
 log = get_logger(__name__)
 
-DEADLINE_S: Final = 10.0
-"""After this long a caller is told to try again; people do not wait longer."""
 MESSAGE_BYTES_AT_MOST: Final = 16 * 1024 * 1024 - 1024
 """Of one answer: what the private socket takes (crossbar/config.yaml), and room for the message around it."""
 _CBOR_OF_JSON_AT_MOST: Final = 2.5
@@ -206,7 +205,7 @@ async def _answer(
         bill.foresee(asked.cost.units(checked))
         caller = Caller(str(details.caller_authid), AuthRole(details.caller_authrole or ""), details.caller)
         work = _run(served, bill, caller, checked)
-        return await answer_by_work(DEADLINE_S, work, _reactor(), droppable=asked.is_droppable)
+        return await answer_by_work(DEADLINE_S, work, running_reactor(), droppable=asked.is_droppable)
     except TutorwampError as error:
         raise wamp_error(error, new_id()) from None
     except defer.TimeoutError:
@@ -217,7 +216,7 @@ async def _answer(
     except Exception:
         request_id = new_id()
         log.exception("unexpected error", procedure=served.procedure.uri, request_id=request_id)
-        raise _told(Internal("Something went wrong on our side."), request_id) from None
+        raise _told(Internal(), request_id) from None
 
 
 def _by_keyword(positional: Sequence[Any], arguments: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -234,7 +233,7 @@ async def _run(served: Served, bill: Bill, caller: Caller, arguments: Any) -> To
         if line is None:
             bill.answer(_bytes_of(plain))
             return plain
-        size, portioned = await with_rests(portions(plain), _reactor(), _require_room)
+        size, portioned = await with_rests(portions(plain), running_reactor(), _require_room)
         bill.answer(size)
         is_small = size < LARGE_FROM_BYTES or not portioned.lists
         return plain if is_small else CallResult(**portioned.plain())
@@ -258,12 +257,6 @@ def _bytes_of(plain: dict[str, Any]) -> int:
 def _too_large() -> TooLarge:
     limit = {"bytes_at_most": MESSAGE_BYTES_AT_MOST}
     return TooLarge("The answer is too large. Ask for less of it.", details=limit)
-
-
-def _reactor() -> Any:
-    from twisted.internet import reactor  # late: importing it chooses it
-
-    return reactor
 
 
 def wamp_error(error: TutorwampError, request_id: str) -> ApplicationError:

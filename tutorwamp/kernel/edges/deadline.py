@@ -15,6 +15,9 @@ from tutorwamp.kernel.observability import get_logger
 log = get_logger(__name__)
 Result = TypeVar("Result")
 
+DEADLINE_S: Final = 10.0
+"""After this long a caller is told to try again, through either door; people do not wait longer."""
+
 
 class Waiter:
     """Who waits for an answer. ``until_s``: no longer than this, by the clock's seconds."""

@@ -200,7 +200,7 @@ class BoundedRequest(_Request):  # type: ignore[misc]  # as above
         if self.startedWriting:
             self.loseConnection()
         else:
-            problems.write(self, Internal("Something went wrong on our side."))
+            problems.write(self, Internal())
         return reason
 
 

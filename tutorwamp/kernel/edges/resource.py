@@ -26,7 +26,7 @@ from werkzeug.exceptions import MethodNotAllowed as NoSuchMethod
 from tutorwamp.kernel.contracts import Arguments, Caller, Procedure, Value
 from tutorwamp.kernel.edges import problems
 from tutorwamp.kernel.edges.arguments import bound_recursion, check, read_text
-from tutorwamp.kernel.edges.deadline import answer_by_work
+from tutorwamp.kernel.edges.deadline import DEADLINE_S, answer_by_work
 from tutorwamp.kernel.edges.plain import VALUES_AT_MOST, read_json
 from tutorwamp.kernel.edges.portions import as_json, with_rests
 from tutorwamp.kernel.edges.problems import PHRASES, begin
@@ -44,11 +44,10 @@ from tutorwamp.kernel.errors import (
 )
 from tutorwamp.kernel.limits import UNCOUNTED, Bill, CallLimits
 from tutorwamp.kernel.observability import get_logger
+from tutorwamp.kernel.reactor import running_reactor
 
 log = get_logger(__name__)
 
-DEADLINE_S: Final = 10.0
-"""As in component.py: people do not wait longer."""
 BODY_BYTES_AT_MOST: Final = 1_048_576
 READING_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 """RFC 9110, 9.2.1: safe. All others count as writes."""
@@ -296,7 +295,7 @@ def _unrouted(http: IRequest, failure: Failure) -> bytes:
     fault = failure.value
     if not isinstance(fault, HTTPException):
         log.error("unexpected error in a route", error=repr(fault))
-        error = Internal("Something went wrong on our side.")
+        error = Internal()
     elif isinstance(fault, NoSuchMethod):
         http.setHeader("allow", ", ".join(sorted(fault.valid_methods or [])))
         error = MethodNotAllowed("This address does not answer this method.")
@@ -308,7 +307,7 @@ def _unrouted(http: IRequest, failure: Failure) -> bytes:
 def _answer(method: Method, limits: CallLimits, line: str | None, http: IRequest, **path: str) -> Deferred[bytes]:
     request = Request(http, begin(http), Bill(limits), line)
     droppable = line is not None and http.method.decode("latin-1") in READING_METHODS
-    answer = answer_by_work(DEADLINE_S, _run(method, request, path), _reactor(), droppable=droppable)
+    answer = answer_by_work(DEADLINE_S, _run(method, request, path), running_reactor(), droppable=droppable)
     return answer.addCallbacks(functools.partial(_render, http), functools.partial(_render_failure, http, request.id))
 
 
@@ -326,14 +325,8 @@ async def _written(request: Request, body: Value | bytes | None) -> bytes:
         return body or b""
     if request.line is None:
         return problems.to_json(body.plain())
-    _, written = await with_rests(as_json(body.plain(), problems.to_json), _reactor())
+    _, written = await with_rests(as_json(body.plain(), problems.to_json), running_reactor())
     return written
-
-
-def _reactor() -> Any:
-    from twisted.internet import reactor  # late: importing it chooses it
-
-    return reactor
 
 
 def _render(http: IRequest, done: tuple[Answer, bytes]) -> bytes:
@@ -368,7 +361,7 @@ def _render_failure(http: IRequest, request_id: str, failure: Failure) -> bytes:
         error = Unavailable("This took too long. It may still happen; ask again.")
     elif not isinstance(error, TutorwampError):
         log.error("unexpected error", request_id=request_id, traceback=failure.getTraceback())
-        error = Internal("Something went wrong on our side.")
+        error = Internal()
     return problems.render(http, error, request_id, noted=noted)
 
 
