@@ -14,7 +14,7 @@ from twisted.internet.task import Clock
 
 from tests.kernel.edges.loopback import Answered, Loopback
 from tests.support.machine import PASSWORD, HeardGate, Stage
-from tutorwamp.accounts.guesses import Guesses
+from tutorwamp.accounts.login_throttle import LoginThrottle
 from tutorwamp.app.assembly import assemble
 from tutorwamp.app.settings import read_settings
 from tutorwamp.app.site import make_site
@@ -186,7 +186,7 @@ async def test_a_password_never_comes_back(site: Loopback, path: str) -> None:
 async def test_a24_a_guesser_is_told_when_to_come_back(site: Loopback, stage_on_both: Stage) -> None:
     await site.ask("POST", "/api/auth/register", ADA)
     clock = Clock()
-    stage_on_both.machine.accounts._guesses = Guesses(stage_on_both.machine.settings.limits, clock.seconds)
+    stage_on_both.machine.accounts._throttle = LoginThrottle(stage_on_both.machine.settings.limits, clock.seconds)
     guesser, other = [through_the_gate(stage_on_both, address) for address in ("192.0.2.7", "192.0.2.8")]
     wrong: Any = {**CREDENTIALS, "password": "wrong"}
     for _ in range(11):
@@ -200,10 +200,10 @@ async def test_a24_a_guesser_is_told_when_to_come_back(site: Loopback, stage_on_
 
 async def test_a27_looking_for_taken_addresses_is_bounded(site: Loopback, stage_on_both: Stage) -> None:
     await site.ask("POST", "/api/auth/register", ADA)
-    guesses = Guesses(stage_on_both.machine.settings.limits, Clock().seconds)
-    stage_on_both.machine.accounts._guesses = guesses
+    throttle = LoginThrottle(stage_on_both.machine.settings.limits, Clock().seconds)
+    stage_on_both.machine.accounts._throttle = throttle
     for _ in range(199):
-        guesses.register("192.0.2.7")
+        throttle.register("192.0.2.7")
     headers = through_the_gate(stage_on_both, "192.0.2.7")
     refused(await site.ask("POST", "/api/auth/register", ADA, headers=headers), 409, "account.email_taken", "fix")
     answered = await site.ask("POST", "/api/auth/register", ADA, headers=headers)

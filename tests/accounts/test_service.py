@@ -16,7 +16,7 @@ from tests.support.machine import PASSWORD, Stage, set_stage
 from tutorwamp.accounts import rules, service
 from tutorwamp.accounts.contracts import LogIn, Refresh, Register, Tokens, User
 from tutorwamp.accounts.errors import EmailTaken
-from tutorwamp.accounts.guesses import Guesses
+from tutorwamp.accounts.login_throttle import LoginThrottle
 from tutorwamp.accounts.store import RefreshToken
 from tutorwamp.kernel.contracts import AuthRole, Caller, new_id
 from tutorwamp.kernel.errors import Invalid, NotFound, RateLimited, Unauthenticated, Unavailable
@@ -121,7 +121,7 @@ async def test_a24_an_address_that_guessed_has_to_wait_even_with_the_right_passw
     stage: Stage,
 ) -> None:
     ada, clock = await Ada.registered(stage), Clock()
-    ada.accounts._guesses = Guesses(stage.machine.settings.limits, clock.seconds)
+    ada.accounts._throttle = LoginThrottle(stage.machine.settings.limits, clock.seconds)
     for email in (EMAIL, "nobody@school.example"):
         for _ in range(10):
             assert isinstance(await refusal(ada.log_in("wrong", email, "192.0.2.7")), Unauthenticated)
@@ -139,7 +139,7 @@ async def test_a24_a_login_that_could_not_be_checked_does_not_count(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ada = await Ada.registered(stage)
-    ada.accounts._guesses = Guesses(stage.machine.settings.limits, Clock().seconds)
+    ada.accounts._throttle = LoginThrottle(stage.machine.settings.limits, Clock().seconds)
     with monkeypatch.context() as full:
         full.setattr(service, "HASHING_AT_MOST", 0)
         for _ in range(20):

@@ -113,7 +113,7 @@ def _shape_of(step: Drawn | Turned) -> object:
 
 
 def test_a_full_lesson_has_nothing_a_board_would_refuse() -> None:
-    board = rules.Working(held={}, counts=rules.first_page(PAGE), weight=0, placed=0)
+    board = rules.WorkingBoard(elements={}, counts=rules.first_page(PAGE), weight=0, placed=0)
     ops = {"put": 0, "append": 0, "delete": 0}
     for step in lesson(PAGE, 30, 3600):
         if isinstance(step, Turned):
@@ -126,13 +126,13 @@ def test_a_full_lesson_has_nothing_a_board_would_refuse() -> None:
     assert all(ops.values())
 
 
-def _turn(board: rules.Working, step: Turned) -> None:
+def _turn(board: rules.WorkingBoard, step: Turned) -> None:
     if step.procedure == "tutorwamp.board.add_page":
         rules.add_page(board, step.page)
         return
-    for held in [held for held in board.held.values() if held.page == step.page]:
-        del board.held[held.id]
-        board.weight -= held.weight
+    for element in [one for one in board.elements.values() if one.page == step.page]:
+        del board.elements[element.id]
+        board.weight -= element.weight
     board.counts[step.page] = 0
 
 

@@ -19,7 +19,7 @@ from tests.support.machine import Stage
 from tutorwamp.app.assembly import Machine
 from tutorwamp.board import rules
 from tutorwamp.board.tables import boards, elements
-from tutorwamp.board.writing import Submission, Taken, Tick, Ticked, commit
+from tutorwamp.board.writing import Accepted, Submission, Tick, Ticked, commit
 from tutorwamp.kernel.contracts import Caller, new_id
 from tutorwamp.kernel.errors import Unavailable
 
@@ -49,7 +49,7 @@ class Desk:
     async def commit(self, *ticks: Tick) -> list[Ticked]:
         return await self.database.write("test.commit", commit, ticks)
 
-    async def outcomes(self, *submissions: Submission) -> Sequence[Taken | Exception]:
+    async def outcomes(self, *submissions: Submission) -> Sequence[Accepted | Exception]:
         (ticked,) = await self.commit(self.tick(*submissions))
         return ticked.outcomes
 

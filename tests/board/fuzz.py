@@ -201,7 +201,7 @@ class Storm:
             if process.alive and topic == self.stream:
                 self._announce(event)
 
-        process.machine.outlet.attach(SimpleNamespace(is_attached=lambda: True, publish=publish))  # type: ignore[arg-type]  # all that is used of it
+        process.machine.publisher.attach(SimpleNamespace(is_attached=lambda: True, publish=publish))  # type: ignore[arg-type]  # all that is used of it
         return process
 
     def _announce(self, event: Plain) -> None:

@@ -13,7 +13,7 @@ import pytest
 from tutorwamp.board import rules
 from tutorwamp.board.contracts import Plain
 from tutorwamp.board.errors import Full, NoPen, Stale
-from tutorwamp.board.rules import Held, Working, Writer
+from tutorwamp.board.rules import StoredElement, WorkingBoard, Writer
 from tutorwamp.kernel.contracts import new_id
 from tutorwamp.kernel.errors import Conflict, Invalid, NotFound, TooLarge, TutorwampError
 
@@ -26,9 +26,11 @@ TINA = Writer({"id": new_id(), "name": "Tina", "role": "tutor"}, may_draw=True, 
 BEN = Writer({"id": new_id(), "name": "Ben", "role": "student"}, may_draw=False, now=NOW)
 
 
-def board(**more: Any) -> Working:
+def board(**more: Any) -> WorkingBoard:
     """Two pages, a picture, nothing drawn."""
-    return Working(**{"held": {}, "counts": {ONE: 0, TWO: 0}, "weight": 0, "placed": 0, "pictures": {PICTURE}, **more})
+    return WorkingBoard(
+        **{"elements": {}, "counts": {ONE: 0, TWO: 0}, "weight": 0, "placed": 0, "pictures": {PICTURE}, **more}
+    )
 
 
 def stroke(*points: list[float], **more: Any) -> Plain:
@@ -41,23 +43,23 @@ def box(**more: Any) -> Plain:
     return {"kind": "rect", "id": new_id(), "page": ONE, "color": "#000000", **size, **more}
 
 
-def put(on: Working, element: Plain, version: int | None = None, by: Writer = ANNA) -> Plain:
+def put(on: WorkingBoard, element: Plain, version: int | None = None, by: Writer = ANNA) -> Plain:
     return take(on, {"op": "put", "element": {**element, "version": version}}, by)
 
 
-def append(on: Working, to: Plain, version: int, *points: list[float], by: Writer = ANNA, **more: Any) -> Plain:
+def append(on: WorkingBoard, to: Plain, version: int, *points: list[float], by: Writer = ANNA, **more: Any) -> Plain:
     return take(on, {"op": "append", "id": to["id"], "version": version, "points": [*points], **more}, by)
 
 
-def delete(on: Working, element: Plain, version: int, by: Writer = ANNA) -> Plain:
+def delete(on: WorkingBoard, element: Plain, version: int, by: Writer = ANNA) -> Plain:
     return take(on, {"op": "delete", "id": element["id"], "version": version}, by)
 
 
-def take(on: Working, raw: Plain, by: Writer) -> Plain:
+def take(on: WorkingBoard, raw: Plain, by: Writer) -> Plain:
     return rules.apply(on, rules.read_change(raw), by)
 
 
-def refused(error: type[TutorwampError], on: Working, change: Any, *arguments: Any, **more: Any) -> TutorwampError:
+def refused(error: type[TutorwampError], on: WorkingBoard, change: Any, *arguments: Any, **more: Any) -> TutorwampError:
     """The error; the board is as before."""
     before = copy.deepcopy(on)
     with pytest.raises(error) as caught:
@@ -75,7 +77,7 @@ def test_B1_a_put_without_version_creates_version_1() -> None:
     told = put(on, element)
     made = {**element, "version": 1, "author": ANNA.person, "created_at": NOON, "updated_at": NOON}
     assert told == {"op": "put", "by": ANNA.person["id"], "element": made}
-    assert on.held[element["id"]].plain() == made
+    assert on.elements[element["id"]].plain() == made
     assert (on.counts, on.placed, on.touched) == ({ONE: 1, TWO: 0}, 1, {element["id"]})
 
 
@@ -95,8 +97,8 @@ def test_B2_B17_a_put_with_the_version_replaces_it_as_a_whole_in_its_place() -> 
     told = put(on, other, 1, by=TINA)
     made = {**other, "version": 2, "author": ANNA.person, "created_at": NOON, "updated_at": MOMENT}
     assert told == {"op": "put", "by": TINA.person["id"], "element": made}
-    assert on.held[element["id"]].plain() == made
-    assert on.held[element["id"]].place < on.held[above["id"]].place
+    assert on.elements[element["id"]].plain() == made
+    assert on.elements[element["id"]].place < on.elements[above["id"]].place
 
 
 @pytest.mark.parametrize("version", [1, 3, 2**31 - 1])
@@ -117,7 +119,7 @@ def test_B3_a_delete_leaves_a_tombstone_one_version_higher() -> None:
         "id": element["id"],
         "version": 2,
     }
-    tombstone = on.held[element["id"]]
+    tombstone = on.elements[element["id"]]
     assert (tombstone.plain(), tombstone.version, tombstone.updated_at) == (None, 2, LATER)
     assert (on.counts, on.weight) == ({ONE: 0, TWO: 0}, 0)
 
@@ -141,7 +143,7 @@ def test_B4_a_put_with_the_tombstones_version_brings_it_back_on_top_as_ones_own(
         assert refused(Stale, on, put, element, version).details == {"version": 2}
     told = put(on, element, 2, by=TINA)["element"]
     assert (told["version"], told["author"], told["created_at"]) == (3, TINA.person, MOMENT)
-    assert on.held[element["id"]].place > on.held[above["id"]].place
+    assert on.elements[element["id"]].place > on.elements[above["id"]].place
     assert on.counts == {ONE: 2, TWO: 0}
 
 
@@ -152,7 +154,7 @@ def test_B5_an_append_adds_points_and_counts_up() -> None:
     points = [[1.0, 1.0], [2.0, 2.0, 0.5]]
     assert told == {"op": "append", "by": TINA.person["id"], "id": element["id"], "version": 2, "points": points}
     append(on, element, 2, [3.0, 3.0])
-    grown = on.held[element["id"]]
+    grown = on.elements[element["id"]]
     assert grown.look is not None
     assert (grown.version, grown.look["points"]) == (3, [[0.0, 0.0], *points, [3.0, 3.0]])
     assert (grown.author, grown.created_at) == (ANNA.person, NOW)
@@ -177,7 +179,7 @@ def test_B6_a_stroke_is_finished_once() -> None:
     put(on, by_put)
     assert append(on, by_append, 1, [1.0, 1.0], finished=True)["finished"] is True
     for element, version in ((by_append, 2), (by_put, 1)):
-        shown = on.held[element["id"]].plain()
+        shown = on.elements[element["id"]].plain()
         assert shown is not None
         assert shown["finished"] is True
         for more in ({}, {"finished": True}):
@@ -272,7 +274,7 @@ def test_B12_no_element_is_heavier_on_the_wire_than_it_is_counted(element: Plain
     told = put(on, {**element, "opacity": 0.123}, by=writer)["element"]
     if element["kind"] == "stroke" and len(element["points"]) == 1:
         append(on, element, 1, *[[1.5, 2.5, 0.5]] * 499, finished=True)
-        told = on.held[element["id"]].plain()
+        told = on.elements[element["id"]].plain()
     assert len(cbor2.dumps(told)) <= on.weight
 
 
@@ -326,5 +328,5 @@ def test_B19_a_snapshot_is_due_after_as_many_events_as_there_are_elements_and_at
 
 
 def test_a_tombstone_shows_nothing() -> None:
-    held = Held(ONE, TWO, 2, 1, ANNA.person, NOW, NOW, 0, None)
-    assert held.plain() is None
+    stored = StoredElement(ONE, TWO, 2, 1, ANNA.person, NOW, NOW, 0, None)
+    assert stored.plain() is None

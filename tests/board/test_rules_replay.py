@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tutorwamp.board import rules
 from tutorwamp.board.contracts import Change, Plain
-from tutorwamp.board.rules import Replayed, Working, Writer
+from tutorwamp.board.rules import Replayed, WorkingBoard, Writer
 from tutorwamp.kernel.contracts import instant_text
 from tutorwamp.kernel.errors import TutorwampError
 
@@ -113,12 +113,12 @@ def deeds(draw: st.DrawFn) -> Plain:
     }
 
 
-def change_of(deed: Plain, board: Working) -> Change:
+def change_of(deed: Plain, board: WorkingBoard) -> Change:
     """The wish as a change of the board as it is now."""
-    held = board.held.get(deed["id"])
-    version = None if deed["off"] is None else max(1, (held.version if held else 1) + deed["off"])
+    stored = board.elements.get(deed["id"])
+    version = None if deed["off"] is None else max(1, (stored.version if stored else 1) + deed["off"])
     if deed["op"] == "put":
-        new = held is None and deed["off"] == 0
+        new = stored is None and deed["off"] == 0
         return rules.read_change({"op": "put", "element": {**element_of(deed), "version": None if new else version}})
     raw = {"op": deed["op"], "id": deed["id"], "version": version or 1}
     if deed["op"] == "append":
@@ -136,30 +136,30 @@ def element_of(deed: Plain) -> Plain:
     return {**made, **size, **({"asset_id": PICTURE} if deed["kind"] == "image" else {})}
 
 
-def state_of(board: Working) -> list[Plain]:
+def state_of(board: WorkingBoard) -> list[Plain]:
     """What ``board.open`` would show of the elements."""
-    alive = [held for held in board.held.values() if held.look is not None]
-    shown = [held.plain() for held in sorted(alive, key=lambda held: held.place)]
+    alive = [stored for stored in board.elements.values() if stored.look is not None]
+    shown = [stored.plain() for stored in sorted(alive, key=lambda stored: stored.place)]
     return [element for element in shown if element is not None]
 
 
-def require_exact(board: Working) -> None:
+def require_exact(board: WorkingBoard) -> None:
     """The sums kept are the sums there are."""
-    alive = [held for held in board.held.values() if held.look is not None]
-    standing = Counter(held.page for held in alive)
+    alive = [stored for stored in board.elements.values() if stored.look is not None]
+    standing = Counter(stored.page for stored in alive)
     assert board.counts == {page: standing[page] for page in board.counts}
     assert standing.total() == sum(board.counts.values())
-    assert board.weight == sum(held.weight for held in alive)
-    for held in alive:
-        assert held.look is not None
-        assert held.weight == rules.weight_of(held.look) + len(held.author["name"].encode())
-    assert all(held.weight == 0 for held in board.held.values() if held.look is None)
-    places = [held.place for held in alive]
+    assert board.weight == sum(stored.weight for stored in alive)
+    for stored in alive:
+        assert stored.look is not None
+        assert stored.weight == rules.weight_of(stored.look) + len(stored.author["name"].encode())
+    assert all(stored.weight == 0 for stored in board.elements.values() if stored.look is None)
+    places = [stored.place for stored in alive]
     assert len(set(places)) == len(places)
     assert max(places, default=0) <= board.placed
 
 
-def tick(board: Working, wishes: Iterable[Plain], now: datetime) -> list[Plain]:
+def tick(board: WorkingBoard, wishes: Iterable[Plain], now: datetime) -> list[Plain]:
     """Take what can be taken; what is told of it."""
     told = []
     for deed in wishes:
@@ -170,8 +170,8 @@ def tick(board: Working, wishes: Iterable[Plain], now: datetime) -> list[Plain]:
         except TutorwampError:
             assert board == before, "a rejected change left a trace"
         else:
-            versions = {**before.held, **board.held}
-            was = before.held[change.id].version if change.id in before.held else 0
+            versions = {**before.elements, **board.elements}
+            was = before.elements[change.id].version if change.id in before.elements else 0
             assert versions[change.id].version == was + 1
         require_exact(board)
     return told
@@ -185,7 +185,7 @@ def replayed(readers: Iterable[Replayed], changes: list[Plain], now: datetime) -
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.lists(deeds(), max_size=12), max_size=8))
 def test_B8_B16_B18_who_replays_what_is_told_has_the_board(ticks: list[list[Plain]]) -> None:
-    board = Working({}, dict.fromkeys(PAGES, 0), 0, 0, {PICTURE})
+    board = WorkingBoard({}, dict.fromkeys(PAGES, 0), 0, 0, {PICTURE})
     follower, early = Replayed([], {}), Replayed([], {})
     for number, wishes in enumerate(ticks):
         now = NOON + timedelta(seconds=number)

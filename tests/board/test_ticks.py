@@ -13,8 +13,8 @@ from twisted.internet.task import Clock
 
 from tutorwamp.board import ticks
 from tutorwamp.board.contracts import Delete
-from tutorwamp.board.ticks import Asking, Ticks
-from tutorwamp.board.writing import PageWish, Submission, Taken
+from tutorwamp.board.ticks import PendingCall, Ticks
+from tutorwamp.board.writing import Accepted, PageWish, Submission
 from tutorwamp.kernel.contracts import AuthRole, Caller, new_id
 from tutorwamp.kernel.errors import NotFound, Unavailable
 from tutorwamp.kernel.sql.streams import StaleGuardError
@@ -23,7 +23,7 @@ from tutorwamp.lessons.errors import WrongState
 TICK_S = 0.033
 ANNA = Caller(new_id(), AuthRole.STUDENT)
 CHANGE = Delete(op="delete", id=new_id(), version=1)
-TAKEN = Taken(7, [], [])
+ACCEPTED = Accepted(7, [], [])
 STALE = StaleGuardError("stream")
 
 
@@ -31,12 +31,12 @@ def submission(name: str, wish: Any) -> Submission:
     return Submission({"id": ANNA.user_id}, may_draw=True, guard=1, key=name.encode(), digest=b"", wish=wish)
 
 
-def asking(name: str = "", *, changes: int = 1, size: int = 10, closed: Exception | None = None) -> Asking:
-    return Asking(ANNA, submission(name, [CHANGE] * changes), size, closed)
+def pending(name: str = "", *, changes: int = 1, size: int = 10, closed: Exception | None = None) -> PendingCall:
+    return PendingCall(ANNA, submission(name, [CHANGE] * changes), size, closed)
 
 
-def wishing(name: str = "") -> Asking:
-    return Asking(ANNA, submission(name, PageWish("page.added", "page")), 0)
+def wishing(name: str = "") -> PendingCall:
+    return PendingCall(ANNA, submission(name, PageWish("page.added", "page")), 0)
 
 
 class Scribe:
@@ -46,32 +46,32 @@ class Scribe:
         self.clock = Clock()
         self.ticks = Ticks(self.clock, TICK_S, commit=self.commit, readmit=self.readmit)
         self.written: list[tuple[str, list[str]]] = []
-        self.under_way: deque[tuple[int, Deferred[Sequence[Taken | Exception]]]] = deque()
+        self.under_way: deque[tuple[int, Deferred[Sequence[Accepted | Exception]]]] = deque()
         self.readmitted: list[str] = []
         self.refuses: dict[str, Exception] = {}
 
-    async def commit(self, lesson_id: str, submissions: Sequence[Submission]) -> Sequence[Taken | Exception]:
+    async def commit(self, lesson_id: str, submissions: Sequence[Submission]) -> Sequence[Accepted | Exception]:
         self.written.append((lesson_id, [one.key.decode() for one in submissions]))
-        done: Deferred[Sequence[Taken | Exception]] = Deferred()
+        done: Deferred[Sequence[Accepted | Exception]] = Deferred()
         self.under_way.append((len(submissions), done))
         return await done
 
-    async def readmit(self, lesson_id: str, asking: Asking) -> Asking:
-        name = asking.submission.key.decode()
+    async def readmit(self, lesson_id: str, pending: PendingCall) -> PendingCall:
+        name = pending.submission.key.decode()
         self.readmitted.append(name)
         if name in self.refuses:
             raise self.refuses[name]
-        return replace(asking, submission=replace(asking.submission, key=f"{name}'".encode()))
+        return replace(pending, submission=replace(pending.submission, key=f"{name}'".encode()))
 
-    def submit(self, *askings: Asking, lesson_id: str = "lesson") -> list[Deferred[Any]]:
+    def submit(self, *calls: PendingCall, lesson_id: str = "lesson") -> list[Deferred[Any]]:
         """Their answers; an error is the result."""
-        answers = [self.ticks.submit(lesson_id, one) for one in askings]
+        answers = [self.ticks.submit(lesson_id, one) for one in calls]
         return [answer.addErrback(lambda failure: failure.value) for answer in answers]
 
-    def commits(self, *outcomes: Taken | Exception) -> None:
+    def commits(self, *outcomes: Accepted | Exception) -> None:
         """The oldest transaction ends: with these outcomes, or all taken."""
         count, done = self.under_way.popleft()
-        done.callback(outcomes or [TAKEN] * count)
+        done.callback(outcomes or [ACCEPTED] * count)
 
     def fails(self, error: Exception) -> None:
         self.under_way.popleft()[1].errback(error)
@@ -92,25 +92,25 @@ def results(answers: list[Deferred[Any]]) -> list[Any]:
 
 
 def test_B15_the_first_change_opens_the_tick_and_all_that_come_within_it_are_one(scribe: Scribe) -> None:
-    first = scribe.submit(asking("a"))
+    first = scribe.submit(pending("a"))
     scribe.clock.advance(TICK_S - 0.001)
-    more = scribe.submit(asking("b"), asking("c"))
+    more = scribe.submit(pending("b"), pending("c"))
     assert scribe.written == []
     scribe.clock.advance(0.001)
     assert scribe.written == [("lesson", ["a", "b", "c"])]
     assert results(first + more) == [None] * 3
-    scribe.commits(TAKEN, NotFound("b"), TAKEN)
+    scribe.commits(ACCEPTED, NotFound("b"), ACCEPTED)
     a, b, c = results(first + more)
-    assert (a, type(b), c) == (TAKEN, NotFound, TAKEN)
+    assert (a, type(b), c) == (ACCEPTED, NotFound, ACCEPTED)
     assert scribe.clock.getDelayedCalls() == []
 
 
 def test_B15_an_idle_board_opens_a_new_tick_with_the_next_change(scribe: Scribe) -> None:
-    scribe.submit(asking("a"))
+    scribe.submit(pending("a"))
     scribe.clock.advance(TICK_S)
     scribe.commits()
     scribe.clock.advance(10)
-    scribe.submit(asking("b"))
+    scribe.submit(pending("b"))
     scribe.clock.advance(TICK_S / 2)
     assert scribe.names() == [["a"]]
     scribe.clock.advance(TICK_S / 2)
@@ -118,11 +118,11 @@ def test_B15_an_idle_board_opens_a_new_tick_with_the_next_change(scribe: Scribe)
 
 
 def test_one_tick_of_a_board_is_written_at_a_time_and_the_next_one_gathers(scribe: Scribe) -> None:
-    scribe.submit(asking("a"))
+    scribe.submit(pending("a"))
     scribe.clock.advance(TICK_S)
-    scribe.submit(asking("b"))
+    scribe.submit(pending("b"))
     scribe.clock.advance(10 * TICK_S)
-    scribe.submit(asking("c"))
+    scribe.submit(pending("c"))
     assert scribe.names() == [["a"]]
     scribe.commits()
     scribe.clock.advance(0)  # the next one was due long ago
@@ -130,12 +130,12 @@ def test_one_tick_of_a_board_is_written_at_a_time_and_the_next_one_gathers(scrib
 
 
 def test_B15_what_comes_while_a_tick_is_written_quickly_still_waits_for_its_own(scribe: Scribe) -> None:
-    scribe.submit(asking("a"))
+    scribe.submit(pending("a"))
     scribe.clock.advance(TICK_S)
-    scribe.submit(asking("b"))
+    scribe.submit(pending("b"))
     scribe.clock.advance(TICK_S / 4)
     scribe.commits()
-    scribe.submit(asking("c"))
+    scribe.submit(pending("c"))
     scribe.clock.advance(TICK_S / 2)
     assert scribe.names() == [["a"]]
     scribe.clock.advance(TICK_S / 4)
@@ -145,8 +145,8 @@ def test_B15_what_comes_while_a_tick_is_written_quickly_still_waits_for_its_own(
 
 
 def test_who_is_answered_and_goes_on_at_once_is_in_the_next_tick(scribe: Scribe) -> None:
-    (first,) = scribe.submit(asking("a"))
-    first.addCallback(lambda _: scribe.submit(asking("b")))
+    (first,) = scribe.submit(pending("a"))
+    first.addCallback(lambda _: scribe.submit(pending("b")))
     scribe.clock.advance(TICK_S)
     scribe.commits()
     scribe.clock.advance(TICK_S)
@@ -154,9 +154,9 @@ def test_who_is_answered_and_goes_on_at_once_is_in_the_next_tick(scribe: Scribe)
 
 
 def test_boards_do_not_wait_for_one_another(scribe: Scribe) -> None:
-    scribe.submit(asking("a"), lesson_id="one")
+    scribe.submit(pending("a"), lesson_id="one")
     scribe.clock.advance(TICK_S / 2)
-    scribe.submit(asking("b"), lesson_id="two")
+    scribe.submit(pending("b"), lesson_id="two")
     scribe.clock.advance(TICK_S / 2)
     assert scribe.written == [("one", ["a"])]
     scribe.clock.advance(TICK_S / 2)
@@ -165,9 +165,9 @@ def test_boards_do_not_wait_for_one_another(scribe: Scribe) -> None:
 
 def test_a_tick_of_no_length_waits_for_nothing_but_the_transaction_before(scribe: Scribe) -> None:
     scribe.ticks = Ticks(scribe.clock, 0, commit=scribe.commit, readmit=scribe.readmit)
-    scribe.submit(asking("a"))
+    scribe.submit(pending("a"))
     scribe.clock.advance(0)
-    scribe.submit(asking("b"), asking("c"))
+    scribe.submit(pending("b"), pending("c"))
     scribe.commits()
     scribe.clock.advance(0)
     assert scribe.names() == [["a"], ["b", "c"]]
@@ -177,13 +177,13 @@ def test_a_tick_of_no_length_waits_for_nothing_but_the_transaction_before(scribe
 
 
 def test_a_wish_about_pages_is_a_tick_of_its_own_in_its_place(scribe: Scribe) -> None:
-    answers = scribe.submit(asking("a"), asking("b"), wishing("p"), wishing("q"), asking("c"), wishing("r"))
+    answers = scribe.submit(pending("a"), pending("b"), wishing("p"), wishing("q"), pending("c"), wishing("r"))
     scribe.clock.advance(TICK_S)
     for _ in range(5):
         scribe.commits()
         scribe.clock.advance(0)
     assert scribe.names() == [["a", "b"], ["p"], ["q"], ["c"], ["r"]]
-    assert results(answers) == [TAKEN] * 6
+    assert results(answers) == [ACCEPTED] * 6
     assert scribe.clock.getDelayedCalls() == []
 
 
@@ -200,19 +200,19 @@ def test_a_wish_about_pages_is_a_tick_of_its_own_in_its_place(scribe: Scribe) ->
     ],
 )
 def test_what_is_too_much_for_one_event_goes_into_the_next(
-    scribe: Scribe, askings: list[dict[str, Any]], first: int
+    scribe: Scribe, calls: list[dict[str, Any]], first: int
 ) -> None:
-    names = [str(number) for number in range(len(askings))]
-    answers = scribe.submit(*(asking(name, **one) for name, one in zip(names, askings, strict=True)))
+    names = [str(number) for number in range(len(calls))]
+    answers = scribe.submit(*(pending(name, **one) for name, one in zip(names, calls, strict=True)))
     scribe.clock.advance(TICK_S)
-    scribe.submit(asking("later"))
+    scribe.submit(pending("later"))
     assert scribe.names() == [names[:first]]
     scribe.commits()
     if first < len(names):
         scribe.clock.advance(0)  # at once, not a tick later
         assert scribe.names()[1][: len(names) - first] == names[first:]
         scribe.commits()
-    assert results(answers) == [TAKEN] * len(names)
+    assert results(answers) == [ACCEPTED] * len(names)
 
 
 def test_limits_of_a_tick() -> None:
@@ -223,63 +223,63 @@ def test_limits_of_a_tick() -> None:
 
 
 def test_B22_who_is_overtaken_is_admitted_again_and_written_before_what_came_later(scribe: Scribe) -> None:
-    answers = scribe.submit(asking("a"), asking("b"), asking("c"), asking("d"))
+    answers = scribe.submit(pending("a"), pending("b"), pending("c"), pending("d"))
     scribe.clock.advance(TICK_S)
-    later = scribe.submit(asking("e"))
+    later = scribe.submit(pending("e"))
     scribe.clock.advance(TICK_S)
-    scribe.commits(STALE, TAKEN, STALE, STALE)
+    scribe.commits(STALE, ACCEPTED, STALE, STALE)
     assert scribe.readmitted == ["a", "c", "d"]
     assert scribe.names() == [["a", "b", "c", "d"], ["a'", "c'", "d'"]]
-    assert results(answers + later) == [None, TAKEN, None, None, None]
-    scribe.commits(TAKEN, STALE, TAKEN)
+    assert results(answers + later) == [None, ACCEPTED, None, None, None]
+    scribe.commits(ACCEPTED, STALE, ACCEPTED)
     assert scribe.names()[2:] == [["c''"]]
     scribe.commits()
     scribe.clock.advance(0)
     assert scribe.names()[-1] == ["e"]
-    assert results(answers) == [TAKEN] * 4
+    assert results(answers) == [ACCEPTED] * 4
 
 
 def test_B9_who_is_not_admitted_again_is_told_why_and_the_others_go_on(scribe: Scribe) -> None:
     ended = WrongState("ended")
     scribe.refuses = {"b": ended}
-    answers = scribe.submit(asking("a"), asking("b"), asking("c"))
+    answers = scribe.submit(pending("a"), pending("b"), pending("c"))
     scribe.clock.advance(TICK_S)
     scribe.commits(STALE, STALE, STALE)
     assert results(answers) == [None, ended, None]
     assert scribe.names()[1] == ["a'", "c'"]
     scribe.commits()
-    assert results(answers) == [TAKEN, ended, TAKEN]
+    assert results(answers) == [ACCEPTED, ended, ACCEPTED]
 
 
 def test_when_nobody_is_admitted_again_the_board_goes_on(scribe: Scribe) -> None:
     scribe.refuses = {"a": NotFound("a")}
-    scribe.submit(asking("a"))
+    scribe.submit(pending("a"))
     scribe.clock.advance(TICK_S)
-    scribe.submit(asking("b"))
+    scribe.submit(pending("b"))
     scribe.commits(STALE)
     scribe.clock.advance(TICK_S)
     assert scribe.names() == [["a"], ["b"]]
 
 
 def test_a_lesson_that_never_rests_is_unavailable_after_some_tries(scribe: Scribe) -> None:
-    (answer,) = scribe.submit(asking("a"))
+    (answer,) = scribe.submit(pending("a"))
     scribe.clock.advance(TICK_S)
     for _ in range(ticks.TRIES_AT_MOST):
         assert results([answer]) == [None]
         scribe.commits(STALE)
     assert type(answer.result) is Unavailable
     assert len(scribe.written) == ticks.TRIES_AT_MOST
-    scribe.submit(asking("b"))
+    scribe.submit(pending("b"))
     scribe.clock.advance(TICK_S)
     assert scribe.names()[-1] == ["b"]
 
 
 def test_B21_B23_who_may_only_repeat_is_told_that_the_lesson_is_over_when_it_is_new(scribe: Scribe) -> None:
     over = WrongState("over")
-    new, known = scribe.submit(asking("new", closed=over), asking("known", closed=over))
+    new, known = scribe.submit(pending("new", closed=over), pending("known", closed=over))
     scribe.clock.advance(TICK_S)
-    scribe.commits(STALE, TAKEN)
-    assert results([new, known]) == [over, TAKEN]
+    scribe.commits(STALE, ACCEPTED)
+    assert results([new, known]) == [over, ACCEPTED]
     assert scribe.readmitted == []
 
 
@@ -287,47 +287,47 @@ def test_B21_B23_who_may_only_repeat_is_told_that_the_lesson_is_over_when_it_is_
 
 
 def test_a_transaction_that_fails_answers_everybody_and_the_next_one_goes_on(scribe: Scribe) -> None:
-    answers = scribe.submit(asking("a"), asking("b"))
+    answers = scribe.submit(pending("a"), pending("b"))
     scribe.clock.advance(TICK_S)
-    later = scribe.submit(asking("c"))
+    later = scribe.submit(pending("c"))
     away = Unavailable("away")
     scribe.fails(away)
     assert results(answers + later) == [away, away, None]
     scribe.clock.advance(TICK_S)
     scribe.commits()
-    assert results(later) == [TAKEN]
+    assert results(later) == [ACCEPTED]
     assert scribe.clock.getDelayedCalls() == []
 
 
 def test_a_second_try_that_fails_answers_those_who_still_wait(scribe: Scribe) -> None:
-    answers = scribe.submit(asking("a"), asking("b"))
+    answers = scribe.submit(pending("a"), pending("b"))
     scribe.clock.advance(TICK_S)
-    scribe.commits(TAKEN, STALE)
+    scribe.commits(ACCEPTED, STALE)
     away = Unavailable("away")
     scribe.fails(away)
-    assert results(answers) == [TAKEN, away]
+    assert results(answers) == [ACCEPTED, away]
 
 
 @pytest.mark.parametrize("ends", ["commits", "fails"])
 def test_what_waits_is_bounded_for_all_boards_together_and_given_back(scribe: Scribe, ends: str) -> None:
-    size = ticks.WAITING_BYTES_AT_MOST // 4 - ticks.ASKING_BYTES
+    size = ticks.WAITING_BYTES_AT_MOST // 4 - ticks.PENDING_CALL_BYTES
     for lesson_id in ("one", "two", "three", "four"):
-        scribe.submit(asking(size=size), lesson_id=lesson_id)
-    for more in (asking(), wishing()):
+        scribe.submit(pending(size=size), lesson_id=lesson_id)
+    for more in (pending(), wishing()):
         (refusal,) = scribe.submit(more, lesson_id="five")
         assert type(refusal.result) is Unavailable
     scribe.clock.advance(TICK_S)
     assert [lesson_id for lesson_id, _ in scribe.written] == ["one", "two", "three", "four"]
-    (refusal,) = scribe.submit(asking())
+    (refusal,) = scribe.submit(pending())
     assert type(refusal.result) is Unavailable
     scribe.commits() if ends == "commits" else scribe.fails(Unavailable("away"))
-    fits, refusal = scribe.submit(asking(size=size), asking(), lesson_id="five")
+    fits, refusal = scribe.submit(pending(size=size), pending(), lesson_id="five")
     assert results([fits]) == [None]
     assert type(refusal.result) is Unavailable
 
 
 def test_wishes_about_pages_are_bounded_as_well(scribe: Scribe) -> None:
-    at_most = ticks.WAITING_BYTES_AT_MOST // ticks.ASKING_BYTES
+    at_most = ticks.WAITING_BYTES_AT_MOST // ticks.PENDING_CALL_BYTES
     answers = scribe.submit(*(wishing() for _ in range(at_most + 1)))
     assert results(answers[:-1]) == [None] * at_most
     assert type(answers[-1].result) is Unavailable
@@ -336,7 +336,7 @@ def test_wishes_about_pages_are_bounded_as_well(scribe: Scribe) -> None:
 def test_nothing_is_kept_of_a_board_that_rests(scribe: Scribe) -> None:
     async def draw() -> None:
         for _ in range(3):
-            await scribe.ticks.submit("lesson", asking())
+            await scribe.ticks.submit("lesson", pending())
 
     drawing = ensureDeferred(draw())
     for _ in range(3):

@@ -26,7 +26,7 @@ from tutorwamp.board.rules import Replayed
 from tutorwamp.board.wamp import BoardDoor, publish_board
 from tutorwamp.client import Login
 from tutorwamp.kernel.contracts import Value, new_id
-from tutorwamp.kernel.edges.component import Outlet, served_by
+from tutorwamp.kernel.edges.component import Publisher, served_by
 
 CONTRACT = {
     "tutorwamp.board.open": contracts.OneBoard,
@@ -41,7 +41,7 @@ CONTRACT = {
 """The public contract's names, spelled out: they are fixed."""
 
 
-class Paper(Outlet):
+class Paper(Publisher):
     """An outlet that ends on paper instead of in a router."""
 
     def __init__(self) -> None:

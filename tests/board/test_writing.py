@@ -20,7 +20,7 @@ from tutorwamp.board import rules
 from tutorwamp.board.errors import Full, NoPen
 from tutorwamp.board.store import BoardStore
 from tutorwamp.board.tables import answers
-from tutorwamp.board.writing import Misformed, PageWish, Taken
+from tutorwamp.board.writing import Accepted, MalformedChange, PageWish
 from tutorwamp.kernel.contracts import new_id
 from tutorwamp.kernel.errors import Conflict, Invalid, NotFound
 from tutorwamp.kernel.sql.streams import StaleGuardError, UnknownStreamError
@@ -41,8 +41,8 @@ async def test_B8_B20_every_submission_of_a_tick_has_its_own_outcome(stage_on_bo
     desk = await desk_for(stage_on_both)
     easel = desk.easel
     stroke, box, lost = easel.stroke(), easel.rect(), easel.rect(page=new_id())
-    misformed = Misformed(box["id"], Invalid("no", details=[{"loc": ["x"], "msg": "\0"}]))
-    mixed = [misformed, rules.read_change(put(box))]
+    malformed = MalformedChange(box["id"], Invalid("no", details=[{"loc": ["x"], "msg": "\0"}]))
+    mixed = [malformed, rules.read_change(put(box))]
     outcomes = await desk.outcomes(
         desk.asked(easel.anna, put(stroke), put(lost), append(stroke, 1, [2.0, 2.0]), append(stroke, 1, [3.0, 3.0])),
         desk.asked(easel.ben, delete(stroke, 2)),
@@ -52,12 +52,12 @@ async def test_B8_B20_every_submission_of_a_tick_has_its_own_outcome(stage_on_bo
         desk.asked(easel.anna, put(easel.rect()), guard=GUARD - 1),
         desk.asked(easel.tutor, append(stroke, 2, [4.0, 4.0]), delete(box, 1)),
     )
-    assert kinds(outcomes) == [Taken, Taken, Taken, Conflict, Taken, StaleGuardError, Taken]
+    assert kinds(outcomes) == [Accepted, Accepted, Accepted, Conflict, Accepted, StaleGuardError, Accepted]
     first, second, third, _, again, _, last = outcomes
-    assert isinstance(first, Taken)
-    assert isinstance(second, Taken)
-    assert isinstance(third, Taken)
-    assert isinstance(last, Taken)
+    assert isinstance(first, Accepted)
+    assert isinstance(second, Accepted)
+    assert isinstance(third, Accepted)
+    assert isinstance(last, Accepted)
     assert (first.seq, first.applied) == (1, [stroke["id"], stroke["id"]])
     assert [(one.index, one.id, one.error.rpartition(".")[2], one.details) for one in first.refused] == [
         (1, lost["id"], "not_found", {}),
@@ -68,7 +68,7 @@ async def test_B8_B20_every_submission_of_a_tick_has_its_own_outcome(stage_on_bo
     # B7: as it is now, also for those who were refused before it changed once more
     assert [one.element for one in first.refused] == [None, opened]
     assert [(one.error, one.element) for one in second.refused] == [("tutorwamp.error.board.no_pen", opened)]
-    assert (third.seq, third.applied, third.refused[0].details) == (1, [box["id"]], misformed.error.details)
+    assert (third.seq, third.applied, third.refused[0].details) == (1, [box["id"]], malformed.error.details)
     assert third == again
     assert (last.seq, last.applied) == (1, [stroke["id"], box["id"]])
     await desk.sums()
@@ -86,7 +86,7 @@ async def test_B22_who_is_overtaken_once_waits_with_all_that_follows(stage_on_bo
         desk.asked(tutor, put(desk.easel.rect())),
     )
     stale = StaleGuardError
-    assert kinds(outcomes) == [Taken, stale, Taken, stale, stale, stale]
+    assert kinds(outcomes) == [Accepted, stale, Accepted, stale, stale, stale]
     assert len((await desk.easel.open()).elements) == 2
 
 
@@ -103,7 +103,7 @@ async def test_the_boards_of_one_batch_are_judged_and_numbered_each_for_itself(s
         desk.tick(desk.asked(easel.anna, put(element)), lesson_id=new_id(), stream="nowhere"),
     ]
     first, second, third = await desk.commit(*ticks)
-    assert [kinds(one.outcomes) for one in (first, second, third)] == [[Taken], [Taken], [UnknownStreamError]]
+    assert [kinds(one.outcomes) for one in (first, second, third)] == [[Accepted], [Accepted], [UnknownStreamError]]
     assert first.event is not None
     assert second.event is not None
     assert third.event is None
@@ -149,7 +149,7 @@ async def test_a_tick_that_changes_nothing_is_no_event_and_is_answered_with_the_
         (ticked,) = await desk.commit(desk.tick(submission))
         assert (ticked.event, ticked.authors, ticked.snapshot_due) == (None, [], False)
         (outcome,) = ticked.outcomes
-        assert isinstance(outcome, NoPen) or (isinstance(outcome, Taken) and outcome.seq == 1)
+        assert isinstance(outcome, NoPen) or (isinstance(outcome, Accepted) and outcome.seq == 1)
     assert len(await easel.stored()) == 1
 
 
@@ -177,12 +177,12 @@ async def test_B24_removing_and_clearing_leave_tombstones(stage_on_both: Stage) 
     assert ticked.event is not None
     assert ((await easel.open()).elements, [one.id for one in (await easel.open()).pages]) == ([], [easel.page])
     (ticked,) = await desk.commit(desk.tick(desk.wished(tutor, PageWish("board.cleared", None))))
-    assert (ticked.event, [one.seq for one in ticked.outcomes if isinstance(one, Taken)]) == (None, [4])
+    assert (ticked.event, [one.seq for one in ticked.outcomes if isinstance(one, Accepted)]) == (None, [4])
     await desk.sums()
     (outcome,) = await desk.outcomes(
         desk.asked(tutor, delete(here, 1), delete(there, 1), delete(gone, 1), put({**there, "page": easel.page}, 2))
     )
-    assert isinstance(outcome, Taken)
+    assert isinstance(outcome, Accepted)
     assert [one.details for one in outcome.refused] == [{"version": 2}] * 3
     assert outcome.applied == [there["id"]]
     await desk.sums()
@@ -205,7 +205,7 @@ async def test_B9_B10_B13_B24_a_page_that_is_refused_changes_nothing(stage_on_bo
         assert kinds(await desk.outcomes(desk.wished(tutor, wish, **more))) == [error]
     assert await easel.open() == before
     for _ in range(39):
-        assert kinds(await desk.outcomes(desk.wished(tutor, PageWish("page.added", new_id())))) == [Taken]
+        assert kinds(await desk.outcomes(desk.wished(tutor, PageWish("page.added", new_id())))) == [Accepted]
     assert kinds(await desk.outcomes(desk.wished(tutor, PageWish("page.added", new_id())))) == [Full]
     assert await rows(easel.machine, answers) == 40
 
@@ -220,10 +220,10 @@ async def test_B21_a_tick_whose_first_try_was_committed_is_answered_alike_and_to
     desk = await desk_for(stage_on_both)
     easel = desk.easel
     element, lost = easel.rect(), easel.rect(page=new_id())
-    misformed = Misformed(lost["id"], Invalid("no", details=[{"loc": ["ü"], "msg": "\0"}]))
+    malformed = MalformedChange(lost["id"], Invalid("no", details=[{"loc": ["ü"], "msg": "\0"}]))
     tick = desk.tick(
         desk.asked(easel.anna, put(element), put(lost)),
-        desk.wished(easel.ben, [misformed, rules.read_change(put(element))]),
+        desk.wished(easel.ben, [malformed, rules.read_change(put(element))]),
         *([] if alone else [desk.asked(easel.tutor, append(element, 1, [1.0, 1.0]), delete(element, 1))]),
         desk.asked(easel.ben, put(element), guard=GUARD - 1),
     )
@@ -239,7 +239,7 @@ async def test_B21_a_tick_whose_first_try_was_committed_is_answered_alike_and_to
         (again,) = await desk.commit(one)
         assert again.event is None
         for before, after in zip(first.outcomes, again.outcomes, strict=True):
-            assert before == after if isinstance(before, Taken) else type(before) is type(after)
+            assert before == after if isinstance(before, Accepted) else type(before) is type(after)
     assert await easel.stored() == stored
     await desk.sums()
 
@@ -285,7 +285,7 @@ async def test_a_tick_costs_the_same_however_much_is_in_it(stage_on_both: Stage)
         before = counts.of("test.commit").queries
         submissions = [desk.asked(easel.anna, put(one, 1), put(easel.rect()), put(picture())) for one in kept]
         (ticked,) = await desk.commit(desk.tick(*submissions))
-        assert kinds(ticked.outcomes) == [Taken] * size
+        assert kinds(ticked.outcomes) == [Accepted] * size
         costs.add(counts.of("test.commit").queries - before)
     assert costs == {13}
 

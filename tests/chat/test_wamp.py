@@ -15,7 +15,7 @@ from tutorwamp.chat import contracts
 from tutorwamp.chat.contracts import DELETE, EDIT, REACT, ChatChanged
 from tutorwamp.chat.wamp import ChatDoor, publish_chat
 from tutorwamp.kernel.contracts import Caller, Procedure, new_id
-from tutorwamp.kernel.edges.component import Outlet, Served, _endpoint, served_by
+from tutorwamp.kernel.edges.component import Publisher, Served, _endpoint, served_by
 from tutorwamp.kernel.errors import NotFound
 from tutorwamp.kernel.limits import CallLimits, LimitSettings
 
@@ -33,7 +33,7 @@ CONTRACT = {
 """The public contract's names, spelled out: they are fixed."""
 
 
-class Paper(Outlet):
+class Paper(Publisher):
     """An outlet that ends on paper instead of in a router."""
 
     def __init__(self) -> None:

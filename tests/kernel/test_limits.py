@@ -21,12 +21,12 @@ from tutorwamp.kernel.limits import (
     WRITTEN,
     WRITTEN_IN_LESSON,
     Allowance,
+    Backoff,
     Bill,
     CallLimits,
     Failures,
     Limits,
     LimitSettings,
-    Patience,
     network_of,
 )
 from tutorwamp.kernel.settings import gather, read
@@ -292,7 +292,7 @@ def test_S13_off_lifts_what_calls_cost_as_well() -> None:
 # failures
 
 
-SLOWLY = Patience(free=3, first_s=1, at_most_s=10)
+SLOWLY = Backoff(free=3, first_s=1, at_most_s=10)
 
 
 def test_failures_beyond_a_few_make_one_wait_twice_as_long_each_time_up_to_a_bound() -> None:
@@ -307,7 +307,7 @@ def test_failures_beyond_a_few_make_one_wait_twice_as_long_each_time_up_to_a_bou
     clock.advance(0.5)
     assert failures.wait_s("anna", SLOWLY) == 0
     assert failures.wait_s("ben", SLOWLY) == 0
-    assert Patience(free=0, first_s=1, at_most_s=60).wait_s(10**9) == 60
+    assert Backoff(free=0, first_s=1, at_most_s=60).wait_s(10**9) == 60
 
 
 def test_failures_are_forgiven_one_by_one_since_the_first() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.support.machine import Stage
-from tutorwamp.kernel.edges.component import Outlet, served_by
+from tutorwamp.kernel.edges.component import Publisher, served_by
 from tutorwamp.lessons.contracts import (
     PRESENCE_TOPIC,
     STATE_TOPIC,
@@ -36,7 +36,7 @@ CONTRACT = {
 """The public contract's names, spelled out: they are fixed."""
 
 
-class Paper(Outlet):
+class Paper(Publisher):
     """An outlet that ends on paper instead of in a router."""
 
     def __init__(self) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tutorwamp.board import rules
-from tutorwamp.board.rules import Working, Writer
+from tutorwamp.board.rules import WorkingBoard, Writer
 from tutorwamp.kernel.contracts import instant_text, new_id
 from tutorwamp.kernel.errors import TutorwampError
 
@@ -67,25 +67,31 @@ def some_element(dice: random.Random, page: str, **more: Any) -> Plain:
     return element | more
 
 
-def some_change(dice: random.Random, board: Working) -> Plain:
+def some_change(dice: random.Random, board: WorkingBoard) -> Plain:
     """Often one that is refused: by a wrong version, on what is gone, on what does not grow."""
-    known = list(board.held.values())
+    known = list(board.elements.values())
     page = dice.choice(list(board.counts))
     if not known or dice.random() < 0.3:
         return {"op": "put", "element": some_element(dice, page)}
-    held = dice.choice(known)
-    version = max(1, held.version - (dice.random() < 0.2))
+    stored = dice.choice(known)
+    version = max(1, stored.version - (dice.random() < 0.2))
     match dice.choice(["put", "append", "append", "delete"]):
         case "put":
-            return {"op": "put", "element": some_element(dice, page, id=held.id, version=version)}
+            return {"op": "put", "element": some_element(dice, page, id=stored.id, version=version)}
         case "append":
             more = {"finished": True} if dice.random() < 0.1 else {}
-            return {"op": "append", "id": held.id, "version": version, "points": [[dice.randrange(9), 1, 0.5]], **more}
+            return {
+                "op": "append",
+                "id": stored.id,
+                "version": version,
+                "points": [[dice.randrange(9), 1, 0.5]],
+                **more,
+            }
         case _:
-            return {"op": "delete", "id": held.id, "version": version}
+            return {"op": "delete", "id": stored.id, "version": version}
 
 
-def turned(dice: random.Random, board: Working) -> tuple[str, Plain]:
+def turned(dice: random.Random, board: WorkingBoard) -> tuple[str, Plain]:
     """Something happens to pages; what stood there becomes tombstones, as the store does it."""
     pages = list(board.counts)
     kind = dice.choice(["page.added", "page.removed", "board.cleared"])
@@ -94,17 +100,17 @@ def turned(dice: random.Random, board: Working) -> tuple[str, Plain]:
         rules.add_page(board, page)
         return "page.added", {"page": page}
     gone = dice.choice(pages if kind == "page.removed" else [*pages, None])
-    for held in list(board.held.values()):
-        if gone in (None, held.page) and held.look is not None:
-            deleted = rules.read_change({"op": "delete", "id": held.id, "version": held.version})
-            rules.apply(board, deleted, Writer({"id": "somebody"}, may_draw=True, now=held.updated_at))
+    for stored in list(board.elements.values()):
+        if gone in (None, stored.page) and stored.look is not None:
+            deleted = rules.read_change({"op": "delete", "id": stored.id, "version": stored.version})
+            rules.apply(board, deleted, Writer({"id": "somebody"}, may_draw=True, now=stored.updated_at))
     if kind == "page.removed":
         del board.counts[str(gone)]
     return kind, {"page": gone}
 
 
 def some_events(dice: random.Random, lesson_id: str) -> list[Plain]:
-    board = Working(held={}, counts=rules.first_page(lesson_id), weight=0, placed=0)
+    board = WorkingBoard(elements={}, counts=rules.first_page(lesson_id), weight=0, placed=0)
     now = datetime(2026, 11, 24, tzinfo=UTC)
     events: list[Plain] = []
     while len(events) < TICKS:

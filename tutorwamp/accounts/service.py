@@ -13,7 +13,7 @@ from twisted.python.threadpool import ThreadPool
 from tutorwamp.accounts import rules
 from tutorwamp.accounts.audit import OURS, Origin, audit
 from tutorwamp.accounts.contracts import LogIn, LogOut, Person, Refresh, Register, Tokens, User
-from tutorwamp.accounts.guesses import Guesses
+from tutorwamp.accounts.login_throttle import LoginThrottle
 from tutorwamp.accounts.settings import AccountsSettings
 from tutorwamp.accounts.store import Account, AccountsStore, RefreshToken, Spent
 from tutorwamp.gate.contracts import CLOSE_REVOKED, Gate
@@ -46,7 +46,7 @@ class AccountsService:
         key: bytes,
         *,
         settings: AccountsSettings,
-        guesses: Guesses,
+        throttle: LoginThrottle,
         clock: Clock,
         reactor: IReactorThreads,
         mail_takes_utf8: Callable[[], bool] = lambda: False,
@@ -56,7 +56,7 @@ class AccountsService:
         self._gate = gate
         self._key = key
         self._settings = settings
-        self._guesses = guesses
+        self._throttle = throttle
         self._clock = clock
         self._reactor = reactor
         self._hashing = ThreadPool(0, HASHING_THREADS, "argon2")
@@ -86,7 +86,7 @@ class AccountsService:
         try:
             rules.require_open(self._settings.registration, asked.role)
             _refuse_weak(asked.password, asked.email, asked.name)
-            self._guesses.register(origin.address)
+            self._throttle.register(origin.address)
             return await self._add(asked.email, asked.password, asked.name, AuthRole(asked.role), origin)
         except TutorwampError as error:
             audit("registration refused", origin, None, reason=error.uri)
@@ -117,16 +117,16 @@ class AccountsService:
         ``origin`` as in ``register``. A login given up before its answer counts as a failed one.
         """
         try:
-            self._guesses.begin(asked.email, origin.address)
+            self._throttle.begin(asked.email, origin.address)
         except RateLimited as error:
             audit("login refused", origin, None, reason=error.uri)
             raise
         try:
             tokens = await self._checked_login(asked, origin)
         except Unavailable:
-            self._guesses.take_back(asked.email, origin.address)
+            self._throttle.take_back(asked.email, origin.address)
             raise
-        self._guesses.succeeded(asked.email, origin.address)
+        self._throttle.succeeded(asked.email, origin.address)
         audit("login", origin, tokens.user.id, role=str(tokens.user.role))
         return tokens
 

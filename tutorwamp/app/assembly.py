@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tutorwamp.accounts.guesses import Guesses
+from tutorwamp.accounts.login_throttle import LoginThrottle
 from tutorwamp.accounts.service import AccountsService
 from tutorwamp.accounts.store import AccountsStore
 from tutorwamp.app.settings import Settings, engine_for
@@ -23,7 +23,7 @@ from tutorwamp.gate.contracts import Gate
 from tutorwamp.gate.wamp import GateClient
 from tutorwamp.kernel.cache import Cache, make_cache
 from tutorwamp.kernel.contracts import Clock, utc_now
-from tutorwamp.kernel.edges.component import Outlet
+from tutorwamp.kernel.edges.component import Publisher
 from tutorwamp.kernel.events import Events
 from tutorwamp.kernel.limits import CallLimits
 from tutorwamp.kernel.sql.database import Database
@@ -54,7 +54,7 @@ class Machine:
     nodes: Nodes
     probe: WriteProbe
     events: Events
-    outlet: Outlet
+    publisher: Publisher
     limits: CallLimits
     accounts: AccountsService
     lessons: LessonsService
@@ -96,16 +96,16 @@ def assemble(
     database = Database(engine_for(settings), reactor, settings.database)
     probe = WriteProbe(database, reactor, clock=clock)
     events = Events()
-    outlet, limits = Outlet(), CallLimits(settings.limits, now_s)
+    publisher, limits = Publisher(), CallLimits(settings.limits, now_s)
     if gate is None:
-        gate = GateClient(outlet.call)
+        gate = GateClient(publisher.call)
 
     accounts = AccountsService(
         AccountsStore(database),
         gate,
         key,
         settings=settings.accounts,
-        guesses=Guesses(settings.limits, now_s),
+        throttle=LoginThrottle(settings.limits, now_s),
         clock=clock,
         reactor=reactor,
         mail_takes_utf8=asking_the_relay(settings.push),
@@ -151,8 +151,8 @@ def assemble(
     )
 
     for publish in (publish_lessons, publish_chat, publish_board, publish_sessions, publish_notifications):
-        publish(events, outlet)
+        publish(events, publisher)
     return Machine(
-        settings, database, nodes, probe, events, outlet, limits, accounts, lessons, chat, board, exchange, sessions,
+        settings, database, nodes, probe, events, publisher, limits, accounts, lessons, chat, board, exchange, sessions,
         cache, counts, notifications, notifier, push, clock,
     )  # fmt: skip

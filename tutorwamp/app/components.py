@@ -110,11 +110,11 @@ def _show_life(made: Machine) -> None:
         _ending.append(made)
         _end_with(made)
     if _ready:
-        alive = GateClient(made.outlet.call).alive(os.getpid(), sorted(_ready), recurring.late())
+        alive = GateClient(made.publisher.call).alive(os.getpid(), sorted(_ready), recurring.late())
         Deferred.fromCoroutine(alive).addErrback(lambda _: None)  # the gate is away, and knows it
 
 
-class Working(Component):
+class PeriodicComponent(Component):
     """A component of this process's machine; some of them also do something every so often, until they leave."""
 
     name = ""
@@ -123,7 +123,9 @@ class Working(Component):
     def __init__(self, config: ComponentConfig, door: Callable[[Machine], object] | None = None) -> None:
         with lifeline().making(self.name):
             doors = [door(machine())] if door else []
-            super().__init__(config, outlet=machine().outlet, doors=doors, limits=machine().limits, ready=self._begin)
+            super().__init__(
+                config, publisher=machine().publisher, doors=doors, limits=machine().limits, ready=self._begin
+            )
         self._loops: dict[str, LoopingCall] = {}
 
     async def _begin(self, session: ApplicationSession, procedures: list[str]) -> None:
@@ -178,7 +180,7 @@ class Working(Component):
         super().onLeave(details)
 
 
-class AccountsComponent(Working):
+class AccountsComponent(PeriodicComponent):
     """Watches for revocations; accounts are asked for over REST only."""
 
     name = "accounts"
@@ -189,7 +191,7 @@ class AccountsComponent(Working):
         self._every(machine().settings.accounts.revocation_poll.total_seconds(), accounts.tell_gate_of_revocations)
 
 
-class LessonsComponent(Working):
+class LessonsComponent(PeriodicComponent):
     """Serves ``tutorwamp.lesson.…``, hears when sessions leave, and knows how long they have been gone."""
 
     name = "lessons"
@@ -222,7 +224,7 @@ class LessonsComponent(Working):
         reactor.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(end()))
 
 
-class SessionsComponent(Working):
+class SessionsComponent(PeriodicComponent):
     """Serves ``tutorwamp.session.…`` and ends sessions that have fallen silent."""
 
     name = "sessions"
@@ -237,7 +239,7 @@ class SessionsComponent(Working):
         self._watch(session, sessions.end_silent)
 
 
-class ChatComponent(Working):
+class ChatComponent(PeriodicComponent):
     """Serves ``tutorwamp.chat.…``."""
 
     name = "chat"
@@ -246,7 +248,7 @@ class ChatComponent(Working):
         super().__init__(config, lambda made: ChatDoor(made.chat))
 
 
-class BoardComponent(Working):
+class BoardComponent(PeriodicComponent):
     """Serves ``tutorwamp.board.…``, and forgets from time to time what nobody may ask for any more."""
 
     name = "board"
@@ -258,7 +260,7 @@ class BoardComponent(Working):
         self._every(COMPACTION_INTERVAL_S, machine().board.compact)
 
 
-class NotificationsComponent(Working):
+class NotificationsComponent(PeriodicComponent):
     """Serves ``tutorwamp.notification.…``, turns what happens into notifications, and reminds of lessons."""
 
     name = "notifications"
@@ -275,7 +277,7 @@ class NotificationsComponent(Working):
         self._every(PUSH_INTERVAL_S, machine().push.dispatcher.dispatch)
 
 
-class RestComponent(Working):
+class RestComponent(PeriodicComponent):
     """Hosts the REST site on loopback; the gate passes ``/api`` on to it."""
 
     name = "rest"

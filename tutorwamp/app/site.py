@@ -101,7 +101,7 @@ class HealthResource:
 
     async def _router(self) -> dict[str, State]:
         """The router, and each component the gate waits for: it is there, lives, and does its work."""
-        asked = Deferred.fromCoroutine(self._machine.outlet.call(STATUS.uri))
+        asked = Deferred.fromCoroutine(self._machine.publisher.call(STATUS.uri))
         try:
             status = STATUS.result.model_validate(await asked.addTimeout(ANSWERED_WITHIN_S, self._reactor))
         except (TutorwampError, defer.TimeoutError):

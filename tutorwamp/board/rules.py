@@ -39,7 +39,7 @@ SNAPSHOT_WEIGHT_AN_EVENT: Final = 4 * 1024
 
 
 @dataclass(frozen=True)
-class Held:
+class StoredElement:
     """An element as it is kept, or its tombstone: then ``look`` is null."""
 
     id: str
@@ -70,10 +70,10 @@ class Held:
 
 
 @dataclass
-class Working:
-    """The part of a board one tick works on; ``held`` has every element the tick names, as far as it exists."""
+class WorkingBoard:
+    """The part of a board one tick works on; ``elements`` has every element the tick names, as far as it exists."""
 
-    held: dict[str, Held]
+    elements: dict[str, StoredElement]
     counts: dict[str, int]
     """Living elements of each page, in the pages' order."""
     weight: int
@@ -115,15 +115,15 @@ def look_of(change: Put) -> Plain:
     return change.element.model_dump(exclude={"id", "page", "version", *OWNED_BY_SERVER}, exclude_defaults=True)
 
 
-def apply(board: Working, change: Change, writer: Writer) -> Plain:
+def apply(board: WorkingBoard, change: Change, writer: Writer) -> Plain:
     """B1 to B13: take one change, and give what readers are told. Raises what rejects it; the board is as before."""
     require_pen(writer.may_draw)
     if isinstance(change, Put):
         return _put(board, change, writer)
-    held = _at_version(board, change.id, change.version)
+    stored = _at_version(board, change.id, change.version)
     if isinstance(change, Append):
-        return _append(board, held, change, writer)
-    return _delete(board, held, change, writer)
+        return _append(board, stored, change, writer)
+    return _delete(board, stored, change, writer)
 
 
 def require_pen(may_draw: bool) -> None:
@@ -132,9 +132,9 @@ def require_pen(may_draw: bool) -> None:
         raise NoPen("Only the tutor and the students who have the pen draw.")
 
 
-def _put(board: Working, change: Put, writer: Writer) -> Plain:
+def _put(board: WorkingBoard, change: Put, writer: Writer) -> Plain:
     wanted, look = change.element, look_of(change)
-    before = board.held.get(wanted.id)
+    before = board.elements.get(wanted.id)
     if wanted.version is not None:
         before = _at_version(board, wanted.id, wanted.version, tombstone=True)
     elif before is not None:
@@ -144,7 +144,7 @@ def _put(board: Working, change: Put, writer: Writer) -> Plain:
     author = before.author if before and alive else writer.person
     weight = weight_of(look) + len(author["name"].encode())
     _require_weight(board, weight - (before.weight if before else 0))
-    after = Held(
+    after = StoredElement(
         id=wanted.id,
         page=wanted.page,
         version=before.version + 1 if before else 1,
@@ -159,7 +159,7 @@ def _put(board: Working, change: Put, writer: Writer) -> Plain:
     return {"op": "put", "by": writer.person["id"], "element": after.plain()}
 
 
-def _append(board: Working, before: Held, change: Append, writer: Writer) -> Plain:
+def _append(board: WorkingBoard, before: StoredElement, change: Append, writer: Writer) -> Plain:
     look = before.look
     if look is None or look["kind"] != "stroke":
         raise Invalid("Only a stroke grows.", details=[{"loc": ["id"], "msg": "not a stroke"}])
@@ -177,27 +177,27 @@ def _append(board: Working, before: Held, change: Append, writer: Writer) -> Pla
     return {**told, "points": change.points, **({"finished": True} if change.finished else {})}
 
 
-def _delete(board: Working, before: Held, change: Delete, writer: Writer) -> Plain:
+def _delete(board: WorkingBoard, before: StoredElement, change: Delete, writer: Writer) -> Plain:
     after = replace(before, version=before.version + 1, updated_at=writer.now, look=None, weight=0)
     _keep(board, before, after)
     return {"op": "delete", "by": writer.person["id"], "id": change.id, "version": after.version}
 
 
-def _at_version(board: Working, element_id: str, version: int, *, tombstone: bool = False) -> Held:
-    held = board.held.get(element_id)
-    if held is None or held.version != version or (held.look is None and not tombstone):
-        raise _stale(held)
-    return held
+def _at_version(board: WorkingBoard, element_id: str, version: int, *, tombstone: bool = False) -> StoredElement:
+    stored = board.elements.get(element_id)
+    if stored is None or stored.version != version or (stored.look is None and not tombstone):
+        raise _stale(stored)
+    return stored
 
 
-def _stale(held: Held | None) -> Stale:
+def _stale(stored: StoredElement | None) -> Stale:
     return Stale(
-        "The element has changed meanwhile." if held and held.look else "There is no such element (any more).",
-        details={"version": held.version if held else None},
+        "The element has changed meanwhile." if stored and stored.look else "There is no such element (any more).",
+        details={"version": stored.version if stored else None},
     )
 
 
-def _require_place(board: Working, page: str, look: Plain, *, moved: bool) -> None:
+def _require_place(board: WorkingBoard, page: str, look: Plain, *, moved: bool) -> None:
     if page not in board.counts:
         raise NotFound("There is no such page.")
     if moved and board.counts[page] >= PAGE_ELEMENTS_AT_MOST:
@@ -208,7 +208,7 @@ def _require_place(board: Working, page: str, look: Plain, *, moved: bool) -> No
         )
 
 
-def _require_weight(board: Working, more: int) -> None:
+def _require_weight(board: WorkingBoard, more: int) -> None:
     if more > 0 and board.weight + more > BOARD_WEIGHT_AT_MOST:
         raise Full("The board is full.", details={"bytes_at_most": BOARD_WEIGHT_AT_MOST})
 
@@ -219,7 +219,7 @@ def _require_size(look: Plain) -> None:
         raise TooLarge("The element is too large.", details={"bytes_at_most": ELEMENT_BYTES_AT_MOST})
 
 
-def _keep(board: Working, before: Held | None, after: Held) -> None:
+def _keep(board: WorkingBoard, before: StoredElement | None, after: StoredElement) -> None:
     if before is not None and before.look is not None:
         board.counts[before.page] -= 1
         board.weight -= before.weight
@@ -227,7 +227,7 @@ def _keep(board: Working, before: Held | None, after: Held) -> None:
         board.counts[after.page] += 1
         board.weight += after.weight
     board.placed = max(board.placed, after.place)
-    board.held[after.id] = after
+    board.elements[after.id] = after
     board.touched.add(after.id)
 
 
@@ -243,7 +243,7 @@ def require_page(counts: Mapping[str, int], page: str) -> None:
         raise NotFound("There is no such page.")
 
 
-def add_page(board: Working, page: str) -> None:
+def add_page(board: WorkingBoard, page: str) -> None:
     """B10, B24. Raises Full or Conflict."""
     if page in board.counts:
         raise Conflict("There is such a page already.")

@@ -33,8 +33,8 @@ from tutorwamp.board.contracts import (
 )
 from tutorwamp.board.settings import BoardSettings
 from tutorwamp.board.store import BoardStore
-from tutorwamp.board.ticks import Asking, Ticks
-from tutorwamp.board.writing import Misformed, PageWish, Submission, Taken, Tick
+from tutorwamp.board.ticks import PendingCall, Ticks
+from tutorwamp.board.writing import Accepted, MalformedChange, PageWish, Submission, Tick
 from tutorwamp.kernel.contracts import Caller, Clock, new_id
 from tutorwamp.kernel.edges.arguments import size_of
 from tutorwamp.kernel.errors import TutorwampError
@@ -47,7 +47,7 @@ from tutorwamp.lessons.errors import WrongState
 
 log = get_logger(__name__)
 
-Line = deque[tuple[Deferred[Asking], Deferred[Taken]]]
+Line = deque[tuple[Deferred[PendingCall], Deferred[Accepted]]]
 """One person's calls to one board that are not in a tick yet."""
 
 NO_GUARD: Final = -1
@@ -99,8 +99,8 @@ class BoardService:
         changes = [_read(raw) for raw in asked.changes]
         content = [] if asked.client_id is None else [_content(change) for change in changes]
         size = size_of(asked.changes)
-        asking = self._asking(caller, asked.lesson_id, changes, asked.client_id, content, size, part)
-        return _submitted(await self._in_line(caller, asked.lesson_id, asking))
+        pending = self._pending_call(caller, asked.lesson_id, changes, asked.client_id, content, size, part)
+        return _submitted(await self._in_line(caller, asked.lesson_id, pending))
 
     async def add_page(self, caller: Caller, asked: AddPage) -> PageChanged:
         """A new last page. Raises NotFound, WrongState, NoPen, Full or Conflict."""
@@ -135,15 +135,15 @@ class BoardService:
     async def _turn(
         self, caller: Caller, lesson_id: str, wish: PageWish, client_id: str | None, asked_page: str | None
     ) -> PageChanged:
-        asking = self._asking(caller, lesson_id, wish, client_id, [wish.type, asked_page], 0)
-        taken = await self._in_line(caller, lesson_id, asking)
-        return PageChanged(seq=taken.seq, page=taken.page, changed=taken.changed)
+        pending = self._pending_call(caller, lesson_id, wish, client_id, [wish.type, asked_page], 0)
+        accepted = await self._in_line(caller, lesson_id, pending)
+        return PageChanged(seq=accepted.seq, page=accepted.page, changed=accepted.changed)
 
-    async def _in_line(self, caller: Caller, lesson_id: str, asking: Coroutine[Any, Any, Asking]) -> Taken:
+    async def _in_line(self, caller: Caller, lesson_id: str, pending: Coroutine[Any, Any, PendingCall]) -> Accepted:
         """Put a call into its board's next tick: one person's calls in their order, whoever is looked up sooner."""
-        answer: Deferred[Taken] = Deferred()
+        answer: Deferred[Accepted] = Deferred()
         line = self._lines.setdefault((lesson_id, caller.user_id), deque())
-        line.append((Deferred.fromCoroutine(asking), answer))
+        line.append((Deferred.fromCoroutine(pending), answer))
         if len(line) == 1:
             Deferred.fromCoroutine(self._let_in(lesson_id, caller.user_id, line))
         return await answer
@@ -159,16 +159,16 @@ class BoardService:
             line.popleft()
         del self._lines[lesson_id, user_id]
 
-    async def _asking(
+    async def _pending_call(
         self,
         caller: Caller,
         lesson_id: str,
-        wish: Sequence[Change | Misformed] | PageWish,
+        wish: Sequence[Change | MalformedChange] | PageWish,
         client_id: str | None,
         content: object,
         size: int,
         part: int = 0,
-    ) -> Asking:
+    ) -> PendingCall:
         person = await self._people.person(caller.user_id)
         submission = Submission(
             person=person.plain(),
@@ -178,32 +178,34 @@ class BoardService:
             digest=_digest(digest_of(content)) if client_id is not None else b"",
             wish=wish,
         )
-        asking = await self._admitted(lesson_id, Asking(caller, submission, size), repeatable=client_id is not None)
+        pending = await self._admitted(
+            lesson_id, PendingCall(caller, submission, size), repeatable=client_id is not None
+        )
         self._limits.write_in(lesson_id, size)
-        return asking
+        return pending
 
-    async def _admitted(self, lesson_id: str, asking: Asking, *, repeatable: bool) -> Asking:
+    async def _admitted(self, lesson_id: str, pending: PendingCall, *, repeatable: bool) -> PendingCall:
         """The call with what memory says of its lesson. Raises NotFound, or WrongState unless it may be a repetition.
 
         A repetition is answered like the first time, even when the lesson has ended meanwhile: then the guard lets
         nothing new in, and the error to raise in its place comes with it.
         """
         try:
-            admission = await self._access.admit_writer(asking.caller, lesson_id)
+            admission = await self._access.admit_writer(pending.caller, lesson_id)
         except WrongState as closed:
             if not repeatable:
                 raise
-            return dataclasses.replace(asking, closed=closed)
-        may_draw = _may_draw(asking.caller, admission)
-        submission = dataclasses.replace(asking.submission, guard=admission.guard, may_draw=may_draw)
-        return dataclasses.replace(asking, submission=submission)
+            return dataclasses.replace(pending, closed=closed)
+        may_draw = _may_draw(pending.caller, admission)
+        submission = dataclasses.replace(pending.submission, guard=admission.guard, may_draw=may_draw)
+        return dataclasses.replace(pending, submission=submission)
 
-    async def _readmit(self, lesson_id: str, asking: Asking) -> Asking:
+    async def _readmit(self, lesson_id: str, pending: PendingCall) -> PendingCall:
         """Ask the database: the lesson has changed since."""
         self._access.forget(lesson_id)
-        return await self._admitted(lesson_id, asking, repeatable=False)
+        return await self._admitted(lesson_id, pending, repeatable=False)
 
-    async def _commit(self, lesson_id: str, submissions: Sequence[Submission]) -> Sequence[Taken | Exception]:
+    async def _commit(self, lesson_id: str, submissions: Sequence[Submission]) -> Sequence[Accepted | Exception]:
         """Write a tick, then announce it."""
         stream = BOARD_TOPIC.of(lesson_id)
         ticked = await self._store.commit(Tick(lesson_id, stream, self._clock(), key_for(None), submissions))
@@ -228,16 +230,16 @@ def _may_draw(caller: Caller, admission: Admission) -> bool:
     return admission.moderates or caller.user_id in admission.lesson.pen
 
 
-def _read(raw: Plain) -> Change | Misformed:
+def _read(raw: Plain) -> Change | MalformedChange:
     try:
         return rules.read_change(raw)
     except TutorwampError as error:
-        return Misformed(named(raw), error)
+        return MalformedChange(named(raw), error)
 
 
-def _content(change: Change | Misformed) -> object:
+def _content(change: Change | MalformedChange) -> object:
     """What makes a repetition the same."""
-    if isinstance(change, Misformed):
+    if isinstance(change, MalformedChange):
         return [change.id, change.error.uri, change.error.details]
     if isinstance(change, Put):
         return [change.id, change.element.page, change.element.version, rules.look_of(change)]
@@ -248,12 +250,12 @@ def _digest(*parts: str) -> bytes:
     return hashlib.blake2b("|".join(parts).encode(), digest_size=16).digest()
 
 
-def _submitted(taken: Taken) -> Submitted:
+def _submitted(accepted: Accepted) -> Submitted:
     rejected = [
         Rejected(id=one.id, error=one.error, message=one.message, details=one.details, element=one.element)
-        for one in taken.refused
+        for one in accepted.refused
     ]
-    return Submitted(seq=taken.seq, applied=list(taken.applied), rejected=rejected)
+    return Submitted(seq=accepted.seq, applied=list(accepted.applied), rejected=rejected)
 
 
 def _state(plain: Plain) -> BoardState:

@@ -17,7 +17,7 @@ from tutorwamp.board.contracts import Plain
 from tutorwamp.board.errors import Full
 from tutorwamp.board.rules import Replayed
 from tutorwamp.board.tables import answers, boards, elements, pictures, snapshots
-from tutorwamp.board.writing import Tick, Ticked, commit, held_from
+from tutorwamp.board.writing import Tick, Ticked, commit, stored_element
 from tutorwamp.kernel.contracts import instant_text
 from tutorwamp.kernel.errors import Invalid
 from tutorwamp.kernel.sql.database import Database, lock
@@ -213,7 +213,7 @@ def _state(connection: Connection, lesson_id: str, stream: str) -> Plain:
     rows = connection.execute(standing.order_by(elements.c.place))
     return {
         "pages": [{"id": page} for page in _page_ids(lesson_id, board)],
-        "elements": [held_from(row).plain() for row in rows],
+        "elements": [stored_element(row).plain() for row in rows],
         "head": heads(connection, [stream]).get(stream, 0),
     }
 

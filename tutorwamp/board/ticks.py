@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from twisted.internet.defer import Deferred, fail
 
-from tutorwamp.board.writing import PageWish, Submission, Taken
+from tutorwamp.board.writing import Accepted, PageWish, Submission
 from tutorwamp.kernel.contracts import Caller
 from tutorwamp.kernel.errors import Unavailable
 from tutorwamp.kernel.observability import get_logger
@@ -26,7 +26,7 @@ TICK_BYTES_AT_MOST: Final = 1024 * 1024
 """Of arguments, as many as one call may have: an event must go through everybody's socket."""
 WAITING_BYTES_AT_MOST: Final = 64 * 1024 * 1024
 """Of all boards of a process; who comes then is told to come back."""
-ASKING_BYTES: Final = 4 * 1024
+PENDING_CALL_BYTES: Final = 4 * 1024
 """Of a waiting call besides its arguments: a wish about pages has next to none, and must count, too."""
 TRIES_AT_MOST: Final = 20
 """Of a submission whose lesson changes at the same moment; each try has read the newest version. A tutor who hands the
@@ -34,7 +34,7 @@ pen around changes it several times a second, and on a slow machine a try takes 
 
 
 @dataclass
-class Asking:
+class PendingCall:
     """A call that waits for its tick."""
 
     caller: Caller
@@ -43,7 +43,7 @@ class Asking:
     """Bytes of its arguments."""
     closed: Exception | None = None
     """What to raise where only a repetition would be let in."""
-    answer: Deferred[Taken] = field(default_factory=Deferred)
+    answer: Deferred[Accepted] = field(default_factory=Deferred)
 
     @property
     def changes(self) -> int:
@@ -54,20 +54,20 @@ class Asking:
     @property
     def held_bytes(self) -> int:
         """What it takes while it waits, roughly."""
-        return ASKING_BYTES + self.size
+        return PENDING_CALL_BYTES + self.size
 
 
 @dataclass
 class _Gathering:
     """One board's next tick."""
 
-    waiting: list[Asking] = field(default_factory=list)
+    waiting: list[PendingCall] = field(default_factory=list)
     due_at: float = 0
     writing: bool = False
 
 
-Commit = Callable[[str, Sequence[Submission]], Awaitable[Sequence[Taken | Exception]]]
-Readmit = Callable[[str, Asking], Awaitable[Asking]]
+Commit = Callable[[str, Sequence[Submission]], Awaitable[Sequence[Accepted | Exception]]]
+Readmit = Callable[[str, PendingCall], Awaitable[PendingCall]]
 
 
 class Ticks:
@@ -84,18 +84,18 @@ class Ticks:
         self._boards: dict[str, _Gathering] = {}
         self._waiting_bytes = 0
 
-    def submit(self, lesson_id: str, asking: Asking) -> Deferred[Taken]:
+    def submit(self, lesson_id: str, pending: PendingCall) -> Deferred[Accepted]:
         """Put a call into its board's next tick. Fails with Unavailable while too much waits."""
-        if self._waiting_bytes + asking.held_bytes > WAITING_BYTES_AT_MOST:
+        if self._waiting_bytes + pending.held_bytes > WAITING_BYTES_AT_MOST:
             return fail(Unavailable("The board cannot keep up just now."))
-        self._waiting_bytes += asking.held_bytes
+        self._waiting_bytes += pending.held_bytes
         board = self._boards.setdefault(lesson_id, _Gathering())
         if not board.waiting:
             board.due_at = self._reactor.seconds() + self._tick_s
-        board.waiting.append(asking)
+        board.waiting.append(pending)
         if len(board.waiting) == 1 and not board.writing:
             self._reactor.callLater(self._tick_s, self._write, lesson_id)
-        return asking.answer
+        return pending.answer
 
     def _write(self, lesson_id: str) -> None:
         board = self._boards[lesson_id]
@@ -105,8 +105,8 @@ class Ticks:
         writing.addErrback(_refuse, batch)
         writing.addCallback(self._go_on, lesson_id, batch)
 
-    def _go_on(self, _: None, lesson_id: str, batch: Sequence[Asking]) -> None:
-        self._waiting_bytes -= sum(asking.held_bytes for asking in batch)
+    def _go_on(self, _: None, lesson_id: str, batch: Sequence[PendingCall]) -> None:
+        self._waiting_bytes -= sum(pending.held_bytes for pending in batch)
         board = self._boards[lesson_id]
         board.writing = False
         if board.waiting:
@@ -115,58 +115,58 @@ class Ticks:
         else:
             del self._boards[lesson_id]
 
-    async def _run(self, lesson_id: str, batch: Sequence[Asking]) -> None:
+    async def _run(self, lesson_id: str, batch: Sequence[PendingCall]) -> None:
         waiting = list(batch)
         for _ in range(TRIES_AT_MOST):
-            outcomes = await self._commit(lesson_id, [asking.submission for asking in waiting])
+            outcomes = await self._commit(lesson_id, [pending.submission for pending in waiting])
             overtaken = []
-            for asking, outcome in zip(waiting, outcomes, strict=True):
-                if isinstance(outcome, StaleGuardError) and asking.closed is None:
-                    overtaken.append(asking)
+            for pending, outcome in zip(waiting, outcomes, strict=True):
+                if isinstance(outcome, StaleGuardError) and pending.closed is None:
+                    overtaken.append(pending)
                 else:
-                    _answer(asking, outcome)
+                    _answer(pending, outcome)
             waiting = await self._admitted_again(lesson_id, overtaken)
             if not waiting:
                 return
-        for asking in waiting:
-            asking.answer.errback(Unavailable("The lesson is being changed just now."))
+        for pending in waiting:
+            pending.answer.errback(Unavailable("The lesson is being changed just now."))
 
-    async def _admitted_again(self, lesson_id: str, overtaken: Sequence[Asking]) -> list[Asking]:
+    async def _admitted_again(self, lesson_id: str, overtaken: Sequence[PendingCall]) -> list[PendingCall]:
         admitted = []
-        for asking in overtaken:
+        for pending in overtaken:
             try:
-                admitted.append(await self._readmit(lesson_id, asking))
+                admitted.append(await self._readmit(lesson_id, pending))
             except Exception as error:  # noqa: BLE001  # handed to the one who asked
-                asking.answer.errback(error)
+                pending.answer.errback(error)
         return admitted
 
 
-def _answer(asking: Asking, outcome: Taken | Exception) -> None:
-    if isinstance(outcome, StaleGuardError) and asking.closed is not None:
-        asking.answer.errback(asking.closed)
+def _answer(pending: PendingCall, outcome: Accepted | Exception) -> None:
+    if isinstance(outcome, StaleGuardError) and pending.closed is not None:
+        pending.answer.errback(pending.closed)
     elif isinstance(outcome, Exception):
-        asking.answer.errback(outcome)
+        pending.answer.errback(outcome)
     else:
-        asking.answer.callback(outcome)
+        pending.answer.callback(outcome)
 
 
-def _refuse(failure: Any, batch: Sequence[Asking]) -> None:
+def _refuse(failure: Any, batch: Sequence[PendingCall]) -> None:
     """The tick as a whole could not be written."""
-    for asking in batch:
-        if not asking.answer.called:
-            asking.answer.errback(failure.value)
+    for pending in batch:
+        if not pending.answer.called:
+            pending.answer.errback(failure.value)
 
 
-def _cut(waiting: list[Asking]) -> list[Asking]:
+def _cut(waiting: list[PendingCall]) -> list[PendingCall]:
     """Take what goes into one event off the front: some calls' changes, or one wish about pages."""
-    size = changes = taken = 0
-    for asking in waiting:
-        size, changes = size + asking.size, changes + asking.changes
-        fits = asking.changes and size <= TICK_BYTES_AT_MOST and changes <= TICK_CHANGES_AT_MOST
-        if taken and not fits:
+    size = changes = accepted = 0
+    for pending in waiting:
+        size, changes = size + pending.size, changes + pending.changes
+        fits = pending.changes and size <= TICK_BYTES_AT_MOST and changes <= TICK_CHANGES_AT_MOST
+        if accepted and not fits:
             break
-        taken += 1
-        if not asking.changes:
+        accepted += 1
+        if not pending.changes:
             break
-    batch, waiting[:taken] = waiting[:taken], []
+    batch, waiting[:accepted] = waiting[:accepted], []
     return batch

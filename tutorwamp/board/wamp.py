@@ -22,7 +22,7 @@ from tutorwamp.board.contracts import (
 from tutorwamp.board.exchange import Exchange
 from tutorwamp.board.service import BoardService
 from tutorwamp.kernel.contracts import Caller
-from tutorwamp.kernel.edges.component import Outlet, serves
+from tutorwamp.kernel.edges.component import Publisher, serves
 from tutorwamp.kernel.events import Events
 
 
@@ -74,10 +74,10 @@ class BoardDoor:
         return await self._exchange.import_scene(caller, asked)
 
 
-def publish_board(events: Events, outlet: Outlet) -> None:
+def publish_board(events: Events, publisher: Publisher) -> None:
     """Publish what the board announces."""
 
     def changed(change: BoardChanged) -> None:
-        outlet.publish_stream_event(change.event)
+        publisher.publish_stream_event(change.event)
 
     events.listen(BoardChanged, changed)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from tutorwamp.board import rules
 from tutorwamp.board.contracts import Change, Image, Plain, Put
-from tutorwamp.board.rules import Held, Working, Writer
+from tutorwamp.board.rules import StoredElement, WorkingBoard, Writer
 from tutorwamp.board.tables import answers, boards, elements, pictures
 from tutorwamp.kernel.contracts import StreamEvent
 from tutorwamp.kernel.errors import Conflict, TutorwampError
@@ -27,7 +27,7 @@ from tutorwamp.kernel.sql.streams import (
 
 
 @dataclass(frozen=True)
-class Misformed:
+class MalformedChange:
     """A change that could not be read."""
 
     id: str
@@ -52,7 +52,7 @@ class Submission:
     """The lesson's version under which the person was admitted."""
     key: bytes
     digest: bytes
-    wish: Sequence[Change | Misformed] | PageWish
+    wish: Sequence[Change | MalformedChange] | PageWish
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Refusal:
 
 
 @dataclass(frozen=True)
-class Taken:
+class Accepted:
     """What became of a submission."""
 
     seq: int
@@ -93,7 +93,7 @@ class Taken:
 class Ticked:
     """What became of a tick: an outcome for each submission, in their order; no event where nothing changed."""
 
-    outcomes: Sequence[Taken | Exception]
+    outcomes: Sequence[Accepted | Exception]
     event: StreamEvent | None
     authors: Sequence[str]
     snapshot_due: bool
@@ -113,7 +113,7 @@ class _Judged:
 class _Board:
     """One board during the transaction."""
 
-    working: Working
+    working: WorkingBoard
     exists: bool
     snapshot_seq: int
     loaded: frozenset[str]
@@ -133,11 +133,11 @@ def _take(
     if position is None:
         return Ticked([UnknownStreamError(tick.stream)] * len(tick.submissions), None, [], snapshot_due=False)
     told: list[Plain] = []
-    outcomes: list[_Judged | Taken | Exception] = []
+    outcomes: list[_Judged | Accepted | Exception] = []
     judged: dict[bytes, _Judged] = {}
     overtaken: set[str] = set()
     for one in tick.submissions:
-        outcome: _Judged | Taken | Exception
+        outcome: _Judged | Accepted | Exception
         if one.key in judged or one.key in known:
             outcome = _repeated(one, judged.get(one.key), known.get(one.key), board.working)
         elif one.guard != position.guard or one.person["id"] in overtaken:
@@ -158,7 +158,7 @@ def _take(
 
 
 def _judge(
-    connection: Connection, tick: Tick, board: Working, one: Submission, told: list[Plain]
+    connection: Connection, tick: Tick, board: WorkingBoard, one: Submission, told: list[Plain]
 ) -> _Judged | Exception:
     """Take what can be taken, and add to what readers are told."""
     if isinstance(one.wish, PageWish):
@@ -170,7 +170,7 @@ def _judge(
     writer = Writer(one.person, one.may_draw, tick.at)
     for index, change in enumerate(one.wish):
         try:
-            if isinstance(change, Misformed):
+            if isinstance(change, MalformedChange):
                 raise change.error
             told.append(rules.apply(board, change, writer))
             judged.applied.append(change.id)
@@ -180,7 +180,7 @@ def _judge(
 
 
 def _turn(
-    connection: Connection, tick: Tick, board: Working, one: Submission, wish: PageWish, told: list[Plain]
+    connection: Connection, tick: Tick, board: WorkingBoard, one: Submission, wish: PageWish, told: list[Plain]
 ) -> bool:
     """Do what is wished of a page; whether there was anything to do. Raises NoPen or what the rules raise."""
     rules.require_pen(one.may_draw)
@@ -201,7 +201,7 @@ def _turn(
     return True
 
 
-def _empty(connection: Connection, tick: Tick, board: Working, pages: Sequence[str]) -> None:
+def _empty(connection: Connection, tick: Tick, board: WorkingBoard, pages: Sequence[str]) -> None:
     """B24: what stands on the pages becomes tombstones."""
     standing = (elements.c.lesson_id == tick.lesson_id, elements.c.page.in_(pages), elements.c.look.is_not(None))
     board.weight -= connection.execute(
@@ -233,15 +233,15 @@ def _tell(connection: Connection, tick: Tick, told: Sequence[Plain]) -> tuple[St
     return append_one(connection, draft), authors
 
 
-def _numbered(judged: _Judged, seq: int, board: Working) -> Taken:
+def _numbered(judged: _Judged, seq: int, board: WorkingBoard) -> Accepted:
     wish = judged.submission.wish
     page = wish.page if isinstance(wish, PageWish) else None
-    return Taken(seq, judged.applied, [_with_element(one, board) for one in judged.refused], page, judged.changed)
+    return Accepted(seq, judged.applied, [_with_element(one, board) for one in judged.refused], page, judged.changed)
 
 
-def _with_element(refusal: Refusal, board: Working) -> Refusal:
-    held = board.held.get(refusal.id)
-    return replace(refusal, element=held.plain() if held else None)
+def _with_element(refusal: Refusal, board: WorkingBoard) -> Refusal:
+    stored = board.elements.get(refusal.id)
+    return replace(refusal, element=stored.plain() if stored else None)
 
 
 def _known(connection: Connection, ticks: Sequence[Tick]) -> dict[bytes, Any]:
@@ -252,7 +252,7 @@ def _known(connection: Connection, ticks: Sequence[Tick]) -> dict[bytes, Any]:
 _ANSWERS: Final = select(answers).where(answers.c.key.in_(bindparam("keys", expanding=True)))
 
 
-def _repeated(one: Submission, judged: _Judged | None, row: Any, board: Working) -> _Judged | Taken | Exception:
+def _repeated(one: Submission, judged: _Judged | None, row: Any, board: WorkingBoard) -> _Judged | Accepted | Exception:
     """B21: the first answer again, its rejected elements as they are now."""
     first_digest = judged.submission.digest if judged else row.digest
     if first_digest != one.digest:
@@ -261,11 +261,11 @@ def _repeated(one: Submission, judged: _Judged | None, row: Any, board: Working)
         return judged
     outcome = from_json(row.outcome) if row.outcome else {}
     if isinstance(one.wish, PageWish):
-        return Taken(row.seq, [], [], outcome["page"], outcome["changed"])
+        return Accepted(row.seq, [], [], outcome["page"], outcome["changed"])
     refused = [Refusal(*values) for values in outcome.get("refused", ())]
     gone = {refusal.index for refusal in refused}
     applied = [change.id for index, change in enumerate(one.wish) if index not in gone]
-    return Taken(row.seq, applied, [_with_element(refusal, board) for refusal in refused])
+    return Accepted(row.seq, applied, [_with_element(refusal, board) for refusal in refused])
 
 
 def _outcome(judged: _Judged) -> str | None:
@@ -286,28 +286,28 @@ def _boards(connection: Connection, ticks: Sequence[Tick]) -> dict[str, _Board]:
     made = {}
     for tick in ticks:
         row = rows.get(tick.lesson_id)
-        held = _held(connection, tick)
-        working = Working(
-            held=held,
+        stored = _stored_elements(connection, tick)
+        working = WorkingBoard(
+            elements=stored,
             counts=from_json(row.pages) if row else rules.first_page(tick.lesson_id),
             weight=row.weight if row else 0,
             placed=row.placed if row else 0,
             pictures=_pictures(connection, tick),
         )
-        made[tick.lesson_id] = _Board(working, row is not None, row.snapshot_seq if row else 0, frozenset(held))
+        made[tick.lesson_id] = _Board(working, row is not None, row.snapshot_seq if row else 0, frozenset(stored))
     return made
 
 
-def _changes(tick: Tick) -> Iterable[Change | Misformed]:
+def _changes(tick: Tick) -> Iterable[Change | MalformedChange]:
     for one in tick.submissions:
         if not isinstance(one.wish, PageWish):
             yield from one.wish
 
 
-def _held(connection: Connection, tick: Tick) -> dict[str, Held]:
+def _stored_elements(connection: Connection, tick: Tick) -> dict[str, StoredElement]:
     ids = {change.id for change in _changes(tick)}
     rows = connection.execute(_ELEMENTS, {"lesson_id": tick.lesson_id, "ids": list(ids)}) if ids else ()
-    return {row.id: held_from(row) for row in rows}
+    return {row.id: stored_element(row) for row in rows}
 
 
 def _pictures(connection: Connection, tick: Tick) -> frozenset[str]:
@@ -331,9 +331,9 @@ _REPLACE: Final = update(elements).where(
 )
 
 
-def held_from(row: Any) -> Held:
+def stored_element(row: Any) -> StoredElement:
     """An element as the rules see it, from its row."""
-    return Held(
+    return StoredElement(
         id=row.id,
         page=row.page,
         version=row.version,
@@ -346,21 +346,21 @@ def held_from(row: Any) -> Held:
     )
 
 
-def _columns(held: Held) -> dict[str, Any]:
+def _columns(stored: StoredElement) -> dict[str, Any]:
     return {
-        "page": held.page,
-        "version": held.version,
-        "place": held.place,
-        "author": to_json(held.author).decode(),
-        "created_at": held.created_at,
-        "updated_at": held.updated_at,
-        "weight": held.weight,
-        "look": to_json(held.look).decode() if held.look is not None else None,
+        "page": stored.page,
+        "version": stored.version,
+        "place": stored.place,
+        "author": to_json(stored.author).decode(),
+        "created_at": stored.created_at,
+        "updated_at": stored.updated_at,
+        "weight": stored.weight,
+        "look": to_json(stored.look).decode() if stored.look is not None else None,
     }
 
 
 def _keep(connection: Connection, tick: Tick, board: _Board, judged: Iterable[_Judged], seq: int) -> None:
-    touched = [board.working.held[element_id] for element_id in board.working.touched]
+    touched = [board.working.elements[element_id] for element_id in board.working.touched]
     new = [
         {"lesson_id": tick.lesson_id, "id": one.id, **_columns(one)} for one in touched if one.id not in board.loaded
     ]

@@ -17,7 +17,7 @@ from tutorwamp.chat.contracts import (
 )
 from tutorwamp.chat.service import ChatService
 from tutorwamp.kernel.contracts import Caller, Page
-from tutorwamp.kernel.edges.component import Outlet, serves
+from tutorwamp.kernel.edges.component import Publisher, serves
 from tutorwamp.kernel.events import Events
 
 
@@ -63,10 +63,10 @@ class ChatDoor:
         return await self._chat.mark_read(caller, asked)
 
 
-def publish_chat(events: Events, outlet: Outlet) -> None:
+def publish_chat(events: Events, publisher: Publisher) -> None:
     """Publish what chat announces."""
 
     def changed(change: ChatChanged) -> None:
-        outlet.publish_stream_event(change.event)
+        publisher.publish_stream_event(change.event)
 
     events.listen(ChatChanged, changed)

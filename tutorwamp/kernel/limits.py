@@ -308,7 +308,7 @@ class Bill:
 
 
 @dataclass(frozen=True)
-class Patience:
+class Backoff:
     """Fewer than ``free`` failures cost nothing; after that many one waits ``first_s``, then each time twice as long.
 
     ``at_most_s`` is the longest wait.
@@ -348,10 +348,10 @@ class Failures:
         known = self._known(name)
         return known.failures if known is not None else 0
 
-    def wait_s(self, name: str, patience: Patience) -> float:
+    def wait_s(self, name: str, backoff: Backoff) -> float:
         """Seconds until the next try may be made; 0 where it may be made now."""
         known = self._known(name)
-        return 0.0 if known is None else max(0.0, known.last_s + patience.wait_s(known.failures) - self._now_s())
+        return 0.0 if known is None else max(0.0, known.last_s + backoff.wait_s(known.failures) - self._now_s())
 
     def add(self, name: str) -> None:
         """One more, now."""

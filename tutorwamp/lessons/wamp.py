@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tutorwamp.kernel.contracts import Caller, Nothing, Page
-from tutorwamp.kernel.edges.component import Outlet, serves
+from tutorwamp.kernel.edges.component import Publisher, serves
 from tutorwamp.kernel.events import Events
 from tutorwamp.lessons import contracts
 from tutorwamp.lessons.contracts import (
@@ -93,17 +93,17 @@ class LessonsDoor:
         return await self._lessons.set_pen(caller, asked)
 
 
-def publish_lessons(events: Events, outlet: Outlet) -> None:
+def publish_lessons(events: Events, publisher: Publisher) -> None:
     """Publish what lessons announce."""
 
     def changed(change: LessonChanged) -> None:
-        outlet.publish_stream_event(change.event)
+        publisher.publish_stream_event(change.event)
 
     def presence(change: PresenceChanged) -> None:
         participant = change.participant.plain()
         deadline = {} if change.participant.deadline is None else {"deadline": participant["deadline"]}
         told = {"type": change.type, "at": change.at, "participant": participant, **deadline}
-        outlet.publish(PRESENCE_TOPIC.of(change.lesson_id), told)
+        publisher.publish(PRESENCE_TOPIC.of(change.lesson_id), told)
 
     events.listen(LessonChanged, changed)
     events.listen(PresenceChanged, presence)

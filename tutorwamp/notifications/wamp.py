@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tutorwamp.kernel.contracts import Caller, Nothing, Page
-from tutorwamp.kernel.edges.component import Outlet, serves
+from tutorwamp.kernel.edges.component import Publisher, serves
 from tutorwamp.kernel.events import Events
 from tutorwamp.notifications import contracts
 from tutorwamp.notifications.contracts import (
@@ -55,6 +55,6 @@ class NotificationsDoor:
         return await self._notifications.set_preferences(caller, asked)
 
 
-def publish_notifications(events: Events, outlet: Outlet) -> None:
+def publish_notifications(events: Events, publisher: Publisher) -> None:
     """Publish what notifications announce."""
-    events.listen(NotificationsChanged, lambda changed: outlet.publish_stream_event(changed.event))
+    events.listen(NotificationsChanged, lambda changed: publisher.publish_stream_event(changed.event))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tutorwamp.gate.contracts import CONNECTION_TIMEOUT
 from tutorwamp.kernel.contracts import Caller, Nothing, instant_text
-from tutorwamp.kernel.edges.component import Outlet, serves
+from tutorwamp.kernel.edges.component import Publisher, serves
 from tutorwamp.kernel.errors import Action
 from tutorwamp.kernel.events import Events
 from tutorwamp.sessions import contracts
@@ -41,7 +41,7 @@ class SessionsDoor:
         return await self._sessions.whoami(caller)
 
 
-def publish_sessions(events: Events, outlet: Outlet) -> None:
+def publish_sessions(events: Events, publisher: Publisher) -> None:
     """Publish what sessions announce."""
 
     def timed_out(one: SessionTimedOut) -> None:
@@ -52,6 +52,6 @@ def publish_sessions(events: Events, outlet: Outlet) -> None:
             "action": str(Action.RETRY),
             "retry_after_s": one.retry_after_s,
         }
-        outlet.publish(CONNECTION_TIMEOUT, told, only=one.session)
+        publisher.publish(CONNECTION_TIMEOUT, told, only=one.session)
 
     events.listen(SessionTimedOut, timed_out)

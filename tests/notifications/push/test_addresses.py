@@ -17,7 +17,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 
 from tests.notifications.push.devices import Browser, PushServer
-from tests.notifications.push.test_web_push import parcel
+from tests.notifications.push.test_web_push import delivery
 from tutorwamp.notifications.push.addresses import ADDRESSES_AT_MOST, CONNECT_WITHIN_S, CheckedEndpoint
 from tutorwamp.notifications.push.contracts import Doubtful, Later, Sent
 from tutorwamp.notifications.push.web_push import WebPush, load_key
@@ -63,11 +63,11 @@ async def test_P6_where_an_address_cannot_be_reached_the_next_one_is_tried(
 
     provider = WebPush(reactor, load_key(tmp_path / "vapid.pem"), "mailto:a@b.example", allowed=allowed)
     target = server.url.replace("127.0.0.1", HOST)
-    assert await provider.send(parcel(target, Browser().keys)) == Sent()
+    assert await provider.send(delivery(target, Browser().keys)) == Sent()
     assert len(server.pushed) == 1
     assert looked_at == ["::1", "127.0.0.2", "127.0.0.1"]
     named("::1", "127.0.0.2")
-    assert isinstance(await provider.send(parcel(target, Browser().keys)), Later)
+    assert isinstance(await provider.send(delivery(target, Browser().keys)), Later)
     await server.close()
 
 
@@ -75,7 +75,7 @@ async def test_P5_a_host_that_no_name_leads_to_is_doubted(named: Callable[..., N
     provider = WebPush(reactor, load_key(tmp_path / "vapid.pem"), "mailto:a@b.example")
     for addresses in ((), ("127.0.0.1",)):
         named(*addresses)
-        assert isinstance(await provider.send(parcel(f"https://{HOST}/1", Browser().keys)), Doubtful)
+        assert isinstance(await provider.send(delivery(f"https://{HOST}/1", Browser().keys)), Doubtful)
 
 
 class Outside(MemoryReactorClock):

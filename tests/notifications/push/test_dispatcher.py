@@ -17,7 +17,7 @@ from tests.support.machine import Stage
 from tutorwamp.kernel.errors import Unavailable
 from tutorwamp.notifications.contracts import Channel, ReadNotifications, SetPreferences
 from tutorwamp.notifications.push.batch import WAITS_S
-from tutorwamp.notifications.push.contracts import Doubtful, Gone, Later, Outcome, Parcel, Sent
+from tutorwamp.notifications.push.contracts import Delivery, Doubtful, Gone, Later, Outcome, Sent
 from tutorwamp.notifications.push.dispatcher import (
     DOUBTED_ALONE_AT_MOST,
     DOUBTED_AT_MOST,
@@ -37,17 +37,17 @@ class Hands:
     """A provider that notes what it was given, and answers what it is told to."""
 
     def __init__(self) -> None:
-        self.given: list[Parcel] = []
+        self.given: list[Delivery] = []
         self.answers: list[Outcome | Exception] = []
         self.held: Deferred[None] | None = None
         self.doubted: str | None = None
         """A target that nobody may be behind."""
 
-    async def send(self, parcel: Parcel) -> Outcome:
-        self.given.append(parcel)
+    async def send(self, delivery: Delivery) -> Outcome:
+        self.given.append(delivery)
         if self.held is not None:
             await self.held
-        if parcel.target == self.doubted:
+        if delivery.target == self.doubted:
             return Doubtful("403")
         answer = self.answers.pop(0) if self.answers else Sent()
         if isinstance(answer, Exception):
@@ -107,8 +107,12 @@ async def test_P1_who_is_away_is_told_by_each_channel_once(stage_on_both: Stage)
     await desk.pass_s(1)
     assert desk.kinds(desk.push) == [("anna", "lesson.invited")]
     assert desk.kinds(desk.mail) == [("anna", "lesson.invited"), ("ben", "lesson.invited")]
-    (parcel,) = desk.push.given
-    assert (parcel.target, parcel.title, parcel.data["lesson_id"]) == (ENDPOINT, "Fractions", desk.house.lesson.id)
+    (delivery,) = desk.push.given
+    assert (delivery.target, delivery.title, delivery.data["lesson_id"]) == (
+        ENDPOINT,
+        "Fractions",
+        desk.house.lesson.id,
+    )
     await desk.pass_s(100_000)
     assert len(desk.push.given + desk.mail.given) == 3
 
@@ -174,8 +178,8 @@ async def test_P3_a_process_that_dies_while_it_sends_does_not_send_twice_and_not
     desk = await Desk.set_up(stage_on_both)
     await desk.house.turn()
     desk.stage.clock.turn(seconds=WAITS_S)
-    (parcel,) = await desk.queue.take_due(1)
-    assert await desk.queue.begin(parcel)  # and the process dies: whether it was sent nobody knows
+    (delivery,) = await desk.queue.take_due(1)
+    assert await desk.queue.begin(delivery)  # and the process dies: whether it was sent nobody knows
     await desk.pass_s(3600)
     assert len(desk.push.given + desk.mail.given) == 2, "the two that waited"
 

@@ -18,12 +18,12 @@ from twisted.mail import smtp
 from zope.interface import implementer
 
 from tests.notifications.push.devices import Browser
-from tests.notifications.push.test_web_push import parcel
+from tests.notifications.push.test_web_push import delivery
 from tests.support.node import free_port
 from tutorwamp.kernel.errors import Unavailable
 from tutorwamp.kernel.settings import SettingsError
 from tutorwamp.notifications.contracts import Channel, Kind
-from tutorwamp.notifications.push.contracts import Later, Outcome, Parcel, Refused, Sent
+from tutorwamp.notifications.push.contracts import Delivery, Later, Outcome, Refused, Sent
 from tutorwamp.notifications.push.mail import SUBJECTS, Mail, Relay, letter
 
 ADA = "ada@school.example"
@@ -90,8 +90,8 @@ async def server() -> AsyncIterator[MailServer]:
     await made.close()
 
 
-def told(**more: Any) -> Parcel:
-    return parcel("email", Browser().keys, channel=Channel.EMAIL, **more)
+def told(**more: Any) -> Delivery:
+    return delivery("email", Browser().keys, channel=Channel.EMAIL, **more)
 
 
 def mail(port: int, address: str | None = ADA) -> Mail:

@@ -11,13 +11,13 @@ from tests.notifications.push.test_dispatcher import Desk
 from tests.support.machine import Stage
 from tutorwamp.kernel.errors import Unavailable
 from tutorwamp.notifications.push.batch import TAKEN_FOR, WAITS_S
-from tutorwamp.notifications.push.contracts import Parcel
+from tutorwamp.notifications.push.contracts import Delivery
 from tutorwamp.notifications.push.dispatcher import FIRST_PAUSE_S, Dispatcher
 
 TAKEN_FOR_S = TAKEN_FOR.total_seconds()
 
 
-def given(desk: Desk) -> list[Parcel]:
+def given(desk: Desk) -> list[Delivery]:
     return desk.push.given + desk.mail.given
 
 
@@ -111,7 +111,7 @@ async def test_P3_where_the_mark_cannot_be_made_it_is_not_sent_and_not_lost(stag
     await desk.house.turn()
     begin = desk.queue.begin
 
-    async def away(_parcel: Parcel) -> bool:
+    async def away(_delivery: Delivery) -> bool:
         raise Unavailable("The database cannot be reached just now.")
 
     desk.queue.begin = away  # type: ignore[method-assign,assignment]  # this queue alone

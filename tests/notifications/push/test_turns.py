@@ -17,7 +17,7 @@ from tests.support.machine import Stage
 from tutorwamp.kernel.contracts import Caller
 from tutorwamp.notifications.contracts import SetPreferences
 from tutorwamp.notifications.push.batch import WAITS_S
-from tutorwamp.notifications.push.contracts import Parcel
+from tutorwamp.notifications.push.contracts import Delivery
 from tutorwamp.notifications.push.queue import PushQueue
 from tutorwamp.notifications.push.turns import HOUR, MAILS, PUSHES, STRANGERS, Turns
 
@@ -46,7 +46,7 @@ async def bomb(desk: Desk, tutor: Caller, students: list[Caller], lessons: int) 
         await desk.house.turn()
 
 
-def by_person(given: list[Parcel]) -> Counter[str]:
+def by_person(given: list[Delivery]) -> Counter[str]:
     return Counter(one.user_id for one in given)
 
 

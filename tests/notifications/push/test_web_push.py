@@ -21,11 +21,11 @@ from tutorwamp.kernel.settings import SettingsError
 from tutorwamp.notifications.contracts import Channel, Kind
 from tutorwamp.notifications.push.addresses import is_public, require_endpoint
 from tutorwamp.notifications.push.contracts import (
+    Delivery,
     Doubtful,
     Gone,
     Keys,
     Later,
-    Parcel,
     Refused,
     Sent,
     from_base64url,
@@ -36,14 +36,14 @@ from tutorwamp.notifications.push.settings import PushSettings
 from tutorwamp.notifications.push.web_push import PLAIN_BYTES_AT_MOST, WebPush, encrypt, load_key, payload, public_bytes
 
 
-def parcel(target: str, keys: Keys, **more: Any) -> Parcel:
+def delivery(target: str, keys: Keys, **more: Any) -> Delivery:
     told: dict[str, Any] = {
         "delivery_id": "d", "user_id": "u", "channel": Channel.WEB_PUSH, "target": target, "p256dh": keys.p256dh,
         "auth": keys.auth, "notification_id": "n", "kind": Kind.LESSON_CHANGED, "title": "Brüche",
         "body": "The lesson was changed.", "data": {"lesson_id": "l"}, "created_at": datetime(2026, 11, 25, tzinfo=UTC),
         "read_at": None, "tries": 0, "taken_until": datetime(2026, 11, 25, tzinfo=UTC), **more,
     }  # fmt: skip
-    return Parcel(**told)
+    return Delivery(**told)
 
 
 @pytest_twisted.async_yield_fixture
@@ -79,7 +79,7 @@ async def test_P4_the_browser_reads_what_was_sent_and_the_headers_are_right(
     server: PushServer, provider: WebPush
 ) -> None:
     browser = Browser()
-    assert await provider.send(parcel(f"{server.url}/p/1", browser.keys)) == Sent()
+    assert await provider.send(delivery(f"{server.url}/p/1", browser.keys)) == Sent()
     (pushed,) = server.pushed
     assert browser.read(pushed.body) == {
         "id": "n",
@@ -100,7 +100,7 @@ async def test_P4_the_browser_reads_what_was_sent_and_the_headers_are_right(
 
 
 async def test_P4_a_start_is_urgent_and_soon_worthless(server: PushServer, provider: WebPush) -> None:
-    await provider.send(parcel(server.url, Browser().keys, kind=Kind.LESSON_STARTING))
+    await provider.send(delivery(server.url, Browser().keys, kind=Kind.LESSON_STARTING))
     assert (server.pushed[0].headers["ttl"], server.pushed[0].headers["urgency"]) == ("1800", "high")
 
 
@@ -122,7 +122,7 @@ async def test_P5_what_an_answer_means(
     server: PushServer, provider: WebPush, status: int, headers: dict[str, str], outcome: object
 ) -> None:
     server.statuses = [(status, headers)]
-    assert await provider.send(parcel(server.url, Browser().keys)) == outcome
+    assert await provider.send(delivery(server.url, Browser().keys)) == outcome
 
 
 async def test_P2_a_service_may_say_as_a_date_when_it_wants_to_be_asked_again(
@@ -130,11 +130,11 @@ async def test_P2_a_service_may_say_as_a_date_when_it_wants_to_be_asked_again(
 ) -> None:
     at = format_datetime(datetime.now(UTC) + timedelta(seconds=500), usegmt=True)
     server.statuses = [(503, {"retry-after": at}), (503, {"retry-after": "1 Jan 99999999999 00:00:00"})]
-    dated = await provider.send(parcel(server.url, Browser().keys))
+    dated = await provider.send(delivery(server.url, Browser().keys))
     assert isinstance(dated, Later)
     assert dated.after_s is not None
     assert 400 < dated.after_s <= 500
-    assert await provider.send(parcel(server.url, Browser().keys)) == Later("the push service answered 503", None)
+    assert await provider.send(delivery(server.url, Browser().keys)) == Later("the push service answered 503", None)
 
 
 @pytest_twisted.async_yield_fixture
@@ -148,7 +148,7 @@ async def test_P5_an_answer_that_never_ends_holds_nobody_up(
     endless: EndlessServer, provider: WebPush, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(endless.certificate))
-    sending = Deferred.fromCoroutine(provider.send(parcel(endless.url, Browser().keys)))
+    sending = Deferred.fromCoroutine(provider.send(delivery(endless.url, Browser().keys)))
     assert await sending.addTimeout(10, reactor) == Sent()
     await endless.closed.addTimeout(10, reactor)
 
@@ -156,18 +156,18 @@ async def test_P5_an_answer_that_never_ends_holds_nobody_up(
 async def test_P6_a_service_whose_certificate_nobody_knows_gets_nothing(
     endless: EndlessServer, provider: WebPush
 ) -> None:
-    assert isinstance(await provider.send(parcel(endless.url, Browser().keys)), Refused)
+    assert isinstance(await provider.send(delivery(endless.url, Browser().keys)), Refused)
 
 
 async def test_P5_a_service_that_is_away_is_tried_later(provider: WebPush) -> None:
-    outcome = await provider.send(parcel(f"http://127.0.0.1:{free_port()}/", Browser().keys))
+    outcome = await provider.send(delivery(f"http://127.0.0.1:{free_port()}/", Browser().keys))
     assert isinstance(outcome, Later)
 
 
 async def test_P6_the_address_that_is_connected_to_is_looked_at(server: PushServer, tmp_path: Path) -> None:
     """Whatever the name meant when it was subscribed: ``localhost`` is as good as a name that was rebound."""
     strict = WebPush(reactor, load_key(tmp_path / "vapid.pem"), "mailto:a@b.example")
-    outcome = await strict.send(parcel(server.url.replace("127.0.0.1", "localhost"), Browser().keys))
+    outcome = await strict.send(delivery(server.url.replace("127.0.0.1", "localhost"), Browser().keys))
     assert isinstance(outcome, Later)
     assert server.pushed == []
 
@@ -253,9 +253,9 @@ def test_P6_public_is_what_everybody_can_reach() -> None:
 
 
 def test_long_texts_are_shortened_to_what_push_services_take() -> None:
-    made = payload(parcel("x", Browser().keys, title="ü" * 300, body="€" * 1_000, data={"lesson_id": "l"}))
+    made = payload(delivery("x", Browser().keys, title="ü" * 300, body="€" * 1_000, data={"lesson_id": "l"}))
     assert len(made) <= PLAIN_BYTES_AT_MOST
-    huge = payload(parcel("x", Browser().keys, data={"x": "y" * 5_000}))
+    huge = payload(delivery("x", Browser().keys, data={"x": "y" * 5_000}))
     assert huge == b'{"id": "n", "kind": "lesson.changed"}'
 
 

@@ -85,7 +85,7 @@ def served_by(door: object) -> list[Served]:
     ]
 
 
-class Outlet:
+class Publisher:
     """The process's one way to publish and to call: the first of its component sessions that is joined.
 
     One for all domains, so that events leave in the order they were announced.
@@ -139,14 +139,14 @@ class Component(ApplicationSession):
         self,
         config: ComponentConfig,
         *,
-        outlet: Outlet,
+        publisher: Publisher,
         doors: Iterable[object],
         limits: CallLimits,
         ready: Callable[[ApplicationSession, list[str]], Awaitable[None]],
     ) -> None:
         super().__init__(config)
         self._limits = limits
-        self._outlet = outlet
+        self._publisher = publisher
         self._served = [served for door in doors for served in served_by(door)]
         self._ready = ready
 
@@ -157,7 +157,7 @@ class Component(ApplicationSession):
     async def onJoin(self, details: SessionDetails) -> None:  # noqa: N802  # autobahn's name
         """Register everything, or leave: the container ends with us and the supervisor starts the node again."""
         try:
-            self._outlet.attach(self)
+            self._publisher.attach(self)
             for served in self._served:
                 await self.register(
                     _endpoint(served, self._limits), served.procedure.uri, options=RegisterOptions(details_arg=_DETAILS)

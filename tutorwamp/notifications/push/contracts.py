@@ -84,7 +84,7 @@ class PushKey(Value):
 
 
 @dataclass(frozen=True)
-class Parcel:
+class Delivery:
     """A notification for one target of a person. ``p256dh`` and ``auth`` are empty for e-mail."""
 
     delivery_id: str
@@ -149,6 +149,6 @@ Outcome = Sent | Gone | Refused | Later
 class Provider(Protocol):
     """Sends parcels of one channel. Whatever it raises counts as Refused."""
 
-    async def send(self, parcel: Parcel) -> Outcome:
+    async def send(self, delivery: Delivery) -> Outcome:
         """Send it, once."""
         ...

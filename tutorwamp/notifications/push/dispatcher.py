@@ -18,7 +18,7 @@ from tutorwamp.kernel.errors import TutorwampError
 from tutorwamp.kernel.observability import get_logger
 from tutorwamp.notifications.contracts import Channel, Connected
 from tutorwamp.notifications.push.batch import KEPT
-from tutorwamp.notifications.push.contracts import Doubtful, Gone, Later, Outcome, Parcel, Provider, Refused, Sent
+from tutorwamp.notifications.push.contracts import Delivery, Doubtful, Gone, Later, Outcome, Provider, Refused, Sent
 from tutorwamp.notifications.push.queue import PushQueue
 
 log = get_logger(__name__)
@@ -78,30 +78,30 @@ class Dispatcher:
         return looked_at
 
     async def _dispatch(self) -> int:
-        parcels = await self._queue.take_due(AT_ONCE)
-        if not parcels:
+        taken = await self._queue.take_due(AT_ONCE)
+        if not taken:
             return 0
         try:
-            wanted = await self._wanted(parcels)
+            wanted = await self._wanted(taken)
         except Exception as error:  # whatever it was, nothing of this round was sent
             if not isinstance(error, TutorwampError):
                 log.exception("a round of push failed")
-            await self._all(self._postponed(one, repr(error)) for one in parcels)
-            return len(parcels)
+            await self._all(self._postponed(one, repr(error)) for one in taken)
+            return len(taken)
         if self._stopping:  # nobody may wait for us any more: what has not begun is due again by itself
-            return len(parcels)
-        await self._all(self._deliver(one) if one.delivery_id in wanted else self._pass_over(one) for one in parcels)
-        return len(parcels)
+            return len(taken)
+        await self._all(self._deliver(one) if one.delivery_id in wanted else self._pass_over(one) for one in taken)
+        return len(taken)
 
-    async def _wanted(self, parcels: Sequence[Parcel]) -> set[str]:
+    async def _wanted(self, taken: Sequence[Delivery]) -> set[str]:
         """Those for people who are not there, have not read it, want it, and have an account still."""
-        people = sorted({one.user_id for one in parcels})
+        people = sorted({one.user_id for one in taken})
         there = await self._connected.connected(people)
         choices = await self._queue.choices(people)
         active = {one.id for one in await self._people.persons(people, active_only=True)}
         return {
             one.delivery_id
-            for one in parcels
+            for one in taken
             if one.read_at is None and one.user_id in active - there and choices[one.user_id][one.kind][one.channel]
         }
 
@@ -111,58 +111,60 @@ class Dispatcher:
             if not through:  # the database: as after a crash, it is due again where its sending had not begun
                 log.warning("a delivery was left behind", error=repr(result.value))
 
-    async def _deliver(self, parcel: Parcel) -> None:
-        if not await self._queue.begin(parcel):
+    async def _deliver(self, delivery: Delivery) -> None:
+        if not await self._queue.begin(delivery):
             return  # it took us too long: who took it after us sends it
-        outcome = await self._sent(parcel)
+        outcome = await self._sent(delivery)
         if isinstance(outcome, Sent):
-            self._sent_at[parcel.channel] = self._clock()
-        if isinstance(outcome, Doubtful) and self._is_given_up(parcel):
+            self._sent_at[delivery.channel] = self._clock()
+        if isinstance(outcome, Doubtful) and self._is_given_up(delivery):
             log.info("a device is given up", reason=outcome.reason)
             outcome = Gone()
         if isinstance(outcome, Later):
-            await self._postponed(parcel, outcome.reason, outcome.after_s)
+            await self._postponed(delivery, outcome.reason, outcome.after_s)
             return
         if isinstance(outcome, Gone):
-            await self._queue.unsubscribe(parcel.target)
+            await self._queue.unsubscribe(delivery.target)
         if isinstance(outcome, Refused):
-            log.warning("push was refused", channel=parcel.channel.value, reason=outcome.reason)
-        await self._finish(parcel, type(outcome).__name__.lower())
+            log.warning("push was refused", channel=delivery.channel.value, reason=outcome.reason)
+        await self._finish(delivery, type(outcome).__name__.lower())
 
-    def _is_given_up(self, parcel: Parcel) -> bool:
-        sent_at = self._sent_at.get(parcel.channel)
-        others_were_reached = sent_at is not None and sent_at >= parcel.created_at
-        return parcel.tries + 1 >= (DOUBTED_AT_MOST if others_were_reached else DOUBTED_ALONE_AT_MOST)
+    def _is_given_up(self, delivery: Delivery) -> bool:
+        sent_at = self._sent_at.get(delivery.channel)
+        others_were_reached = sent_at is not None and sent_at >= delivery.created_at
+        return delivery.tries + 1 >= (DOUBTED_AT_MOST if others_were_reached else DOUBTED_ALONE_AT_MOST)
 
-    async def _sent(self, parcel: Parcel) -> Outcome:
-        if parcel.channel is Channel.WEB_PUSH and not parcel.p256dh:
+    async def _sent(self, delivery: Delivery) -> Outcome:
+        if delivery.channel is Channel.WEB_PUSH and not delivery.p256dh:
             return Refused("the device is not subscribed any more")
         try:
-            return await self._providers[parcel.channel].send(parcel)
+            return await self._providers[delivery.channel].send(delivery)
         except Exception as error:  # a provider's fault stops nobody else
-            log.exception("a push provider failed", channel=parcel.channel.value)
+            log.exception("a push provider failed", channel=delivery.channel.value)
             return Refused(repr(error))
 
-    async def _postponed(self, parcel: Parcel, reason: str, after_s: float | None = None) -> None:
-        pause_s = min(PAUSE_AT_MOST_S, FIRST_PAUSE_S * 2**parcel.tries) * (0.5 + self._chance() / 2)
+    async def _postponed(self, delivery: Delivery, reason: str, after_s: float | None = None) -> None:
+        pause_s = min(PAUSE_AT_MOST_S, FIRST_PAUSE_S * 2**delivery.tries) * (0.5 + self._chance() / 2)
         due_at = self._clock() + timedelta(seconds=min(max(pause_s, after_s or 0.0), KEPT.total_seconds()))
-        log.info("push is tried again", channel=parcel.channel.value, reason=reason, due_at=due_at)
-        OUTCOMES.labels(parcel.channel.value, "later").inc()
-        await self._queue.later(parcel, due_at)
+        log.info("push is tried again", channel=delivery.channel.value, reason=reason, due_at=due_at)
+        OUTCOMES.labels(delivery.channel.value, "later").inc()
+        await self._queue.later(delivery, due_at)
 
-    async def _pass_over(self, parcel: Parcel) -> None:
-        OUTCOMES.labels(parcel.channel.value, "not wanted").inc()
-        await self._queue.pass_over(parcel)
+    async def _pass_over(self, delivery: Delivery) -> None:
+        OUTCOMES.labels(delivery.channel.value, "not wanted").inc()
+        await self._queue.pass_over(delivery)
 
-    async def _finish(self, parcel: Parcel, outcome: str) -> None:
-        OUTCOMES.labels(parcel.channel.value, outcome).inc()
-        await self._queue.done(parcel)
+    async def _finish(self, delivery: Delivery, outcome: str) -> None:
+        OUTCOMES.labels(delivery.channel.value, outcome).inc()
+        await self._queue.done(delivery)
 
 
 class LogProvider:
     """Writes into the log what would be sent."""
 
-    async def send(self, parcel: Parcel) -> Outcome:
+    async def send(self, delivery: Delivery) -> Outcome:
         """Nothing leaves."""
-        log.info("push", channel=parcel.channel.value, user_id=parcel.user_id, title=parcel.title, body=parcel.text)
+        log.info(
+            "push", channel=delivery.channel.value, user_id=delivery.user_id, title=delivery.title, body=delivery.text
+        )
         return Sent()

@@ -23,7 +23,7 @@ from twisted.internet.ssl import optionsForClientTLS
 from tutorwamp.kernel.errors import TutorwampError
 from tutorwamp.kernel.settings import SettingsError
 from tutorwamp.notifications.contracts import Kind
-from tutorwamp.notifications.push.contracts import Later, Outcome, Parcel, Refused
+from tutorwamp.notifications.push.contracts import Delivery, Later, Outcome, Refused
 from tutorwamp.notifications.push.smtp import Conversation
 
 ANSWER_WITHIN_S: Final = 30.0
@@ -108,10 +108,10 @@ class Mail:
         self._relay = relay
         self._address_of = address_of
 
-    async def send(self, parcel: Parcel) -> Outcome:
+    async def send(self, delivery: Delivery) -> Outcome:
         """See Provider. What may have arrived is not sent again."""
         try:
-            address = await self._address_of(parcel.user_id)
+            address = await self._address_of(delivery.user_id)
         except TutorwampError as error:
             return Later(f"nobody says to which address: {error}")
         if address is None:
@@ -120,7 +120,7 @@ class Mail:
         if recipient is None:
             return Refused("no mail goes to such an address")
         try:
-            return await self._hand_over(recipient, letter(parcel, self._relay, recipient))
+            return await self._hand_over(recipient, letter(delivery, self._relay, recipient))
         except (ConnectError, DNSLookupError) as error:
             return Later(f"cannot be reached: {error}")
 
@@ -141,7 +141,7 @@ class Mail:
         return await said.outcome.addTimeout(ANSWER_WITHIN_S, self._reactor, onTimeoutCancel=said.late)
 
 
-def letter(parcel: Parcel, relay: Relay, recipient: str) -> bytes:
+def letter(delivery: Delivery, relay: Relay, recipient: str) -> bytes:
     """The mail: plain text, with line feeds. What people have written stands in the text, never in a header.
 
     The headers are written by hand: ``email.message`` reads encoded words (RFC 2047) that stand in what it is given,
@@ -150,16 +150,16 @@ def letter(parcel: Parcel, relay: Relay, recipient: str) -> bytes:
     headers = {
         "From": f"{_phrase(relay.name)} <{relay.sender}>" if relay.name else relay.sender,
         "To": recipient,
-        "Subject": SUBJECTS[parcel.kind],
-        "Date": format_datetime(parcel.created_at),
-        "Message-ID": make_msgid(parcel.notification_id, domain=relay.sender.rpartition("@")[2]),
+        "Subject": SUBJECTS[delivery.kind],
+        "Date": format_datetime(delivery.created_at),
+        "Message-ID": make_msgid(delivery.notification_id, domain=relay.sender.rpartition("@")[2]),
         "Auto-Submitted": "auto-generated",
         "MIME-Version": "1.0",
         "Content-Type": 'text/plain; charset="utf-8"',
         "Content-Transfer-Encoding": "quoted-printable",
     }
     head = "".join(f"{name}: {text}\n" for name, text in headers.items())
-    return f"{head}\n".encode() + quopri.encodestring(f"{parcel.title}\n\n{parcel.text}\n".encode())
+    return f"{head}\n".encode() + quopri.encodestring(f"{delivery.title}\n\n{delivery.text}\n".encode())
 
 
 def _phrase(name: str) -> str:

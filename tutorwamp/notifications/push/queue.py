@@ -22,7 +22,7 @@ from tutorwamp.kernel.contracts import Clock
 from tutorwamp.kernel.sql.database import Database, insert_new
 from tutorwamp.notifications.contracts import Addressed, Channel, Choices, Kind
 from tutorwamp.notifications.push.batch import EMAIL, KEPT, TAKEN_FOR, Batch
-from tutorwamp.notifications.push.contracts import Parcel, Subscribe, Subscribed
+from tutorwamp.notifications.push.contracts import Delivery, Subscribe, Subscribed
 from tutorwamp.notifications.push.tables import deliveries, subscriptions
 from tutorwamp.notifications.rules import with_choices
 from tutorwamp.notifications.tables import notifications, preferences
@@ -75,7 +75,7 @@ class PushQueue:
 
     # Taking out
 
-    def take_due(self, at_most: int) -> Deferred[list[Parcel]]:
+    def take_due(self, at_most: int) -> Deferred[list[Delivery]]:
         """Deliveries that are due, nobody else's for TAKEN_FOR; what is too old is given up.
 
         Each person's and each lesson's first before anybody's second, and of these the earliest first.
@@ -107,36 +107,36 @@ class PushQueue:
         fair = select(_in_turn(is_due).limit(at_most).subquery().c.id)
         due = select(deliveries.c.id).where(deliveries.c.id.in_(fair), is_due).with_for_update(skip_locked=True)
 
-        def thd(connection: Connection) -> list[Parcel]:
+        def thd(connection: Connection) -> list[Delivery]:
             connection.execute(delete(deliveries).where(deliveries.c.queued_at <= now - KEPT))
             ids = list(connection.execute(due).scalars())
             if not ids:
                 return []
             connection.execute(update(deliveries).where(deliveries.c.id.in_(ids)).values(due_at=now + TAKEN_FOR))
             rows: Any = connection.execute(select(*columns).select_from(source).where(deliveries.c.id.in_(ids)))
-            return [_parcel(row) for row in rows]
+            return [_delivery(row) for row in rows]
 
         return self._database.write("push.take_due", thd)
 
-    def begin(self, parcel: Parcel) -> Deferred[bool]:
+    def begin(self, delivery: Delivery) -> Deferred[bool]:
         """Mark it as being sent: from now on it may have arrived. False where it is somebody else's meanwhile."""
-        return self._set(parcel, state="sending")
+        return self._set(delivery, state="sending")
 
-    def done(self, parcel: Parcel) -> Deferred[bool]:
+    def done(self, delivery: Delivery) -> Deferred[bool]:
         """It needs nothing more."""
-        return self._set(parcel, state="done")
+        return self._set(delivery, state="done")
 
-    def pass_over(self, parcel: Parcel) -> Deferred[bool]:
+    def pass_over(self, delivery: Delivery) -> Deferred[bool]:
         """It was not wanted after all, and counts for nothing."""
-        return self._set(parcel, state="unsent")
+        return self._set(delivery, state="unsent")
 
-    def later(self, parcel: Parcel, due_at: datetime) -> Deferred[bool]:
+    def later(self, delivery: Delivery, due_at: datetime) -> Deferred[bool]:
         """It was not sent, and is tried again."""
-        return self._set(parcel, state="waiting", due_at=due_at, tries=parcel.tries + 1)
+        return self._set(delivery, state="waiting", due_at=due_at, tries=delivery.tries + 1)
 
-    def _set(self, parcel: Parcel, **values: Any) -> Deferred[bool]:
+    def _set(self, delivery: Delivery, **values: Any) -> Deferred[bool]:
         # Not by state: a commit whose answer was lost is made again, and finds what it wrote itself.
-        is_ours = (deliveries.c.id == parcel.delivery_id) & (deliveries.c.due_at == parcel.taken_until)
+        is_ours = (deliveries.c.id == delivery.delivery_id) & (deliveries.c.due_at == delivery.taken_until)
 
         def thd(connection: Connection) -> bool:
             return connection.execute(update(deliveries).where(is_ours).values(**values)).rowcount == 1
@@ -177,8 +177,8 @@ class PushQueue:
         return self._database.write("push.unsubscribe", thd)
 
 
-def _parcel(row: Row[Any]) -> Parcel:
-    return Parcel(
+def _delivery(row: Row[Any]) -> Delivery:
+    return Delivery(
         delivery_id=row.delivery_id,
         user_id=row.user_id,
         channel=Channel(row.channel),

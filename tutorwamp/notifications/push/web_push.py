@@ -27,11 +27,11 @@ from tutorwamp.kernel.settings import write_new_private
 from tutorwamp.notifications.contracts import Kind
 from tutorwamp.notifications.push.addresses import Allowed, CheckedEndpoint, is_public
 from tutorwamp.notifications.push.contracts import (
+    Delivery,
     Doubtful,
     Gone,
     Later,
     Outcome,
-    Parcel,
     Refused,
     Sent,
     from_base64url,
@@ -94,14 +94,14 @@ def _derive(salt: bytes, secret: bytes, info: bytes, length: int) -> bytes:
     return HKDF(hashes.SHA256(), length, salt, info).derive(secret)
 
 
-def payload(parcel: Parcel) -> bytes:
+def payload(delivery: Delivery) -> bytes:
     """What the page's service worker gets: JSON, its texts shortened where they do not fit."""
     for length in (None, 200, 50, 0):
-        told = {"id": parcel.notification_id, "kind": str(parcel.kind), "title": parcel.title[:length]}
-        made = json.dumps({**told, "body": parcel.text[:length], "data": parcel.data}, ensure_ascii=False).encode()
+        told = {"id": delivery.notification_id, "kind": str(delivery.kind), "title": delivery.title[:length]}
+        made = json.dumps({**told, "body": delivery.text[:length], "data": delivery.data}, ensure_ascii=False).encode()
         if len(made) <= PLAIN_BYTES_AT_MOST:
             return made
-    return json.dumps({"id": parcel.notification_id, "kind": str(parcel.kind)}).encode()
+    return json.dumps({"id": delivery.notification_id, "kind": str(delivery.kind)}).encode()
 
 
 @implementer(IAgentEndpointFactory)
@@ -136,14 +136,14 @@ class WebPush:
         self._http = HTTPClient(Agent.usingEndpointFactory(reactor, _CheckedEndpoints(reactor, allowed)))
         self.public_key = to_base64url(public_bytes(key))
 
-    async def send(self, parcel: Parcel) -> Outcome:
+    async def send(self, delivery: Delivery) -> Outcome:
         """See Provider. What may have arrived is not sent again."""
-        body = encrypt(payload(parcel), from_base64url(parcel.p256dh), from_base64url(parcel.auth))
+        body = encrypt(payload(delivery), from_base64url(delivery.p256dh), from_base64url(delivery.auth))
         try:
             response = await self._http.post(
-                parcel.target,
+                delivery.target,
                 data=body,
-                headers=self._headers(parcel),
+                headers=self._headers(delivery),
                 allow_redirects=False,
                 timeout=ANSWER_WITHIN_S,
             )
@@ -156,14 +156,14 @@ class WebPush:
         response.deliverBody(_Unread())
         return _outcome(response.code, response.headers.getRawHeaders("retry-after", [""])[0])
 
-    def _headers(self, parcel: Parcel) -> dict[bytes | str, bytes | str]:
-        parts = urlsplit(parcel.target)
+    def _headers(self, delivery: Delivery) -> dict[bytes | str, bytes | str]:
+        parts = urlsplit(delivery.target)
         claims = {
             "aud": f"{parts.scheme}://{parts.netloc}",
             "exp": int(time.time()) + TOKEN_LIFETIME_S,
             "sub": self._subject,
         }
-        starts = parcel.kind is Kind.LESSON_STARTING
+        starts = delivery.kind is Kind.LESSON_STARTING
         return {
             "TTL": str(TTL_OF_A_START_S if starts else TTL_S),
             "Urgency": "high" if starts else "normal",

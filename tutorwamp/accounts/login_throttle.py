@@ -12,9 +12,9 @@ from collections.abc import Callable
 from typing import Final
 
 from tutorwamp.kernel.errors import RateLimited
-from tutorwamp.kernel.limits import Allowance, Failures, Limits, LimitSettings, Patience, network_of, site_of
+from tutorwamp.kernel.limits import Allowance, Backoff, Failures, Limits, LimitSettings, network_of, site_of
 
-HERE: Final = Patience(free=10, first_s=1.0, at_most_s=900.0)
+HERE: Final = Backoff(free=10, first_s=1.0, at_most_s=900.0)
 """One account from one address: a person who mistypes does not notice; 15 minutes are the longest wait."""
 HERE_FORGIVEN_S: Final = 900.0
 """So that a patient guesser has about a hundred tries a day (NIST SP 800-63B section 5.2.2 wants no more in a row)."""
@@ -23,15 +23,15 @@ ATTACKED_AFTER: Final = 100
 """Failures of one account from all addresses together (the hundred of NIST SP 800-63B section 5.2.2)."""
 ATTACKED_FORGIVEN_S: Final = 864.0
 """A hundred a day."""
-NEVER: Final = Patience(free=sys.maxsize, first_s=0.0, at_most_s=0.0)
+NEVER: Final = Backoff(free=sys.maxsize, first_s=0.0, at_most_s=0.0)
 """An account is never closed by guesses."""
-HERE_UNDER_ATTACK: Final = Patience(free=1, first_s=60.0, at_most_s=900.0)
+HERE_UNDER_ATTACK: Final = Backoff(free=1, first_s=60.0, at_most_s=900.0)
 """Every address has one try at once even then: who knows the password is let in, wherever the guesses come from."""
 
-SITE: Final = Patience(free=100, first_s=1.0, at_most_s=60.0)
+SITE: Final = Backoff(free=100, first_s=1.0, at_most_s=60.0)
 """One account from one IPv6 /48, which anybody gets from a tunnel broker; where neighbours share one, a minute."""
 
-ADDRESS: Final = Patience(free=300, first_s=1.0, at_most_s=60.0)
+ADDRESS: Final = Backoff(free=300, first_s=1.0, at_most_s=60.0)
 """All accounts from one address: a class of thirty in which everybody uses up their ten does not meet it."""
 ADDRESS_FORGIVEN_S: Final = 18.0
 """Two hundred an hour."""
@@ -39,7 +39,7 @@ REGISTRATIONS: Final = Allowance(per_s=1 / 18, burst=200)
 """From one address: several classes may register together; who looks for taken addresses learns 200 an hour."""
 
 
-class Guesses:
+class LoginThrottle:
     """Failed logins and registrations of late. ``now_s`` is a clock that never goes back."""
 
     def __init__(self, settings: LimitSettings, now_s: Callable[[], float]) -> None:
@@ -59,7 +59,7 @@ class Guesses:
         """Count a login as failed. Raises RateLimited, which costs nothing, with the seconds to wait."""
         if not self._on or address is None:
             return
-        wait_s = max(kept.wait_s(name, patience) for kept, name, patience in self._counted(email, address))
+        wait_s = max(kept.wait_s(name, backoff) for kept, name, backoff in self._counted(email, address))
         if wait_s > 0:
             raise RateLimited("Too many failed logins. Wait a little.", retry_after_s=math.ceil(wait_s * 1000) / 1000)
         for kept, name, _ in self._counted(email, address):
@@ -77,7 +77,7 @@ class Guesses:
             for kept, name, _ in self._counted(email, address):
                 kept.take_back(name)
 
-    def _counted(self, email: str, address: str) -> list[tuple[Failures, str, Patience]]:
+    def _counted(self, email: str, address: str) -> list[tuple[Failures, str, Backoff]]:
         """Where a login counts, under which name, and how long one waits there."""
         network, site = network_of(address), site_of(address)
         attacked = self._accounts.count(email) >= ATTACKED_AFTER

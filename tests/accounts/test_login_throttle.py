@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from twisted.internet.task import Clock
 
-from tutorwamp.accounts.guesses import ATTACKED_AFTER, Guesses
+from tutorwamp.accounts.login_throttle import ATTACKED_AFTER, LoginThrottle
 from tutorwamp.kernel import limits
 from tutorwamp.kernel.errors import RateLimited
 from tutorwamp.kernel.limits import Failures, LimitSettings
@@ -14,7 +14,7 @@ ADA = "ada@school.example"
 SCHOOL, HOME = "192.0.2.7", "198.51.100.1"
 
 
-class Attempts(Guesses):
+class Attempts(LoginThrottle):
     """With a clock to turn and the two words a test needs."""
 
     def __init__(self, *, on: bool = True) -> None:
