@@ -188,7 +188,7 @@ def test_a_wish_about_pages_is_a_tick_of_its_own_in_its_place(scribe: Scribe) ->
 
 
 @pytest.mark.parametrize(
-    ("askings", "first"),
+    ("calls", "first"),
     [
         ([{"changes": 200}] * 5, 5),
         ([{"changes": 200}] * 5 + [{"changes": 1}], 5),
