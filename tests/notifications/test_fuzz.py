@@ -39,7 +39,7 @@ from tutorwamp.kernel.errors import Unavailable
 from tutorwamp.kernel.sql.streams import stream_events
 from tutorwamp.notifications.contracts import Kind, ReadNotifications, stream_of
 from tutorwamp.notifications.counts import IN_DOUBT_FOR_S, UnreadCounts
-from tutorwamp.notifications.rules import Told
+from tutorwamp.notifications.rules import NotificationDraft
 from tutorwamp.notifications.wamp import NotificationsDoor
 from tutorwamp.notifications.writing import Counted
 
@@ -123,7 +123,7 @@ class Fuzz:
 
     async def tell(self) -> None:
         data = {"lesson_id": self.house.lesson.id, "starts_at": "soon"}
-        told = Told(self.anna.user_id, Kind.LESSON_CHANGED, new_id(), "Fractions", "Changed.", data)
+        told = NotificationDraft(self.anna.user_id, Kind.LESSON_CHANGED, new_id(), "Fractions", "Changed.", data)
         await self.chance.choice(self.machines).notifier._add([told, told])
 
     async def read(self) -> None:

@@ -109,14 +109,14 @@ async def test_N3_a_lesson_that_cannot_be_turned_does_not_hold_up_the_others(
     await stage.given.lesson(house.tutor, house.anna)
     notifier, store = stage.machine.notifier, stage.machine.notifications._store
     first, _ = await store.behind(2)
-    turn = notifier.turn
+    project = notifier.project
 
     async def failing(stream: str) -> None:
         if stream == first:
             raise RuntimeError
-        await turn(stream)
+        await project(stream)
 
-    monkeypatch.setattr(notifier, "turn", failing)
+    monkeypatch.setattr(notifier, "project", failing)
     await notifier.catch_up()
     assert await store.behind(2) == [first]
 

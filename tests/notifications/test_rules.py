@@ -21,16 +21,16 @@ def event(kind: str, actor: Any = TINA, seq: int = 3, **data: Any) -> dict[str, 
     return {"stream": "s", "seq": seq, "type": kind, "actor": actor, "data": {**LESSON, **data}}
 
 
-def who(told: list[rules.Told]) -> dict[str, str]:
-    return {one.user_id: str(one.kind) for one in told}
+def who(drafts: list[rules.NotificationDraft]) -> dict[str, str]:
+    return {one.user_id: str(one.kind) for one in drafts}
 
 
 def test_N4_a_new_lesson_invites_its_students_and_not_its_tutor() -> None:
-    told = rules.planned(LESSON)
-    assert who(told) == {"anna": "lesson.invited", "ben": "lesson.invited"}
-    assert {one.title for one in told} == {"Fractions"}
-    assert {one.body for one in told} == {"Tina has invited you to this lesson."}
-    assert told[0].data == {"lesson_id": "l1", "starts_at": LESSON["starts_at"]}
+    drafts = rules.planned(LESSON)
+    assert who(drafts) == {"anna": "lesson.invited", "ben": "lesson.invited"}
+    assert {one.title for one in drafts} == {"Fractions"}
+    assert {one.body for one in drafts} == {"Tina has invited you to this lesson."}
+    assert drafts[0].data == {"lesson_id": "l1", "starts_at": LESSON["starts_at"]}
 
 
 def test_N4_N6_a_name_turns_none_of_our_words_round() -> None:
@@ -41,15 +41,15 @@ def test_N4_N6_a_name_turns_none_of_our_words_round() -> None:
 
 
 def test_N4_N5_a_change_is_told_to_those_who_were_there_and_invites_who_is_new() -> None:
-    told = rules.changed(event("lesson.updated"), ["tina", "anna", "cem"])
-    assert who(told) == {"anna": "lesson.changed", "ben": "lesson.invited", "cem": "lesson.changed"}
-    assert [one.body for one in told if one.user_id == "cem"] == ["You are not in this lesson any more."]
+    drafts = rules.changed(event("lesson.updated"), ["tina", "anna", "cem"])
+    assert who(drafts) == {"anna": "lesson.changed", "ben": "lesson.invited", "cem": "lesson.changed"}
+    assert [one.body for one in drafts if one.user_id == "cem"] == ["You are not in this lesson any more."]
 
 
 def test_N5_a_cancelled_lesson_is_told_with_its_reason() -> None:
-    told = rules.changed(event("lesson.cancelled", reason="Tina is ill."), ["tina", "anna", "ben"])
-    assert who(told) == {"anna": "lesson.cancelled", "ben": "lesson.cancelled"}
-    assert told[0].body == "The lesson was called off: Tina is ill."
+    drafts = rules.changed(event("lesson.cancelled", reason="Tina is ill."), ["tina", "anna", "ben"])
+    assert who(drafts) == {"anna": "lesson.cancelled", "ben": "lesson.cancelled"}
+    assert drafts[0].body == "The lesson was called off: Tina is ill."
 
 
 def test_N4_an_admins_deed_is_told_to_the_tutor_too_and_the_systems_to_everybody() -> None:
@@ -71,10 +71,10 @@ def message(kind: str = "message.created", deleted_at: str | None = None) -> dic
 
 
 def test_N6_what_is_said_is_told_to_the_absent_without_its_words() -> None:
-    (told,) = rules.said(message(), LESSON, ["anna", "ben"])
-    assert (told.user_id, told.kind) == ("ben", Kind.CHAT_MESSAGE)
-    assert told.body == "Anna has written something."
-    assert told.data == {"lesson_id": "l1", "starts_at": LESSON["starts_at"], "message_id": "m1", "seq": 5}
+    (drafts,) = rules.said(message(), LESSON, ["anna", "ben"])
+    assert (drafts.user_id, drafts.kind) == ("ben", Kind.CHAT_MESSAGE)
+    assert drafts.body == "Anna has written something."
+    assert drafts.data == {"lesson_id": "l1", "starts_at": LESSON["starts_at"], "message_id": "m1", "seq": 5}
 
 
 @pytest.mark.parametrize("event", [message("message.updated"), message("reaction.changed"), message(deleted_at="now")])
@@ -83,9 +83,9 @@ def test_N6_changes_and_deleted_messages_are_not_told(event: dict[str, Any]) -> 
 
 
 def test_N7_a_reminder_is_another_one_when_the_start_moves() -> None:
-    told, moved = rules.starting(LESSON), rules.starting({**LESSON, "starts_at": "2026-11-23T11:00:00.000Z"})
-    assert who(told) == dict.fromkeys(("tina", "anna", "ben"), "lesson.starting")
-    assert told[0].source != moved[0].source
+    drafts, moved = rules.starting(LESSON), rules.starting({**LESSON, "starts_at": "2026-11-23T11:00:00.000Z"})
+    assert who(drafts) == dict.fromkeys(("tina", "anna", "ben"), "lesson.starting")
+    assert drafts[0].source != moved[0].source
 
 
 def test_N3_each_source_is_its_own() -> None:

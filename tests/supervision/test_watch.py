@@ -19,7 +19,7 @@ def beat(watch: Watch, *, router: bool = True, controller: bool = True, still: t
         said += watch.told({"what": "router", "pid": ROUTER, "containers": containers, "still": list(still)})
     if controller:
         said += watch.told({"what": "controller", "pid": CONTROLLER})
-    return said + watch.look()
+    return said + watch.check()
 
 
 def test_who_shows_life_is_left_alone() -> None:
@@ -30,7 +30,7 @@ def test_who_shows_life_is_left_alone() -> None:
 
 def test_before_it_was_heard_first_nobody_is_missed() -> None:
     watch = Watch()
-    assert [watch.look() for _ in range(20)] == [[]] * 20
+    assert [watch.check() for _ in range(20)] == [[]] * 20
 
 
 def test_a_router_that_lets_three_beats_pass_is_ended() -> None:

@@ -49,7 +49,7 @@ STOOD_STILL_S: Final = 5.0
 PRESENCE_NOTED_EVERY_S: Final = 10.0
 """What a crash may cost the attendance record."""
 CATCH_UP_INTERVAL_S: Final = 15.0
-"""Announcements are turned at once; this finds what a process that died, or another one, has left."""
+"""Announcements are projected at once; this finds what a process that died, or another one, has left."""
 REMINDER_INTERVAL_S: Final = 10.0
 """How late a reminder may be."""
 COMPARISON_INTERVAL_S: Final = 10.0
@@ -93,7 +93,7 @@ def _end_with(made: Machine) -> None:
     """What is written from now on would be found by nobody: the node starts again, with what is there."""
     why = "the database's file was deleted or replaced under the node"
     log.critical(why, file=made.database.engine.url.database)
-    lifeline().tell("cannot", why=why)
+    lifeline().report("cannot", why=why)
     from twisted.internet import reactor  # late: as above
 
     reactor.stop()
@@ -105,7 +105,7 @@ _ending: Final[list[Machine]] = []
 
 
 def _show_life(made: Machine) -> None:
-    open_files.look()
+    open_files.check()
     if not made.database.file.is_itself() and made not in _ending:
         _ending.append(made)
         _end_with(made)
@@ -134,7 +134,7 @@ class PeriodicComponent(Component):
         except Retryable:
             raise  # the next start may find what this one missed
         except Exception as error:
-            lifeline().tell("cannot", why=f"{self.name} cannot be made: {reason_of(error)}")
+            lifeline().report("cannot", why=f"{self.name} cannot be made: {reason_of(error)}")
             raise
         await GateClient(session.call).ready(self.name, procedures)
         _ready.append(self.name)
@@ -162,14 +162,14 @@ class PeriodicComponent(Component):
         heard_s = time.monotonic()
 
         @functools.wraps(judge)
-        async def look() -> None:
+        async def check() -> None:
             nonlocal heard_s
             await gate.connected(())
             before_s, heard_s = heard_s, time.monotonic()
             if heard_s - before_s < STOOD_STILL_S:
                 await judge()
 
-        self._every(WATCH_INTERVAL_S, look)
+        self._every(WATCH_INTERVAL_S, check)
 
     def onLeave(self, details: CloseDetails) -> None:  # noqa: N802  # autobahn's name
         """Do it no more."""

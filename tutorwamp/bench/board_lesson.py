@@ -113,8 +113,8 @@ class _Lesson:
             if done >= total * len(self._moments) / PARTS:
                 await self._draw(portion)
                 await self._measure()
-        opened = await self._ask(OPEN.uri)
-        was = await self._ask(AT.uri, seq=opened["head"])
+        opened = await self._call(OPEN.uri)
+        was = await self._call(AT.uri, seq=opened["head"])
         equal = self._replica.state() == opened == was
         return Result(len(self._members), seconds, self._submitted, self._moments, equal)
 
@@ -135,10 +135,10 @@ class _Lesson:
                 self._submitted += 1
 
     async def _turn(self, step: Turned) -> None:
-        await self._ask(step.procedure, page=step.page, client_id=new_id())
+        await self._call(step.procedure, page=step.page, client_id=new_id())
         self._submitted += 1
 
-    async def _ask(self, procedure: str, **arguments: Any) -> Any:
+    async def _call(self, procedure: str, **arguments: Any) -> Any:
         return await self._members[0].call(procedure, lesson_id=self._id, **arguments)
 
     async def _measure(self) -> None:
@@ -172,7 +172,7 @@ class _Lesson:
         times = []
         for _ in range(ASKED):
             began_at = time.monotonic()
-            answer = await self._ask(procedure, **arguments)
+            answer = await self._call(procedure, **arguments)
             times.append(time.monotonic() - began_at)
         return statistics.median(times), answer
 

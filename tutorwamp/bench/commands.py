@@ -27,7 +27,7 @@ def bench_chat(rounds: int, calls: int, as_json: bool) -> None:  # click passes 
     from tutorwamp.bench.chat import as_rows, lines, run
 
     rows = as_rows(run(rounds, calls))
-    _tell(rows, lines(rows), as_json=as_json)
+    _print(rows, lines(rows), as_json=as_json)
 
 
 @bench.command("board")
@@ -41,7 +41,7 @@ def bench_board(writers: int, seconds: float, hz: float, processes: int, as_json
     from tutorwamp.bench.board import lines, run
 
     result = run(writers, seconds, hz, min(processes, writers))
-    _tell(asdict(result), lines(result), as_json=as_json)
+    _print(asdict(result), lines(result), as_json=as_json)
 
 
 @bench.command("board-lesson")
@@ -53,7 +53,7 @@ def bench_board_lesson(people: int, minutes: float, as_json: bool) -> None:  # a
     from tutorwamp.bench.board_lesson import lines, run
 
     result = run(people, minutes * 60)
-    _tell(asdict(result), lines(result), as_json=as_json)
+    _print(asdict(result), lines(result), as_json=as_json)
 
 
 @bench.command("unread")
@@ -65,7 +65,7 @@ def bench_unread(people: int, rounds: int, as_json: bool) -> None:  # as above
     from tutorwamp.bench.unread import lines, run
 
     result = run(people, rounds)
-    _tell(asdict(result), lines(result), as_json=as_json)
+    _print(asdict(result), lines(result), as_json=as_json)
 
 
 @bench.command("sessions")
@@ -78,8 +78,8 @@ def bench_sessions(people: int, cut: int, seconds: float, as_json: bool) -> None
     from tutorwamp.bench.sessions import lines, run
 
     result = run(people, min(cut, people), seconds)
-    _tell(asdict(result), lines(result), as_json=as_json)
+    _print(asdict(result), lines(result), as_json=as_json)
 
 
-def _tell(result: Any, lines: Iterable[str], *, as_json: bool) -> None:
+def _print(result: Any, lines: Iterable[str], *, as_json: bool) -> None:
     click.echo(json.dumps(result, indent=2) if as_json else "\n".join(lines))

@@ -62,18 +62,18 @@ class Light(Protocol):
 
     def call(self, uri: str, /, **arguments: Any) -> Deferred[Any]:
         """Call; fails with CallError."""
-        return self._ask(_CALL, uri, [], arguments)
+        return self._call(_CALL, uri, [], arguments)
 
     def subscribe(self, topic: str) -> Deferred[Any]:
         """Hear a topic from now on; fails with CallError."""
-        return self._ask(_SUBSCRIBE, topic)
+        return self._call(_SUBSCRIBE, topic)
 
     def cut(self) -> None:
         """Drop the socket without a word."""
         if self.transport is not None:
             self.transport.abortConnection()  # type: ignore[attr-defined]  # a TCP transport has it
 
-    def _ask(self, code: int, about: str, *more: Any) -> Deferred[Any]:
+    def _call(self, code: int, about: str, *more: Any) -> Deferred[Any]:
         if self.over.called:
             return defer.fail(Disconnected(self._reason or TRANSPORT_LOST))
         number = next(self._numbers)

@@ -113,7 +113,7 @@ async def _measure(port: int, tokens: Sequence[str], people: int, rounds: int) -
             before = await _queries(askers[0])
             began_s = time.perf_counter()
             await gatherResults(
-                [Deferred.fromCoroutine(_ask_all(one, asked[place::CONNECTIONS])) for place, one in enumerate(askers)]
+                [Deferred.fromCoroutine(_fetch_all(one, asked[place::CONNECTIONS])) for place, one in enumerate(askers)]
             )
             rate = people / (time.perf_counter() - began_s)
             if number:  # the first round warms up
@@ -129,15 +129,15 @@ async def _measure(port: int, tokens: Sequence[str], people: int, rounds: int) -
     return Result(people, rounds, ways, statistics.median(ratios))
 
 
-async def _ask_all(asker: _Asker, tokens: Sequence[str]) -> None:
+async def _fetch_all(asker: _Asker, tokens: Sequence[str]) -> None:
     for token in tokens:
-        answer = await asker.ask("/api/notifications/unread-count", token)
+        answer = await asker.fetch("/api/notifications/unread-count", token)
         if answer != b'{"unread_count": %d}' % UNREAD:
             raise AssertionError(f"wrong answer: {answer!r}")
 
 
 async def _queries(asker: _Asker) -> float:
-    return sum(map(float, _QUERIES.findall(await asker.ask("/metrics"))))
+    return sum(map(float, _QUERIES.findall(await asker.fetch("/metrics"))))
 
 
 class _Asker(Protocol):
@@ -147,7 +147,7 @@ class _Asker(Protocol):
         self._received = b""
         self._answer: Deferred[bytes] = Deferred()
 
-    def ask(self, path: str, token: str | None = None) -> Deferred[bytes]:
+    def fetch(self, path: str, token: str | None = None) -> Deferred[bytes]:
         self._answer = Deferred()
         bearer = f"authorization: Bearer {token}\r\n" if token else ""
         self.transport.write(f"GET {path} HTTP/1.1\r\nhost: x\r\n{bearer}\r\n".encode())  # type: ignore[union-attr]  # connected

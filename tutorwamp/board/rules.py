@@ -155,7 +155,7 @@ def _put(board: WorkingBoard, change: Put, writer: Writer) -> Plain:
         weight=weight,
         look=look,
     )
-    _keep(board, before, after)
+    _store(board, before, after)
     return {"op": "put", "by": writer.person["id"], "element": after.plain()}
 
 
@@ -172,14 +172,14 @@ def _append(board: WorkingBoard, before: StoredElement, change: Append, writer: 
     more = weight_of({"points": change.points}) - ELEMENT_WEIGHT
     _require_weight(board, more)
     after = replace(before, version=before.version + 1, updated_at=writer.now, look=grown, weight=before.weight + more)
-    _keep(board, before, after)
+    _store(board, before, after)
     told = {"op": "append", "by": writer.person["id"], "id": after.id, "version": after.version}
     return {**told, "points": change.points, **({"finished": True} if change.finished else {})}
 
 
 def _delete(board: WorkingBoard, before: StoredElement, change: Delete, writer: Writer) -> Plain:
     after = replace(before, version=before.version + 1, updated_at=writer.now, look=None, weight=0)
-    _keep(board, before, after)
+    _store(board, before, after)
     return {"op": "delete", "by": writer.person["id"], "id": change.id, "version": after.version}
 
 
@@ -219,7 +219,7 @@ def _require_size(look: Plain) -> None:
         raise TooLarge("The element is too large.", details={"bytes_at_most": ELEMENT_BYTES_AT_MOST})
 
 
-def _keep(board: WorkingBoard, before: StoredElement | None, after: StoredElement) -> None:
+def _store(board: WorkingBoard, before: StoredElement | None, after: StoredElement) -> None:
     if before is not None and before.look is not None:
         board.counts[before.page] -= 1
         board.weight -= before.weight

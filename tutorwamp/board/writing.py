@@ -148,9 +148,9 @@ def _take(
         if isinstance(outcome, _Judged):
             judged[one.key] = outcome
         outcomes.append(outcome)
-    event, authors = _tell(connection, tick, told)
+    event, authors = _append_event(connection, tick, told)
     seq = event.seq if event else position.head
-    _keep(connection, tick, board, judged.values(), seq)
+    _save(connection, tick, board, judged.values(), seq)
     size = (sum(board.working.counts.values()), board.working.weight)
     due = event is not None and rules.snapshot_due(seq - board.snapshot_seq, *size)
     numbered = [_numbered(one, seq, board.working) if isinstance(one, _Judged) else one for one in outcomes]
@@ -212,7 +212,7 @@ def _empty(connection: Connection, tick: Tick, board: WorkingBoard, pages: Seque
     board.counts.update(dict.fromkeys(pages, 0))
 
 
-def _tell(connection: Connection, tick: Tick, told: Sequence[Plain]) -> tuple[StreamEvent | None, list[str]]:
+def _append_event(connection: Connection, tick: Tick, told: Sequence[Plain]) -> tuple[StreamEvent | None, list[str]]:
     """The tick's event, where it has one, and who caused it (B15)."""
     if not told:
         return None, []
@@ -359,7 +359,7 @@ def _columns(stored: StoredElement) -> dict[str, Any]:
     }
 
 
-def _keep(connection: Connection, tick: Tick, board: _Board, judged: Iterable[_Judged], seq: int) -> None:
+def _save(connection: Connection, tick: Tick, board: _Board, judged: Iterable[_Judged], seq: int) -> None:
     touched = [board.working.elements[element_id] for element_id in board.working.touched]
     new = [
         {"lesson_id": tick.lesson_id, "id": one.id, **_columns(one)} for one in touched if one.id not in board.loaded
@@ -381,10 +381,10 @@ def _keep(connection: Connection, tick: Tick, board: _Board, judged: Iterable[_J
     ]
     if rows:
         connection.execute(insert(answers), rows)
-        _keep_board(connection, tick.lesson_id, board)
+        _save_board(connection, tick.lesson_id, board)
 
 
-def _keep_board(connection: Connection, lesson_id: str, board: _Board) -> None:
+def _save_board(connection: Connection, lesson_id: str, board: _Board) -> None:
     working = board.working
     row = {"pages": to_json(working.counts).decode(), "weight": working.weight, "placed": working.placed}
     if board.exists:

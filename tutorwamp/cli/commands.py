@@ -50,7 +50,7 @@ def _run(settings: Settings, hold: Hold, *, demo: bool) -> None:
     from twisted.internet import reactor  # late: only this command needs it
 
     from tutorwamp.supervision.output import Teller
-    from tutorwamp.supervision.service_manager import tell
+    from tutorwamp.supervision.service_manager import notify
     from tutorwamp.supervision.supervisor import Supervisor, run
 
     async def ready() -> None:
@@ -58,7 +58,7 @@ def _run(settings: Settings, hold: Hold, *, demo: bool) -> None:
             click.echo(welcome)
         click.echo(f"ready http://127.0.0.1:{settings.node.port}/")
         sys.stdout.flush()
-        tell("READY=1")
+        notify("READY=1")
 
     teller = Teller()
     for low in open_files(settings):

@@ -197,14 +197,14 @@ def _pictures(settings: Settings) -> Iterator[Finding]:
     try:
         address = BucketAddress.parse(settings.board.pictures_url)
         for method, content in (("PUT", b"?"), ("DELETE", b"")):
-            _ask_bucket(address, method, content)
+            _request_bucket(address, method, content)
     except (SettingsError, OSError) as error:
         yield Finding("pictures", fine=False, text=f"{error}; check TUTORWAMP_BOARD_PICTURES_URL")
     else:
         yield Finding("pictures", fine=True, text=f"{address.scheme}://{address.host}/{address.bucket}")
 
 
-def _ask_bucket(address: BucketAddress, method: str, content: bytes) -> None:
+def _request_bucket(address: BucketAddress, method: str, content: bytes) -> None:
     from tutorwamp.board.pictures import sign  # late, as above
 
     path = f"/{address.bucket}/tutorwamp-check"
@@ -220,7 +220,7 @@ def _redis(settings: Settings) -> Iterator[Finding]:
     if settings.cache.redis_url is None:
         return
     address = RedisAddress.parse(settings.cache.redis_url)
-    wrong = address.ask(ANSWERED_WITHIN_S)
+    wrong = address.ping(ANSWERED_WITHIN_S)
     if wrong is None:
         yield Finding("Redis", fine=True, text=str(address))
     else:

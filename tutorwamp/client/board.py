@@ -142,11 +142,11 @@ class Board:
 
     async def at(self, seq: int) -> Plain:
         """The board as it was after the event ``seq``: ``pages``, ``elements`` and ``head``."""
-        return await self._ask("at", seq=seq)
+        return await self._call("at", seq=seq)
 
     async def export(self, format: str, *, page: str | None = None) -> Plain:  # noqa: A002  # the procedure's word
         """A file (``svg``, ``png``, ``pdf``) of a page, by default the first, PDF: all; ``media_type`` and ``data``."""
-        return await self._ask("export", format=format, page=page)
+        return await self._call("export", format=format, page=page)
 
     # Drawing
 
@@ -268,12 +268,12 @@ class Board:
         return answer
 
     async def _change(self, verb: str, **arguments: Any) -> Plain:
-        answer = await self._ask(verb, **arguments, client_id=uuid4().hex)
+        answer = await self._call(verb, **arguments, client_id=uuid4().hex)
         self._answered = max(self._answered, answer["seq"])
         self._expect(answer["seq"])
         return answer
 
-    async def _ask(self, verb: str, **arguments: Any) -> Plain:
+    async def _call(self, verb: str, **arguments: Any) -> Plain:
         given = {name: value for name, value in arguments.items() if value is not None}
         answer: Plain = await self._connection.call_until_answered(
             f"tutorwamp.board.{verb}", lesson_id=self._lesson_id, **given
@@ -316,7 +316,7 @@ class Board:
             return
         self._opening = False
         self._replica.open(state)
-        self._tell([{"type": "board.opened", "seq": self.head}])
+        self._notify([{"type": "board.opened", "seq": self.head}])
 
     async def _heard_and_read(self) -> Plain:
         if not self._heard:
@@ -324,7 +324,7 @@ class Board:
             self._heard = True
             self._connection.watch(self._watch)
         # Heard before it is read: nothing is missed between state and events.
-        return await self._ask("open")
+        return await self._call("open")
 
     def _receive(self, event: Event) -> None:
         # In order and without a gap (``client/streams.py``), but for what was missed for good.
@@ -338,9 +338,9 @@ class Board:
             outcome, applied = Outcome.GAP, []
         if outcome is Outcome.GAP:
             self._open()
-        self._tell(applied)
+        self._notify(applied)
 
-    def _tell(self, events: Sequence[Mapping[str, Any]]) -> None:
+    def _notify(self, events: Sequence[Mapping[str, Any]]) -> None:
         for event in events:
             for handler in list(self._handlers):
                 hand_over(Event(self._topic, event), handler)

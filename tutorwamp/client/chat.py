@@ -104,12 +104,12 @@ class Chat:
         client_id = uuid4().hex
         said = {"body": composed(body).strip(), "reply_to": reply_to, "client_id": client_id}
         self._pending[client_id] = {"id": None, "seq": None, "lesson_id": self._lesson.id, **said, "pending": True}
-        self._tell({"type": "chat.pending", "client_id": client_id})
+        self._notify({"type": "chat.pending", "client_id": client_id})
         try:
             message = await self._lesson.send(body, client_id=client_id, reply_to=reply_to)
         except CallError:
             if self._pending.pop(client_id, None) is not None:
-                self._tell({"type": "chat.pending", "client_id": client_id})
+                self._notify({"type": "chat.pending", "client_id": client_id})
             raise
         self._streams.expect(self._topic, message["seq"])
         with suppress(CallError):  # it was said, whether or not we will see it
@@ -157,11 +157,11 @@ class Chat:
         # It is the state after ``head`` or a later one; events up to then say the same again (C9, C13).
         self._known = {}
         for message in page["items"]:
-            self._keep(message)
+            self._store(message)
         self._older = page["next_cursor"]
         self.head = head
         self._reading = None
-        self._tell({"type": "chat.opened", "seq": head})
+        self._notify({"type": "chat.opened", "seq": head})
         held, self._held = self._held, []
         for event in held:
             self._receive(event)
@@ -175,20 +175,20 @@ class Chat:
         elif event["seq"] > self.head:
             self._apply(event)
             self.head = event["seq"]
-            self._tell(event.values)
+            self._notify(event.values)
 
     def _apply(self, event: Event) -> None:
         data = event["data"]
         if event.type == "read.advanced":
             self.read_marks[data["person"]["id"]] = data["read_seq"]
         elif event.type == "message.created" or data["id"] in self._known:
-            self._keep(data)
+            self._store(data)
 
-    def _keep(self, message: Plain) -> None:
+    def _store(self, message: Plain) -> None:
         self._known[message["id"]] = message
         self._pending.pop(message["client_id"] or "", None)
 
-    def _tell(self, values: Mapping[str, Any]) -> None:
+    def _notify(self, values: Mapping[str, Any]) -> None:
         for handler in list(self._handlers):
             hand_over(Event(self._topic, values), handler)
         waiting, self._waiting = self._waiting, []

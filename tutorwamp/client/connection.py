@@ -30,7 +30,7 @@ from twisted.logger import Logger
 
 from tutorwamp.client.errors import CLOSED_BY_US, CallError, Disconnected
 from tutorwamp.client.rules import Backoff, repeat
-from tutorwamp.client.wamp import Event, Serializer, Session, ask, join
+from tutorwamp.client.wamp import Event, Serializer, Session, answer_of, join
 from tutorwamp.kernel.errors import Action
 
 CALL_TIMEOUT_S: Final = 30.0
@@ -163,10 +163,10 @@ class Connection:
         living, session = self._living, self._session
         if session is not None and session.joined:
             session.leave()
-            patience = self.clock.callLater(GOODBYE_TIMEOUT_S, session.cut)
+            cutting = self.clock.callLater(GOODBYE_TIMEOUT_S, session.cut)
             await living
-            if patience.active():
-                patience.cancel()
+            if cutting.active():
+                cutting.cancel()
         else:
             living.cancel()
         self._become(State("closed", Disconnected(CLOSED_BY_US)))
@@ -201,7 +201,7 @@ class Connection:
     async def call(self, uri: str, /, **arguments: Any) -> Any:
         """Call a procedure once. A connection lost meanwhile raises Disconnected: it may have taken effect or not."""
         session = self._joined()
-        return await self._ask(lambda: session.call(uri, **arguments))
+        return await self._request(lambda: session.call(uri, **arguments))
 
     async def call_until_answered(self, uri: str, /, **arguments: Any) -> Any:
         """Call, with the same arguments, until there is an answer: yes, or a no that would stay a no.
@@ -223,7 +223,7 @@ class Connection:
     async def publish(self, topic: str, /, **values: Any) -> None:
         """Publish on a topic that is open to clients. Waits for the router, which would else refuse in silence."""
         session = self._joined()
-        await self._ask(lambda: session.publish(topic, options=PublishOptions(acknowledge=True), **values))
+        await self._request(lambda: session.publish(topic, options=PublishOptions(acknowledge=True), **values))
 
     async def subscribe(
         self, topic: str, handler: Handler, *, revoked: Callable[[], object] | None = None
@@ -244,7 +244,7 @@ class Connection:
             self._subscriptions.remove(subscription)
         if held is not None and held.active and self._session is not None and held.session is self._session:
             try:
-                await self._ask(held.unsubscribe)
+                await self._request(held.unsubscribe)
             except CallError as error:
                 if error.uri != ApplicationError.NO_SUCH_SUBSCRIPTION:
                     raise
@@ -308,7 +308,7 @@ class Connection:
     async def _renew(self, subscription: Subscription) -> None:
         session = self._joined()
         options = SubscribeOptions(details_arg="autobahns")
-        subscription.held = await self._ask(
+        subscription.held = await self._request(
             lambda: session.subscribe(subscription.deliver, subscription.topic, options)
         )
 
@@ -344,8 +344,8 @@ class Connection:
             raise _copy(self.state.reason) if self.state.kind == "closed" else Disconnected()
         return self._session
 
-    async def _ask(self, request: Callable[[], Deferred[Any]]) -> Any:
-        return await ask(request, timeout_s=self._call_timeout_s, clock=self.clock)
+    async def _request(self, request: Callable[[], Deferred[Any]]) -> Any:
+        return await answer_of(request, timeout_s=self._call_timeout_s, clock=self.clock)
 
     def _pause_s(self, tries: int, reason: CallError) -> float:
         return self._backoff.pause_s(tries, self.chance(), at_least_s=reason.retry_after_s)
@@ -360,9 +360,9 @@ class Connection:
         waiting: list[Deferred[None]] = []
         if state.kind in ("connected", "closed"):
             waiting, self._waiting = self._waiting, []
-        self._reactor.callLater(0, self._tell, state, waiting)
+        self._reactor.callLater(0, self._notify, state, waiting)
 
-    def _tell(self, state: State, waiting: list[Deferred[None]]) -> None:
+    def _notify(self, state: State, waiting: list[Deferred[None]]) -> None:
         for watcher in list(self._watchers):
             try:
                 watcher(state)

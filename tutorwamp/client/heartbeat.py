@@ -54,10 +54,10 @@ class Heartbeat:
 
     def _beat(self) -> None:
         session = self._connection.session_id
-        beating = Deferred.fromCoroutine(self._ask(session))
+        beating = Deferred.fromCoroutine(self._call(session))
         beating.addErrback(lambda failure: _log.failure("A heartbeat failed", failure))
 
-    async def _ask(self, session: int | None) -> None:
+    async def _call(self, session: int | None) -> None:
         try:
             beat = await self._connection.call("tutorwamp.session.heartbeat", **self._said())
             self._interval_s = beat["interval_s"]

@@ -226,20 +226,20 @@ class Lesson:
 
     async def history(self, *, limit: int | None = None, cursor: str | None = None) -> dict[str, Any]:
         """A page of messages, newest first: ``items`` and ``next_cursor``."""
-        return await self._ask_here("history", **_given(limit=limit, cursor=cursor))
+        return await self._call_here("history", **_given(limit=limit, cursor=cursor))
 
     async def mark_read(self, seq: int) -> dict[str, Any]:
         """Say that everything up to ``seq`` was read: ``read_seq`` and ``unread_count``."""
-        return await self._ask_here("mark_read", seq=seq)
+        return await self._call_here("mark_read", seq=seq)
 
     async def _in_turn(self, verb: str, **arguments: Any) -> dict[str, Any]:
-        asking: Deferred[dict[str, Any]] = self._turn.run(lambda: Deferred.fromCoroutine(self._ask(verb, **arguments)))
+        asking: Deferred[dict[str, Any]] = self._turn.run(lambda: Deferred.fromCoroutine(self._call(verb, **arguments)))
         return await asking
 
-    async def _ask_here(self, verb: str, **arguments: Any) -> dict[str, Any]:
-        return await self._ask(verb, lesson_id=self.id, **arguments)
+    async def _call_here(self, verb: str, **arguments: Any) -> dict[str, Any]:
+        return await self._call(verb, lesson_id=self.id, **arguments)
 
-    async def _ask(self, verb: str, **arguments: Any) -> dict[str, Any]:
+    async def _call(self, verb: str, **arguments: Any) -> dict[str, Any]:
         answer: dict[str, Any] = await self._connection.call_until_answered(f"tutorwamp.chat.{verb}", **arguments)
         return answer
 

@@ -126,7 +126,7 @@ class Login:
         waiter: Deferred[str] = Deferred()
         self._waiting.append(waiter)
         if len(self._waiting) == 1:
-            Deferred.fromCoroutine(self._refresh()).addBoth(self._tell_waiting)
+            Deferred.fromCoroutine(self._refresh()).addBoth(self._answer_waiting)
         return waiter
 
     async def _refresh(self) -> str:
@@ -142,7 +142,7 @@ class Login:
         self._take(answer)
         return self._tokens.access_token
 
-    def _tell_waiting(self, outcome: str | Failure) -> None:
+    def _answer_waiting(self, outcome: str | Failure) -> None:
         waiting, self._waiting = self._waiting, []
         for waiter in waiting:
             waiter.callback(outcome)
@@ -158,7 +158,7 @@ class Login:
     async def _exchange(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, *, token: str | None = None
     ) -> dict[str, Any]:
-        answering = Deferred.fromCoroutine(self._ask(method, path, body, token))
+        answering = Deferred.fromCoroutine(self._request(method, path, body, token))
         try:
             status, content = await answering.addTimeout(ANSWER_TIMEOUT_S, self._clock)
         except _NOT_ANSWERED as error:
@@ -171,7 +171,7 @@ class Login:
             raise CallError.from_problem(status, answer)
         return answer
 
-    async def _ask(
+    async def _request(
         self, method: str, path: str, body: Mapping[str, Any] | None, token: str | None
     ) -> tuple[int, bytes]:
         headers = Headers({"Accept": ["application/json, application/problem+json"]})

@@ -103,7 +103,7 @@ class Notifications:
         self.unread_count = counted["unread_count"]
         self._known = {one["id"]: one for one in page["items"]}
         self._reading = None
-        self._tell({"type": "notifications.opened"})
+        self._notify({"type": "notifications.opened"})
         held, self._held = self._held, []
         for event in held:
             self._receive(event)
@@ -128,8 +128,8 @@ class Notifications:
                     self._known[one["id"]] = {**one, "read_at": data["read_at"]}
         self.unread_count = data["unread_count"]
         self._known = {one["id"]: one for one in self.items}
-        self._tell(event)
+        self._notify(event)
 
-    def _tell(self, values: Mapping[str, Any]) -> None:
+    def _notify(self, values: Mapping[str, Any]) -> None:
         for handler in list(self._handlers):
             hand_over(Event(self._topic, values), handler)

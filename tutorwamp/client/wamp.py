@@ -206,7 +206,7 @@ async def join(session: Session, url: str, *, serializer: Serializer, reactor: A
             session.cut()
 
 
-async def ask(request: Callable[[], Deferred[Answer]], *, timeout_s: float, clock: IReactorTime) -> Answer:
+async def answer_of(request: Callable[[], Deferred[Answer]], *, timeout_s: float, clock: IReactorTime) -> Answer:
     """Make a request of a session and wait for its answer. Raises CallError for all that can go wrong."""
     try:
         return await request().addTimeout(timeout_s, clock)

@@ -121,8 +121,8 @@ class Door(WampWebSocketServerProtocol):  # type: ignore[misc]  # Crossbar ships
     """Bytes it may have; None until that has to be known."""
     _passed_over = False
     """It was answered before it was there; the rest of it is nothing to us."""
-    _hushed_until_s = 0.0
-    """See ``hush``; 0: never."""
+    _suppressed_until_s = 0.0
+    """See ``suppress``; 0: never."""
     _large: Mapping[int, int] = MappingProxyType({})
     """Bytes of large calls by request, those among them that may not be answered yet."""
     _asked: dict[int, str] | None = None
@@ -194,7 +194,7 @@ class Door(WampWebSocketServerProtocol):  # type: ignore[misc]  # Crossbar ships
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:  # noqa: N802, N803  # as above
         """Hear a whole payload. Whatever is no message, or does not belong here, ends the connection."""
-        if self._hushed_until_s and self._is_hushed(payload):
+        if self._suppressed_until_s and self._is_suppressed(payload):
             return
         try:
             for said in self._read(payload, isBinary):
@@ -207,13 +207,13 @@ class Door(WampWebSocketServerProtocol):  # type: ignore[misc]  # Crossbar ships
         except Exception:  # noqa: BLE001  # autobahn's readers raise what they like over what has not their shape
             self._end("not a message")
 
-    def hush(self, seconds: float) -> None:
+    def suppress(self, seconds: float) -> None:
         """So long it publishes for nobody, and that is passed over unread: reading it costs more than half of all."""
-        self._hushed_until_s = time.monotonic() + seconds
+        self._suppressed_until_s = time.monotonic() + seconds
 
-    def _is_hushed(self, payload: bytes) -> bool:
-        if time.monotonic() >= self._hushed_until_s:
-            self._hushed_until_s = 0.0
+    def _is_suppressed(self, payload: bytes) -> bool:
+        if time.monotonic() >= self._suppressed_until_s:
+            self._suppressed_until_s = 0.0
             return False
         return self._expects is _JOINED and is_publication(self._serializer.SERIALIZER_ID, payload)
 

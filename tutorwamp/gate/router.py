@@ -64,7 +64,7 @@ class Router:
                     check(session._session_id, said.topic, said.marshal_options(), by_position, said.kwargs or {})  # noqa: SLF001  # as above
                 except TutorwampError as error:
                     if isinstance(error, RateLimited):
-                        session._transport.hush(error.retry_after_s)  # noqa: SLF001  # as above
+                        session._transport.suppress(error.retry_after_s)  # noqa: SLF001  # as above
                     if said.acknowledge:
                         self._router.send(session, _refusal(said, error))
                     return

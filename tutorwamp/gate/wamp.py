@@ -233,10 +233,10 @@ class GateComponent(ApplicationSession):
 
     def _beat(self) -> None:
         """Tell the supervisor that this process lives, and which containers do not show it."""
-        open_files.look()
+        open_files.check()
         heard = self._service.beat()
         containers = [(told.pid, told.components) for told, _ in heard]
-        self._lifeline.tell("router", containers=containers, still=[told.pid for told, still in heard if still])
+        self._lifeline.report("router", containers=containers, still=[told.pid for told, still in heard if still])
 
     def _status(self, _nothing: Nothing, _session: SessionId) -> Status:
         return self._service.status()
@@ -321,39 +321,39 @@ class GateClient:
     def __init__(self, call: Callable[..., Awaitable[Any]]) -> None:
         self._call = call
 
-    async def _ask(self, procedure: Procedure[Arguments, Answer], arguments: Arguments) -> Answer:
+    async def _request(self, procedure: Procedure[Arguments, Answer], arguments: Arguments) -> Answer:
         return procedure.result.model_validate(await self._call(procedure.uri, **arguments.plain()))
 
     async def ready(self, component: str, procedures: Sequence[str]) -> None:
         """Everything is registered; clients may come."""
-        await self._ask(READY, ReportReady(component=component, procedures=list(procedures)))
+        await self._request(READY, ReportReady(component=component, procedures=list(procedures)))
 
     async def alive(self, pid: int, components: Sequence[str], late: Sequence[str]) -> None:
         """Say that this process lives; the work of its components that is late."""
-        await self._ask(ALIVE, Alive(pid=pid, components=list(components), late=list(late)))
+        await self._request(ALIVE, Alive(pid=pid, components=list(components), late=list(late)))
 
     async def grant(
         self, session: SessionId, key: str, *, subscribe: Sequence[str], publish: Sequence[str] = ()
     ) -> None:
         """Open topics to a session that is still there; a session already gone is no error."""
         command = Grant(session=session, key=key, subscribe=list(subscribe), publish=list(publish))
-        await self._ask(GRANT, command)
+        await self._request(GRANT, command)
 
     async def revoke_grants(self, key: str, *, session: SessionId | None = None, user_id: str | None = None) -> None:
         """Close what was granted under ``key``."""
-        await self._ask(REVOKE_GRANTS, RevokeGrants(key=key, session=session, user_id=user_id))
+        await self._request(REVOKE_GRANTS, RevokeGrants(key=key, session=session, user_id=user_id))
 
     async def connected(self, user_ids: Iterable[str]) -> set[str]:
         """Those of these people who have a live session on this node."""
-        return set((await self._ask(CONNECTED, People(user_ids=list(user_ids)))).user_ids)
+        return set((await self._request(CONNECTED, People(user_ids=list(user_ids)))).user_ids)
 
     async def drop(self, session: SessionId, *, reason: str, message: str) -> int:
         """End one session; how many there were, 0 or 1."""
-        dropped = await self._ask(DROP, Drop(session=session, reason=reason, message=message))
+        dropped = await self._request(DROP, Drop(session=session, reason=reason, message=message))
         return dropped.sessions
 
     async def drop_user(self, user_id: str, *, before: datetime, reason: str, message: str) -> int:
         """End all sessions of a user; how many there were."""
         command = DropUser(user_id=user_id, before=before, reason=reason, message=message)
-        dropped = await self._ask(DROP_USER, command)
+        dropped = await self._request(DROP_USER, command)
         return dropped.sessions

@@ -191,12 +191,12 @@ class RedisCache:
 
     async def drop(self, key: str) -> None:
         """See Cache. Its version still counts."""
-        await self._ask(lambda: self._connection.hdel(_key(key), "until"))
+        await self._request(lambda: self._connection.hdel(_key(key), "until"))
 
     async def is_there(self) -> bool:
         """See Cache."""
         self._away_until_s = 0.0
-        return await self._ask(self._ping) is not None
+        return await self._request(self._ping) is not None
 
     async def close(self) -> None:
         """Give the connections back."""
@@ -219,9 +219,9 @@ class RedisCache:
         return await self._connection.ping()
 
     async def _eval(self, script: str, key: str, *arguments: Any) -> Any:
-        return await self._ask(lambda: self._connection.eval(script, keys=[_key(key)], args=list(arguments)))
+        return await self._request(lambda: self._connection.eval(script, keys=[_key(key)], args=list(arguments)))
 
-    async def _ask(self, command: Callable[[], Awaitable[Any]]) -> Any:
+    async def _request(self, command: Callable[[], Awaitable[Any]]) -> Any:
         """The answer, or None where there is none in time."""
         if time.monotonic() < self._away_until_s:
             return None

@@ -35,7 +35,7 @@ class Lifeline:
             self._address = address_in(node_dir)
             self._wire = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
 
-    def tell(self, what: str, **more: Any) -> None:
+    def report(self, what: str, **more: Any) -> None:
         """Tell it, if somebody listens."""
         if self._wire is not None:
             told = json.dumps({"what": what, "pid": os.getpid(), **more}).encode()
@@ -48,7 +48,7 @@ class Lifeline:
         try:
             yield
         except Exception as error:
-            self.tell("cannot", why=f"{name} cannot be made: {reason_of(error)}")
+            self.report("cannot", why=f"{name} cannot be made: {reason_of(error)}")
             raise
 
 

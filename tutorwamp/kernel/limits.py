@@ -116,7 +116,7 @@ class Limits:
         tokens, now_s = self._count(name)
         wanted = min(amount, self._allowance.burst)
         enough = tokens >= wanted - _NEARLY
-        self._keep(name, tokens - amount if enough else tokens, now_s)
+        self._put(name, tokens - amount if enough else tokens, now_s)
         if not enough:
             wait_ms = math.ceil((wanted - tokens) / self._allowance.per_s * 1000)
             raise RateLimited("Too much at once. Come back in a moment.", retry_after_s=wait_ms / 1000)
@@ -124,14 +124,14 @@ class Limits:
     def charge(self, name: str, amount: float) -> None:
         """Take so much whether it is there or not; a negative amount is given back."""
         tokens, now_s = self._count(name)
-        self._keep(name, tokens - amount, now_s)
+        self._put(name, tokens - amount, now_s)
 
     def _count(self, name: str) -> tuple[float, float]:
         now_s = self._now_s()
         tokens, counted_s = self._buckets.pop(name, (float(self._allowance.burst), now_s))
         return min(self._allowance.burst, tokens + (now_s - counted_s) * self._allowance.per_s), now_s
 
-    def _keep(self, name: str, tokens: float, now_s: float) -> None:
+    def _put(self, name: str, tokens: float, now_s: float) -> None:
         self._buckets[name] = (tokens, now_s)
         if len(self._buckets) > REMEMBERED:
             self._buckets.popitem(last=False)

@@ -23,7 +23,7 @@ class Memo(Generic[Key, Answer]):
         self._look_up = look_up
         self._at_most = at_most
         self._answers: OrderedDict[Key, Answer] = OrderedDict()
-        self._asking: dict[Key, list[Deferred[Answer]]] = {}
+        self._fetching: dict[Key, list[Deferred[Answer]]] = {}
 
     async def get(self, key: Key) -> Answer:
         """The answer, from memory where it is known. Raises what the look-up raises."""
@@ -31,11 +31,11 @@ class Memo(Generic[Key, Answer]):
             self._answers.move_to_end(key)
             return self._answers[key]
         wanted: Deferred[Answer] = Deferred()
-        if key in self._asking:
-            self._asking[key].append(wanted)
+        if key in self._fetching:
+            self._fetching[key].append(wanted)
             return await wanted
-        waiting = self._asking[key] = [wanted]
-        Deferred.fromCoroutine(self._ask(key, waiting)).addErrback(lambda _: None)
+        waiting = self._fetching[key] = [wanted]
+        Deferred.fromCoroutine(self._fetch(key, waiting)).addErrback(lambda _: None)
         return await wanted
 
     def known(self, keys: Iterable[Key]) -> dict[Key, Answer]:
@@ -55,9 +55,9 @@ class Memo(Generic[Key, Answer]):
     def forget(self, key: Key) -> None:
         """Ask again next time; a look-up already under way may bring old news and is not remembered either."""
         self._answers.pop(key, None)
-        self._asking.pop(key, None)
+        self._fetching.pop(key, None)
 
-    async def _ask(self, key: Key, waiting: list[Deferred[Answer]]) -> None:
+    async def _fetch(self, key: Key, waiting: list[Deferred[Answer]]) -> None:
         try:
             answer = await self._look_up(key)
         except Exception as error:  # noqa: BLE001  # handed on to everybody who asked
@@ -72,7 +72,7 @@ class Memo(Generic[Key, Answer]):
 
     def _done(self, key: Key, waiting: list[Deferred[Answer]]) -> bool:
         """Whether this look-up is still the current one."""
-        if self._asking.get(key) is waiting:
-            del self._asking[key]
+        if self._fetching.get(key) is waiting:
+            del self._fetching[key]
             return True
         return False

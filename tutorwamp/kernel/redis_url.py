@@ -83,7 +83,7 @@ class RedisAddress:
         tls = _tls(self.host) if self.tls else False
         return txredisapi.lazyConnectionPool(self.host, self.port, ssl_context_factory=tls, **common)
 
-    def ask(self, within_s: float) -> str | None:
+    def ping(self, within_s: float) -> str | None:
         """Log in, choose the database, ask whether it is there, waiting for each: what is wrong, or None."""
         login = [word for word in (self.user, self.password) if word is not None] if self.password else []
         questions = [["AUTH", *login]] if login else []

@@ -71,7 +71,7 @@ class AttendanceStore:
         self._database = database
         self._nodes = nodes
 
-    def keep(self, stays: Sequence[Stay]) -> Deferred[None]:
+    def save(self, stays: Sequence[Stay]) -> Deferred[None]:
         """Keep stays that begin (no ``left_at``) or end, in their order; what is kept already is kept once."""
 
         def thd(connection: Connection) -> None:

@@ -130,13 +130,13 @@ class Presence:
 
     def _kept(self) -> Deferred[None]:
         """Fires when everything that was to be noted until now is kept."""
-        return self._turn.run(lambda: Deferred.fromCoroutine(self._keep()))
+        return self._turn.run(lambda: Deferred.fromCoroutine(self._save()))
 
-    async def _keep(self) -> None:
+    async def _save(self) -> None:
         self._waits_for_turn = False
         while self._unkept:
             batch = list(self._unkept)
-            await self._record.keep(batch)
+            await self._record.save(batch)
             del self._unkept[: len(batch)]
 
 

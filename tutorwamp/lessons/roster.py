@@ -77,7 +77,7 @@ class Roster:
                 self._forget(place)
         now = self._clock()
         joined_at = min((place.joined_at for place in mine), default=now)
-        self._keep(Place(new_id(), lesson_id, session, person, joined_at, since=now))
+        self._put(Place(new_id(), lesson_id, session, person, joined_at, since=now))
         self._came(self._rooms[lesson_id][session])
         if not there:
             self._announce(lesson_id, person, "participant.joined", at=now)  # the very moment of joined_at
@@ -86,7 +86,7 @@ class Roster:
     def remember(self, lesson_id: str, session: int, person: Person, joined_at: datetime) -> None:
         """Somebody was in the room when the node went down: the place is kept for the grace time."""
         place = self._lost_from_now(Place(new_id(), lesson_id, session, person, joined_at, since=self._clock()))
-        self._keep(place)
+        self._put(place)
         self._lost.append(place)
 
     def remove(self, lesson_id: str, session: int, cause: str) -> None:
@@ -155,7 +155,7 @@ class Roster:
     def _in(self, lesson_id: str) -> Collection[Place]:
         return self._rooms.get(lesson_id, {}).values()
 
-    def _keep(self, place: Place) -> None:
+    def _put(self, place: Place) -> None:
         self._rooms[place.lesson_id][place.session] = place
         self._rooms_of[place.session].add(place.lesson_id)
 

@@ -165,7 +165,7 @@ class LessonsStore:
                 insert(lessons),
                 {**_columns(lesson), "created_at": lesson.created_at, "client_id": client_id, "digest": digest},
             )
-            _keep_students(connection, lesson)
+            _save_students(connection, lesson)
             for name in streams_of(lesson.id):
                 open_stream(connection, name, lesson.version)
             return _record(lesson)
@@ -196,7 +196,7 @@ class LessonsStore:
                 _refuse_overlap(connection, after)
             if before.students != after.students:
                 connection.execute(delete(lesson_students).where(lesson_students.c.lesson_id == after.id))
-                _keep_students(connection, after)
+                _save_students(connection, after)
             set_guard(connection, streams_of(after.id), after.version)
             return append_one(connection, draft)
 
@@ -324,7 +324,7 @@ def _refuse_overlap(connection: Connection, lesson: Lesson) -> None:
         raise Overlap("The tutor has another lesson at that time.", details={"lesson_id": other})
 
 
-def _keep_students(connection: Connection, lesson: Lesson) -> None:
+def _save_students(connection: Connection, lesson: Lesson) -> None:
     connection.execute(
         insert(lesson_students),
         [

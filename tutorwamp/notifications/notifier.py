@@ -1,7 +1,7 @@
-"""Turn what lessons and chat announce into notifications, once, whatever dies in between.
+"""Project the streams of lessons and their chats into notifications, each event once, whatever dies in between.
 
-Announcements only wake it up. What is turned is read from the lessons' streams, from where the last turn ended, and the
-turn and its notifications are one transaction (N3): what a process that died did not turn, the next one does.
+Announcements only wake it up. What is projected is read from the streams, from where the last projection ended, and the
+new position and the notifications are one transaction (N3): what a process that died has left, the next one projects.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from tutorwamp.lessons.contracts import STATE_TOPIC, LessonChanged, LessonCreate
 from tutorwamp.notifications import rules
 from tutorwamp.notifications.contracts import Acquaintance, Connected, NotificationsChanged
 from tutorwamp.notifications.counts import UnreadCounts
-from tutorwamp.notifications.rules import Told
+from tutorwamp.notifications.rules import NotificationDraft
 from tutorwamp.notifications.settings import NotificationsSettings
-from tutorwamp.notifications.store import NotificationsStore, OvertakenError, Turning
+from tutorwamp.notifications.store import Backlog, NotificationsStore, OvertakenError
 from tutorwamp.notifications.writing import Counted, New, Seen, reading
 
 log = get_logger(__name__)
 
 PATIENCE_S: Final = 1.0
-"""What a lively chat says within it is turned together: at most one transaction a second for each lesson."""
+"""What a lively chat says within it is projected together: at most one transaction a second for each lesson."""
 TRIES_AT_MOST: Final = 5
 STREAMS_AT_ONCE: Final = 200
 """Of those that are behind, in one look."""
@@ -75,17 +75,17 @@ class Notifier:
         self._working = True
 
     async def catch_up(self) -> int:
-        """Turn what nobody has turned; how many streams. To be called at the start and every so often."""
+        """Project what nobody has projected; how many streams. To be called at the start and every so often."""
         behind = await self._store.behind(STREAMS_AT_ONCE)
         for stream in behind:
-            await _alone(self.turn(stream), stream)
+            await _alone(self.project(stream), stream)
         return len(behind)
 
     async def remind(self) -> int:
         """N7: tell people of lessons that begin soon; how many lessons. To be called several times a minute."""
         now = self._clock()
         soon = await self._lessons.starting(now, now + self._settings.starting_ahead)
-        told = 0
+        reminded = 0
         for lesson in soon:
             # By person: who is added when the others were reminded is reminded as well.
             reminder = [
@@ -95,84 +95,84 @@ class Notifier:
                 continue
             if await _alone(self._add(reminder), lesson.id):
                 self._reminded.update(dict.fromkeys((one.user_id, one.source) for one in reminder))
-                told += 1
+                reminded += 1
         while len(self._reminded) > REMINDERS_REMEMBERED:
             del self._reminded[next(iter(self._reminded))]
-        return told
+        return reminded
 
-    async def turn(self, stream: str) -> None:
-        """Turn all of a lesson's stream that is not turned yet."""
+    async def project(self, stream: str) -> None:
+        """Project all of a lesson's stream that is not projected yet."""
         for _ in range(TRIES_AT_MOST):
-            turning = await self._store.turning(stream)
+            backlog = await self._store.backlog(stream)
             try:
                 name = stream_named(stream)
                 lesson = (await self._lessons.lesson(name.owner_id)).plain()
             except NotFound:
                 return
-            if turning.seq is not None and not turning.events:
+            if backlog.seq is not None and not backlog.events:
                 return
-            told, members = await self._told(name.topic, turning, lesson)
-            seen = await self._seen(name.owner_id, turning) if name.topic is CHAT_TOPIC else []
+            drafts, members = await self._drafts(name.topic, backlog, lesson)
+            seen = await self._seen(name.owner_id, backlog) if name.topic is CHAT_TOPIC else []
             try:
-                await self._add(told, turning, members, seen)
+                await self._add(drafts, backlog, members, seen)
             except OvertakenError:
                 continue
-            if not turning.events:
+            if not backlog.events:
                 return
 
-    async def _told(
-        self, topic: Topic, turning: Turning, lesson: Mapping[str, Any]
-    ) -> tuple[list[Told], Sequence[str]]:
+    async def _drafts(
+        self, topic: Topic, backlog: Backlog, lesson: Mapping[str, Any]
+    ) -> tuple[list[NotificationDraft], Sequence[str]]:
         if topic is STATE_TOPIC:
-            return _of_state(turning, lesson)
+            return _of_state(backlog, lesson)
         members = rules.members_of(lesson)
         absent = set(members) - await self._connected.connected(members)
-        told = [one for event in turning.events for one in rules.said(event.plain(), lesson, sorted(absent))]
-        read_up_to = _read_up_to(turning)
-        return [one for one in told if one.data["seq"] > read_up_to.get(one.user_id, 0)], members
+        drafts = [one for event in backlog.events for one in rules.said(event.plain(), lesson, sorted(absent))]
+        read_up_to = _read_up_to(backlog)
+        return [one for one in drafts if one.data["seq"] > read_up_to.get(one.user_id, 0)], members
 
-    async def _seen(self, lesson_id: str, turning: Turning) -> list[Seen]:
-        """What people have read in the chat itself, and are told of still. Nobody adds to it while we turn this."""
-        read_up_to = _read_up_to(turning)
+    async def _seen(self, lesson_id: str, backlog: Backlog) -> list[Seen]:
+        """What people have read in the chat itself, and are told of still. Nobody adds to it while we project this."""
+        read_up_to = _read_up_to(backlog)
         if not read_up_to:
             return []
         unread = await self._store.unread_of_chat(lesson_id, read_up_to)
-        readers = {event.actor["id"]: event.actor for event in turning.events if event.actor is not None}
+        readers = {event.actor["id"]: event.actor for event in backlog.events if event.actor is not None}
         return [Seen(tuple(ids), reading(readers[one], self._clock())) for one, ids in sorted(unread.items())]
 
     async def _add(
         self,
-        told: Iterable[Told],
-        turned: Turning | None = None,
+        drafts: Iterable[NotificationDraft],
+        backlog: Backlog | None = None,
         members: Sequence[str] = (),
         seen: Sequence[Seen] = (),
     ) -> None:
-        new = [New(new_id(), one) for one in await self._with_acquaintance(list(told))]
-        people = sorted({one.told.user_id for one in new} | {one.draft.subject for one in seen})
+        new = [New(new_id(), one) for one in await self._with_acquaintance(list(drafts))]
+        people = sorted({one.notification.user_id for one in new} | {one.draft.subject for one in seen})
 
         async def change() -> list[StreamEvent]:
-            return await self._store.add(new, self._clock(), turned=turned, members=members, seen=seen)
+            return await self._store.add(new, self._clock(), backlog=backlog, members=members, seen=seen)
 
         for event in (await self._counts.changing(people, change, _counted)).result:
             self._events.announce(NotificationsChanged(event))
 
-    async def _with_acquaintance(self, told: Sequence[Told]) -> list[Told]:
+    async def _with_acquaintance(self, drafts: Sequence[NotificationDraft]) -> list[NotificationDraft]:
         """P8: with the word whether the tutor whose doing it is has ever taught them; all are of one lesson."""
-        tutor_id = next((one.tutor_id for one in told if one.tutor_id is not None), None)
+        tutor_id = next((one.tutor_id for one in drafts if one.tutor_id is not None), None)
         if tutor_id is None:
-            return list(told)
-        known = await self._acquaintance.taught(tutor_id, sorted({one.user_id for one in told}))
-        return [replace(one, is_known=one.user_id in known or one.user_id == tutor_id) for one in told]
+            return list(drafts)
+        known = await self._acquaintance.taught(tutor_id, sorted({one.user_id for one in drafts}))
+        return [replace(one, is_known=one.user_id in known or one.user_id == tutor_id) for one in drafts]
 
     def _soon(self, stream: str, patience_s: float) -> None:
         if self._working and stream not in self._due:
-            self._due[stream] = self._reactor.callLater(patience_s, self._turn_due, stream)
+            self._due[stream] = self._reactor.callLater(patience_s, self._project_due, stream)
 
-    def _turn_due(self, stream: str) -> None:
+    def _project_due(self, stream: str) -> None:
         del self._due[stream]
-        turning = Deferred.fromCoroutine(self.turn(stream))
+        projecting = Deferred.fromCoroutine(self.project(stream))
         # Not lost: the next look for what is behind finds it.
-        turning.addErrback(lambda failure: log.warning("not turned", stream=stream, error=repr(failure.value)))
+        projecting.addErrback(lambda failure: log.warning("not projected", stream=stream, error=repr(failure.value)))
 
 
 async def _alone(doing: Awaitable[None], about: str) -> bool:
@@ -187,23 +187,23 @@ async def _alone(doing: Awaitable[None], about: str) -> bool:
     return True
 
 
-def _of_state(turning: Turning, lesson: Mapping[str, Any]) -> tuple[list[Told], Sequence[str]]:
-    told: list[Told] = []
-    members: Sequence[str] | None = turning.members
-    if turning.seq is None:
+def _of_state(backlog: Backlog, lesson: Mapping[str, Any]) -> tuple[list[NotificationDraft], Sequence[str]]:
+    drafts: list[NotificationDraft] = []
+    members: Sequence[str] | None = backlog.members
+    if backlog.seq is None:
         # Who was invited first is not known once the lesson has changed: its people now are invited.
-        told += rules.planned(lesson)
+        drafts += rules.planned(lesson)
         members = rules.members_of(lesson)
-    for event in turning.events:
+    for event in backlog.events:
         plain = event.plain()
         after = rules.members_of(plain["data"])
-        told += rules.changed(plain, after if members is None else members)
+        drafts += rules.changed(plain, after if members is None else members)
         members = after
-    return told, members or ()
+    return drafts, members or ()
 
 
-def _read_up_to(turning: Turning) -> dict[str, int]:
-    return rules.read_up_to(event.plain() for event in turning.events)
+def _read_up_to(backlog: Backlog) -> dict[str, int]:
+    return rules.read_up_to(event.plain() for event in backlog.events)
 
 
 def _counted(events: Iterable[StreamEvent]) -> dict[str, Counted]:

@@ -22,7 +22,7 @@ _OF_THE_TUTOR: Final = (Kind.LESSON_INVITED, Kind.LESSON_CHANGED, Kind.LESSON_CA
 
 
 @dataclass(frozen=True)
-class Told:
+class NotificationDraft:
     """A notification to be: whose, and what. ``source`` makes it one, however often it is derived (N3)."""
 
     user_id: str
@@ -56,34 +56,34 @@ def members_of(lesson: Mapping[str, Any]) -> list[str]:
     return [lesson["tutor"]["id"], *(student["id"] for student in lesson["students"])]
 
 
-def planned(lesson: Mapping[str, Any]) -> list[Told]:
+def planned(lesson: Mapping[str, Any]) -> list[NotificationDraft]:
     """N4: a new lesson invites its students. Its tutor knows."""
     tutor, *students = members_of(lesson)
     return [_invited(student, lesson, source="created") for student in students if student != tutor]
 
 
-def changed(event: Mapping[str, Any], before: Iterable[str]) -> list[Told]:
+def changed(event: Mapping[str, Any], before: Iterable[str]) -> list[NotificationDraft]:
     """N4, N5: what a lesson's state event tells whom. ``before``: its members until then. Nobody hears of own deeds."""
     lesson, source = event["data"], f"{event['stream']}#{event['seq']}"
     actor = None if event["actor"] is None else event["actor"]["id"]
     after, known = members_of(lesson), set(before)
-    told: list[Told] = []
+    drafts: list[NotificationDraft] = []
     if event["type"] == "lesson.cancelled":
         reason = lesson.get("reason")
         body = f"The lesson was called off: {reason}" if reason else "The lesson was called off."
-        told = [_told(one, Kind.LESSON_CANCELLED, source, lesson, body) for one in after]
+        drafts = [_draft(one, Kind.LESSON_CANCELLED, source, lesson, body) for one in after]
     elif event["type"] == "lesson.updated":
         for one in after:
             if one in known:
-                told.append(_told(one, Kind.LESSON_CHANGED, source, lesson, "The lesson was changed."))
+                drafts.append(_draft(one, Kind.LESSON_CHANGED, source, lesson, "The lesson was changed."))
             else:
-                told.append(_invited(one, lesson, source=source))
+                drafts.append(_invited(one, lesson, source=source))
         for one in sorted(known - set(after)):
-            told.append(_told(one, Kind.LESSON_CHANGED, source, lesson, "You are not in this lesson any more."))
-    return [one for one in told if one.user_id != actor]
+            drafts.append(_draft(one, Kind.LESSON_CHANGED, source, lesson, "You are not in this lesson any more."))
+    return [one for one in drafts if one.user_id != actor]
 
 
-def said(event: Mapping[str, Any], lesson: Mapping[str, Any], absent: Iterable[str]) -> list[Told]:
+def said(event: Mapping[str, Any], lesson: Mapping[str, Any], absent: Iterable[str]) -> list[NotificationDraft]:
     """N6: somebody has said something while these were away."""
     if event["type"] != "message.created" or event["data"]["deleted_at"] is not None:
         return []
@@ -91,7 +91,7 @@ def said(event: Mapping[str, Any], lesson: Mapping[str, Any], absent: Iterable[s
     source = f"{event['stream']}#{event['seq']}"
     more = {"message_id": message_id, "seq": event["seq"]}
     body = f"{straight(author['name'])} has written something."
-    return [_told(one, Kind.CHAT_MESSAGE, source, lesson, body, **more) for one in absent if one != author["id"]]
+    return [_draft(one, Kind.CHAT_MESSAGE, source, lesson, body, **more) for one in absent if one != author["id"]]
 
 
 def read_up_to(events: Iterable[Mapping[str, Any]]) -> dict[str, int]:
@@ -99,19 +99,21 @@ def read_up_to(events: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     return {event["actor"]["id"]: event["data"]["read_seq"] for event in events if event["type"] == "read.advanced"}
 
 
-def starting(lesson: Mapping[str, Any]) -> list[Told]:
+def starting(lesson: Mapping[str, Any]) -> list[NotificationDraft]:
     """N7: it begins soon. A lesson that is put off is told again."""
     source = f"starting {lesson['id']} {lesson['starts_at']}"
-    return [_told(one, Kind.LESSON_STARTING, source, lesson, "The lesson begins soon.") for one in members_of(lesson)]
+    return [_draft(one, Kind.LESSON_STARTING, source, lesson, "The lesson begins soon.") for one in members_of(lesson)]
 
 
-def _invited(user_id: str, lesson: Mapping[str, Any], *, source: str) -> Told:
+def _invited(user_id: str, lesson: Mapping[str, Any], *, source: str) -> NotificationDraft:
     body = f"{straight(lesson['tutor']['name'])} has invited you to this lesson."
     source = f"tutorwamp.lesson.{lesson['id']}.state#{source}" if source == "created" else source
-    return _told(user_id, Kind.LESSON_INVITED, source, lesson, body)
+    return _draft(user_id, Kind.LESSON_INVITED, source, lesson, body)
 
 
-def _told(user_id: str, kind: Kind, source: str, lesson: Mapping[str, Any], body: str, **more: Any) -> Told:
+def _draft(
+    user_id: str, kind: Kind, source: str, lesson: Mapping[str, Any], body: str, **more: Any
+) -> NotificationDraft:
     data = {"lesson_id": lesson["id"], "starts_at": lesson["starts_at"], **more}
     tutor_id = lesson["tutor"]["id"] if kind in _OF_THE_TUTOR else None
-    return Told(user_id, kind, source, lesson["title"], body, data, tutor_id)
+    return NotificationDraft(user_id, kind, source, lesson["title"], body, data, tutor_id)

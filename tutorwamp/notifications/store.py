@@ -1,4 +1,4 @@
-"""What is remembered of notifications, and how far the lessons' streams were turned into them."""
+"""What is remembered of notifications, and how far the lessons' streams are projected into them."""
 
 from __future__ import annotations
 
@@ -42,19 +42,19 @@ from tutorwamp.notifications.writing import (
     columns,
     created,
     fresh,
-    hush,
     mark,
     reading,
+    suppress,
     unread_counts,
 )
 
 EVENTS_AT_ONCE: Final = 300
-"""Of a lesson's stream, turned in one transaction."""
+"""Of a lesson's stream, projected in one transaction."""
 
 
 @dataclass(frozen=True)
-class Turning:
-    """A lesson's stream, as far as it is not turned into notifications. ``seq`` null: nothing of it was ever."""
+class Backlog:
+    """A lesson's stream, as far as it is not projected into notifications. ``seq`` null: nothing of it was ever."""
 
     stream: str
     seq: int | None
@@ -64,7 +64,7 @@ class Turning:
 
     @property
     def next_seq(self) -> int:
-        """Where it will be once these events are turned."""
+        """Where it will be once these events are projected."""
         return self.events[-1].seq if self.events else (self.seq or 0)
 
 
@@ -80,22 +80,22 @@ class NotificationsStore:
         self._outbox = outbox
         self._count: GroupRead[str, Counted] = GroupRead(database, "notifications.count", _counted)
 
-    # Turning streams into notifications
+    # Projecting streams into notifications
 
-    def turning(self, stream: str) -> Deferred[Turning]:
-        """What of a lesson's stream is still to be turned, a part of it where it is much."""
+    def backlog(self, stream: str) -> Deferred[Backlog]:
+        """What of a lesson's stream is still to be projected, a part of it where it is much."""
 
-        def thd(connection: Connection) -> Turning:
+        def thd(connection: Connection) -> Backlog:
             row = connection.execute(select(progress).where(progress.c.stream == stream)).one_or_none()
             seq = None if row is None else row.seq
             events = read_since(connection, stream, seq or 0, EVENTS_AT_ONCE)
             members = None if row is None else json.loads(row.members)
-            return Turning(stream, seq, None if members is None else tuple(members), tuple(events))
+            return Backlog(stream, seq, None if members is None else tuple(members), tuple(events))
 
         return self._database.read("notifications.turning", thd)
 
     def behind(self, limit: int) -> Deferred[list[str]]:
-        """Lessons' streams that have gone on since they were turned, or never were."""
+        """Lessons' streams that have gone on since they were projected, or never were."""
         of_state = streams.c.name.like(STATE_TOPIC.pattern)
         query = (
             select(streams.c.name)
@@ -141,40 +141,42 @@ class NotificationsStore:
         new: Sequence[New],
         now: datetime,
         *,
-        turned: Turning | None = None,
+        backlog: Backlog | None = None,
         members: Sequence[str] = (),
         seen: Sequence[Seen] = (),
     ) -> Deferred[list[StreamEvent]]:
-        """Keep notifications and write them into their people's streams; ``turned``: what they were made of.
+        """Keep notifications and write them into their people's streams; ``backlog``: what they were made of.
 
         ``seen`` are read from now on. What is known already (N3) is left out. Answers the events.
         Raises OvertakenError.
         """
 
         def thd(connection: Connection) -> list[StreamEvent]:
-            if turned is not None:
-                lock(connection, f"notify {turned.stream}")
-                _require_next(connection, turned)
-                row = {"stream": turned.stream, "seq": turned.next_seq, "members": json.dumps(list(members))}
+            if backlog is not None:
+                lock(connection, f"notify {backlog.stream}")
+                _require_next(connection, backlog)
+                row = {"stream": backlog.stream, "seq": backlog.next_seq, "members": json.dumps(list(members))}
                 put(connection, progress, [row])
-            people = [*(stream_of(one.told.user_id) for one in new), *(one.draft.stream for one in seen)]
+            people = [*(stream_of(one.notification.user_id) for one in new), *(one.draft.stream for one in seen)]
             ensure_streams(connection, people)
             at = locked(connection, people)  # from here on nobody else changes their counts
             read = [mark(connection, one.draft, one.notification_ids, at[one.draft.stream].head)[1] for one in seen]
-            hush(connection, seen, now)
+            suppress(connection, seen, now)
             return [*filter(None, read), *self._insert(connection, new, now)]
 
         return self._database.write("notifications.add", thd)
 
     def _insert(self, connection: Connection, new: Sequence[New], now: datetime) -> list[StreamEvent]:
-        users = sorted({one.told.user_id for one in new})
+        users = sorted({one.notification.user_id for one in new})
         if not users:
             return []
         kept = fresh(connection, new, now)
         if not kept:
             return []
         chosen = _choices(connection, users)
-        rows = [columns(one, now, in_app=chosen[one.told.user_id][one.told.kind]["in_app"]) for one in kept]
+        rows = [
+            columns(one, now, in_app=chosen[one.notification.user_id][one.notification.kind]["in_app"]) for one in kept
+        ]
         counts = unread_counts(connection, users)
         connection.execute(insert(notifications), rows)
         if self._outbox is not None:
@@ -266,11 +268,11 @@ def _counted(connection: Connection, user_ids: Sequence[str]) -> list[Counted]:
     ]
 
 
-def _require_next(connection: Connection, turned: Turning) -> None:
+def _require_next(connection: Connection, backlog: Backlog) -> None:
     """Raises OvertakenError where the stream is not any more where it was."""
-    row = connection.execute(select(progress.c.seq).where(progress.c.stream == turned.stream)).scalar_one_or_none()
-    if row != turned.seq:
-        raise OvertakenError(turned.stream)
+    row = connection.execute(select(progress.c.seq).where(progress.c.stream == backlog.stream)).scalar_one_or_none()
+    if row != backlog.seq:
+        raise OvertakenError(backlog.stream)
 
 
 def _choices(connection: Connection, users: Sequence[str]) -> dict[str, Choices]:

@@ -52,4 +52,4 @@ progress = Table(
     Column("seq", BigInteger, nullable=False),
     Column("members", Text, nullable=False),
 )
-"""How far each of the lessons' streams was turned into notifications, and who the lesson's members were then."""
+"""How far each of the lessons' streams is projected into notifications, and who the lesson's members were then."""

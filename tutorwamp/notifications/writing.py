@@ -20,7 +20,7 @@ from tutorwamp.notifications.contracts import (
     NotificationRead,
     stream_of,
 )
-from tutorwamp.notifications.rules import Told
+from tutorwamp.notifications.rules import NotificationDraft
 from tutorwamp.notifications.tables import is_unread, notifications
 
 CHAT_QUIET_FOR: Final = timedelta(minutes=15)
@@ -40,13 +40,13 @@ class New:
     """A notification to be kept, under an id made before the first try."""
 
     id: str
-    told: Told
+    notification: NotificationDraft
 
     @property
     def addressed(self) -> Addressed:
         """As those who send it on see it."""
-        told = self.told
-        return Addressed(self.id, told.user_id, told.kind, told.tutor_id, told.is_known)
+        notification = self.notification
+        return Addressed(self.id, notification.user_id, notification.kind, notification.tutor_id, notification.is_known)
 
 
 @dataclass(frozen=True)
@@ -86,12 +86,12 @@ def mark(
     if not changed:
         return Counted(head, unread), None
     which = None if notification_ids is None else list(notification_ids)
-    told = NotificationRead(notification_ids=which, read_at=draft.at, unread_count=unread)
-    event = append_one(connection, replace(draft, data=lambda _seq: told.plain()))
+    data = NotificationRead(notification_ids=which, read_at=draft.at, unread_count=unread)
+    event = append_one(connection, replace(draft, data=lambda _seq: data.plain()))
     return Counted(event.seq, unread), event
 
 
-def hush(connection: Connection, seen: Sequence[Seen], now: datetime) -> None:
+def suppress(connection: Connection, seen: Sequence[Seen], now: datetime) -> None:
     """Those of them that are off in-app are read as well: nobody is told, and no push goes out any more."""
     ids = [notification_id for one in seen for notification_id in one.notification_ids]
     if ids:
@@ -103,19 +103,21 @@ def fresh(connection: Connection, new: Sequence[New], now: datetime) -> list[New
     """N3, N6: without those that are there already, and what is said where something is unread already."""
     # Two lists, not one of pairs: for pairs SQLite reads the whole index. What it finds too much is no pair of ours.
     known_query = select(notifications.c.user_id, notifications.c.source).where(
-        notifications.c.user_id.in_(sorted({one.told.user_id for one in new})),
-        notifications.c.source.in_(sorted({one.told.source for one in new})),
+        notifications.c.user_id.in_(sorted({one.notification.user_id for one in new})),
+        notifications.c.source.in_(sorted({one.notification.source for one in new})),
     )
     known = {(row.user_id, row.source) for row in connection.execute(known_query)}
     talked = {(row.user_id, row.lesson_id) for row in connection.execute(_talked(new, now))}
     fresh: list[New] = []
     for one in new:
-        told = one.told
-        where = (told.user_id, told.data["lesson_id"])
-        if (told.user_id, told.source) in known or (told.kind is Kind.CHAT_MESSAGE and where in talked):
+        notification = one.notification
+        where = (notification.user_id, notification.data["lesson_id"])
+        if (notification.user_id, notification.source) in known or (
+            notification.kind is Kind.CHAT_MESSAGE and where in talked
+        ):
             continue
-        known.add((told.user_id, told.source))
-        if told.kind is Kind.CHAT_MESSAGE:
+        known.add((notification.user_id, notification.source))
+        if notification.kind is Kind.CHAT_MESSAGE:
             talked.add(where)
         fresh.append(one)
     return fresh
@@ -124,8 +126,8 @@ def fresh(connection: Connection, new: Sequence[New], now: datetime) -> list[New
 def _talked(new: Sequence[New], now: datetime) -> CompoundSelect[Any]:
     """N6: who was told of which lesson's chat and has not read it, or cannot, and was told just now."""
     said = select(notifications.c.user_id, notifications.c.lesson_id).where(
-        notifications.c.user_id.in_(sorted({one.told.user_id for one in new})),
-        notifications.c.lesson_id.in_(sorted({one.told.data["lesson_id"] for one in new})),
+        notifications.c.user_id.in_(sorted({one.notification.user_id for one in new})),
+        notifications.c.lesson_id.in_(sorted({one.notification.data["lesson_id"] for one in new})),
         notifications.c.kind == Kind.CHAT_MESSAGE.value,
     )
     just_now = said.where(notifications.c.in_app.is_(False), notifications.c.created_at > now - CHAT_QUIET_FOR)
@@ -144,16 +146,16 @@ def unread_counts(connection: Connection, users: Sequence[str]) -> dict[str, int
 
 def columns(new: New, now: datetime, *, in_app: bool) -> dict[str, Any]:
     """A row of a new notification."""
-    told = new.told
+    notification = new.notification
     return {
         "id": new.id,
-        "user_id": told.user_id,
-        "kind": told.kind.value,
-        "source": told.source,
-        "lesson_id": told.data["lesson_id"],
-        "title": told.title,
-        "body": told.body,
-        "data": json.dumps(told.data, ensure_ascii=False),
+        "user_id": notification.user_id,
+        "kind": notification.kind.value,
+        "source": notification.source,
+        "lesson_id": notification.data["lesson_id"],
+        "title": notification.title,
+        "body": notification.body,
+        "data": json.dumps(notification.data, ensure_ascii=False),
         "in_app": in_app,
         "created_at": now,
         "read_at": None,

@@ -79,15 +79,15 @@ def _show_life(lifeline: Lifeline) -> None:
     from crossbar.node.native import NativeWorkerClientProtocol
     from twisted.internet import reactor, task  # epoll's by default on Linux, the one that Crossbar chooses as well
 
-    beating = task.LoopingCall(lifeline.tell, "controller")
+    beating = task.LoopingCall(lifeline.report, "controller")
     reactor.callWhenRunning(beating.start, BEAT_EVERY_S)
     connection_lost = NativeWorkerClientProtocol.connectionLost
 
-    def tell_and_go_on(worker: Any, reason: Any) -> None:
-        lifeline.tell("ended", worker=worker._pid, how=how_ended(reason.value))  # noqa: SLF001  # pinned by a test
+    def report_and_go_on(worker: Any, reason: Any) -> None:
+        lifeline.report("ended", worker=worker._pid, how=how_ended(reason.value))  # noqa: SLF001  # pinned by a test
         connection_lost(worker, reason)
 
-    NativeWorkerClientProtocol.connectionLost = tell_and_go_on
+    NativeWorkerClientProtocol.connectionLost = report_and_go_on
 
 
 if __name__ == "__main__":

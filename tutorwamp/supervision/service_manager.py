@@ -9,7 +9,7 @@ from typing import Final
 SOCKET: Final = "NOTIFY_SOCKET"
 
 
-def tell(word: str) -> None:
+def notify(word: str) -> None:
     """Such as ``READY=1`` or ``STOPPING=1``. Nothing happens where nobody wants to know."""
     path = os.environ.get(SOCKET)
     if not path:

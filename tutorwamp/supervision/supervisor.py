@@ -84,7 +84,7 @@ class Supervisor:
         await task.deferLater(self._reactor, 0)  # until the reactor runs nothing would stop the node on a signal
         self._reactor.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(self.stop()))
         self._listen()
-        task.LoopingCall(self._look).start(BEAT_EVERY_S)
+        task.LoopingCall(self._check).start(BEAT_EVERY_S)
         pause_s = RESTART_PAUSE_S
         while True:
             began_at = time.monotonic()
@@ -121,10 +121,10 @@ class Supervisor:
         if self._node is not None:
             self._act(self._node, self._node.watch.told(told))
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         """See who stands still, at every beat."""
         if self._node is not None and not self._stopping:
-            self._act(self._node, self._node.watch.look())
+            self._act(self._node, self._node.watch.check())
 
     def _act(self, node: _Node, said: list[str]) -> None:
         for line in said:

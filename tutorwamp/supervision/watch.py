@@ -49,7 +49,7 @@ class Watch:
                 self._because(self.cannot)
         return self._changes()
 
-    def look(self) -> list[str]:
+    def check(self) -> list[str]:
         """Another beat is due; what there is to say."""
         for who in self._missed:
             self._missed[who] += 1

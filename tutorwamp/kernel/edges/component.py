@@ -48,7 +48,7 @@ _ARGUMENTS: Final = "arguments"
 """The only two keywords autobahn calls us with, see ``Component.onMessage``."""
 
 
-Told = dict[str, Any] | CallResult
+PlainAnswer = dict[str, Any] | CallResult
 """An answer, as it is or in portions (``kernel/edges/portions.py``)."""
 
 
@@ -93,12 +93,12 @@ class Publisher:
 
     def __init__(self) -> None:
         self._sessions: list[ApplicationSession] = []
-        self._told = False
+        self._logged = False
 
     def attach(self, session: ApplicationSession) -> None:
         """Use this session once those before it are gone."""
         self._sessions.append(session)
-        self._told = False
+        self._logged = False
 
     def _session(self) -> ApplicationSession:
         self._sessions = [session for session in self._sessions if session.is_attached()]
@@ -115,9 +115,9 @@ class Publisher:
         try:
             self._session().publish(topic, **event, options=options)
         except (Unavailable, TransportLost):
-            if not self._told:  # once an outage, not once an event
+            if not self._logged:  # once an outage, not once an event
                 log.warning("not published: there is no router", topic=topic)
-            self._told = True
+            self._logged = True
 
     def publish_stream_event(self, event: StreamEvent) -> None:
         """Publish on the topic that is named like the stream."""
@@ -184,8 +184,8 @@ class Component(ApplicationSession):
             log.error("unexpected error in a WAMP handler", message=msg, error=repr(fail.value))
 
 
-def _endpoint(served: Served, limits: CallLimits) -> Callable[..., Deferred[Told]]:
-    def endpoint(*, details: CallDetails, arguments: tuple[Any, Any]) -> Deferred[Told]:
+def _endpoint(served: Served, limits: CallLimits) -> Callable[..., Deferred[PlainAnswer]]:
+    def endpoint(*, details: CallDetails, arguments: tuple[Any, Any]) -> Deferred[PlainAnswer]:
         return Deferred.fromCoroutine(_answer(served, limits, details, *arguments))
 
     return endpoint
@@ -193,7 +193,7 @@ def _endpoint(served: Served, limits: CallLimits) -> Callable[..., Deferred[Told
 
 async def _answer(
     served: Served, limits: CallLimits, details: CallDetails, positional: Sequence[Any], arguments: Mapping[str, Any]
-) -> Told:
+) -> PlainAnswer:
     """Run one call from its raw arguments to its plain result. Raises ApplicationError only."""
     try:
         asked = served.procedure
@@ -212,11 +212,11 @@ async def _answer(
         log.warning("deadline passed", procedure=served.procedure.uri)
         raise wamp_error(Unavailable("This took too long. It may still happen; ask again."), new_id()) from None
     except defer.CancelledError:  # its session is gone; the work goes on, and nobody hears the answer
-        raise _told(Unavailable("Nobody waits for this answer any more."), new_id()) from None
+        raise _application_error(Unavailable("Nobody waits for this answer any more."), new_id()) from None
     except Exception:
         request_id = new_id()
         log.exception("unexpected error", procedure=served.procedure.uri, request_id=request_id)
-        raise _told(Internal(), request_id) from None
+        raise _application_error(Internal(), request_id) from None
 
 
 def _by_keyword(positional: Sequence[Any], arguments: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -225,7 +225,7 @@ def _by_keyword(positional: Sequence[Any], arguments: Mapping[str, Any]) -> Mapp
     return arguments
 
 
-async def _run(served: Served, bill: Bill, caller: Caller, arguments: Any) -> Told:
+async def _run(served: Served, bill: Bill, caller: Caller, arguments: Any) -> PlainAnswer:
     with bill:
         line = served.procedure.cost.line
         await bill.begin(line)
@@ -262,10 +262,10 @@ def _too_large() -> TooLarge:
 def wamp_error(error: TutorwampError, request_id: str) -> ApplicationError:
     """The contract's form of an error: the URI, no positional arguments, four keywords. Noted in the log."""
     answered.note(error, request_id)
-    return _told(error, request_id)
+    return _application_error(error, request_id)
 
 
-def _told(error: TutorwampError, request_id: str) -> ApplicationError:
+def _application_error(error: TutorwampError, request_id: str) -> ApplicationError:
     return ApplicationError(
         error.uri,
         message=error.message,

@@ -51,7 +51,7 @@ class OpenFiles:
             self._short_at_s = time.monotonic()
         return is_short
 
-    def look(self) -> None:
+    def check(self) -> None:
         """To be asked at every beat: says when it is over."""
         if not self.short() and self._short_at_s is not None and time.monotonic() - self._short_at_s > CALM_S:
             self._short_at_s = None

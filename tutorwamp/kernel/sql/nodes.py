@@ -103,7 +103,7 @@ class Nodes:
             return beat, others, restored
 
         beat, others, restored = await self._database.write("nodes.begin", thd)
-        self._keep(replace(mark, beat=beat))
+        self._save(replace(mark, beat=beat))
         if restored:
             log.warning("the database is not the one this node knew: clients read everything afresh")
         for other in others:
@@ -129,7 +129,7 @@ class Nodes:
             return beat, restored
 
         beat, restored = await self._database.write("nodes.renew", thd)
-        self._keep(replace(mark, beat=beat))
+        self._save(replace(mark, beat=beat))
         return not restored
 
     async def end(self) -> None:
@@ -140,7 +140,7 @@ class Nodes:
             self._put(connection, mark.id, mark.beat + 1, None)
 
         await self._database.write("nodes.end", thd)
-        self._keep(replace(mark, beat=mark.beat + 1))
+        self._save(replace(mark, beat=mark.beat + 1))
 
     def others(self) -> Deferred[list[Node]]:
         """The other nodes that live."""
@@ -167,11 +167,11 @@ class Nodes:
             try:
                 self._mark = Mark(**json.loads(self._path.read_text()))
             except (OSError, ValueError, TypeError):  # none yet, or not ours: a new one, which costs clients one reload
-                self._keep(Mark(new_id()))
+                self._save(Mark(new_id()))
         assert self._mark is not None  # noqa: S101  # one of the two has set it
         return self._mark
 
-    def _keep(self, mark: Mark) -> None:
+    def _save(self, mark: Mark) -> None:
         self._mark = mark
         try:
             new = self._path.with_suffix(".new")
