@@ -1,14 +1,20 @@
 """Every domain has the same rooms, tests, rules and place in the node; every file and function stays readable."""
 
 import ast
+import importlib
 import subprocess
 import sys
 from collections.abc import Iterator
 from configparser import ConfigParser
+from dataclasses import is_dataclass
 from pathlib import Path
 
 import pytest
 import yaml
+from sqlalchemy import Table
+
+from tutorwamp.app import assembly, components
+from tutorwamp.app.settings import SETTINGS_CLASSES
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "tutorwamp"
@@ -84,14 +90,57 @@ def _component_classes(part: object) -> Iterator[str]:
             yield from _component_classes(item)
 
 
-@pytest.mark.parametrize("domain", [domain for domain in DOMAINS if (PACKAGE / domain / "wamp.py").is_file()])
-def test_the_node_runs_every_domain_that_speaks_wamp(domain: str) -> None:
-    configuration = ROOT / "crossbar" / "config.yaml"
-    assert configuration.is_file(), "Add crossbar/config.yaml, the node's configuration."
-    classes = list(_component_classes(yaml.safe_load(configuration.read_text())))
-    assert any(name.rpartition(".")[2].lower().startswith(domain) for name in classes), (
-        f"Add a component entry to crossbar/config.yaml whose class is named after {domain}; it has {classes}."
+def _gates_list(part: object) -> list[str]:
+    """The names of the components that the gate waits for."""
+    if isinstance(part, dict):
+        if "components" in (extra := part.get("extra") or {}):
+            return list(extra["components"])
+        part = list(part.values())
+    return [name for item in part for name in _gates_list(item)] if isinstance(part, list) else []
+
+
+@for_each_domain
+def test_the_node_runs_every_domain(domain: str) -> None:
+    configuration = yaml.safe_load((ROOT / "crossbar" / "config.yaml").read_text())
+    wanted = f"{components.__name__}.{components.component_class(domain)}"
+    assert wanted in list(_component_classes(configuration)), (
+        f"Add an entry to the components in crossbar/config.yaml whose classname is {wanted}."
     )
+    assert domain in _gates_list(configuration), (
+        f"Add {domain} to the components that the gate waits for in crossbar/config.yaml: "
+        "otherwise people are let in before it serves."
+    )
+
+
+def test_the_machine_knows_every_domain_and_no_other() -> None:
+    assert sorted(domain.name for domain in assembly.DOMAINS) == DOMAINS, (
+        "Give each domain its Domain(...) in DOMAINS of tutorwamp/app/assembly.py, and nothing else one."
+    )
+
+
+@for_each_domain
+def test_the_settings_of_every_domain_are_read(domain: str) -> None:
+    module = importlib.import_module(f"tutorwamp.{domain}.settings")
+    unread = [
+        name
+        for name, one in vars(module).items()
+        if name.endswith("Settings") and is_dataclass(one) and one not in SETTINGS_CLASSES.values()
+    ]
+    assert not unread, f"Give Settings in tutorwamp/app/settings.py a field {domain}: {unread[0]}."
+
+
+@for_each_domain
+def test_every_table_of_a_domain_has_a_revision(domain: str) -> None:
+    tables = {
+        table.name
+        for path in (PACKAGE / domain).rglob("*.py")
+        if path.stem in ("store", "tables")
+        for table in vars(importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))).values()
+        if isinstance(table, Table)
+    }
+    made = "".join(path.read_text() for path in (PACKAGE / "migrations" / "versions").glob("*.py"))
+    missing = sorted(table for table in tables if f'"{table}"' not in made)
+    assert not missing, f"Make these tables of {domain} in a revision under tutorwamp/migrations/versions/: {missing}."
 
 
 def test_the_folder_crossbar_does_not_hide_the_installed_crossbar() -> None:

@@ -41,7 +41,7 @@ def settings_page() -> str:
         "| variable | default | why |",
         "|---|---|---|",
     ]
-    for settings_class in SETTINGS_CLASSES:
+    for settings_class in SETTINGS_CLASSES.values():
         assert dataclasses.is_dataclass(settings_class)
         lines += [f"| `{one.variable}` | {shown(one.default)} | {one.reason} |" for one in describe(settings_class)]
     return "\n".join(lines) + "\n"

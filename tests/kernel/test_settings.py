@@ -160,9 +160,9 @@ def test_an_unknown_name_in_the_file_stops_the_start_as_well(tmp_path: Path) -> 
 
 
 def test_every_setting_has_a_name_of_its_own_and_a_reason() -> None:
-    described = [one for settings_class in SETTINGS_CLASSES for one in describe(settings_class)]
+    described = [one for settings_class in SETTINGS_CLASSES.values() for one in describe(settings_class)]
     names = [one.variable for one in described]
-    assert len(set(names)) == len(names) == sum(len(fields(kind)) for kind in SETTINGS_CLASSES)
+    assert len(set(names)) == len(names) == sum(len(fields(kind)) for kind in SETTINGS_CLASSES.values())
     assert all(one.reason for one in described)
 
 

@@ -5,20 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from tutorwamp.accounts.login_throttle import LoginThrottle
+from tutorwamp.accounts.rest import AccountsResource
 from tutorwamp.accounts.service import AccountsService
 from tutorwamp.accounts.store import AccountsStore
 from tutorwamp.app.settings import Settings, engine_for
 from tutorwamp.board.exchange import Exchange
 from tutorwamp.board.pictures import open_shelf
+from tutorwamp.board.rest import BoardResource
 from tutorwamp.board.service import BoardService
 from tutorwamp.board.store import BoardStore
-from tutorwamp.board.wamp import publish_board
+from tutorwamp.board.wamp import BoardDoor, publish_board
+from tutorwamp.chat.rest import ChatResource
 from tutorwamp.chat.service import ChatService
 from tutorwamp.chat.store import ChatStore
-from tutorwamp.chat.wamp import publish_chat
+from tutorwamp.chat.wamp import ChatDoor, publish_chat
 from tutorwamp.gate.contracts import Gate
 from tutorwamp.gate.wamp import GateClient
 from tutorwamp.kernel.cache import Cache, make_cache
@@ -31,18 +34,65 @@ from tutorwamp.kernel.sql.nodes import Nodes
 from tutorwamp.kernel.sql.probe import WriteProbe
 from tutorwamp.lessons.attendance import AttendanceStore
 from tutorwamp.lessons.presence import Presence
+from tutorwamp.lessons.rest import LessonsResource
 from tutorwamp.lessons.service import LessonsService
 from tutorwamp.lessons.store import LessonsStore
-from tutorwamp.lessons.wamp import publish_lessons
+from tutorwamp.lessons.wamp import LessonsDoor, publish_lessons
 from tutorwamp.notifications.counts import UnreadCounts
 from tutorwamp.notifications.notifier import Notifier
 from tutorwamp.notifications.push.service import PushService, asking_the_relay
+from tutorwamp.notifications.rest import NotificationsResource, PushResource
 from tutorwamp.notifications.service import NotificationsService
 from tutorwamp.notifications.store import NotificationsStore
-from tutorwamp.notifications.wamp import publish_notifications
+from tutorwamp.notifications.wamp import NotificationsDoor, publish_notifications
 from tutorwamp.sessions.service import SessionsService
 from tutorwamp.sessions.store import SessionsStore
-from tutorwamp.sessions.wamp import publish_sessions
+from tutorwamp.sessions.wamp import SessionsDoor, publish_sessions
+
+
+@dataclass(frozen=True)
+class Domain:
+    """What a domain gives a node beside its service. The classes of doors are made once for each machine."""
+
+    name: str
+    """As its folder; the node's configuration calls its component so as well."""
+    wamp: Callable[[Machine], list[object]] = lambda _: []
+    rest: Callable[[Machine], list[object]] = lambda _: []
+    publish: Callable[[Events, Publisher], None] = lambda _events, _publisher: None
+
+
+DOMAINS: Final = (
+    Domain("accounts", rest=lambda made: [AccountsResource(made.accounts)]),
+    Domain(
+        "lessons",
+        wamp=lambda made: [LessonsDoor(made.lessons)],
+        rest=lambda made: [LessonsResource(made.accounts, made.lessons)],
+        publish=publish_lessons,
+    ),
+    Domain("sessions", wamp=lambda made: [SessionsDoor(made.sessions)], publish=publish_sessions),
+    Domain(
+        "chat",
+        wamp=lambda made: [ChatDoor(made.chat)],
+        rest=lambda made: [ChatResource(made.accounts, made.chat)],
+        publish=publish_chat,
+    ),
+    Domain(
+        "board",
+        wamp=lambda made: [BoardDoor(made.board, made.exchange)],
+        rest=lambda made: [BoardResource(made.accounts, made.board, made.exchange, made.settings.board)],
+        publish=publish_board,
+    ),
+    Domain(
+        "notifications",
+        wamp=lambda made: [NotificationsDoor(made.notifications)],
+        rest=lambda made: [
+            NotificationsResource(made.accounts, made.notifications),
+            PushResource(made.accounts, made.push),
+        ],
+        publish=publish_notifications,
+    ),
+)
+"""All there are, for components.py and site.py."""
 
 
 @dataclass(frozen=True)
@@ -150,8 +200,8 @@ def assemble(
         told, counts, lessons, presence, gate, events, settings=settings.notifications, clock=clock, reactor=reactor
     )
 
-    for publish in (publish_lessons, publish_chat, publish_board, publish_sessions, publish_notifications):
-        publish(events, publisher)
+    for domain in DOMAINS:
+        domain.publish(events, publisher)
     return Machine(
         settings, database, nodes, probe, events, publisher, limits, accounts, lessons, chat, board, exchange, sessions,
         cache, counts, notifications, notifier, push, clock,

@@ -19,12 +19,10 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.task import LoopingCall
 
-from tutorwamp.app.assembly import Machine, assemble
+from tutorwamp.app.assembly import DOMAINS, Machine, assemble
 from tutorwamp.app.data_folder import require_database
 from tutorwamp.app.settings import read_settings
 from tutorwamp.app.site import make_site
-from tutorwamp.board.wamp import BoardDoor
-from tutorwamp.chat.wamp import ChatDoor
 from tutorwamp.gate.wamp import GateClient
 from tutorwamp.kernel.edges.arguments import collect_seldom
 from tutorwamp.kernel.edges.component import Component
@@ -36,9 +34,6 @@ from tutorwamp.kernel.observability import configure, get_logger, tame_crossbar
 from tutorwamp.kernel.recurring import recurring
 from tutorwamp.kernel.settings import PRIVATE, NodeSettings, gather, read
 from tutorwamp.kernel.sql.nodes import RENEWED_EVERY_S
-from tutorwamp.lessons.wamp import LessonsDoor
-from tutorwamp.notifications.wamp import NotificationsDoor
-from tutorwamp.sessions.wamp import SessionsDoor
 
 log = get_logger(__name__)
 
@@ -120,9 +115,9 @@ class PeriodicComponent(Component):
     name = ""
     """As the node's configuration tells the gate."""
 
-    def __init__(self, config: ComponentConfig, door: Callable[[Machine], object] | None = None) -> None:
+    def __init__(self, config: ComponentConfig) -> None:
         with lifeline().making(self.name):
-            doors = [door(machine())] if door else []
+            doors = [door for domain in DOMAINS if domain.name == self.name for door in domain.wamp(machine())]
             super().__init__(
                 config, publisher=machine().publisher, doors=doors, limits=machine().limits, ready=self._begin
             )
@@ -196,9 +191,6 @@ class LessonsComponent(PeriodicComponent):
 
     name = "lessons"
 
-    def __init__(self, config: ComponentConfig) -> None:
-        super().__init__(config, lambda made: LessonsDoor(made.lessons))
-
     async def _start(self, session: ApplicationSession) -> None:
         lessons = machine().lessons
         await self._take_lease()
@@ -229,9 +221,6 @@ class SessionsComponent(PeriodicComponent):
 
     name = "sessions"
 
-    def __init__(self, config: ComponentConfig) -> None:
-        super().__init__(config, lambda made: SessionsDoor(made.sessions))
-
     async def _start(self, session: ApplicationSession) -> None:
         sessions = machine().sessions
         await session.subscribe(sessions.session_joined, "wamp.session.on_join")
@@ -239,22 +228,10 @@ class SessionsComponent(PeriodicComponent):
         self._watch(session, sessions.end_silent)
 
 
-class ChatComponent(PeriodicComponent):
-    """Serves ``tutorwamp.chat.…``."""
-
-    name = "chat"
-
-    def __init__(self, config: ComponentConfig) -> None:
-        super().__init__(config, lambda made: ChatDoor(made.chat))
-
-
 class BoardComponent(PeriodicComponent):
     """Serves ``tutorwamp.board.…``, and forgets from time to time what nobody may ask for any more."""
 
     name = "board"
-
-    def __init__(self, config: ComponentConfig) -> None:
-        super().__init__(config, lambda made: BoardDoor(made.board, made.exchange))
 
     async def _start(self, session: ApplicationSession) -> None:
         self._every(COMPACTION_INTERVAL_S, machine().board.compact)
@@ -264,9 +241,6 @@ class NotificationsComponent(PeriodicComponent):
     """Serves ``tutorwamp.notification.…``, turns what happens into notifications, and reminds of lessons."""
 
     name = "notifications"
-
-    def __init__(self, config: ComponentConfig) -> None:
-        super().__init__(config, lambda made: NotificationsDoor(made.notifications))
 
     async def _go_on(self) -> None:
         notifier = machine().notifier
@@ -297,3 +271,16 @@ class RestComponent(PeriodicComponent):
         if self._port is not None:
             maybeDeferred(self._port.stopListening).addErrback(lambda _: None)
         super().onLeave(details)
+
+
+def component_class(domain: str) -> str:
+    """What crossbar/config.yaml calls a domain's component."""
+    return f"{domain.title()}Component"
+
+
+def __getattr__(name: str) -> type[PeriodicComponent]:
+    """The component of a domain that does nothing but serve needs no class of its own; ``ChatComponent`` is one."""
+    for domain in DOMAINS:
+        if component_class(domain.name) == name:
+            return type(name, (PeriodicComponent,), {"name": domain.name})
+    raise AttributeError(f"{__name__} has no {name}: add its Domain(...) to DOMAINS in tutorwamp/app/assembly.py")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final, get_type_hints
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -43,45 +44,18 @@ class Settings:
     limits: LimitSettings
 
 
-SETTINGS_CLASSES = (
-    NodeSettings,
-    DatabaseSettings,
-    LogSettings,
-    GateSettings,
-    AccountsSettings,
-    LessonsSettings,
-    ChatSettings,
-    BoardSettings,
-    SessionsSettings,
-    NotificationsSettings,
-    PushSettings,
-    CacheSettings,
-    LimitSettings,
-)
+SETTINGS_CLASSES: Final[Mapping[str, type]] = get_type_hints(Settings)
+"""The classes, by the names of the fields above."""
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
     """Read them all. Raises SettingsError, one clear line, for an unknown or ill-formed one."""
     values = gather(environment)
-    refuse_unknown(values, SETTINGS_CLASSES)
+    refuse_unknown(values, SETTINGS_CLASSES.values())
     require_database_url(read(DatabaseSettings, values).url)
     require_url(read(CacheSettings, values).redis_url)
     _require_push(read(PushSettings, values))
-    return Settings(
-        node=read(NodeSettings, values),
-        database=read(DatabaseSettings, values),
-        log=read(LogSettings, values),
-        gate=read(GateSettings, values),
-        accounts=read(AccountsSettings, values),
-        lessons=read(LessonsSettings, values),
-        chat=read(ChatSettings, values),
-        board=read(BoardSettings, values),
-        sessions=read(SessionsSettings, values),
-        notifications=read(NotificationsSettings, values),
-        push=read(PushSettings, values),
-        cache=read(CacheSettings, values),
-        limits=read(LimitSettings, values),
-    )
+    return Settings(**{name: read(settings_class, values) for name, settings_class in SETTINGS_CLASSES.items()})
 
 
 def engine_for(settings: Settings, *, create: bool = True) -> Engine:

@@ -13,11 +13,8 @@ from twisted.internet.protocol import ServerFactory
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import Site
 
-from tutorwamp.accounts.rest import AccountsResource
-from tutorwamp.app.assembly import Machine
+from tutorwamp.app.assembly import DOMAINS, Machine
 from tutorwamp.app.metrics import exposition
-from tutorwamp.board.rest import BoardResource
-from tutorwamp.chat.rest import ChatResource
 from tutorwamp.gate.contracts import STATUS
 from tutorwamp.kernel.contracts import Nothing, Value
 from tutorwamp.kernel.edges.intake import Admission, BoundedRequest, Channel
@@ -26,8 +23,6 @@ from tutorwamp.kernel.edges.resource import Answer, Request, make_app, mount, ro
 from tutorwamp.kernel.errors import TutorwampError
 from tutorwamp.kernel.sql.probe import ANSWERED_WITHIN_S
 from tutorwamp.kernel.tokens import GATE_HEADER, gate_word
-from tutorwamp.lessons.rest import LessonsResource
-from tutorwamp.notifications.rest import NotificationsResource, PushResource
 from tutorwamp.reference.pages import ReferenceResource
 
 State = Literal["ok", "down"]
@@ -146,12 +141,7 @@ def make_site(machine: Machine) -> ServerFactory:
         HealthResource(machine),
         MetricsResource(machine),
         ReferenceResource(),
-        AccountsResource(machine.accounts),
-        LessonsResource(machine.accounts, machine.lessons),
-        ChatResource(machine.accounts, machine.chat),
-        NotificationsResource(machine.accounts, machine.notifications),
-        PushResource(machine.accounts, machine.push),
-        BoardResource(machine.accounts, machine.board, machine.exchange, machine.settings.board),
+        *(door for domain in DOMAINS for door in domain.rest(machine)),
     )
     for door in doors:
         mount(app, door, machine.limits)
