@@ -15,11 +15,8 @@ from hypothesis import strategies as st
 
 from tutorwamp.gate.decoding import (
     CALL,
-    DEPTH_AT_MOST,
     HEAD_BYTES,
-    INTEGER_AT_MOST,
     MESSAGES_AT_MOST,
-    NODES_AT_MOST,
     PUBLISH,
     BrokenError,
     Head,
@@ -28,6 +25,7 @@ from tutorwamp.gate.decoding import (
     read,
     read_head,
 )
+from tutorwamp.kernel.edges.plain import DEPTH_AT_MOST, INTEGER_AT_MOST, VALUES_AT_MOST
 
 WRITERS: dict[str, Any] = {
     "json": lambda value: json.dumps(value).encode(),
@@ -323,9 +321,9 @@ def many(serializer: str, count: int, *, keys: bool) -> bytes:
 @pytest.mark.parametrize("serializer", WRITERS)
 def test_too_many_values_are_too_large(serializer: str, keys: bool) -> None:
     each = 2 if keys or serializer == "json" else 1  # JSON's are counted by their commas and brackets
-    (heard,) = read(serializer, many(serializer, NODES_AT_MOST // each - 20, keys=keys))
+    (heard,) = read(serializer, many(serializer, VALUES_AT_MOST // each - 20, keys=keys))
     assert isinstance(heard, list)
-    for count in (NODES_AT_MOST // each + 1, NODES_AT_MOST * 4):
+    for count in (VALUES_AT_MOST // each + 1, VALUES_AT_MOST * 4):
         assert read(serializer, many(serializer, count, keys=keys)) == [Refused(HEAD, too_large=True)]
 
 

@@ -16,16 +16,8 @@ import pytest
 
 from tests.support.node import ROOT
 from tutorwamp.app.settings import SETTINGS_CLASSES, read_settings
-from tutorwamp.kernel.settings import (
-    PREFIX,
-    NodeSettings,
-    SettingsError,
-    describe,
-    gather,
-    read,
-    refuse_unknown,
-    setting,
-)
+from tutorwamp.kernel.node_settings import NodeSettings
+from tutorwamp.kernel.settings import PREFIX, SettingsError, describe, gather, read, refuse_unknown, setting
 
 
 class Colour(StrEnum):
@@ -194,7 +186,7 @@ def test_racing_threads_get_one_key(tmp_path: Path) -> None:
 
 def test_racing_processes_get_one_key(tmp_path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from tutorwamp.kernel.settings import NodeSettings\n"
+        "import sys; from pathlib import Path; from tutorwamp.kernel.node_settings import NodeSettings\n"
         "print('here', flush=True); input()\n"
         f"print(NodeSettings(data_dir=Path({str(tmp_path)!r})).signing_key().decode())"
     )

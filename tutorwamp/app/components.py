@@ -30,9 +30,11 @@ from tutorwamp.kernel.edges.open_files import accept_with_care, open_files
 from tutorwamp.kernel.errors import Retryable, TutorwampError
 from tutorwamp.kernel.files import raise_open_files
 from tutorwamp.kernel.lifeline import BEAT_EVERY_S, Lifeline, reason_of
+from tutorwamp.kernel.node_settings import NodeSettings
 from tutorwamp.kernel.observability import configure, get_logger, tame_crossbar
+from tutorwamp.kernel.private_files import PRIVATE
 from tutorwamp.kernel.recurring import recurring
-from tutorwamp.kernel.settings import PRIVATE, NodeSettings, gather, read
+from tutorwamp.kernel.settings import gather, read
 from tutorwamp.kernel.sql.nodes import RENEWED_EVERY_S
 
 log = get_logger(__name__)

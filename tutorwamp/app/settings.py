@@ -14,9 +14,10 @@ from tutorwamp.board.settings import BoardSettings
 from tutorwamp.chat.settings import ChatSettings
 from tutorwamp.gate.settings import GateSettings
 from tutorwamp.kernel.limits import LimitSettings
+from tutorwamp.kernel.node_settings import NodeSettings
 from tutorwamp.kernel.observability import LogSettings
 from tutorwamp.kernel.redis_url import CacheSettings, require_url
-from tutorwamp.kernel.settings import PREFIX, NodeSettings, SettingsError, gather, read, refuse_unknown
+from tutorwamp.kernel.settings import PREFIX, SettingsError, gather, read, refuse_unknown
 from tutorwamp.kernel.sql.database import DatabaseSettings, make_engine
 from tutorwamp.kernel.sql.database_url import require_database_url
 from tutorwamp.lessons.settings import LessonsSettings

@@ -9,7 +9,8 @@ import sys
 import click
 
 from tutorwamp.cli.config_check import begin_config_check
-from tutorwamp.kernel.settings import NodeSettings, SettingsError, gather, read
+from tutorwamp.kernel.node_settings import NodeSettings
+from tutorwamp.kernel.settings import SettingsError, gather, read
 
 
 @click.command()

@@ -20,7 +20,8 @@ from tutorwamp.app.demo import prepare as prepare_demo
 from tutorwamp.app.offline import run_offline
 from tutorwamp.app.settings import Settings, engine_for, read_settings
 from tutorwamp.cli.findings import open_files
-from tutorwamp.kernel.settings import PRIVATE, Port
+from tutorwamp.kernel.private_files import PRIVATE
+from tutorwamp.kernel.settings import Port
 from tutorwamp.kernel.sql import migrate as schema
 from tutorwamp.supervision.holding import FOLDER, HeldError, Hold, Holder
 from tutorwamp.supervision.processes import end_left_behind, who_listens

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from tutorwamp.kernel.settings import NodeSettings
+from tutorwamp.kernel.node_settings import NodeSettings
 from tutorwamp.supervision.node import SPARED, config_file
 
 AS_IT_CAME: Final = "09ba14bb0e74d708874ab5c5a9101fd13d594c6953acd128fdff4ed49178fd38"

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from copy import copy
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 from uuid import uuid4
 
 from twisted.internet.defer import Deferred
@@ -24,19 +24,31 @@ from tutorwamp.client.streams import Plain, Streams
 from tutorwamp.client.wamp import Event
 from tutorwamp.kernel.text import composed
 
-if TYPE_CHECKING:
-    from tutorwamp.client.lesson import Lesson  # it makes us
-
 PAGE: Final = 100
 """Messages read at once, the newest first: some screens full."""
 
 _log = Logger()
 
 
+class Conversation(Protocol):
+    """What of its lesson a chat needs; ``Lesson`` says what each does."""
+
+    id: str
+
+    async def on(self, what: str, handler: Handler) -> None:
+        """Hear the topic ``chat``."""
+
+    async def send(self, body: str, *, client_id: str, reply_to: str | None) -> Plain:
+        """Send a message; answers it as it was stored."""
+
+    async def history(self, *, limit: int, cursor: str | None = None) -> Plain:
+        """A page of messages, newest first."""
+
+
 class Chat:
     """Made by ``Lesson.chat``. Every method raises CallError."""
 
-    def __init__(self, lesson: Lesson, topic: str, connection: Connection, streams: Streams) -> None:
+    def __init__(self, lesson: Conversation, topic: str, connection: Connection, streams: Streams) -> None:
         self._lesson = lesson
         self._topic = topic
         self._streams = streams

@@ -21,12 +21,8 @@ from typing import Any, Final
 import cbor2
 import msgpack
 
-DEPTH_AT_MOST: Final = 64
-"""Lists and objects inside each other, the message itself among them. The deepest of the contract are six."""
-NODES_AT_MOST: Final = 262_144
-"""Values in one message, keys among them. Arguments that a procedure takes (1 MiB, as it counts) hardly are more."""
-INTEGER_AT_MOST: Final = 2**53
-"""As far as every client counts exactly."""
+from tutorwamp.kernel.edges.plain import DEPTH_AT_MOST, INTEGER_AT_MOST, VALUES_AT_MOST
+
 NUL: Final = "\0"
 _NOT_PLAIN: Final = object()
 _UNDEFINED: Final = cbor2.undefined
@@ -74,7 +70,7 @@ class _TooMany(Exception):
     """More values than one message may have."""
 
 
-def read(serializer: str, payload: bytes, nodes_at_most: int = NODES_AT_MOST) -> list[list[Any] | Refused]:
+def read(serializer: str, payload: bytes, values_at_most: int = VALUES_AT_MOST) -> list[list[Any] | Refused]:
     """The messages of one payload; ``serializer`` is WAMP's name for it, as ``cbor`` or ``json.batched``.
 
     Each has so many values at most. Raises BrokenError.
@@ -84,7 +80,7 @@ def read(serializer: str, payload: bytes, nodes_at_most: int = NODES_AT_MOST) ->
     parts = list(wire.parts(payload)) if batched else [payload]
     if not 0 < len(parts) <= MESSAGES_AT_MOST:
         raise BrokenError("no message, or too many at once")
-    return [_read(wire, part, nodes_at_most) for part in parts]
+    return [_read(wire, part, values_at_most) for part in parts]
 
 
 def read_head(serializer: str, begin: bytes) -> Head | None:
@@ -100,11 +96,11 @@ def is_publication(serializer: str, payload: bytes) -> bool:
     return begin is not None and begin.match(payload) is not None and _ASKS not in payload
 
 
-def _read(wire: _Wire, payload: bytes, nodes_at_most: int) -> list[Any] | Refused:
+def _read(wire: _Wire, payload: bytes, values_at_most: int) -> list[Any] | Refused:
     too_large = False
     try:
-        if len(payload) > nodes_at_most:  # a value has a byte at least
-            wire.count(payload, nodes_at_most)
+        if len(payload) > values_at_most:  # a value has a byte at least
+            wire.count(payload, values_at_most)
         message = wire.load(payload)
         if type(message) is list and _shaped(message):
             return _plain(_as_json_says(message))

@@ -21,7 +21,6 @@ from crossbar.router.protocol import WampWebSocketServerProtocol
 from tutorwamp.gate.decoding import (
     CALL,
     HEAD_BYTES,
-    NODES_AT_MOST,
     PUBLISH,
     BrokenError,
     Head,
@@ -36,18 +35,19 @@ from tutorwamp.gate.router import calls_waiting, forget_cancelled_calls, is_of_t
 from tutorwamp.kernel.contracts import new_id
 from tutorwamp.kernel.edges.arguments import ARGUMENTS_BYTES_AT_MOST, ARGUMENTS_VALUES_AT_MOST
 from tutorwamp.kernel.edges.component import wamp_error
+from tutorwamp.kernel.edges.plain import VALUES_AT_MOST
 from tutorwamp.kernel.errors import Internal, Invalid, RateLimited, TooLarge, TutorwampError, Unavailable
 from tutorwamp.kernel.reactor import running_reactor
 
 STRANGERS_BYTES_AT_MOST: Final = 64 * 1024
 """Of a message before WELCOME. An access token has some 500 bytes."""
-STRANGERS_NODES_AT_MOST: Final = 1_000
+STRANGERS_VALUES_AT_MOST: Final = 1_000
 """Values in such a message. A HELLO has some fifty."""
 CALL_BYTES_AT_MOST: Final = ARGUMENTS_BYTES_AT_MOST * 6 // 5
 """1.2 MiB: the arguments a procedure takes at most, and what their writing adds."""
 LARGE_CALL_BYTES_AT_MOST: Final = 4 * ARGUMENTS_BYTES_AT_MOST
 """Of calls full of numbers: a procedure counts five bytes for each, and JSON may write twenty. Only they may have more
-than ``ARGUMENTS_VALUES_AT_MOST`` values, up to ``NODES_AT_MOST``."""
+than ``ARGUMENTS_VALUES_AT_MOST`` values, up to ``VALUES_AT_MOST``."""
 LARGE_CALLS: Final = frozenset({"tutorwamp.board.submit", "tutorwamp.board.import"})
 PUBLICATION_BYTES_AT_MOST: Final = 16 * 1024
 """The contract says 1 KiB of payload."""
@@ -232,8 +232,8 @@ class Door(WampWebSocketServerProtocol):  # type: ignore[misc]  # Crossbar ships
     def _values_at_most(self) -> int:
         """In the message that is here; of a small one nobody has asked what it is."""
         if self._expects is not _JOINED:
-            return STRANGERS_NODES_AT_MOST
-        return NODES_AT_MOST if self._heard_at_most == LARGE_CALL_BYTES_AT_MOST else ARGUMENTS_VALUES_AT_MOST
+            return STRANGERS_VALUES_AT_MOST
+        return VALUES_AT_MOST if self._heard_at_most == LARGE_CALL_BYTES_AT_MOST else ARGUMENTS_VALUES_AT_MOST
 
     def _hear(self, said: list[Any], size: int) -> None:
         kind = self._expected(said[0] if said else None)

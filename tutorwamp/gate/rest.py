@@ -33,7 +33,8 @@ from tutorwamp.kernel.contracts import utc_now
 from tutorwamp.kernel.edges import problems
 from tutorwamp.kernel.edges.intake import Admission, BoundedRequest, Channel
 from tutorwamp.kernel.errors import Malformed, MethodNotAllowed, NotFound, TooLarge, TutorwampError, Unavailable
-from tutorwamp.kernel.settings import Network, NodeSettings, gather, read
+from tutorwamp.kernel.node_settings import NodeSettings
+from tutorwamp.kernel.settings import Network, gather, read
 from tutorwamp.kernel.tokens import GATE_HEADER, gate_word
 
 log = Logger()

@@ -60,9 +60,10 @@ from tutorwamp.kernel.errors import Internal, Invalid, RateLimited, TutorwampErr
 from tutorwamp.kernel.files import raise_open_files, sessions_in
 from tutorwamp.kernel.lifeline import BEAT_EVERY_S, Lifeline
 from tutorwamp.kernel.limits import JOINS, Limits, LimitSettings
+from tutorwamp.kernel.node_settings import NodeSettings
 from tutorwamp.kernel.observability import LogSettings, configure, get_logger, tame_crossbar
 from tutorwamp.kernel.reactor import running_reactor
-from tutorwamp.kernel.settings import NodeSettings, gather, read
+from tutorwamp.kernel.settings import gather, read
 
 log = get_logger(__name__)
 

@@ -16,12 +16,8 @@ the same names; the environment wins. A name nobody declared stops the start.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import os
 import re
-import secrets
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from enum import StrEnum
@@ -31,8 +27,6 @@ from typing import Any, NewType, TypeVar, get_type_hints
 
 PREFIX = "TUTORWAMP_"
 FILE_VARIABLE = "TUTORWAMP_SETTINGS"
-PRIVATE = 0o077
-"""The umask of every process that writes into the data folder: what is in it is its owner's alone."""
 SettingsClass = TypeVar("SettingsClass")
 
 
@@ -186,76 +180,3 @@ def _parse(text: str, kind: Any) -> Any:
             raise ValueError(f"expected one of {', '.join(kind)}")
         return kind(text)
     return _PARSERS[kind](text)
-
-
-@dataclasses.dataclass(frozen=True)
-class NodeSettings:
-    """What every process of a node must agree on."""
-
-    data_dir: Path = setting(
-        "DATA_DIR",
-        Path("tutorwamp-data"),
-        "One folder holds all a node keeps: database, key, logs, the router's files.",
-    )
-    secret_key: str | None = setting(
-        "SECRET_KEY", None, "Signs access tokens. Unset: made on first start and kept in the data folder, mode 0600."
-    )
-    port: Port = setting("PORT", 8080, "The public port: page, /ws and /api.")
-    rest_port: Port = setting(
-        "REST_PORT", 8081, "The REST process's own port, on loopback; the gate passes /api to it."
-    )
-    allowed_origins: tuple[str, ...] = setting(
-        "ALLOWED_ORIGINS", (), "Other web origins whose pages may connect, comma-separated; the node's own always may."
-    )
-    trusted_proxies: tuple[Network, ...] = setting(
-        "TRUSTED_PROXIES",
-        (),
-        "Addresses and networks of the proxies in front, comma-separated: who comes through them is told apart by "
-        "X-Forwarded-For. Unset: a proxy on this machine, its last word only.",
-    )
-    node_config: Path | None = setting(
-        "NODE_CONFIG", None, "Another node configuration than the package's: more containers, other transports."
-    )
-
-    @property
-    def node_dir(self) -> Path:
-        """The router's working folder: its socket, keys and pid file."""
-        return self.data_dir / "node"
-
-    @property
-    def router_socket(self) -> Path:
-        """Where components reach the router; who may open the file is a component."""
-        return self.node_dir / "router.sock"
-
-    def signing_key(self) -> bytes:
-        """The key of access tokens. Makes and keeps one where none is set.
-
-        Raises SettingsError where the one set is too short to be safe (RFC 7518 section 3.2).
-        """
-        if self.secret_key is not None:
-            key = self.secret_key.encode()
-        else:
-            path = self.data_dir / "secret.key"
-            if not path.exists():
-                self.data_dir.mkdir(parents=True, exist_ok=True)
-                write_new_private(path, secrets.token_urlsafe(48).encode())
-            key = path.read_bytes()
-        if len(key) < SECRET_KEY_BYTES_AT_LEAST:
-            raise SettingsError(f"{PREFIX}SECRET_KEY must have at least {SECRET_KEY_BYTES_AT_LEAST} bytes.")
-        return key
-
-
-SECRET_KEY_BYTES_AT_LEAST = 32
-
-
-def write_new_private(path: Path, content: bytes) -> None:
-    """Write a file only we can read; the first of several writers wins, and none sees it half written."""
-    # A name of its own for each draft: in a container every start may have the same process id. Its mode is 0600.
-    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())  # a power cut must not leave an empty key behind
-    with contextlib.suppress(FileExistsError):
-        os.link(draft, path)
-    Path(draft).unlink()

@@ -33,12 +33,12 @@ from tutorwamp.notifications.contracts import (
     Outbox,
     stream_of,
 )
-from tutorwamp.notifications.rules import with_choices
 from tutorwamp.notifications.tables import is_unread, notifications, preferences, progress
 from tutorwamp.notifications.writing import (
     Counted,
     New,
     Seen,
+    choices_of,
     columns,
     created,
     fresh,
@@ -173,7 +173,7 @@ class NotificationsStore:
         kept = fresh(connection, new, now)
         if not kept:
             return []
-        chosen = _choices(connection, users)
+        chosen = choices_of(connection, users)
         rows = [
             columns(one, now, in_app=chosen[one.notification.user_id][one.notification.kind]["in_app"]) for one in kept
         ]
@@ -240,7 +240,9 @@ class NotificationsStore:
 
     def choices(self, user_id: str) -> Deferred[Choices]:
         """How a person wants to be told."""
-        return self._database.read("notifications.choices", lambda connection: _choices(connection, [user_id])[user_id])
+        return self._database.read(
+            "notifications.choices", lambda connection: choices_of(connection, [user_id])[user_id]
+        )
 
     def choose(self, user_id: str, chosen: Choices) -> Deferred[Choices]:
         """Change what is given; all of it afterwards."""
@@ -252,7 +254,7 @@ class NotificationsStore:
 
         def thd(connection: Connection) -> Choices:
             put(connection, preferences, rows)
-            return _choices(connection, [user_id])[user_id]
+            return choices_of(connection, [user_id])[user_id]
 
         return self._database.write("notifications.choose", thd)
 
@@ -273,13 +275,6 @@ def _require_next(connection: Connection, backlog: Backlog) -> None:
     row = connection.execute(select(progress.c.seq).where(progress.c.stream == backlog.stream)).scalar_one_or_none()
     if row != backlog.seq:
         raise OvertakenError(backlog.stream)
-
-
-def _choices(connection: Connection, users: Sequence[str]) -> dict[str, Choices]:
-    chosen: dict[str, list[tuple[str, str, bool]]] = {user_id: [] for user_id in users}
-    for row in connection.execute(select(preferences).where(preferences.c.user_id.in_(users))):
-        chosen[row.user_id].append((row.kind, row.channel, row.enabled))
-    return {user_id: with_choices(one) for user_id, one in chosen.items()}
 
 
 def _require_all(connection: Connection, mine: Any, notification_ids: Sequence[str]) -> None:

@@ -1,9 +1,9 @@
-"""What a transaction writes of notifications: rows, and the events that tell of them."""
+"""What a transaction reads and writes of notifications: rows, choices, and the events that tell of them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -14,14 +14,15 @@ from tutorwamp.kernel.contracts import StreamEvent
 from tutorwamp.kernel.sql.streams import Draft, append_one, key_for
 from tutorwamp.notifications.contracts import (
     Addressed,
+    Choices,
     Kind,
     Notification,
     NotificationCreated,
     NotificationRead,
     stream_of,
 )
-from tutorwamp.notifications.rules import NotificationDraft
-from tutorwamp.notifications.tables import is_unread, notifications
+from tutorwamp.notifications.rules import NotificationDraft, with_choices
+from tutorwamp.notifications.tables import is_unread, notifications, preferences
 
 CHAT_QUIET_FOR: Final = timedelta(minutes=15)
 """N6, for who has chat off in-app and so cannot read it: a push for each conversation, not for each sentence."""
@@ -184,3 +185,11 @@ def created(row: Mapping[str, Any], unread: int, now: datetime) -> Draft:
         subject=row["id"],
         data=lambda _seq: NotificationCreated(notification=shown, unread_count=unread).plain(),
     )
+
+
+def choices_of(connection: Connection, user_ids: Collection[str]) -> dict[str, Choices]:
+    """N8: how these people want to be told."""
+    chosen: dict[str, list[tuple[str, str, bool]]] = {user_id: [] for user_id in user_ids}
+    for row in connection.execute(select(preferences).where(preferences.c.user_id.in_(list(user_ids)))):
+        chosen[row.user_id].append((row.kind, row.channel, row.enabled))
+    return {user_id: with_choices(one) for user_id, one in chosen.items()}

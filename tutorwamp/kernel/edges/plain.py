@@ -16,9 +16,9 @@ from tutorwamp.kernel.edges.arguments import loc
 from tutorwamp.kernel.errors import Invalid, Malformed, TooLarge
 
 DEPTH_AT_MOST: Final = 64
-"""Lists and objects inside each other; the deepest of the contract are six."""
+"""Lists and objects inside each other, over either door; the deepest of the contract are six."""
 VALUES_AT_MOST: Final = 262_144
-"""In one body, keys among them: some fifty milliseconds of reading."""
+"""In one body or message, keys among them: some fifty milliseconds of reading."""
 INTEGER_AT_MOST: Final = 2**53
 """As far as every client counts exactly."""
 _TEXT: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)

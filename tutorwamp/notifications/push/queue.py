@@ -24,8 +24,8 @@ from tutorwamp.notifications.contracts import Addressed, Channel, Choices, Kind
 from tutorwamp.notifications.push.batch import EMAIL, KEPT, TAKEN_FOR, Batch
 from tutorwamp.notifications.push.contracts import Delivery, Subscribe, Subscribed
 from tutorwamp.notifications.push.tables import deliveries, subscriptions
-from tutorwamp.notifications.rules import with_choices
-from tutorwamp.notifications.tables import notifications, preferences
+from tutorwamp.notifications.tables import notifications
+from tutorwamp.notifications.writing import choices_of
 
 SUBSCRIPTIONS_AT_MOST: Final = 20
 """Of a person: browsers leave dead ones behind; the oldest goes."""
@@ -65,7 +65,7 @@ class PushQueue:
         if Channel.EMAIL in self._channels:
             for mine in targets.values():
                 mine.append((Channel.EMAIL, EMAIL))
-        chosen = _choices(connection, list(targets))
+        chosen = choices_of(connection, list(targets))
         batch = Batch(connection, addressed, self._clock(), limited=self._limited)
         for one in addressed:
             for channel, target in targets[one.user_id]:
@@ -145,7 +145,7 @@ class PushQueue:
 
     def choices(self, user_ids: Collection[str]) -> Deferred[dict[str, Choices]]:
         """How these people want to be told."""
-        return self._database.read("push.choices", lambda connection: _choices(connection, user_ids))
+        return self._database.read("push.choices", lambda connection: choices_of(connection, user_ids))
 
     # Devices
 
@@ -196,13 +196,6 @@ def _delivery(row: Row[Any]) -> Delivery:
         taken_until=row.taken_until,
         more=row.more,
     )
-
-
-def _choices(connection: Connection, user_ids: Collection[str]) -> dict[str, Choices]:
-    chosen: dict[str, list[tuple[str, str, bool]]] = {user_id: [] for user_id in user_ids}
-    for row in connection.execute(select(preferences).where(preferences.c.user_id.in_(list(user_ids)))):
-        chosen[row.user_id].append((row.kind, row.channel, row.enabled))
-    return {user_id: with_choices(one) for user_id, one in chosen.items()}
 
 
 def _in_turn(is_due: ColumnElement[bool]) -> Select[Any]:

@@ -23,7 +23,7 @@ from twisted.web.client import URI, Agent
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
-from tutorwamp.kernel.settings import write_new_private
+from tutorwamp.kernel.private_files import write_new_private
 from tutorwamp.notifications.contracts import Kind
 from tutorwamp.notifications.push.addresses import Allowed, CheckedEndpoint, is_public
 from tutorwamp.notifications.push.contracts import (
