@@ -30,7 +30,7 @@ def register(**other: Any) -> Register:
         ("ada@xn--mnchen-3ya.example", "ada@münchen.example"),
     ],
 )
-def test_a2_an_address_is_kept_in_one_form(given: str, kept: str) -> None:
+def test_A2_an_address_is_kept_in_one_form(given: str, kept: str) -> None:
     assert register(email=given).email == kept
     assert register(email=kept).email == kept
     assert LogIn(email=given, password="x").email == kept
@@ -64,13 +64,13 @@ def test_what_is_no_address_is_refused(email: object) -> None:
     "password",
     ["1234567", "x" * 129, "correct\nhorse", "correct\0horse", "correct\x7fhorse", "\ud800" * 8, 12345678, None],
 )
-def test_a4_what_is_no_password_is_refused(password: object) -> None:
+def test_A4_what_is_no_password_is_refused(password: object) -> None:
     with pytest.raises(ValidationError):
         register(password=password)
 
 
 @pytest.mark.parametrize("password", ["12345678", "x" * 128, "  spaces  ", "пароль пароль", "😀" * 8])
-def test_a4_what_is_a_password_is_left_as_it_is(password: str) -> None:
+def test_A4_what_is_a_password_is_left_as_it_is(password: str) -> None:
     assert register(password=password).password == password
 
 
@@ -81,7 +81,7 @@ def test_a_name_is_one_line_of_1_to_100_characters(name: object) -> None:
 
 
 @pytest.mark.parametrize("role", ["admin", "component", "", None])
-def test_a3_nobody_registers_as_an_admin(role: object) -> None:
+def test_A3_nobody_registers_as_an_admin(role: object) -> None:
     with pytest.raises(ValidationError):
         register(role=role)
 
@@ -93,7 +93,7 @@ def test_what_is_no_refresh_token_is_refused(token: Any) -> None:
             model(refresh_token=token)
 
 
-def test_a20_others_do_not_see_the_address() -> None:
+def test_A20_others_do_not_see_the_address() -> None:
     user = User(id=new_id(), email="ada@school.example", name="Ada", role=AuthRole.TUTOR, created_at=utc_now())
     assert user.person.plain() == {"id": user.id, "name": "Ada", "role": "tutor"}
 

@@ -49,12 +49,12 @@ async def registered(tmp_path: Path, school: Relay | None, *emails: str) -> list
 REFUSED = (422, "tutorwamp.error.invalid", [["email"]])
 
 
-async def test_a31_without_a_mail_server_it_is_refused_and_an_international_domain_is_not(tmp_path: Path) -> None:
+async def test_A31_without_a_mail_server_it_is_refused_and_an_international_domain_is_not(tmp_path: Path) -> None:
     told = await registered(tmp_path, None, EVA["email"], "e\u0301va@school.example", "eva@münchen.example")
     assert told == [REFUSED, REFUSED, (201, "eva@münchen.example", [])]
 
 
-async def test_a31_it_is_taken_where_the_mail_server_offers_it_which_is_asked_once(tmp_path: Path) -> None:
+async def test_A31_it_is_taken_where_the_mail_server_offers_it_which_is_asked_once(tmp_path: Path) -> None:
     with relay("8BITMIME", "SMTPUTF8") as school:
         told = await registered(tmp_path, school, EVA["email"], "用户@school.example", "eva@school.example")
         assert told == [(201, KEPT, []), (201, "用户@school.example", []), (201, "eva@school.example", [])]
@@ -65,13 +65,13 @@ async def test_a31_it_is_taken_where_the_mail_server_offers_it_which_is_asked_on
     ("offers", "closes_at"),
     [(["8BITMIME"], b""), ([], b""), (["SMTPUTF8"], b"EHLO"), (["SMTPUTF8", "STARTTLS"], b"STAR")],
 )
-async def test_a31_it_is_refused_where_that_is_not_known(tmp_path: Path, offers: list[str], closes_at: bytes) -> None:
+async def test_A31_it_is_refused_where_that_is_not_known(tmp_path: Path, offers: list[str], closes_at: bytes) -> None:
     with relay(*offers, closes_at=closes_at) as school:
         assert await registered(tmp_path, school, EVA["email"]) == [REFUSED]
         assert "EHLO" in school.heard
 
 
-async def test_a31_a_no_is_not_for_ever(tmp_path: Path) -> None:
+async def test_A31_a_no_is_not_for_ever(tmp_path: Path) -> None:
     with relay() as school:
         async with site_with(school, tmp_path) as site:
             assert (await site.ask("POST", "/api/auth/register", EVA)).status == REFUSED[0]
@@ -79,7 +79,7 @@ async def test_a31_a_no_is_not_for_ever(tmp_path: Path) -> None:
             assert (await site.ask("POST", "/api/auth/register", EVA)).status == 201
 
 
-def test_a31_the_command_line_asks_as_well(shell: Shell) -> None:
+def test_A31_the_command_line_asks_as_well(shell: Shell) -> None:
     assert "mail server" in shell.refused(*shell.add(email=EVA["email"]))
     with relay("SMTPUTF8") as school:
         shell.set("SMTP_URL", school.url)

@@ -39,7 +39,7 @@ def attempts() -> Attempts:
     return Attempts()
 
 
-def test_a24_ten_failures_are_free_then_the_wait_doubles_up_to_fifteen_minutes(attempts: Attempts) -> None:
+def test_A24_ten_failures_are_free_then_the_wait_doubles_up_to_fifteen_minutes(attempts: Attempts) -> None:
     assert [attempts.wait_s() for _ in range(10)] == [0] * 10
     waits = list[float]()
     for _ in range(12):
@@ -51,7 +51,7 @@ def test_a24_ten_failures_are_free_then_the_wait_doubles_up_to_fifteen_minutes(a
     assert max(waits) == 900
 
 
-def test_a24_a_patient_guesser_has_about_a_hundred_tries_a_day(attempts: Attempts) -> None:
+def test_A24_a_patient_guesser_has_about_a_hundred_tries_a_day(attempts: Attempts) -> None:
     tries = 0
     while attempts.clock.seconds() < 24 * 3600:
         wait_s = attempts.wait_s()
@@ -60,7 +60,7 @@ def test_a24_a_patient_guesser_has_about_a_hundred_tries_a_day(attempts: Attempt
     assert 90 <= tries <= 130
 
 
-def test_a24_who_gets_in_starts_afresh(attempts: Attempts) -> None:
+def test_A24_who_gets_in_starts_afresh(attempts: Attempts) -> None:
     for _ in range(50):
         for _ in range(9):
             assert attempts.wait_s() == 0
@@ -69,17 +69,17 @@ def test_a24_who_gets_in_starts_afresh(attempts: Attempts) -> None:
         attempts.clock.advance(9 * 900)
 
 
-def test_a24_many_at_once_are_no_way_around(attempts: Attempts) -> None:
+def test_A24_many_at_once_are_no_way_around(attempts: Attempts) -> None:
     assert sum(attempts.wait_s() == 0 for _ in range(1_000)) == 10
 
 
-def test_a24_an_undecided_attempt_does_not_count(attempts: Attempts) -> None:
+def test_A24_an_undecided_attempt_does_not_count(attempts: Attempts) -> None:
     for _ in range(1_000):
         attempts.begin(ADA, HOME)
         attempts.take_back(ADA, HOME)
 
 
-def test_a25_guessing_from_elsewhere_makes_nobody_wait(attempts: Attempts) -> None:
+def test_A25_guessing_from_elsewhere_makes_nobody_wait(attempts: Attempts) -> None:
     for attacker in range(1_000):
         for _ in range(10):
             attempts.wait_s(ADA, f"10.0.{attacker // 256}.{attacker % 256}")
@@ -89,7 +89,7 @@ def test_a25_guessing_from_elsewhere_makes_nobody_wait(attempts: Attempts) -> No
     assert attempts.wait_s(ADA, SCHOOL) == 60, "and mistyping costs a minute"
 
 
-def test_a25_an_account_under_attack_gives_an_address_one_try_before_it_waits(attempts: Attempts) -> None:
+def test_A25_an_account_under_attack_gives_an_address_one_try_before_it_waits(attempts: Attempts) -> None:
     for attacker in range(ATTACKED_AFTER):
         assert attempts.wait_s(ADA, f"10.0.0.{attacker}") == 0
     assert [attempts.wait_s(), attempts.wait_s()] == [0, 60]
@@ -98,7 +98,7 @@ def test_a25_an_account_under_attack_gives_an_address_one_try_before_it_waits(at
     assert [attempts.wait_s() for _ in range(10)] == [0] * 10, "a day later it is over"
 
 
-def test_a26_a_class_of_thirty_in_which_everybody_mistypes_does_not_meet_the_limits(attempts: Attempts) -> None:
+def test_A26_a_class_of_thirty_in_which_everybody_mistypes_does_not_meet_the_limits(attempts: Attempts) -> None:
     for student in range(30):
         attempts.register(SCHOOL)
         assert [attempts.wait_s(f"s{student}@school.example", SCHOOL) for _ in range(9)] == [0] * 9
@@ -106,7 +106,7 @@ def test_a26_a_class_of_thirty_in_which_everybody_mistypes_does_not_meet_the_lim
         attempts.succeeded(f"s{student}@school.example", SCHOOL)
 
 
-def test_a26_one_password_tried_on_many_accounts_has_to_wait_longer_and_longer(attempts: Attempts) -> None:
+def test_A26_one_password_tried_on_many_accounts_has_to_wait_longer_and_longer(attempts: Attempts) -> None:
     names = iter(range(10_000))
 
     def wait_s() -> float:
@@ -128,13 +128,13 @@ def test_a26_one_password_tried_on_many_accounts_has_to_wait_longer_and_longer(a
     assert 150 <= tries <= 250, "two hundred an hour"
 
 
-def test_a26_good_logins_cost_an_address_nothing(attempts: Attempts) -> None:
+def test_A26_good_logins_cost_an_address_nothing(attempts: Attempts) -> None:
     for student in range(1_000):
         attempts.begin(f"s{student}@school.example", SCHOOL)
         attempts.succeeded(f"s{student}@school.example", SCHOOL)
 
 
-def test_a26_where_somebody_guesses_a_good_login_makes_nobody_wait_again(attempts: Attempts) -> None:
+def test_A26_where_somebody_guesses_a_good_login_makes_nobody_wait_again(attempts: Attempts) -> None:
     for guess in range(310):
         attempts.clock.advance(attempts.wait_s(f"{guess}@school.example", SCHOOL))
     wait_s = attempts.wait_s("s0@school.example", SCHOOL)
@@ -145,7 +145,7 @@ def test_a26_where_somebody_guesses_a_good_login_makes_nobody_wait_again(attempt
         attempts.succeeded(f"s{student}@school.example", SCHOOL)
 
 
-def test_a24_an_undecided_attempt_makes_nobody_wait_again(attempts: Attempts) -> None:
+def test_A24_an_undecided_attempt_makes_nobody_wait_again(attempts: Attempts) -> None:
     waits = [attempts.wait_s() for _ in range(11)]
     attempts.clock.advance(waits[-1])
     for _ in range(3):
@@ -160,7 +160,7 @@ def test_what_never_failed_is_not_remembered(attempts: Attempts) -> None:
     assert [len(failures._failed) for failures in kept(attempts)] == [0, 0, 0, 0]
 
 
-def test_a26_an_account_of_ones_own_does_not_wash_the_address_clean(attempts: Attempts) -> None:
+def test_A26_an_account_of_ones_own_does_not_wash_the_address_clean(attempts: Attempts) -> None:
     refused = 0
     for victim in range(400):
         refused += attempts.wait_s(f"{victim}@school.example", HOME) > 0
@@ -169,13 +169,13 @@ def test_a26_an_account_of_ones_own_does_not_wash_the_address_clean(attempts: At
     assert refused == 100
 
 
-def test_a26_all_addresses_of_one_subscriber_are_one(attempts: Attempts) -> None:
+def test_A26_all_addresses_of_one_subscriber_are_one(attempts: Attempts) -> None:
     tries = [attempts.wait_s(ADA, f"2001:db8:0:1::{host:x}") for host in range(1, 12)]
     assert tries == [0] * 10 + [1]
     assert attempts.wait_s(ADA, "2001:db8:0:2::1") == 0
 
 
-def test_a25_a_guesser_with_a_whole_48_has_to_wait_and_others_do_not(attempts: Attempts) -> None:
+def test_A25_a_guesser_with_a_whole_48_has_to_wait_and_others_do_not(attempts: Attempts) -> None:
     networks = iter(range(65_536))
 
     def wait_s(email: str = ADA) -> float:
@@ -193,13 +193,13 @@ def test_a25_a_guesser_with_a_whole_48_has_to_wait_and_others_do_not(attempts: A
     assert attempts.wait_s(ADA, SCHOOL) == 0
 
 
-def test_a25_good_logins_cost_a_site_nothing(attempts: Attempts) -> None:
+def test_A25_good_logins_cost_a_site_nothing(attempts: Attempts) -> None:
     for network in range(1_000):
         attempts.begin(ADA, f"2001:db8:0:{network:x}::1")
         attempts.succeeded(ADA, f"2001:db8:0:{network:x}::1")
 
 
-def test_a27_registering_is_counted_by_address(attempts: Attempts) -> None:
+def test_A27_registering_is_counted_by_address(attempts: Attempts) -> None:
     for _ in range(200):
         attempts.register(SCHOOL)
     with pytest.raises(RateLimited) as refused:

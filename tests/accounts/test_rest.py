@@ -84,7 +84,7 @@ async def test_the_whole_way_from_registering_to_leaving(site: Loopback, stage_o
     ("setting", "student", "tutor"),
     [(None, 201, 403), ("students", 201, 403), ("open", 201, 201), ("closed", 403, 403)],
 )
-async def test_a3_who_may_register_is_a_setting(tmp_path: Path, setting: str | None, student: int, tutor: int) -> None:
+async def test_A3_who_may_register_is_a_setting(tmp_path: Path, setting: str | None, student: int, tutor: int) -> None:
     environment = {"TUTORWAMP_DATA_DIR": str(tmp_path)}
     if setting is not None:
         environment["TUTORWAMP_REGISTRATION"] = setting
@@ -105,7 +105,7 @@ async def test_a3_who_may_register_is_a_setting(tmp_path: Path, setting: str | N
     machine.stop()
 
 
-async def test_a30_who_comes_in_and_who_is_refused_is_noted_with_address_and_request(
+async def test_A30_who_comes_in_and_who_is_refused_is_noted_with_address_and_request(
     site: Loopback, stage_on_both: Stage
 ) -> None:
     accounts = stage_on_both.machine.accounts
@@ -151,7 +151,7 @@ async def test_a30_who_comes_in_and_who_is_refused_is_noted_with_address_and_req
     ]
 
 
-async def test_a15_leaving_everywhere_tells_the_gate(site: Loopback, stage_on_both: Stage) -> None:
+async def test_A15_leaving_everywhere_tells_the_gate(site: Loopback, stage_on_both: Stage) -> None:
     user = (await site.ask("POST", "/api/auth/register", ADA)).json
     tokens = (await site.ask("POST", "/api/auth/login", CREDENTIALS)).json
     leaving = {"refresh_token": tokens["refresh_token"], "everywhere": True}
@@ -183,7 +183,7 @@ async def test_a_password_never_comes_back(site: Loopback, path: str) -> None:
     assert b"hunter2" not in answered.body
 
 
-async def test_a24_a_guesser_is_told_when_to_come_back(site: Loopback, stage_on_both: Stage) -> None:
+async def test_A24_a_guesser_is_told_when_to_come_back(site: Loopback, stage_on_both: Stage) -> None:
     await site.ask("POST", "/api/auth/register", ADA)
     clock = Clock()
     stage_on_both.machine.accounts._throttle = LoginThrottle(stage_on_both.machine.settings.limits, clock.seconds)
@@ -198,7 +198,7 @@ async def test_a24_a_guesser_is_told_when_to_come_back(site: Loopback, stage_on_
     assert (await site.ask("POST", "/api/auth/login", CREDENTIALS, headers=other)).status == 200
 
 
-async def test_a27_looking_for_taken_addresses_is_bounded(site: Loopback, stage_on_both: Stage) -> None:
+async def test_A27_looking_for_taken_addresses_is_bounded(site: Loopback, stage_on_both: Stage) -> None:
     await site.ask("POST", "/api/auth/register", ADA)
     throttle = LoginThrottle(stage_on_both.machine.settings.limits, Clock().seconds)
     stage_on_both.machine.accounts._throttle = throttle
@@ -211,7 +211,7 @@ async def test_a27_looking_for_taken_addresses_is_bounded(site: Loopback, stage_
     assert (answered.headers["retry-after"], answered.json["details"]) == ("18", {"retry_after_s": 18.0})
 
 
-async def test_a28_a_weak_password_is_invalid(site: Loopback) -> None:
+async def test_A28_a_weak_password_is_invalid(site: Loopback) -> None:
     answered = await site.ask("POST", "/api/auth/register", {**ADA, "password": "ada12345"})
     refused(answered, 422, "invalid", "fix")
     assert [fault["loc"] for fault in answered.json["details"]] == [["password"]]

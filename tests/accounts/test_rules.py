@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tutorwamp.accounts import rules
 
 
-def test_a5_a_hash_is_argon2id_and_salted() -> None:
+def test_A5_a_hash_is_argon2id_and_salted() -> None:
     first, second = rules.hash_password("correct horse"), rules.hash_password("correct horse")
     assert first != second
     assert first.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
@@ -27,7 +27,7 @@ def test_another_password_does_not_fit(wrong: str) -> None:
     assert not rules.password_fits(rules.hash_password("correct horse"), wrong)
 
 
-def test_a4_the_same_password_of_another_keyboard_fits() -> None:
+def test_A4_the_same_password_of_another_keyboard_fits() -> None:
     composed, decomposed, wide = "pässwörd", "pa\u0308sswo\u0308rd", "ｐässwörd"
     hashed = rules.hash_password(composed)
     assert rules.password_fits(hashed, decomposed)
@@ -39,7 +39,7 @@ def test_what_is_no_hash_fits_nothing(hashed: str) -> None:
     assert not rules.password_fits(hashed, "correct horse")
 
 
-def test_a7_nobodys_hash_costs_what_a_real_one_costs_and_fits_nothing() -> None:
+def test_A7_nobodys_hash_costs_what_a_real_one_costs_and_fits_nothing() -> None:
     parameters = re.compile(r"^\$argon2id\$v=\d+\$m=\d+,t=\d+,p=\d+\$")
     nobodys, real = parameters.match(rules.NOBODYS_HASH), parameters.match(rules.hash_password("x"))
     assert nobodys is not None
@@ -48,7 +48,7 @@ def test_a7_nobodys_hash_costs_what_a_real_one_costs_and_fits_nothing() -> None:
     assert not rules.password_fits(rules.NOBODYS_HASH, "")
 
 
-def test_a5_a_refresh_token_is_256_bits_and_its_hash_says_nothing() -> None:
+def test_A5_a_refresh_token_is_256_bits_and_its_hash_says_nothing() -> None:
     tokens = {rules.new_refresh_token() for _ in range(1000)}
     assert len(tokens) == 1000
     assert all(re.fullmatch(r"[A-Za-z0-9_-]{43}", token) for token in tokens)
@@ -88,7 +88,7 @@ ADA = {"email": "ada.byron@school.example", "name": "Ada Lovelace"}
         pytest.param("        ", id="spaces"),
     ],
 )
-def test_a28_what_is_tried_first_is_no_password(password: str) -> None:
+def test_A28_what_is_tried_first_is_no_password(password: str) -> None:
     assert "too easy to guess" in str(rules.weakness(password, **ADA))
 
 
@@ -106,21 +106,21 @@ def test_a28_what_is_tried_first_is_no_password(password: str) -> None:
         "many quiet gardens " * 3 + "and a gate",
     ],
 )
-def test_a28_no_kind_of_character_is_asked_for(password: str) -> None:
+def test_A28_no_kind_of_character_is_asked_for(password: str) -> None:
     assert rules.weakness(password, **ADA) is None
 
 
-def test_a28_the_name_of_somebody_else_is_as_good_as_any_word() -> None:
+def test_A28_the_name_of_somebody_else_is_as_good_as_any_word() -> None:
     assert rules.weakness("byron2026!", email="ben@school.example", name="Ben") is None
     assert rules.weakness("li7xvqpm", email="li@school.example", name="Li") is None, "short names are in many words"
 
 
-def test_a4_eight_characters_are_counted_as_they_are_kept() -> None:
+def test_A4_eight_characters_are_counted_as_they_are_kept() -> None:
     assert rules.weakness("pa\u0308ss xk", **ADA) == "has fewer than 8 characters"
     assert rules.weakness("pa\u0308ss xkq", **ADA) is None
 
 
-def test_a28_no_password_takes_long_to_judge() -> None:
+def test_A28_no_password_takes_long_to_judge() -> None:
     ligatures = f"{0x9E3779B97F4A7C15F39CC0605CEDC835:0128b}".replace("0", "\ufdfa").replace("1", "\ufdfb")
     assert len(unicodedata.normalize("NFKC", ligatures)) > 1_500, "two that stand for whole sentences"
     took_s = list[float]()
@@ -132,7 +132,7 @@ def test_a28_no_password_takes_long_to_judge() -> None:
 
 
 @given(st.text(min_size=8, max_size=128), st.text(min_size=1, max_size=100))
-def test_a28_every_password_has_an_answer_and_the_same_on_every_keyboard(password: str, name: str) -> None:
+def test_A28_every_password_has_an_answer_and_the_same_on_every_keyboard(password: str, name: str) -> None:
     answers = {
         rules.weakness(unicodedata.normalize(form, password), email="ada@school.example", name=name)
         for form in ("NFC", "NFD", "NFKC", "NFKD")

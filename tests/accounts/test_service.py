@@ -28,14 +28,14 @@ MS = timedelta(milliseconds=1)
 # who
 
 
-async def test_a1_registering_shows_the_account(stage_on_both: Stage) -> None:
+async def test_A1_registering_shows_the_account(stage_on_both: Stage) -> None:
     ada = await Ada.registered(stage_on_both)
     assert ada.user == User(
         id=ada.user.id, email=EMAIL, name="Ada", role=AuthRole.TUTOR, created_at=stage_on_both.clock()
     )
 
 
-async def test_a2_an_address_is_taken_in_other_letters_as_well(stage_on_both: Stage) -> None:
+async def test_A2_an_address_is_taken_in_other_letters_as_well(stage_on_both: Stage) -> None:
     ada = await Ada.registered(stage_on_both)
     for email in (EMAIL, "ADA@School.Example"):
         again = Register(email=email, password=PASSWORD, name="Eve", role="student")
@@ -43,7 +43,7 @@ async def test_a2_an_address_is_taken_in_other_letters_as_well(stage_on_both: St
     assert (await ada.log_in(email="Ada@SCHOOL.example")).user == ada.user
 
 
-async def test_a2_of_many_at_once_one_gets_the_address(stage_on_both: Stage) -> None:
+async def test_A2_of_many_at_once_one_gets_the_address(stage_on_both: Stage) -> None:
     register = Register(email=EMAIL, password=PASSWORD, name="Ada", role="tutor")
     accounts, outcomes = stage_on_both.machine.accounts, list[str]()
 
@@ -59,7 +59,7 @@ async def test_a2_of_many_at_once_one_gets_the_address(stage_on_both: Stage) -> 
     assert sorted(outcomes) == ["made", "taken", "taken", "taken", "taken"]
 
 
-async def test_a3_the_command_line_makes_admins(stage: Stage) -> None:
+async def test_A3_the_command_line_makes_admins(stage: Stage) -> None:
     admin = await stage.machine.accounts.add_user("root@school.example", PASSWORD, "Root", AuthRole.ADMIN)
     tokens = await stage.machine.accounts.log_in(LogIn(email="root@school.example", password=PASSWORD))
     caller, user = await stage.machine.accounts.authenticate(tokens.access_token)
@@ -69,7 +69,7 @@ async def test_a3_the_command_line_makes_admins(stage: Stage) -> None:
 # logging in
 
 
-async def test_a6_a_login_gives_tokens(stage_on_both: Stage) -> None:
+async def test_A6_a_login_gives_tokens(stage_on_both: Stage) -> None:
     ada = await Ada.registered(stage_on_both)
     tokens = await ada.log_in()
     assert (tokens.token_type, tokens.expires_in, tokens.user) == ("Bearer", 900, ada.user)
@@ -79,7 +79,7 @@ async def test_a6_a_login_gives_tokens(stage_on_both: Stage) -> None:
     assert (await ada.log_in()).refresh_token != tokens.refresh_token
 
 
-async def test_a7_whoever_cannot_log_in_hears_the_same(stage_on_both: Stage) -> None:
+async def test_A7_whoever_cannot_log_in_hears_the_same(stage_on_both: Stage) -> None:
     ada = await Ada.registered(stage_on_both)
     closed = await stage_on_both.given.user()
     await ada.accounts.deactivate(closed.email)
@@ -94,7 +94,7 @@ async def test_a7_whoever_cannot_log_in_hears_the_same(stage_on_both: Stage) -> 
     }
 
 
-async def test_a7_every_refusal_costs_one_verification_of_the_same_cost(
+async def test_A7_every_refusal_costs_one_verification_of_the_same_cost(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ada = await Ada.registered(stage)
@@ -117,7 +117,7 @@ async def test_a7_every_refusal_costs_one_verification_of_the_same_cost(
                 costs.clear()
 
 
-async def test_a24_an_address_that_guessed_has_to_wait_even_with_the_right_password_others_have_not(
+async def test_A24_an_address_that_guessed_has_to_wait_even_with_the_right_password_others_have_not(
     stage: Stage,
 ) -> None:
     ada, clock = await Ada.registered(stage), Clock()
@@ -135,7 +135,7 @@ async def test_a24_an_address_that_guessed_has_to_wait_even_with_the_right_passw
     await ada.log_in(address="192.0.2.7")
 
 
-async def test_a24_a_login_that_could_not_be_checked_does_not_count(
+async def test_A24_a_login_that_could_not_be_checked_does_not_count(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ada = await Ada.registered(stage)
@@ -147,7 +147,7 @@ async def test_a24_a_login_that_could_not_be_checked_does_not_count(
     await ada.log_in(address="192.0.2.7")
 
 
-async def test_a28_a_weak_password_is_refused_wherever_it_is_chosen_and_goes_on_where_it_is(stage: Stage) -> None:
+async def test_A28_a_weak_password_is_refused_wherever_it_is_chosen_and_goes_on_where_it_is(stage: Stage) -> None:
     ada, weak = await Ada.registered(stage), "Ada-2026"
     asked = Register(email="ada@b.example", password=weak, name="Eve", role="student")
     for choosing in (
@@ -167,7 +167,7 @@ async def test_a28_a_weak_password_is_refused_wherever_it_is_chosen_and_goes_on_
     await ada.log_in(weak, asked.email)
 
 
-async def test_a8_a_login_under_way_does_not_survive_a_new_password(stage_on_both: Stage) -> None:
+async def test_A8_a_login_under_way_does_not_survive_a_new_password(stage_on_both: Stage) -> None:
     ada = await Ada.registered(stage_on_both)
     store = ada.accounts._store
     looked_up = await store.by_email(EMAIL)
@@ -178,7 +178,7 @@ async def test_a8_a_login_under_way_does_not_survive_a_new_password(stage_on_bot
     assert not await store.add_refresh_token(late, looked_up, stage_on_both.clock())
 
 
-async def test_a22_too_many_at_once_are_told_to_come_back(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_A22_too_many_at_once_are_told_to_come_back(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "HASHING_AT_MOST", 2)
     ada, outcomes = await Ada.registered(stage), list[type]()
 
@@ -196,7 +196,7 @@ async def test_a22_too_many_at_once_are_told_to_come_back(stage: Stage, monkeypa
     await ada.log_in()
 
 
-async def test_a9_an_access_token_ends_at_its_very_instant(stage_on_both: Stage) -> None:
+async def test_A9_an_access_token_ends_at_its_very_instant(stage_on_both: Stage) -> None:
     ada = await Ada.registered(stage_on_both)
     tokens = await ada.log_in()
     stage_on_both.clock.turn(minutes=15, milliseconds=-1)
@@ -205,7 +205,7 @@ async def test_a9_an_access_token_ends_at_its_very_instant(stage_on_both: Stage)
     assert not await ada.is_let_in(tokens)
 
 
-async def test_a9_a_token_of_nobody_is_refused(stage: Stage, tmp_path: Path) -> None:
+async def test_A9_a_token_of_nobody_is_refused(stage: Stage, tmp_path: Path) -> None:
     ada = await Ada.registered(stage)
     tokens = await ada.log_in()
     other, stop = set_stage(tmp_path / "other")
@@ -226,7 +226,7 @@ async def test_a9_a_token_of_nobody_is_refused(stage: Stage, tmp_path: Path) -> 
 # staying logged in
 
 
-async def test_a10_refreshing_goes_on_as_often_as_one_likes(stage_on_both: Stage) -> None:
+async def test_A10_refreshing_goes_on_as_often_as_one_likes(stage_on_both: Stage) -> None:
     ada = await Ada.registered(stage_on_both)
     tokens, seen = await ada.log_in(), set[str]()
     for _ in range(4):
@@ -238,7 +238,7 @@ async def test_a10_refreshing_goes_on_as_often_as_one_likes(stage_on_both: Stage
     assert tokens.refresh_token not in seen
 
 
-async def test_a11_a_reuse_ends_the_family_and_only_it(stage_on_both: Stage) -> None:
+async def test_A11_a_reuse_ends_the_family_and_only_it(stage_on_both: Stage) -> None:
     ada = await Ada.registered(stage_on_both)
     first, elsewhere = await ada.log_in(), await ada.log_in()
     second = await ada.refresh(first)
@@ -250,7 +250,7 @@ async def test_a11_a_reuse_ends_the_family_and_only_it(stage_on_both: Stage) -> 
     assert await ada.stays(elsewhere)
 
 
-async def test_a11_a_refresh_whose_answer_was_lost_is_asked_for_again(stage_on_both: Stage) -> None:
+async def test_A11_a_refresh_whose_answer_was_lost_is_asked_for_again(stage_on_both: Stage) -> None:
     ada = await Ada.registered(stage_on_both)
     first = await ada.log_in()
 
@@ -266,7 +266,7 @@ async def test_a11_a_refresh_whose_answer_was_lost_is_asked_for_again(stage_on_b
 
 
 @pytest.mark.parametrize("client_id", [None, "r-2"])
-async def test_a11_who_does_not_know_the_id_is_a_thief(stage: Stage, client_id: str | None) -> None:
+async def test_A11_who_does_not_know_the_id_is_a_thief(stage: Stage, client_id: str | None) -> None:
     ada = await Ada.registered(stage)
     first = await ada.log_in()
     second = await ada.accounts.refresh(Refresh(refresh_token=first.refresh_token, client_id="r-1"))
@@ -275,7 +275,7 @@ async def test_a11_who_does_not_know_the_id_is_a_thief(stage: Stage, client_id: 
 
 
 @pytest.mark.parametrize("rotations", [1, 3])
-async def test_a11_a_repetition_buys_nothing_once_its_answer_was_used(stage_on_both: Stage, rotations: int) -> None:
+async def test_A11_a_repetition_buys_nothing_once_its_answer_was_used(stage_on_both: Stage, rotations: int) -> None:
     ada = await Ada.registered(stage_on_both)
     first, elsewhere = await ada.log_in(), await ada.log_in()
     asked = Refresh(refresh_token=first.refresh_token, client_id="r-1")
@@ -287,7 +287,7 @@ async def test_a11_a_repetition_buys_nothing_once_its_answer_was_used(stage_on_b
     assert await ada.stays(elsewhere)
 
 
-async def test_a11_of_two_who_use_a_token_at_once_one_gets_new_ones_and_both_are_out(stage_on_both: Stage) -> None:
+async def test_A11_of_two_who_use_a_token_at_once_one_gets_new_ones_and_both_are_out(stage_on_both: Stage) -> None:
     ada = await Ada.registered(stage_on_both)
     tokens, got = await ada.log_in(), list[Tokens]()
 
@@ -300,7 +300,7 @@ async def test_a11_of_two_who_use_a_token_at_once_one_gets_new_ones_and_both_are
     assert not await ada.stays(got[0])
 
 
-async def test_a12_a_refresh_token_lives_thirty_days(stage_on_both: Stage) -> None:
+async def test_A12_a_refresh_token_lives_thirty_days(stage_on_both: Stage) -> None:
     ada = await Ada.registered(stage_on_both)
     in_time, late = await ada.log_in(), await ada.log_in()
     stage_on_both.clock.now += timedelta(days=30) - 3 * MS
@@ -312,7 +312,7 @@ async def test_a12_a_refresh_token_lives_thirty_days(stage_on_both: Stage) -> No
 # being seen
 
 
-async def test_a20_a21_people(stage_on_both: Stage) -> None:
+async def test_A20_A21_people(stage_on_both: Stage) -> None:
     accounts, given = stage_on_both.machine.accounts, stage_on_both.given
     ada, ben, cleo = await given.user("tutor"), await given.user(), await given.user()
     await accounts.deactivate(ben.email)

@@ -16,7 +16,7 @@ from tutorwamp.gate.contracts import CLOSE_REVOKED
 from tutorwamp.kernel.errors import NotFound, Unauthenticated, Unavailable
 
 
-async def test_a14_logging_out_ends_one_login(stage_on_both: Stage) -> None:
+async def test_A14_logging_out_ends_one_login(stage_on_both: Stage) -> None:
     ada = await Ada.registered(stage_on_both)
     here, elsewhere = await ada.log_in(), await ada.log_in()
     newer = await ada.refresh(here)
@@ -28,7 +28,7 @@ async def test_a14_logging_out_ends_one_login(stage_on_both: Stage) -> None:
     await ada.accounts.log_out(LogOut(refresh_token="unknown", everywhere=True))
 
 
-async def test_a14_a_token_that_is_worth_nothing_ends_nothing(stage_on_both: Stage) -> None:
+async def test_A14_a_token_that_is_worth_nothing_ends_nothing(stage_on_both: Stage) -> None:
     ada = await Ada.registered(stage_on_both)
     ended, expired = await ada.log_in(), await ada.log_in()
     await ada.log_out(ended)
@@ -55,20 +55,20 @@ async def check_revoked(ada: Ada, before: list[Tokens], attempt: Awaitable[objec
     assert await ada.stays(after)
 
 
-async def test_a15_a16_logging_out_everywhere(stage_on_both: Stage) -> None:
+async def test_A15_A16_logging_out_everywhere(stage_on_both: Stage) -> None:
     ada = await Ada.registered(stage_on_both)
     before = [await ada.log_in(), await ada.log_in()]
     await check_revoked(ada, before, ada.log_out(before[0], everywhere=True), PASSWORD)
 
 
-async def test_a15_a16_a_new_password(stage_on_both: Stage) -> None:
+async def test_A15_A16_a_new_password(stage_on_both: Stage) -> None:
     ada = await Ada.registered(stage_on_both)
     before = [await ada.log_in(), await ada.log_in()]
     await check_revoked(ada, before, ada.accounts.set_password(EMAIL, "a new horse"), "a new horse")
     assert isinstance(await refusal(ada.log_in(PASSWORD)), Unauthenticated)
 
 
-async def test_a15_others_are_not_touched(stage_on_both: Stage) -> None:
+async def test_A15_others_are_not_touched(stage_on_both: Stage) -> None:
     ada = await Ada.registered(stage_on_both)
     ben = await stage_on_both.given.user()
     bens = await ada.log_in(email=ben.email)
@@ -77,14 +77,14 @@ async def test_a15_others_are_not_touched(stage_on_both: Stage) -> None:
     assert await ada.stays(bens)
 
 
-async def test_a15_a_token_of_the_very_instant_of_a_revocation_is_refused(stage_on_both: Stage) -> None:
+async def test_A15_a_token_of_the_very_instant_of_a_revocation_is_refused(stage_on_both: Stage) -> None:
     ada = await Ada.registered(stage_on_both)
     tokens = await ada.log_in()
     await ada.log_out(tokens, everywhere=True)
     assert not await ada.is_let_in(tokens)
 
 
-async def test_a16_a_clock_that_is_set_back_keeps_nobody_out(stage_on_both: Stage) -> None:
+async def test_A16_a_clock_that_is_set_back_keeps_nobody_out(stage_on_both: Stage) -> None:
     ada = await Ada.registered(stage_on_both)
     before = await ada.log_in()
     await ada.accounts.set_password(EMAIL, "another horse")
@@ -93,7 +93,7 @@ async def test_a16_a_clock_that_is_set_back_keeps_nobody_out(stage_on_both: Stag
     assert [await ada.is_let_in(one) for one in (before, after, await ada.refresh(after))] == [False, True, True]
 
 
-async def test_a19_a_closed_account(stage_on_both: Stage) -> None:
+async def test_A19_a_closed_account(stage_on_both: Stage) -> None:
     ada = await Ada.registered(stage_on_both)
     tokens = await ada.log_in()
     await ada.accounts.deactivate(EMAIL)
@@ -121,7 +121,7 @@ async def test_nobody_can_be_changed_who_does_not_exist(stage: Stage) -> None:
 # the gate, and other processes
 
 
-async def test_a18_a_revocation_made_elsewhere_is_told_once(stage_on_both: Stage, tmp_path: Path) -> None:
+async def test_A18_a_revocation_made_elsewhere_is_told_once(stage_on_both: Stage, tmp_path: Path) -> None:
     ada = await Ada.registered(stage_on_both)
     tokens = await ada.log_in()
     tell = stage_on_both.machine.accounts.tell_gate_of_revocations
@@ -143,7 +143,7 @@ async def test_a18_a_revocation_made_elsewhere_is_told_once(stage_on_both: Stage
     assert ada.accounts._told == {}, "what no token can ignore any more is forgotten"
 
 
-async def test_a18_each_revocation_is_told(stage_on_both: Stage) -> None:
+async def test_A18_each_revocation_is_told(stage_on_both: Stage) -> None:
     ada = await Ada.registered(stage_on_both)
     told = []
     for _ in range(3):
@@ -154,7 +154,7 @@ async def test_a18_each_revocation_is_told(stage_on_both: Stage) -> None:
     assert ada.drops() == told
 
 
-async def test_a18_a_machine_that_starts_tells_what_it_finds(stage_on_both: Stage, tmp_path: Path) -> None:
+async def test_A18_a_machine_that_starts_tells_what_it_finds(stage_on_both: Stage, tmp_path: Path) -> None:
     ada = await Ada.registered(stage_on_both)
     await ada.accounts.log_out_everywhere(ada.user.id)
     (drop,) = ada.drops()
@@ -166,7 +166,7 @@ async def test_a18_a_machine_that_starts_tells_what_it_finds(stage_on_both: Stag
         other.stop()
 
 
-async def test_a18_a_gate_that_cannot_be_reached_is_told_later(
+async def test_A18_a_gate_that_cannot_be_reached_is_told_later(
     stage_on_both: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ada = await Ada.registered(stage_on_both)

@@ -90,14 +90,14 @@ async def test_an_account_is_found_by_address_and_by_id(told: Told) -> None:
     assert await told.store.by_id(new_id()) is None
 
 
-async def test_a2_an_address_belongs_to_one_account(told: Told) -> None:
+async def test_A2_an_address_belongs_to_one_account(told: Told) -> None:
     account = await told.add()
     with pytest.raises(EmailTaken):
         await told.add()
     assert await told.store.by_email("ada@school.example") == account
 
 
-async def test_a21_people_by_id(told: Told) -> None:
+async def test_A21_people_by_id(told: Told) -> None:
     ada, ben = await told.add(), await told.add("ben@school.example", "Ben")
     await told.store.revoke_user(ben.user.id, told.stage.clock, deactivate=True)
     wanted = [ada.user.id, ben.user.id, new_id()]
@@ -107,7 +107,7 @@ async def test_a21_people_by_id(told: Told) -> None:
     assert await told.store.persons([], active_only=False) == {}
 
 
-async def test_a10_a_token_is_exchanged_for_one_of_its_family(told: Told) -> None:
+async def test_A10_a_token_is_exchanged_for_one_of_its_family(told: Told) -> None:
     account = await told.add()
     first = told.token(account)
     assert await told.store.add_refresh_token(first, account, told.stage.clock())
@@ -117,7 +117,7 @@ async def test_a10_a_token_is_exchanged_for_one_of_its_family(told: Told) -> Non
     assert await told.living() == ["second"]
 
 
-async def test_a11_a_second_use_ends_the_family_and_no_other(told: Told) -> None:
+async def test_A11_a_second_use_ends_the_family_and_no_other(told: Told) -> None:
     account = await told.add()
     for secret in ("first", "elsewhere"):
         await told.store.add_refresh_token(told.token(account, secret), account, told.stage.clock())
@@ -128,7 +128,7 @@ async def test_a11_a_second_use_ends_the_family_and_no_other(told: Told) -> None
     assert await told.spend("third", "fourth") is Spent.UNKNOWN
 
 
-async def test_a12_a_token_expires_at_its_very_instant(told: Told) -> None:
+async def test_A12_a_token_expires_at_its_very_instant(told: Told) -> None:
     account = await told.add()
     for secret in ("first", "second"):
         await told.store.add_refresh_token(told.token(account, secret), account, told.stage.clock())
@@ -139,7 +139,7 @@ async def test_a12_a_token_expires_at_its_very_instant(told: Told) -> None:
     assert await told.spend("unknown", "late") is Spent.UNKNOWN
 
 
-async def test_a8_a_login_counts_only_for_the_account_that_was_checked(told: Told) -> None:
+async def test_A8_a_login_counts_only_for_the_account_that_was_checked(told: Told) -> None:
     checked = await told.add()
     told.stage.clock.turn(seconds=1)
     await told.store.revoke_user(checked.user.id, told.stage.clock, password_hash="another")
@@ -150,7 +150,7 @@ async def test_a8_a_login_counts_only_for_the_account_that_was_checked(told: Tol
     assert await told.store.add_refresh_token(told.token(changed), changed, told.stage.clock())
 
 
-async def test_a23_a_login_clears_away_what_has_expired(told: Told) -> None:
+async def test_A23_a_login_clears_away_what_has_expired(told: Told) -> None:
     account, ben = await told.add(), await told.add("ben@school.example")
     for owner, hashed in ((account, "old"), (ben, "bens")):
         await told.store.add_refresh_token(told.token(owner, hashed), owner, told.stage.clock())
@@ -159,7 +159,7 @@ async def test_a23_a_login_clears_away_what_has_expired(told: Told) -> None:
     assert await told.living() == ["bens", "new"]
 
 
-async def test_a14_ending_a_family(told: Told) -> None:
+async def test_A14_ending_a_family(told: Told) -> None:
     account = await told.add()
     for secret in ("first", "elsewhere"):
         await told.store.add_refresh_token(told.token(account, secret), account, told.stage.clock())
@@ -170,7 +170,7 @@ async def test_a14_ending_a_family(told: Told) -> None:
     assert await told.living() == ["elsewhere"]
 
 
-async def test_a15_revoking_a_user_ends_all_families(told: Told) -> None:
+async def test_A15_revoking_a_user_ends_all_families(told: Told) -> None:
     account, ben = await told.add(), await told.add("ben@school.example")
     for owner, secret in ((account, "first"), (account, "second"), (ben, "bens")):
         await told.store.add_refresh_token(told.token(owner, secret), owner, told.stage.clock())
@@ -193,7 +193,7 @@ async def test_revocations_since(told: Told) -> None:
 # lost answers
 
 
-async def test_a13_a_lost_answer_makes_no_second_account_and_no_error(told: Told) -> None:
+async def test_A13_a_lost_answer_makes_no_second_account_and_no_error(told: Told) -> None:
     with told.answer_lost_once():
         account = await told.add()
     assert await told.store.by_email("ada@school.example") == account
@@ -201,14 +201,14 @@ async def test_a13_a_lost_answer_makes_no_second_account_and_no_error(told: Told
         await told.add()
 
 
-async def test_a13_a_lost_answer_to_a_login_is_no_error(told: Told) -> None:
+async def test_A13_a_lost_answer_to_a_login_is_no_error(told: Told) -> None:
     account = await told.add()
     with told.answer_lost_once():
         assert await told.store.add_refresh_token(told.token(account), account, told.stage.clock())
     assert await told.living() == ["first"]
 
 
-async def test_a13_a_lost_answer_to_a_refresh_is_no_second_use(told: Told) -> None:
+async def test_A13_a_lost_answer_to_a_refresh_is_no_second_use(told: Told) -> None:
     account = await told.add()
     await told.store.add_refresh_token(told.token(account), account, told.stage.clock())
     with told.answer_lost_once():
@@ -233,7 +233,7 @@ async def somebody_waits(database: Database) -> None:
     pytest.fail("nobody waits")
 
 
-async def test_a17_a_revocation_catches_the_token_another_process_is_making(postgres: Postgres, tmp_path: Path) -> None:
+async def test_A17_a_revocation_catches_the_token_another_process_is_making(postgres: Postgres, tmp_path: Path) -> None:
     url = postgres.create_database("revocation_race")
     stage, stop = set_stage(tmp_path, url)
     elsewhere = Database(make_engine(url), cast("IReactorThreads", reactor))

@@ -169,7 +169,7 @@ async def test_what_is_no_picture_is_refused(stage: Stage, site: Loopback) -> No
     assert told(await asking("DELETE", "/pictures"))[0] == 405
 
 
-async def test_h12_who_may_not_draw_is_told_so_before_anything_of_a_file_is_read(stage: Stage, site: Loopback) -> None:
+async def test_H12_who_may_not_draw_is_told_so_before_anything_of_a_file_is_read(stage: Stage, site: Loopback) -> None:
     easel = await Easel.set_up(stage)
     stranger = Asking(site, easel, await stage.given.caller())
     without_pen = Asking(site, easel, easel.ben)

@@ -35,7 +35,7 @@ def spent_s(node: Node) -> float:
     ],
     ids=["form", "multipart", "json"],
 )
-async def test_h1_h2_a_large_body_costs_nothing_anywhere(node: Node, path: bytes, kind: bytes, body: bytes) -> None:
+async def test_H1_H2_a_large_body_costs_nothing_anywhere(node: Node, path: bytes, kind: bytes, body: bytes) -> None:
     before = spent_s(node)
     answer = await ask(node.port, b"POST " + path, kind, b"Content-Length: %d" % len(body), body=body)
     assert problem(*answer) == (413, "tutorwamp.error.too_large", "fix")
@@ -43,7 +43,7 @@ async def test_h1_h2_a_large_body_costs_nothing_anywhere(node: Node, path: bytes
 
 
 @pytest.mark.parametrize("path", ANYWHERE)
-async def test_h1_h3_chunks_are_not_even_decoded_once_it_is_refused(node: Node, path: bytes) -> None:
+async def test_H1_H3_chunks_are_not_even_decoded_once_it_is_refused(node: Node, path: bytes) -> None:
     before = spent_s(node)
     for kind, expected in ((FORM, 415), (b"Content-Type: application/json", None)):
         chunked = (kind, b"Transfer-Encoding: chunked")
@@ -52,7 +52,7 @@ async def test_h1_h3_chunks_are_not_even_decoded_once_it_is_refused(node: Node, 
     assert spent_s(node) - before < 1.0
 
 
-async def test_h2_a_member_sends_large_bodies(node: Node, ticket: Callable[..., str]) -> None:
+async def test_H2_a_member_sends_large_bodies(node: Node, ticket: Callable[..., str]) -> None:
     token = b"Authorization: Bearer " + ticket().encode()
     kind = b"Content-Type: image/png"
     answer = await ask(node.port, b"POST /api/x", token, kind, b"Content-Length: 5000000", body=b"x" * 5_000_000)
@@ -66,7 +66,7 @@ async def test_h2_a_member_sends_large_bodies(node: Node, ticket: Callable[..., 
 @pytest.mark.parametrize(
     "path", [b"/%00", b"/a%00b", b"/%ff", b"/%ED%A0%80", b"/" + b"a" * 5_000, b"/..%2f..%2fetc/passwd"]
 )
-async def test_h9_an_address_that_no_file_can_have_is_not_found(node: Node, path: bytes) -> None:
+async def test_H9_an_address_that_no_file_can_have_is_not_found(node: Node, path: bytes) -> None:
     for method in (b"GET ", b"HEAD "):
         status, headers, body = await ask(node.port, method + path)
         assert (status, headers[b"content-type"]) == (404, [b"application/problem+json"])
@@ -74,7 +74,7 @@ async def test_h9_an_address_that_no_file_can_have_is_not_found(node: Node, path
         assert b"form-action 'self'" in headers[b"content-security-policy"][0]
 
 
-async def test_h7_h9_methods_that_the_page_does_not_have(node: Node) -> None:
+async def test_H7_H9_methods_that_the_page_does_not_have(node: Node) -> None:
     for method in (b"POST", b"PUT", b"DELETE", b"TRACE", b"BREW", b"OPTIONS"):
         answer = await ask(node.port, method + b" /index.html", b"Content-Length: 0")
         assert answer[1][b"allow"] == [b"GET, HEAD"]
@@ -100,7 +100,7 @@ async def test_h7_h9_methods_that_the_page_does_not_have(node: Node) -> None:
         (b"lines=1-2", None),
     ],
 )
-async def test_h8_a_file_comes_whole_or_in_one_range(node: Node, asked: bytes, given: int | None) -> None:
+async def test_H8_a_file_comes_whole_or_in_one_range(node: Node, asked: bytes, given: int | None) -> None:
     """``given``: how many bytes; 0: all of them, as a range; None: the range counts for nothing."""
     _, _, whole = await ask(node.port, b"GET /index.html")
     status, headers, body = await ask(node.port, b"GET /index.html", b"Range: " + asked)
@@ -109,7 +109,7 @@ async def test_h8_a_file_comes_whole_or_in_one_range(node: Node, asked: bytes, g
     assert body in whole
 
 
-async def test_h8_a_range_of_another_version_or_behind_the_end(node: Node) -> None:
+async def test_H8_a_range_of_another_version_or_behind_the_end(node: Node) -> None:
     _, headers, whole = await ask(node.port, b"GET /index.html")
     etag = headers[b"etag"][0]
     for version, expected in ((etag, 206), (b'"other"', 200), (b"Mon, 30 Nov 2020 00:00:00 GMT", 200)):

@@ -386,7 +386,7 @@ async def test_the_client_is_also_where_it_was_before_it_had_a_folder() -> None:
         await listening.stopListening()
 
 
-def test_h4_nothing_but_http_1_1_is_offered(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_H4_nothing_but_http_1_1_is_offered(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of Crossbar's own site, once the page is there; with TLS of its own it would offer HTTP/2 first."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the libraries Crossbar imports

@@ -135,7 +135,7 @@ def test_holders_are_forgotten_with_their_session() -> None:
         ("unknown", None, "unknown"),
     ],
 )
-def test_S7_h10_the_address_somebody_comes_from(peer: str, forwarded: str | None, address: str) -> None:
+def test_S7_H10_the_address_somebody_comes_from(peer: str, forwarded: str | None, address: str) -> None:
     assert address_of(peer, {} if forwarded is None else {"x-forwarded-for": forwarded}) == address
 
 
@@ -162,7 +162,7 @@ PROXIES = tuple(map(ip_network, ("10.0.0.0/8", "2001:db8:1::/48", "192.0.2.1")))
         ("unknown", "198.51.100.1", "unknown"),
     ],
 )
-def test_h10_the_address_behind_proxies_that_are_named(peer: str, forwarded: str, address: str) -> None:
+def test_H10_the_address_behind_proxies_that_are_named(peer: str, forwarded: str, address: str) -> None:
     assert address_of(peer, {"x-forwarded-for": forwarded}, PROXIES) == address
 
 
@@ -192,9 +192,9 @@ def test_h10_the_address_behind_proxies_that_are_named(peer: str, forwarded: str
         (b"Bytes 0-9", None),
     ],
 )
-def test_h8_ranges_that_are_one(asked: bytes, given: tuple[int, int] | None) -> None:
+def test_H8_ranges_that_are_one(asked: bytes, given: tuple[int, int] | None) -> None:
     assert one_range(asked, 100) == given
 
 
-def test_h8_nothing_has_no_range() -> None:
+def test_H8_nothing_has_no_range() -> None:
     assert one_range(b"bytes=0-", 0) is None

@@ -291,7 +291,7 @@ def test_S7_without_a_limit_nobody_waits(gate: GateService) -> None:
         gate.authenticate(token(NOON), {}, HERE)
 
 
-def test_h10_everybody_behind_a_named_proxy_is_counted_where_they_come_from(clock: TurnedClock) -> None:
+def test_H10_everybody_behind_a_named_proxy_is_counted_where_they_come_from(clock: TurnedClock) -> None:
     proxies, joins = (ip_network("10.0.0.0/8"),), Limits(Allowance(per_s=1, burst=1), Clock().seconds)
     gate = GateService(key=KEY, expected=[], allowed_origins=[], clock=clock, joins=joins, proxies=proxies)
     for number in range(3):

@@ -176,7 +176,7 @@ ELSEWHERE = "203.0.113.7"
 
 
 @pytest.mark.parametrize(("comes_from", "counted"), [(PROXY, ELSEWHERE), ("127.0.0.3", "127.0.0.3")])
-async def test_h10_only_a_proxy_that_is_named_says_where_people_come_from(
+async def test_H10_only_a_proxy_that_is_named_says_where_people_come_from(
     school: School, comes_from: str, counted: str
 ) -> None:
     """Over both doors; the log says where they were taken to come from."""

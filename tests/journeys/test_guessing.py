@@ -35,7 +35,7 @@ async def post(
     return status, answered
 
 
-async def test_a24_a25_saying_to_come_from_elsewhere_does_not_help_and_the_person_is_let_in(counting: Node) -> None:
+async def test_A24_A25_saying_to_come_from_elsewhere_does_not_help_and_the_person_is_let_in(counting: Node) -> None:
     assert (await post(counting, "/api/auth/register", ADA, source="127.0.0.1"))[0] == 201
     credentials = {"email": ADA["email"], "password": PASSWORD}
     told = list[int]()
@@ -51,7 +51,7 @@ async def test_a24_a25_saying_to_come_from_elsewhere_does_not_help_and_the_perso
     assert (await post(counting, "/api/auth/login", credentials, source="127.0.0.1"))[0] == 200
 
 
-async def test_h11_who_comes_past_the_gate_cannot_choose_an_address_either(counting: Node) -> None:
+async def test_H11_who_comes_past_the_gate_cannot_choose_an_address_either(counting: Node) -> None:
     credentials = {"email": "bea@school.example", "password": "wrong"}
     told = list[int]()
     for number in itertools.takewhile(lambda _: 429 not in told, range(TRIES_AT_MOST)):
@@ -65,7 +65,7 @@ async def test_h11_who_comes_past_the_gate_cannot_choose_an_address_either(count
     assert (await post(counting, "/api/auth/login", credentials, source=GUESSER))[0] == 401, "another address"
 
 
-async def test_h10_people_behind_a_named_proxy_do_not_wait_for_each_other(counting: Node) -> None:
+async def test_H10_people_behind_a_named_proxy_do_not_wait_for_each_other(counting: Node) -> None:
     credentials = {"email": "cem@school.example", "password": "wrong"}
     for number in range(TRIES_AT_MOST):
         theirs = b"X-Forwarded-For: 203.0.113.%d, 10.1.2.3" % number

@@ -67,14 +67,14 @@ def asked(target: bytes, length: int | None, **headers: bytes) -> int | type[Tut
         b"/API/x",
     ],
 )
-def test_h2_before_login_no_body_is_large_and_a_token_does_not_help(target: bytes) -> None:
+def test_H2_before_login_no_body_is_large_and_a_token_does_not_help(target: bytes) -> None:
     for headers in ({}, {"authorization": token()}):
         assert asked(target, BYTES_BEFORE_LOGIN, **headers) == BYTES_BEFORE_LOGIN
         assert asked(target, BYTES_BEFORE_LOGIN + 1, **headers) is TooLarge
         assert asked(target, None, **headers) == BYTES_BEFORE_LOGIN
 
 
-def test_h2_a_large_body_needs_a_good_token() -> None:
+def test_H2_a_large_body_needs_a_good_token() -> None:
     for bad in (
         b"",
         b"Bearer",
@@ -92,7 +92,7 @@ def test_h2_a_large_body_needs_a_good_token() -> None:
     assert asked(b"/api/x", LIMIT + 1, authorization=token()) is TooLarge
 
 
-def test_h1_no_form_and_nothing_compressed() -> None:
+def test_H1_no_form_and_nothing_compressed() -> None:
     for form in (b"application/x-www-form-urlencoded", b"Multipart/Form-Data ; boundary=x"):
         assert asked(b"/api/x", LIMIT, authorization=token(), content_type=form) is UnsupportedMediaType
         assert asked(b"/", None, content_type=form) is UnsupportedMediaType
@@ -131,7 +131,7 @@ async def test_what_is_let_in_is_answered_as_ever(site: Loopback) -> None:
     )
 
 
-async def test_h2_a_body_is_counted_as_it_comes(site: Loopback) -> None:
+async def test_H2_a_body_is_counted_as_it_comes(site: Loopback) -> None:
     chunked = {"Content-Length": None, "Transfer-Encoding": "chunked"}
     endless = b"1000\r\n" + b"x" * 4096 + b"\r\n"
     answered = await site.ask("POST", "/api/auth/login", raw=endless * 5, headers=chunked)
@@ -144,14 +144,14 @@ async def test_h2_a_body_is_counted_as_it_comes(site: Loopback) -> None:
     assert check_problem(answered, 413, "too_large", "fix") == {"bytes_at_most": LIMIT}
 
 
-async def test_h2_who_asks_before_sending_is_told_at_once(site: Loopback) -> None:
+async def test_H2_who_asks_before_sending_is_told_at_once(site: Loopback) -> None:
     answered = await site.ask(
         "POST", "/api/auth/login", headers={"Content-Length": 1_000_000, "Expect": "100-continue"}
     )
     check_problem(answered, 413, "too_large", "fix")
 
 
-async def test_h14_where_hardly_any_file_is_left_all_but_health_come_again(
+async def test_H14_where_hardly_any_file_is_left_all_but_health_come_again(
     site: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(open_files, "short", lambda: True)
@@ -181,7 +181,7 @@ async def test_h14_where_hardly_any_file_is_left_all_but_health_come_again(
         b"GET elsewhere HTTP/1.1\r\nConnection: close\r\n\r\n",
     ],
 )
-async def test_h4_what_is_no_request_is_malformed_and_said_once(site: Loopback, head: bytes) -> None:
+async def test_H4_what_is_no_request_is_malformed_and_said_once(site: Loopback, head: bytes) -> None:
     connection = await site.open()
     assert connection.transport is not None
     connection.transport.write(head)
@@ -191,7 +191,7 @@ async def test_h4_what_is_no_request_is_malformed_and_said_once(site: Loopback, 
     assert b"tutorwamp.error.malformed" in received
 
 
-async def test_h7_the_server_as_a_whole_is_asked_by_options_only(site: Loopback) -> None:
+async def test_H7_the_server_as_a_whole_is_asked_by_options_only(site: Loopback) -> None:
     answered = await site.ask("OPTIONS", "*")
     assert (answered.status, answered.body) == (204, b"")
     assert "PATCH" in answered.headers["allow"]
@@ -201,7 +201,7 @@ async def test_h7_the_server_as_a_whole_is_asked_by_options_only(site: Loopback)
     assert answered.headers["allow"] == "OPTIONS"
 
 
-async def test_h7_an_absolute_address_is_the_plain_one(site: Loopback) -> None:
+async def test_H7_an_absolute_address_is_the_plain_one(site: Loopback) -> None:
     assert (await site.ask("GET", "http://elsewhere.test/api/sample/x")).json == {"text": "x"}
     check_problem(await site.ask("GET", "HTTPS://elsewhere.test"), 404, "not_found", "stop")
 
@@ -228,7 +228,7 @@ async def test_h7_an_absolute_address_is_the_plain_one(site: Loopback) -> None:
         (b"\xff", 400),
     ],
 )
-async def test_h4_a_host_is_a_name(site: Loopback, host: bytes, status: int) -> None:
+async def test_H4_a_host_is_a_name(site: Loopback, host: bytes, status: int) -> None:
     for target in ("/api/sample", "/api/nowhere"):
         answered = await site.ask("GET", target, headers={"Host": host})
         assert answered.status == (400 if status == 400 else 200 if target == "/api/sample" else 404)
@@ -236,7 +236,7 @@ async def test_h4_a_host_is_a_name(site: Loopback, host: bytes, status: int) -> 
         check_problem(answered, 400, "malformed", "fix")
 
 
-async def test_h4_there_is_one_host(site: Loopback) -> None:
+async def test_H4_there_is_one_host(site: Loopback) -> None:
     check_problem(await site.ask("GET", "/api/sample", headers={"host": "other"}), 400, "malformed", "fix")
 
 
@@ -250,7 +250,7 @@ class Failing(Resource):
         raise RuntimeError("a secret of ours")
 
 
-async def test_h7_what_nobody_foresaw_is_a_problem() -> None:
+async def test_H7_what_nobody_foresaw_is_a_problem() -> None:
     made = Loopback(bounded(Failing()))
     answered = await made.ask("GET", "/x")
     check_problem(answered, 500, "internal", "stop")
@@ -289,7 +289,7 @@ class Line:
         return not before and self.transport.disconnecting
 
 
-def test_h5_a_head_has_its_time_however_slowly_it_comes() -> None:
+def test_H5_a_head_has_its_time_however_slowly_it_comes() -> None:
     assert Line().ends_after(HEAD_WITHIN_S)
     line = Line()
     for byte in b"GET / HTT":
@@ -298,7 +298,7 @@ def test_h5_a_head_has_its_time_however_slowly_it_comes() -> None:
     assert line.ends_after(HEAD_WITHIN_S - 9)
 
 
-def test_h5_the_next_head_has_its_time_from_its_own_first_byte() -> None:
+def test_H5_the_next_head_has_its_time_from_its_own_first_byte() -> None:
     line = Line()
     line.channel.dataReceived(b"GET / HTTP/1.1\r\n\r\n")
     line.clock.advance(3600)  # an answer may take long
@@ -315,7 +315,7 @@ def test_h5_the_next_head_has_its_time_from_its_own_first_byte() -> None:
     assert line.ends_after(60)
 
 
-def test_h5_a_body_has_the_time_of_a_slow_line() -> None:
+def test_H5_a_body_has_the_time_of_a_slow_line() -> None:
     line = Line()
     line.channel.dataReceived(b"POST /api/auth/login HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % BODY_BYTES_A_S)
     for _ in range(10):
@@ -324,7 +324,7 @@ def test_h5_a_body_has_the_time_of_a_slow_line() -> None:
     assert line.ends_after(HEAD_WITHIN_S + 1 - 10)
 
 
-def test_h6_an_answer_that_nobody_reads_is_given_up() -> None:
+def test_H6_an_answer_that_nobody_reads_is_given_up() -> None:
     line = Line()
     line.channel.dataReceived(b"GET / HTTP/1.1\r\n\r\n")
     line.channel.pauseProducing()

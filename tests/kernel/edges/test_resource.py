@@ -261,7 +261,7 @@ async def test_422_for_json_that_is_not_asked_for(site: Loopback, raw: bytes, pl
     assert fault["msg"]
 
 
-async def test_h13_413_for_more_values_than_anybody_needs(site: Loopback) -> None:
+async def test_H13_413_for_more_values_than_anybody_needs(site: Loopback) -> None:
     answered = await site.ask("POST", "/api/sample", raw=b'{"text": [' + b"[]," * 300_000 + b"1]}")
     assert check_problem(answered, 413, "too_large", "fix") == {"values_at_most": VALUES_AT_MOST}
     # In a text they are none.
