@@ -132,3 +132,21 @@ def _route_calls(function: ast.AsyncFunctionDef) -> list[ast.Call]:
 
 def protocol() -> str:
     return (DOCS / "protocol.md").read_text()
+
+
+def test_every_decision_has_a_date_and_a_status_and_stands_in_the_index() -> None:
+    index = (DOCS / "decisions" / "README.md").read_text()
+    for path in sorted((DOCS / "decisions").glob("0*.md")):
+        title, _, line = path.read_text().splitlines()[:3]
+        told = re.fullmatch(r"Date: (\d{4}-\d\d-\d\d)\. Status: (accepted|superseded by .+)\.", line)
+        assert told is not None, f"The third line of {path.name} must say its date and status."
+        number, _, words = title.removeprefix("# ").partition(". ")
+        row = f"| {number} | {told[1]} | [{words}]({path.name}) | {told[2]} |"
+        assert row in index, f"docs/decisions/README.md lacks {row}"
+
+
+def test_rules_stand_in_the_order_of_their_numbers() -> None:
+    for path in sorted((DOCS / "rules").glob("*.md")):
+        for section in path.read_text().split("\n## "):
+            numbers = [int(number) for number in re.findall(r"(?m)^- \*\*[A-Z](\d+)\*\*", section)]
+            assert numbers == sorted(numbers), f"{path.name}, section {section.splitlines()[0]}: {numbers}"
