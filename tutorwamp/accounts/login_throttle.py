@@ -1,4 +1,4 @@
-"""Who guesses passwords or addresses has to wait; nobody can make another person wait from elsewhere.
+"""The wait after failed logins: it slows down guessing, and nobody can make another person wait from elsewhere.
 
 Every login counts as failed from its beginning until it is known to be none, so that many at once are no way around.
 What is counted is in this process's memory and bounded; it says nothing about which accounts there are.

@@ -1,4 +1,4 @@
-"""Register, log in, stay logged in, be thrown out."""
+"""What happens to accounts: registering, logging in, refreshing tokens, logging out, being closed."""
 
 from __future__ import annotations
 

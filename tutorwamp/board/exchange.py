@@ -1,4 +1,4 @@
-"""Carry boards and pictures in and out: files of a page, scenes of Excalidraw, uploads."""
+"""Import and export of boards and pictures: files of a page, scenes of Excalidraw, uploads."""
 
 from __future__ import annotations
 

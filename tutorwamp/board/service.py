@@ -1,4 +1,4 @@
-"""Draw, turn pages, look at what is there and what was."""
+"""What happens on the board: changes, pages, reading it as it is and as it was."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What they say."""
+"""The chat of a lesson."""

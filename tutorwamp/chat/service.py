@@ -1,4 +1,4 @@
-"""Say, mend, take back, react, read, find."""
+"""What happens in chat: messages are sent, edited, deleted, reacted to, read and found."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is at the door and nobody yet: sockets, and what they say, counted by address before there is a person."""
+"""Limits before login: sockets and what they say, counted by address while it is not known whose they are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Say that something happened; hear it.
+"""Announcements inside a process: say that something happened; hear it.
 
 A service announces an event after its transaction is durable, never before. Listeners are called at once, in the order
 of announcement, on the reactor's thread; they must not block, and one that fails disturbs neither the announcer nor the

@@ -1,4 +1,4 @@
-"""How many files, sockets among them, this process may have open, and how many people that is room for."""
+"""The limit of open files, sockets among them, and how many people that is room for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a process of the node tells its supervisor: that it lives, who has ended, why something cannot be made.
+"""What a process of the node reports to its supervisor: that it lives, who has ended, why something cannot be made.
 
 One datagram for each, JSON, on a socket in the node's folder that ``tutorwamp up`` reads. Where nobody reads, nobody is
 told: a node that was started by hand has no supervisor.

@@ -1,4 +1,4 @@
-"""How much somebody may ask of us, in this process's memory: token buckets, and failures that make one wait.
+"""Limits on what somebody may ask, in this process's memory: token buckets, and waits after failures.
 
 A bucket holds ``burst`` tokens and gains ``per_s`` of them a second; what is asked takes some, and a bucket that has
 too few says when they will be there (the classic token bucket of traffic shaping, see RFC 2697 section 1). What a call

@@ -1,4 +1,4 @@
-"""Who is in which room, in this process's memory: presence belongs to sessions, and they end with the router.
+"""The roster: who is in which lesson now, in memory: presence belongs to sessions, which end with the router.
 
 A session that is lost keeps its place for the grace time. Grace belongs to the session, never to the person: whoever is
 back with another one is simply there, and the old place's end disturbs nobody.

@@ -1,4 +1,4 @@
-"""Plan lessons, run them, come in and go out."""
+"""What happens to lessons: they are planned, changed, started and ended; people join and leave."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hear heartbeats, end silent sessions, tell people what they missed."""
+"""What happens to sessions: heartbeats, timeouts, and resuming what was missed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who holds a data folder or a SQLite file: one ``up`` at a time, and it says who the other one is."""
+"""Locks on a data folder and a SQLite file: one ``up`` at a time, and it says who the other one is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who of a node lives, by what its processes tell. Pure: the supervisor hands in what it hears, and looks at each beat.
+"""Which processes of a node live, judged by what they report. Pure: the supervisor hands in what it hears.
 
 The router's process tells of itself and of the containers it hears; the controller tells of itself and of workers that
 ended. Beats are counted, not timed: a supervisor that stood still itself finds one missing, not many.

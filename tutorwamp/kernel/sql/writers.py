@@ -1,4 +1,4 @@
-"""Which thread writes what, and what is said where the database does not write.
+"""The writers' lanes: which thread writes what, and what is logged where the database does not write.
 
 SQLite has one writer, and so have we. A server has several: there each kind of writes has a lane of its own, one
 thread, so that a lock on one kind's tables does not stop the others. A kind is the part of a transaction's name before

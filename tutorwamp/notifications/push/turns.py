@@ -1,4 +1,4 @@
-"""How soon the next one may go out: so many within an hour at once, the rest later. Pure."""
+"""When the next delivery may go out: so many within an hour at once, the rest later. Pure."""
 
 from __future__ import annotations
 
