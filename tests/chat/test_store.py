@@ -9,8 +9,10 @@ import pytest
 
 from tests.chat.room import Room
 from tests.support.machine import Stage
-from tutorwamp.chat.contracts import ReadHistory, SearchMessages
-from tutorwamp.chat.store import ChatStore, Record, Sending, Sent, _send
+from tutorwamp.chat.contracts import MessageFields, ReadHistory, SearchMessages, SendMessage
+from tutorwamp.chat.service import _new_message
+from tutorwamp.chat.store import ChatStore, Sending, Sent, _send
+from tutorwamp.chat.tables import messages
 from tutorwamp.kernel.contracts import Caller, cursor_from, new_id
 from tutorwamp.kernel.errors import Conflict, Invalid
 from tutorwamp.kernel.sql.streams import Draft, StaleGuardError, UnknownStreamError
@@ -18,7 +20,8 @@ from tutorwamp.kernel.sql.streams import Draft, StaleGuardError, UnknownStreamEr
 
 def sending(room: Room, author: Caller, body: str, *, key: str = "", **draft: Any) -> Sending:
     message_id, now = new_id(), room.stage.clock()
-    record = Record(message_id, room.lesson.id, 0, author.user_id, body, None, {}, now, None, None, key or None)
+    asked = SendMessage(lesson_id=room.lesson.id, body=body, client_id=key or None)
+    message = _new_message(asked, author.user_id, now).model_copy(update={"id": message_id})
     made = Draft(
         stream=room.stream,
         guard=1,
@@ -30,11 +33,11 @@ def sending(room: Room, author: Caller, body: str, *, key: str = "", **draft: An
         subject=message_id,
         data=lambda seq: {"body": body, "seq": seq},
     )
-    return Sending(replace(made, **draft), record)
+    return Sending(replace(made, **draft), message)
 
 
 def replying(one: Sending, reply_to: str) -> Sending:
-    return replace(one, record=replace(one.record, reply_to=reply_to))
+    return replace(one, message=one.message.model_copy(update={"reply_to": reply_to}))
 
 
 async def test_C5_C6_every_job_of_a_batch_has_its_own_outcome(stage_on_both: Stage) -> None:
@@ -56,17 +59,17 @@ async def test_C5_C6_every_job_of_a_batch_has_its_own_outcome(stage_on_both: Sta
     kinds = [type(outcome) for outcome in outcomes]
     assert kinds == [Sent, Sent, Conflict, Sent, Invalid, Sent, StaleGuardError, UnknownStreamError, Sent]
     sent = [outcome for outcome in outcomes if isinstance(outcome, Sent)]
-    assert [(one.record.seq, one.event is not None) for one in sent] == [
+    assert [(one.message.seq, one.event is not None) for one in sent] == [
         (2, True),
         (2, False),
         (3, True),
         (4, True),
         (5, True),
     ]
-    assert sent[0].record == sent[1].record
+    assert sent[0].message == sent[1].message
     store = ChatStore(stage_on_both.machine.database)
     for one in sent:
-        assert await store.by_id(one.record.id) == one.record
+        assert await store.by_id(one.message.id) == one.message
     assert [event.seq for event in await room.stored()] == [1, 2, 3, 4, 5]
 
 
@@ -107,3 +110,21 @@ async def test_C10_C11_garbage_is_not_a_cursor(stage_on_both: Stage) -> None:
     for cursor in GARBAGE:
         with pytest.raises(Invalid):
             await store.search(SearchMessages(query="x", cursor=cursor), None)
+
+
+async def test_a_message_has_the_same_fields_in_its_row_its_events_and_all_answers(stage_on_both: Stage) -> None:
+    room = await Room.opened(stage_on_both)
+    question = await room.send(room.tutor, "?")
+    said = await room.send(room.anna, "Helo", client_id="mine", reply_to=question.id)
+    await room.react(room.ben, said, "👍")
+    changed = await room.edit(room.anna, said, "Hello")
+    fields = list(MessageFields.model_fields)
+    gone = (await room.delete(room.tutor, question)).plain()
+    told = {event.data["id"]: event.data for event in await room.stored()}
+    newest, oldest = (await room.history(room.ben)).items
+    for shown in (changed.plain(), newest.plain(), told[said.id], gone, oldest.plain(), told[question.id]):
+        assert list(shown) == fields, "in this order, too"
+    assert changed.plain() == newest.plain() == told[said.id]
+    assert gone == oldest.plain() == told[question.id]
+    assert [name for name in fields if newest.plain()[name] is None] == ["deleted_at"], "each was tried with a value"
+    assert {*messages.c.keys()} == {*fields, "author_id", "folded"} - {"author", "reactions"}

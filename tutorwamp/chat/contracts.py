@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated, Final, Generic, TypeVar
 
 from emoji import EMOJI_DATA
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
@@ -37,13 +37,16 @@ WORDS_AT_MOST: Final = 12
 """Of a query: each is looked for in every message, and more narrow nothing down."""
 
 
-class Message(Value):
-    """One message. A deleted one keeps its place, with ``body`` null."""
+Who = TypeVar("Who")
+
+
+class MessageFields(Value, Generic[Who]):
+    """A message's fields, said once: its row, its event's data and every answer are made from these."""
 
     id: Id
     lesson_id: Id
     seq: int
-    author: Person
+    author: Who
     body: str | None
     reply_to: Id | None
     reactions: dict[str, list[Id]]
@@ -51,6 +54,18 @@ class Message(Value):
     edited_at: Instant | None
     deleted_at: Instant | None
     client_id: str | None
+
+
+class Message(MessageFields[Person]):
+    """One message. A deleted one keeps its place, with ``body`` null."""
+
+
+class KeptMessage(MessageFields[Id]):
+    """A message as it is kept: its author by id."""
+
+    def by(self, author: Person) -> Message:
+        """With its author's name."""
+        return Message.model_construct(**{**self.__dict__, "author": author})  # checked when it was made
 
 
 _SKIN_TONES: Final = frozenset("🏻🏼🏽🏾🏿")

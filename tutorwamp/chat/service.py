@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from tutorwamp.accounts.contracts import People, Person
 from tutorwamp.chat import rules
@@ -12,6 +12,7 @@ from tutorwamp.chat.contracts import (
     CHAT_TOPIC,
     ChatChanged,
     EditMessage,
+    KeptMessage,
     MarkRead,
     Message,
     React,
@@ -22,7 +23,7 @@ from tutorwamp.chat.contracts import (
     SendMessage,
 )
 from tutorwamp.chat.settings import ChatSettings
-from tutorwamp.chat.store import Changed, ChatStore, Record, Sending
+from tutorwamp.chat.store import Changed, ChatStore, Sending
 from tutorwamp.kernel.contracts import Caller, Clock, Page, new_id
 from tutorwamp.kernel.errors import NotFound, TooLarge, Unavailable
 from tutorwamp.kernel.events import Events
@@ -64,8 +65,9 @@ class ChatService:
 
     async def send_message(self, caller: Caller, asked: SendMessage) -> Message:
         """Say something. Raises NotFound, WrongState, Conflict (client_id) or Invalid (reply_to)."""
-        message = _new_message(asked, await self._people.person(caller.user_id), self._clock())
-        plain = message.plain()
+        author = await self._people.person(caller.user_id)
+        kept = _new_message(asked, author.id, self._clock())
+        plain = kept.by(author).plain()
         key, digest = key_for(asked.client_id), digest_of(asked.body, asked.reply_to)
         for tried in range(TRIES_AT_MOST):
             guard, closed = await self._guard(caller, asked)
@@ -75,23 +77,23 @@ class ChatService:
                 stream=CHAT_TOPIC.of(asked.lesson_id),
                 guard=guard,
                 type="message.created",
-                at=message.created_at,
+                at=kept.created_at,
                 actor=plain["author"],
                 key=key,
                 digest=digest,
-                subject=message.id,
+                subject=kept.id,
                 data=lambda seq: {**plain, "seq": seq},
             )
             try:
-                sent = await self._store.send(Sending(draft, _record(message)))
+                sent = await self._store.send(Sending(draft, kept))
             except (StaleGuardError, UnknownStreamError):
                 if closed is not None:
                     raise closed from None
                 self._access.forget(asked.lesson_id)
                 continue
             if sent.event is None:
-                return (await self._with_people([sent.record]))[0]
-            message = message.model_copy(update={"seq": sent.event.seq})
+                return (await self._with_people([sent.message]))[0]
+            message = sent.message.by(author)
             self._events.announce(ChatChanged(sent.event, message))
             return message
         raise Unavailable("The lesson is being changed just now.")
@@ -120,7 +122,7 @@ class ChatService:
             asked.message_id,
             lesson_id,
             "message.updated",
-            lambda _: lambda record: rules.edit(record, caller.user_id, asked.body, now, self._settings.edit_window),
+            lambda _: lambda kept: rules.edit(kept, caller.user_id, asked.body, now, self._settings.edit_window),
         )
 
     async def delete_message(self, caller: Caller, message_id: str, *, lesson_id: str | None = None) -> Message:
@@ -131,14 +133,14 @@ class ChatService:
             message_id,
             lesson_id,
             "message.deleted",
-            lambda admission: lambda record: rules.delete(record, caller.user_id, now, moderates=admission.moderates),
+            lambda admission: lambda kept: rules.delete(kept, caller.user_id, now, moderates=admission.moderates),
         )
 
     async def react(self, caller: Caller, asked: React) -> Message:
         """Put an emoji on, or take one's own off. Raises NotFound, WrongState, Conflict or TooLarge."""
-        record, _ = await self._admitted(caller, asked.message_id)
-        await self._access.admit_writer(caller, record.lesson_id)
-        actor, message = await self._named(caller, record)
+        kept, _ = await self._admitted(caller, asked.message_id)
+        await self._access.admit_writer(caller, kept.lesson_id)
+        actor, message = await self._named(caller, kept)
         draft = self._drafting("reaction.changed", actor, message)
         changed = await self._store.react(
             asked.message_id, caller.user_id, asked.emoji, self._clock(), draft, on=asked.on
@@ -148,8 +150,8 @@ class ChatService:
     async def history(self, caller: Caller, asked: ReadHistory) -> Page[Message]:
         """A lesson's messages, newest first. Raises NotFound or Invalid."""
         await self._access.admit(caller, asked.lesson_id, fresh=True)
-        records, next_cursor = await self._store.history(asked)
-        return Page[Message](items=await self._with_people(records), next_cursor=next_cursor)
+        kept, next_cursor = await self._store.history(asked)
+        return Page[Message](items=await self._with_people(kept), next_cursor=next_cursor)
 
     async def search(self, caller: Caller, asked: SearchMessages) -> Page[Message]:
         """Messages from the caller's lessons, newest first. Raises NotFound, Invalid or TooLarge (to look through)."""
@@ -165,7 +167,7 @@ class ChatService:
             limit = {"seconds_at_most": SEARCHES.within_s}
             raise TooLarge("That is too much to search through. Search in one lesson.", details=limit) from error
         self._limits.charge(caller.user_id, writes=False, units=found.took_s / UNIT_S)
-        return Page[Message](items=await self._with_people(found.records), next_cursor=found.next_cursor)
+        return Page[Message](items=await self._with_people(found.messages), next_cursor=found.next_cursor)
 
     async def mark_read(self, caller: Caller, asked: MarkRead) -> ReadMark:
         """Say how far one has read; never moves back. Raises NotFound."""
@@ -189,35 +191,35 @@ class ChatService:
         message_id: str,
         lesson_id: str | None,
         event_type: str,
-        deciding: Callable[[Admission], Callable[[Record], Record]],
+        deciding: Callable[[Admission], Callable[[KeptMessage], KeptMessage]],
     ) -> Message:
-        record, admission = await self._admitted(caller, message_id, lesson_id)
-        actor, message = await self._named(caller, record)
+        kept, admission = await self._admitted(caller, message_id, lesson_id)
+        actor, message = await self._named(caller, kept)
         changed = await self._store.change(message_id, deciding(admission), self._drafting(event_type, actor, message))
         return self._announced(caller, message, changed)
 
     async def _admitted(
         self, caller: Caller, message_id: str, lesson_id: str | None = None
-    ) -> tuple[Record, Admission]:
+    ) -> tuple[KeptMessage, Admission]:
         """A message of a lesson the caller belongs to. Raises NotFound, the same for all reasons."""
-        record = await self._store.by_id(message_id)
-        if record is None or lesson_id not in (None, record.lesson_id):
+        kept = await self._store.by_id(message_id)
+        if kept is None or lesson_id not in (None, kept.lesson_id):
             raise NotFound("There is no such message.")
         try:
-            return record, await self._access.admit(caller, record.lesson_id, fresh=True)
+            return kept, await self._access.admit(caller, kept.lesson_id, fresh=True)
         except NotFound:
             raise NotFound("There is no such message.") from None
 
-    async def _named(self, caller: Caller, record: Record) -> tuple[Person, Message]:
+    async def _named(self, caller: Caller, kept: KeptMessage) -> tuple[Person, Message]:
         actor = await self._people.person(caller.user_id)
-        return actor, (await self._with_people([record]))[0]
+        return actor, (await self._with_people([kept]))[0]
 
-    def _drafting(self, event_type: str, actor: Person, message: Message) -> Callable[[Record], Draft]:
+    def _drafting(self, event_type: str, actor: Person, message: Message) -> Callable[[KeptMessage], Draft]:
         now = self._clock()
         key = key_for(None)  # one for all tries of the transaction
 
-        def draft(after: Record) -> Draft:
-            data = _message(after, message.author).plain()
+        def draft(after: KeptMessage) -> Draft:
+            data = after.by(message.author).plain()
             return Draft(
                 stream=CHAT_TOPIC.of(after.lesson_id),
                 guard=None,
@@ -234,29 +236,24 @@ class ChatService:
 
     def _announced(self, caller: Caller, message: Message, changed: Changed) -> Message:
         self._limits.charge_written(caller.user_id, changed.rewritten_bytes)
-        after = _message(changed.record, message.author)
+        after = changed.message.by(message.author)
         if changed.event is not None:
             self._events.announce(ChatChanged(changed.event, after))
         return after
 
-    async def _with_people(self, records: Sequence[Record]) -> list[Message]:
-        authors = list(dict.fromkeys(record.author_id for record in records))
+    async def _with_people(self, kept: Sequence[KeptMessage]) -> list[Message]:
+        authors = list(dict.fromkeys(one.author for one in kept))
         people = {person.id: person for person in await self._people.persons(authors)} if authors else {}
-        return [_message(record, people[record.author_id]) for record in records]
+        return [one.by(people[one.author]) for one in kept]
 
 
-def _record(message: Message) -> Record:
-    values: dict[str, Any] = {name: getattr(message, name) for name in type(message).model_fields if name != "author"}
-    return Record(**values, author_id=message.author.id)
-
-
-def _new_message(asked: SendMessage, author: Person, now: datetime) -> Message:
+def _new_message(asked: SendMessage, author_id: str, now: datetime) -> KeptMessage:
     """A message that has no number yet."""
-    return Message(
+    return KeptMessage(
         id=new_id(),
         lesson_id=asked.lesson_id,
         seq=0,
-        author=author,
+        author=author_id,
         body=asked.body,
         reply_to=asked.reply_to,
         reactions={},
@@ -264,20 +261,4 @@ def _new_message(asked: SendMessage, author: Person, now: datetime) -> Message:
         edited_at=None,
         deleted_at=None,
         client_id=asked.client_id,
-    )
-
-
-def _message(record: Record, author: Person) -> Message:
-    return Message(
-        id=record.id,
-        lesson_id=record.lesson_id,
-        seq=record.seq,
-        author=author,
-        body=record.body,
-        reply_to=record.reply_to,
-        reactions=record.reactions,
-        created_at=record.created_at,
-        edited_at=record.edited_at,
-        deleted_at=record.deleted_at,
-        client_id=record.client_id,
     )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from twisted.internet.defer import Deferred
 
-from tutorwamp.chat.contracts import EMOJI_PER_MESSAGE_AT_MOST, ReadHistory, ReadMark, SearchMessages
+from tutorwamp.chat.contracts import EMOJI_PER_MESSAGE_AT_MOST, KeptMessage, ReadHistory, ReadMark, SearchMessages
 from tutorwamp.chat.tables import messages, reactions, read_marks
 from tutorwamp.kernel.contracts import SEQ_AT_MOST, StreamEvent, cursor_from, cursor_parts
 from tutorwamp.kernel.errors import Conflict, Invalid, NotFound, TooLarge
@@ -34,35 +34,18 @@ from tutorwamp.kernel.text import folded
 
 
 @dataclass(frozen=True)
-class Record:
-    """A message as it is kept: its author by id."""
-
-    id: str
-    lesson_id: str
-    seq: int
-    author_id: str
-    body: str | None
-    reply_to: str | None
-    reactions: dict[str, list[str]]
-    created_at: datetime
-    edited_at: datetime | None
-    deleted_at: datetime | None
-    client_id: str | None
-
-
-@dataclass(frozen=True)
 class Sending:
-    """A message on its way into a group commit. ``record.seq`` is not known yet."""
+    """A message on its way into a group commit. ``message.seq`` is not known yet."""
 
     draft: Draft
-    record: Record
+    message: KeptMessage
 
 
 @dataclass(frozen=True)
 class Sent:
     """A message that is kept, and its event; no event where it had been sent before."""
 
-    record: Record
+    message: KeptMessage
     event: StreamEvent | None
 
 
@@ -70,7 +53,7 @@ class Sent:
 class Searched:
     """A page of what was found, and how long the database was busy with it."""
 
-    records: list[Record]
+    messages: list[KeptMessage]
     next_cursor: str | None
     took_s: float
 
@@ -79,7 +62,7 @@ class Searched:
 class Changed:
     """A message after a change, and its event; no event where nothing changed."""
 
-    record: Record
+    message: KeptMessage
     event: StreamEvent | None
     rewritten_bytes: int = 0
     """Of earlier events, which say what a reader would read now."""
@@ -96,10 +79,10 @@ class ChatStore:
         """Keep a message with whatever else waits. Raises StaleGuardError, UnknownStreamError, Conflict or Invalid."""
         return self._sends.submit(sending)
 
-    def by_id(self, message_id: str) -> Deferred[Record | None]:
+    def by_id(self, message_id: str) -> Deferred[KeptMessage | None]:
         """One message."""
 
-        def thd(connection: Connection) -> Record | None:
+        def thd(connection: Connection) -> KeptMessage | None:
             return _by_id(connection, message_id)
 
         return self._database.read("chat.by_id", thd)
@@ -107,8 +90,8 @@ class ChatStore:
     def change(
         self,
         message_id: str,
-        decide: Callable[[Record], Record],
-        draft: Callable[[Record], Draft],
+        decide: Callable[[KeptMessage], KeptMessage],
+        draft: Callable[[KeptMessage], Draft],
     ) -> Deferred[Changed]:
         """Replace a message's text or deletion by what ``decide`` makes of it; no event where nothing changed."""
 
@@ -132,7 +115,14 @@ class ChatStore:
         return self._database.write("chat.change", thd)
 
     def react(
-        self, message_id: str, user_id: str, emoji: str, now: datetime, draft: Callable[[Record], Draft], *, on: bool
+        self,
+        message_id: str,
+        user_id: str,
+        emoji: str,
+        now: datetime,
+        draft: Callable[[KeptMessage], Draft],
+        *,
+        on: bool,
     ) -> Deferred[Changed]:
         """Put a reaction on or take it off; no event where it was so already. Raises Conflict or TooLarge."""
 
@@ -156,7 +146,8 @@ class ChatStore:
                         reactions.c.user_id == user_id,
                     )
                 )
-            after = replace(before, reactions=_reactions(connection, [message_id]).get(message_id, {}))
+            given = _reactions(connection, [message_id]).get(message_id, {})
+            after = before.model_copy(update={"reactions": given})
             return _announce(connection, after, draft(after))
 
         return self._database.write("chat.react", thd)
@@ -189,13 +180,13 @@ class ChatStore:
 
         return self._database.write("chat.mark_read", thd)
 
-    def history(self, asked: ReadHistory) -> Deferred[tuple[list[Record], str | None]]:
+    def history(self, asked: ReadHistory) -> Deferred[tuple[list[KeptMessage], str | None]]:
         """A lesson's messages, newest first. Raises Invalid (cursor)."""
         query = select(messages).where(messages.c.lesson_id == asked.lesson_id)
         if asked.cursor is not None:
             query = query.where(messages.c.seq < int(_cursor(asked.cursor, _is_seq)))
         query = query.order_by(messages.c.seq.desc())
-        return self._page("chat.history", query, asked.limit, lambda record: record.seq)
+        return self._page("chat.history", query, asked.limit, lambda message: message.seq)
 
     def search(self, asked: SearchMessages, lesson_ids: Sequence[str] | None) -> Deferred[Searched]:
         """Messages that contain all words, newest first; None: of all lessons. Raises Invalid (cursor) or OutOfTime.
@@ -219,107 +210,100 @@ class ChatStore:
             # SQLite works in this thread, and is not to cost more because others keep the machine busy.
             spent_s = time.thread_time if connection.dialect.name == "sqlite" else time.monotonic
             began_s = spent_s()
-            found, next_cursor = _page_of(connection, query, asked.limit, lambda record: record.id)
+            found, next_cursor = _page_of(connection, query, asked.limit, lambda message: message.id)
             return Searched(found, next_cursor, spent_s() - began_s)
 
         return self._database.read("chat.search", thd, lane=SEARCHES)
 
     def _page(
-        self, name: str, query: Select[Any], limit: int, key: Callable[[Record], str | int]
-    ) -> Deferred[tuple[list[Record], str | None]]:
-        def thd(connection: Connection) -> tuple[list[Record], str | None]:
+        self, name: str, query: Select[Any], limit: int, key: Callable[[KeptMessage], str | int]
+    ) -> Deferred[tuple[list[KeptMessage], str | None]]:
+        def thd(connection: Connection) -> tuple[list[KeptMessage], str | None]:
             return _page_of(connection, query, limit, key)
 
         return self._database.read(name, thd)
 
 
 def _page_of(
-    connection: Connection, query: Select[Any], limit: int, key: Callable[[Record], str | int]
-) -> tuple[list[Record], str | None]:
+    connection: Connection, query: Select[Any], limit: int, key: Callable[[KeptMessage], str | int]
+) -> tuple[list[KeptMessage], str | None]:
     rows = connection.execute(query.limit(limit + 1)).all()
-    found = _records(connection, rows[:limit])
+    found = _messages(connection, rows[:limit])
     return found, cursor_from(key(found[-1])) if len(rows) > limit else None
 
 
 def _send(connection: Connection, jobs: Sequence[Sending]) -> list[Sent | Exception]:
     """Keep a batch of messages: the streams' four statements, one insert, and one look at what is replied to."""
-    known_replies = _existing(connection, [job.record for job in jobs])
+    known_replies = _existing(connection, [job.message for job in jobs])
     refused = {
         index: Invalid("There is no such message.", details=[{"loc": ["reply_to"], "msg": "no such message here"}])
         for index, job in enumerate(jobs)
-        if job.record.reply_to is not None and (job.record.lesson_id, job.record.reply_to) not in known_replies
+        if job.message.reply_to is not None and (job.message.lesson_id, job.message.reply_to) not in known_replies
     }
     admitted = [job for index, job in enumerate(jobs) if index not in refused]
     outcomes = iter(append(connection, [job.draft for job in admitted]))
     results: list[Sent | Exception] = []
-    written: list[dict[str, Any]] = []
+    written: list[KeptMessage] = []
     for index, job in enumerate(jobs):
         if index in refused:
             results.append(refused[index])
             continue
         outcome = next(outcomes)
         if isinstance(outcome, StreamEvent):
-            record = replace(job.record, seq=outcome.seq)
-            written.append(_columns(record))
-            results.append(Sent(record, outcome))
+            message = job.message.model_copy(update={"seq": outcome.seq})
+            written.append(message)
+            results.append(Sent(message, outcome))
         elif isinstance(outcome, Repeated):
             results.append(_repeated(connection, outcome, written))
         else:
             results.append(outcome)
     if written:
-        connection.execute(insert(messages), written)
+        connection.execute(insert(messages), [_row(message) for message in written])
     return results
 
 
-def _repeated(connection: Connection, outcome: Repeated, written: Sequence[dict[str, Any]]) -> Sent:
+def _repeated(connection: Connection, outcome: Repeated, written: Sequence[KeptMessage]) -> Sent:
     """What a repetition is answered: the first message."""
-    first = next((row for row in written if row["id"] == outcome.subject), None)
-    record = _from_columns(first) if first else _locked(connection, outcome.subject)
-    return Sent(record, None)
+    first = next((message for message in written if message.id == outcome.subject), None)
+    return Sent(first or _locked(connection, outcome.subject), None)
 
 
-def _existing(connection: Connection, records: Sequence[Record]) -> set[tuple[str, str]]:
-    wanted = {record.reply_to for record in records if record.reply_to is not None}
+def _existing(connection: Connection, among: Sequence[KeptMessage]) -> set[tuple[str, str]]:
+    wanted = {message.reply_to for message in among if message.reply_to is not None}
     query = select(messages.c.lesson_id, messages.c.id).where(messages.c.id.in_(wanted))
     return {(row.lesson_id, row.id) for row in connection.execute(query)} if wanted else set()
 
 
-def _columns(record: Record) -> dict[str, Any]:
-    return {
-        "id": record.id,
-        "lesson_id": record.lesson_id,
-        "seq": record.seq,
-        "author_id": record.author_id,
-        "body": record.body,
-        "folded": folded(record.body),
-        "reply_to": record.reply_to,
-        "created_at": record.created_at,
-        "client_id": record.client_id,
-    }
+_IN_BOTH: Final = [name for name in KeptMessage.model_fields if name in messages.c]
+"""The fields that are columns as they are. The author's column is ``author_id``; reactions are rows of their own."""
 
 
-def _from_columns(columns: dict[str, Any]) -> Record:
-    """A message of this very batch: no reactions, edits or deletion yet."""
-    kept = {name: value for name, value in columns.items() if name != "folded"}
-    return Record(**kept, reactions={}, edited_at=None, deleted_at=None)
+def _row(message: KeptMessage) -> dict[str, Any]:
+    same = {name: getattr(message, name) for name in _IN_BOTH}
+    return {**same, "author_id": message.author, "folded": folded(message.body)}
 
 
-def _announce(connection: Connection, record: Record, draft: Draft) -> Changed:
+def _from_row(row: Row[Any], reactions: dict[str, list[str]]) -> KeptMessage:
+    same = {name: getattr(row, name) for name in _IN_BOTH}
+    return KeptMessage.model_construct(**same, author=row.author_id, reactions=reactions)  # it was checked when it came
+
+
+def _announce(connection: Connection, message: KeptMessage, draft: Draft) -> Changed:
     event = append_one(connection, draft)
-    return Changed(record, event, restate(connection, draft.stream, record.id, event.data))
+    return Changed(message, event, restate(connection, draft.stream, message.id, event.data))
 
 
-def _by_id(connection: Connection, message_id: str, *, locked: bool = False) -> Record | None:
+def _by_id(connection: Connection, message_id: str, *, locked: bool = False) -> KeptMessage | None:
     query = select(messages).where(messages.c.id == message_id)
     rows = connection.execute(query.with_for_update() if locked else query).all()
-    return next(iter(_records(connection, rows)), None)
+    return next(iter(_messages(connection, rows)), None)
 
 
-def _locked(connection: Connection, message_id: str) -> Record:
-    record = _by_id(connection, message_id, locked=True)
-    if record is None:
+def _locked(connection: Connection, message_id: str) -> KeptMessage:
+    message = _by_id(connection, message_id, locked=True)
+    if message is None:
         raise NotFound("There is no such message.")
-    return record
+    return message
 
 
 def _said_between(connection: Connection, lesson_id: str, after: int, up_to: int) -> bool:
@@ -354,25 +338,10 @@ def _cursor(cursor: str, fits: Callable[[str], bool]) -> str:
     return part
 
 
-def _records(connection: Connection, rows: Sequence[Row[Any]]) -> list[Record]:
+def _messages(connection: Connection, rows: Sequence[Row[Any]]) -> list[KeptMessage]:
     """Rows of ``messages`` with their reactions, in one query more."""
     found = _reactions(connection, [row.id for row in rows])
-    return [
-        Record(
-            id=row.id,
-            lesson_id=row.lesson_id,
-            seq=row.seq,
-            author_id=row.author_id,
-            body=row.body,
-            reply_to=row.reply_to,
-            reactions=found.get(row.id, {}),
-            created_at=row.created_at,
-            edited_at=row.edited_at,
-            deleted_at=row.deleted_at,
-            client_id=row.client_id,
-        )
-        for row in rows
-    ]
+    return [_from_row(row, found.get(row.id, {})) for row in rows]
 
 
 def _reactions(connection: Connection, message_ids: Sequence[str]) -> dict[str, dict[str, list[str]]]:

@@ -10,8 +10,8 @@ from tutorwamp.kernel.contracts import AuthRole, Caller
 from tutorwamp.kernel.errors import NotFound
 from tutorwamp.kernel.memo import Memo
 from tutorwamp.lessons import rules
-from tutorwamp.lessons.contracts import OPEN_STATES, Admission, Lesson
-from tutorwamp.lessons.store import LessonsStore, Record
+from tutorwamp.lessons.contracts import OPEN_STATES, Admission, KeptLesson, Lesson
+from tutorwamp.lessons.store import LessonsStore
 
 
 class LessonAccess:
@@ -66,29 +66,12 @@ class LessonAccess:
         self._lessons.forget(lesson_id)
 
     async def _read(self, lesson_id: str) -> Lesson:
-        record = await self._store.by_id(lesson_id)
-        if record is None:
+        kept = await self._store.by_id(lesson_id)
+        if kept is None:
             raise NotFound("There is no such lesson.")
-        return (await self._with_people([record]))[0]
+        return (await self._with_people([kept]))[0]
 
-    async def _with_people(self, records: Sequence[Record]) -> list[Lesson]:
-        wanted = dict.fromkeys(person for record in records for person in (record.tutor_id, *record.student_ids))
+    async def _with_people(self, kept: Sequence[KeptLesson]) -> list[Lesson]:
+        wanted = dict.fromkeys(person for one in kept for person in (one.tutor, *one.students))
         people = {person.id: person for person in await self._people.persons(list(wanted))}
-        return [
-            Lesson(
-                id=record.id,
-                title=record.title,
-                subject=record.subject,
-                state=record.state,
-                tutor=people[record.tutor_id],
-                students=[people[student_id] for student_id in record.student_ids],
-                starts_at=record.starts_at,
-                ends_at=record.ends_at,
-                started_at=record.started_at,
-                ended_at=record.ended_at,
-                pen=list(record.pen),
-                version=record.version,
-                created_at=record.created_at,
-            )
-            for record in records
-        ]
+        return [one.with_people(people) for one in kept]

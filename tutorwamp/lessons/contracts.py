@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Final, Literal, Protocol
+from typing import Annotated, Any, Final, Generic, Literal, Protocol, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
@@ -50,15 +50,18 @@ OPEN_STATES: Final = frozenset({LessonState.SCHEDULED, LessonState.LIVE, LessonS
 """In these a lesson can be joined and written to: people talk before it starts, too."""
 
 
-class Lesson(Value):
-    """A lesson as its members see it."""
+Who = TypeVar("Who")
+
+
+class LessonFields(Value, Generic[Who]):
+    """A lesson's fields, said once: its row, its events' data and every answer are made from these."""
 
     id: Id
     title: str
     subject: str | None
     state: LessonState
-    tutor: Person
-    students: list[Person]
+    tutor: Who
+    students: list[Who]
     starts_at: Instant
     ends_at: Instant
     started_at: Instant | None
@@ -67,6 +70,24 @@ class Lesson(Value):
     """Students who may draw; the tutor always may."""
     version: int
     created_at: Instant
+
+
+class Lesson(LessonFields[Person]):
+    """A lesson as its members see it."""
+
+    def kept(self) -> KeptLesson:
+        """With ids in place of people."""
+        ids = {"tutor": self.tutor.id, "students": [student.id for student in self.students]}
+        return KeptLesson.model_construct(**{**self.__dict__, **ids})  # checked when it was made
+
+
+class KeptLesson(LessonFields[Id]):
+    """A lesson as it is kept: people by their ids."""
+
+    def with_people(self, people: Mapping[str, Person]) -> Lesson:
+        """With their names; ``people`` by id."""
+        named = {"tutor": people[self.tutor], "students": [people[student] for student in self.students]}
+        return Lesson.model_construct(**{**self.__dict__, **named})  # checked when it was made
 
 
 def _all_different(ids: list[str]) -> list[str]:

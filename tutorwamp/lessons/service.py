@@ -94,9 +94,9 @@ class LessonsService(LessonAccess):
             created_at=self._clock(),
         )
         digest = digest_of(asked.model_dump(mode="json", exclude={"client_id"}))
-        record = await self._store.add(lesson, asked.client_id, digest)
-        if record.id != lesson.id:
-            return (await self._with_people([record]))[0]
+        kept = await self._store.add(lesson, asked.client_id, digest)
+        if kept.id != lesson.id:
+            return (await self._with_people([kept]))[0]
         self._events.announce(LessonCreated(lesson))
         return lesson
 
@@ -106,8 +106,8 @@ class LessonsService(LessonAccess):
 
     async def list_lessons(self, caller: Caller, asked: ListLessons) -> Page[Lesson]:
         """The caller's lessons, newest start first. Raises Invalid."""
-        records, next_cursor = await self._store.page(caller, asked)
-        return Page[Lesson](items=await self._with_people(records), next_cursor=next_cursor)
+        kept, next_cursor = await self._store.page(caller, asked)
+        return Page[Lesson](items=await self._with_people(kept), next_cursor=next_cursor)
 
     async def update(self, caller: Caller, asked: UpdateLesson) -> Lesson:
         """Change a lesson. Raises NotFound, Forbidden, Conflict, WrongState, Overlap or Invalid."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -59,7 +58,9 @@ from tutorwamp.kernel.sql.streams import (
 from tutorwamp.lessons.attendance import require_absent
 from tutorwamp.lessons.contracts import (
     OPEN_STATES,
+    KeptLesson,
     Lesson,
+    LessonFields,
     LessonState,
     ListLessons,
     Replayed,
@@ -119,25 +120,6 @@ class StaleVersionError(Exception):
     """The lesson has changed since it was read: read it again, then decide again."""
 
 
-@dataclass(frozen=True)
-class Record:
-    """A lesson as it is kept: people by their ids."""
-
-    id: str
-    title: str
-    subject: str | None
-    state: LessonState
-    tutor_id: str
-    student_ids: tuple[str, ...]
-    starts_at: datetime
-    ends_at: datetime
-    started_at: datetime | None
-    ended_at: datetime | None
-    pen: tuple[str, ...]
-    version: int
-    created_at: datetime
-
-
 class LessonsStore:
     """What is remembered of lessons."""
 
@@ -145,30 +127,30 @@ class LessonsStore:
         self._database = database
         self._nodes = nodes
 
-    def add(self, lesson: Lesson, client_id: str | None, digest: str) -> Deferred[Record]:
+    def add(self, lesson: Lesson, client_id: str | None, digest: str) -> Deferred[KeptLesson]:
         """Keep a new lesson with its empty streams; an earlier one with the same client_id is returned instead.
 
         Raises Overlap, or Conflict where the client_id came with other content.
         """
 
-        def thd(connection: Connection) -> Record:
+        def thd(connection: Connection) -> KeptLesson:
             lock(connection, f"tutor:{lesson.tutor.id}")
             known = _by_client_id(connection, lesson.tutor.id, client_id)
             if known is not None:
                 if known.digest != digest:
                     raise Conflict("This client_id was used before, with other content.")
-                return _records([known])[0]
+                return _kept([known])[0]
             if connection.execute(select(lessons.c.id).where(lessons.c.id == lesson.id)).scalar() is not None:
-                return _record(lesson)  # an earlier try was committed, and only its answer was lost
+                return lesson.kept()  # an earlier try was committed, and only its answer was lost
             _refuse_overlap(connection, lesson)
             connection.execute(
                 insert(lessons),
-                {**_columns(lesson), "created_at": lesson.created_at, "client_id": client_id, "digest": digest},
+                {**_row(lesson), "client_id": client_id, "digest": digest},
             )
             _save_students(connection, lesson)
             for name in streams_of(lesson.id):
                 open_stream(connection, name, lesson.version)
-            return _record(lesson)
+            return lesson.kept()
 
         return self._database.write("lessons.add", thd)
 
@@ -188,7 +170,7 @@ class LessonsStore:
             changed = connection.execute(
                 update(lessons)
                 .where(lessons.c.id == before.id, lessons.c.version == before.version)
-                .values(_columns(after))
+                .values(_row(after))
             )
             if changed.rowcount != 1:
                 raise StaleVersionError
@@ -202,35 +184,35 @@ class LessonsStore:
 
         return self._database.write("lessons.change", thd)
 
-    def by_id(self, lesson_id: str) -> Deferred[Record | None]:
+    def by_id(self, lesson_id: str) -> Deferred[KeptLesson | None]:
         """One lesson."""
 
-        def thd(connection: Connection) -> Record | None:
+        def thd(connection: Connection) -> KeptLesson | None:
             rows = connection.execute(_LESSONS.where(lessons.c.id == lesson_id)).all()
-            return next(iter(_records(rows)), None)
+            return next(iter(_kept(rows)), None)
 
         return self._database.read("lessons.by_id", thd)
 
-    def page(self, caller: Caller, asked: ListLessons) -> Deferred[tuple[list[Record], str | None]]:
+    def page(self, caller: Caller, asked: ListLessons) -> Deferred[tuple[list[KeptLesson], str | None]]:
         """The caller's lessons, newest start first, in one query whatever their number. Raises Invalid (cursor)."""
         query = _filtered(_of(caller, _LESSONS), asked)
         query = query.order_by(lessons.c.starts_at.desc(), lessons.c.id.desc()).limit(asked.limit + 1)
 
-        def thd(connection: Connection) -> tuple[list[Record], str | None]:
+        def thd(connection: Connection) -> tuple[list[KeptLesson], str | None]:
             rows = connection.execute(query).all()
-            found = _records(rows[: asked.limit])
+            found = _kept(rows[: asked.limit])
             more = len(rows) > asked.limit
             return found, cursor_from(to_ms(found[-1].starts_at), found[-1].id) if more else None
 
         return self._database.read("lessons.page", thd)
 
-    def starting(self, after: datetime, before: datetime) -> Deferred[list[Record]]:
+    def starting(self, after: datetime, before: datetime) -> Deferred[list[KeptLesson]]:
         """The scheduled lessons that start within this time, the soonest first."""
         begins = lessons.c.starts_at
         query = _LESSONS.where(begins > after, begins <= before, lessons.c.state == LessonState.SCHEDULED.value)
 
-        def thd(connection: Connection) -> list[Record]:
-            return _records(connection.execute(query.order_by(begins, lessons.c.id)).all())
+        def thd(connection: Connection) -> list[KeptLesson]:
+            return _kept(connection.execute(query.order_by(begins, lessons.c.id)).all())
 
         return self._database.read("lessons.starting", thd)
 
@@ -334,63 +316,29 @@ def _save_students(connection: Connection, lesson: Lesson) -> None:
     )
 
 
-def _columns(lesson: Lesson) -> dict[str, Any]:
-    return {
-        "id": lesson.id,
-        "title": lesson.title,
-        "subject": lesson.subject,
-        "state": str(lesson.state),
-        "tutor_id": lesson.tutor.id,
-        "starts_at": lesson.starts_at,
-        "ends_at": lesson.ends_at,
-        "started_at": lesson.started_at,
-        "ended_at": lesson.ended_at,
-        "pen": json.dumps(lesson.pen),
-        "version": lesson.version,
-    }
+_IN_BOTH: Final = [name for name in LessonFields.model_fields if name in lessons.c]
+"""The fields that have a column of their name. The tutor's is ``tutor_id``; students are rows of their own."""
 
 
-def _record(lesson: Lesson) -> Record:
-    return Record(
-        id=lesson.id,
-        title=lesson.title,
-        subject=lesson.subject,
-        state=lesson.state,
-        tutor_id=lesson.tutor.id,
-        student_ids=tuple(student.id for student in lesson.students),
-        starts_at=lesson.starts_at,
-        ends_at=lesson.ends_at,
-        started_at=lesson.started_at,
-        ended_at=lesson.ended_at,
-        pen=tuple(lesson.pen),
-        version=lesson.version,
-        created_at=lesson.created_at,
-    )
+def _row(lesson: Lesson) -> dict[str, Any]:
+    same = {name: getattr(lesson, name) for name in _IN_BOTH}
+    return {**same, "state": str(lesson.state), "pen": json.dumps(lesson.pen), "tutor_id": lesson.tutor.id}
 
 
-def _records(rows: Iterable[Row[Any]]) -> list[Record]:
-    """Rows of ``_LESSONS``."""
+def _kept(rows: Iterable[Row[Any]]) -> list[KeptLesson]:
+    """Rows of ``_LESSONS``, whose values were checked when they came."""
     return [
-        Record(
-            id=row.id,
-            title=row.title,
-            subject=row.subject,
-            state=LessonState(row.state),
-            tutor_id=row.tutor_id,
-            student_ids=_student_ids(row.students),
-            starts_at=row.starts_at,
-            ends_at=row.ends_at,
-            started_at=row.started_at,
-            ended_at=row.ended_at,
-            pen=tuple(json.loads(row.pen)),
-            version=row.version,
-            created_at=row.created_at,
+        KeptLesson.model_construct(
+            **{name: getattr(row, name) for name in _IN_BOTH}
+            | {"state": LessonState(row.state), "pen": json.loads(row.pen)},
+            tutor=row.tutor_id,
+            students=_student_ids(row.students),
         )
         for row in rows
     ]
 
 
-def _student_ids(text: str) -> tuple[str, ...]:
+def _student_ids(text: str) -> list[str]:
     """In their order, which the database does not promise for what it joins."""
     placed = (one.split(":") for one in text.split(","))
-    return tuple(student_id for _, student_id in sorted((int(position), student_id) for position, student_id in placed))
+    return [student_id for _, student_id in sorted((int(position), student_id) for position, student_id in placed)]

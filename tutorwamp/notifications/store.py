@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, and_, func, insert, literal, or_, select, tuple_
+from sqlalchemy import Connection, and_, func, insert, literal, or_, select, tuple_
 from twisted.internet.defer import Deferred
 
 from tutorwamp.chat.contracts import CHAT_TOPIC
@@ -44,6 +44,7 @@ from tutorwamp.notifications.writing import (
     fresh,
     mark,
     reading,
+    shown,
     suppress,
     unread_counts,
 )
@@ -200,10 +201,10 @@ class NotificationsStore:
         query = query.order_by(notifications.c.created_at.desc(), notifications.c.id.desc()).limit(asked.limit + 1)
 
         def thd(connection: Connection) -> tuple[list[Notification], str | None]:
-            found = [_notification(row) for row in connection.execute(query)]
-            shown = found[: asked.limit]
+            found = [shown(row._asdict()) for row in connection.execute(query)]
+            page = found[: asked.limit]
             more = len(found) > asked.limit
-            return shown, cursor_from(to_ms(shown[-1].created_at), shown[-1].id) if more else None
+            return page, cursor_from(to_ms(page[-1].created_at), page[-1].id) if more else None
 
         return self._database.read("notifications.page", thd)
 
@@ -282,18 +283,6 @@ def _require_all(connection: Connection, mine: Any, notification_ids: Sequence[s
     unknown = sorted(set(notification_ids) - found)
     if unknown:
         raise NotFound("There is no such notification.", details={"notification_ids": unknown})
-
-
-def _notification(row: Row[Any]) -> Notification:
-    return Notification(
-        id=row.id,
-        kind=Kind(row.kind),
-        title=row.title,
-        body=row.body,
-        data=json.loads(row.data),
-        created_at=row.created_at,
-        read_at=row.read_at,
-    )
 
 
 def _after(cursor: str) -> Any:

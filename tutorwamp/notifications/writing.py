@@ -163,17 +163,15 @@ def columns(new: New, now: datetime, *, in_app: bool) -> dict[str, Any]:
     }
 
 
+def shown(row: Mapping[str, Any]) -> Notification:
+    """Such a row as its person sees it."""
+    same = {name: row[name] for name in Notification.model_fields}
+    return Notification(**same | {"kind": Kind(row["kind"]), "data": json.loads(row["data"])})
+
+
 def created(row: Mapping[str, Any], unread: int, now: datetime) -> Draft:
     """The event that tells of such a row, with the count it makes."""
-    shown = Notification(
-        id=row["id"],
-        kind=Kind(row["kind"]),
-        title=row["title"],
-        body=row["body"],
-        data=json.loads(row["data"]),
-        created_at=row["created_at"],
-        read_at=None,
-    )
+    notification = shown(row)
     return Draft(
         stream=stream_of(row["user_id"]),
         guard=None,
@@ -183,7 +181,7 @@ def created(row: Mapping[str, Any], unread: int, now: datetime) -> Draft:
         key=row["id"],  # the actor is the system: nobody else can choose its keys
         digest="",
         subject=row["id"],
-        data=lambda _seq: NotificationCreated(notification=shown, unread_count=unread).plain(),
+        data=lambda _seq: NotificationCreated(notification=notification, unread_count=unread).plain(),
     )
 
 
