@@ -12,8 +12,8 @@ from tutorwamp.accounts.rest import AccountsResource
 from tutorwamp.accounts.service import AccountsService
 from tutorwamp.accounts.store import AccountsStore
 from tutorwamp.app.settings import Settings, engine_for
+from tutorwamp.board.blobs import BlobStore, FolderBlobStore
 from tutorwamp.board.exchange import Exchange
-from tutorwamp.board.pictures import open_shelf
 from tutorwamp.board.rest import BoardResource
 from tutorwamp.board.service import BoardService
 from tutorwamp.board.store import BoardStore
@@ -177,8 +177,8 @@ def assemble(
     board = BoardService(
         boards, lessons, accounts, events, limits, settings=settings.board, clock=clock, reactor=reactor
     )
-    shelf = open_shelf(settings.board.pictures_url, settings.node.data_dir / "pictures", reactor)
-    exchange = Exchange(board, boards, shelf, settings=settings.board, clock=clock, reactor=reactor)
+    pictures = _pictures(settings, reactor)
+    exchange = Exchange(board, boards, pictures, settings=settings.board, clock=clock, reactor=reactor)
 
     sessions = SessionsService(
         SessionsStore(database),
@@ -206,3 +206,12 @@ def assemble(
         settings, database, nodes, probe, events, publisher, limits, accounts, lessons, chat, board, exchange, sessions,
         cache, counts, notifications, notifier, push, clock,
     )  # fmt: skip
+
+
+def _pictures(settings: Settings, reactor: Any) -> BlobStore:
+    """The bucket that the setting names, or a folder of the data folder. Raises SettingsError."""
+    if settings.board.pictures_url is None:
+        return FolderBlobStore(settings.node.data_dir / "pictures", reactor)
+    from tutorwamp.board.s3 import Bucket, BucketAddress, S3BlobStore  # late: its library takes 60 ms to import
+
+    return S3BlobStore(Bucket(BucketAddress.parse(settings.board.pictures_url)), reactor)

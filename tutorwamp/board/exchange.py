@@ -11,6 +11,7 @@ from pydantic_core import from_json
 from twisted.internet.threads import deferToThreadPool
 
 from tutorwamp.board import rules
+from tutorwamp.board.blobs import BlobStore, MissingBlobError
 from tutorwamp.board.contracts import (
     BOARD_TOPIC,
     CHANGES_AT_MOST,
@@ -25,7 +26,6 @@ from tutorwamp.board.contracts import (
     Uploaded,
 )
 from tutorwamp.board.parcels import Parcel
-from tutorwamp.board.pictures import MissingPictureError, PictureShelf
 from tutorwamp.board.service import BoardService
 from tutorwamp.board.settings import BoardSettings
 from tutorwamp.board.store import BoardStore, KeptPicture, Outline, Page
@@ -64,7 +64,7 @@ class Exchange:
         self,
         board: BoardService,
         store: BoardStore,
-        shelf: PictureShelf,
+        blobs: BlobStore,
         *,
         settings: BoardSettings,
         clock: Clock,
@@ -72,7 +72,7 @@ class Exchange:
     ) -> None:
         self._board = board
         self._store = store
-        self._shelf = shelf
+        self._blobs = blobs
         self._settings = settings
         self._clock = clock
         self._reactor = reactor
@@ -105,8 +105,8 @@ class Exchange:
         found = {}
         for picture in kept:
             try:
-                found[picture.id] = (picture.media_type, await self._shelf.fetch(picture.id))
-            except MissingPictureError:
+                found[picture.id] = (picture.media_type, await self._blobs.get(picture.id))
+            except MissingBlobError:
                 continue  # drawn as an empty frame
         return found
 
@@ -188,10 +188,10 @@ class Exchange:
                 **seen,
             )
             # The bytes first: what is entered can be served.
-            await self._shelf.keep(mine.id, content, mine.media_type)
+            await self._blobs.put(mine.id, content, mine.media_type)
             kept = await self._store.add_picture(mine)
             if kept.id != mine.id:
-                await self._shelf.discard(mine.id)
+                await self._blobs.delete(mine.id)
         return _uploaded(kept)
 
     async def picture(self, caller: Caller, lesson_id: str, picture_id: str) -> tuple[KeptPicture, bytes]:
@@ -201,8 +201,8 @@ class Exchange:
         if kept is None:
             raise NotFound("There is no such picture.")
         try:
-            return kept, await self._shelf.fetch(kept.id)
-        except MissingPictureError:
+            return kept, await self._blobs.get(kept.id)
+        except MissingBlobError:
             raise NotFound("There is no such picture.") from None
 
     async def _outline(self, lesson_id: str) -> Outline:

@@ -12,7 +12,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -28,9 +28,6 @@ from tutorwamp.kernel.sql import migrate
 from tutorwamp.kernel.sql.nodes import Node, named, others_of
 from tutorwamp.kernel.sql.probe import write_row
 from tutorwamp.supervision.holding import FOLDER, holder_of
-
-if TYPE_CHECKING:
-    from tutorwamp.board.pictures import BucketAddress
 
 ANSWERED_WITHIN_S: Final = 2.2
 """By whatever is asked, all at once: a node says within two seconds how it is, and nobody waits longer for a check."""
@@ -192,28 +189,18 @@ def _pictures(settings: Settings) -> Iterator[Finding]:
     """Put an object into the storage and take it out again."""
     if settings.board.pictures_url is None:
         return
-    from tutorwamp.board.pictures import BucketAddress  # late: most nodes keep theirs in the data folder
+    from tutorwamp.board.s3 import Bucket, BucketAddress, BucketError  # late: most nodes keep theirs in the data folder
 
+    until_s = time.monotonic() + ANSWERED_WITHIN_S
     try:
         address = BucketAddress.parse(settings.board.pictures_url)
-        for method, content in (("PUT", b"?"), ("DELETE", b"")):
-            _request_bucket(address, method, content)
-    except (SettingsError, OSError) as error:
+        bucket = Bucket(address)
+        bucket.put("tutorwamp-check", b"?", "text/plain", until_s=until_s)
+        bucket.delete("tutorwamp-check", until_s=until_s)
+    except (SettingsError, BucketError) as error:
         yield Finding("pictures", fine=False, text=f"{error}; check TUTORWAMP_BOARD_PICTURES_URL")
     else:
         yield Finding("pictures", fine=True, text=f"{address.scheme}://{address.host}/{address.bucket}")
-
-
-def _request_bucket(address: BucketAddress, method: str, content: bytes) -> None:
-    from tutorwamp.board.pictures import sign  # late, as above
-
-    path = f"/{address.bucket}/tutorwamp-check"
-    headers = sign(address, method, path, content, {}, at=utc_now())
-    asked = urllib.request.Request(  # noqa: S310  # the operator's URL
-        f"{address.scheme}://{address.host}{path}", content or None, headers, method=method
-    )
-    with urllib.request.urlopen(asked, timeout=ANSWERED_WITHIN_S):  # noqa: S310  # as above
-        pass
 
 
 def _redis(settings: Settings) -> Iterator[Finding]:

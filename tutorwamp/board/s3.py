@@ -1,0 +1,201 @@
+"""Pictures in a bucket of S3-compatible storage, reached with ``minio`` in threads of their own (decision 16)."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from io import BytesIO
+from threading import Thread
+from typing import Any, Final, TypeVar
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from minio import Minio, S3Error
+from minio.helpers import MIN_PART_SIZE, check_bucket_name
+from twisted.internet.defer import TimeoutError as TimedOutError
+from twisted.internet.threads import deferToThreadPool
+from twisted.python.threadpool import ThreadPool
+from urllib3 import BaseHTTPResponse, PoolManager, Timeout
+
+from tutorwamp.board.blobs import AWAY, MissingBlobError, checked
+from tutorwamp.kernel.errors import Unavailable
+from tutorwamp.kernel.observability import get_logger
+from tutorwamp.kernel.settings import PREFIX, SettingsError
+
+log = get_logger(__name__)
+Result = TypeVar("Result")
+
+_BUCKET: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{2,62}")
+_NAME: Final = re.compile(r"[A-Za-z0-9.-]+")
+
+
+@dataclass(frozen=True)
+class BucketAddress:
+    """Where a bucket is, and the keys to it. ``host`` is ``name`` or ``name:port``."""
+
+    scheme: str
+    host: str
+    bucket: str
+    region: str
+    access_key: str
+    secret_key: str = field(repr=False)
+
+    @classmethod
+    def parse(cls, url: str) -> BucketAddress:
+        """Read ``s3+https://ACCESS:SECRET@HOST[:PORT]/BUCKET?region=REGION``. Raises SettingsError, without secrets."""
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname or "", parts.port
+        except ValueError:
+            raise _bad_url("not a URL") from None  # what the library says may repeat the URL
+        access_key, secret_key = unquote(parts.username or ""), unquote(parts.password or "")
+        query = dict(parse_qsl(parts.query, keep_blank_values=True))
+        for fits, complaint in (
+            (url.isascii() and url.isprintable() and " " not in url, "has characters that no URL has"),
+            (parts.scheme in ("s3+https", "s3+http"), "begins with neither s3+https:// nor s3+http://"),
+            (access_key and secret_key, "has no keys (in a key, / is written as %2F)"),
+            (_NAME.fullmatch(host) and port != 0, "has no proper host"),
+            (_BUCKET.fullmatch(parts.path[1:]), "has no proper bucket"),
+            (list(query) == ["region"] and _NAME.fullmatch(query["region"]), "has no proper region, or more than that"),
+            (not parts.fragment, "has a # (in a key it is written as %23)"),
+        ):
+            if not fits:
+                raise _bad_url(complaint)
+        where = f"{host}:{port}" if port else host
+        return cls(parts.scheme[3:], where, parts.path[1:], query["region"], access_key, secret_key)
+
+
+def _bad_url(complaint: str) -> SettingsError:
+    form = "s3+https://ACCESS:SECRET@HOST/BUCKET?region=REGION"
+    return SettingsError(f"{PREFIX}BOARD_PICTURES_URL: {complaint}; expected {form}.")
+
+
+class BucketError(Exception):
+    """The storage did not do what it was asked, or was not reached. Says why, without secrets."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why[:300])  # some storage answers with a page of HTML
+
+
+class Bucket:
+    """Objects named by their keys, addressed by path as all storage understands it. Blocks, from whatever thread.
+
+    The account needs to read, write and delete objects, and to list the bucket: without that AWS does not say that an
+    object is missing. ``until_s``: by ``time.monotonic``; what has not ended by then fails.
+    """
+
+    def __init__(self, address: BucketAddress) -> None:
+        """Raises SettingsError where the library does not take the address."""
+        self._address = address
+        self._tls = ssl.create_default_context()
+        try:
+            self._client(PoolManager())
+            check_bucket_name(address.bucket)
+        except ValueError as error:
+            raise _bad_url(str(error)) from None
+
+    def put(self, key: str, content: bytes, media_type: str, *, until_s: float) -> None:
+        """Store an object. Raises BucketError."""
+        size = len(content)
+        whole = max(size, MIN_PART_SIZE)  # else what is above five MiB goes in parts
+        with self._asking(until_s) as client:
+            client.put_object(self._address.bucket, key, BytesIO(content), size, media_type, part_size=whole)
+
+    def get(self, key: str, *, until_s: float) -> bytes:
+        """What an object holds. Raises MissingBlobError or BucketError."""
+        with self._asking(until_s) as client, client.get_object(self._address.bucket, key) as response:
+            return _whole(response, until_s)
+
+    def delete(self, key: str, *, until_s: float) -> None:
+        """Delete an object; where there is none: fine. Raises BucketError."""
+        with contextlib.suppress(MissingBlobError), self._asking(until_s) as client:
+            client.remove_object(self._address.bucket, key)
+
+    @contextlib.contextmanager
+    def _asking(self, until_s: float) -> Iterator[Minio]:
+        """A client for one request. A connection that was kept may be closed just when a picture is on its way."""
+        left_s = until_s - time.monotonic()
+        if left_s <= 0:
+            raise BucketError("its turn came too late")
+        try:
+            with PoolManager(timeout=Timeout(total=left_s), retries=False, ssl_context=self._tls) as connections:
+                yield self._client(connections)
+        except S3Error as error:
+            if error.code == "NoSuchKey":
+                raise MissingBlobError from None
+            raise BucketError(f"{error.code}: {error.message}") from None
+        except Exception as error:  # noqa: BLE001  # whatever keeps us from the storage, name lookup to TLS
+            raise BucketError(f"{type(error).__name__}: {error}") from None
+
+    def _client(self, connections: PoolManager) -> Minio:
+        address = self._address
+        client = Minio(
+            address.host,
+            address.access_key,
+            address.secret_key,
+            secure=address.scheme == "https",
+            region=address.region,
+            http_client=connections,
+        )
+        client.disable_virtual_style_endpoint()  # type: ignore[no-untyped-call]  # one of few it has no types for
+        return client
+
+
+PART_BYTES: Final = 256 * 1024
+"""What is read at once, if that much has come."""
+
+
+def _whole(response: BaseHTTPResponse, until_s: float) -> bytes:
+    """A body that is known to be whole. Raises OSError or urllib3's errors."""
+    if response.status != 200 or {"content-length", "transfer-encoding"}.isdisjoint(map(str.lower, response.headers)):
+        raise OSError("nobody knows whether the answer is whole")
+    parts = []
+    while part := response.read1(PART_BYTES):
+        parts.append(part)
+        if time.monotonic() > until_s:
+            raise TimeoutError("the answer does not end")
+    return b"".join(parts)
+
+
+TIMEOUT_S: Final = 8.0
+"""For a request and its wait for a thread: less than an edge's own deadline of ten, so that a caller hears why."""
+REQUESTS_AT_MOST: Final = 16
+"""At once: 160 a second where each takes a tenth. Twice as many threads keep the reactor waiting twice as long."""
+
+
+class S3BlobStore:
+    """A bucket whose requests run in threads that nothing else needs, so that storage may stand still."""
+
+    def __init__(self, bucket: Bucket, reactor: Any, *, timeout_s: float = TIMEOUT_S) -> None:
+        self._bucket = bucket
+        self._reactor = reactor
+        self._timeout_s = timeout_s
+        self._threads = ThreadPool(0, REQUESTS_AT_MOST, "s3")
+        # No thread has to be waited for when the process ends: what it still does is promised to nobody.
+        self._threads.threadFactory = partial(Thread, daemon=True)  # type: ignore[assignment]  # it is only called
+        self._threads.start()
+
+    async def put(self, key: str, content: bytes, media_type: str) -> None:
+        """See BlobStore."""
+        await self._in_thread(self._bucket.put, checked(key), content, media_type)
+
+    async def get(self, key: str) -> bytes:
+        """See BlobStore."""
+        return await self._in_thread(self._bucket.get, checked(key))
+
+    async def delete(self, key: str) -> None:
+        """See BlobStore."""
+        await self._in_thread(self._bucket.delete, checked(key))
+
+    async def _in_thread(self, request: Callable[..., Result], *arguments: Any) -> Result:
+        until_s = time.monotonic() + self._timeout_s
+        asked = deferToThreadPool(self._reactor, self._threads, request, *arguments, until_s=until_s)
+        try:
+            return await asked.addTimeout(self._timeout_s, self._reactor)
+        except (BucketError, TimedOutError) as error:
+            log.warning("the pictures' storage failed", request=request.__name__, error=str(error))
+            raise Unavailable(AWAY) from None
