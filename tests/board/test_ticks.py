@@ -17,7 +17,7 @@ from tutorwamp.board.ticks import PendingCall, Ticks
 from tutorwamp.board.writing import Accepted, PageWish, Submission
 from tutorwamp.kernel.contracts import AuthRole, Caller, new_id
 from tutorwamp.kernel.errors import NotFound, Unavailable
-from tutorwamp.kernel.sql.streams import StaleGuardError
+from tutorwamp.kernel.streams import StaleGuardError
 from tutorwamp.lessons.errors import WrongState
 
 TICK_S = 0.033

@@ -23,7 +23,7 @@ from tutorwamp.board.tables import answers
 from tutorwamp.board.writing import Accepted, MalformedChange, PageWish
 from tutorwamp.kernel.contracts import new_id
 from tutorwamp.kernel.errors import Conflict, Invalid, NotFound
-from tutorwamp.kernel.sql.streams import StaleGuardError, UnknownStreamError
+from tutorwamp.kernel.streams import StaleGuardError, UnknownStreamError
 
 
 def kinds(outcomes: Sequence[Any]) -> list[type]:

@@ -285,7 +285,8 @@ async def test_C14_a_search_that_takes_too_long_is_ended(stage_on_both: Stage, m
     event.listen(engine, "before_cursor_execute", slow, retval=True)
     error = await refused(TooLarge, room.search(room.anna, "fractions"))
     event.remove(engine, "before_cursor_execute", slow)
-    assert error.details == {"seconds_at_most": lanes.SEARCHES.within_s}
+    assert error.details == {"seconds_at_most": 0.001}
+    monkeypatch.setattr(store, "SEARCHES", lanes.SEARCHES)  # a busy machine may take longer than a millisecond
     assert await room.search(room.anna, "fractions") == []
 
 

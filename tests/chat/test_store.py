@@ -15,7 +15,7 @@ from tutorwamp.chat.store import ChatStore, Sending, Sent, _send
 from tutorwamp.chat.tables import messages
 from tutorwamp.kernel.contracts import Caller, cursor_from, new_id
 from tutorwamp.kernel.errors import Conflict, Invalid
-from tutorwamp.kernel.sql.streams import Draft, StaleGuardError, UnknownStreamError
+from tutorwamp.kernel.streams import Draft, StaleGuardError, UnknownStreamError
 
 
 def sending(room: Room, author: Caller, body: str, *, key: str = "", **draft: Any) -> Sending:

@@ -18,7 +18,7 @@ from tests.support.postgres import Postgres
 from tests.support.redis import RedisServer
 from tests.support.s3 import S3Server
 from tests.support.tls import HOST, TlsEntrance, make_certificate
-from tutorwamp.app.data_folder import remember_database
+from tutorwamp.app.database_file import remember_database
 from tutorwamp.app.settings import engine_for, read_settings
 from tutorwamp.cli import config_check
 from tutorwamp.cli import findings as check

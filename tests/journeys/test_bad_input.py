@@ -17,8 +17,8 @@ from tests.conftest import migrated_node
 from tests.journeys.people import PythonPerson, bare, planned_lesson, register
 from tests.support.node import Node
 from tests.support.quiet import all_is_told
+from tests.support.schema import metadata
 from tests.support.wamp import PATIENCE_S, BareSession
-from tutorwamp.app.tables import metadata
 from tutorwamp.board.wamp import BoardDoor
 from tutorwamp.chat.wamp import ChatDoor
 from tutorwamp.kernel.contracts import cursor_from, new_id

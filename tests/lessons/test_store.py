@@ -14,7 +14,8 @@ from tutorwamp.accounts.contracts import Person
 from tutorwamp.app.assembly import Machine
 from tutorwamp.kernel.contracts import Caller, cursor_from, new_id
 from tutorwamp.kernel.errors import Conflict, Invalid
-from tutorwamp.kernel.sql.streams import Draft, key_for, streams
+from tutorwamp.kernel.sql.streams import streams
+from tutorwamp.kernel.streams import Draft, key_for
 from tutorwamp.lessons import rules
 from tutorwamp.lessons.contracts import STATE_TOPIC, KeptLesson, Lesson, LessonState, ListLessons, streams_of
 from tutorwamp.lessons.errors import Overlap

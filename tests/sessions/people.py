@@ -126,7 +126,7 @@ def timeouts(session: BareSession) -> list[dict[str, Any]]:
 
 def database(node: Node) -> dict[str, list[Any]]:
     """All that is kept, but who is there and what is told of it by itself: that changes with time."""
-    by_itself = ("lesson_attendance", "notifications", "notification_progress")
+    by_itself = ("lesson_attendance", "nodes", "notifications", "notification_progress")
     with closing(sqlite3.connect(f"file:{node.data_dir}/tutorwamp.sqlite3?mode=ro", uri=True)) as connection:
         tables = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
         return {

@@ -40,7 +40,8 @@ from tutorwamp.lessons.store import LessonsStore
 from tutorwamp.lessons.wamp import LessonsDoor, publish_lessons
 from tutorwamp.notifications.counts import UnreadCounts
 from tutorwamp.notifications.notifier import Notifier
-from tutorwamp.notifications.push.service import PushService, asking_the_relay
+from tutorwamp.notifications.push.queue import PushQueue
+from tutorwamp.notifications.push.service import PushService, asking_the_relay, providers_of
 from tutorwamp.notifications.rest import NotificationsResource, PushResource
 from tutorwamp.notifications.service import NotificationsService
 from tutorwamp.notifications.store import NotificationsStore
@@ -192,8 +193,10 @@ def assemble(
     )
 
     cache = make_cache(settings.cache, reactor)
-    push = PushService(database, gate, accounts, settings.push, settings.limits, settings.node.data_dir, clock, reactor)
-    told = NotificationsStore(database, push.queue)
+    providers = providers_of(settings.push, settings.node.data_dir, accounts, reactor)
+    queue = PushQueue(database, providers, clock, limited=settings.limits.rate_limits)
+    push = PushService(queue, providers, gate, accounts, settings.node.data_dir, clock)
+    told = NotificationsStore(database, queue)
     counts = UnreadCounts(cache, told, now_s)
     notifications = NotificationsService(told, counts, accounts, events, clock=clock)
     notifier = Notifier(

@@ -20,7 +20,7 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.internet.task import LoopingCall
 
 from tutorwamp.app.assembly import DOMAINS, Machine, assemble
-from tutorwamp.app.data_folder import require_database
+from tutorwamp.app.database_file import require_database
 from tutorwamp.app.settings import read_settings
 from tutorwamp.app.site import make_site
 from tutorwamp.gate.wamp import GateClient

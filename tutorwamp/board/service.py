@@ -41,7 +41,7 @@ from tutorwamp.kernel.errors import TutorwampError
 from tutorwamp.kernel.events import Events
 from tutorwamp.kernel.limits import CallLimits
 from tutorwamp.kernel.observability import get_logger
-from tutorwamp.kernel.sql.streams import digest_of, key_for
+from tutorwamp.kernel.streams import digest_of, key_for
 from tutorwamp.lessons.contracts import Admission, LessonAccessChecker
 from tutorwamp.lessons.errors import WrongState
 

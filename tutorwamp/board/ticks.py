@@ -16,7 +16,7 @@ from tutorwamp.board.writing import Accepted, PageWish, Submission
 from tutorwamp.kernel.contracts import Caller
 from tutorwamp.kernel.errors import Unavailable
 from tutorwamp.kernel.observability import get_logger
-from tutorwamp.kernel.sql.streams import StaleGuardError
+from tutorwamp.kernel.streams import StaleGuardError
 
 log = get_logger(__name__)
 

@@ -16,14 +16,8 @@ from tutorwamp.board.rules import StoredElement, WorkingBoard, Writer
 from tutorwamp.board.tables import answers, boards, elements, pictures
 from tutorwamp.kernel.contracts import StreamEvent
 from tutorwamp.kernel.errors import Conflict, TutorwampError
-from tutorwamp.kernel.sql.streams import (
-    Draft,
-    Position,
-    StaleGuardError,
-    UnknownStreamError,
-    append_one,
-    locked,
-)
+from tutorwamp.kernel.sql.streams import append_one, locked
+from tutorwamp.kernel.streams import Draft, Position, StaleGuardError, UnknownStreamError
 
 
 @dataclass(frozen=True)

@@ -25,11 +25,10 @@ from tutorwamp.chat.contracts import (
 from tutorwamp.chat.settings import ChatSettings
 from tutorwamp.chat.store import Changed, ChatStore, Sending
 from tutorwamp.kernel.contracts import Caller, Clock, Page, new_id
-from tutorwamp.kernel.errors import NotFound, TooLarge, Unavailable
+from tutorwamp.kernel.errors import NotFound, OutOfTime, TooLarge, Unavailable
 from tutorwamp.kernel.events import Events
 from tutorwamp.kernel.limits import UNIT_S, CallLimits
-from tutorwamp.kernel.sql.lanes import SEARCHES, OutOfTimeError
-from tutorwamp.kernel.sql.streams import Draft, StaleGuardError, UnknownStreamError, digest_of, key_for
+from tutorwamp.kernel.streams import Draft, StaleGuardError, UnknownStreamError, digest_of, key_for
 from tutorwamp.lessons.contracts import Admission, LessonAccessChecker
 from tutorwamp.lessons.errors import WrongState
 
@@ -163,8 +162,8 @@ class ChatService:
             lesson_ids = await self._access.lesson_ids(caller)
         try:
             found = await self._store.search(asked, lesson_ids)
-        except OutOfTimeError as error:
-            limit = {"seconds_at_most": SEARCHES.within_s}
+        except OutOfTime as error:
+            limit = {"seconds_at_most": error.seconds_at_most}
             raise TooLarge("That is too much to search through. Search in one lesson.", details=limit) from error
         self._limits.charge(caller.user_id, writes=False, units=found.took_s / UNIT_S)
         return Page[Message](items=await self._with_people(found.messages), next_cursor=found.next_cursor)

@@ -29,7 +29,8 @@ from tutorwamp.kernel.errors import Conflict, Invalid, NotFound, TooLarge
 from tutorwamp.kernel.sql.database import Database, lock
 from tutorwamp.kernel.sql.groups import GroupCommit
 from tutorwamp.kernel.sql.lanes import SEARCHES
-from tutorwamp.kernel.sql.streams import Draft, Repeated, append, append_one, heads, restate
+from tutorwamp.kernel.sql.streams import append, append_one, heads, restate
+from tutorwamp.kernel.streams import Draft, Repeated
 from tutorwamp.kernel.text import folded
 
 

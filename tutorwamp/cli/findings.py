@@ -16,7 +16,7 @@ from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from tutorwamp.app.data_folder import require_folders, require_remembered, require_writable, sqlite_path
+from tutorwamp.app.database_file import require_remembered, sqlite_path
 from tutorwamp.app.settings import Settings, engine_for, read_settings
 from tutorwamp.cli.config_check import ConfigCheck, begin_config_check
 from tutorwamp.gate.settings import GateSettings
@@ -27,6 +27,7 @@ from tutorwamp.kernel.settings import SettingsError
 from tutorwamp.kernel.sql import migrate
 from tutorwamp.kernel.sql.nodes import Node, named, others_of
 from tutorwamp.kernel.sql.probe import write_row
+from tutorwamp.supervision.data_folder import require_folders, require_writable
 from tutorwamp.supervision.holding import FOLDER, holder_of
 
 ANSWERED_WITHIN_S: Final = 2.2

@@ -9,10 +9,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from copy import copy
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from uuid import uuid4
 
 from twisted.internet.defer import Deferred
@@ -48,9 +48,22 @@ class Conversation(Protocol):
 class Chat:
     """Made by ``Lesson.chat``. Every method raises CallError."""
 
-    def __init__(self, lesson: Conversation, topic: str, connection: Connection, streams: Streams) -> None:
-        self._lesson = lesson
+    def __init__(
+        self,
+        connection: Connection,
+        streams: Streams,
+        lesson_id: str,
+        topic: str,
+        *,
+        hear: Callable[[Handler], Awaitable[object]],
+        send: Callable[..., Awaitable[Plain]],
+        history: Callable[..., Awaitable[Plain]],
+    ) -> None:
+        self._lesson_id = lesson_id
         self._topic = topic
+        self._hear = hear
+        self._send = send
+        self._history = history
         self._streams = streams
         connection.watch(self._watch)
         self.head = -1
@@ -83,7 +96,7 @@ class Chat:
     async def read_older(self) -> None:
         """Read a page of earlier messages, where there are any."""
         if self._older is not None:
-            page = await self._lesson.history(limit=PAGE, cursor=self._older)
+            page = await self._history(limit=PAGE, cursor=self._older)
             for message in page["items"]:
                 self._known.setdefault(message["id"], message)
             self._older = page["next_cursor"]
@@ -115,10 +128,10 @@ class Chat:
         """
         client_id = uuid4().hex
         said = {"body": composed(body).strip(), "reply_to": reply_to, "client_id": client_id}
-        self._pending[client_id] = {"id": None, "seq": None, "lesson_id": self._lesson.id, **said, "pending": True}
+        self._pending[client_id] = {"id": None, "seq": None, "lesson_id": self._lesson_id, **said, "pending": True}
         self._notify({"type": "chat.pending", "client_id": client_id})
         try:
-            message = await self._lesson.send(body, client_id=client_id, reply_to=reply_to)
+            message = await self._send(body, client_id=client_id, reply_to=reply_to)
         except CallError:
             if self._pending.pop(client_id, None) is not None:
                 self._notify({"type": "chat.pending", "client_id": client_id})
@@ -135,7 +148,7 @@ class Chat:
         if self._over is not None:
             raise copy(self._over)
         if not self._heard:
-            await self._lesson.on("chat", self._receive)
+            await self._hear(self._receive)
             self._heard = True
         if self.head < 0 and self._reading is None:
             self._read_afresh(self._streams.positions()[self._topic])
@@ -158,7 +171,7 @@ class Chat:
 
     async def _read(self, head: int, reading: object) -> None:
         try:
-            page = await self._lesson.history(limit=PAGE)
+            page = await self._history(limit=PAGE)
         except CallError as error:
             if self._reading is reading:
                 self._reading = None

@@ -200,7 +200,15 @@ class Lesson:
     async def chat(self) -> Chat:
         """The lesson's chat, kept as it is from now on; the same one every time."""
         if self._chat is None:
-            self._chat = Chat(self, self.topics["chat"], self._connection, self._streams)
+            self._chat = Chat(
+                self._connection,
+                self._streams,
+                self.id,
+                self.topics["chat"],
+                hear=partial(self.on, "chat"),
+                send=self.send,
+                history=self.history,
+            )
             self.on_closed(self._chat.close)
         await self._chat.open()
         return self._chat

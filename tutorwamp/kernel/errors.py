@@ -123,6 +123,14 @@ class Unavailable(Retryable, uri="tutorwamp.error.unavailable", status=503, acti
     """Not now: starting, stopping, or a part we need is away."""
 
 
+class OutOfTime(Unavailable):
+    """What was asked of the database took longer than it may, ``seconds_at_most``."""
+
+    def __init__(self, seconds_at_most: float | None) -> None:
+        super().__init__("This took the database too long.", retry_after_s=2.0)
+        self.seconds_at_most = seconds_at_most
+
+
 class MethodNotAllowed(TutorwampError, uri="tutorwamp.error.method_not_allowed", status=405, action=Action.FIX):
     """The address exists, but not for this HTTP method."""
 

@@ -44,17 +44,8 @@ from tutorwamp.kernel.errors import Conflict, Invalid
 from tutorwamp.kernel.sql.database import Database, InstantColumn, lock, metadata
 from tutorwamp.kernel.sql.lanes import LARGE
 from tutorwamp.kernel.sql.nodes import Nodes
-from tutorwamp.kernel.sql.streams import (
-    Draft,
-    Heads,
-    Moment,
-    append_one,
-    compacted,
-    heads_now,
-    open_stream,
-    read_together,
-    set_guard,
-)
+from tutorwamp.kernel.sql.streams import append_one, compacted, heads_now, open_stream, read_together, set_guard
+from tutorwamp.kernel.streams import Draft, Heads, Moment
 from tutorwamp.lessons.attendance import require_absent
 from tutorwamp.lessons.contracts import (
     OPEN_STATES,

@@ -16,14 +16,7 @@ from tutorwamp.kernel.contracts import StreamEvent, cursor_from, place_in, to_ms
 from tutorwamp.kernel.errors import Invalid, NotFound
 from tutorwamp.kernel.sql.database import Database, InstantColumn, lock, put
 from tutorwamp.kernel.sql.groups import GroupRead
-from tutorwamp.kernel.sql.streams import (
-    append,
-    ensure_streams,
-    head_events,
-    locked,
-    read_since,
-    streams,
-)
+from tutorwamp.kernel.sql.streams import append, ensure_streams, head_events, locked, read_since, streams
 from tutorwamp.lessons.contracts import STATE_TOPIC
 from tutorwamp.notifications.contracts import (
     Choices,

@@ -11,7 +11,8 @@ from typing import Any, Final
 from sqlalchemy import CompoundSelect, Connection, and_, func, select, update
 
 from tutorwamp.kernel.contracts import StreamEvent
-from tutorwamp.kernel.sql.streams import Draft, append_one, key_for
+from tutorwamp.kernel.sql.streams import append_one
+from tutorwamp.kernel.streams import Draft, key_for
 from tutorwamp.notifications.contracts import (
     Addressed,
     Choices,

@@ -13,7 +13,7 @@ from tutorwamp.kernel.contracts import Caller, Clock
 from tutorwamp.kernel.errors import Forbidden, NotFound, TutorwampError
 from tutorwamp.kernel.events import Events
 from tutorwamp.kernel.observability import get_logger
-from tutorwamp.kernel.sql.streams import Heads
+from tutorwamp.kernel.streams import Heads
 from tutorwamp.kernel.topics import StreamName, stream_named
 from tutorwamp.lessons.contracts import LessonAccessChecker
 from tutorwamp.sessions import rules

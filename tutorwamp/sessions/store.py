@@ -10,7 +10,8 @@ from twisted.internet.defer import Deferred
 from tutorwamp.kernel.contracts import StreamEvent
 from tutorwamp.kernel.sql.database import Database
 from tutorwamp.kernel.sql.lanes import LARGE
-from tutorwamp.kernel.sql.streams import Heads, extent_since, heads_now, read_since
+from tutorwamp.kernel.sql.streams import extent_since, heads_now, read_since
+from tutorwamp.kernel.streams import Heads
 from tutorwamp.sessions.contracts import EVENTS_AT_MOST
 from tutorwamp.sessions.rules import Missed, resumable
 

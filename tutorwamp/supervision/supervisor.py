@@ -24,12 +24,12 @@ from twisted.python.failure import Failure
 from twisted.web.client import ResponseFailed
 from twisted.web.http import OK
 
-from tutorwamp.app.data_folder import make_private
 from tutorwamp.app.metrics import RESTARTS
 from tutorwamp.app.settings import Settings
 from tutorwamp.kernel.lifeline import BEAT_EVERY_S, TOLD_BYTES_AT_MOST, address_in
 from tutorwamp.kernel.settings import SettingsError
 from tutorwamp.kernel.sql.migrate import reason_of
+from tutorwamp.supervision.data_folder import make_private
 from tutorwamp.supervision.holding import Hold, Holder
 from tutorwamp.supervision.node import SPARED, how_ended
 from tutorwamp.supervision.output import Lines, Teller

@@ -14,10 +14,10 @@ from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.python.failure import Failure
 
 from tests.kernel.sql.numbers import PATIENCE_S, count, opened
-from tutorwamp.kernel.errors import Unavailable
+from tutorwamp.kernel.errors import OutOfTime, Unavailable
 from tutorwamp.kernel.sql import lanes
 from tutorwamp.kernel.sql.database import READERS, Database
-from tutorwamp.kernel.sql.lanes import READS_OF_ONE_NAME, Lane, Lanes, OutOfTimeError
+from tutorwamp.kernel.sql.lanes import READS_OF_ONE_NAME, Lane, Lanes
 
 LONG = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000000) SELECT max(i) FROM n"
 """Minutes of work."""
@@ -87,7 +87,7 @@ async def test_a_read_that_takes_too_long_is_ended_once_and_its_connection_goes_
     def long(connection: Connection) -> None:
         connection.execute(text(LONG)).all()
 
-    with capture_logs() as said, pytest.raises(OutOfTimeError):
+    with capture_logs() as said, pytest.raises(OutOfTime):
         await database.read("long", long, lane=lane).addTimeout(PATIENCE_S, reactor)
     assert [line["event"] for line in said] == ["transaction out of time"]
     assert database.counts.of("long").retries == 0

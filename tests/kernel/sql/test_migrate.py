@@ -9,7 +9,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, MetaData, insert, inspect, select
 
-from tutorwamp.app.tables import metadata
+from tests.support.schema import metadata
 from tutorwamp.kernel.sql import migrate
 from tutorwamp.kernel.sql.database import make_engine
 

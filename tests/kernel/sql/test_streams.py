@@ -23,15 +23,9 @@ from tutorwamp.kernel.errors import Conflict
 from tutorwamp.kernel.sql.database import Database, _Try, make_engine, metadata
 from tutorwamp.kernel.sql.groups import GroupCommit
 from tutorwamp.kernel.sql.streams import (
-    Draft,
-    Repeated,
-    StaleGuardError,
-    UnknownStreamError,
     append,
     append_one,
-    digest_of,
     heads,
-    key_for,
     open_stream,
     read_since,
     restate,
@@ -39,6 +33,7 @@ from tutorwamp.kernel.sql.streams import (
     stream_events,
     streams,
 )
+from tutorwamp.kernel.streams import Draft, Repeated, StaleGuardError, UnknownStreamError, digest_of, key_for
 
 NOON = datetime(2026, 11, 23, 12, 0, 0, 123_000, tzinfo=UTC)
 ADA = {"id": "01a20a15-05e3-76a3-9f7a-e3e0d1dc0c31", "name": "Ada ✏️", "role": "tutor"}

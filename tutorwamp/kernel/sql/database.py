@@ -33,7 +33,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
 from tutorwamp.kernel.contracts import from_ms, to_ms
-from tutorwamp.kernel.errors import Unavailable
+from tutorwamp.kernel.errors import OutOfTime, Unavailable
 from tutorwamp.kernel.observability import get_logger
 from tutorwamp.kernel.settings import setting
 from tutorwamp.kernel.sql.lanes import (
@@ -41,7 +41,6 @@ from tutorwamp.kernel.sql.lanes import (
     WAITING_OF_ONE_NAME,
     Lane,
     Lanes,
-    OutOfTimeError,
     ran_out_of_time,
     within,
 )
@@ -312,7 +311,7 @@ class Database:
         """Run ``thd(connection, *args)`` in a reader's thread, in one consistent read transaction.
 
         Reads of one name share a lane, or the one that is given. Fails with Unavailable where too many wait for it, or
-        OutOfTimeError.
+        OutOfTime.
         """
         lane = lane or Lane(name, READS_OF_ONE_NAME, WAITING_OF_ONE_NAME)
         transaction = _Transaction(name, within_s=lane.within_s)
@@ -373,7 +372,7 @@ class Database:
             except (DBAPIError, PoolTimeoutError) as error:
                 if isinstance(error, DBAPIError) and ran_out_of_time(error):
                     log.warning("transaction out of time", name=name)
-                    raise OutOfTimeError("This took the database too long.", retry_after_s=2.0) from error
+                    raise OutOfTime(one.within_s) from error
                 if isinstance(error, DBAPIError) and not passes_by_itself(error):
                     raise
                 if tried == TRIES_AT_MOST or time.monotonic() > one.asked_at + WAITED_AT_MOST_S:

@@ -48,10 +48,6 @@ SEARCHES: Final = Lane("searches", at_once=1, waiting_at_most=50, within_s=2.0)
 """Each keeps a processor busy for as long as it takes; the line is gone before people's patience is."""
 
 
-class OutOfTimeError(Unavailable):
-    """A read took longer than its lane allows."""
-
-
 class Lanes:
     """Begins what may run and keeps the rest waiting, in the order it came."""
 

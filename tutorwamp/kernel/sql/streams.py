@@ -1,29 +1,15 @@
-"""Streams: durable, ordered, numbered 1, 2, 3 ... without a gap.
+"""Streams as rows: written, numbered and read. What a stream is, is said in ``kernel/streams.py``.
 
 A stream's number is taken from its row inside the transaction that writes the event, so it is gap-free and one order
 for everybody, whatever the number of processes.
-
-Every event has a *key*, unique per stream and actor: the caller's ``client_id``, or one of our own. A repetition finds
-the first event by it, and so does the database where the answer to a commit was lost: whoever appends has nothing to
-do for that.
-
-Every stream has a *guard*: the version of the rules its writers were admitted under (for a lesson's streams, the
-lesson's version). A draft says which guard its writer saw; where the rules have changed since, it is refused as stale
-and costs no number. That makes it safe to admit from memory.
-
-The numbers belong to the database's *epoch*. A database that was restored has a new one: its numbers are given out a
-second time, for other events.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -50,9 +36,7 @@ from sqlalchemy import (
 from tutorwamp.kernel.contracts import StreamEvent, new_id
 from tutorwamp.kernel.errors import Conflict
 from tutorwamp.kernel.sql.database import InstantColumn, insert_new, leave_trace, metadata
-
-NOBODY: Final = ""
-"""The actor of the system's own events."""
+from tutorwamp.kernel.streams import Draft, Heads, Moment, Position, Repeated, StaleGuardError, UnknownStreamError
 
 streams = Table(
     "streams",
@@ -88,55 +72,6 @@ epochs = Table(
 """One row, made by the migration."""
 
 
-class UnknownStreamError(Exception):
-    """There is no such stream (any more)."""
-
-
-class StaleGuardError(Exception):
-    """The rules of this stream have changed since the writer was admitted: look again, then try again."""
-
-
-@dataclass(frozen=True)
-class Draft:
-    """An event that has no number yet."""
-
-    stream: str
-    guard: int | None
-    """The guard the writer was admitted under; null where it was admitted from the database just before, or is none."""
-    type: str
-    at: datetime
-    actor: Mapping[str, Any] | None
-    key: str
-    digest: str
-    subject: str
-    """Id of the thing it is about; later changes of that thing restate its earlier events."""
-    data: Callable[[int], dict[str, Any]]
-    """Makes the event's data from its number."""
-
-    @property
-    def actor_id(self) -> str:
-        """Part of the key."""
-        return NOBODY if self.actor is None else str(self.actor["id"])
-
-
-@dataclass(frozen=True)
-class Repeated:
-    """The draft's key is known: nothing was written. The first event was about ``subject``."""
-
-    seq: int
-    subject: str
-
-
-def key_for(client_id: str | None) -> str:
-    """The caller's idempotency key, or one of our own (marked, so that nobody can choose it)."""
-    return client_id if client_id is not None else f"\x7f{new_id()}"
-
-
-def digest_of(*content: Any) -> str:
-    """A fingerprint of what was asked for, to tell a repetition from another request under the same key."""
-    return hashlib.sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()
-
-
 def open_stream(connection: Connection, name: str, guard: int) -> None:
     """Make an empty stream."""
     connection.execute(insert(streams), {"name": name, "head": 0, "guard": guard})
@@ -169,14 +104,6 @@ _FIND_KEYS = select(
     tuple_(stream_events.c.stream, stream_events.c.actor_id, stream_events.c.key).in_(bindparam("keys", expanding=True))
 )
 _MOVE_HEAD = update(streams).where(streams.c.name == bindparam("stream_name")).values(head=bindparam("new_head"))
-
-
-@dataclass(frozen=True)
-class Position:
-    """Where a stream is, and the rules its writers must know."""
-
-    head: int
-    guard: int
 
 
 def locked(connection: Connection, names: Iterable[str]) -> dict[str, Position]:
@@ -261,15 +188,6 @@ def read_since(connection: Connection, stream: str, after: int, limit: int) -> l
     return [_event(row) for row in rows]
 
 
-@dataclass(frozen=True)
-class Moment:
-    """Where an event stands among those of several streams: by time, then stream, then number."""
-
-    at: datetime
-    stream: str
-    seq: int
-
-
 def read_together(
     connection: Connection, names: Sequence[str], after: Moment | None, limit: int, characters_at_most: int
 ) -> tuple[list[StreamEvent], bool]:
@@ -330,14 +248,6 @@ def head_events(connection: Connection, names: Iterable[str]) -> dict[str, tuple
     query = select(streams.c.name, streams.c.head, stream_events.c.data).outerjoin(stream_events, newest)
     rows = connection.execute(query.where(streams.c.name.in_(sorted(set(names)))))
     return {row.name: (row.head, None if row.data is None else json.loads(row.data)) for row in rows}
-
-
-@dataclass(frozen=True)
-class Heads:
-    """The positions of some streams' newest events, and the epoch they belong to."""
-
-    epoch: str
-    by_name: dict[str, int]
 
 
 def heads_now(connection: Connection, names: Iterable[str]) -> Heads:

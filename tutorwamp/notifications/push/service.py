@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
 
 from tutorwamp.accounts.contracts import Addresses, People
 from tutorwamp.kernel.contracts import Caller, Clock
 from tutorwamp.kernel.errors import Invalid, NotFound
-from tutorwamp.kernel.limits import LimitSettings
 from tutorwamp.kernel.settings import SettingsError
-from tutorwamp.kernel.sql.database import Database
 from tutorwamp.notifications.contracts import Channel, Connected
 from tutorwamp.notifications.push.addresses import require_endpoint
 from tutorwamp.notifications.push.contracts import Provider, PushKey, Subscribe, Subscribed, Unsubscribe, to_base64url
@@ -53,8 +51,16 @@ def _reaches_somebody(subject: str) -> bool:
     return True
 
 
-class Accounts(Addresses, People, Protocol):
-    """Who has an account, and their address."""
+def providers_of(settings: PushSettings, data_dir: Path, addresses: Addresses, reactor: Any) -> dict[Channel, Provider]:
+    """What sends to each channel that is configured."""
+    if settings.push_log:
+        return {Channel.WEB_PUSH: LogProvider(), Channel.EMAIL: LogProvider()}
+    providers: dict[Channel, Provider] = {}
+    if settings.web_push_subject is not None:
+        providers[Channel.WEB_PUSH] = WebPush(reactor, load_key(data_dir / KEY_FILE), settings.web_push_subject)
+    if settings.smtp_url is not None:
+        providers[Channel.EMAIL] = Mail(reactor, Relay.from_url(settings.smtp_url), addresses.address_of)
+    return providers
 
 
 class PushService:
@@ -62,24 +68,21 @@ class PushService:
 
     def __init__(
         self,
-        database: Database,
+        queue: PushQueue,
+        providers: Mapping[Channel, Provider],
         connected: Connected,
-        accounts: Accounts,
-        settings: PushSettings,
-        limits: LimitSettings,
+        people: People,
         data_dir: Path,
         clock: Clock,
-        reactor: Any,
     ) -> None:
-        self._settings = settings
         self._data_dir = data_dir
-        self.providers: Mapping[Channel, Provider] = self._configured(accounts, reactor)
-        self.queue = PushQueue(database, self.providers, clock, limited=limits.rate_limits)
-        self.dispatcher = Dispatcher(self.queue, self.providers, connected, accounts, clock=clock)
+        self._providers = providers
+        self._queue = queue
+        self.dispatcher = Dispatcher(queue, providers, connected, people, clock=clock)
 
     def key(self) -> PushKey:
         """The application server's key. Raises NotFound where there is no Web Push."""
-        if Channel.WEB_PUSH not in self.providers:
+        if Channel.WEB_PUSH not in self._providers:
             raise NotFound("This server sends no Web Push.")
         return PushKey(key=to_base64url(public_bytes(load_key(self._data_dir / KEY_FILE))))
 
@@ -87,19 +90,8 @@ class PushService:
         """Keep a device. Raises Invalid (endpoint), NotFound."""
         self.key()
         require_endpoint(asked.endpoint)
-        return await self.queue.subscribe(caller.user_id, asked)
+        return await self._queue.subscribe(caller.user_id, asked)
 
     async def unsubscribe(self, caller: Caller, asked: Unsubscribe) -> None:
         """Forget one's own device; one that is not there is no error."""
-        await self.queue.unsubscribe(asked.endpoint, user_id=caller.user_id)
-
-    def _configured(self, addresses: Addresses, reactor: Any) -> Mapping[Channel, Provider]:
-        if self._settings.push_log:
-            return {Channel.WEB_PUSH: LogProvider(), Channel.EMAIL: LogProvider()}
-        providers: dict[Channel, Provider] = {}
-        if self._settings.web_push_subject is not None:
-            key = load_key(self._data_dir / KEY_FILE)
-            providers[Channel.WEB_PUSH] = WebPush(reactor, key, self._settings.web_push_subject)
-        if self._settings.smtp_url is not None:
-            providers[Channel.EMAIL] = Mail(reactor, Relay.from_url(self._settings.smtp_url), addresses.address_of)
-        return providers
+        await self._queue.unsubscribe(asked.endpoint, user_id=caller.user_id)
