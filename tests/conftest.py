@@ -104,19 +104,21 @@ def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    """A started machine on SQLite, with a clock to turn and a gate that remembers."""
-    made, stop = set_stage(tmp_path)
+def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
+    """A started machine on SQLite, with a clock to turn and a gate that remembers.
+
+    Who asks for ``stage_on_both`` as well, has it on both engines: so the casts, which stand on it, need one fixture.
+    """
+    both = "database_url" in request.fixturenames
+    made, stop = set_stage(tmp_path, request.getfixturevalue("database_url") if both else None)
     yield made
     stop()
 
 
 @pytest.fixture
-def stage_on_both(tmp_path: Path, database_url: str) -> Iterator[Stage]:
+def stage_on_both(database_url: str, stage: Stage) -> Stage:
     """The same, once on each engine."""
-    made, stop = set_stage(tmp_path, database_url)
-    yield made
-    stop()
+    return stage
 
 
 @pytest.fixture

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from tests.support.machine import PASSWORD, Stage, set_stage
 from tutorwamp.accounts.audit import Origin
 from tutorwamp.accounts.contracts import LogIn, LogOut, Refresh, Register, Tokens, User
 from tutorwamp.accounts.service import AccountsService
-from tutorwamp.kernel.errors import TutorwampError, Unauthenticated
+from tutorwamp.kernel.errors import Unauthenticated
 
 EMAIL = "ada@school.example"
 
@@ -61,12 +58,6 @@ class Ada:
     def drops(self) -> list[Any]:
         """What the gate was told of her: until when her tokens are worth nothing, and why."""
         return [heard[2:] for heard in self.stage.gate.heard if heard[:2] == ("drop_user", self.user.id)]
-
-
-async def refusal(attempt: Awaitable[object]) -> TutorwampError:
-    with pytest.raises(TutorwampError) as caught:
-        await attempt
-    return caught.value
 
 
 class Elsewhere:

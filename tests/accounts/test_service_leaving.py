@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.accounts.ada import EMAIL, Ada, Elsewhere, refusal
+from tests.accounts.ada import EMAIL, Ada, Elsewhere
 from tests.support.machine import PASSWORD, Stage
+from tests.support.refused import refused
 from tutorwamp.accounts.contracts import LogOut, Register, Tokens
 from tutorwamp.accounts.errors import EmailTaken
 from tutorwamp.gate.contracts import CLOSE_REVOKED
 from tutorwamp.kernel.errors import NotFound, Unauthenticated, Unavailable
 
 
-async def test_A14_logging_out_ends_one_login(stage_on_both: Stage) -> None:
-    ada = await Ada.registered(stage_on_both)
+async def test_a14_logging_out_ends_one_login(stage_on_both: Stage, ada: Ada) -> None:
     here, elsewhere = await ada.log_in(), await ada.log_in()
     newer = await ada.refresh(here)
     await ada.log_out(here)
@@ -28,8 +28,7 @@ async def test_A14_logging_out_ends_one_login(stage_on_both: Stage) -> None:
     await ada.accounts.log_out(LogOut(refresh_token="unknown", everywhere=True))
 
 
-async def test_A14_a_token_that_is_worth_nothing_ends_nothing(stage_on_both: Stage) -> None:
-    ada = await Ada.registered(stage_on_both)
+async def test_a14_a_token_that_is_worth_nothing_ends_nothing(stage_on_both: Stage, ada: Ada) -> None:
     ended, expired = await ada.log_in(), await ada.log_in()
     await ada.log_out(ended)
     stage_on_both.clock.turn(days=31)
@@ -55,21 +54,18 @@ async def check_revoked(ada: Ada, before: list[Tokens], attempt: Awaitable[objec
     assert await ada.stays(after)
 
 
-async def test_A15_A16_logging_out_everywhere(stage_on_both: Stage) -> None:
-    ada = await Ada.registered(stage_on_both)
+async def test_a15_a16_logging_out_everywhere(stage_on_both: Stage, ada: Ada) -> None:
     before = [await ada.log_in(), await ada.log_in()]
     await check_revoked(ada, before, ada.log_out(before[0], everywhere=True), PASSWORD)
 
 
-async def test_A15_A16_a_new_password(stage_on_both: Stage) -> None:
-    ada = await Ada.registered(stage_on_both)
+async def test_a15_a16_a_new_password(stage_on_both: Stage, ada: Ada) -> None:
     before = [await ada.log_in(), await ada.log_in()]
     await check_revoked(ada, before, ada.accounts.set_password(EMAIL, "a new horse"), "a new horse")
-    assert isinstance(await refusal(ada.log_in(PASSWORD)), Unauthenticated)
+    await refused(Unauthenticated, ada.log_in(PASSWORD))
 
 
-async def test_A15_others_are_not_touched(stage_on_both: Stage) -> None:
-    ada = await Ada.registered(stage_on_both)
+async def test_a15_others_are_not_touched(stage_on_both: Stage, ada: Ada) -> None:
     ben = await stage_on_both.given.user()
     bens = await ada.log_in(email=ben.email)
     await ada.accounts.set_password(EMAIL, "a new horse")
@@ -77,15 +73,13 @@ async def test_A15_others_are_not_touched(stage_on_both: Stage) -> None:
     assert await ada.stays(bens)
 
 
-async def test_A15_a_token_of_the_very_instant_of_a_revocation_is_refused(stage_on_both: Stage) -> None:
-    ada = await Ada.registered(stage_on_both)
+async def test_a15_a_token_of_the_very_instant_of_a_revocation_is_refused(stage_on_both: Stage, ada: Ada) -> None:
     tokens = await ada.log_in()
     await ada.log_out(tokens, everywhere=True)
     assert not await ada.is_let_in(tokens)
 
 
-async def test_A16_a_clock_that_is_set_back_keeps_nobody_out(stage_on_both: Stage) -> None:
-    ada = await Ada.registered(stage_on_both)
+async def test_a16_a_clock_that_is_set_back_keeps_nobody_out(stage_on_both: Stage, ada: Ada) -> None:
     before = await ada.log_in()
     await ada.accounts.set_password(EMAIL, "another horse")
     stage_on_both.clock.now -= timedelta(hours=1)
@@ -93,19 +87,18 @@ async def test_A16_a_clock_that_is_set_back_keeps_nobody_out(stage_on_both: Stag
     assert [await ada.is_let_in(one) for one in (before, after, await ada.refresh(after))] == [False, True, True]
 
 
-async def test_A19_a_closed_account(stage_on_both: Stage) -> None:
-    ada = await Ada.registered(stage_on_both)
+async def test_a19_a_closed_account(stage_on_both: Stage, ada: Ada) -> None:
     tokens = await ada.log_in()
     await ada.accounts.deactivate(EMAIL)
     assert ada.drops() == [(stage_on_both.clock(), CLOSE_REVOKED)]
     stage_on_both.clock.turn(seconds=1)
     assert not await ada.is_let_in(tokens)
     assert not await ada.stays(tokens)
-    assert isinstance(await refusal(ada.log_in()), Unauthenticated)
+    await refused(Unauthenticated, ada.log_in())
     again = Register(email=EMAIL, password=PASSWORD, name="Eve", role="student")
-    assert isinstance(await refusal(ada.accounts.register(again)), EmailTaken)
+    await refused(EmailTaken, ada.accounts.register(again))
     await ada.accounts.set_password(EMAIL, "a new horse")
-    assert isinstance(await refusal(ada.log_in("a new horse")), Unauthenticated), "a password opens no closed account"
+    await refused(Unauthenticated, ada.log_in("a new horse"))
     assert (await ada.accounts.person(ada.user.id)).name == "Ada"
 
 
@@ -114,15 +107,14 @@ async def test_nobody_can_be_changed_who_does_not_exist(stage: Stage) -> None:
         stage.machine.accounts.set_password("nobody@school.example", PASSWORD),
         stage.machine.accounts.deactivate("nobody@school.example"),
     ):
-        assert isinstance(await refusal(attempt), NotFound)
+        await refused(NotFound, attempt)
     assert stage.gate.heard == []
 
 
 # the gate, and other processes
 
 
-async def test_A18_a_revocation_made_elsewhere_is_told_once(stage_on_both: Stage, tmp_path: Path) -> None:
-    ada = await Ada.registered(stage_on_both)
+async def test_a18_a_revocation_made_elsewhere_is_told_once(stage_on_both: Stage, tmp_path: Path, ada: Ada) -> None:
     tokens = await ada.log_in()
     tell = stage_on_both.machine.accounts.tell_gate_of_revocations
     await tell()
@@ -143,8 +135,7 @@ async def test_A18_a_revocation_made_elsewhere_is_told_once(stage_on_both: Stage
     assert ada.accounts._told == {}, "what no token can ignore any more is forgotten"
 
 
-async def test_A18_each_revocation_is_told(stage_on_both: Stage) -> None:
-    ada = await Ada.registered(stage_on_both)
+async def test_a18_each_revocation_is_told(stage_on_both: Stage, ada: Ada) -> None:
     told = []
     for _ in range(3):
         stage_on_both.clock.turn(seconds=1)
@@ -154,8 +145,7 @@ async def test_A18_each_revocation_is_told(stage_on_both: Stage) -> None:
     assert ada.drops() == told
 
 
-async def test_A18_a_machine_that_starts_tells_what_it_finds(stage_on_both: Stage, tmp_path: Path) -> None:
-    ada = await Ada.registered(stage_on_both)
+async def test_a18_a_machine_that_starts_tells_what_it_finds(stage_on_both: Stage, tmp_path: Path, ada: Ada) -> None:
     await ada.accounts.log_out_everywhere(ada.user.id)
     (drop,) = ada.drops()
     other = Elsewhere(stage_on_both, tmp_path / "elsewhere")
@@ -166,10 +156,9 @@ async def test_A18_a_machine_that_starts_tells_what_it_finds(stage_on_both: Stag
         other.stop()
 
 
-async def test_A18_a_gate_that_cannot_be_reached_is_told_later(
-    stage_on_both: Stage, monkeypatch: pytest.MonkeyPatch
+async def test_a18_a_gate_that_cannot_be_reached_is_told_later(
+    stage_on_both: Stage, monkeypatch: pytest.MonkeyPatch, ada: Ada
 ) -> None:
-    ada = await Ada.registered(stage_on_both)
     tokens = await ada.log_in()
     stage_on_both.clock.turn(seconds=1)
     revoked_at = stage_on_both.clock()
@@ -179,7 +168,7 @@ async def test_A18_a_gate_that_cannot_be_reached_is_told_later(
 
     with monkeypatch.context() as broken:
         broken.setattr(stage_on_both.gate, "drop_user", away)
-        assert isinstance(await refusal(ada.accounts.log_out_everywhere(ada.user.id)), Unavailable)
+        await refused(Unavailable, ada.accounts.log_out_everywhere(ada.user.id))
     assert not await ada.is_let_in(tokens), "it is durable all the same"
     await ada.accounts.tell_gate_of_revocations()
     assert ada.drops() == [(revoked_at, CLOSE_REVOKED)]

@@ -19,6 +19,7 @@ from tests.authorization.table import NOBODIES, PEOPLE, PROCEDURES, ROUTES, TOPI
 from tests.journeys.people import PASSWORD
 from tests.notifications.push.devices import Browser
 from tests.support.node import Node
+from tests.support.refused import refused
 from tests.support.wamp import BareSession, connect
 from tutorwamp.app.offline import run_offline
 from tutorwamp.app.settings import read_settings
@@ -186,9 +187,7 @@ async def test_procedures(cast: Cast, uri: str) -> None:
 
 async def test_nobodies_cannot_connect(cast: Cast) -> None:
     for ticket in ("", "x", cast.tokens["deactivated"]):
-        with pytest.raises(ApplicationError) as refused:
-            await connect(cast.node, ticket)
-        assert refused.value.error == "tutorwamp.error.unauthenticated"
+        await refused("tutorwamp.error.unauthenticated", connect(cast.node, ticket))
 
 
 @pytest.mark.parametrize(("action", "uri"), TOPICS)

@@ -1,12 +1,28 @@
-"""The storage that the board's tests share."""
+"""What the board's tests share: a board with three people at it, and a storage of pictures."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
+import pytest_twisted
 
+from tests.board.desk import Desk
+from tests.board.easel import Easel
+from tests.support.machine import Stage
 from tests.support.s3 import S3Server
+
+
+@pytest_twisted.async_fixture
+async def easel(stage: Stage) -> Easel:
+    """Three people at a board; on both engines where the test asks for ``stage_on_both``."""
+    return await Easel.meets(stage)
+
+
+@pytest_twisted.async_fixture
+async def desk(easel: Easel) -> Desk:
+    """Writes ticks of their board straight into the database."""
+    return Desk(easel)
 
 
 @pytest.fixture(scope="session")

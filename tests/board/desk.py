@@ -15,7 +15,6 @@ from twisted.internet.defer import Deferred
 from twisted.internet.threads import blockingCallFromThread
 
 from tests.board.easel import Easel
-from tests.support.machine import Stage
 from tutorwamp.app.assembly import Machine
 from tutorwamp.board import rules
 from tutorwamp.board.tables import boards, elements
@@ -98,7 +97,3 @@ def meanwhile(
         yield tried
     finally:
         event.remove(machine.database.engine, "before_cursor_execute", interfere)
-
-
-async def desk_for(stage: Stage) -> Desk:
-    return Desk(await Easel.set_up(stage))

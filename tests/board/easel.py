@@ -1,13 +1,11 @@
-"""One lesson to draw in, with short words for what people do there."""
+"""The cast draws."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
-from sqlalchemy import Connection
-
+from tests.support.cast import Cast
 from tests.support.machine import Stage
-from tutorwamp.app.assembly import Machine
 from tutorwamp.board.contracts import (
     BOARD_TOPIC,
     AddPage,
@@ -20,35 +18,25 @@ from tutorwamp.board.contracts import (
     SubmitChanges,
     Submitted,
 )
-from tutorwamp.kernel.contracts import Caller, StreamEvent, new_id
-from tutorwamp.kernel.sql.streams import read_since
+from tutorwamp.kernel.contracts import Caller, new_id
 from tutorwamp.lessons.contracts import Lesson, SetPen
 
 
-class Easel:
-    """A tutor, Anna (with the pen) and Ben (without) in a lesson; ``on`` another machine they meet there, too."""
+class Easel(Cast):
+    """What people do on their lesson's board; Anna has the pen, and Ben has not."""
 
-    def __init__(
-        self, stage: Stage, machine: Machine, lesson: Lesson, tutor: Caller, anna: Caller, ben: Caller
-    ) -> None:
-        self.stage, self.machine, self.lesson = stage, machine, lesson
-        self.tutor, self.anna, self.ben = tutor, anna, ben
-        self.page = lesson.id
-        self.stream = BOARD_TOPIC.of(lesson.id)
-        self.heard: list[BoardChanged] = []
-        machine.events.listen(BoardChanged, self.heard.append)
+    TOPIC, CHANGED = BOARD_TOPIC, BoardChanged
+
+    @property
+    def page(self) -> str:
+        """The board's first."""
+        return self.lesson.id
 
     @classmethod
-    async def set_up(cls, stage: Stage) -> Easel:
-        given = stage.given
-        tutor, anna, ben = [await given.caller(role) for role in ("tutor", "student", "student")]
-        easel = cls(stage, stage.machine, await given.lesson(tutor, anna, ben), tutor, anna, ben)
-        await easel.give_pen(anna)
+    async def meets(cls, stage: Stage) -> Self:
+        easel = await super().meets(stage)
+        await easel.give_pen(easel.anna)
         return easel
-
-    def on(self, machine: Machine) -> Easel:
-        """The same easel in another process."""
-        return Easel(self.stage, machine, self.lesson, self.tutor, self.anna, self.ben)
 
     async def give_pen(self, *students: Caller) -> Lesson:
         """Only these students draw from now on."""
@@ -87,14 +75,6 @@ class Easel:
 
     def element(self, kind: str, **more: Any) -> dict[str, Any]:
         return {"id": new_id(), "page": self.page, "kind": kind, "color": "#1a2b3c", **more}
-
-    async def stored(self) -> list[StreamEvent]:
-        """The stream as it is kept."""
-
-        def thd(connection: Connection) -> list[StreamEvent]:
-            return read_since(connection, self.stream, 0, 100_000)
-
-        return await self.machine.database.read("test.stored", thd)
 
 
 def put(element: dict[str, Any], version: int | None = None) -> dict[str, Any]:

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from tests.board.easel import Easel, delete, put
-from tests.chat.room import refused
 from tests.support.machine import Stage
+from tests.support.refused import refused
 from tutorwamp.board.contracts import ExportBoard, Exported, Imported, ImportScene
 from tutorwamp.board.errors import NoPen
 from tutorwamp.kernel.contracts import Caller, new_id
@@ -38,8 +38,7 @@ async def bring(easel: Easel, caller: Caller, scene: dict[str, Any], **more: Any
     return await easel.machine.exchange.import_scene(caller, asked)
 
 
-async def test_B28_a_member_without_the_pen_exports_in_every_format(stage: Stage) -> None:
-    easel = await Easel.set_up(stage)
+async def test_B28_a_member_without_the_pen_exports_in_every_format(stage: Stage, easel: Easel) -> None:
     shown = (await stage.machine.exchange.upload(easel.anna, easel.lesson.id, picture())).id
     box = {"x": 0.0, "y": 0.0, "width": 40.0, "height": 30.0}
     elements = [easel.stroke(), easel.rect(), easel.element("image", asset_id=shown, **box)]
@@ -54,8 +53,7 @@ async def test_B28_a_member_without_the_pen_exports_in_every_format(stage: Stage
     assert b"data:image/png;base64," in (await export(easel, "svg")).data
 
 
-async def test_B28_one_page_is_exported_and_of_a_pdf_all(stage: Stage) -> None:
-    easel = await Easel.set_up(stage)
+async def test_B28_one_page_is_exported_and_of_a_pdf_all(stage: Stage, easel: Easel) -> None:
     second = (await easel.add_page(easel.tutor)).page
     await easel.submit(easel.tutor, put(easel.rect(color="#111111")), put(easel.rect(color="#222222", page=second)))
     assert b"#111111" in (first := (await export(easel, "svg")).data)
@@ -67,8 +65,9 @@ async def test_B28_one_page_is_exported_and_of_a_pdf_all(stage: Stage) -> None:
     await refused(NotFound, export(easel, "svg", caller=await stage.given.caller()))
 
 
-async def test_B28_pictures_too_large_for_one_file_are_refused(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    easel = await Easel.set_up(stage)
+async def test_B28_pictures_too_large_for_one_file_are_refused(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, easel: Easel
+) -> None:
     shown = (await stage.machine.exchange.upload(easel.anna, easel.lesson.id, picture())).id
     box = {"x": 0.0, "y": 0.0, "width": 40.0, "height": 30.0}
     await easel.submit(easel.anna, put(easel.element("image", asset_id=shown, **box)))
@@ -77,7 +76,7 @@ async def test_B28_pictures_too_large_for_one_file_are_refused(stage: Stage, mon
 
 
 async def test_B29_an_exported_board_comes_in_again_the_same(stage: Stage) -> None:
-    easel, other = await Easel.set_up(stage), await Easel.set_up(stage)
+    easel, other = await Easel.meets(stage), await Easel.meets(stage)
     shown = (await stage.machine.exchange.upload(easel.anna, easel.lesson.id, picture())).id
     box = {"x": 5.0, "y": 6.0, "width": 40.0, "height": 30.0}
     line = easel.element("arrow", points=[[0.0, 0.0], [10.0, 20.0]], width=3.0)
@@ -103,8 +102,7 @@ async def test_B29_an_exported_board_comes_in_again_the_same(stage: Stage) -> No
     assert (kept.media_type, content) == ("image/png", picture())
 
 
-async def test_B29_a_file_of_excalidraw_itself_opens_on_the_board(stage: Stage) -> None:
-    easel = await Easel.set_up(stage)
+async def test_B29_a_file_of_excalidraw_itself_opens_on_the_board(easel: Easel) -> None:
     brought = await bring(easel, easel.anna, json.loads(MADE_BY_EXCALIDRAW.read_text()))
     kinds = {one["kind"] for one in (await easel.open()).elements}
     assert brought.rejected == []
@@ -112,8 +110,7 @@ async def test_B29_a_file_of_excalidraw_itself_opens_on_the_board(stage: Stage) 
     assert all(one.reason for one in brought.left_out)
 
 
-async def test_B21_B29_an_import_repeated_is_answered_like_the_first(stage: Stage) -> None:
-    easel = await Easel.set_up(stage)
+async def test_B21_B29_an_import_repeated_is_answered_like_the_first(easel: Easel) -> None:
     scene = json.loads(MADE_BY_EXCALIDRAW.read_text())
     first = await bring(easel, easel.anna, scene, client_id="once")
     before = await easel.open()
@@ -122,8 +119,7 @@ async def test_B21_B29_an_import_repeated_is_answered_like_the_first(stage: Stag
     await refused(Conflict, bring(easel, easel.anna, {**scene, "elements": scene["elements"][:2]}, client_id="once"))
 
 
-async def test_B29_a_large_scene_goes_in_by_portions_and_what_does_not_fit_is_named(stage: Stage) -> None:
-    easel = await Easel.set_up(stage)
+async def test_B29_a_large_scene_goes_in_by_portions_and_what_does_not_fit_is_named(easel: Easel) -> None:
     shape = {"type": "rectangle", "x": 1, "y": 2, "width": 3, "height": 4, "strokeColor": "#123456"}
     scene = {"type": "excalidraw", "elements": [{**shape, "id": f"n{number}"} for number in range(450)]}
     brought = await bring(easel, easel.anna, scene)
@@ -133,8 +129,7 @@ async def test_B29_a_large_scene_goes_in_by_portions_and_what_does_not_fit_is_na
     assert brought.seq == (await easel.open()).head
 
 
-async def test_B9_B23_who_may_not_draw_neither_imports_nor_uploads(stage: Stage) -> None:
-    easel = await Easel.set_up(stage)
+async def test_B9_B23_who_may_not_draw_neither_imports_nor_uploads(stage: Stage, easel: Easel) -> None:
     scene = {"type": "excalidraw", "elements": []}
     exchange, lesson_id = stage.machine.exchange, easel.lesson.id
     stranger = await stage.given.caller()
@@ -148,7 +143,7 @@ async def test_B9_B23_who_may_not_draw_neither_imports_nor_uploads(stage: Stage)
 
 
 async def test_a_picture_is_kept_once_for_a_lesson_and_shown_to_its_members_only(stage_on_both: Stage) -> None:
-    easel, other = await Easel.set_up(stage_on_both), await Easel.set_up(stage_on_both)
+    easel, other = await Easel.meets(stage_on_both), await Easel.meets(stage_on_both)
     exchange = stage_on_both.machine.exchange
     first = await exchange.upload(easel.anna, easel.lesson.id, picture())
     assert await exchange.upload(easel.tutor, easel.lesson.id, picture()) == first
@@ -162,15 +157,14 @@ async def test_a_picture_is_kept_once_for_a_lesson_and_shown_to_its_members_only
 
 
 async def test_B13_an_image_names_a_picture_of_its_own_lesson(stage: Stage) -> None:
-    easel, other = await Easel.set_up(stage), await Easel.set_up(stage)
+    easel, other = await Easel.meets(stage), await Easel.meets(stage)
     foreign = (await stage.machine.exchange.upload(other.anna, other.lesson.id, picture())).id
     box = {"x": 0.0, "y": 0.0, "width": 40.0, "height": 30.0}
     submitted = await easel.submit(easel.anna, put(easel.element("image", asset_id=foreign, **box)))
     assert [one.error for one in submitted.rejected] == [Invalid.uri]
 
 
-async def test_B28_a_picture_that_was_lost_is_an_empty_frame(stage: Stage) -> None:
-    easel = await Easel.set_up(stage)
+async def test_B28_a_picture_that_was_lost_is_an_empty_frame(stage: Stage, easel: Easel) -> None:
     shown = (await stage.machine.exchange.upload(easel.anna, easel.lesson.id, picture())).id
     image = easel.element("image", asset_id=shown, x=0.0, y=0.0, width=40.0, height=30.0)
     await easel.submit(easel.anna, put(image))

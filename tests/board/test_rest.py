@@ -48,8 +48,7 @@ def told(answered: Answered) -> tuple[int, str]:
     return answered.status, answered.json["type"].removeprefix("tutorwamp.error.")
 
 
-async def test_B25_a_member_reads_the_board_and_nobody_else(stage: Stage, site: Loopback) -> None:
-    easel = await Easel.set_up(stage)
+async def test_B25_a_member_reads_the_board_and_nobody_else(stage: Stage, site: Loopback, easel: Easel) -> None:
     await easel.submit(easel.anna, put(easel.rect()))
     answered = await Asking(site, easel, easel.ben)("GET", "")
     assert (answered.status, answered.json) == (200, (await easel.open()).plain())
@@ -59,8 +58,7 @@ async def test_B25_a_member_reads_the_board_and_nobody_else(stage: Stage, site: 
     assert told(await Asking(site, easel, easel.ben)("GET", "?lesson_id=x")) == (422, "invalid")
 
 
-async def test_B28_an_export_is_a_file_that_runs_nothing(stage: Stage, site: Loopback) -> None:
-    easel = await Easel.set_up(stage)
+async def test_B28_an_export_is_a_file_that_runs_nothing(site: Loopback, easel: Easel) -> None:
     asking = Asking(site, easel, easel.ben)
     types = {
         "svg": "image/svg+xml", "png": "image/png", "pdf": "application/pdf", "excalidraw": "application/json"
@@ -77,8 +75,7 @@ async def test_B28_an_export_is_a_file_that_runs_nothing(stage: Stage, site: Loo
     assert told(await asking("GET", f"/export?format=svg&page={new_id()}")) == (404, "not_found")
 
 
-async def test_B39_what_no_font_has_is_told_over_both_doors(stage: Stage, site: Loopback) -> None:
-    easel = await Easel.set_up(stage)
+async def test_B39_what_no_font_has_is_told_over_both_doors(site: Loopback, easel: Easel) -> None:
     asking = Asking(site, easel, easel.ben)
     assert "missing-glyphs" not in (await asking("GET", "/export?format=png")).headers
     text = "hello 日本 \U0010fffd \U0010fffc \U0010fffd"
@@ -90,8 +87,7 @@ async def test_B39_what_no_font_has_is_told_over_both_doors(stage: Stage, site: 
         assert exported["missing"] == (["\U0010fffd", "\U0010fffc"] if told_of else [])
 
 
-async def test_B29_a_file_is_imported_once_for_an_idempotency_key(stage: Stage, site: Loopback) -> None:
-    easel = await Easel.set_up(stage)
+async def test_B29_a_file_is_imported_once_for_an_idempotency_key(site: Loopback, easel: Easel) -> None:
     asking = Asking(site, easel, easel.anna)
     first = await asking("POST", "/import", MADE_BY_EXCALIDRAW.read_bytes(), Idempotency_Key="once")
     again = await asking("POST", "/import", MADE_BY_EXCALIDRAW.read_bytes(), Idempotency_Key="once")
@@ -105,8 +101,7 @@ async def test_B29_a_file_is_imported_once_for_an_idempotency_key(stage: Stage, 
     assert told(await Asking(site, easel, easel.ben)("POST", "/import", large)) == (403, "board.no_pen")
 
 
-async def test_B37_a_library_and_what_was_copied_are_imported_like_a_file(stage: Stage, site: Loopback) -> None:
-    easel = await Easel.set_up(stage)
+async def test_B37_a_library_and_what_was_copied_are_imported_like_a_file(site: Loopback, easel: Easel) -> None:
     asking = Asking(site, easel, easel.anna)
     shape = {"type": "rectangle", "x": 5, "y": 5, "width": 30, "height": 40, "strokeColor": "#123456"}
     url = "data:image/JPG;charset=utf-8;base64," + b64encode(picture(kind="JPEG")).decode()
@@ -124,8 +119,7 @@ async def test_B37_a_library_and_what_was_copied_are_imported_like_a_file(stage:
     assert max(element["x"] for element in (await easel.open()).elements) < 1600
 
 
-async def test_a_picture_goes_up_and_comes_back_with_safe_headers(stage: Stage, site: Loopback) -> None:
-    easel = await Easel.set_up(stage)
+async def test_a_picture_goes_up_and_comes_back_with_safe_headers(stage: Stage, site: Loopback, easel: Easel) -> None:
     asking = Asking(site, easel, easel.anna)
     for kind, media_type in (
         ("PNG", "image/png"),
@@ -153,8 +147,7 @@ async def test_a_picture_goes_up_and_comes_back_with_safe_headers(stage: Stage, 
     assert told(await outsider("GET", f"/pictures/{uploaded.json['id']}")) == (404, "not_found")
 
 
-async def test_what_is_no_picture_is_refused(stage: Stage, site: Loopback) -> None:
-    easel = await Easel.set_up(stage)
+async def test_what_is_no_picture_is_refused(stage: Stage, site: Loopback, easel: Easel) -> None:
     asking = Asking(site, easel, easel.anna)
     limit = stage.machine.settings.board.picture_limit
     assert told(await asking("POST", "/pictures", b"<html>", Content_Type="image/png"))[0] == 415
@@ -169,8 +162,9 @@ async def test_what_is_no_picture_is_refused(stage: Stage, site: Loopback) -> No
     assert told(await asking("DELETE", "/pictures"))[0] == 405
 
 
-async def test_H12_who_may_not_draw_is_told_so_before_anything_of_a_file_is_read(stage: Stage, site: Loopback) -> None:
-    easel = await Easel.set_up(stage)
+async def test_h12_who_may_not_draw_is_told_so_before_anything_of_a_file_is_read(
+    stage: Stage, site: Loopback, easel: Easel
+) -> None:
     stranger = Asking(site, easel, await stage.given.caller())
     without_pen = Asking(site, easel, easel.ben)
     for path, kind in (("/import", "application/json"), ("/pictures", "image/png")):
@@ -182,8 +176,7 @@ async def test_H12_who_may_not_draw_is_told_so_before_anything_of_a_file_is_read
 # what it costs
 
 
-async def test_S13_a_board_is_paid_for_by_its_bytes_over_both_doors(stage: Stage, site: Loopback) -> None:
-    easel = await Easel.set_up(stage)
+async def test_S13_a_board_is_paid_for_by_its_bytes_over_both_doors(stage: Stage, site: Loopback, easel: Easel) -> None:
     await easel.submit(
         easel.anna, *(put(easel.element("text", x=1, y=1, size=12, text="x" * 60_000)) for _ in range(6))
     )
@@ -199,8 +192,9 @@ async def test_S13_a_board_is_paid_for_by_its_bytes_over_both_doors(stage: Stage
     assert (await Asking(site, easel, easel.anna)("GET", "")).status == 200
 
 
-async def test_S15_what_is_imported_and_uploaded_is_counted_in_bytes(stage: Stage, site: Loopback) -> None:
-    easel = await Easel.set_up(stage)
+async def test_S15_what_is_imported_and_uploaded_is_counted_in_bytes(
+    stage: Stage, site: Loopback, easel: Easel
+) -> None:
     asking, limits = Asking(site, easel, easel.anna), stage.machine.limits
     limits.upload(easel.anna.user_id, UPLOADED.burst)
     content = picture() + b"x" * 3_000_000

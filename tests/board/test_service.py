@@ -9,8 +9,9 @@ from sqlalchemy import Connection
 from twisted.internet.defer import gatherResults
 
 from tests.board.easel import Easel, append, delete, put
-from tests.chat.room import refused, under_way
+from tests.support.cast import under_way
 from tests.support.machine import Stage
+from tests.support.refused import refused
 from tutorwamp.app.assembly import Machine
 from tutorwamp.board import rules
 from tutorwamp.board.contracts import BoardAt, BoardChanged, BoardState, Plain, SubmitChanges, Submitted
@@ -41,8 +42,9 @@ def ids(state: BoardState) -> list[str]:
 # ticks
 
 
-async def test_B15_B18_B25_B26_changes_of_one_tick_are_one_event_and_history_replays(stage_on_both: Stage) -> None:
-    easel = await Easel.set_up(stage_on_both)
+async def test_B15_B18_B25_B26_changes_of_one_tick_are_one_event_and_history_replays(
+    stage_on_both: Stage, easel: Easel
+) -> None:
     stroke, box = easel.stroke(), easel.rect(fill="#ffffff")
     answers = await gatherResults(
         [
@@ -66,8 +68,7 @@ async def test_B15_B18_B25_B26_changes_of_one_tick_are_one_event_and_history_rep
     assert (await easel.at(0)).plain() == {"pages": [{"id": easel.lesson.id}], "elements": [], "head": 0}
 
 
-async def test_B15_B17_an_event_says_who_did_what_and_when(stage: Stage) -> None:
-    easel = await Easel.set_up(stage)
+async def test_B15_B17_an_event_says_who_did_what_and_when(stage: Stage, easel: Easel) -> None:
     anna = (await stage.machine.accounts.person(easel.anna.user_id)).plain()
     stroke, box = easel.stroke(), easel.rect(opacity=0.5)
     await easel.submit(easel.anna, put(stroke), put(box))
@@ -104,7 +105,7 @@ async def test_B15_B17_an_event_says_who_did_what_and_when(stage: Stage) -> None
 
 
 async def test_B7_a_rejection_says_why_and_shows_the_element_as_it_is_now(stage_on_both: Stage) -> None:
-    easel = quick(await Easel.set_up(stage_on_both))
+    easel = quick(await Easel.meets(stage_on_both))
     stroke, box, nowhere = easel.stroke(), easel.rect(), new_id()
     await easel.submit(easel.anna, put(stroke), put(box), delete(box, 1))
     answer = await easel.submit(
@@ -129,7 +130,7 @@ async def test_B7_a_rejection_says_why_and_shows_the_element_as_it_is_now(stage_
 
 
 async def test_B20_where_nothing_is_applied_the_answer_is_the_head_and_nobody_is_told(stage: Stage) -> None:
-    easel = quick(await Easel.set_up(stage))
+    easel = quick(await Easel.meets(stage))
     assert (await easel.submit(easel.anna, delete(easel.rect(), 1))).seq == 0
     await easel.submit(easel.anna, put(easel.rect()))
     answer = await easel.submit(easel.ben, put(easel.rect()))
@@ -143,7 +144,7 @@ async def test_B20_where_nothing_is_applied_the_answer_is_the_head_and_nobody_is
 
 
 async def test_B9_the_tutor_an_admin_and_who_has_the_pen_draw(stage_on_both: Stage) -> None:
-    easel = quick(await Easel.set_up(stage_on_both))
+    easel = quick(await Easel.meets(stage_on_both))
     admin = await stage_on_both.given.caller("admin")
     for caller in (easel.tutor, easel.anna, admin):
         assert errors(await easel.submit(caller, put(easel.rect()))) == []
@@ -158,8 +159,9 @@ async def test_B9_the_tutor_an_admin_and_who_has_the_pen_draw(stage_on_both: Sta
     assert await easel.open(easel.ben) == before
 
 
-async def test_B9_a_stroke_whose_author_loses_the_pen_ends_there(stage_on_both: Stage, other_on_both: Machine) -> None:
-    easel = await Easel.set_up(stage_on_both)
+async def test_B9_a_stroke_whose_author_loses_the_pen_ends_there(
+    stage_on_both: Stage, other_on_both: Machine, easel: Easel
+) -> None:
     elsewhere, stroke = easel.on(other_on_both), easel.stroke()
     await easel.submit(easel.anna, put(stroke))
     under_the_pen = [under_way(easel.submit(easel.anna, append(stroke, n, [n, n]))) for n in (1, 2)]
@@ -179,7 +181,7 @@ async def test_B9_a_stroke_whose_author_loses_the_pen_ends_there(stage_on_both: 
 
 
 async def test_B23_to_outsiders_the_board_does_not_exist(stage: Stage) -> None:
-    easel = quick(await Easel.set_up(stage))
+    easel = quick(await Easel.meets(stage))
     await easel.submit(easel.anna, put(easel.rect()), client_id="one")
     board, change = stage.machine.board, delete(easel.rect(), 1)
     for stranger in (await stage.given.caller("tutor"), await stage.given.caller()):
@@ -207,7 +209,7 @@ async def test_B23_to_outsiders_the_board_does_not_exist(stage: Stage) -> None:
 async def test_B23_what_is_over_is_read_and_not_drawn_on(
     stage_on_both: Stage, other_on_both: Machine, over: str
 ) -> None:
-    easel = quick(await Easel.set_up(stage_on_both))
+    easel = quick(await Easel.meets(stage_on_both))
     await easel.submit(easel.anna, put(easel.rect()))
     lessons = other_on_both.lessons
     if over == "ended":
@@ -235,7 +237,7 @@ async def test_B23_what_is_over_is_read_and_not_drawn_on(
 
 
 async def test_B24_pages_come_and_go_with_what_is_on_them(stage_on_both: Stage) -> None:
-    easel = quick(await Easel.set_up(stage_on_both))
+    easel = quick(await Easel.meets(stage_on_both))
     chosen = new_id()
     assert (await easel.add_page(easel.tutor, chosen)).model_dump() == {"seq": 1, "page": chosen, "changed": True}
     made = await easel.add_page(easel.anna)
@@ -289,7 +291,7 @@ async def filled(easel: Easel, count: int) -> None:
 
 
 async def test_B10_a_page_holds_four_thousand_elements(stage: Stage) -> None:
-    easel = quick(await Easel.set_up(stage))
+    easel = quick(await Easel.meets(stage))
     await filled(easel, rules.PAGE_ELEMENTS_AT_MOST - 1)
     last, more = easel.rect(), easel.rect()
     answer = await easel.submit(easel.anna, put(last), put(more))
@@ -306,7 +308,7 @@ async def test_B10_a_page_holds_four_thousand_elements(stage: Stage) -> None:
 
 
 async def test_B13_an_image_shows_a_picture_of_this_lesson(stage: Stage) -> None:
-    easel = quick(await Easel.set_up(stage))
+    easel = quick(await Easel.meets(stage))
     other = await stage.given.lesson(easel.tutor, easel.anna)
     here, there = [
         KeptPicture(new_id(), lesson.id, easel.anna.user_id, "image/png", 7, 1, 1, "a" * 64, stage.clock())
@@ -325,7 +327,7 @@ async def test_B13_an_image_shows_a_picture_of_this_lesson(stage: Stage) -> None
 
 
 async def test_B26_nobody_looks_beyond_the_head(stage: Stage) -> None:
-    easel = quick(await Easel.set_up(stage))
+    easel = quick(await Easel.meets(stage))
     await easel.submit(easel.anna, put(easel.rect()))
     assert (await easel.at(1, easel.ben)) == await easel.open(easel.ben)
     await refused(Invalid, easel.at(2))
@@ -333,7 +335,7 @@ async def test_B26_nobody_looks_beyond_the_head(stage: Stage) -> None:
 
 async def test_B19_a_board_on_which_much_happens_keeps_snapshots(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rules, "SNAPSHOT_EVENTS_AT_LEAST", 3)
-    easel = quick(await Easel.set_up(stage))
+    easel = quick(await Easel.meets(stage))
     element = easel.rect()
     await easel.submit(easel.anna, put(element))
     for version in range(1, 7):
@@ -349,7 +351,7 @@ async def test_B19_a_board_on_which_much_happens_keeps_snapshots(stage: Stage, m
 
 
 async def test_what_goes_wrong_with_the_database_is_answered_and_told_to_nobody(stage: Stage) -> None:
-    easel = quick(await Easel.set_up(stage))
+    easel = quick(await Easel.meets(stage))
     heard = stage.events(BoardChanged)
 
     def away(*_: Any) -> None:

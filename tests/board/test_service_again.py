@@ -9,8 +9,9 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from tests.board.easel import Easel, append, delete, put
 from tests.board.test_service import errors, quick
-from tests.chat.room import refused, under_way
+from tests.support.cast import under_way
 from tests.support.machine import Stage
+from tests.support.refused import refused
 from tutorwamp.app.assembly import Machine
 from tutorwamp.board.contracts import PageChanged, SubmitChanges, Submitted
 from tutorwamp.board.service import BoardService
@@ -26,7 +27,7 @@ from tutorwamp.lessons.errors import WrongState
 async def test_B21_a_repetition_is_answered_like_the_first_and_told_once(
     stage_on_both: Stage, other_on_both: Machine
 ) -> None:
-    easel = quick(await Easel.set_up(stage_on_both))
+    easel = quick(await Easel.meets(stage_on_both))
     stroke, given = easel.stroke(), stage_on_both.given
     changes = [put(stroke), append(stroke, 1, [2.0, 2.0]), delete(stroke, 1), put({**stroke, "color": "red"})]
     first = await easel.submit(easel.anna, *changes, client_id="one")
@@ -46,7 +47,7 @@ async def test_B21_a_repetition_is_answered_like_the_first_and_told_once(
 
 
 async def test_B21_what_a_client_read_may_come_back_with_it(stage: Stage) -> None:
-    easel = quick(await Easel.set_up(stage))
+    easel = quick(await Easel.meets(stage))
     element = easel.rect()
     first = await easel.submit(easel.anna, put(element), client_id="one")
     (read,) = (await easel.open()).elements
@@ -55,7 +56,7 @@ async def test_B21_what_a_client_read_may_come_back_with_it(stage: Stage) -> Non
 
 
 async def test_B21_other_content_is_refused_whatever_differs(stage: Stage) -> None:
-    easel = quick(await Easel.set_up(stage))
+    easel = quick(await Easel.meets(stage))
     stroke, box = easel.stroke(), easel.rect()
     changes = [put(stroke), append(stroke, 1, [1.0, 1.0]), put(box), {"op": "delete", "id": new_id(), "version": 0}]
     await easel.submit(easel.anna, *changes, client_id="one")
@@ -83,17 +84,16 @@ async def test_B21_other_content_is_refused_whatever_differs(stage: Stage) -> No
 
 
 async def test_B21_a_client_id_is_its_persons_and_its_boards_own(stage: Stage) -> None:
-    easel = quick(await Easel.set_up(stage))
+    easel = quick(await Easel.meets(stage))
     lesson = await stage.given.lesson(easel.tutor, easel.anna)
-    other = Easel(stage, stage.machine, lesson, easel.tutor, easel.anna, easel.ben)
+    other = easel.in_lesson(lesson)
     for where, caller in ((easel, easel.anna), (easel, easel.tutor), (other, easel.tutor)):
         answer = await where.submit(caller, put(where.rect()), client_id="one")
         assert len(answer.applied) == 1
     assert [len((await where.open()).elements) for where in (easel, other)] == [2, 1]
 
 
-async def test_B21_a_client_id_that_comes_again_within_a_tick_is_drawn_once(stage_on_both: Stage) -> None:
-    easel = await Easel.set_up(stage_on_both)
+async def test_B21_a_client_id_that_comes_again_within_a_tick_is_drawn_once(stage_on_both: Stage, easel: Easel) -> None:
     box, lost = easel.rect(), easel.rect(page=new_id())
     asked = [(put(box), put(lost)), (put(box), put(lost)), (put(easel.rect()),), (put(box), put(lost))]
     answers = await gatherResults([under_way(easel.submit(easel.anna, *one, client_id="one")) for one in asked])
@@ -107,7 +107,7 @@ async def test_B21_a_client_id_that_comes_again_within_a_tick_is_drawn_once(stag
 
 
 async def test_B21_pages_are_added_removed_and_cleared_once(stage_on_both: Stage, other_on_both: Machine) -> None:
-    easel = quick(await Easel.set_up(stage_on_both))
+    easel = quick(await Easel.meets(stage_on_both))
     elsewhere, tutor = quick(easel.on(other_on_both)), easel.tutor
     added = await easel.add_page(tutor, client_id="add")
     assert added.page is not None
@@ -130,7 +130,7 @@ async def test_B21_pages_are_added_removed_and_cleared_once(stage_on_both: Stage
 async def test_B21_a_repetition_is_answered_when_the_lesson_is_over_and_the_pen_is_gone(
     stage_on_both: Stage, other_on_both: Machine
 ) -> None:
-    easel = quick(await Easel.set_up(stage_on_both))
+    easel = quick(await Easel.meets(stage_on_both))
     box = easel.rect()
     first = await easel.submit(easel.anna, put(box), put(easel.rect(id=box["id"])), client_id="one")
     page = await easel.add_page(easel.anna, client_id="page")
@@ -171,7 +171,7 @@ class Hesitant:
 
 
 async def test_B22_who_is_looked_up_sooner_does_not_overtake_what_the_same_person_sent_before(stage: Stage) -> None:
-    easel, machine = await Easel.set_up(stage), stage.machine
+    easel, machine = await Easel.meets(stage), stage.machine
     access = Hesitant(machine.lessons)
     board = BoardService(
         BoardStore(machine.database),
@@ -208,9 +208,8 @@ async def test_B22_who_is_looked_up_sooner_does_not_overtake_what_the_same_perso
 
 
 async def test_B22_a_writers_appends_keep_their_order_while_the_lesson_changes_everywhere(
-    stage_on_both: Stage, other_on_both: Machine
+    stage_on_both: Stage, other_on_both: Machine, easel: Easel
 ) -> None:
-    easel = await Easel.set_up(stage_on_both)
     elsewhere, stroke = easel.on(other_on_both), easel.stroke()
     drawing = [under_way(easel.submit(easel.anna, put(stroke)))]
     version = 1

@@ -12,11 +12,11 @@ import pytest
 from sqlalchemy import Connection, delete, func, select
 from twisted.internet.defer import Deferred, gatherResults
 
-from tests.board.desk import Desk, desk_for, meanwhile
+from tests.board.desk import Desk, meanwhile
 from tests.board.easel import Easel, append, put
 from tests.board.easel import delete as gone
-from tests.chat.room import refused
 from tests.support.machine import Stage
+from tests.support.refused import refused
 from tutorwamp.app.assembly import Machine
 from tutorwamp.board import rules, store
 from tutorwamp.board.contracts import Plain
@@ -91,8 +91,8 @@ class Story:
         await self.goes_on(wish=PageWish("board.cleared", None))
 
 
-async def test_B17_B18_B26_the_board_as_it_was_after_each_event(stage_on_both: Stage) -> None:
-    story = Story(await desk_for(stage_on_both))
+async def test_B17_B18_B26_the_board_as_it_was_after_each_event(stage_on_both: Stage, desk: Desk) -> None:
+    story = Story(desk)
     await story.told()
     assert await count(story.easel.machine, snapshots) == 0
     await story.remembered()
@@ -101,8 +101,8 @@ async def test_B17_B18_B26_the_board_as_it_was_after_each_event(stage_on_both: S
     assert error.details == [{"loc": ["seq"], "msg": f"must be at most the stream's head, {len(story.seen) - 1}"}]
 
 
-async def test_B19_B26_it_is_the_same_with_a_snapshot_anywhere(stage_on_both: Stage) -> None:
-    story = Story(await desk_for(stage_on_both))
+async def test_B19_B26_it_is_the_same_with_a_snapshot_anywhere(stage_on_both: Stage, desk: Desk) -> None:
+    story = Story(desk)
     go_on = story.goes_on
 
     async def goes_on_and_is_kept(*changes: dict[str, Any], wish: PageWish | None = None) -> None:
@@ -116,8 +116,8 @@ async def test_B19_B26_it_is_the_same_with_a_snapshot_anywhere(stage_on_both: St
     await story.remembered()
 
 
-async def test_B19_a_snapshot_is_what_is_replayed_from(stage_on_both: Stage) -> None:
-    story = Story(await desk_for(stage_on_both))
+async def test_B19_a_snapshot_is_what_is_replayed_from(stage_on_both: Stage, desk: Desk) -> None:
+    story = Story(desk)
     await story.snapshot()
     await story.told()
     await story.snapshot()
@@ -134,8 +134,8 @@ async def test_B19_a_snapshot_is_what_is_replayed_from(stage_on_both: Stage) -> 
     assert (await story.at(3))["elements"] == []  # nothing is left to replay
 
 
-async def test_B19_two_processes_keep_one_snapshot(stage_on_both: Stage, other_on_both: Machine) -> None:
-    story = Story(await desk_for(stage_on_both))
+async def test_B19_two_processes_keep_one_snapshot(stage_on_both: Stage, other_on_both: Machine, desk: Desk) -> None:
+    story = Story(desk)
     await story.goes_on(put(story.easel.rect()))
     elsewhere = BoardStore(other_on_both.database)
 
@@ -157,10 +157,10 @@ async def test_B19_two_processes_keep_one_snapshot(stage_on_both: Stage, other_o
 
 
 async def test_B19_one_is_due_when_enough_has_happened_since_the_last(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, desk: Desk
 ) -> None:
     monkeypatch.setattr(rules, "SNAPSHOT_EVENTS_AT_LEAST", 3)
-    story = Story(await desk_for(stage))
+    story = Story(desk)
     due = []
     for number in range(1, 14):
         element = story.easel.rect()
@@ -176,8 +176,9 @@ async def test_B19_one_is_due_when_enough_has_happened_since_the_last(
 # forgetting
 
 
-async def test_B27_tombstones_and_answers_are_forgotten_after_a_day_and_events_never(stage_on_both: Stage) -> None:
-    easel = await Easel.set_up(stage_on_both)
+async def test_B27_tombstones_and_answers_are_forgotten_after_a_day_and_events_never(
+    stage_on_both: Stage, easel: Easel
+) -> None:
     machine, clock = easel.machine, easel.stage.clock
     kept, early, cleared, late = easel.rect(), easel.rect(), easel.rect(), easel.rect()
     page = (await easel.add_page(easel.anna)).page
@@ -210,10 +211,9 @@ async def test_B27_tombstones_and_answers_are_forgotten_after_a_day_and_events_n
 
 
 async def test_B27_a_compaction_is_short_and_the_next_one_goes_on(
-    stage_on_both: Stage, monkeypatch: pytest.MonkeyPatch
+    stage_on_both: Stage, monkeypatch: pytest.MonkeyPatch, desk: Desk
 ) -> None:
     monkeypatch.setattr(store, "FORGOTTEN_AT_ONCE", 5)
-    desk = await desk_for(stage_on_both)
     there = [desk.easel.rect() for _ in range(7)]
     for one in there:
         await desk.commit(desk.tick(desk.asked(desk.easel.tutor, put(one), gone(one, 1))))
@@ -233,8 +233,9 @@ def picture(easel: Easel, sha256: str = "a" * 64, **more: Any) -> KeptPicture:
     return replace(made, **more)
 
 
-async def test_a_picture_is_entered_once_for_each_lesson(stage_on_both: Stage, other_on_both: Machine) -> None:
-    easel = await Easel.set_up(stage_on_both)
+async def test_a_picture_is_entered_once_for_each_lesson(
+    stage_on_both: Stage, other_on_both: Machine, easel: Easel
+) -> None:
     other = (await stage_on_both.given.lesson(easel.tutor, easel.anna)).id
     stores = [BoardStore(machine.database) for machine in (easel.machine, other_on_both)]
     mine, same, there = picture(easel), picture(easel), picture(easel, lesson_id=other)
@@ -253,8 +254,7 @@ async def test_a_picture_is_entered_once_for_each_lesson(stage_on_both: Stage, o
     assert await count(easel.machine, pictures) == 2
 
 
-async def test_a_lesson_has_so_many_pictures_and_no_more(stage: Stage) -> None:
-    easel = await Easel.set_up(stage)
+async def test_a_lesson_has_so_many_pictures_and_no_more(stage: Stage, easel: Easel) -> None:
     made = [vars(picture(easel, f"{number:064}")) for number in range(PICTURES_AT_MOST - 1)]
     await stage.machine.database.write("test.fill", lambda connection: connection.execute(pictures.insert(), made))
     kept = BoardStore(stage.machine.database)

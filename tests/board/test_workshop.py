@@ -18,6 +18,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock, deferLater
 
 from tests.board.test_drawing import element
+from tests.support.refused import refused
 from tutorwamp.board import workshop
 from tutorwamp.board.parcels import Parcel
 from tutorwamp.board.renderer import NICENESS
@@ -134,11 +135,9 @@ async def test_a_job_is_done_by_a_process_and_its_errors_are_the_contracts() -> 
     shop = Workshop(reactor)
     done = await made(shop.place("anna"), "export", EMPTY)
     assert done.parts[0].startswith(b"<svg")
-    with pytest.raises(UnsupportedMediaType):
-        await made(shop.place("anna"), "recognise", Parcel({}, [b"no picture"]))
-    with pytest.raises(Invalid) as refused:
-        await made(shop.place("anna"), "scene_pictures", Parcel({"bytes_at_most": 1}, [b"{}"]))
-    assert isinstance(refused.value.details, list)
+    await refused(UnsupportedMediaType, made(shop.place("anna"), "recognise", Parcel({}, [b"no picture"])))
+    error = await refused(Invalid, made(shop.place("anna"), "scene_pictures", Parcel({"bytes_at_most": 1}, [b"{}"])))
+    assert isinstance(error.details, list)
 
 
 @pytest.mark.parametrize("job", [b"[" * 100_000, b"[" + b'{"a":0},' * 6_000_000 + b"{}]", b"[{}]"])
@@ -148,9 +147,8 @@ async def test_B36_what_ends_the_process_is_too_large_and_the_next_job_is_done(
     for name in ("JOB_AT_MOST_S", "ANSWER_AT_MOST_S"):
         monkeypatch.setattr(workshop, name, 60.0)
     shop = Workshop(reactor)
-    with pytest.raises(TooLarge) as refused:
-        await made(shop.place("anna"), "export", Parcel(EMPTY.values, [job]))
-    assert refused.value.message.endswith(ADVICE)
+    error = await refused(TooLarge, made(shop.place("anna"), "export", Parcel(EMPTY.values, [job])))
+    assert error.message.endswith(ADVICE)
     assert (await made(shop.place("anna"), "export", EMPTY)).parts
 
 
@@ -171,16 +169,14 @@ async def test_B36_a_job_that_takes_too_long_is_killed_and_its_caller_told_what_
     before = children()
     work = asking(made(Workshop(reactor).place("anna"), "export", ENDLESS))
     (pid,) = children() - before
-    with pytest.raises(TooLarge) as refused:
-        await work
-    assert refused.value.message.endswith(ADVICE)
+    error = await refused(TooLarge, work)
+    assert error.message.endswith(ADVICE)
     await is_gone(pid)
 
 
 async def test_B36_a_job_that_got_no_processor_is_not_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workshop, "JOB_AT_MOST_S", 1.0)
-    with pytest.raises(RateLimited):
-        await made(Workshop(reactor).place("anna"), "export", ENDLESS)
+    await refused(RateLimited, made(Workshop(reactor).place("anna"), "export", ENDLESS))
 
 
 async def test_B35_the_process_of_a_job_that_nobody_waits_for_is_killed() -> None:

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Connection, func, select
 from twisted.internet.defer import Deferred, gatherResults
 
-from tests.board.desk import GUARD, Desk, desk_for, meanwhile
+from tests.board.desk import GUARD, Desk, meanwhile
 from tests.board.easel import Easel, append, delete, put
 from tests.kernel.sql.test_streams import answer_lost_once
 from tests.support.machine import Stage
@@ -37,8 +37,7 @@ async def rows(machine: Machine, table: Any) -> int:
     return await machine.database.read("test.rows", thd)
 
 
-async def test_B8_B20_every_submission_of_a_tick_has_its_own_outcome(stage_on_both: Stage) -> None:
-    desk = await desk_for(stage_on_both)
+async def test_B8_B20_every_submission_of_a_tick_has_its_own_outcome(stage_on_both: Stage, desk: Desk) -> None:
     easel = desk.easel
     stroke, box, lost = easel.stroke(), easel.rect(), easel.rect(page=new_id())
     malformed = MalformedChange(box["id"], Invalid("no", details=[{"loc": ["x"], "msg": "\0"}]))
@@ -74,8 +73,7 @@ async def test_B8_B20_every_submission_of_a_tick_has_its_own_outcome(stage_on_bo
     await desk.sums()
 
 
-async def test_B22_who_is_overtaken_once_waits_with_all_that_follows(stage_on_both: Stage) -> None:
-    desk = await desk_for(stage_on_both)
+async def test_B22_who_is_overtaken_once_waits_with_all_that_follows(stage_on_both: Stage, desk: Desk) -> None:
     anna, tutor = desk.easel.anna, desk.easel.tutor
     outcomes = await desk.outcomes(
         desk.asked(anna, put(desk.easel.rect())),
@@ -90,11 +88,12 @@ async def test_B22_who_is_overtaken_once_waits_with_all_that_follows(stage_on_bo
     assert len((await desk.easel.open()).elements) == 2
 
 
-async def test_the_boards_of_one_batch_are_judged_and_numbered_each_for_itself(stage_on_both: Stage) -> None:
-    desk = await desk_for(stage_on_both)
+async def test_the_boards_of_one_batch_are_judged_and_numbered_each_for_itself(
+    stage_on_both: Stage, desk: Desk
+) -> None:
     easel = desk.easel
     lesson = await stage_on_both.given.lesson(easel.tutor, easel.anna)
-    other = Easel(stage_on_both, easel.machine, lesson, easel.tutor, easel.anna, easel.ben)
+    other = easel.in_lesson(lesson)
     element = easel.rect()
     there = {**element, "page": other.page}
     ticks = [
@@ -123,8 +122,7 @@ async def test_the_boards_of_one_batch_are_judged_and_numbered_each_for_itself(s
     await Desk(other).sums()
 
 
-async def test_B15_the_actor_is_the_person_where_all_changes_are_one_persons(stage_on_both: Stage) -> None:
-    desk = await desk_for(stage_on_both)
+async def test_B15_the_actor_is_the_person_where_all_changes_are_one_persons(stage_on_both: Stage, desk: Desk) -> None:
     easel = desk.easel
     element = easel.rect()
     (ticked,) = await desk.commit(
@@ -139,8 +137,9 @@ async def test_B15_the_actor_is_the_person_where_all_changes_are_one_persons(sta
     assert (ticked.event.actor, ticked.authors) == (None, [easel.anna.user_id, easel.tutor.user_id])
 
 
-async def test_a_tick_that_changes_nothing_is_no_event_and_is_answered_with_the_head(stage_on_both: Stage) -> None:
-    desk = await desk_for(stage_on_both)
+async def test_a_tick_that_changes_nothing_is_no_event_and_is_answered_with_the_head(
+    stage_on_both: Stage, desk: Desk
+) -> None:
     easel = desk.easel
     element = easel.rect()
     await desk.commit(desk.tick(desk.asked(easel.anna, put(element))))
@@ -156,8 +155,7 @@ async def test_a_tick_that_changes_nothing_is_no_event_and_is_answered_with_the_
 # pages
 
 
-async def test_B24_removing_and_clearing_leave_tombstones(stage_on_both: Stage) -> None:
-    desk = await desk_for(stage_on_both)
+async def test_B24_removing_and_clearing_leave_tombstones(stage_on_both: Stage, desk: Desk) -> None:
     easel, page = desk.easel, new_id()
     tutor = easel.tutor
     await desk.commit(desk.tick(desk.wished(tutor, PageWish("page.added", page))))
@@ -188,8 +186,7 @@ async def test_B24_removing_and_clearing_leave_tombstones(stage_on_both: Stage) 
     await desk.sums()
 
 
-async def test_B9_B10_B13_B24_a_page_that_is_refused_changes_nothing(stage_on_both: Stage) -> None:
-    desk = await desk_for(stage_on_both)
+async def test_B9_B10_B13_B24_a_page_that_is_refused_changes_nothing(stage_on_both: Stage, desk: Desk) -> None:
     easel, tutor = desk.easel, desk.easel.tutor
     await desk.commit(desk.tick(desk.asked(tutor, put(easel.rect()))))
     refusals: list[tuple[PageWish, type[Exception], dict[str, Any]]] = [
@@ -215,9 +212,8 @@ async def test_B9_B10_B13_B24_a_page_that_is_refused_changes_nothing(stage_on_bo
 
 @pytest.mark.parametrize("alone", [True, False])
 async def test_B21_a_tick_whose_first_try_was_committed_is_answered_alike_and_told_once(
-    stage_on_both: Stage, *, alone: bool
+    stage_on_both: Stage, *, alone: bool, desk: Desk
 ) -> None:
-    desk = await desk_for(stage_on_both)
     easel = desk.easel
     element, lost = easel.rect(), easel.rect(page=new_id())
     malformed = MalformedChange(lost["id"], Invalid("no", details=[{"loc": ["ü"], "msg": "\0"}]))
@@ -244,8 +240,9 @@ async def test_B21_a_tick_whose_first_try_was_committed_is_answered_alike_and_to
     await desk.sums()
 
 
-async def test_a_second_try_after_a_first_one_that_was_not_committed_is_like_a_first(stage_on_both: Stage) -> None:
-    desk = await desk_for(stage_on_both)
+async def test_a_second_try_after_a_first_one_that_was_not_committed_is_like_a_first(
+    stage_on_both: Stage, desk: Desk
+) -> None:
     for caller, seqs in ((desk.easel.anna, [1]), (desk.easel.anna, [1, 2]), (desk.easel.ben, [1, 2])):
         with answer_lost_once(desk.database.engine, done=False) as lost:
             (ticked,) = await desk.commit(desk.tick(desk.asked(caller, put(desk.easel.rect()))))
@@ -254,8 +251,9 @@ async def test_a_second_try_after_a_first_one_that_was_not_committed_is_like_a_f
         assert [event.seq for event in await desk.easel.stored()] == seqs
 
 
-async def test_B15_B20_an_answer_that_is_lost_on_its_way_from_the_database_costs_nothing(stage_on_both: Stage) -> None:
-    easel = await Easel.set_up(stage_on_both)
+async def test_B15_B20_an_answer_that_is_lost_on_its_way_from_the_database_costs_nothing(
+    stage_on_both: Stage, easel: Easel
+) -> None:
     stroke = easel.stroke()
     with answer_lost_once(easel.machine.database.engine) as lost:
         answer = await easel.submit(easel.anna, put(stroke), append(stroke, 1, [1.0, 1.0]), delete(stroke, 1))
@@ -271,8 +269,7 @@ async def test_B15_B20_an_answer_that_is_lost_on_its_way_from_the_database_costs
 # cost
 
 
-async def test_a_tick_costs_the_same_however_much_is_in_it(stage_on_both: Stage) -> None:
-    desk = await desk_for(stage_on_both)
+async def test_a_tick_costs_the_same_however_much_is_in_it(stage_on_both: Stage, desk: Desk) -> None:
     easel, counts = desk.easel, desk.database.counts
     costs = set()
 
@@ -290,8 +287,9 @@ async def test_a_tick_costs_the_same_however_much_is_in_it(stage_on_both: Stage)
     assert costs == {13}
 
 
-async def test_B22_two_processes_write_one_board_in_one_order(stage_on_both: Stage, other_on_both: Machine) -> None:
-    desk = await desk_for(stage_on_both)
+async def test_B22_two_processes_write_one_board_in_one_order(
+    stage_on_both: Stage, other_on_both: Machine, desk: Desk
+) -> None:
     desks, easel = [desk, Desk(desk.easel.on(other_on_both))], desk.easel
     stroke = easel.stroke()
     await desk.commit(desk.tick(desk.asked(easel.tutor, put(stroke))))
@@ -310,11 +308,10 @@ async def test_B22_two_processes_write_one_board_in_one_order(stage_on_both: Sta
 
 
 async def test_B4_B27_a_tombstone_that_is_being_brought_back_is_not_forgotten_meanwhile(
-    stage_on_both: Stage, other_on_both: Machine
+    stage_on_both: Stage, other_on_both: Machine, desk: Desk
 ) -> None:
     if stage_on_both.machine.database.engine.dialect.name == "sqlite":
         pytest.skip("SQLite has one writer at a time")
-    desk = await desk_for(stage_on_both)
     element, elsewhere = desk.easel.rect(), BoardStore(other_on_both.database)
     await desk.commit(desk.tick(desk.asked(desk.easel.tutor, put(element), delete(element, 1))))
     later = desk.easel.stage.clock() + timedelta(hours=1)

@@ -9,8 +9,10 @@ import pytest
 from sqlalchemy import Connection, text
 from twisted.internet.defer import gatherResults
 
-from tests.chat.room import Room, refused, under_way
+from tests.chat.room import Room
+from tests.support.cast import under_way
 from tests.support.machine import Stage
+from tests.support.refused import refused
 from tutorwamp.app.assembly import Machine
 from tutorwamp.chat.contracts import EMOJI_PER_MESSAGE_AT_MOST, Message
 from tutorwamp.chat.errors import EditWindow
@@ -38,8 +40,7 @@ async def all_text(room: Room) -> str:
 # mending
 
 
-async def test_C3_an_edit_keeps_place_and_time_and_says_when(stage: Stage) -> None:
-    room = await Room.opened(stage)
+async def test_C3_an_edit_keeps_place_and_time_and_says_when(stage: Stage, room: Room) -> None:
     said = await room.send(room.anna, "Helo")
     await room.send(room.ben, "Hi")
     stage.clock.turn(hours=24)
@@ -52,8 +53,7 @@ async def test_C3_an_edit_keeps_place_and_time_and_says_when(stage: Stage) -> No
     assert "Helo" not in await all_text(room)
 
 
-async def test_C3_who_may_edit_and_how_long(stage: Stage) -> None:
-    room = await Room.opened(stage)
+async def test_C3_who_may_edit_and_how_long(stage: Stage, room: Room) -> None:
     said, gone = await room.send(room.anna, "Hello"), await room.send(room.anna, "Oops")
     await room.delete(room.anna, gone)
     for caller in (room.ben, room.tutor, await stage.given.caller("admin")):
@@ -67,8 +67,7 @@ async def test_C3_who_may_edit_and_how_long(stage: Stage) -> None:
     assert room.told() == []
 
 
-async def test_C3_C4_what_was_said_is_mended_and_deleted_after_the_end_but_not_reacted_to(stage: Stage) -> None:
-    room = await Room.opened(stage)
+async def test_C3_C4_what_was_said_is_mended_and_deleted_after_the_end_but_not_reacted_to(room: Room) -> None:
     said = await room.send(room.anna, "Helo")
     await end(room)
     assert (await room.edit(room.anna, said, "Hello")).body == "Hello"
@@ -77,8 +76,9 @@ async def test_C3_C4_what_was_said_is_mended_and_deleted_after_the_end_but_not_r
     assert (await room.delete(room.tutor, said)).body is None
 
 
-async def test_C3_who_was_removed_changes_nothing_any_more(stage_on_both: Stage, other_on_both: Machine) -> None:
-    room = await Room.opened(stage_on_both)
+async def test_C3_who_was_removed_changes_nothing_any_more(
+    stage_on_both: Stage, other_on_both: Machine, room: Room
+) -> None:
     elsewhere = room.on(other_on_both)
     said = await elsewhere.send(room.anna, "Hello")
     await room.remove(room.anna)
@@ -94,8 +94,7 @@ async def test_C3_who_was_removed_changes_nothing_any_more(stage_on_both: Stage,
 # taking back
 
 
-async def test_C4_its_author_the_tutor_and_admins_delete(stage: Stage) -> None:
-    room = await Room.opened(stage)
+async def test_C4_its_author_the_tutor_and_admins_delete(stage: Stage, room: Room) -> None:
     for deleter in (room.anna, room.tutor, await stage.given.caller("admin")):
         said = await room.send(room.anna, "Oops")
         await refused(Forbidden, room.delete(room.ben, said))
@@ -105,8 +104,7 @@ async def test_C4_its_author_the_tutor_and_admins_delete(stage: Stage) -> None:
     await refused(Forbidden, room.delete(room.anna, tutors))
 
 
-async def test_C4_C9_a_deleted_text_is_nowhere_any_more_and_its_place_stays(stage_on_both: Stage) -> None:
-    room = await Room.opened(stage_on_both)
+async def test_C4_C9_a_deleted_text_is_nowhere_any_more_and_its_place_stays(stage_on_both: Stage, room: Room) -> None:
     said = await room.send(room.anna, "My password is Geheimnis")
     await room.edit(room.anna, said, "My password is GEHEIMNIS")
     await room.react(room.ben, said)
@@ -128,8 +126,7 @@ async def test_C4_C9_a_deleted_text_is_nowhere_any_more_and_its_place_stays(stag
 # reacting
 
 
-async def test_C8_on_and_off_and_twice_is_once(stage_on_both: Stage) -> None:
-    room = await Room.opened(stage_on_both)
+async def test_C8_on_and_off_and_twice_is_once(stage_on_both: Stage, room: Room) -> None:
     said = await room.send(room.anna, "Done!")
     room.told()
     await room.react(room.ben, said)
@@ -149,8 +146,7 @@ async def test_C8_on_and_off_and_twice_is_once(stage_on_both: Stage) -> None:
     assert less.edited_at is None
 
 
-async def test_C8_fifty_different_emoji_are_enough(stage: Stage) -> None:
-    room = await Room.opened(stage)
+async def test_C8_fifty_different_emoji_are_enough(room: Room) -> None:
     said = await room.send(room.anna, "Done!")
     emoji = [chr(code) for code in range(0x1F400, 0x1F400 + EMOJI_PER_MESSAGE_AT_MOST + 1)]
     assert all(unicodedata.category(one) == "So" for one in emoji)
@@ -163,8 +159,7 @@ async def test_C8_fifty_different_emoji_are_enough(stage: Stage) -> None:
     assert emoji[-1] in (await room.react(room.ben, said, emoji[-1])).reactions
 
 
-async def test_C8_a_deleted_message_is_not_reacted_to(stage: Stage) -> None:
-    room = await Room.opened(stage)
+async def test_C8_a_deleted_message_is_not_reacted_to(room: Room) -> None:
     said = await room.send(room.anna, "Oops")
     await room.react(room.ben, said)
     await room.delete(room.anna, said)
@@ -173,9 +168,8 @@ async def test_C8_a_deleted_message_is_not_reacted_to(stage: Stage) -> None:
 
 
 async def test_C8_reactions_from_two_machines_at_once_are_all_kept(
-    stage_on_both: Stage, other_on_both: Machine
+    stage_on_both: Stage, other_on_both: Machine, room: Room
 ) -> None:
-    room = await Room.opened(stage_on_both)
     rooms = [room, room.on(other_on_both)]
     said = await room.send(room.anna, "Done!")
     people = [room.tutor, room.anna, room.ben]
@@ -198,8 +192,7 @@ async def test_C8_reactions_from_two_machines_at_once_are_all_kept(
 # reading
 
 
-async def test_C12_a_mark_goes_forward_to_the_head_at_most_and_never_back(stage_on_both: Stage) -> None:
-    room = await Room.opened(stage_on_both)
+async def test_C12_a_mark_goes_forward_to_the_head_at_most_and_never_back(stage_on_both: Stage, room: Room) -> None:
     nothing = await room.mark_read(room.anna, 7)
     assert (nothing.read_seq, nothing.unread_count) == (0, 0)
     for body in "abcd":
@@ -212,8 +205,7 @@ async def test_C12_a_mark_goes_forward_to_the_head_at_most_and_never_back(stage_
     assert (mark.read_seq, mark.unread_count) == (head, 0)
 
 
-async def test_C12_an_advance_is_told_once(stage_on_both: Stage, other_on_both: Machine) -> None:
-    room = await Room.opened(stage_on_both)
+async def test_C12_an_advance_is_told_once(stage_on_both: Stage, other_on_both: Machine, room: Room) -> None:
     await room.send(room.ben, "Hello")
     room.told()
     assert (await room.mark_read(room.anna, 1)).read_seq == 1
@@ -225,8 +217,7 @@ async def test_C12_an_advance_is_told_once(stage_on_both: Stage, other_on_both: 
     assert (change.event.actor, change.event.data) == (person, {"person": person, "read_seq": 1})
 
 
-async def test_C12_who_marks_all_that_is_heard_as_read_comes_to_rest(stage: Stage) -> None:
-    room = await Room.opened(stage)
+async def test_C12_who_marks_all_that_is_heard_as_read_comes_to_rest(room: Room) -> None:
     await room.send(room.ben, "Hello")
     for _ in range(3):
         for caller in (room.anna, room.tutor):
@@ -235,8 +226,7 @@ async def test_C12_who_marks_all_that_is_heard_as_read_comes_to_rest(stage: Stag
     assert [kind for _, kind in room.told()] == ["message.created", "read.advanced", "read.advanced"]
 
 
-async def test_C12_what_is_ones_own_or_deleted_is_not_unread(stage: Stage) -> None:
-    room = await Room.opened(stage)
+async def test_C12_what_is_ones_own_or_deleted_is_not_unread(room: Room) -> None:
     first = await room.send(room.ben, "one")
     await room.send(room.anna, "mine")
     gone = await room.send(room.ben, "two")
@@ -249,8 +239,9 @@ async def test_C12_what_is_ones_own_or_deleted_is_not_unread(stage: Stage) -> No
     assert (await room.mark_read(room.anna, first.seq)).unread_count == 1
 
 
-async def test_C12_of_many_marks_at_once_the_farthest_stays(stage_on_both: Stage, other_on_both: Machine) -> None:
-    room = await Room.opened(stage_on_both)
+async def test_C12_of_many_marks_at_once_the_farthest_stays(
+    stage_on_both: Stage, other_on_both: Machine, room: Room
+) -> None:
     rooms = [room, room.on(other_on_both)]
     for number in range(10):
         await room.send(room.ben, str(number))
@@ -266,9 +257,8 @@ async def test_C12_of_many_marks_at_once_the_farthest_stays(stage_on_both: Stage
 
 @pytest.mark.parametrize("kind", ["edit", "delete"])
 async def test_C3_C4_two_machines_that_change_one_message_agree(
-    stage_on_both: Stage, other_on_both: Machine, kind: str
+    stage_on_both: Stage, other_on_both: Machine, kind: str, room: Room
 ) -> None:
-    room = await Room.opened(stage_on_both)
     rooms = [room, room.on(other_on_both)]
     said = await room.send(room.anna, "Hello")
     if kind == "edit":
@@ -283,8 +273,9 @@ async def test_C3_C4_two_machines_that_change_one_message_agree(
     assert [event.data for event in stored] == [now.plain()] * len(stored)
 
 
-async def test_C15_who_changes_a_message_pays_for_every_event_that_tells_of_it(stage_on_both: Stage) -> None:
-    room = await Room.opened(stage_on_both)
+async def test_C15_who_changes_a_message_pays_for_every_event_that_tells_of_it(
+    stage_on_both: Stage, room: Room
+) -> None:
     said = await room.send(room.anna, "x" * 4_000)
     charged: list[int] = []
     room.machine.limits.charge_written = lambda _, bytes_written: charged.append(bytes_written)  # type: ignore[method-assign,assignment]  # to hear it
@@ -297,8 +288,7 @@ async def test_C15_who_changes_a_message_pays_for_every_event_that_tells_of_it(s
     assert charged[5:] == [0]
 
 
-async def test_C15_a_lesson_keeps_so_much_at_once_and_says_so(stage: Stage) -> None:
-    room = await Room.opened(stage)
+async def test_C15_a_lesson_keeps_so_much_at_once_and_says_so(stage: Stage, room: Room) -> None:
     room.machine.limits.write_in(room.lesson.id, WRITTEN_IN_LESSON.burst)
     error = await refused(RateLimited, room.send(room.anna, "x" * 4_000))
     assert 0 < error.retry_after_s < 1

@@ -10,8 +10,10 @@ import pytest
 from sqlalchemy import event
 from twisted.internet.defer import gatherResults
 
-from tests.chat.room import Room, refused, under_way
+from tests.chat.room import Room
+from tests.support.cast import under_way
 from tests.support.machine import Stage
+from tests.support.refused import refused
 from tutorwamp.chat import store
 from tutorwamp.chat.contracts import WORDS_AT_MOST, Message, SearchMessages
 from tutorwamp.kernel.contracts import cursor_from
@@ -22,8 +24,9 @@ from tutorwamp.kernel.sql import lanes
 # reading back
 
 
-async def test_C10_a_walk_through_history_meets_every_message_once_while_people_talk_on(stage_on_both: Stage) -> None:
-    room = await Room.opened(stage_on_both)
+async def test_C10_a_walk_through_history_meets_every_message_once_while_people_talk_on(
+    stage_on_both: Stage, room: Room
+) -> None:
     for number in range(23):
         said = await room.send(room.anna, str(number))
         if number % 3 == 0:
@@ -42,8 +45,7 @@ async def test_C10_a_walk_through_history_meets_every_message_once_while_people_
         assert [one for one in met if one.body != "new"] == whole
 
 
-async def test_C10_an_empty_history_is_one_empty_page(stage: Stage) -> None:
-    room = await Room.opened(stage)
+async def test_C10_an_empty_history_is_one_empty_page(room: Room) -> None:
     page = await room.history(room.ben)
     assert (page.items, page.next_cursor) == ([], None)
 
@@ -51,8 +53,7 @@ async def test_C10_an_empty_history_is_one_empty_page(stage: Stage) -> None:
 # searching
 
 
-async def test_C11_case_does_not_matter_in_any_script(stage_on_both: Stage) -> None:
-    room = await Room.opened(stage_on_both)
+async def test_C11_case_does_not_matter_in_any_script(stage_on_both: Stage, room: Room) -> None:
     for body in ("Die Straße ist lang", "DIE STRASSE IST KURZ", "Привет, Мир", "ΣΊΣΥΦΟΣ", "Éclair İstanbul"):
         await room.send(room.anna, body)
     both = ["DIE STRASSE IST KURZ", "Die Straße ist lang"]
@@ -69,8 +70,7 @@ async def test_C11_case_does_not_matter_in_any_script(stage_on_both: Stage) -> N
         assert await room.search(room.ben, query) == found, query
 
 
-async def test_C11_the_four_i_of_turkish_are_one(stage_on_both: Stage) -> None:
-    room = await Room.opened(stage_on_both)
+async def test_C11_the_four_i_of_turkish_are_one(stage_on_both: Stage, room: Room) -> None:
     await room.send(room.anna, "İstanbul'da")
     await room.edit(room.anna, await room.send(room.anna, "-"), "ısparta")
     for query in ("istanbul", "ISTANBUL", "ıstanbul", "İSTANBUL’DA", "i\N{COMBINING DOT ABOVE}stanbul"):
@@ -79,8 +79,7 @@ async def test_C11_the_four_i_of_turkish_are_one(stage_on_both: Stage) -> None:
         assert await room.search(room.ben, query) == ["ısparta"], query
 
 
-async def test_C11_forms_and_quotation_marks_do_not_matter(stage_on_both: Stage) -> None:
-    room = await Room.opened(stage_on_both)
+async def test_C11_forms_and_quotation_marks_do_not_matter(stage_on_both: Stage, room: Room) -> None:
     bodies = ["don’t say “never”", 'don\'t say "never"', "ｆｉｎｅ №２", "a soft\u00adly \ufeffword", "❤️"]
     for body in bodies:
         await room.send(room.anna, body)
@@ -99,8 +98,7 @@ async def test_C11_forms_and_quotation_marks_do_not_matter(stage_on_both: Stage)
         assert await room.search(room.ben, query) == found, query
 
 
-async def test_C11_nothing_in_a_query_is_a_pattern(stage_on_both: Stage) -> None:
-    room = await Room.opened(stage_on_both)
+async def test_C11_nothing_in_a_query_is_a_pattern(stage_on_both: Stage, room: Room) -> None:
     bodies = [
         "100% sure",
         "100 sure",
@@ -130,8 +128,7 @@ async def test_C11_nothing_in_a_query_is_a_pattern(stage_on_both: Stage) -> None
         assert await room.search(room.ben, query) == found, query
 
 
-async def test_C11_all_words_wherever_they_stand(stage: Stage) -> None:
-    room = await Room.opened(stage)
+async def test_C11_all_words_wherever_they_stand(room: Room) -> None:
     await room.send(room.anna, "half of\na quarter")
     await room.send(room.anna, "a quarter")
     assert await room.search(room.ben, "quarter half") == ["half of\na quarter"]
@@ -139,16 +136,14 @@ async def test_C11_all_words_wherever_they_stand(stage: Stage) -> None:
     assert await room.search(room.ben, "quarter third") == []
 
 
-async def test_C11_an_edited_message_is_found_by_its_new_words_only(stage: Stage) -> None:
-    room = await Room.opened(stage)
+async def test_C11_an_edited_message_is_found_by_its_new_words_only(room: Room) -> None:
     said = await room.send(room.anna, "apples")
     await room.edit(room.anna, said, "Pears")
     assert await room.search(room.ben, "apples") == []
     assert await room.search(room.ben, "pears") == ["Pears"]
 
 
-async def test_C11_one_finds_what_was_said_in_ones_own_lessons(stage_on_both: Stage) -> None:
-    room = await Room.opened(stage_on_both)
+async def test_C11_one_finds_what_was_said_in_ones_own_lessons(stage_on_both: Stage, room: Room) -> None:
     given = stage_on_both.given
     clara, admin = await given.caller(), await given.caller("admin")
     other = await given.lesson(room.tutor, room.anna, clara)
@@ -164,8 +159,7 @@ async def test_C11_one_finds_what_was_said_in_ones_own_lessons(stage_on_both: St
     assert await room.search(room.anna, "needle") == both[:1]
 
 
-async def test_C11_the_pages_of_a_search_fit_together(stage_on_both: Stage) -> None:
-    room = await Room.opened(stage_on_both)
+async def test_C11_the_pages_of_a_search_fit_together(stage_on_both: Stage, room: Room) -> None:
     await gatherResults(
         [under_way(room.send(room.anna, f"word {number}" if number % 2 else "-")) for number in range(30)]
     )
@@ -201,8 +195,7 @@ COSTS = {
 """Queries of one call, whatever there is already. Who calls is known by name; the lesson is in memory."""
 
 
-async def test_a_call_costs_the_same_queries_however_much_was_said(stage_on_both: Stage) -> None:
-    room = await Room.opened(stage_on_both)
+async def test_a_call_costs_the_same_queries_however_much_was_said(stage_on_both: Stage, room: Room) -> None:
     costs: dict[int, dict[str, int]] = {}
     for total in (10, 300):
         newest = (await room.history(room.anna, limit=1)).items
@@ -239,8 +232,7 @@ def calls(room: Room, mine: Message, total: int) -> dict[str, Callable[[], Await
 # what it costs
 
 
-async def test_C14_a_query_has_a_dozen_words_at_most(stage: Stage) -> None:
-    room = await Room.opened(stage)
+async def test_C14_a_query_has_a_dozen_words_at_most(room: Room) -> None:
     words = [f"w{number}" for number in range(WORDS_AT_MOST)]
     await room.send(room.anna, " ".join(words))
     assert len(await room.search(room.ben, " ".join(words))) == 1
@@ -249,8 +241,7 @@ async def test_C14_a_query_has_a_dozen_words_at_most(stage: Stage) -> None:
     assert refusal.value.details == [{"loc": ["query"], "msg": "must have at most 12 words"}]
 
 
-async def test_C14_only_the_lessons_of_the_caller_are_looked_through(stage_on_both: Stage) -> None:
-    room = await Room.opened(stage_on_both)
+async def test_C14_only_the_lessons_of_the_caller_are_looked_through(stage_on_both: Stage, room: Room) -> None:
     plans: list[str] = []
     engine = room.machine.database.engine
     explain = "EXPLAIN QUERY PLAN " if engine.dialect.name == "sqlite" else "EXPLAIN (COSTS OFF) "
@@ -270,8 +261,9 @@ async def test_C14_only_the_lessons_of_the_caller_are_looked_through(stage_on_bo
     assert "autoindex_messages" not in plan
 
 
-async def test_C14_a_search_that_takes_too_long_is_ended(stage_on_both: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    room = await Room.opened(stage_on_both)
+async def test_C14_a_search_that_takes_too_long_is_ended(
+    stage_on_both: Stage, monkeypatch: pytest.MonkeyPatch, room: Room
+) -> None:
     monkeypatch.setattr(lanes, "STEPS_BETWEEN_LOOKS", 1)
     monkeypatch.setattr(store, "SEARCHES", replace(lanes.SEARCHES, within_s=0.001))
     engine = room.machine.database.engine
@@ -290,8 +282,7 @@ async def test_C14_a_search_that_takes_too_long_is_ended(stage_on_both: Stage, m
     assert await room.search(room.anna, "fractions") == []
 
 
-async def test_C14_who_searches_pays_for_the_time_it_took(stage: Stage) -> None:
-    room = await Room.opened(stage)
+async def test_C14_who_searches_pays_for_the_time_it_took(room: Room) -> None:
     charged: list[float] = []
     room.machine.limits.charge = lambda user_id, *, writes, units: charged.append(units)  # type: ignore[method-assign]  # to hear it
     await room.search(room.anna, "fractions")

@@ -155,8 +155,9 @@ class Day:
         await room.machine.lessons.update(room.tutor, asked)
 
 
-async def test_C13_events_and_history_tell_the_same_story(stage_on_both: Stage, other_on_both: Machine) -> None:
-    room = await Room.opened(stage_on_both)
+async def test_C13_events_and_history_tell_the_same_story(
+    stage_on_both: Stage, other_on_both: Machine, room: Room
+) -> None:
     rooms = [room, room.on(other_on_both)]
     listener = Listener()
     for one in rooms:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from twisted.internet.defer import gatherResults
 
-from tests.chat.room import Room, refused, under_way
+from tests.chat.room import Room
+from tests.support.cast import under_way
 from tests.support.machine import Stage
+from tests.support.refused import refused
 from tutorwamp.app.assembly import Machine
 from tutorwamp.chat.contracts import Message
 from tutorwamp.kernel.contracts import Caller, new_id
@@ -15,8 +17,7 @@ from tutorwamp.lessons.contracts import CancelLesson, UpdateLesson
 from tutorwamp.lessons.errors import WrongState
 
 
-async def test_a_message_comes_back_is_announced_and_is_kept_the_same(stage_on_both: Stage) -> None:
-    room = await Room.opened(stage_on_both)
+async def test_a_message_comes_back_is_announced_and_is_kept_the_same(stage_on_both: Stage, room: Room) -> None:
     said = await room.send(room.anna, "  Grüße \n an alle ", client_id="one")
     person = await stage_on_both.machine.accounts.person(room.anna.user_id)
     assert said.plain() == {
@@ -49,8 +50,7 @@ async def test_a_message_comes_back_is_announced_and_is_kept_the_same(stage_on_b
 # who may
 
 
-async def test_C2_members_and_admins_talk_before_and_while_the_lesson_runs(stage: Stage) -> None:
-    room = await Room.opened(stage)
+async def test_C2_members_and_admins_talk_before_and_while_the_lesson_runs(stage: Stage, room: Room) -> None:
     admin = await stage.given.caller("admin")
     for caller in (room.tutor, room.anna, room.ben, admin):
         assert (await room.send(caller, "Hello")).author.id == caller.user_id
@@ -59,8 +59,7 @@ async def test_C2_members_and_admins_talk_before_and_while_the_lesson_runs(stage
 
 
 @pytest.mark.parametrize("how", ["ended", "cancelled"])
-async def test_C2_nobody_talks_in_a_lesson_that_is_over(stage: Stage, how: str) -> None:
-    room = await Room.opened(stage)
+async def test_C2_nobody_talks_in_a_lesson_that_is_over(stage: Stage, how: str, room: Room) -> None:
     await room.send(room.anna, "Hello")
     await over(room, how)
     for caller in (room.anna, room.tutor, await stage.given.caller("admin")):
@@ -79,8 +78,7 @@ async def over(room: Room, how: str) -> None:
         await lessons.cancel(room.tutor, CancelLesson(lesson_id=room.lesson.id))
 
 
-async def test_C2_a_stranger_sees_nothing_of_a_chat(stage: Stage) -> None:
-    room = await Room.opened(stage)
+async def test_C2_a_stranger_sees_nothing_of_a_chat(stage: Stage, room: Room) -> None:
     said = await room.send(room.anna, "Hello")
     nothing = said.model_copy(update={"id": new_id()})
     for stranger in (await stage.given.caller(), await stage.given.caller("tutor")):
@@ -102,9 +100,8 @@ async def test_C2_a_stranger_sees_nothing_of_a_chat(stage: Stage) -> None:
 
 
 async def test_C2_who_was_removed_is_refused_by_a_machine_that_does_not_know_it_yet(
-    stage_on_both: Stage, other_on_both: Machine
+    stage_on_both: Stage, other_on_both: Machine, room: Room
 ) -> None:
-    room = await Room.opened(stage_on_both)
     elsewhere = room.on(other_on_both)
     await elsewhere.send(room.anna, "The other machine knows me now")
     await room.remove(room.anna)
@@ -116,9 +113,8 @@ async def test_C2_who_was_removed_is_refused_by_a_machine_that_does_not_know_it_
 
 
 async def test_C2_the_end_is_respected_by_a_machine_that_does_not_know_it_yet(
-    stage_on_both: Stage, other_on_both: Machine
+    stage_on_both: Stage, other_on_both: Machine, room: Room
 ) -> None:
-    room = await Room.opened(stage_on_both)
     elsewhere = room.on(other_on_both)
     await elsewhere.send(room.anna, "The other machine knows the lesson now")
     await over(room, "ended")
@@ -127,9 +123,8 @@ async def test_C2_the_end_is_respected_by_a_machine_that_does_not_know_it_yet(
 
 
 async def test_C2_the_invited_talk_on_a_machine_that_does_not_know_it_yet(
-    stage_on_both: Stage, other_on_both: Machine
+    stage_on_both: Stage, other_on_both: Machine, room: Room
 ) -> None:
-    room = await Room.opened(stage_on_both)
     elsewhere, clara = room.on(other_on_both), await stage_on_both.given.caller()
     await elsewhere.send(room.anna, "The other machine knows the lesson now")
     everybody = [*(one.id for one in room.lesson.students), clara.user_id]
@@ -140,9 +135,8 @@ async def test_C2_the_invited_talk_on_a_machine_that_does_not_know_it_yet(
 
 
 async def test_C2_sends_go_through_while_the_lesson_changes_under_them(
-    stage_on_both: Stage, other_on_both: Machine
+    stage_on_both: Stage, other_on_both: Machine, room: Room
 ) -> None:
-    room = await Room.opened(stage_on_both)
     elsewhere = room.on(other_on_both)
     await elsewhere.send(room.anna, "0")
     sending = [under_way(elsewhere.send(room.anna, str(number))) for number in range(1, 41)]
@@ -159,9 +153,8 @@ async def test_C2_sends_go_through_while_the_lesson_changes_under_them(
 
 
 async def test_C5_a_repeated_client_id_is_answered_like_the_first_and_told_once(
-    stage_on_both: Stage, other_on_both: Machine
+    stage_on_both: Stage, other_on_both: Machine, room: Room
 ) -> None:
-    room = await Room.opened(stage_on_both)
     first = await room.send(room.anna, "Hello", client_id="one")
     assert await room.send(room.anna, "Hello", client_id="one") == first
     assert await room.on(other_on_both).send(stage_on_both.given.again(room.anna), "Hello ", client_id="one") == first
@@ -171,8 +164,7 @@ async def test_C5_a_repeated_client_id_is_answered_like_the_first_and_told_once(
     assert len(await room.stored()) == 1
 
 
-async def test_C5_the_same_client_id_with_other_content_is_refused(stage: Stage) -> None:
-    room = await Room.opened(stage)
+async def test_C5_the_same_client_id_with_other_content_is_refused(room: Room) -> None:
     first = await room.send(room.anna, "Hello", client_id="one")
     for attempt in (
         room.send(room.anna, "Good bye", client_id="one"),
@@ -182,8 +174,7 @@ async def test_C5_the_same_client_id_with_other_content_is_refused(stage: Stage)
     assert (await room.send(room.ben, "Next")).seq == 2
 
 
-async def test_C5_a_client_id_is_its_authors_and_its_lessons_own(stage: Stage) -> None:
-    room = await Room.opened(stage)
+async def test_C5_a_client_id_is_its_authors_and_its_lessons_own(stage: Stage, room: Room) -> None:
     hers = await room.send(room.anna, "Hello", client_id="one")
     his = await room.send(room.ben, "Good bye", client_id="one")
     assert [(one.author.id, one.seq) for one in (hers, his)] == [(room.anna.user_id, 1), (room.ben.user_id, 2)]
@@ -192,8 +183,9 @@ async def test_C5_a_client_id_is_its_authors_and_its_lessons_own(stage: Stage) -
     assert (there.lesson_id, there.seq) == (other.id, 1)
 
 
-async def test_C5_a_client_id_that_comes_again_before_the_first_is_kept_is_one_message(stage_on_both: Stage) -> None:
-    room = await Room.opened(stage_on_both)
+async def test_C5_a_client_id_that_comes_again_before_the_first_is_kept_is_one_message(
+    stage_on_both: Stage, room: Room
+) -> None:
     await room.send(room.ben, "What follows goes into batches")
     asked = ["Hello"] * 5 + ["Good bye"] + ["Hello"] * 2
     outcomes = await gatherResults([under_way(room.send(room.anna, body, client_id="one")) for body in asked])
@@ -203,8 +195,7 @@ async def test_C5_a_client_id_that_comes_again_before_the_first_is_kept_is_one_m
     assert room.told() == [(1, "message.created"), (2, "message.created")]
 
 
-async def test_C5_a_repetition_is_answered_when_the_lesson_is_over(stage_on_both: Stage) -> None:
-    room = await Room.opened(stage_on_both)
+async def test_C5_a_repetition_is_answered_when_the_lesson_is_over(stage_on_both: Stage, room: Room) -> None:
     first = await room.send(room.anna, "Bye", client_id="one")
     await over(room, "ended")
     assert await room.send(room.anna, "Bye", client_id="one") == first
@@ -212,8 +203,7 @@ async def test_C5_a_repetition_is_answered_when_the_lesson_is_over(stage_on_both
     assert room.told() == [(1, "message.created")]
 
 
-async def test_C5_a_repetition_shows_the_message_as_it_is_now(stage: Stage) -> None:
-    room = await Room.opened(stage)
+async def test_C5_a_repetition_shows_the_message_as_it_is_now(room: Room) -> None:
     await room.send(room.anna, "Helo", client_id="one")
     edited = await room.edit(room.anna, (await room.history(room.anna)).items[0], "Hello")
     assert await room.send(room.anna, "Helo", client_id="one") == edited
@@ -223,16 +213,14 @@ async def test_C5_a_repetition_shows_the_message_as_it_is_now(stage: Stage) -> N
 # answers
 
 
-async def test_C6_one_replies_to_a_message_of_the_same_lesson(stage: Stage) -> None:
-    room = await Room.opened(stage)
+async def test_C6_one_replies_to_a_message_of_the_same_lesson(room: Room) -> None:
     question = await room.send(room.tutor, "Why?")
     assert (await room.send(room.anna, "Because", reply_to=question.id)).reply_to == question.id
     await room.delete(room.tutor, question)
     assert (await room.send(room.ben, "Who asked?", reply_to=question.id)).reply_to == question.id
 
 
-async def test_C6_a_wrong_reply_is_refused_alone_and_takes_no_number(stage_on_both: Stage) -> None:
-    room = await Room.opened(stage_on_both)
+async def test_C6_a_wrong_reply_is_refused_alone_and_takes_no_number(stage_on_both: Stage, room: Room) -> None:
     here = await room.send(room.tutor, "Here")
     other = await stage_on_both.given.lesson(room.tutor, room.anna)
     there = await room.send(room.tutor, "There", lesson_id=other.id)
@@ -248,8 +236,9 @@ async def test_C6_a_wrong_reply_is_refused_alone_and_takes_no_number(stage_on_bo
 # order
 
 
-async def test_C7_five_hundred_at_once_are_told_and_kept_in_one_order_without_a_gap(stage_on_both: Stage) -> None:
-    room = await Room.opened(stage_on_both)
+async def test_C7_five_hundred_at_once_are_told_and_kept_in_one_order_without_a_gap(
+    stage_on_both: Stage, room: Room
+) -> None:
     callers = [room.tutor, room.anna, room.ben, stage_on_both.given.again(room.anna), room.ben]
     asked = [(callers[number % 5], f"message {number}") for number in range(500)]
     sent = await gatherResults([under_way(room.send(caller, body)) for caller, body in asked])
@@ -275,8 +264,9 @@ async def everything(room: Room, caller: Caller) -> list[Message]:
             return found
 
 
-async def test_C7_two_machines_number_one_lesson_together(stage_on_both: Stage, other_on_both: Machine) -> None:
-    room = await Room.opened(stage_on_both)
+async def test_C7_two_machines_number_one_lesson_together(
+    stage_on_both: Stage, other_on_both: Machine, room: Room
+) -> None:
     rooms = [room, room.on(other_on_both)]
     sent = await gatherResults(
         [under_way(rooms[number % 2].send(room.anna, str(number), client_id=str(number // 2))) for number in range(200)]

@@ -16,6 +16,7 @@ from tests.supervision.test_holding import HOLDS
 from tests.support.machine import set_stage
 from tests.support.node import ROOT, free_port
 from tests.support.postgres import Postgres
+from tests.support.refused import refused
 from tutorwamp.accounts.contracts import LogIn
 from tutorwamp.cli.main import main
 from tutorwamp.kernel.errors import Unauthenticated
@@ -76,8 +77,7 @@ async def test_the_life_of_an_account(shell: Shell) -> None:
         assert (tokens.user.role, tokens.user.name) == ("admin", "Ada")
         closed = shell.run("user", "deactivate", "Ada@School.example")
         assert (closed.exit_code, closed.output) == (0, f"deactivated {EMAIL}; live sessions end\n")
-        with pytest.raises(Unauthenticated):
-            await stage.machine.accounts.log_in(LogIn(email=EMAIL, password="a new horse"))
+        await refused(Unauthenticated, stage.machine.accounts.log_in(LogIn(email=EMAIL, password="a new horse")))
     finally:
         stop()
 
@@ -152,8 +152,7 @@ async def test_accounts_are_listed_closed_opened_and_change_their_role(shell: Sh
         tokens = await stage.machine.accounts.log_in(LogIn(email=EMAIL, password=PASSWORD))
         assert tokens.user.role == "tutor"
         shell.run("user", "role", EMAIL, "student")
-        with pytest.raises(Unauthenticated):
-            await stage.machine.accounts.authenticate(tokens.access_token)
+        await refused(Unauthenticated, stage.machine.accounts.authenticate(tokens.access_token))
     finally:
         stop()
 

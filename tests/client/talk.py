@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
@@ -92,9 +91,3 @@ def opened(connection: Connection) -> Deferred[None]:
 
 
 Connect = Callable[..., Connection]
-
-
-async def failure_of(doing: Any) -> CallError:
-    with pytest.raises(CallError) as caught:
-        await doing
-    return caught.value

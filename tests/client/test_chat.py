@@ -8,9 +8,10 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.threads import deferToThread
 
 from tests.client.room import Enter, Room
-from tests.client.talk import Watcher, failure_of, patiently
+from tests.client.talk import Watcher, patiently
 from tests.support.node import Node
-from tutorwamp.client import Chat, Client, Disconnected, Event
+from tests.support.refused import refused
+from tutorwamp.client import CallError, Chat, Client, Disconnected, Event
 
 
 def doing(something: Any) -> Deferred[Any]:
@@ -81,7 +82,7 @@ async def test_changes_and_read_marks_are_kept(enter: Enter) -> None:
 
 async def test_a_refused_message_is_taken_back_and_said_why(enter: Enter) -> None:
     tina, _ = await chats(await enter())
-    error = await failure_of(tina.send("x" * 4_001))
+    error = await refused(CallError, tina.send("x" * 4_001))
     assert (error.uri, tina.messages) == ("tutorwamp.error.invalid", ())
 
 
@@ -157,10 +158,10 @@ async def test_S12_a_lost_answer_leaves_one_message(enter: Enter) -> None:
 async def test_nobody_waits_for_a_chat_that_is_over(enter: Enter) -> None:
     room = await enter()
     tina, _ = await chats(room)
-    waiting = doing(failure_of(tina.caught_up(9)))
+    waiting = doing(refused(CallError, tina.caught_up(9)))
     await (await room.tutor.join(room.lesson_id)).leave()
     assert isinstance(await waiting, Disconnected)
-    assert isinstance(await failure_of(tina.open()), Disconnected)
+    await refused(Disconnected, tina.open())
 
 
 async def test_a_chat_is_one_however_often_it_is_asked_for(enter: Enter) -> None:

@@ -18,12 +18,12 @@ from tests.client.talk import (
     Inbox,
     Tickets,
     Watcher,
-    failure_of,
     opened,
     patiently,
     why,
 )
 from tests.support.node import Node, free_port
+from tests.support.refused import refused
 from tutorwamp.client import Backoff, CallError, Disconnected, Event
 from tutorwamp.client.connection import CALL_TIMEOUT_S, STEADY_AFTER_S
 from tutorwamp.client.errors import BACK_AFTER_DRAINING_S
@@ -45,7 +45,8 @@ async def test_a_call_is_answered(connect: Connect, serializer: Serializer) -> N
 async def test_an_error_arrives_whole(connect: Connect) -> None:
     connection = connect()
     await opened(connection)
-    error = await failure_of(
+    error = await refused(
+        CallError,
         connection.call(
             "test.refuse",
             uri="tutorwamp.error.lesson.state",
@@ -53,7 +54,7 @@ async def test_an_error_arrives_whole(connect: Connect) -> None:
             action="reload",
             details={"state": "ended"},
             request_id="r-1",
-        )
+        ),
     )
     assert (error.uri, error.message, error.action) == ("tutorwamp.error.lesson.state", "Not now.", Action.RELOAD)
     assert (error.details, error.request_id) == ({"state": "ended"}, "r-1")
@@ -67,7 +68,7 @@ async def test_what_is_not_allowed_is_refused_aloud(connect: Connect) -> None:
         connection.publish("elsewhere", text="lost"),
         connection.subscribe("elsewhere", Inbox()),
     ):
-        error = await failure_of(doing)
+        error = await refused(CallError, doing)
         assert (error.uri, error.action) == ("wamp.error.not_authorized", Action.STOP)
 
 
@@ -121,7 +122,7 @@ async def test_after_kill_9_of_the_router_all_is_as_before(router: Node, connect
     inbox = Inbox()
     await ada.subscribe(TOPIC, inbox)
     first_session = ada.session_id
-    in_flight = Deferred.fromCoroutine(failure_of(ada.call("test.never")))
+    in_flight = Deferred.fromCoroutine(refused(CallError, ada.call("test.never")))
     states, bobs = Watcher(ada), Watcher(bob)
     lost, back, bob_back = states.next("waiting"), states.next("connected"), bobs.next("connected")
 
@@ -130,7 +131,7 @@ async def test_after_kill_9_of_the_router_all_is_as_before(router: Node, connect
     assert isinstance(error, Disconnected)
     assert error.action is Action.RETRY
     assert why(await lost).uri == "wamp.close.transport_lost"
-    assert isinstance(await failure_of(ada.call("test.echo")), Disconnected)
+    await refused(Disconnected, ada.call("test.echo"))
     repeated = Deferred.fromCoroutine(ada.call_until_answered("test.echo", client_id="c-1"))
 
     router.start()
@@ -178,16 +179,16 @@ async def test_a_refused_ticket_is_replaced_once(connect: Connect) -> None:
 async def test_a_ticket_refused_twice_ends_it(connect: Connect) -> None:
     tickets = Tickets(EXPIRED, replacements=[EXPIRED])
     connection = connect(tickets)
-    error = await failure_of(connection.open())
+    error = await refused(CallError, connection.open())
     assert (error.uri, error.action) == ("tutorwamp.error.unauthenticated", Action.REAUTH)
     assert tickets.replaced == [EXPIRED]
     assert connection.state.kind == "closed"
-    assert (await failure_of(connection.call_until_answered("test.echo"))).uri == "tutorwamp.error.unauthenticated"
+    await refused("tutorwamp.error.unauthenticated", connection.call_until_answered("test.echo"))
 
 
 async def test_a_login_that_is_over_ends_it(connect: Connect) -> None:
     connection = connect(Tickets(CallError("tutorwamp.error.unauthenticated", "The login is over.")))
-    assert (await failure_of(connection.open())).message == "The login is over."
+    assert (await refused(CallError, connection.open())).message == "The login is over."
 
 
 async def test_a_server_that_is_not_ready_is_waited_for(connect: Connect) -> None:
@@ -218,7 +219,7 @@ async def test_pauses_grow_while_nobody_listens(connect: Connect) -> None:
     )
     states = Watcher(connection)
     waiting = states.next("waiting")
-    opening = Deferred.fromCoroutine(failure_of(connection.open()))
+    opening = Deferred.fromCoroutine(refused(CallError, connection.open()))
     pauses = []
     for _ in range(4):
         pauses.append((await waiting).pause_s)
@@ -235,7 +236,7 @@ async def test_the_servers_wish_to_wait_is_respected(connect: Connect) -> None:
     wish = CallError("tutorwamp.error.unavailable", details={"retry_after_s": 7.0})
     connection = connect(Tickets(wish), clock=Clock(), chance=lambda: 0.5, backoff=Backoff(first_ceiling_s=1))
     waiting = Watcher(connection).next("waiting")
-    opening = Deferred.fromCoroutine(failure_of(connection.open()))
+    opening = Deferred.fromCoroutine(refused(CallError, connection.open()))
     assert (await waiting).pause_s == 7.5
     await connection.close()
     await opening
@@ -256,7 +257,7 @@ async def test_a_server_that_says_nothing_is_given_up(connect: Connect) -> None:
     port = cast("Any", reactor).listenTCP(0, Factory.forProtocol(Silent), interface="127.0.0.1")
     connection = connect(url=f"ws://127.0.0.1:{port.getHost().port}/ws", clock=clock)
     waiting = Watcher(connection).next("waiting")
-    opening = Deferred.fromCoroutine(failure_of(connection.open()))
+    opening = Deferred.fromCoroutine(refused(CallError, connection.open()))
     await patiently(asked)
     clock.advance(JOIN_TIMEOUT_S)
     assert "does not answer" in why(await waiting).message
@@ -270,13 +271,13 @@ async def test_a_revoked_session_stays_away_and_says_so(connect: Connect) -> Non
     connection = connect()
     await opened(connection)
     closed = Watcher(connection).next("closed")
-    error = await failure_of(connection.call("test.say_goodbye", reason="tutorwamp.close.revoked"))
+    error = await refused(CallError, connection.call("test.say_goodbye", reason="tutorwamp.close.revoked"))
     assert isinstance(error, Disconnected)
     assert error.uri == "tutorwamp.close.revoked"
     state = await closed
     assert (why(state).uri, why(state).message) == ("tutorwamp.close.revoked", "Said the test.")
     for doing in (connection.call("test.echo"), connection.call_until_answered("test.echo"), connection.connected()):
-        error = await failure_of(doing)
+        error = await refused(CallError, doing)
         assert (error.uri, error.action) == ("tutorwamp.close.revoked", Action.REAUTH)
 
 
@@ -288,7 +289,7 @@ async def test_a_draining_node_is_come_back_to_and_short_lives_do_not_reset_the_
     for lived_s, pause_s in ((0, 1), (STEADY_AFTER_S - 1, 2), (STEADY_AFTER_S, 1)):
         clock.advance(lived_s)
         waiting, back = states.next("waiting"), states.next("connected")
-        await failure_of(connection.call("test.say_goodbye", reason="tutorwamp.close.draining"))
+        await refused(CallError, connection.call("test.say_goodbye", reason="tutorwamp.close.draining"))
         state = await waiting
         assert (why(state).uri, state.pause_s) == ("tutorwamp.close.draining", BACK_AFTER_DRAINING_S + pause_s)
         clock.advance(state.pause_s)
@@ -307,7 +308,7 @@ async def test_a_draining_node_says_when_to_come_back(connect: Connect) -> None:
         ({"action": "retry", "retry_after_s": -1}, 0),
     ):
         waiting, back = states.next("waiting"), states.next("connected")
-        await failure_of(connection.call("test.say_goodbye", reason="tutorwamp.close.draining", **told))
+        await refused(CallError, connection.call("test.say_goodbye", reason="tutorwamp.close.draining", **told))
         state = await waiting
         assert why(state).retry_after_s == back_s
         assert back_s < state.pause_s <= back_s + 8
@@ -321,7 +322,7 @@ async def test_who_was_too_slow_comes_back(connect: Connect) -> None:
     await opened(connection)
     states = Watcher(connection)
     waiting, back = states.next("waiting"), states.next("connected")
-    await failure_of(connection.call("test.say_goodbye", reason="tutorwamp.close.slow"))
+    await refused(CallError, connection.call("test.say_goodbye", reason="tutorwamp.close.slow"))
     state = await waiting
     assert (why(state).uri, why(state).action) == ("tutorwamp.close.slow", Action.RETRY)
     clock.advance(state.pause_s)
@@ -343,7 +344,7 @@ async def test_a_topic_taken_away_is_reported_and_the_connection_lives(connect: 
 async def test_a_message_too_large_costs_the_call_and_not_the_connection(connect: Connect) -> None:
     connection = connect()
     await opened(connection)
-    error = await failure_of(connection.call_until_answered("test.echo", text="x" * SEND_AT_MOST_BYTES))
+    error = await refused(CallError, connection.call_until_answered("test.echo", text="x" * SEND_AT_MOST_BYTES))
     assert (error.uri, error.action) == ("tutorwamp.error.too_large", Action.FIX)
     assert await connection.call("test.echo") == {"caller": "ada"}
 
@@ -351,8 +352,8 @@ async def test_a_message_too_large_costs_the_call_and_not_the_connection(connect
 async def test_an_argument_that_cannot_be_sent_is_invalid(connect: Connect) -> None:
     connection = connect()
     await opened(connection)
-    assert (await failure_of(connection.call("test.echo", it=object()))).uri == "tutorwamp.error.invalid"
-    assert (await failure_of(connection.call("not a uri"))).uri == "tutorwamp.error.invalid"
+    await refused("tutorwamp.error.invalid", connection.call("test.echo", it=object()))
+    await refused("tutorwamp.error.invalid", connection.call("not a uri"))
     assert await connection.call("test.echo") == {"caller": "ada"}
 
 
@@ -360,7 +361,7 @@ async def test_a_call_without_an_answer_times_out_and_may_be_repeated(connect: C
     clock = Clock()
     connection = connect(clock=clock)
     await opened(connection)
-    failing = Deferred.fromCoroutine(failure_of(connection.call("test.never")))
+    failing = Deferred.fromCoroutine(refused(CallError, connection.call("test.never")))
     clock.advance(CALL_TIMEOUT_S)
     error = await failing
     assert (error.uri, error.may_repeat) == ("wamp.error.timeout", True)
@@ -369,11 +370,11 @@ async def test_a_call_without_an_answer_times_out_and_may_be_repeated(connect: C
 
 async def test_a_closed_connection_can_be_opened_again(connect: Connect) -> None:
     connection = connect()
-    error = await failure_of(connection.call("test.echo"))
+    error = await refused(CallError, connection.call("test.echo"))
     assert (error.uri, error.action) == ("wamp.close.normal", Action.STOP)
     await opened(connection)
     await connection.close()
-    error = await failure_of(connection.call_until_answered("test.echo"))
+    error = await refused(CallError, connection.call_until_answered("test.echo"))
     assert (error.uri, error.action) == ("wamp.close.normal", Action.STOP)
     await opened(connection)
     assert await connection.call("test.echo") == {"caller": "ada"}

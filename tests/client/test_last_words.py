@@ -11,8 +11,9 @@ from twisted.internet.defer import Deferred
 from twisted.logger import LogEvent, capturedLogs
 
 from tests.client.scripted_router import Script, ScriptedRouter
-from tests.client.talk import Connect, Watcher, failure_of, opened, patiently, why
-from tutorwamp.client import Disconnected
+from tests.client.talk import Connect, Watcher, opened, patiently, why
+from tests.support.refused import refused
+from tutorwamp.client import CallError, Disconnected
 
 REVOKED = "tutorwamp.close.revoked"
 
@@ -60,10 +61,9 @@ async def test_what_the_router_answers_after_its_goodbye_is_too_late_and_harms_n
     await opened(connection)
     closed = Watcher(connection).next("closed")
     with capturedLogs() as logs:
-        refused = await failure_of(connection.call("test.echo"))
+        error = await refused(Disconnected, connection.call("test.echo"))
         reason = why(await closed)
-    assert isinstance(refused, Disconnected)
-    assert (refused.uri, reason.uri, reason.message) == (REVOKED, REVOKED, "Said the test.")
+    assert (error.uri, reason.uri, reason.message) == (REVOKED, REVOKED, "Said the test.")
     assert complaints(logs) == []
     assert router.words(Goodbye) == 1, "the goodbye is answered"
     assert router.ended_cleanly == [True]
@@ -74,8 +74,8 @@ async def test_a_router_that_refuses_before_its_welcome_is_believed(connect: Con
         return [Abort("tutorwamp.error.forbidden", "Said the test.")] if isinstance(said, Hello) else []
 
     with capturedLogs() as logs:
-        refused = await failure_of(opened(connect(url=routed(script).url)))
-    assert (refused.uri, refused.message) == ("tutorwamp.error.forbidden", "Said the test.")
+        error = await refused(CallError, opened(connect(url=routed(script).url)))
+    assert (error.uri, error.message) == ("tutorwamp.error.forbidden", "Said the test.")
     assert complaints(logs) == []
 
 
@@ -97,7 +97,7 @@ async def test_who_leaves_still_hears_the_answers_that_come_before_the_routers_g
     await opened(connection)
     with capturedLogs() as logs:
         answered = Deferred.fromCoroutine(connection.call("test.echo"))
-        failing = Deferred.fromCoroutine(failure_of(connection.call("test.echo")))
+        failing = Deferred.fromCoroutine(refused(CallError, connection.call("test.echo")))
         await patiently(Deferred.fromCoroutine(connection.close()))
         assert await answered == "the last"
         assert isinstance(await failing, Disconnected)

@@ -14,9 +14,9 @@ from twisted.web.http import Request
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 
-from tests.client.talk import failure_of
 from tests.support.node import free_port
-from tutorwamp.client import Login
+from tests.support.refused import refused
+from tutorwamp.client import CallError, Login
 from tutorwamp.client.login import ANSWER_TIMEOUT_S, REFRESH_AHEAD_S
 from tutorwamp.kernel.errors import Action
 
@@ -130,7 +130,7 @@ async def test_registering_sends_the_account_and_logs_nobody_in(server: Server, 
         "name": "Ada",
         "role": "tutor",
     }
-    assert (await failure_of(login.access_token())).uri == "tutorwamp.error.unauthenticated"
+    await refused("tutorwamp.error.unauthenticated", login.access_token())
 
 
 async def test_a_token_is_used_until_shortly_before_its_end_and_then_rotated(
@@ -172,7 +172,7 @@ async def test_a_refused_token_is_replaced_once_and_the_request_made_again(serve
         (ME, "Bearer access-2"),
     ]
     server.instead[ME] = lambda: problem(401, "tutorwamp.error.unauthenticated", "reauth")
-    assert (await failure_of(login.me())).uri == "tutorwamp.error.unauthenticated"
+    await refused("tutorwamp.error.unauthenticated", login.me())
     assert server.paths[4:] == [ME, REFRESH, ME]
 
 
@@ -188,7 +188,7 @@ async def test_a_login_that_cannot_be_renewed_is_over(server: Server, login: Log
     clock.advance(LIFETIME_S)
     server.instead[REFRESH] = lambda: problem(401, "tutorwamp.error.unauthenticated", "reauth")
     for _ in range(2):
-        error = await failure_of(login.access_token())
+        error = await refused(CallError, login.access_token())
         assert (error.uri, error.action) == ("tutorwamp.error.unauthenticated", Action.REAUTH)
     assert server.paths.count(REFRESH) == 1
 
@@ -199,7 +199,7 @@ async def test_a_refresh_that_failed_in_passing_is_tried_again(server: Server, l
     server.instead[REFRESH] = lambda: problem(
         503, "tutorwamp.error.unavailable", "retry", details={"retry_after_s": 3.0}
     )
-    error = await failure_of(login.access_token())
+    error = await refused(CallError, login.access_token())
     assert (error.action, error.retry_after_s) == (Action.RETRY, 3.0)
     del server.instead[REFRESH]
     assert await login.access_token() == "access-2"
@@ -212,7 +212,7 @@ async def test_a_problem_arrives_whole(server: Server, login: Login) -> None:
     server.instead["/api/auth/register"] = lambda: problem(
         422, "tutorwamp.error.invalid", "fix", detail="Look again.", details=details, request_id="r-1"
     )
-    error = await failure_of(login.register("ada", "correct horse", name="Ada", role="tutor"))
+    error = await refused(CallError, login.register("ada", "correct horse", name="Ada", role="tutor"))
     assert (error.uri, error.message, error.action) == ("tutorwamp.error.invalid", "Look again.", Action.FIX)
     assert (error.details, error.request_id) == (details, "r-1")
 
@@ -220,12 +220,14 @@ async def test_a_problem_arrives_whole(server: Server, login: Login) -> None:
 @pytest.mark.parametrize(("status", "page"), [(502, b"<html>Bad Gateway</html>"), (503, b"\xff\xfe")])
 async def test_a_proxys_page_is_unavailable(server: Server, login: Login, status: int, page: bytes) -> None:
     server.instead["/api/auth/login"] = lambda: (status, page)
-    error = await failure_of(login.log_in("ada@example.org", "correct horse"))
+    error = await refused(CallError, login.log_in("ada@example.org", "correct horse"))
     assert (error.uri, error.action) == ("tutorwamp.error.unavailable", Action.RETRY)
 
 
 async def test_nobody_there_is_unavailable() -> None:
-    error = await failure_of(Login(f"http://127.0.0.1:{free_port()}").log_in("ada@example.org", "correct horse"))
+    error = await refused(
+        CallError, Login(f"http://127.0.0.1:{free_port()}").log_in("ada@example.org", "correct horse")
+    )
     assert (error.uri, error.action) == ("tutorwamp.error.unavailable", Action.RETRY)
 
 
@@ -236,7 +238,7 @@ async def test_a_server_that_hangs_is_unavailable(server: Server, login: Login, 
         arrived.callback(None)
 
     server.instead["/api/auth/login"] = hang
-    failing = Deferred.fromCoroutine(failure_of(login.log_in("ada@example.org", "correct horse")))
+    failing = Deferred.fromCoroutine(refused(CallError, login.log_in("ada@example.org", "correct horse")))
     await arrived
     clock.advance(ANSWER_TIMEOUT_S)
     error = await failing
@@ -251,4 +253,4 @@ async def test_logging_out_forgets_the_tokens(server: Server, login: Login, ever
     assert server.asked[1:] == [
         Asked("POST", "/api/auth/logout", {"refresh_token": "refresh-1", "everywhere": everywhere}, None)
     ]
-    assert (await failure_of(login.me())).uri == "tutorwamp.error.unauthenticated"
+    await refused("tutorwamp.error.unauthenticated", login.me())

@@ -7,7 +7,6 @@ from itertools import count
 from typing import Any
 
 import pytest
-from autobahn.wamp.exception import ApplicationError
 from autobahn.wamp.message import Result
 from autobahn.wamp.types import CallResult
 from twisted.internet.defer import Deferred
@@ -15,6 +14,7 @@ from twisted.internet.defer import Deferred
 from tests.gate.people import COMPONENTS, SERIALIZERS, Office, Visit, soon
 from tests.gate.raw import Raw
 from tests.support.node import Node
+from tests.support.refused import refused
 from tutorwamp.gate import portions as door
 from tutorwamp.gate.portions import TURN_S, WAITING_AT_MOST_BYTES, Desk
 from tutorwamp.kernel.edges.portions import Portioned, portions
@@ -87,9 +87,7 @@ async def test_S25_what_is_too_large_for_a_connection_once_it_is_whole_is_said(
     await office.session.register(lambda: CallResult(**whole(portions(huge)).plain()), LARGE)
     await office.gate.ready(COMPONENTS[0], [LARGE, "tutorwamp.test.shout"])
     guest = await visit.join(ticket(), serializer="json")
-    with pytest.raises(ApplicationError) as caught:
-        await guest.ask(LARGE)
-    assert caught.value.error == "tutorwamp.error.too_large"
+    await refused("tutorwamp.error.too_large", guest.ask(LARGE))
     assert (await guest.ask("tutorwamp.test.shout", text="hello"))["length"] == 5
 
 

@@ -16,8 +16,9 @@ from twisted.internet.defer import Deferred, DeferredList
 
 from tests.gate.conftest import KEY
 from tests.gate.narrow import FEW
-from tests.gate.people import COMPONENTS, SERIALIZERS, DeafToClose, Office, Refused, Stubborn, Visit, soon
+from tests.gate.people import COMPONENTS, SERIALIZERS, DeafToClose, Office, Stubborn, Visit, soon
 from tests.support.node import Node
+from tests.support.refused import refused
 from tutorwamp.bench.crowd import Light
 from tutorwamp.bench.crowd import connect as connect_light
 from tutorwamp.gate.contracts import CLOSE_DRAINING, CLOSE_REVOKED, CONNECTION_DRAINING
@@ -26,20 +27,6 @@ from tutorwamp.kernel.contracts import AuthRole, new_id, utc_now
 
 NOT_AUTHORIZED = "wamp.error.not_authorized"
 Ticket = Callable[..., str]
-
-
-async def refused_with(reason: str, attempt: object) -> Refused:
-    with pytest.raises(Refused) as caught:
-        await attempt  # type: ignore[misc]  # a coroutine of any result
-    assert caught.value.reason == reason
-    return caught.value
-
-
-async def error_of(attempt: object) -> ApplicationError:
-    with pytest.raises(ApplicationError) as caught:
-        await attempt  # type: ignore[misc]  # a coroutine of any result
-    error: ApplicationError = caught.value
-    return error
 
 
 # getting in
@@ -56,23 +43,23 @@ async def test_the_token_decides_who_one_is(office: Office, visit: Visit, ticket
 
 async def test_a_bad_an_expired_and_a_forged_token_are_refused(office: Office, visit: Visit, ticket: Ticket) -> None:
     for text in ("", "nonsense", "ü.ö.ä", ticket()[:-2] + "xx"):
-        refusal = await refused_with("tutorwamp.error.unauthenticated", visit.join(text))
+        refusal = await refused("tutorwamp.error.unauthenticated", visit.join(text))
         assert refusal.message == "This access token is not valid."
-    refusal = await refused_with("tutorwamp.error.unauthenticated", visit.join(ticket(age=timedelta(hours=1))))
+    refusal = await refused("tutorwamp.error.unauthenticated", visit.join(ticket(age=timedelta(hours=1))))
     assert refusal.message == "This access token has expired."
 
 
 async def test_nobody_gets_in_until_every_component_is_ready(node: Node, visit: Visit, ticket: Ticket) -> None:
-    await refused_with("tutorwamp.error.unavailable", visit.join(ticket()))
+    await refused("tutorwamp.error.unavailable", visit.join(ticket()))
     office = await Office.open(node, ready=False)
     *others, last = COMPONENTS
     for component in others:
         await office.gate.ready(component, [])
-        await refused_with("tutorwamp.error.unavailable", visit.join(ticket()))
+        await refused("tutorwamp.error.unavailable", visit.join(ticket()))
     await office.gate.ready(last, [])
     await visit.join(ticket())
     await office.close()
-    await refused_with("tutorwamp.error.unavailable", visit.join(ticket()))
+    await refused("tutorwamp.error.unavailable", visit.join(ticket()))
 
 
 async def test_a_page_of_the_node_or_of_a_named_origin_may_connect_and_no_other(
@@ -80,8 +67,8 @@ async def test_a_page_of_the_node_or_of_a_named_origin_may_connect_and_no_other(
 ) -> None:
     await visit.join(ticket(), origin=node.url)
     await visit.join(ticket(), origin="https://a.test")
-    await refused_with("tutorwamp.error.forbidden", visit.join(ticket(), origin="https://b.test"))
-    await refused_with("tutorwamp.error.forbidden", visit.join(ticket(), origin=f"http://localhost:{node.port}"))
+    await refused("tutorwamp.error.forbidden", visit.join(ticket(), origin="https://b.test"))
+    await refused("tutorwamp.error.forbidden", visit.join(ticket(), origin=f"http://localhost:{node.port}"))
 
 
 # what one may do
@@ -97,7 +84,7 @@ async def test_only_reported_procedures_can_be_called(office: Office, visit: Vis
         "wamp.session.count",
         "wamp.session.kill",
     ):
-        assert (await error_of(anna.ask(uri))).error == NOT_AUTHORIZED, uri
+        await refused(NOT_AUTHORIZED, anna.ask(uri))
     assert office.texts == []
 
 
@@ -105,7 +92,7 @@ async def test_nobody_can_call_in_the_name_of_somebody_else(office: Office, visi
     # forward_for is made for links between routers; Crossbar would take the caller's identity from it.
     anna = await visit.join(ticket())
     admin = [{"session": 1, "authid": new_id(), "authrole": "admin"}]
-    error = await error_of(anna.ask("tutorwamp.test.shout", options=CallOptions(forward_for=admin)))
+    error = await refused(ApplicationError, anna.ask("tutorwamp.test.shout", options=CallOptions(forward_for=admin)))
     assert error.error == NOT_AUTHORIZED
     assert office.texts == []
 
@@ -124,7 +111,7 @@ async def test_a_granted_topic_is_open_to_that_session_only(office: Office, visi
     await office.gate.grant(anna.details.session, "one", subscribe=[topic])
     await anna.listen(topic)
     for outsider in (her_other_session, ben):
-        assert (await error_of(outsider.listen(topic))).error == NOT_AUTHORIZED
+        await refused(NOT_AUTHORIZED, outsider.listen(topic))
     await office.tell(topic, text="hello")
     assert await anna.hear() == (topic, {"text": "hello"})
 
@@ -141,7 +128,7 @@ async def test_patterns_are_refused_even_on_what_is_granted(office: Office, visi
         ("tutorwamp..one.chat", SubscribeOptions(match="wildcard")),
         (topic, SubscribeOptions(get_retained=True)),
     ):
-        assert (await error_of(anna.listen(uri, options=options))).error == NOT_AUTHORIZED, (uri, options)
+        await refused(NOT_AUTHORIZED, anna.listen(uri, options=options))
     await anna.listen(topic, options=SubscribeOptions(match="exact", get_retained=False))
 
 
@@ -152,7 +139,7 @@ async def test_everybody_hears_their_own_notifications_and_their_own_timeout(
     await anna.listen("tutorwamp.connection.timeout")
     mine = f"tutorwamp.user.{anna.details.authid}.notifications"
     await anna.listen(mine)
-    assert (await error_of(ben.listen(mine))).error == NOT_AUTHORIZED
+    await refused(NOT_AUTHORIZED, ben.listen(mine))
 
 
 async def test_publishing_is_a_grant_of_its_own_and_plain(office: Office, visit: Visit, ticket: Ticket) -> None:
@@ -163,7 +150,7 @@ async def test_publishing_is_a_grant_of_its_own_and_plain(office: Office, visit:
     await ben.listen(typing)
     await soon(anna.publish(typing, typing=True, options=PublishOptions(acknowledge=True, exclude_me=False)))
     assert await ben.hear() == (typing, {"typing": True})
-    assert (await error_of(soon(anna.publish(chat, options=PublishOptions(acknowledge=True))))).error == NOT_AUTHORIZED
+    await refused(NOT_AUTHORIZED, soon(anna.publish(chat, options=PublishOptions(acknowledge=True))))
     forged = [{"session": 1, "authid": new_id(), "authrole": "tutor"}]
     for more in (
         {"eligible": [ben.details.session]},
@@ -173,7 +160,7 @@ async def test_publishing_is_a_grant_of_its_own_and_plain(office: Office, visit:
         {"forward_for": forged},
     ):
         options = PublishOptions(acknowledge=True, **more)
-        assert (await error_of(soon(anna.publish(typing, options=options)))).error == NOT_AUTHORIZED, more
+        await refused(NOT_AUTHORIZED, soon(anna.publish(typing, options=options)))
 
 
 async def test_revoking_takes_the_live_subscription_and_nothing_else(
@@ -197,7 +184,7 @@ async def test_revoking_takes_the_live_subscription_and_nothing_else(
     # one.state is still open under the other key.
     assert [await anna.hear(), await anna.hear()] == [("one.state", {}), ("two.chat", {})]
     assert await ben.hear() == ("one.chat", {})
-    assert (await error_of(anna.listen("one.chat"))).error == NOT_AUTHORIZED
+    await refused(NOT_AUTHORIZED, anna.listen("one.chat"))
     assert (await anna.ask("tutorwamp.test.shout"))["length"] == 0
     assert gone == [(anna.details.session, taken.id)]
 
@@ -210,10 +197,10 @@ async def test_a_key_can_be_revoked_for_a_user_and_for_everybody(office: Office,
     await office.gate.revoke_grants("one", user_id=anna.details.authid)
     await office.tell("one.chat", n=1)
     assert await ben.hear() == ("one.chat", {"n": 1})
-    assert (await error_of(anna.listen("one.state"))).error == NOT_AUTHORIZED
+    await refused(NOT_AUTHORIZED, anna.listen("one.state"))
     await ben.listen("one.state")
     await office.gate.revoke_grants("one")
-    assert (await error_of(ben.listen("one.state"))).error == NOT_AUTHORIZED
+    await refused(NOT_AUTHORIZED, ben.listen("one.state"))
     assert anna.heard.pending == []
 
 
@@ -244,10 +231,10 @@ async def test_a_client_that_will_not_go_is_powerless_at_once_and_out_in_two_sec
     began = time.monotonic()
     assert await office.gate.drop(mallory.details.session, reason=CLOSE_REVOKED, message="Go.") == 1
     assert (await soon(mallory.told)).reason == CLOSE_REVOKED
-    assert (await error_of(mallory.ask("tutorwamp.test.shout"))).error == NOT_AUTHORIZED
-    assert (await error_of(mallory.listen("one.chat"))).error == NOT_AUTHORIZED
+    await refused(NOT_AUTHORIZED, mallory.ask("tutorwamp.test.shout"))
+    await refused(NOT_AUTHORIZED, mallory.listen("one.chat"))
     await office.gate.grant(mallory.details.session, "one", subscribe=["one.chat"])
-    assert (await error_of(mallory.listen("one.chat"))).error == NOT_AUTHORIZED
+    await refused(NOT_AUTHORIZED, mallory.listen("one.chat"))
     await office.tell("one.chat")
     assert await ben.hear() == ("one.chat", {})
     assert await office.session.hear() == ("left", {"session": mallory.details.session})
@@ -267,7 +254,7 @@ async def test_dropping_a_user_ends_all_sessions_and_all_tokens_until_then(
     before = utc_now()
     assert await office.gate.drop_user(user_id, before=before, reason=CLOSE_REVOKED, message="Logged out.") == 2
     assert (await soon(first.left)).reason == CLOSE_REVOKED
-    refusal = await refused_with("tutorwamp.error.unauthenticated", visit.join(old))
+    refusal = await refused("tutorwamp.error.unauthenticated", visit.join(old))
     assert refusal.message == "This access token has been revoked."
     await visit.join(ticket(user_id, age=timedelta(milliseconds=-2)))
     await soon(second.gone)
@@ -284,7 +271,7 @@ async def test_components_get_contract_errors(office: Office) -> None:
         ("tutorwamp.gate.drop", (), {"session": 1, "reason": "r", "message": "m", "more": 1}),
         ("tutorwamp.gate.ready", (), {"component": "unheard_of", "procedures": []}),
     ):
-        error = await error_of(soon(office.session.call(uri, *args, **kwargs)))
+        error = await refused(ApplicationError, soon(office.session.call(uri, *args, **kwargs)))
         assert error.error == "tutorwamp.error.invalid"
         assert error.args == ()
         assert set(error.kwargs) == {"message", "action", "details", "request_id"}
@@ -328,7 +315,7 @@ async def test_a_stopping_node_says_so_before_it_goes(router_config: Path, ticke
         assert all(BACK_BETWEEN_S[0] <= wait <= BACK_BETWEEN_S[1] for wait in waits)
         assert len(set(waits)) > 1  # not everybody at once
         assert (await soon(mallory.told)).reason == CLOSE_DRAINING
-        await refused_with("tutorwamp.error.unavailable", visit.join(ticket()))
+        await refused("tutorwamp.error.unavailable", visit.join(ticket()))
         assert node.wait_stopped() == 0
         await soon(mallory.gone)
     finally:
@@ -357,11 +344,11 @@ async def test_S7_an_address_that_comes_too_often_is_told_so(narrow_node: Node, 
     visit = Visit(narrow_node)
     school, home = {"X-Forwarded-For": "198.51.100.1"}, {"X-Forwarded-For": "198.51.100.2"}
     for _ in range(FEW):
-        await refused_with("tutorwamp.error.unauthenticated", visit.join("nonsense", headers=school))
-    refusal = await refused_with("tutorwamp.error.rate_limited", visit.join(ticket(), headers=school))
+        await refused("tutorwamp.error.unauthenticated", visit.join("nonsense", headers=school))
+    refusal = await refused("tutorwamp.error.rate_limited", visit.join(ticket(), headers=school))
     assert refusal.message == "Too much at once. Come back in a moment."
     forged = {"X-Forwarded-For": "198.51.100.9, 198.51.100.1"}
-    await refused_with("tutorwamp.error.rate_limited", visit.join(ticket(), headers=forged))
+    await refused("tutorwamp.error.rate_limited", visit.join(ticket(), headers=forged))
     await visit.join(ticket(), headers=home)
     await visit.join(ticket())
     await visit.end()

@@ -17,6 +17,7 @@ from tests.conftest import migrated_node
 from tests.journeys.people import PythonPerson, bare, planned_lesson, register
 from tests.support.node import Node
 from tests.support.quiet import all_is_told
+from tests.support.refused import refused
 from tests.support.schema import metadata
 from tests.support.wamp import PATIENCE_S, BareSession
 from tutorwamp.board.wamp import BoardDoor
@@ -204,19 +205,16 @@ async def try_everything(session: BareSession, calls: dict[str, dict[str, Any]])
     for uri, arguments in calls.items():
         required = {name for name, field in MODELS[uri].model_fields.items() if field.is_required()}
         for variant in bad_variants(arguments, required, empty=uri == "tutorwamp.lesson.set_pen"):
-            with pytest.raises(ApplicationError) as refused:
-                await session.ask(uri, **variant)
+            error = await refused(ApplicationError, session.ask(uri, **variant))
             shown = {name: repr(value)[:60] for name, value in variant.items()}
-            assert refused.value.error in REFUSALS, (uri, shown, refused.value.error)
-            assert refused.value.args == ()
-            assert set(refused.value.kwargs) == {"message", "action", "details", "request_id"}
-            assert refused.value.kwargs["action"] == "fix"
-            if refused.value.error == "tutorwamp.error.invalid":
-                assert all(set(fault) == {"loc", "msg"} for fault in refused.value.kwargs["details"])
+            assert error.error in REFUSALS, (uri, shown, error.error)
+            assert error.args == ()
+            assert set(error.kwargs) == {"message", "action", "details", "request_id"}
+            assert error.kwargs["action"] == "fix"
+            if error.error == "tutorwamp.error.invalid":
+                assert all(set(fault) == {"loc", "msg"} for fault in error.kwargs["details"])
             tried += 1
-        with pytest.raises(ApplicationError) as refused:
-            await session.ask_raw(uri, arguments, ["positional"])
-        assert refused.value.error == "tutorwamp.error.invalid"
+        await refused("tutorwamp.error.invalid", session.ask_raw(uri, arguments, ["positional"]))
     return tried
 
 
@@ -232,9 +230,7 @@ async def test_what_only_cbor_can_carry_is_refused_as_well(node: Node) -> None:
         {"lesson_id": lesson_id, "cursor": [[[[[[[[[[]]]]]]]]]]},
     ]
     for arguments in histories:
-        with pytest.raises(ApplicationError) as refused:
-            await session.ask_raw("tutorwamp.chat.history", arguments)
-        assert refused.value.error == "tutorwamp.error.invalid", arguments
+        await refused("tutorwamp.error.invalid", session.ask_raw("tutorwamp.chat.history", arguments))
     lists: list[dict[str, Any]] = [
         {"cursor": cursor_from(10**20, lesson_id)},
         {"cursor": cursor_from("x", lesson_id)},
@@ -246,9 +242,7 @@ async def test_what_only_cbor_can_carry_is_refused_as_well(node: Node) -> None:
         {"starts_after": "0001-01-01T00:00:00+10:00"},
     ]
     for arguments in lists:
-        with pytest.raises(ApplicationError) as refused:
-            await session.ask_raw("tutorwamp.lesson.list", arguments)
-        assert refused.value.error == "tutorwamp.error.invalid", arguments
+        await refused("tutorwamp.error.invalid", session.ask_raw("tutorwamp.lesson.list", arguments))
     session.leave()
     await session.left
 
@@ -282,9 +276,7 @@ async def test_a_hostile_event_of_a_member_disturbs_nobody(node: Node) -> None:
     session = await bare(node, student_email)
     await session.ask("tutorwamp.lesson.join", lesson_id=lesson["id"])
     hostile = {"self": 1, "fun": 2, "details": 3, "values": 4, "autobahns": 5}
-    with pytest.raises(ApplicationError) as refused:
-        await session.publish_raw(typing, hostile)
-    assert refused.value.error == "tutorwamp.error.invalid"
+    await refused("tutorwamp.error.invalid", session.publish_raw(typing, hostile))
     await session.publish_raw(typing, {"typing": True})
     await tutor.heard_until(lambda: bool(tutor.heard[typing]))
     assert tutor.heard[typing] == [{"typing": True}]

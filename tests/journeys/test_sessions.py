@@ -30,6 +30,7 @@ from tests.gate.people import Office
 from tests.journeys.crowd import Frozen, gathered, tickets
 from tests.sessions.people import Hearts, Lesson
 from tests.support.node import CONFIG, ROOT, Node
+from tests.support.refused import refused
 from tests.support.supervised import Supervised
 from tests.support.wamp import PATIENCE_S
 from tutorwamp.bench.crowd import Light, connect
@@ -236,9 +237,8 @@ async def test_S9_a_node_that_stops_says_goodbye_to_everybody_and_loses_nothing(
         up.process.send_signal(signal.SIGTERM)
         told_at = time.monotonic()
         await crowd[0].told.addTimeout(PATIENCE_S, reactor)
-        with pytest.raises(Disconnected) as refused:
-            await connect(up.port, Light(tickets(up.data_dir, 1)[0]))
-        assert refused.value.uri in ("tutorwamp.error.unavailable", "wamp.close.transport_lost")
+        error = await refused(Disconnected, connect(up.port, Light(tickets(up.data_dir, 1)[0])))
+        assert error.uri in ("tutorwamp.error.unavailable", "wamp.close.transport_lost")
         ends = [(await one.over.addTimeout(PATIENCE_S, reactor)).uri for one in [*crowd, tina]]
         assert ends == ["tutorwamp.close.draining"] * (CROWD + 1)
         remaining_s = STOPS_WITHIN_S - (time.monotonic() - told_at)

@@ -7,7 +7,6 @@ import shutil
 from typing import Any
 
 import pytest
-from autobahn.wamp.exception import ApplicationError
 from twisted.internet.defer import Deferred, gatherResults
 
 from tests.journeys.people import (
@@ -19,6 +18,7 @@ from tests.journeys.people import (
     register,
 )
 from tests.support.node import Node
+from tests.support.refused import refused
 from tutorwamp.board import rules
 from tutorwamp.kernel.contracts import new_id
 
@@ -190,9 +190,7 @@ async def an_outsider_sees_nothing(node: Node, lesson: dict[str, Any], message_i
         "tutorwamp.board.export": {"lesson_id": lesson_id, "format": "svg"},
         "tutorwamp.board.clear": {"lesson_id": lesson_id},
     }.items():  # fmt: skip
-        with pytest.raises(ApplicationError) as refused:
-            await outsider.ask(uri, **arguments)
-        assert refused.value.error == "tutorwamp.error.not_found", uri
+        await refused("tutorwamp.error.not_found", outsider.ask(uri, **arguments))
     assert (await outsider.ask("tutorwamp.lesson.list"))["items"] == []
     assert (await outsider.ask("tutorwamp.chat.search", query="mended"))["items"] == []
     for topic, match in {
@@ -205,9 +203,7 @@ async def an_outsider_sees_nothing(node: Node, lesson: dict[str, Any], message_i
         "tutorwamp.lesson..board": "wildcard",
         "tutorwamp.user..notifications": "wildcard",
     }.items():
-        with pytest.raises(ApplicationError) as refused:
-            await outsider.hear(topic, match)  # type: ignore[arg-type]  # a dict of literals
-        assert refused.value.error == "wamp.error.not_authorized", topic
+        await refused("wamp.error.not_authorized", outsider.hear(topic, match))  # type: ignore[arg-type]  # a dict of literals
     outsider.leave()
     await outsider.left
 

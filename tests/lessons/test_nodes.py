@@ -202,7 +202,7 @@ async def test_a_damaged_mark_stops_no_start(stage: Stage, content: str) -> None
 
 
 async def test_S24_positions_of_another_epoch_are_behind_and_nothing_of_them_is_complete(stage_on_both: Stage) -> None:
-    room = await Room.opened(stage_on_both)
+    room = await Room.meets(stage_on_both)
     sessions, chat = stage_on_both.machine.sessions, f"tutorwamp.lesson.{room.lesson.id}.chat"
     joined = await stage_on_both.machine.lessons.join(room.ben, room.lesson.id)
     for number in range(10):

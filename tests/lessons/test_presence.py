@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
-from tests.chat.room import refused
 from tests.lessons.test_service_rooms import opened, told
 from tests.support.machine import Stage, TurnedClock
+from tests.support.refused import refused
 from tutorwamp.app.assembly import Machine
 from tutorwamp.kernel.contracts import Caller, new_id
 from tutorwamp.kernel.errors import Forbidden, Unavailable
@@ -186,8 +186,7 @@ async def test_L20_a_tutor_who_goes_while_the_database_is_away_is_missed(stage_o
     lessons.forget(lesson.id)  # as by memory that is full
     away = AwayFor(stage, "SELECT lessons")
     lose(stage.machine, tutor)
-    with pytest.raises(Unavailable):
-        await lessons.lesson(lesson.id)
+    await refused(Unavailable, lessons.lesson(lesson.id))
     away.back()
     stage.clock.turn(seconds=30)
     await lessons.pass_time()
@@ -269,8 +268,7 @@ async def test_L21_what_the_database_could_not_be_told_is_told_when_it_is_back(s
     lose(stage.machine, anna)
     again = stage.given.again(anna)
     await lessons.join(again, lesson.id)
-    with pytest.raises(Unavailable):
-        await lessons.note_presence()
+    await refused(Unavailable, lessons.note_presence())
     away = False
     clock.turn(minutes=10)
     await lessons.leave(again, lesson.id)

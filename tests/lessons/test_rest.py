@@ -112,7 +112,7 @@ async def test_L6_a_cancelling_carries_its_reason(stage_on_both: Stage, site: Lo
 
 
 async def test_what_has_not_changed_is_not_sent_again(stage_on_both: Stage, site: Loopback) -> None:
-    room = await Room.opened(stage_on_both)
+    room = await Room.meets(stage_on_both)
     anna = Person(stage_on_both, site, room.anna)
     for path in ("", f"/{room.lesson.id}", f"/{room.lesson.id}/messages"):
         first = await anna("GET", path)
@@ -123,7 +123,7 @@ async def test_what_has_not_changed_is_not_sent_again(stage_on_both: Stage, site
 
 
 async def test_messages_are_said_read_mended_and_taken_away(stage_on_both: Stage, site: Loopback) -> None:
-    room = await Room.opened(stage_on_both)
+    room = await Room.meets(stage_on_both)
     anna, ben, path = (
         Person(stage_on_both, site, room.anna),
         Person(stage_on_both, site, room.ben),
@@ -147,7 +147,7 @@ async def test_messages_are_said_read_mended_and_taken_away(stage_on_both: Stage
 
 
 async def test_what_is_refused(stage_on_both: Stage, site: Loopback) -> None:
-    room = await Room.opened(stage_on_both)
+    room = await Room.meets(stage_on_both)
     anna, stranger = [
         Person(stage_on_both, site, one) for one in (room.anna, await stage_on_both.given.caller("tutor"))
     ]
@@ -176,7 +176,7 @@ async def test_what_is_refused(stage_on_both: Stage, site: Loopback) -> None:
 
 async def test_L23_a_replay_is_one_clock_page_by_page(stage_on_both: Stage, site: Loopback) -> None:
     stage = stage_on_both
-    room = await Room.opened(stage)
+    room = await Room.meets(stage)
     tutor, anna = Person(stage, site, room.tutor), Person(stage, site, room.anna)
     await room.send(room.anna, "before")
     await tutor("POST", f"/{room.lesson.id}/start")
@@ -199,7 +199,7 @@ async def test_L23_a_replay_is_one_clock_page_by_page(stage_on_both: Stage, site
 
 
 async def test_L23_what_is_not_kept_any_more_is_said(stage_on_both: Stage, site: Loopback) -> None:
-    room = await Room.opened(stage_on_both)
+    room = await Room.meets(stage_on_both)
     for number in range(4):
         await room.send(room.anna, f"{number}")
     anna, path = Person(stage_on_both, site, room.anna), f"/{room.lesson.id}/replay"
@@ -218,7 +218,7 @@ async def test_L23_what_is_not_kept_any_more_is_said(stage_on_both: Stage, site:
 async def test_L23_a_page_ends_early_where_events_are_large(
     stage_on_both: Stage, site: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    room = await Room.opened(stage_on_both)
+    room = await Room.meets(stage_on_both)
     for size in (4_000, 3, 3):
         await room.send(room.anna, "x" * size)
     monkeypatch.setattr("tutorwamp.lessons.store.REPLAYED_CHARACTERS_AT_MOST", 2_000)
@@ -230,7 +230,7 @@ async def test_L23_a_page_ends_early_where_events_are_large(
 
 
 async def test_calls_are_counted_as_over_wamp(stage_on_both: Stage, site: Loopback) -> None:
-    room = await Room.opened(stage_on_both)
+    room = await Room.meets(stage_on_both)
     anna = Person(stage_on_both, site, room.anna)
     stage_on_both.machine.limits.charge(room.anna.user_id, writes=True, units=WRITES.burst * 2)
     refused = await anna("POST", f"/{room.lesson.id}/messages", {"body": "x"})
@@ -263,7 +263,7 @@ LOCKING = ("create", "update", "start", "end")
 
 
 async def test_what_each_call_costs_in_queries(stage_on_both: Stage, site: Loopback) -> None:
-    room = await Room.opened(stage_on_both)
+    room = await Room.meets(stage_on_both)
     tutor = Person(stage_on_both, site, room.tutor)
     path, counts = f"/{room.lesson.id}", stage_on_both.machine.database.counts
 
@@ -293,7 +293,7 @@ async def test_what_each_call_costs_in_queries(stage_on_both: Stage, site: Loopb
 @pytest.mark.parametrize("total", [10, 10_000])
 async def test_L18_a_list_costs_three_queries_however_many_lessons_there_are(stage_on_both: Stage, total: int) -> None:
     stage = stage_on_both
-    room = await Room.opened(stage)
+    room = await Room.meets(stage)
     await fill(stage, room.tutor, [room.anna, room.ben], total)
     cold = assemble(stage.machine.settings, reactor, clock=stage.clock, gate=HeardGate())
     cold.start()

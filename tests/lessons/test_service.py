@@ -11,6 +11,7 @@ from sqlalchemy import Connection, insert
 from twisted.internet.defer import Deferred, gatherResults
 
 from tests.support.machine import Stage
+from tests.support.refused import refused
 from tutorwamp.accounts.contracts import User
 from tutorwamp.app.assembly import Machine
 from tutorwamp.kernel.contracts import Caller, new_id
@@ -39,13 +40,6 @@ def planned(stage: Stage, *student_ids: str, **more: Any) -> CreateLesson:
 
 def changed(lesson: Lesson, **more: Any) -> UpdateLesson:
     return UpdateLesson(lesson_id=lesson.id, version=lesson.version, **more)
-
-
-async def refused(error: type[Exception], attempt: Awaitable[object]) -> Any:
-    with pytest.raises(error) as caught:
-        await attempt
-    assert type(caught.value) is error
-    return caught.value
 
 
 async def opened(stage: Stage) -> tuple[Caller, Caller, Caller, Lesson]:

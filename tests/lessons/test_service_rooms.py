@@ -10,6 +10,7 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from tests.support.machine import HeardGate, Stage
+from tests.support.refused import refused
 from tutorwamp.accounts.contracts import People, Person
 from tutorwamp.app.assembly import Machine
 from tutorwamp.kernel.contracts import Caller
@@ -155,8 +156,7 @@ async def test_L13_one_comes_in_before_the_lesson_starts_and_while_it_runs(stage
 
 async def test_L13_a_lesson_is_not_joined_over_rest(stage: Stage) -> None:
     tutor, _, _, lesson = await opened(stage)
-    with pytest.raises(Forbidden):
-        await stage.machine.lessons.join(Caller(tutor.user_id, tutor.role), lesson.id)
+    await refused(Forbidden, stage.machine.lessons.join(Caller(tutor.user_id, tutor.role), lesson.id))
     assert stage.gate.heard == []
     assert stage.machine.lessons.participants(lesson.id) == []
 
@@ -301,8 +301,7 @@ async def test_L14_who_is_removed_is_led_out_with_all_sessions_after_the_news(st
     ]
     assert names(service, lesson) == ["Tina", "Ben"]
     for attempt in (service.get(anna, lesson.id), service.join(anna, lesson.id), service.admit_writer(anna, lesson.id)):
-        with pytest.raises(NotFound):
-            await attempt
+        await refused(NotFound, attempt)
 
 
 @pytest.mark.parametrize("how", ["ended", "cancelled"])
@@ -331,8 +330,7 @@ async def test_L14_the_end_leads_everybody_out_after_the_news(stage: Stage, how:
 async def test_L13_an_invitation_lets_in_on_every_machine_at_once(stage_on_both: Stage, other_on_both: Machine) -> None:
     tutor, _, _, lesson = await opened(stage_on_both)
     clara = await stage_on_both.given.caller(name="Clara")
-    with pytest.raises(NotFound):
-        await other_on_both.lessons.join(clara, lesson.id)
+    await refused(NotFound, other_on_both.lessons.join(clara, lesson.id))
     asked = UpdateLesson(lesson_id=lesson.id, version=1, student_ids=[clara.user_id])
     await stage_on_both.machine.lessons.update(tutor, asked)
     assert (await other_on_both.lessons.join(clara, lesson.id)).lesson.version == 2

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 from twisted.internet.defer import Deferred, DeferredList
 
 from tests.support.machine import Stage
+from tests.support.refused import refused
 from tutorwamp.accounts.contracts import Person
 from tutorwamp.app.assembly import Machine
 from tutorwamp.kernel.contracts import Caller, cursor_from, new_id
@@ -101,9 +102,8 @@ async def test_L11_a_repeated_client_id_finds_the_first_lesson(stage_on_both: St
     school = await opened(stage_on_both)
     first = await school.add(school.lesson(), "one")
     assert await school.add(school.lesson(), "one") == first
-    with pytest.raises(Conflict) as refused:
-        await school.add(school.lesson(), "one", "other content")
-    assert refused.value.uri == "tutorwamp.error.conflict"
+    error = await refused(Conflict, school.add(school.lesson(), "one", "other content"))
+    assert error.uri == "tutorwamp.error.conflict"
     records, _ = await school.store.page(school.caller, ListLessons())
     assert records == [first]
 
@@ -310,9 +310,8 @@ GARBAGE = [
 async def test_L18_garbage_is_not_a_cursor(stage_on_both: Stage) -> None:
     school = await opened(stage_on_both)
     for cursor in GARBAGE:
-        with pytest.raises(Invalid) as refused:
-            await school.store.page(school.caller, ListLessons(cursor=cursor))
-        assert refused.value.details == [{"loc": ["cursor"], "msg": "not a cursor of this list"}]
+        error = await refused(Invalid, school.store.page(school.caller, ListLessons(cursor=cursor)))
+        assert error.details == [{"loc": ["cursor"], "msg": "not a cursor of this list"}]
 
 
 async def test_years_far_away_are_kept_exactly(stage_on_both: Stage) -> None:

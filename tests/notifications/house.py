@@ -1,32 +1,19 @@
-"""A tutor, two students and a lesson, whose notifications are turned when a test says so."""
+"""The cast is notified."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
-from tests.support.machine import Stage
-from tutorwamp.chat.contracts import MarkRead, SendMessage
+from tests.support.cast import Cast
+from tutorwamp.chat.contracts import CHAT_TOPIC, MarkRead, SendMessage
 from tutorwamp.kernel.contracts import Caller, StreamEvent
-from tutorwamp.lessons.contracts import Lesson, UpdateLesson
 from tutorwamp.notifications.contracts import ListNotifications, Notification, NotificationsChanged
 
 
-@dataclass
-class House:
-    stage: Stage
-    tutor: Caller
-    anna: Caller
-    ben: Caller
-    lesson: Lesson
-    events: list[NotificationsChanged]
+class House(Cast):
+    """What people are notified of; their notifications are turned when a test says so."""
 
-    @classmethod
-    async def opened(cls, stage: Stage) -> House:
-        tutor = await stage.given.caller("tutor", "Tina")
-        anna, ben = await stage.given.caller(name="Anna"), await stage.given.caller(name="Ben")
-        lesson = await stage.given.lesson(tutor, anna, ben)
-        return cls(stage, tutor, anna, ben, lesson, stage.events(NotificationsChanged))
+    TOPIC, CHANGED = CHAT_TOPIC, NotificationsChanged
 
     @property
     def notifications(self) -> Any:
@@ -53,15 +40,10 @@ class House:
         """In the chat itself."""
         return await self.stage.machine.chat.mark_read(who, MarkRead(lesson_id=self.lesson.id, seq=seq))
 
-    async def update(self, **changes: Any) -> Lesson:
-        asked = UpdateLesson.model_validate({"lesson_id": self.lesson.id, "version": self.lesson.version, **changes})
-        self.lesson = await self.stage.machine.lessons.update(self.tutor, asked)
-        return self.lesson
-
     async def turn(self) -> int:
         """Turn everything there is."""
         return await self.stage.machine.notifier.catch_up()
 
-    def heard(self, who: Caller) -> list[StreamEvent]:
+    def heard_by(self, who: Caller) -> list[StreamEvent]:
         """The events of somebody's stream."""
-        return [one.event for one in self.events if who.user_id in one.event.stream]
+        return [one.event for one in self.heard if who.user_id in one.event.stream]

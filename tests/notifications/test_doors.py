@@ -51,8 +51,7 @@ class Asking(Person):
         return await self._site.ask(method, f"/api/notifications{path}", value, headers={**self._headers, **headers})
 
 
-async def test_rest_says_what_the_service_says(stage: Stage, site: Loopback) -> None:
-    house = await House.opened(stage)
+async def test_rest_says_what_the_service_says(stage: Stage, site: Loopback, house: House) -> None:
     await house.turn()
     await house.update(title="Halves")
     await house.turn()
@@ -68,7 +67,7 @@ async def test_rest_says_what_the_service_says(stage: Stage, site: Loopback) -> 
     assert (await anna("POST", "/x/read")).status == 422
     assert (await anna("POST", "/read-all")).json == {"unread_count": 0}
     assert (await anna("GET", "/unread-count")).json == {"unread_count": 0}
-    assert [one.type for one in house.heard(house.anna)][-2:] == ["notification.read", "notification.read"]
+    assert [one.type for one in house.heard_by(house.anna)][-2:] == ["notification.read", "notification.read"]
     chosen = {"preferences": {"chat.message": {"email": True}}}
     assert (await anna("PATCH", "/preferences", chosen)).json["preferences"]["chat.message"]["email"] is True
     assert (await anna("GET", "/preferences")).json["preferences"]["chat.message"]["email"] is True

@@ -300,17 +300,15 @@ NOTICED = (AssertionError, FirstError)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-async def test_N2_every_count_is_the_databases_with_a_cache_in_process(stage: Stage, seed: int) -> None:
-    house = await House.opened(stage)
+async def test_N2_every_count_is_the_databases_with_a_cache_in_process(stage: Stage, seed: int, house: House) -> None:
     assert isinstance(stage.machine.cache, LocalCache)
     assert await fuzzed(house, [stage.machine], seed) >= ROUNDS
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_N2_every_count_is_the_databases_where_answers_are_lost(
-    stage: Stage, seed: int, monkeypatch: pytest.MonkeyPatch
+    stage: Stage, seed: int, monkeypatch: pytest.MonkeyPatch, house: House
 ) -> None:
-    house = await House.opened(stage)
     losses = Losses(stage.machine, random.Random(seed), monkeypatch)
     assert await fuzzed(house, [stage.machine], seed, losses.crowd_out, losses.over) > 0
 
@@ -334,10 +332,9 @@ async def _no_doubt(_counts: UnreadCounts, _keys: Any) -> None:
     ids=["an older version replaces a newer one", "what is in doubt is cached", "cached while it changes"],
 )
 async def test_an_old_count_in_process_would_be_noticed(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, lost: float, broken: tuple[Any, ...]
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, lost: float, broken: tuple[Any, ...], house: House
 ) -> None:
     """The fuzz can fail: where one of the measures is missing an old count is found within its seeds."""
-    house = await House.opened(stage)
     monkeypatch.setattr(*broken)
     losses = Losses(stage.machine, random.Random(0), monkeypatch, lost)
     with pytest.raises(NOTICED):
@@ -416,7 +413,7 @@ async def shared_and_fuzzed(
         if broken:
             patched.setattr(*broken)
         try:
-            return await fuzzed(await House.opened(stage), machines, seed, shared.during, after)
+            return await fuzzed(await House.meets(stage), machines, seed, shared.during, after)
         finally:
             await shared.close()
 

@@ -23,8 +23,7 @@ from tutorwamp.notifications.tables import notifications
 from tutorwamp.notifications.writing import CHAT_QUIET_FOR
 
 
-async def test_N4_N5_a_lessons_life_is_told(stage_on_both: Stage) -> None:
-    house = await House.opened(stage_on_both)
+async def test_N4_N5_a_lessons_life_is_told(stage_on_both: Stage, house: House) -> None:
     await house.turn()
     cem = await stage_on_both.given.caller(name="Cem")
     await house.update(student_ids=[house.anna.user_id, cem.user_id])
@@ -39,8 +38,9 @@ async def test_N4_N5_a_lessons_life_is_told(stage_on_both: Stage) -> None:
     assert await house.turn() == 0
 
 
-async def test_N6_only_who_is_away_is_told_what_is_said_and_once_until_it_is_read(stage_on_both: Stage) -> None:
-    house = await House.opened(stage_on_both)
+async def test_N6_only_who_is_away_is_told_what_is_said_and_once_until_it_is_read(
+    stage_on_both: Stage, house: House
+) -> None:
     await house.turn()
     house.stage.gate.here = {house.anna.user_id}
     first = await house.say(house.tutor)
@@ -63,8 +63,7 @@ async def test_N6_only_who_is_away_is_told_what_is_said_and_once_until_it_is_rea
     )
 
 
-async def test_N6_what_is_deleted_by_then_is_not_told(stage: Stage) -> None:
-    house = await House.opened(stage)
+async def test_N6_what_is_deleted_by_then_is_not_told(stage: Stage, house: House) -> None:
     await house.turn()
     said = await house.say(house.tutor)
     await stage.machine.chat.delete_message(house.tutor, said.id)
@@ -73,9 +72,8 @@ async def test_N6_what_is_deleted_by_then_is_not_told(stage: Stage) -> None:
 
 
 async def test_N6_N8_who_has_chat_off_in_app_is_told_by_other_channels_again_after_a_while(
-    stage_on_both: Stage,
+    stage_on_both: Stage, house: House
 ) -> None:
-    house = await House.opened(stage_on_both)
     await house.turn()
 
     def kept(connection: Connection) -> int:
@@ -103,9 +101,8 @@ async def test_N6_N8_who_has_chat_off_in_app_is_told_by_other_channels_again_aft
 
 
 async def test_N3_a_lesson_that_cannot_be_turned_does_not_hold_up_the_others(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, house: House
 ) -> None:
-    house = await House.opened(stage)
     await stage.given.lesson(house.tutor, house.anna)
     notifier, store = stage.machine.notifier, stage.machine.notifications._store
     first, _ = await store.behind(2)
@@ -121,8 +118,7 @@ async def test_N3_a_lesson_that_cannot_be_turned_does_not_hold_up_the_others(
     assert await store.behind(2) == [first]
 
 
-async def test_N6_who_reads_the_chat_has_read_what_it_told_of(stage_on_both: Stage) -> None:
-    house = await House.opened(stage_on_both)
+async def test_N6_who_reads_the_chat_has_read_what_it_told_of(stage_on_both: Stage, house: House) -> None:
     await house.turn()
     first = await house.say(house.tutor)
     await house.turn()
@@ -130,7 +126,7 @@ async def test_N6_who_reads_the_chat_has_read_what_it_told_of(stage_on_both: Sta
     await house.read(house.anna, first.seq)
     await house.turn()
     assert [await house.count(house.anna), await house.count(house.ben)] == [1, 2]
-    event = house.heard(house.anna)[-1]
+    event = house.heard_by(house.anna)[-1]
     assert (event.type, event.data["unread_count"]) == ("notification.read", 1)
     assert event.data["notification_ids"] == [(await house.told(house.anna))[0].id]
     second = await house.say(house.tutor)
@@ -147,8 +143,7 @@ async def test_N6_who_reads_the_chat_has_read_what_it_told_of(stage_on_both: Sta
     assert await house.stage.machine.counts.compare() == 0
 
 
-async def test_N6_what_was_read_before_it_could_be_told_is_not_told(stage: Stage) -> None:
-    house = await House.opened(stage)
+async def test_N6_what_was_read_before_it_could_be_told_is_not_told(house: House) -> None:
     await house.turn()
     message = await house.say(house.tutor)
     await house.read(house.anna, message.seq)
@@ -158,9 +153,8 @@ async def test_N6_what_was_read_before_it_could_be_told_is_not_told(stage: Stage
 
 
 async def test_N7_a_lesson_that_cannot_be_reminded_of_does_not_hold_up_the_others(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, house: House
 ) -> None:
-    house = await House.opened(stage)
     soon = stage.clock() + timedelta(minutes=10)
     for tutor in (house.tutor, await stage.given.caller("tutor")):
         await stage.given.lesson(tutor, house.anna, starts_at=soon, ends_at=soon + timedelta(hours=1))
@@ -180,7 +174,7 @@ async def test_N7_a_lesson_that_cannot_be_reminded_of_does_not_hold_up_the_other
 async def test_N3_what_was_announced_to_a_process_that_died_is_told_by_the_next(
     stage_on_both: Stage, other_on_both: Machine
 ) -> None:
-    house = await House.opened(stage_on_both)  # whose notifier never works: it might as well have died
+    house = await House.meets(stage_on_both)  # whose notifier never works: it might as well have died
     await house.update(title="Halves")
     await house.say(house.tutor)
     assert await house.told(house.anna) == []
@@ -189,8 +183,7 @@ async def test_N3_what_was_announced_to_a_process_that_died_is_told_by_the_next(
     assert await house.turn() == 0
 
 
-async def test_N3_many_who_turn_at_once_tell_once(stage_on_both: Stage, other_on_both: Machine) -> None:
-    house = await House.opened(stage_on_both)
+async def test_N3_many_who_turn_at_once_tell_once(stage_on_both: Stage, other_on_both: Machine, house: House) -> None:
     for number in range(5):
         await house.update(title=f"Title {number}")
         await house.say(house.tutor)
@@ -198,24 +191,24 @@ async def test_N3_many_who_turn_at_once_tell_once(stage_on_both: Stage, other_on
     notifiers = (stage_on_both.machine.notifier, other_on_both.notifier)
     await gatherResults([Deferred.fromCoroutine(one.catch_up()) for one in notifiers for _ in range(3)])
     assert sorted(await house.kinds(house.anna)) == ["chat.message", *["lesson.changed"] * 5, "lesson.invited"]
-    counts = [one.event.data["unread_count"] for one in house.events if house.anna.user_id in one.event.stream]
+    counts = [one.event.data["unread_count"] for one in house.heard if house.anna.user_id in one.event.stream]
     assert counts == sorted(set(counts))
     assert await house.count(house.anna) == 7
 
 
-async def test_N3_an_answer_of_the_database_that_is_lost_tells_once_and_is_announced(stage_on_both: Stage) -> None:
-    house = await House.opened(stage_on_both)
+async def test_N3_an_answer_of_the_database_that_is_lost_tells_once_and_is_announced(
+    stage_on_both: Stage, house: House
+) -> None:
     with answer_lost_once(stage_on_both.machine.database.engine) as lost:
         await house.turn()
     assert lost
     assert await house.kinds(house.anna) == ["lesson.invited"]
-    assert [one.type for one in house.heard(house.anna)] == ["notification.created"]
+    assert [one.type for one in house.heard_by(house.anna)] == ["notification.created"]
 
 
 async def test_N3_where_others_have_gone_on_since_an_answer_was_lost_it_is_announced_as_well(
-    stage_on_both: Stage, other_on_both: Machine
+    stage_on_both: Stage, other_on_both: Machine, house: House
 ) -> None:
-    house = await House.opened(stage_on_both)
     await house.turn()
     first = await house.say(house.tutor)
     await house.turn()
@@ -230,12 +223,13 @@ async def test_N3_where_others_have_gone_on_since_an_answer_was_lost_it_is_annou
     with answer_lost_once(engine, lambda: Deferred.fromCoroutine(go_on())) as lost:
         await house.turn()
     assert lost
-    assert [one.type for one in house.heard(house.anna)[2:]] == ["notification.read"]
+    assert [one.type for one in house.heard_by(house.anna)[2:]] == ["notification.read"]
     assert await house.count(house.anna) == 2
 
 
-async def test_N6_an_answer_of_the_database_that_is_lost_reads_once_and_is_announced(stage_on_both: Stage) -> None:
-    house = await House.opened(stage_on_both)
+async def test_N6_an_answer_of_the_database_that_is_lost_reads_once_and_is_announced(
+    stage_on_both: Stage, house: House
+) -> None:
     await house.turn()
     first = await house.say(house.tutor)
     await house.turn()
@@ -244,7 +238,7 @@ async def test_N6_an_answer_of_the_database_that_is_lost_reads_once_and_is_annou
     with answer_lost_once(stage_on_both.machine.database.engine) as lost:
         await house.turn()
     assert lost
-    events = [(one.seq, one.type, one.data["unread_count"]) for one in house.heard(house.anna)]
+    events = [(one.seq, one.type, one.data["unread_count"]) for one in house.heard_by(house.anna)]
     assert events[2:] == [(3, "notification.read", 1), (4, "notification.created", 2)]
 
 
@@ -263,10 +257,10 @@ async def test_what_is_announced_is_turned_by_itself_and_a_lively_chat_together(
         reactor=clock,
     )
     notifier.start()
-    house = await House.opened(stage)
+    house = await House.meets(stage)
     assert len(clock.getDelayedCalls()) == 1
     clock.advance(0)
-    while len(house.events) < 2:
+    while len(house.heard) < 2:
         await machine.database.read("test", lambda _: None)  # until the writer has had its turn
     for _ in range(5):
         await house.say(house.tutor)
@@ -277,9 +271,8 @@ async def test_what_is_announced_is_turned_by_itself_and_a_lively_chat_together(
 
 
 async def test_N7_everybody_is_reminded_once_and_again_when_the_start_moves(
-    stage_on_both: Stage, other_on_both: Machine
+    stage_on_both: Stage, other_on_both: Machine, house: House
 ) -> None:
-    house = await House.opened(stage_on_both)
     ahead = stage_on_both.machine.settings.notifications.starting_ahead
     here, there = stage_on_both.machine.notifier, other_on_both.notifier
     assert await here.remind() == 0
@@ -297,8 +290,7 @@ async def test_N7_everybody_is_reminded_once_and_again_when_the_start_moves(
     assert await house.kinds(house.tutor) == ["lesson.starting", "lesson.starting"]
 
 
-async def test_N7_what_has_started_or_is_not_to_be_is_not_told(stage: Stage) -> None:
-    house = await House.opened(stage)
+async def test_N7_what_has_started_or_is_not_to_be_is_not_told(stage: Stage, house: House) -> None:
     other = await stage.given.lesson(house.tutor, house.anna)
     await stage.machine.lessons.cancel(house.tutor, CancelLesson(lesson_id=other.id))
     stage.clock.now = other.starts_at - timedelta(minutes=1)
@@ -307,8 +299,7 @@ async def test_N7_what_has_started_or_is_not_to_be_is_not_told(stage: Stage) -> 
     assert await stage.machine.notifier.remind() == 0
 
 
-async def test_N7_who_is_added_after_the_others_were_reminded_is_reminded(stage: Stage) -> None:
-    house = await House.opened(stage)
+async def test_N7_who_is_added_after_the_others_were_reminded_is_reminded(stage: Stage, house: House) -> None:
     await house.turn()
     cem = await stage.given.caller(name="Cem")
     stage.clock.now = house.lesson.starts_at - timedelta(minutes=10)
@@ -328,7 +319,7 @@ async def test_N3_whatever_dies_and_whoever_turns_everything_is_told_once(
     stage_on_both: Stage, other_on_both: Machine, seed: int
 ) -> None:
     chance = random.Random(seed)
-    house = await House.opened(stage_on_both)
+    house = await House.meets(stage_on_both)
     machines = (stage_on_both.machine, other_on_both)
     changes = 0
     turning: list[Deferred[int]] = []

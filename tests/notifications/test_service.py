@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred, gatherResults, succeed
 from tests.kernel.sql.test_streams import answer_lost_once
 from tests.notifications.house import House
 from tests.support.machine import Stage
+from tests.support.refused import refused
 from tutorwamp.app.assembly import Machine
 from tutorwamp.kernel.cache import Cached, LocalCache, Stamp
 from tutorwamp.kernel.contracts import Caller, new_id
@@ -25,8 +26,7 @@ from tutorwamp.notifications.counts import COMPARED, DRIFTED, IN_DOUBT_FOR_S
 from tutorwamp.notifications.writing import Counted
 
 
-async def test_N2_each_event_carries_the_absolute_count(stage_on_both: Stage) -> None:
-    house = await House.opened(stage_on_both)
+async def test_N2_each_event_carries_the_absolute_count(stage_on_both: Stage, house: House) -> None:
     await house.turn()
     await house.say(house.tutor)
     await house.turn()
@@ -35,7 +35,7 @@ async def test_N2_each_event_carries_the_absolute_count(stage_on_both: Stage) ->
     newest = (await house.told(house.anna))[0]
     await house.notifications.mark_read(house.anna, ReadNotifications(notification_ids=[newest.id]))
     await house.notifications.mark_all_read(house.anna)
-    heard = house.heard(house.anna)
+    heard = house.heard_by(house.anna)
     assert [(one.seq, one.type, one.data["unread_count"]) for one in heard] == [
         (1, "notification.created", 1),
         (2, "notification.created", 2),
@@ -51,31 +51,27 @@ async def test_N2_each_event_carries_the_absolute_count(stage_on_both: Stage) ->
     assert await house.count(house.ben) == 3
 
 
-async def test_N2_the_stored_stream_says_what_was_announced(stage_on_both: Stage) -> None:
-    house = await House.opened(stage_on_both)
+async def test_N2_the_stored_stream_says_what_was_announced(stage_on_both: Stage, house: House) -> None:
     await house.turn()
     await house.notifications.mark_all_read(house.anna)
     name = stream_of(house.anna.user_id)
     stored = await house.stage.machine.database.read(
         "test", lambda one: (heads(one, [name]), read_since(one, name, 0, 9))
     )
-    assert stored == ({name: 2}, house.heard(house.anna))
+    assert stored == ({name: 2}, house.heard_by(house.anna))
 
 
-async def test_N1_nobody_sees_or_reads_anothers(stage_on_both: Stage) -> None:
-    house = await House.opened(stage_on_both)
+async def test_N1_nobody_sees_or_reads_anothers(stage_on_both: Stage, house: House) -> None:
     await house.turn()
     (annas,) = await house.told(house.anna)
     admin = await house.stage.given.caller("admin")
     for other in (house.ben, house.tutor, admin):
         assert annas.id not in {one.id for one in await house.told(other)}
-        with pytest.raises(NotFound):
-            await house.notifications.mark_read(other, ReadNotifications(notification_ids=[annas.id]))
+        await refused(NotFound, house.notifications.mark_read(other, ReadNotifications(notification_ids=[annas.id])))
     assert (await house.told(house.anna)) == [annas]
 
 
-async def test_N9_twice_is_once_and_an_unknown_id_refuses_all(stage_on_both: Stage) -> None:
-    house = await House.opened(stage_on_both)
+async def test_N9_twice_is_once_and_an_unknown_id_refuses_all(stage_on_both: Stage, house: House) -> None:
     await house.turn()
     (told,) = await house.told(house.anna)
     with pytest.raises(NotFound) as refused:
@@ -87,16 +83,15 @@ async def test_N9_twice_is_once_and_an_unknown_id_refuses_all(stage_on_both: Sta
     for _ in range(2):
         read = await house.notifications.mark_read(house.anna, ReadNotifications(notification_ids=[told.id, told.id]))
         assert read.unread_count == 0
-    assert [one.type for one in house.heard(house.anna)] == ["notification.created", "notification.read"]
+    assert [one.type for one in house.heard_by(house.anna)] == ["notification.created", "notification.read"]
     (shown,) = await house.told(house.anna)
     assert shown.read_at == house.stage.clock()
     assert await house.told(house.anna, unread_only=True) == []
 
 
 async def test_N9_all_are_read_once_also_where_the_answer_is_lost_and_something_new_comes(
-    stage_on_both: Stage, other_on_both: Machine
+    stage_on_both: Stage, other_on_both: Machine, house: House
 ) -> None:
-    house = await House.opened(stage_on_both)
     await house.turn()
     await house.update(title="Halves")
     other_on_both.counts._cache = stage_on_both.machine.counts._cache  # as with a shared one
@@ -108,13 +103,12 @@ async def test_N9_all_are_read_once_also_where_the_answer_is_lost_and_something_
         assert (await house.notifications.mark_all_read(house.anna)).unread_count == 0, "as of the event"
     assert lost
     assert [one.read_at is None for one in await house.told(house.anna)] == [True, False]
-    event = house.heard(house.anna)[-1]
+    event = house.heard_by(house.anna)[-1]
     assert (event.seq, event.type, event.data["unread_count"]) == (2, "notification.read", 0)
     assert await house.count(house.anna) == 1, "what came after it is new"
 
 
-async def test_the_pages_fit_together_newest_first(stage_on_both: Stage) -> None:
-    house = await House.opened(stage_on_both)
+async def test_the_pages_fit_together_newest_first(stage_on_both: Stage, house: House) -> None:
     await house.turn()
     for number in range(6):
         house.stage.clock.turn(seconds=number % 2)  # some at the same instant
@@ -131,18 +125,18 @@ async def test_the_pages_fit_together_newest_first(stage_on_both: Stage) -> None
             break
     assert paged == everything
     for bad in ("x", "AAAA", "MTIz"):
-        with pytest.raises(Invalid):
-            await house.notifications.list_notifications(house.anna, ListNotifications(cursor=bad))
+        await refused(Invalid, house.notifications.list_notifications(house.anna, ListNotifications(cursor=bad)))
 
 
-async def test_N8_a_kind_that_is_off_in_app_is_neither_listed_counted_nor_told(stage_on_both: Stage) -> None:
-    house = await House.opened(stage_on_both)
+async def test_N8_a_kind_that_is_off_in_app_is_neither_listed_counted_nor_told(
+    stage_on_both: Stage, house: House
+) -> None:
     off = SetPreferences(preferences={"lesson.invited": {"in_app": False}})
     after = await house.notifications.set_preferences(house.anna, off)
     assert after.preferences["lesson.invited"] == {"in_app": False, "web_push": True, "email": True}
     assert await house.notifications.preferences(house.anna) == after
     await house.turn()
-    assert (await house.told(house.anna), await house.count(house.anna), house.heard(house.anna)) == ([], 0, [])
+    assert (await house.told(house.anna), await house.count(house.anna), house.heard_by(house.anna)) == ([], 0, [])
     assert await house.count(house.ben) == 1
     on = SetPreferences(preferences={"lesson.invited": {"in_app": True}, "lesson.changed": {"email": False}})
     assert (await house.notifications.set_preferences(house.anna, on)).preferences["lesson.changed"]["email"] is False
@@ -159,8 +153,7 @@ def test_N8_what_is_not_known_is_refused(preferences: object) -> None:
         SetPreferences.model_validate({"preferences": preferences})
 
 
-async def test_what_each_call_costs_in_queries(stage_on_both: Stage) -> None:
-    house = await House.opened(stage_on_both)
+async def test_what_each_call_costs_in_queries(stage_on_both: Stage, house: House) -> None:
     await house.turn()
     (told,) = await house.told(house.anna)
     counts = house.stage.machine.database.counts
@@ -183,9 +176,8 @@ async def test_what_each_call_costs_in_queries(stage_on_both: Stage) -> None:
 
 
 async def test_people_who_read_at_once_on_two_processes_end_with_the_same_count(
-    stage_on_both: Stage, other_on_both: Machine
+    stage_on_both: Stage, other_on_both: Machine, house: House
 ) -> None:
-    house = await House.opened(stage_on_both)
     await house.turn()
     await house.update(title="Halves")
     await house.turn()
@@ -200,8 +192,7 @@ async def test_people_who_read_at_once_on_two_processes_end_with_the_same_count(
     assert counted.unread == 0
 
 
-async def test_a_wrong_count_is_noticed_and_does_not_stay(stage: Stage) -> None:
-    house = await House.opened(stage)
+async def test_a_wrong_count_is_noticed_and_does_not_stay(stage: Stage, house: House) -> None:
     await house.turn()
     assert await house.count(house.anna) == 1
     counts, cache = stage.machine.counts, stage.machine.cache
@@ -216,8 +207,7 @@ async def test_a_wrong_count_is_noticed_and_does_not_stay(stage: Stage) -> None:
     assert await house.count(house.anna) == 1
 
 
-async def test_a_wrong_count_in_an_event_is_noticed_and_the_next_is_right(stage_on_both: Stage) -> None:
-    house = await House.opened(stage_on_both)
+async def test_a_wrong_count_in_an_event_is_noticed_and_the_next_is_right(stage_on_both: Stage, house: House) -> None:
     await house.turn()
     counts, database = stage_on_both.machine.counts, stage_on_both.machine.database
     wrong = update(stream_events).where(stream_events.c.stream == stream_of(house.anna.user_id))
@@ -231,8 +221,7 @@ async def test_a_wrong_count_in_an_event_is_noticed_and_the_next_is_right(stage_
     assert (await house.count(house.anna), await counts.compare()) == (2, 0)
 
 
-async def test_N2_where_the_newest_event_is_gone_the_rows_are_counted(stage_on_both: Stage) -> None:
-    house = await House.opened(stage_on_both)
+async def test_N2_where_the_newest_event_is_gone_the_rows_are_counted(stage_on_both: Stage, house: House) -> None:
     await house.turn()
     machine = stage_on_both.machine
     gone = delete(stream_events).where(stream_events.c.stream == stream_of(house.anna.user_id))
@@ -243,8 +232,7 @@ async def test_N2_where_the_newest_event_is_gone_the_rows_are_counted(stage_on_b
     assert await machine.counts.compare() == 0
 
 
-async def test_who_asks_at_the_same_time_shares_a_query(stage_on_both: Stage) -> None:
-    house = await House.opened(stage_on_both)
+async def test_who_asks_at_the_same_time_shares_a_query(stage_on_both: Stage, house: House) -> None:
     await house.turn()
     store, database = stage_on_both.machine.counts._store, stage_on_both.machine.database
     before = database.counts.queries()
@@ -264,9 +252,8 @@ def unanswered(change: Callable[..., Deferred[Any]]) -> Callable[..., Deferred[A
 
 
 async def test_N2_after_a_change_of_which_only_the_answer_was_lost_nothing_older_is_put(
-    stage_on_both: Stage, monkeypatch: pytest.MonkeyPatch
+    stage_on_both: Stage, monkeypatch: pytest.MonkeyPatch, house: House
 ) -> None:
-    house = await House.opened(stage_on_both)
     await house.turn()
     machine = stage_on_both.machine
     store, key = machine.counts._store, f"unread:{house.anna.user_id}"
@@ -284,8 +271,7 @@ async def test_N2_after_a_change_of_which_only_the_answer_was_lost_nothing_older
         reading = Deferred.fromCoroutine(machine.counts.get(house.anna.user_id))
         await has_read
         patched.setattr(store, "mark_read", unanswered(store.mark_read))
-        with pytest.raises(Unavailable):
-            await house.notifications.mark_all_read(house.anna)
+        await refused(Unavailable, house.notifications.mark_all_read(house.anna))
     house.stage.clock.turn(seconds=IN_DOUBT_FOR_S)
     under_way.callback(None)
     assert await reading == 1, "as of when it was asked"
@@ -294,15 +280,13 @@ async def test_N2_after_a_change_of_which_only_the_answer_was_lost_nothing_older
 
 
 async def test_N2_what_is_in_doubt_is_not_cached_until_it_cannot_be_committed_any_more(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, house: House
 ) -> None:
-    house = await House.opened(stage)
     await house.turn()
     machine, key = stage.machine, f"unread:{house.anna.user_id}"
     with monkeypatch.context() as patched:
         patched.setattr(machine.counts._store, "mark_read", unanswered(lambda *_args: succeed(None)))
-        with pytest.raises(Unavailable):
-            await house.notifications.mark_all_read(house.anna)
+        await refused(Unavailable, house.notifications.mark_all_read(house.anna))
     await house.update(title="Halves")
     await house.turn()
     for seconds, cached in ((0, None), (IN_DOUBT_FOR_S - 1, None), (1, Cached(2, 2))):
@@ -311,11 +295,9 @@ async def test_N2_what_is_in_doubt_is_not_cached_until_it_cannot_be_committed_an
         assert (await machine.cache.get(key))[0] == cached
 
 
-async def test_N2_after_a_change_that_was_refused_the_count_is_cached_again(stage: Stage) -> None:
-    house = await House.opened(stage)
+async def test_N2_after_a_change_that_was_refused_the_count_is_cached_again(stage: Stage, house: House) -> None:
     await house.turn()
-    with pytest.raises(NotFound):
-        await house.notifications.mark_read(house.anna, ReadNotifications(notification_ids=[new_id()]))
+    await refused(NotFound, house.notifications.mark_read(house.anna, ReadNotifications(notification_ids=[new_id()])))
     await house.count(house.anna)
     assert (await stage.machine.cache.get(f"unread:{house.anna.user_id}"))[0] == Cached(1, 1)
 
@@ -342,9 +324,8 @@ class HalfHeard(LocalCache):
 
 
 async def test_N2_a_change_that_the_cache_did_not_hear_of_is_told_at_once_and_answered_when_nothing_older_is_found(
-    stage: Stage,
+    stage: Stage, house: House
 ) -> None:
-    house = await House.opened(stage)
     stage.machine.counts._cache = cache = HalfHeard()
     await house.turn()
     cache.deaf = True
@@ -354,14 +335,13 @@ async def test_N2_a_change_that_the_cache_did_not_hear_of_is_told_at_once_and_an
     reading = Deferred.fromCoroutine(house.notifications.mark_all_read(house.anna))
     while not (cache.waiting or reading.called):
         await stage.machine.database.read("test", lambda _: None)
-    assert [one.data["unread_count"] for one in house.heard(house.anna)] == [1, 2, 0]
+    assert [one.data["unread_count"] for one in house.heard_by(house.anna)] == [1, 2, 0]
     assert not reading.called, "another process may have the old one for a moment"
     cache.waiting[0].callback(None)
     assert (await reading).unread_count == 0
 
 
-async def test_N2_who_follows_the_stream_is_never_told_a_shared_count_that_is_old(stage: Stage) -> None:
-    house = await House.opened(stage)
+async def test_N2_who_follows_the_stream_is_never_told_a_shared_count_that_is_old(stage: Stage, house: House) -> None:
     stage.machine.counts._cache = cache = HalfHeard()
     await house.turn()
     cache.deaf = True

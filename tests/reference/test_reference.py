@@ -107,7 +107,7 @@ async def test_the_page_runs_nothing_and_asks_nobody_else(site: Loopback) -> Non
 
 
 async def test_answers_and_events_are_what_their_schemas_say(stage: Stage) -> None:
-    room = await Room.opened(stage)
+    room = await Room.meets(stage)
     heard = stage.events(LessonChanged)
     await room.stage.machine.lessons.start(room.tutor, room.lesson.id)
     message = await room.send(room.anna, "Hello")

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from twisted.internet.task import Clock
 
-from tests.chat.room import Room, refused
+from tests.chat.room import Room
 from tests.support.machine import HeardGate, Stage
+from tests.support.refused import refused
 from tutorwamp.chat.contracts import CHAT_TOPIC
 from tutorwamp.kernel.contracts import Caller, new_id
 from tutorwamp.kernel.errors import Forbidden, Unavailable
@@ -54,7 +55,7 @@ class Watched:
 
 
 async def test_S2_a_silent_session_alone_is_told_and_ended(stage: Stage) -> None:
-    watched = Watched(room := await Room.opened(stage))
+    watched = Watched(room := await Room.meets(stage))
     for caller in (room.anna, room.ben):
         watched.join(caller)
     watched.turn(100)
@@ -76,7 +77,7 @@ async def test_S2_a_silent_session_alone_is_told_and_ended(stage: Stage) -> None
 
 
 async def test_S1_components_are_not_watched_and_who_has_left_is_not_ended(stage: Stage) -> None:
-    watched = Watched(room := await Room.opened(stage))
+    watched = Watched(room := await Room.meets(stage))
     watched.sessions.session_joined({"session": 5, "authid": "x", "authrole": "component"})
     watched.join(room.anna)
     assert room.anna.session is not None
@@ -90,7 +91,7 @@ async def test_S2_while_the_gate_is_away_a_session_is_not_forgotten(stage: Stage
         async def drop(self, session: int, *, reason: str, message: str) -> int:
             raise Unavailable("Away.")
 
-    watched = Watched(room := await Room.opened(stage), gate=Away())
+    watched = Watched(room := await Room.meets(stage), gate=Away())
     watched.join(room.anna)
     watched.turn(121)
     for _ in range(2):
@@ -99,7 +100,7 @@ async def test_S2_while_the_gate_is_away_a_session_is_not_forgotten(stage: Stage
 
 
 async def test_S2_who_is_heard_while_others_are_ended_stays(stage: Stage) -> None:
-    room = await Room.opened(stage)
+    room = await Room.meets(stage)
 
     class Talking(HeardGate):
         async def drop(self, session: int, *, reason: str, message: str) -> int:
@@ -116,7 +117,7 @@ async def test_S2_who_is_heard_while_others_are_ended_stays(stage: Stage) -> Non
 
 
 async def test_S4_S5_a_heartbeat_tells_what_has_gone_on_and_nothing_of_others(stage_on_both: Stage) -> None:
-    watched = Watched(room := await Room.opened(stage_on_both))
+    watched = Watched(room := await Room.meets(stage_on_both))
     await room.send(room.anna, "one")
     topics, stranger = topics_of(room.lesson.id), await stage_on_both.given.caller()
     positions = {topics["chat"]: 0, topics["state"]: 0, f"tutorwamp.user.{room.ben.user_id}.notifications": 0}
@@ -131,7 +132,7 @@ async def test_S4_S5_a_heartbeat_tells_what_has_gone_on_and_nothing_of_others(st
 
 
 async def test_S6_what_was_missed_is_given_whole(stage_on_both: Stage) -> None:
-    watched = Watched(room := await Room.opened(stage_on_both))
+    watched = Watched(room := await Room.meets(stage_on_both))
     for number in range(4):
         await room.send(room.anna, str(number))
     stored = await room.stored()
@@ -144,7 +145,7 @@ async def test_S6_what_was_missed_is_given_whole(stage_on_both: Stage) -> None:
 
 
 async def test_S6_too_much_is_nothing(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    watched = Watched(room := await Room.opened(stage))
+    watched = Watched(room := await Room.meets(stage))
     for number in range(EVENTS_AT_MOST + 1):
         await room.send(room.anna, str(number))
     assert (await watched.resume(room.ben, chat=0))["chat"] == ResumedStream(complete=False, head=EVENTS_AT_MOST + 1)
@@ -156,7 +157,7 @@ async def test_S6_too_much_is_nothing(stage: Stage, monkeypatch: pytest.MonkeyPa
 
 
 async def test_S5_who_was_removed_resumes_what_is_left(stage: Stage) -> None:
-    watched = Watched(room := await Room.opened(stage))
+    watched = Watched(room := await Room.meets(stage))
     await room.send(room.anna, "before")
     await room.remove(room.ben)
     own = f"tutorwamp.user.{room.ben.user_id}.notifications"
@@ -169,7 +170,7 @@ async def test_S5_who_was_removed_resumes_what_is_left(stage: Stage) -> None:
 
 
 async def test_whoami_names_the_session_and_the_person(stage: Stage) -> None:
-    watched = Watched(room := await Room.opened(stage))
+    watched = Watched(room := await Room.meets(stage))
     me = await watched.sessions.whoami(room.anna)
     assert (me.session, me.user.id, me.now) == (room.anna.session, room.anna.user_id, stage.clock())
     await refused(Forbidden, watched.sessions.whoami(Caller(room.anna.user_id, room.anna.role)))
@@ -181,7 +182,7 @@ def test_positions_are_bounded() -> None:
 
 
 async def test_S16_however_many_streams_are_named_it_is_one_question_whose_they_are(stage_on_both: Stage) -> None:
-    watched = Watched(room := await Room.opened(stage_on_both))
+    watched = Watched(room := await Room.meets(stage_on_both))
     stranger, student = [await stage_on_both.given.caller(role) for role in ("tutor", "student")]
     foreign = [await stage_on_both.given.lesson(stranger, student) for _ in range(5)]
     said = await room.send(room.anna, "Hello")
@@ -206,7 +207,7 @@ async def test_S16_however_many_streams_are_named_it_is_one_question_whose_they_
 
 
 async def test_S16_one_s_own_lessons_are_known_from_memory(stage: Stage) -> None:
-    watched = Watched(room := await Room.opened(stage))
+    watched = Watched(room := await Room.meets(stage))
     await room.send(room.anna, "Hello")
     watched.join(room.anna)
     before = room.machine.database.counts.queries()
@@ -215,7 +216,7 @@ async def test_S16_one_s_own_lessons_are_known_from_memory(stage: Stage) -> None
 
 
 async def test_S6_what_was_missed_is_measured_in_bytes(stage_on_both: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    watched = Watched(room := await Room.opened(stage_on_both))
+    watched = Watched(room := await Room.meets(stage_on_both))
     monkeypatch.setattr("tutorwamp.sessions.rules.EVENT_BYTES_AT_MOST", 2_000)
     for body, complete in (("a" * 1_000, True), ("漢" * 1_000, False)):
         said = await room.send(room.anna, body)

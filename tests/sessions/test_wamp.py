@@ -19,6 +19,7 @@ from tests.sessions.people import Hearts, Lesson, cut, database, timeouts
 from tests.support.machine import Stage
 from tests.support.node import Node
 from tests.support.quiet import all_is_told
+from tests.support.refused import refused
 from tests.support.wamp import PATIENCE_S, BareSession
 from tutorwamp.bench.crowd import Light
 from tutorwamp.bench.crowd import connect as connect_light
@@ -45,13 +46,6 @@ SEND = "tutorwamp.chat.send"
 def test_the_door_serves_the_contracts_names(stage: Stage) -> None:
     served = served_by(SessionsDoor(stage.machine.sessions))
     assert {one.procedure.uri: one.procedure.arguments for one in served} == CONTRACT
-
-
-async def refused(attempt: Any) -> ApplicationError:
-    with pytest.raises(ApplicationError) as caught:
-        await attempt
-    error: ApplicationError = caught.value
-    return error
 
 
 # what is answered
@@ -115,7 +109,7 @@ async def test_arguments_that_do_not_fit_are_invalid(
         ("resume", {"positions": {f"tutorwamp.lesson.{new_id()}.chat": 0 for _ in range(101)}}),
         ("whoami", {"who": "me"}),
     ):
-        error = await refused(anna.ask_raw(f"tutorwamp.session.{uri}", arguments))
+        error = await refused(ApplicationError, anna.ask_raw(f"tutorwamp.session.{uri}", arguments))
         assert error.error == "tutorwamp.error.invalid", (uri, arguments)
         assert error.kwargs["action"] == "fix"
 

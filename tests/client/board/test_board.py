@@ -14,8 +14,8 @@ from twisted.internet.defer import gatherResults
 from tests.client.board.model import PAGE
 from tests.client.board.server import BoardServer
 from tests.client.board.talk import BOX, Arrive, box, doing, put, told
-from tests.client.talk import failure_of
 from tests.support.node import ROOT
+from tests.support.refused import refused
 from tutorwamp.client import Rejected
 from tutorwamp.kernel.errors import Action
 
@@ -68,7 +68,7 @@ async def test_B7_a_rejected_change_is_raised_with_the_element_as_it_is(server: 
     with pytest.raises(Rejected) as caught:
         await board.delete("a")
     assert (caught.value.uri, caught.value.action) == ("tutorwamp.error.board.no_pen", Action.STOP)
-    assert (await failure_of(board.delete("unknown"))).uri == "tutorwamp.error.not_found"
+    await refused("tutorwamp.error.not_found", board.delete("unknown"))
 
 
 def test_B7_what_to_do_about_a_rejection_is_known_without_the_server() -> None:

@@ -11,7 +11,8 @@ from twisted.logger import capturedLogs
 from tests.client.board.model import PAGE
 from tests.client.board.server import BoardServer
 from tests.client.board.talk import Arrive
-from tests.client.talk import failure_of, patiently
+from tests.client.talk import patiently
+from tests.support.refused import refused
 from tutorwamp.client import Disconnected, Event
 from tutorwamp.client.lesson import CURSOR_INTERVAL_S
 
@@ -57,4 +58,4 @@ async def test_B32_a_position_that_nobody_can_be_told_any_more_is_let_go(server:
         gc.collect()  # a Deferred tells of an error nobody has taken when it goes
     assert [event for event in logs if "log_failure" in event] == []
     clock.advance(CURSOR_INTERVAL_S)
-    assert isinstance(await failure_of(lesson.show_cursor(PAGE, 3, 3)), Disconnected)
+    await refused(Disconnected, lesson.show_cursor(PAGE, 3, 3))

@@ -9,8 +9,9 @@ from twisted.internet.task import Clock
 from tests.client.board.model import BoardModel
 from tests.client.board.server import BoardServer
 from tests.client.board.talk import Arrive, box, cut, doing, put, told
-from tests.client.talk import Watcher, failure_of, opened
-from tutorwamp.client import Disconnected
+from tests.client.talk import Watcher, opened
+from tests.support.refused import refused
+from tutorwamp.client import CallError, Disconnected
 from tutorwamp.client.streams import GAP_PATIENCE_S
 
 
@@ -250,7 +251,7 @@ async def test_a_board_that_cannot_be_opened_says_why_and_may_be_asked_for_again
 ) -> None:
     lesson = await arrive()
     server.refusing["open"] = ApplicationError("tutorwamp.error.not_found", message="No.")
-    assert (await failure_of(lesson.board())).uri == "tutorwamp.error.not_found"
+    await refused("tutorwamp.error.not_found", lesson.board())
     server.refusing.clear()
     board = await lesson.board()
     heard = told(board, "board.changed")
@@ -263,7 +264,7 @@ async def test_nobody_waits_for_a_lesson_that_is_over(server: BoardServer, arriv
     clock = Clock()
     lesson = await arrive(clock=clock)
     board = await lesson.board()
-    waiting = doing(failure_of(board.caught_up(9)))
+    waiting = doing(refused(CallError, board.caught_up(9)))
     before = clock.getDelayedCalls()
     server.losing = True
     server.draw(put("a"), put("b"))
@@ -274,7 +275,7 @@ async def test_nobody_waits_for_a_lesson_that_is_over(server: BoardServer, arriv
     assert (await waiting).uri == "wamp.close.normal"
     assert clock.getDelayedCalls() == before
     for asked in (board.caught_up(9), lesson.board()):
-        assert isinstance(await failure_of(asked), Disconnected)
+        await refused(Disconnected, asked)
 
 
 async def test_B31_a_lesson_that_is_over_is_not_opened_again(server: BoardServer, arrive: Arrive) -> None:
@@ -291,10 +292,10 @@ async def test_B31_a_lesson_that_is_over_is_not_opened_again(server: BoardServer
 async def test_nobody_waits_on_a_closed_connection(server: BoardServer, arrive: Arrive) -> None:
     lesson = await arrive()
     board = await lesson.board()
-    waiting = doing(failure_of(board.caught_up(1)))
+    waiting = doing(refused(CallError, board.caught_up(1)))
     await lesson._connection.close()
     assert (await waiting).uri == "wamp.close.normal"
-    assert (await failure_of(board.caught_up(1))).uri == "wamp.close.normal"
+    await refused("wamp.close.normal", board.caught_up(1))
     server.draw(put("a"))
     await opened(lesson._connection)
     await doing(board.caught_up(1))

@@ -11,8 +11,9 @@ from twisted.internet.task import Clock
 from tests.client.board.model import PAGE
 from tests.client.board.server import BoardServer
 from tests.client.board.talk import INK, Arrive, cut, doing
-from tests.client.talk import Watcher, failure_of
-from tutorwamp.client import Board, Rejected
+from tests.client.talk import Watcher
+from tests.support.refused import refused
+from tutorwamp.client import Board, CallError, Rejected
 from tutorwamp.client.stroke import INTERVAL_S, POINTS_AT_MOST
 
 
@@ -182,7 +183,7 @@ async def test_B33_a_stroke_that_somebody_has_deleted_stops(server: BoardServer,
     assert isinstance(stroke.error, Rejected)
     assert (stroke.error.uri, stroke.error.element) == ("tutorwamp.error.board.stale", None)
     stroke.add(point(3), point(4))
-    assert await failure_of(stroke.finish()) is stroke.error
+    assert await refused(CallError, stroke.finish()) is stroke.error
     assert len(server.asked("submit")) == 2
     assert await board.undo() is None
 
@@ -198,7 +199,7 @@ async def test_B9_a_stroke_whose_author_loses_the_pen_ends_there_and_can_be_undo
     await asked
     await doing(board.caught_up(1))
     server.model.pen = False
-    finishing = doing(failure_of(stroke.finish()))
+    finishing = doing(refused(CallError, stroke.finish()))
     clock.advance(INTERVAL_S)
     assert (await finishing).uri == "tutorwamp.error.board.no_pen"
     assert board.elements[stroke.ids[0]]["points"] == [point(0)]

@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 
 from tests.kernel.sql.numbers import count, opened, put
 from tests.support.postgres import Postgres
+from tests.support.refused import refused
 from tutorwamp.kernel.errors import Unavailable
 from tutorwamp.kernel.sql import writers
 from tutorwamp.kernel.sql.database import Database
@@ -27,12 +28,6 @@ def administered(url: str) -> Iterator[psycopg.Connection]:
         yield connection
 
 
-async def refused(asked: Deferred[int]) -> Unavailable:
-    with pytest.raises(Unavailable) as caught:
-        await asked
-    return caught.value
-
-
 async def test_a_server_that_only_reads_is_unavailable_for_writes_and_noticed_when_it_writes_again(
     postgres: Postgres,
 ) -> None:
@@ -43,7 +38,7 @@ async def test_a_server_that_only_reads_is_unavailable_for_writes_and_noticed_wh
         database.engine.dispose()
         with capture_logs() as logs:
             for number in range(3):
-                assert (await refused(database.write("put", put, number + 2))).retry_after_s > 0
+                assert (await refused(Unavailable, database.write("put", put, number + 2))).retry_after_s > 0
                 assert await database.read("count", count) == 1, "reads go on"
         assert [(line["event"], line["what"], line["reason"][:5]) for line in logs] == [
             ("the database does not do its work", "writes", "25006")
@@ -63,7 +58,7 @@ async def test_what_a_server_lacks_for_the_moment_is_not_our_fault(postgres: Pos
             f"BEGIN RAISE EXCEPTION 'no room' USING ERRCODE = '{state}'; END $$"
         )
         admin.execute("CREATE TRIGGER lack BEFORE INSERT ON numbers FOR EACH ROW EXECUTE FUNCTION lack()")
-        assert (await refused(database.write("put", put, 1))).retry_after_s > 0
+        assert (await refused(Unavailable, database.write("put", put, 1))).retry_after_s > 0
         admin.execute("DROP TRIGGER lack ON numbers")
         assert await database.write("put", put, 1) == 1
 
@@ -82,7 +77,7 @@ async def test_a_full_or_read_only_sqlite_file_is_unavailable(tmp_path: Path) ->
             connection.exec_driver_sql(pragma)  # type: ignore[attr-defined]  # as above
 
         with capture_logs() as logs:
-            await refused(database.write("fill", fill))
+            await refused(Unavailable, database.write("fill", fill))
         assert [(line["what"], line["reason"]) for line in logs] == [("writes", "database or disk is full")]
 
         def forbid(connection: object) -> int:
@@ -92,7 +87,7 @@ async def test_a_full_or_read_only_sqlite_file_is_unavailable(tmp_path: Path) ->
             finally:
                 raise_room(connection, "PRAGMA query_only = off")
 
-        await refused(database.write("forbid", forbid))
+        await refused(Unavailable, database.write("forbid", forbid))
 
 
 async def test_a_lock_on_one_kinds_table_stops_no_other_kind(postgres: Postgres) -> None:
@@ -107,7 +102,7 @@ async def test_a_lock_on_one_kinds_table_stops_no_other_kind(postgres: Postgres)
             stuck = database.write("chat.put", put, 1)
             assert await database.write("board.one", lambda _connection: 7) == 7
             assert not stuck.called, "others did not wait for it"
-            await refused(stuck)
+            await refused(Unavailable, stuck)
         assert [line["what"] for line in logs] == ["chat"]
 
 
@@ -115,7 +110,7 @@ async def test_what_waited_longer_than_anybody_waits_for_it_does_not_happen(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tutorwamp.kernel.sql.database.WAITED_AT_MOST_S", -1.0)
-    await refused(database.write("put", put, 1))
+    await refused(Unavailable, database.write("put", put, 1))
     monkeypatch.undo()
     assert await database.read("count", count) == 0
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import OperationalError
 from twisted.internet import reactor
 
+from tests.support.refused import refused
 from tutorwamp.kernel.errors import Unavailable
 from tutorwamp.kernel.sql.database import Database, make_engine
 
@@ -70,8 +71,7 @@ async def test_after_it_is_taken_away_no_write_is_acknowledged(
     take(path)
     assert not database.file.is_itself()
     for _ in range(3):
-        with pytest.raises(Unavailable):
-            await database.write("sample", insert)
+        await refused(Unavailable, database.write("sample", insert))
 
 
 @pytest.mark.parametrize("take", TAKEN)
@@ -82,8 +82,7 @@ async def test_nor_where_it_happens_in_the_middle_of_one(
         insert(connection)
         take(path)
 
-    with pytest.raises(Unavailable):
-        await database.write("sample", insert_and_take)
+    await refused(Unavailable, database.write("sample", insert_and_take))
 
 
 def test_a_second_connection_makes_no_empty_file(engine: Engine, path: Path) -> None:

@@ -75,7 +75,7 @@ class Desk:
 
     @classmethod
     async def set_up(cls, stage: Stage) -> Desk:
-        made = cls(await House.opened(stage))
+        made = cls(await House.meets(stage))
         await made.queue.subscribe(made.house.anna.user_id, Browser().subscription(ENDPOINT))
         return made
 
@@ -275,8 +275,7 @@ async def test_P7_a_person_has_some_devices_and_a_device_one_person(stage_on_bot
     assert "https://push.example/a10" not in (await desk.stage.machine.database.read("test", kept))[anna]
 
 
-async def test_what_has_no_provider_is_not_queued_and_old_rows_go(stage: Stage) -> None:
-    house = await House.opened(stage)
+async def test_what_has_no_provider_is_not_queued_and_old_rows_go(stage: Stage, house: House) -> None:
     await house.turn()
     count = select(func.count()).select_from(deliveries)
 

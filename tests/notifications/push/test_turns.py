@@ -53,7 +53,7 @@ def by_person(given: list[Delivery]) -> Counter[str]:
 async def test_P8_a_tutor_who_invites_strangers_by_the_dozen_sends_a_few_and_all_is_told_in_the_app(
     stage_on_both: Stage,
 ) -> None:
-    desk = Desk(await House.opened(stage_on_both))
+    desk = Desk(await House.meets(stage_on_both))
     mallory, strangers = await stage_on_both.given.caller("tutor"), await class_of(desk, 30)
     await bomb(desk, mallory, strangers, 13)
     await desk.pass_s(WAITS_S)
@@ -74,7 +74,7 @@ async def test_P8_a_tutor_who_invites_strangers_by_the_dozen_sends_a_few_and_all
 
 
 async def test_P8_whom_a_tutor_has_taught_is_no_stranger_and_has_an_hourly_ration(stage_on_both: Stage) -> None:
-    desk = Desk(await House.opened(stage_on_both))
+    desk = Desk(await House.meets(stage_on_both))
     tina, known = desk.house.tutor, await class_of(desk, 30)
     lesson = await stage_on_both.given.lesson(tina, *known)
     for one in known:
@@ -97,7 +97,7 @@ async def test_P8_whom_a_tutor_has_taught_is_no_stranger_and_has_an_hourly_ratio
 
 
 async def test_P8_what_is_not_wanted_or_not_sent_costs_nothing(stage_on_both: Stage) -> None:
-    desk = Desk(await House.opened(stage_on_both))
+    desk = Desk(await House.meets(stage_on_both))
     house = desk.house
     await house.turn()
     await house.notifications.set_preferences(
@@ -138,7 +138,7 @@ async def test_P8_a_device_has_a_ration_too(stage_on_both: Stage) -> None:
 
 
 async def test_P9_each_persons_and_each_lessons_first_goes_before_anybodys_second(stage_on_both: Stage) -> None:
-    desk = Desk(await House.opened(stage_on_both))
+    desk = Desk(await House.meets(stage_on_both))
     machine = stage_on_both.machine
     desk.queue = PushQueue(machine.database, desk.providers, stage_on_both.clock, limited=False)
     for store in (machine.notifications._store, machine.notifier._store):
@@ -160,7 +160,7 @@ async def test_P9_each_persons_and_each_lessons_first_goes_before_anybodys_secon
 
 @pytest.mark.parametrize("limited", ["on", "off"])
 async def test_P8_the_switch_of_all_limits_lifts_these_as_well(stage: Stage, limited: str) -> None:
-    desk = Desk(await House.opened(stage))
+    desk = Desk(await House.meets(stage))
     desk.queue._limited = limited == "on"
     await bomb(desk, desk.house.tutor, [desk.house.anna], MAILS + 2)
     await desk.pass_s(WAITS_S)
