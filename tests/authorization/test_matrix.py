@@ -16,9 +16,10 @@ from autobahn.wamp.exception import ApplicationError
 
 from tests.authorization import table
 from tests.authorization.table import NOBODIES, PEOPLE, PROCEDURES, ROUTES, TOPICS
-from tests.journeys.people import PASSWORD
 from tests.notifications.push.devices import Browser
+from tests.support.machine import PASSWORD
 from tests.support.node import Node
+from tests.support.people import planned_lesson, ticket_of
 from tests.support.refused import refused
 from tests.support.wamp import BareSession, connect
 from tutorwamp.app.offline import run_offline
@@ -80,13 +81,7 @@ class Cast:
         self.hours += 2
         begins = datetime.now(UTC) + timedelta(hours=self.hours)
         tutor = self.sessions["tutor of"]
-        lesson: dict[str, Any] = await tutor.ask(
-            "tutorwamp.lesson.create",
-            title="Roots",
-            student_ids=[self.users["student in"]["id"]],
-            starts_at=instant_text(begins),
-            ends_at=instant_text(begins + timedelta(hours=1)),
-        )
+        lesson = await planned_lesson(tutor.ask, self.users["student in"], begins=begins)
         said = await tutor.ask("tutorwamp.chat.send", lesson_id=lesson["id"], body="Good morning")
         return {**lesson, "message_id": said["id"]}
 
@@ -98,9 +93,7 @@ async def cast(node: Node) -> AsyncIterator[Cast]:
         role = {"student": "student", "deactivated": "student", "admin": "admin"}.get(name.split()[0], "tutor")
         emails[name] = f"{new_id()}@school.example"
         users[name] = await _account(node, emails[name], name, role)
-        login = Login(node.url)
-        await login.log_in(emails[name], PASSWORD)
-        tokens[name] = await login.access_token()
+        tokens[name] = await ticket_of(node, emails[name])
     sessions = {name: await connect(node, tokens[name]) for name in PEOPLE}
     run_offline(_settings(node), lambda machine: machine.accounts.deactivate(emails["deactivated"]))
     made = Cast(node, users, emails, tokens, sessions)

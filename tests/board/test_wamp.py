@@ -7,25 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from autobahn.twisted.websocket import WampWebSocketClientFactory
 from autobahn.wamp.exception import ApplicationError
 from cbor2 import CBORTag
-from twisted.internet import reactor
 from twisted.internet.defer import Deferred, DeferredList, gatherResults
-from twisted.internet.endpoints import TCP4ClientEndpoint
 
 from tests.board.easel import Easel, append, delete, put
-from tests.gate.people import SERIALIZERS
-from tests.journeys.people import PASSWORD, bare, planned_lesson, register
 from tests.support.machine import Stage
 from tests.support.node import Node
+from tests.support.people import bare, planned_lesson, register
 from tests.support.refused import refused
-from tests.support.wamp import PATIENCE_S, BareSession
+from tests.support.wamp import BareSession
 from tutorwamp.board import contracts
 from tutorwamp.board.contracts import BoardChanged
 from tutorwamp.board.rules import Replayed
 from tutorwamp.board.wamp import BoardDoor, publish_board
-from tutorwamp.client import Login
 from tutorwamp.kernel.contracts import Value, new_id
 from tutorwamp.kernel.edges.component import Publisher, served_by
 
@@ -108,15 +103,11 @@ class Class:
         people = [
             await register(node, name, role) for name, role in (("T", "tutor"), ("A", "student"), ("B", "student"))
         ]
-        sessions = [await session_of(node, email, one) for (email, _), one in zip(people, serializers, strict=True)]
-
-        class Tutor:
-            @staticmethod
-            async def call(uri: str, **arguments: Any) -> Any:
-                return await sessions[0].ask(uri, **arguments)
-
-        lesson = await planned_lesson(Tutor, *(user for _, user in people[1:]))
-        given = await Tutor.call("tutorwamp.lesson.set_pen", lesson_id=lesson["id"], student_ids=[people[1][1]["id"]])
+        sessions = [await bare(node, email, one) for (email, _), one in zip(people, serializers, strict=True)]
+        lesson = await planned_lesson(sessions[0].ask, *(user for _, user in people[1:]))
+        given = await sessions[0].ask(
+            "tutorwamp.lesson.set_pen", lesson_id=lesson["id"], student_ids=[people[1][1]["id"]]
+        )
         made = cls(given, *sessions)
         for session in sessions[:2]:
             await session.ask("tutorwamp.lesson.join", lesson_id=lesson["id"])
@@ -134,18 +125,6 @@ class Class:
         for session in (self.tutor, self.anna, self.ben):
             session.leave()
             await session.left
-
-
-async def session_of(node: Node, email: str, serializer: str) -> BareSession:
-    """A bare session that speaks any of the three."""
-    if serializer != "msgpack":
-        return await bare(node, email, serializer)
-    login = Login(node.url)
-    await login.log_in(email, PASSWORD)
-    session = BareSession(await login.access_token())
-    factory = WampWebSocketClientFactory(lambda: session, url=node.ws_url, serializers=[SERIALIZERS[serializer]()])
-    await TCP4ClientEndpoint(reactor, "127.0.0.1", node.port).connect(factory)
-    return await session.joined.addTimeout(PATIENCE_S, reactor)
 
 
 def asking(attempt: Any) -> Deferred[Any]:

@@ -19,10 +19,11 @@ from tests.chaos.ledger import Ledger
 from tests.chaos.people import Person
 from tests.chaos.plan import Step, make_plan
 from tests.chaos.world import World, until
-from tests.journeys.people import PASSWORD
+from tests.support.machine import PASSWORD
 from tests.support.network import Line
+from tests.support.people import planned_lesson
 from tutorwamp.client.wamp import Serializer
-from tutorwamp.kernel.contracts import instant_text, new_id
+from tutorwamp.kernel.contracts import new_id
 
 reactor = cast("Any", _reactor)
 
@@ -127,14 +128,9 @@ class Storm:
         await gatherResults([_doing(person.arrive(PASSWORD)) for person in self.people])
         tutor, *students = self.people
         begins = datetime.now(UTC) + timedelta(hours=2 * self.seed)  # a tutor's lessons may not overlap
-        planned = await tutor.client.call_until_answered(
-            "tutorwamp.lesson.create",
-            title=f"Storm {self.seed}",
-            student_ids=[*(one.id for one in students), *self.guests],
-            starts_at=instant_text(begins),
-            ends_at=instant_text(begins + timedelta(hours=1)),
-            client_id=new_id(),
-        )
+        ids = [*(one.id for one in students), *self.guests]
+        call = tutor.client.call_until_answered
+        planned = await planned_lesson(call, begins=begins, student_ids=ids, client_id=new_id())
         self.lesson_id = planned["id"]
         await tutor.client.call_until_answered("tutorwamp.lesson.start", lesson_id=self.lesson_id)
         await gatherResults([_doing(person.enter(self.lesson_id)) for person in self.people])

@@ -18,8 +18,8 @@ from twisted.internet import reactor as _reactor
 from twisted.internet.endpoints import UNIXClientEndpoint
 from twisted.internet.task import deferLater
 
-from tests.journeys.people import register
 from tests.support.node import CONFIG
+from tests.support.people import register
 from tests.support.postgres import Postgres
 from tests.support.redis import RedisServer
 from tests.support.supervised import Supervised

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +8,13 @@ import pytest
 import pytest_twisted
 from twisted.internet.defer import Deferred
 
-from tests.client.room import PASSWORD, Enter, Person, Room, made
+from tests.client.room import Enter, Person, Room, made
 from tests.client.talk import WELCOME, Connect, Tickets, patiently
+from tests.support.machine import PASSWORD
 from tests.support.node import Node
+from tests.support.people import planned_lesson
 from tutorwamp.client import Backoff, Client, Connection
-from tutorwamp.kernel.contracts import instant_text, new_id
+from tutorwamp.kernel.contracts import new_id
 
 
 @pytest.fixture(scope="session")
@@ -43,15 +44,7 @@ def enter(node: Node) -> Iterator[Enter]:
     async def make() -> Room:
         tutor, student = await made(node, "Tina", "tutor"), await made(node, "Stan", "student")
         tina, stan = await connected(tutor), await connected(student)
-        now = datetime.now(UTC)
-        lesson = await tina.call_until_answered(
-            "tutorwamp.lesson.create",
-            title="Fractions",
-            student_ids=[student.user["id"]],
-            starts_at=instant_text(now),
-            ends_at=instant_text(now + timedelta(hours=1)),
-            client_id=new_id(),
-        )
+        lesson = await planned_lesson(tina.call_until_answered, student.user, client_id=new_id())
         return Room(tina, stan, lesson["id"], {"tutor": tutor, "student": student})
 
     yield lambda: patiently(Deferred.fromCoroutine(make()))

@@ -10,10 +10,8 @@ from twisted.internet.defer import Deferred, DeferredQueue
 
 from tests.client.talk import patiently
 from tests.support.node import Node
-from tutorwamp.client import Client, Event, Lesson, Login
-from tutorwamp.kernel.contracts import new_id
-
-PASSWORD = "correct horse"
+from tests.support.people import register
+from tutorwamp.client import Client, Event, Lesson
 
 
 @dataclass
@@ -23,8 +21,7 @@ class Person:
 
 
 async def made(node: Node, name: str, role: str) -> Person:
-    email = f"{new_id()}@example.org"
-    return Person(email, await Login(node.url).register(email, PASSWORD, name=name, role=role))
+    return Person(*await register(node, name, role))
 
 
 @dataclass

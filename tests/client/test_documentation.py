@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from twisted.internet.utils import getProcessOutputAndValue
 
-from tests.client.room import PASSWORD, Enter, heard
+from tests.client.room import Enter, heard
 from tests.client.talk import patiently
+from tests.support.machine import PASSWORD
 from tests.support.node import ROOT, Node
 
 EXAMPLES = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "client.md").read_text(), re.DOTALL)

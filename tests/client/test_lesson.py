@@ -8,8 +8,9 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
 
-from tests.client.room import PASSWORD, Enter, heard
+from tests.client.room import Enter, heard
 from tests.client.talk import PATIENCE_S, patiently
+from tests.support.machine import PASSWORD
 from tests.support.node import Node
 from tutorwamp.client import CallError, script
 from tutorwamp.kernel.contracts import new_id

@@ -20,12 +20,12 @@ from tests.fuzz.answers import faults
 from tests.fuzz.hostile import Hostile
 from tests.fuzz.test_wamp import CALLS, SEED
 from tests.gate.raw import WRITERS
-from tests.journeys.people import PythonPerson, planned_lesson, register
 from tests.listeners.ears import Ears, Heard, JavaScript, Python
 from tests.listeners.installed import why_no_javascript
 from tests.listeners.sender import ERROR, HERE, PUBLISHED, Sender
 from tests.listeners.test_listeners import BAD
 from tests.support.node import Node
+from tests.support.people import PythonPerson, planned_lesson, register
 from tutorwamp.board.contracts import COORDINATE_AT_MOST
 from tutorwamp.kernel.contracts import new_id
 
@@ -133,7 +133,7 @@ async def everybody(node: Node, ears: Ears, tally: Tally) -> tuple[list[Any], li
     listener_email, listener = await register(node, "Lena", "student")
     others = [await register(node, name, "student") for name in ("Stan", "Sven")]
     planner = await PythonPerson.enter(node, tutor_email)
-    lesson = await planned_lesson(planner, listener, *(user for _, user in others))
+    lesson = await planned_lesson(planner.call, listener, *(user for _, user in others))
     await planner.close()
     missing = why_no_javascript()
     if missing:

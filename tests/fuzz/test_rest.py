@@ -14,8 +14,9 @@ import treq
 
 from tests.fuzz.answers import OURS, leaks
 from tests.fuzz.hostile import Hostile
-from tests.journeys.people import PASSWORD, register
+from tests.support.machine import PASSWORD
 from tests.support.node import Node
+from tests.support.people import register
 from tests.support.wamp import PATIENCE_S
 from tutorwamp.client import Login
 from tutorwamp.kernel.contracts import Problem, instant_text

@@ -20,12 +20,11 @@ from twisted.internet.task import deferLater
 from tests.fuzz.answers import faults, leaks
 from tests.fuzz.hostile import Hostile
 from tests.gate.raw import WRITERS
-from tests.journeys.people import PythonPerson, bare, register
 from tests.support.node import Node
+from tests.support.people import PythonPerson, bare, planned_lesson, register
 from tests.support.wamp import PATIENCE_S, BareSession
 from tutorwamp.client import CallError
 from tutorwamp.client.wamp import SEND_AT_MOST_BYTES
-from tutorwamp.kernel.contracts import instant_text
 from tutorwamp.reference.catalogue import catalogue
 
 CALLS: Final = int(os.environ.get("TUTORWAMP_TEST_FUZZ_CALLS", "400"))
@@ -70,13 +69,7 @@ class Ground:
     async def _renew(self) -> None:
         self._hours += 2
         begins = datetime.now(UTC) + timedelta(hours=self._hours)
-        lesson = await self._tutor.call(
-            "tutorwamp.lesson.create",
-            title="Fractions",
-            student_ids=[self._student["id"]],
-            starts_at=instant_text(begins),
-            ends_at=instant_text(begins + timedelta(hours=1)),
-        )
+        lesson = await planned_lesson(self._tutor.call, self._student, begins=begins)
         message = await self._tutor.call("tutorwamp.chat.send", lesson_id=lesson["id"], body="hello")
         self.known.update(lesson_id=[lesson["id"]], page=[lesson["id"]])
         self.known.update(message_id=[message["id"]], reply_to=[message["id"]])

@@ -17,8 +17,9 @@ from twisted.internet.error import ConnectError, ConnectionClosed
 from twisted.internet.task import deferLater
 from twisted.web.client import ResponseFailed
 
-from tests.journeys.people import PASSWORD, PythonPerson, planned_lesson, register
 from tests.journeys.test_two_people import whole_history
+from tests.support.machine import PASSWORD
+from tests.support.people import PythonPerson, planned_lesson, register
 from tests.support.postgres import Postgres
 from tests.support.redis import RedisServer
 from tests.support.supervised import Supervised
@@ -163,7 +164,7 @@ class Writers:
         tutor_email, _ = await register(self._school.node, "Tina", "tutor")
         student_email, student_user = await register(self._school.node, "Stan", "student")
         self.tutor, self.student = await self._person(tutor_email), await self._person(student_email)
-        self.lesson_id = (await planned_lesson(self.tutor, student_user))["id"]
+        self.lesson_id = (await planned_lesson(self.tutor.call, student_user))["id"]
         await self.tutor.join(self.lesson_id)
         await self.student.join(self.lesson_id)
         page = (await self.tutor.call("tutorwamp.board.open", lesson_id=self.lesson_id))["pages"][0]["id"]

@@ -16,8 +16,8 @@ from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
 from tests.conftest import migrated_node
-from tests.journeys.people import bare, planned_lesson, register
 from tests.support.node import Node
+from tests.support.people import bare, planned_lesson, register
 from tests.support.postgres import Postgres
 from tests.support.wamp import BareSession
 from tutorwamp.kernel.contracts import new_id
@@ -73,12 +73,7 @@ async def school(postgres: Postgres) -> AsyncIterator[Class]:
         _, student = await register(node, "Stan", "student")
         tutor = await bare(node, email)
 
-        class Asking:
-            @staticmethod
-            async def call(uri: str, **arguments: Any) -> Any:
-                return await tutor.ask(uri, **arguments)
-
-        lesson = await planned_lesson(Asking, student)
+        lesson = await planned_lesson(tutor.ask, student)
         await tutor.ask("tutorwamp.lesson.join", lesson_id=lesson["id"])
         yield Class(node, admin, name, tutor, lesson["id"])
         tutor.leave()

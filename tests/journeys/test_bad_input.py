@@ -14,8 +14,8 @@ from twisted.internet import reactor
 from twisted.web.http_headers import Headers
 
 from tests.conftest import migrated_node
-from tests.journeys.people import PythonPerson, bare, planned_lesson, register
 from tests.support.node import Node
+from tests.support.people import PythonPerson, bare, planned_lesson, register
 from tests.support.quiet import all_is_told
 from tests.support.refused import refused
 from tests.support.schema import metadata
@@ -270,7 +270,7 @@ async def test_a_hostile_event_of_a_member_disturbs_nobody(node: Node) -> None:
     tutor_email, _ = await register(node, "Tina", "tutor")
     student_email, student = await register(node, "Stan", "student")
     tutor = await PythonPerson.enter(node, tutor_email)
-    lesson = await planned_lesson(tutor, student)
+    lesson = await planned_lesson(tutor.call, student)
     await tutor.join(lesson["id"])
     typing = f"tutorwamp.lesson.{lesson['id']}.typing"
     session = await bare(node, student_email)
@@ -304,13 +304,7 @@ async def test_bad_input_is_refused_and_nothing_happens(patient_node: Node, seri
     tutor_email, _ = await register(node, "Tina", "tutor")
     _, student = await register(node, "Stan", "student")
     session = await bare(node, tutor_email, serializer)
-
-    class Tutor:
-        @staticmethod
-        async def call(uri: str, **arguments: Any) -> Any:
-            return await session.ask(uri, **arguments)
-
-    lesson = await planned_lesson(Tutor, student)
+    lesson = await planned_lesson(session.ask, student)
     message = await session.ask("tutorwamp.chat.send", lesson_id=lesson["id"], body="hello")
     board = await drawn_on(session, lesson["id"])
     await all_is_told(f"sqlite:///{node.data_dir / 'tutorwamp.sqlite3'}")

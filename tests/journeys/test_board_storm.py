@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred, DeferredList, gatherResults
 from tests.board.fuzz_clients import Asked, Plain
 from tests.board.fuzz_deeds import UNKNOWN, Deeds
 from tests.board.fuzz_ledger import Ledger
-from tests.journeys.people import PythonPerson, planned_lesson, register
+from tests.support.people import PythonPerson, planned_lesson, register
 from tests.support.supervised import Supervised
 from tests.support.wamp import PATIENCE_S
 from tutorwamp.board.tables import elements
@@ -111,7 +111,7 @@ class LiveStorm:
         accounts.append(await register(node, "Ben", "student"))
         people = [await PythonPerson.enter(node, email) for email, _ in accounts]
         (_, tina), (_, anna), (_, ben) = accounts
-        lesson = await planned_lesson(people[0], anna, ben)
+        lesson = await planned_lesson(people[0].call, anna, ben)
         await people[0].call("tutorwamp.lesson.set_pen", lesson_id=lesson["id"], student_ids=[anna["id"]])
         ledger = Ledger({tina["id"]})
         boards = [await (await person.client.join(lesson["id"])).board() for person in people]

@@ -13,8 +13,8 @@ import pytest
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import Cooperator
 
-from tests.journeys.people import PythonPerson, planned_lesson, register
 from tests.journeys.test_two_people import whole_history
+from tests.support.people import PythonPerson, planned_lesson, register
 from tests.support.postgres import Postgres
 from tests.support.supervised import Supervised
 from tutorwamp.board import rules
@@ -81,7 +81,7 @@ async def test_kill_9_while_a_thousand_messages_are_sent(kept: Kept, victim: str
     student_email, student_user = await register(supervised, "Stan", "student")
     tutor = await PythonPerson.enter(supervised, tutor_email)
     student = await PythonPerson.enter(supervised, student_email)
-    lesson = await planned_lesson(tutor, student_user)
+    lesson = await planned_lesson(tutor.call, student_user)
     await tutor.join(lesson["id"])
     await student.join(lesson["id"])
 
@@ -195,7 +195,7 @@ async def test_B21_B31_kill_9_while_two_people_draw(kept: Kept, victim: str) -> 
     student_email, student_user = await register(kept.node, "Stan", "student")
     tutor = await PythonPerson.enter(kept.node, tutor_email)
     student = await PythonPerson.enter(kept.node, student_email)
-    lesson_id = (await planned_lesson(tutor, student_user))["id"]
+    lesson_id = (await planned_lesson(tutor.call, student_user))["id"]
     await tutor.join(lesson_id)
     await student.join(lesson_id)
     await tutor.call("tutorwamp.lesson.set_pen", lesson_id=lesson_id, student_ids=[student_user["id"]])

@@ -9,15 +9,9 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred, gatherResults
 
-from tests.journeys.people import (
-    JavaScriptPerson,
-    PythonPerson,
-    Someone,
-    bare,
-    planned_lesson,
-    register,
-)
+from tests.journeys.javascript import JavaScriptPerson
 from tests.support.node import Node
+from tests.support.people import PythonPerson, Someone, bare, planned_lesson, register
 from tests.support.refused import refused
 from tutorwamp.board import rules
 from tutorwamp.kernel.contracts import new_id
@@ -212,7 +206,7 @@ async def travel(node: Node, *, javascript: bool) -> None:
     tutor_email, _ = await register(node, "Tina", "tutor")
     student_email, student_user = await register(node, "Stan", "student")
     tutor = await PythonPerson.enter(node, tutor_email)
-    lesson = await planned_lesson(tutor, student_user)
+    lesson = await planned_lesson(tutor.call, student_user)
     await tutor.join(lesson["id"])
     student: Someone
     if javascript:

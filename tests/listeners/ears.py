@@ -15,9 +15,10 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.protocol import ProcessProtocol
 from twisted.internet.task import LoopingCall
 
-from tests.journeys.people import PASSWORD, bare
 from tests.listeners.installed import javascript
+from tests.support.machine import PASSWORD
 from tests.support.node import Node
+from tests.support.people import bare
 from tests.support.wamp import PATIENCE_S, SERIALIZERS
 from tutorwamp.client import Login
 

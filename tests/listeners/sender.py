@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from tests.gate.raw import WRITERS, Raw
-from tests.journeys.people import PASSWORD
+from tests.support.machine import PASSWORD
 from tests.support.node import Node
 from tutorwamp.client import Login
 from tutorwamp.gate.decoding import CALL, PUBLISH

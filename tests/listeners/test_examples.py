@@ -20,9 +20,10 @@ from twisted.internet.defer import Deferred, DeferredQueue
 from twisted.internet.protocol import ProcessProtocol
 
 from tests.conftest import HURRIED, migrated_node
-from tests.journeys.people import PASSWORD, PythonPerson, planned_lesson, register
 from tests.listeners.installed import javascript, why_no_javascript
+from tests.support.machine import PASSWORD
 from tests.support.node import ROOT, Node
+from tests.support.people import PythonPerson, planned_lesson, register
 from tests.support.wamp import PATIENCE_S
 from tutorwamp.client import Login
 from tutorwamp.kernel.contracts import new_id
@@ -149,7 +150,7 @@ class Lesson:
         email, _ = await register(self._node, "Tina", "tutor")
         self.tutor = await PythonPerson.enter(self._node, email)
         users = [user for _, user in self._people.values()]
-        self.id = (await planned_lesson(self.tutor, *users))["id"]
+        self.id = (await planned_lesson(self.tutor.call, *users))["id"]
         await self.tutor.join(self.id)
         pens = [self._people[name][1]["id"] for name in ("wampy", "board") if name in names]
         await self.tutor.call("tutorwamp.lesson.set_pen", lesson_id=self.id, student_ids=pens)

@@ -15,10 +15,10 @@ import pytest
 import pytest_twisted
 
 from tests.gate.test_decoding import BAD_VALUES
-from tests.journeys.people import PythonPerson, planned_lesson, register
 from tests.listeners.ears import Ears, JavaScript, Python
 from tests.listeners.sender import ERROR, HERE, PUBLISHED, Sender
 from tests.support.node import Node
+from tests.support.people import PythonPerson, planned_lesson, register
 from tutorwamp.board.contracts import COORDINATE_AT_MOST
 from tutorwamp.kernel.contracts import new_id
 
@@ -82,7 +82,7 @@ async def _room(node: Node, kind: Any) -> AsyncIterator[Room]:
     tutor_email, tutor = await register(node, "Tina", "tutor")
     listener_email, listener = await register(node, "Lena", "student")
     planner = await PythonPerson.enter(node, tutor_email)
-    lesson = await planned_lesson(planner, listener)
+    lesson = await planned_lesson(planner.call, listener)
     await planner.close()
     ears = Ears()
     listeners = await kind.enter(ears, node, listener_email, lesson["id"])

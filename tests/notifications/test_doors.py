@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest_twisted
 
-from tests.journeys.people import PythonPerson, planned_lesson, register
 from tests.kernel.edges.loopback import Loopback
 from tests.lessons.test_rest import Person
 from tests.notifications.house import House
 from tests.notifications.push.devices import Browser
 from tests.support.machine import Stage, set_stage
 from tests.support.node import Node
+from tests.support.people import PythonPerson, planned_lesson, register
 from tutorwamp.app.site import make_site
 from tutorwamp.kernel.contracts import Nothing, new_id
 from tutorwamp.kernel.edges.component import served_by
@@ -91,7 +91,7 @@ async def test_on_a_node_people_hear_of_what_concerns_them_and_resume_it(node: N
     nothing = await anna.call("tutorwamp.session.resume", positions={topic: 0})
     assert nothing["streams"][topic] == {"complete": True, "events": [], "head": 0}
     await anna.client.connection.subscribe(topic, lambda event: anna.hear(topic, dict(event.values)))
-    lesson = await planned_lesson(tina, anna_user, ben_user)
+    lesson = await planned_lesson(tina.call, anna_user, ben_user)
     await anna.heard_until(lambda: len(anna.heard[topic]) == 1)
     (event,) = anna.heard[topic]
     assert (event["seq"], event["type"], event["data"]["unread_count"]) == (1, "notification.created", 1)

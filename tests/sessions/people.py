@@ -9,10 +9,9 @@ from typing import Any, Literal
 from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 
-from tests.journeys.people import PASSWORD, planned_lesson, register
 from tests.support.node import Node
+from tests.support.people import planned_lesson, register, ticket_of
 from tests.support.wamp import BareSession, Reachable, connect
-from tutorwamp.client import Login
 from tutorwamp.gate.contracts import CONNECTION_TIMEOUT
 from tutorwamp.lessons.contracts import topics_of
 from tutorwamp.sessions.contracts import HEARTBEAT
@@ -53,11 +52,9 @@ class Lesson:
         lesson = cls(node, hearts)
         for name, role in {"Tina": "tutor", "Anna": "student", "Ben": "student"}.items():
             email, lesson.users[name] = await register(node, name, role)
-            login = Login(node.url)
-            await login.log_in(email, PASSWORD)
-            lesson._tickets[name] = await login.access_token()
+            lesson._tickets[name] = await ticket_of(node, email)
         tina = await lesson.connect("Tina")
-        planned = await planned_lesson(_Asking(tina), lesson.users["Anna"], lesson.users["Ben"])
+        planned = await planned_lesson(tina.ask, lesson.users["Anna"], lesson.users["Ben"])
         lesson.id = planned["id"]
         await tina.ask("tutorwamp.lesson.start", lesson_id=lesson.id)
         tina.leave()
@@ -108,11 +105,6 @@ class Lesson:
         """Wait until this, exactly, was heard of somebody."""
         await session.heard_until(lambda: len(self.presence(session, name)) >= len(types))
         assert self.presence(session, name) == list(types)
-
-
-class _Asking:
-    def __init__(self, session: BareSession) -> None:
-        self.call = session.ask
 
 
 def cut(session: BareSession) -> None:

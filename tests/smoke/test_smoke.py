@@ -16,7 +16,8 @@ import treq
 from twisted.internet import reactor
 from twisted.web.client import HTTPConnectionPool
 
-from tests.journeys.people import PASSWORD, PythonPerson, register
+from tests.support.machine import PASSWORD
+from tests.support.people import PythonPerson, register
 from tutorwamp.client import Login
 from tutorwamp.kernel.contracts import instant_text, new_id
 

@@ -6,8 +6,9 @@ import json
 import time
 from pathlib import Path
 
-from tests.journeys.people import PASSWORD, PythonPerson, planned_lesson, register
+from tests.support.machine import PASSWORD
 from tests.support.node import Node
+from tests.support.people import PythonPerson, planned_lesson, register
 from tests.web.browser import Browser, executable
 from tutorwamp.client import Login
 
@@ -44,7 +45,7 @@ async def test_odd_text_in_a_browser(node: Node, tmp_path: Path) -> None:
     tutor_email, _ = await register(node, NAME, "tutor")
     email, student = await register(node, "Stan", "student")
     tutor = await PythonPerson.enter(node, tutor_email)
-    lesson = await planned_lesson(tutor, student)
+    lesson = await planned_lesson(tutor.call, student)
     await tutor.call("tutorwamp.lesson.update", lesson_id=lesson["id"], version=lesson["version"], title=TITLE)
     await tutor.join(lesson["id"])
     heard = tutor.heard[f"tutorwamp.lesson.{lesson['id']}.chat"]

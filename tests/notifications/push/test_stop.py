@@ -12,9 +12,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
 
 from tests.conftest import HURRIED, migrated_node
-from tests.journeys.people import PythonPerson, planned_lesson, register
 from tests.notifications.push.test_mail import MailServer
 from tests.support.node import Node
+from tests.support.people import PythonPerson, planned_lesson, register
 from tutorwamp.kernel.sql.database import make_engine
 from tutorwamp.notifications.push.tables import deliveries
 
@@ -67,7 +67,7 @@ async def test_P3_what_is_under_way_is_acknowledged_before_the_node_is_gone(node
         await register(node, name, role) for name, role in (("Tina", "tutor"), ("Ben", "student"))
     ]
     tina = await PythonPerson.enter(node, tina_email)
-    await planned_lesson(tina, ben_user)
+    await planned_lesson(tina.call, ben_user)
     await server.came.addTimeout(PATIENCE_S, reactor)
     assert states(node) == ["sending"]
     await tina.close()
