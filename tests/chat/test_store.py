@@ -105,7 +105,9 @@ async def test_C10_C11_garbage_is_not_a_cursor(stage_on_both: Stage, room: Room)
         await refused(Invalid, store.search(SearchMessages(query="x", cursor=cursor), None))
 
 
-async def test_a_message_has_the_same_fields_in_its_row_its_events_and_all_answers(stage_on_both: Stage, room: Room) -> None:
+async def test_a_message_has_the_same_fields_in_its_row_its_events_and_all_answers(
+    stage_on_both: Stage, room: Room
+) -> None:
     question = await room.send(room.tutor, "?")
     said = await room.send(room.anna, "Helo", client_id="mine", reply_to=question.id)
     await room.react(room.ben, said, "👍")

@@ -11,7 +11,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tutorwamp.app.settings import Settings
 from tutorwamp.kernel.contracts import utc_now
-from tutorwamp.kernel.settings import SettingsError, write_new_private
+from tutorwamp.kernel.private_files import write_new_private
+from tutorwamp.kernel.settings import SettingsError
 
 REMEMBERED: Final = "database.json"
 """Which SQLite file this folder's node has kept its people's words in."""
