@@ -29,13 +29,13 @@ MS = timedelta(milliseconds=1)
 # who
 
 
-async def test_a1_registering_shows_the_account(stage_on_both: Stage, ada: Ada) -> None:
+async def test_A1_registering_shows_the_account(stage_on_both: Stage, ada: Ada) -> None:
     assert ada.user == User(
         id=ada.user.id, email=EMAIL, name="Ada", role=AuthRole.TUTOR, created_at=stage_on_both.clock()
     )
 
 
-async def test_a2_an_address_is_taken_in_other_letters_as_well(stage_on_both: Stage, ada: Ada) -> None:
+async def test_A2_an_address_is_taken_in_other_letters_as_well(stage_on_both: Stage, ada: Ada) -> None:
     for email in (EMAIL, "ADA@School.Example"):
         again = Register(email=email, password=PASSWORD, name="Eve", role="student")
         await refused(EmailTaken, ada.accounts.register(again))
@@ -68,7 +68,7 @@ async def test_A3_the_command_line_makes_admins(stage: Stage) -> None:
 # logging in
 
 
-async def test_a6_a_login_gives_tokens(stage_on_both: Stage, ada: Ada) -> None:
+async def test_A6_a_login_gives_tokens(stage_on_both: Stage, ada: Ada) -> None:
     tokens = await ada.log_in()
     assert (tokens.token_type, tokens.expires_in, tokens.user) == ("Bearer", 900, ada.user)
     said = verify(stage_on_both.machine.settings.node.signing_key(), tokens.access_token, now=stage_on_both.clock())
@@ -77,7 +77,7 @@ async def test_a6_a_login_gives_tokens(stage_on_both: Stage, ada: Ada) -> None:
     assert (await ada.log_in()).refresh_token != tokens.refresh_token
 
 
-async def test_a7_whoever_cannot_log_in_hears_the_same(stage_on_both: Stage, ada: Ada) -> None:
+async def test_A7_whoever_cannot_log_in_hears_the_same(stage_on_both: Stage, ada: Ada) -> None:
     closed = await stage_on_both.given.user()
     await ada.accounts.deactivate(closed.email)
     refusals = [
@@ -91,7 +91,7 @@ async def test_a7_whoever_cannot_log_in_hears_the_same(stage_on_both: Stage, ada
     }
 
 
-async def test_a7_every_refusal_costs_one_verification_of_the_same_cost(
+async def test_A7_every_refusal_costs_one_verification_of_the_same_cost(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, ada: Ada
 ) -> None:
     closed = await stage.given.user()
@@ -131,7 +131,7 @@ async def test_A24_an_address_that_guessed_has_to_wait_even_with_the_right_passw
     await ada.log_in(address="192.0.2.7")
 
 
-async def test_a24_a_login_that_could_not_be_checked_does_not_count(
+async def test_A24_a_login_that_could_not_be_checked_does_not_count(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, ada: Ada
 ) -> None:
     ada.accounts._throttle = LoginThrottle(stage.machine.settings.limits, Clock().seconds)
@@ -161,7 +161,7 @@ async def test_A28_a_weak_password_is_refused_wherever_it_is_chosen_and_goes_on_
     await ada.log_in(weak, asked.email)
 
 
-async def test_a8_a_login_under_way_does_not_survive_a_new_password(stage_on_both: Stage, ada: Ada) -> None:
+async def test_A8_a_login_under_way_does_not_survive_a_new_password(stage_on_both: Stage, ada: Ada) -> None:
     store = ada.accounts._store
     looked_up = await store.by_email(EMAIL)
     await ada.accounts.set_password(EMAIL, "a new horse")
@@ -189,7 +189,7 @@ async def test_A22_too_many_at_once_are_told_to_come_back(stage: Stage, monkeypa
     await ada.log_in()
 
 
-async def test_a9_an_access_token_ends_at_its_very_instant(stage_on_both: Stage, ada: Ada) -> None:
+async def test_A9_an_access_token_ends_at_its_very_instant(stage_on_both: Stage, ada: Ada) -> None:
     tokens = await ada.log_in()
     stage_on_both.clock.turn(minutes=15, milliseconds=-1)
     assert await ada.accounts.authenticate(tokens.access_token) == (Caller(ada.user.id, AuthRole.TUTOR, None), ada.user)
@@ -197,7 +197,7 @@ async def test_a9_an_access_token_ends_at_its_very_instant(stage_on_both: Stage,
     assert not await ada.is_let_in(tokens)
 
 
-async def test_a9_a_token_of_nobody_is_refused(stage: Stage, tmp_path: Path, ada: Ada) -> None:
+async def test_A9_a_token_of_nobody_is_refused(stage: Stage, tmp_path: Path, ada: Ada) -> None:
     tokens = await ada.log_in()
     other, stop = set_stage(tmp_path / "other")
     try:
@@ -217,7 +217,7 @@ async def test_a9_a_token_of_nobody_is_refused(stage: Stage, tmp_path: Path, ada
 # staying logged in
 
 
-async def test_a10_refreshing_goes_on_as_often_as_one_likes(stage_on_both: Stage, ada: Ada) -> None:
+async def test_A10_refreshing_goes_on_as_often_as_one_likes(stage_on_both: Stage, ada: Ada) -> None:
     tokens, seen = await ada.log_in(), set[str]()
     for _ in range(4):
         seen.add(tokens.refresh_token)
@@ -228,7 +228,7 @@ async def test_a10_refreshing_goes_on_as_often_as_one_likes(stage_on_both: Stage
     assert tokens.refresh_token not in seen
 
 
-async def test_a11_a_reuse_ends_the_family_and_only_it(stage_on_both: Stage, ada: Ada) -> None:
+async def test_A11_a_reuse_ends_the_family_and_only_it(stage_on_both: Stage, ada: Ada) -> None:
     first, elsewhere = await ada.log_in(), await ada.log_in()
     second = await ada.refresh(first)
     third = await ada.refresh(second)
@@ -239,7 +239,7 @@ async def test_a11_a_reuse_ends_the_family_and_only_it(stage_on_both: Stage, ada
     assert await ada.stays(elsewhere)
 
 
-async def test_a11_a_refresh_whose_answer_was_lost_is_asked_for_again(stage_on_both: Stage, ada: Ada) -> None:
+async def test_A11_a_refresh_whose_answer_was_lost_is_asked_for_again(stage_on_both: Stage, ada: Ada) -> None:
     first = await ada.log_in()
 
     async def refresh(token: str, client_id: str | None) -> Tokens:
@@ -254,7 +254,7 @@ async def test_a11_a_refresh_whose_answer_was_lost_is_asked_for_again(stage_on_b
 
 
 @pytest.mark.parametrize("client_id", [None, "r-2"])
-async def test_a11_who_does_not_know_the_id_is_a_thief(client_id: str | None, ada: Ada) -> None:
+async def test_A11_who_does_not_know_the_id_is_a_thief(client_id: str | None, ada: Ada) -> None:
     first = await ada.log_in()
     second = await ada.accounts.refresh(Refresh(refresh_token=first.refresh_token, client_id="r-1"))
     await refused(TutorwampError, ada.accounts.refresh(Refresh(refresh_token=first.refresh_token, client_id=client_id)))
@@ -262,7 +262,7 @@ async def test_a11_who_does_not_know_the_id_is_a_thief(client_id: str | None, ad
 
 
 @pytest.mark.parametrize("rotations", [1, 3])
-async def test_a11_a_repetition_buys_nothing_once_its_answer_was_used(
+async def test_A11_a_repetition_buys_nothing_once_its_answer_was_used(
     stage_on_both: Stage, rotations: int, ada: Ada
 ) -> None:
     first, elsewhere = await ada.log_in(), await ada.log_in()
@@ -275,7 +275,7 @@ async def test_a11_a_repetition_buys_nothing_once_its_answer_was_used(
     assert await ada.stays(elsewhere)
 
 
-async def test_a11_of_two_who_use_a_token_at_once_one_gets_new_ones_and_both_are_out(
+async def test_A11_of_two_who_use_a_token_at_once_one_gets_new_ones_and_both_are_out(
     stage_on_both: Stage, ada: Ada
 ) -> None:
     tokens, got = await ada.log_in(), list[Tokens]()
@@ -289,7 +289,7 @@ async def test_a11_of_two_who_use_a_token_at_once_one_gets_new_ones_and_both_are
     assert not await ada.stays(got[0])
 
 
-async def test_a12_a_refresh_token_lives_thirty_days(stage_on_both: Stage, ada: Ada) -> None:
+async def test_A12_a_refresh_token_lives_thirty_days(stage_on_both: Stage, ada: Ada) -> None:
     in_time, late = await ada.log_in(), await ada.log_in()
     stage_on_both.clock.now += timedelta(days=30) - 3 * MS
     assert await ada.stays(in_time)

@@ -17,7 +17,7 @@ from tutorwamp.gate.contracts import CLOSE_REVOKED
 from tutorwamp.kernel.errors import NotFound, Unauthenticated, Unavailable
 
 
-async def test_a14_logging_out_ends_one_login(stage_on_both: Stage, ada: Ada) -> None:
+async def test_A14_logging_out_ends_one_login(stage_on_both: Stage, ada: Ada) -> None:
     here, elsewhere = await ada.log_in(), await ada.log_in()
     newer = await ada.refresh(here)
     await ada.log_out(here)
@@ -28,7 +28,7 @@ async def test_a14_logging_out_ends_one_login(stage_on_both: Stage, ada: Ada) ->
     await ada.accounts.log_out(LogOut(refresh_token="unknown", everywhere=True))
 
 
-async def test_a14_a_token_that_is_worth_nothing_ends_nothing(stage_on_both: Stage, ada: Ada) -> None:
+async def test_A14_a_token_that_is_worth_nothing_ends_nothing(stage_on_both: Stage, ada: Ada) -> None:
     ended, expired = await ada.log_in(), await ada.log_in()
     await ada.log_out(ended)
     stage_on_both.clock.turn(days=31)
@@ -54,18 +54,18 @@ async def check_revoked(ada: Ada, before: list[Tokens], attempt: Awaitable[objec
     assert await ada.stays(after)
 
 
-async def test_a15_a16_logging_out_everywhere(stage_on_both: Stage, ada: Ada) -> None:
+async def test_A15_A16_logging_out_everywhere(stage_on_both: Stage, ada: Ada) -> None:
     before = [await ada.log_in(), await ada.log_in()]
     await check_revoked(ada, before, ada.log_out(before[0], everywhere=True), PASSWORD)
 
 
-async def test_a15_a16_a_new_password(stage_on_both: Stage, ada: Ada) -> None:
+async def test_A15_A16_a_new_password(stage_on_both: Stage, ada: Ada) -> None:
     before = [await ada.log_in(), await ada.log_in()]
     await check_revoked(ada, before, ada.accounts.set_password(EMAIL, "a new horse"), "a new horse")
     await refused(Unauthenticated, ada.log_in(PASSWORD))
 
 
-async def test_a15_others_are_not_touched(stage_on_both: Stage, ada: Ada) -> None:
+async def test_A15_others_are_not_touched(stage_on_both: Stage, ada: Ada) -> None:
     ben = await stage_on_both.given.user()
     bens = await ada.log_in(email=ben.email)
     await ada.accounts.set_password(EMAIL, "a new horse")
@@ -73,13 +73,13 @@ async def test_a15_others_are_not_touched(stage_on_both: Stage, ada: Ada) -> Non
     assert await ada.stays(bens)
 
 
-async def test_a15_a_token_of_the_very_instant_of_a_revocation_is_refused(stage_on_both: Stage, ada: Ada) -> None:
+async def test_A15_a_token_of_the_very_instant_of_a_revocation_is_refused(stage_on_both: Stage, ada: Ada) -> None:
     tokens = await ada.log_in()
     await ada.log_out(tokens, everywhere=True)
     assert not await ada.is_let_in(tokens)
 
 
-async def test_a16_a_clock_that_is_set_back_keeps_nobody_out(stage_on_both: Stage, ada: Ada) -> None:
+async def test_A16_a_clock_that_is_set_back_keeps_nobody_out(stage_on_both: Stage, ada: Ada) -> None:
     before = await ada.log_in()
     await ada.accounts.set_password(EMAIL, "another horse")
     stage_on_both.clock.now -= timedelta(hours=1)
@@ -87,7 +87,7 @@ async def test_a16_a_clock_that_is_set_back_keeps_nobody_out(stage_on_both: Stag
     assert [await ada.is_let_in(one) for one in (before, after, await ada.refresh(after))] == [False, True, True]
 
 
-async def test_a19_a_closed_account(stage_on_both: Stage, ada: Ada) -> None:
+async def test_A19_a_closed_account(stage_on_both: Stage, ada: Ada) -> None:
     tokens = await ada.log_in()
     await ada.accounts.deactivate(EMAIL)
     assert ada.drops() == [(stage_on_both.clock(), CLOSE_REVOKED)]
@@ -114,7 +114,7 @@ async def test_nobody_can_be_changed_who_does_not_exist(stage: Stage) -> None:
 # the gate, and other processes
 
 
-async def test_a18_a_revocation_made_elsewhere_is_told_once(stage_on_both: Stage, tmp_path: Path, ada: Ada) -> None:
+async def test_A18_a_revocation_made_elsewhere_is_told_once(stage_on_both: Stage, tmp_path: Path, ada: Ada) -> None:
     tokens = await ada.log_in()
     tell = stage_on_both.machine.accounts.tell_gate_of_revocations
     await tell()
@@ -135,7 +135,7 @@ async def test_a18_a_revocation_made_elsewhere_is_told_once(stage_on_both: Stage
     assert ada.accounts._told == {}, "what no token can ignore any more is forgotten"
 
 
-async def test_a18_each_revocation_is_told(stage_on_both: Stage, ada: Ada) -> None:
+async def test_A18_each_revocation_is_told(stage_on_both: Stage, ada: Ada) -> None:
     told = []
     for _ in range(3):
         stage_on_both.clock.turn(seconds=1)
@@ -145,7 +145,7 @@ async def test_a18_each_revocation_is_told(stage_on_both: Stage, ada: Ada) -> No
     assert ada.drops() == told
 
 
-async def test_a18_a_machine_that_starts_tells_what_it_finds(stage_on_both: Stage, tmp_path: Path, ada: Ada) -> None:
+async def test_A18_a_machine_that_starts_tells_what_it_finds(stage_on_both: Stage, tmp_path: Path, ada: Ada) -> None:
     await ada.accounts.log_out_everywhere(ada.user.id)
     (drop,) = ada.drops()
     other = Elsewhere(stage_on_both, tmp_path / "elsewhere")
@@ -156,7 +156,7 @@ async def test_a18_a_machine_that_starts_tells_what_it_finds(stage_on_both: Stag
         other.stop()
 
 
-async def test_a18_a_gate_that_cannot_be_reached_is_told_later(
+async def test_A18_a_gate_that_cannot_be_reached_is_told_later(
     stage_on_both: Stage, monkeypatch: pytest.MonkeyPatch, ada: Ada
 ) -> None:
     tokens = await ada.log_in()

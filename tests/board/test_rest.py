@@ -162,7 +162,7 @@ async def test_what_is_no_picture_is_refused(stage: Stage, site: Loopback, easel
     assert told(await asking("DELETE", "/pictures"))[0] == 405
 
 
-async def test_h12_who_may_not_draw_is_told_so_before_anything_of_a_file_is_read(
+async def test_H12_who_may_not_draw_is_told_so_before_anything_of_a_file_is_read(
     stage: Stage, site: Loopback, easel: Easel
 ) -> None:
     stranger = Asking(site, easel, await stage.given.caller())
