@@ -21,8 +21,9 @@ import treq
 from twisted.internet import reactor
 from twisted.web.client import HTTPConnectionPool
 
-from tests.journeys.people import PASSWORD, bare, planned_lesson, register
+from tests.support.machine import PASSWORD
 from tests.support.node import Node
+from tests.support.people import bare, planned_lesson, register
 from tutorwamp.client import Client, Login
 
 ROOT = Path(__file__).parents[2]
@@ -137,7 +138,7 @@ async def test_a_node_has_the_new_domain(polling_node: Node) -> None:
         await register(node, name, role) for name, role in (("Tina", "tutor"), ("Anna", "student"))
     ]
     tutor = await bare(node, tutor_email)
-    lesson_id = (await planned_lesson(_Calling(tutor), anna))["id"]
+    lesson_id = (await planned_lesson(tutor.ask, anna))["id"]
     stream = f"tutorwamp.lesson.{lesson_id}.polls"
     client = Client(node.url)
     await client.log_in(anna_email, PASSWORD)
@@ -158,13 +159,6 @@ async def test_a_node_has_the_new_domain(polling_node: Node) -> None:
     await client.close()
     tutor.leave()
     await tutor.left
-
-
-class _Calling:
-    """A bare session, for who wants it to ``call``."""
-
-    def __init__(self, session: Any) -> None:
-        self.call = session.ask
 
 
 async def _rest(node: Node, pool: HTTPConnectionPool, path: str, token: str) -> Any:
