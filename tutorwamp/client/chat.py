@@ -30,21 +30,6 @@ PAGE: Final = 100
 _log = Logger()
 
 
-class Conversation(Protocol):
-    """What of its lesson a chat needs; ``Lesson`` says what each does."""
-
-    id: str
-
-    async def on(self, what: str, handler: Handler) -> None:
-        """Hear the topic ``chat``."""
-
-    async def send(self, body: str, *, client_id: str, reply_to: str | None) -> Plain:
-        """Send a message; answers it as it was stored."""
-
-    async def history(self, *, limit: int, cursor: str | None = None) -> Plain:
-        """A page of messages, newest first."""
-
-
 class Chat:
     """Made by ``Lesson.chat``. Every method raises CallError."""
 
