@@ -6,7 +6,7 @@ from importlib import import_module
 from pathlib import Path
 
 import tutorwamp
-from tutorwamp.kernel.sql.database import metadata
+from tutorwamp.kernel.sql.columns import metadata
 
 __all__ = ["metadata"]
 

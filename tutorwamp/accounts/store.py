@@ -15,7 +15,8 @@ from twisted.internet.defer import Deferred
 from tutorwamp.accounts.contracts import Person, User
 from tutorwamp.accounts.errors import EmailTaken
 from tutorwamp.kernel.contracts import AuthRole, Clock
-from tutorwamp.kernel.sql.database import Database, InstantColumn, metadata
+from tutorwamp.kernel.sql.columns import InstantColumn, metadata
+from tutorwamp.kernel.sql.database import Database
 from tutorwamp.kernel.sql.groups import GroupRead
 
 users = Table(

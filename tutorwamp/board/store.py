@@ -20,7 +20,8 @@ from tutorwamp.board.tables import answers, boards, elements, pictures, snapshot
 from tutorwamp.board.writing import Tick, Ticked, commit, stored_element
 from tutorwamp.kernel.contracts import instant_text
 from tutorwamp.kernel.errors import Invalid
-from tutorwamp.kernel.sql.database import Database, lock
+from tutorwamp.kernel.sql.columns import lock
+from tutorwamp.kernel.sql.database import Database
 from tutorwamp.kernel.sql.groups import GroupCommit
 from tutorwamp.kernel.sql.lanes import LARGE
 from tutorwamp.kernel.sql.streams import heads, read_since

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, String, Table, Text
 
-from tutorwamp.kernel.sql.database import InstantColumn, metadata
+from tutorwamp.kernel.sql.columns import InstantColumn, metadata
 
 boards = Table(
     "boards",

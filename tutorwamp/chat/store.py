@@ -26,7 +26,8 @@ from tutorwamp.chat.contracts import EMOJI_PER_MESSAGE_AT_MOST, KeptMessage, Rea
 from tutorwamp.chat.tables import messages, reactions, read_marks
 from tutorwamp.kernel.contracts import SEQ_AT_MOST, StreamEvent, cursor_from, cursor_parts
 from tutorwamp.kernel.errors import Conflict, Invalid, NotFound, TooLarge
-from tutorwamp.kernel.sql.database import Database, lock
+from tutorwamp.kernel.sql.columns import lock
+from tutorwamp.kernel.sql.database import Database
 from tutorwamp.kernel.sql.groups import GroupCommit
 from tutorwamp.kernel.sql.lanes import SEARCHES
 from tutorwamp.kernel.sql.streams import append, append_one, heads, restate

@@ -10,7 +10,8 @@ from typing import Final
 from sqlalchemy import BigInteger, Column, Connection, ForeignKey, Index, String, Table, select, update
 from twisted.internet.defer import Deferred
 
-from tutorwamp.kernel.sql.database import Database, InstantColumn, insert_new, metadata
+from tutorwamp.kernel.sql.columns import InstantColumn, insert_new, metadata
+from tutorwamp.kernel.sql.database import Database
 from tutorwamp.kernel.sql.nodes import Nodes, living
 
 attendance = Table(

@@ -41,7 +41,8 @@ from tutorwamp.kernel.contracts import (
     to_ms,
 )
 from tutorwamp.kernel.errors import Conflict, Invalid
-from tutorwamp.kernel.sql.database import Database, InstantColumn, lock, metadata
+from tutorwamp.kernel.sql.columns import InstantColumn, lock, metadata
+from tutorwamp.kernel.sql.database import Database
 from tutorwamp.kernel.sql.lanes import LARGE
 from tutorwamp.kernel.sql.nodes import Nodes
 from tutorwamp.kernel.sql.streams import append_one, compacted, heads_now, open_stream, read_together, set_guard

@@ -14,7 +14,8 @@ from twisted.internet.defer import Deferred
 from tutorwamp.chat.contracts import CHAT_TOPIC
 from tutorwamp.kernel.contracts import StreamEvent, cursor_from, place_in, to_ms
 from tutorwamp.kernel.errors import Invalid, NotFound
-from tutorwamp.kernel.sql.database import Database, InstantColumn, lock, put
+from tutorwamp.kernel.sql.columns import InstantColumn, lock, put
+from tutorwamp.kernel.sql.database import Database
 from tutorwamp.kernel.sql.groups import GroupRead
 from tutorwamp.kernel.sql.streams import append, ensure_streams, head_events, locked, read_since, streams
 from tutorwamp.lessons.contracts import STATE_TOPIC

@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, String, Table, Text, and_
 
-from tutorwamp.kernel.sql.database import InstantColumn, metadata
+from tutorwamp.kernel.sql.columns import InstantColumn, metadata
 
 SOURCE_LENGTH_AT_MOST: Final = 200
 

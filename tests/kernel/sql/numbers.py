@@ -10,7 +10,8 @@ from sqlalchemy import Column, Connection, Integer, MetaData, Table, func, inser
 from twisted.internet import reactor
 from twisted.internet.interfaces import IReactorThreads
 
-from tutorwamp.kernel.sql.database import Database, DatabaseSettings, InstantColumn, make_engine
+from tutorwamp.kernel.sql.columns import InstantColumn
+from tutorwamp.kernel.sql.database import Database, DatabaseSettings, make_engine
 
 PATIENCE_S = 30.0
 """For another thread or process; reaching it is a failure."""

@@ -20,11 +20,8 @@ from tests.kernel.sql.numbers import PATIENCE_S, count, instants, opened, put
 from tests.support.refused import refused
 from tutorwamp.kernel.contracts import from_ms
 from tutorwamp.kernel.errors import Conflict
-from tutorwamp.kernel.sql.database import (
-    Database,
-    DatabaseSettings,
-    lock,
-)
+from tutorwamp.kernel.sql.columns import lock
+from tutorwamp.kernel.sql.database import Database, DatabaseSettings
 from tutorwamp.kernel.sql.groups import BATCH_AT_MOST, READS_AT_ONCE, GroupCommit, GroupRead
 
 

@@ -20,7 +20,8 @@ from twisted.internet.threads import blockingCallFromThread
 from tests.accounts.test_store import somebody_waits
 from tutorwamp.kernel.contracts import StreamEvent
 from tutorwamp.kernel.errors import Conflict
-from tutorwamp.kernel.sql.database import Database, _Try, make_engine, metadata
+from tutorwamp.kernel.sql.columns import metadata
+from tutorwamp.kernel.sql.database import Database, _Try, make_engine
 from tutorwamp.kernel.sql.groups import GroupCommit
 from tutorwamp.kernel.sql.streams import (
     append,

@@ -7,7 +7,8 @@ from tutorwamp.polls.contracts import Poll
 from twisted.internet.defer import Deferred
 
 from tutorwamp.kernel.contracts import StreamEvent
-from tutorwamp.kernel.sql.database import Database, InstantColumn, metadata
+from tutorwamp.kernel.sql.columns import InstantColumn, metadata
+from tutorwamp.kernel.sql.database import Database
 from tutorwamp.kernel.sql.streams import Draft, append_one
 
 polls = Table(

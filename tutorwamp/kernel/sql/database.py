@@ -15,24 +15,19 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final, Generic, TypeVar
 
-from sqlalchemy import BigInteger, Connection, Engine, MetaData, Table, create_engine, event, make_url, text
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.engine import Dialect
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.types import TypeDecorator
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorThreads
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
-from tutorwamp.kernel.contracts import from_ms, to_ms
 from tutorwamp.kernel.errors import OutOfTime, Unavailable
 from tutorwamp.kernel.observability import get_logger
 from tutorwamp.kernel.settings import setting
@@ -57,16 +52,6 @@ TRIES_AT_MOST: Final = 5
 RETRY_PAUSE_S: Final = 0.02
 """Before the second try; doubled for each further one, with full jitter."""
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(column_0_label)s",
-        "uq": "uq_%(table_name)s_%(column_0_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-"""Every store's tables; named constraints, so that migrations can drop them on both engines."""
-
 
 @dataclass(frozen=True)
 class DatabaseSettings:
@@ -89,21 +74,6 @@ class DatabaseSettings:
         if self.url.startswith(("postgres://", "postgresql://")):
             return "postgresql+psycopg://" + self.url.partition("://")[2]
         return self.url
-
-
-class InstantColumn(TypeDecorator[datetime]):
-    """An instant as milliseconds since 1970: exact and the same on both engines."""
-
-    impl = BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
-        """Aware datetime to milliseconds."""
-        return None if value is None else to_ms(value)
-
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
-        """Milliseconds to an aware datetime, UTC."""
-        return None if value is None else from_ms(value)
 
 
 @dataclass
@@ -184,29 +154,6 @@ def make_engine(url: str, *, create: bool = True) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
-
-
-def lock(connection: Connection, key: str) -> None:
-    """Let no other transaction with the same key run until this one ends. SQLite has one writer anyway."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": key})
-
-
-def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert those rows that break no unique key; the others are there already."""
-    if rows:
-        make = postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert
-        connection.execute(make(table).on_conflict_do_nothing(), list(rows))
-
-
-def put(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows, or replace what is there under their primary keys."""
-    if rows:
-        make = postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert
-        statement = make(table)
-        key = [column.name for column in table.primary_key]
-        values = {name: statement.excluded[name] for name in rows[0] if name not in key}
-        connection.execute(statement.on_conflict_do_update(index_elements=key, set_=values), list(rows))
 
 
 _LOCKED: Final = "55P03"
@@ -370,20 +317,24 @@ class Database:
             except IntegrityError:
                 raise
             except (DBAPIError, PoolTimeoutError) as error:
-                if isinstance(error, DBAPIError) and ran_out_of_time(error):
-                    log.warning("transaction out of time", name=name)
-                    raise OutOfTime(one.within_s) from error
-                if isinstance(error, DBAPIError) and not passes_by_itself(error):
-                    raise
-                if tried == TRIES_AT_MOST or time.monotonic() > one.asked_at + WAITED_AT_MOST_S:
-                    raise self._given_up(one, error) from error
-                if _state(error) == _READ_ONLY:
-                    self.engine.dispose(close=False)  # those in use are closed when they come back
+                self._require_another_try(one, error, tried)
                 counts.retries += 1
                 threading.Event().wait(random.uniform(0, pause_s))  # noqa: S311  # jitter, not a secret
                 pause_s *= 2
                 asked_at = time.monotonic()
         raise AssertionError("unreachable: the loop returns or raises")
+
+    def _require_another_try(self, one: _Transaction, error: DBAPIError | PoolTimeoutError, tried: int) -> None:
+        """Raise what ends the transaction, unless it may go well the next time."""
+        if isinstance(error, DBAPIError) and ran_out_of_time(error):
+            log.warning("transaction out of time", name=one.name)
+            raise OutOfTime(one.within_s) from error
+        if isinstance(error, DBAPIError) and not passes_by_itself(error):
+            raise error
+        if tried == TRIES_AT_MOST or time.monotonic() > one.asked_at + WAITED_AT_MOST_S:
+            raise self._given_up(one, error) from error
+        if _state(error) == _READ_ONLY:
+            self.engine.dispose(close=False)  # those in use are closed when they come back
 
     def _given_up(self, one: _Transaction, error: Exception) -> Unavailable:
         # A lock is in the way of one kind; anything else is in everybody's.

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from tutorwamp.kernel.settings import SettingsError
-from tutorwamp.kernel.sql.database import lock
+from tutorwamp.kernel.sql.columns import lock
 
 EMPTY: Final = "base"
 """Alembic's word for a database without anything."""

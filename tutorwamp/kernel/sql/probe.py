@@ -15,7 +15,8 @@ from twisted.internet.defer import Deferred
 from tutorwamp.kernel.contracts import Clock
 from tutorwamp.kernel.errors import Unavailable
 from tutorwamp.kernel.observability import get_logger
-from tutorwamp.kernel.sql.database import Database, InstantColumn, metadata, put
+from tutorwamp.kernel.sql.columns import InstantColumn, metadata, put
+from tutorwamp.kernel.sql.database import Database
 
 log = get_logger(__name__)
 

@@ -35,7 +35,8 @@ from sqlalchemy import (
 
 from tutorwamp.kernel.contracts import StreamEvent, new_id
 from tutorwamp.kernel.errors import Conflict
-from tutorwamp.kernel.sql.database import InstantColumn, insert_new, leave_trace, metadata
+from tutorwamp.kernel.sql.columns import InstantColumn, insert_new, metadata
+from tutorwamp.kernel.sql.database import leave_trace
 from tutorwamp.kernel.streams import Draft, Heads, Moment, Position, Repeated, StaleGuardError, UnknownStreamError
 
 streams = Table(

@@ -19,7 +19,8 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, case, delete, fun
 from twisted.internet.defer import Deferred
 
 from tutorwamp.kernel.contracts import Clock
-from tutorwamp.kernel.sql.database import Database, insert_new
+from tutorwamp.kernel.sql.columns import insert_new
+from tutorwamp.kernel.sql.database import Database
 from tutorwamp.notifications.contracts import Addressed, Channel, Choices, Kind
 from tutorwamp.notifications.push.batch import EMAIL, KEPT, TAKEN_FOR, Batch
 from tutorwamp.notifications.push.contracts import Delivery, Subscribe, Subscribed
