@@ -83,55 +83,55 @@ async def _done(outcome: Any) -> None:
         await outcome
 
 
-async def test_what_was_kept_comes_back(backend: Backend) -> None:
+async def test_what_was_saved_comes_back(backend: Backend) -> None:
     key, content = new_id(), bytes(range(256))
-    await backend.open().put(key, content, "image/png")
-    assert await backend.open().get(key) == content
+    await backend.open().save(key, content, "image/png")
+    assert await backend.open().fetch(key) == content
 
 
 async def test_a_large_picture_comes_back(backend: Backend) -> None:
     key, content = new_id(), random.Random(1).randbytes(6 * 1024 * 1024)
     store = backend.open()
-    await store.put(key, content, "image/jpeg")
-    assert await store.get(key) == content
+    await store.save(key, content, "image/jpeg")
+    assert await store.fetch(key) == content
 
 
 async def test_a_key_with_nothing_under_it_is_told_from_storage_that_is_away(backend: Backend) -> None:
     store = backend.open()
     with pytest.raises(MissingBlobError):
-        await store.get(new_id())
+        await store.fetch(new_id())
 
 
 async def test_what_was_deleted_is_gone_and_the_others_stay(backend: Backend) -> None:
     store, key, other = backend.open(), new_id(), new_id()
-    await store.put(key, b"one", "image/gif")
-    await store.put(other, b"other", "image/gif")
+    await store.save(key, b"one", "image/gif")
+    await store.save(other, b"other", "image/gif")
     await store.delete(key)
     await store.delete(key)
     with pytest.raises(MissingBlobError):
-        await store.get(key)
-    assert await store.get(other) == b"other"
+        await store.fetch(key)
+    assert await store.fetch(other) == b"other"
 
 
 async def test_of_several_at_once_under_one_key_one_is_kept_whole(backend: Backend) -> None:
     store, key = backend.open(), new_id()
     contents = [bytes([number]) * 300_000 for number in range(6)]
-    await gatherResults([Deferred.fromCoroutine(store.put(key, content, "image/png")) for content in contents])
-    assert await store.get(key) in contents
+    await gatherResults([Deferred.fromCoroutine(store.save(key, content, "image/png")) for content in contents])
+    assert await store.fetch(key) in contents
 
 
 async def test_storage_that_is_away_is_unavailable_and_has_forgotten_nothing(backend: Backend) -> None:
     store, key = backend.open(), new_id()
-    await store.put(key, b"before", "image/png")
+    await store.save(key, b"before", "image/png")
     await _done(backend.take_away())
-    for call in (store.put(new_id(), b"new", "image/png"), store.get(key), store.delete(key)):
+    for call in (store.save(new_id(), b"new", "image/png"), store.fetch(key), store.delete(key)):
         with capture_logs() as logs, pytest.raises(Unavailable) as refused:
             await call
         assert [line["log_level"] for line in logs] == ["warning"]
         assert refused.value.message == "Pictures cannot be kept or fetched just now."
         assert refused.value.__cause__ is None
     await _done(backend.give_back())
-    assert await store.get(key) == b"before"
+    assert await store.fetch(key) == b"before"
 
 
 UUID = "0190aaaa-0000-7000-8000-00000000000"
@@ -144,7 +144,7 @@ async def test_a_key_is_a_uuid(backend: Backend, key: str) -> None:
     store = backend.open()
     (backend.folder.parent / "secret.key").parent.mkdir(exist_ok=True)
     (backend.folder.parent / "secret.key").write_text("secret")
-    for call in (store.put(key, b"x", "image/png"), store.get(key), store.delete(key)):
+    for call in (store.save(key, b"x", "image/png"), store.fetch(key), store.delete(key)):
         with pytest.raises(ValueError, match="a picture's key is a UUID"):
             await call
     assert (backend.folder.parent / "secret.key").read_text() == "secret"
@@ -162,7 +162,7 @@ async def test_nobody_else_on_the_machine_can_look_into_the_folder(folder: Path)
     before = os.umask(0)
     try:
         key = new_id()
-        await FolderBlobStore(folder, reactor).put(key, b"private", "image/png")
+        await FolderBlobStore(folder, reactor).save(key, b"private", "image/png")
     finally:
         os.umask(before)
     assert [path.stat().st_mode & 0o777 for path in (folder, folder / "drafts", folder / key)] == [0o700, 0o700, 0o600]
@@ -187,7 +187,7 @@ async def test_a_picture_is_on_the_disk_before_it_has_its_name_and_its_name_befo
     store = FolderBlobStore(folder, reactor)
     monkeypatch.setattr(os, "fsync", told_fsync)
     monkeypatch.setattr(Path, "replace", told_replace)
-    await store.put(new_id(), b"seven b", "image/png")
+    await store.save(new_id(), b"seven b", "image/png")
     assert done == ["7 in drafts", "rename", "pictures"]
 
 
@@ -203,12 +203,12 @@ moment, key, before = sys.argv[2:]
 die = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 
 async def main():
-    await store.put(before, b"acknowledged", "image/png")
+    await store.save(before, b"acknowledged", "image/png")
     if moment == "fsync":
         os.fsync = die
     else:
         Path.replace = die
-    await store.put(key, b"never acknowledged", "image/png")
+    await store.save(key, b"never acknowledged", "image/png")
 
 reactor.callWhenRunning(lambda: Deferred.fromCoroutine(main()))
 reactor.run()
@@ -226,11 +226,11 @@ async def test_a_process_killed_while_it_keeps_a_picture_leaves_none_behind(fold
     _run_until_killed(folder, moment, key, before)
     assert len(list((folder / "drafts").iterdir())) == 1
     store = FolderBlobStore(folder, reactor)
-    assert await store.get(before) == b"acknowledged"
+    assert await store.fetch(before) == b"acknowledged"
     with pytest.raises(MissingBlobError):
-        await store.get(key)
-    await store.put(key, b"again", "image/png")
-    assert await store.get(key) == b"again"
+        await store.fetch(key)
+    await store.save(key, b"again", "image/png")
+    assert await store.fetch(key) == b"again"
 
 
 def test_old_drafts_are_cleared_away_and_those_of_another_process_are_not(folder: Path) -> None:
@@ -250,13 +250,13 @@ async def test_a_write_that_fails_leaves_nothing(folder: Path) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))  # as good as a full disk
     try:
         with capture_logs() as logs, pytest.raises(Unavailable):
-            await store.put(key, bytes(200_000), "image/png")
+            await store.save(key, bytes(200_000), "image/png")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert os.strerror(errno.EFBIG) in logs[0]["error"]
     assert list((folder / "drafts").iterdir()) == []
     with pytest.raises(MissingBlobError):
-        await store.get(key)
+        await store.fetch(key)
 
 
 def test_a_folder_that_cannot_be_made_stops_the_start(folder: Path) -> None:

@@ -40,7 +40,7 @@ def _store(url: str, **more: Any) -> S3BlobStore:
 
 async def test_an_object_in_the_bucket_is_what_was_sent(s3: S3Server) -> None:
     key = new_id()
-    await _store(s3.url("pictures")).put(key, b"a picture", "image/webp")
+    await _store(s3.url("pictures")).save(key, b"a picture", "image/webp")
     assert s3.look("pictures", key) == ("image/webp", b"a picture")
 
 
@@ -51,8 +51,8 @@ async def test_nothing_but_the_setting_counts(s3: S3Server, monkeypatch: pytest.
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "AWS_ENDPOINT_URL"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     key = new_id()
-    await _store(s3.url("pictures")).put(key, b"a picture", "image/png")
-    assert await _store(s3.url("pictures")).get(key) == b"a picture"
+    await _store(s3.url("pictures")).save(key, b"a picture", "image/png")
+    assert await _store(s3.url("pictures")).fetch(key) == b"a picture"
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ async def test_storage_that_refuses_us_is_unavailable_and_the_log_says_why(
 ) -> None:
     store = _store(s3.url(bucket, keys=keys))
     secret = keys.partition(":")[2]
-    for call in (store.put(new_id(), b"x", "image/png"), store.get(new_id()), store.delete(new_id())):
+    for call in (store.save(new_id(), b"x", "image/png"), store.fetch(new_id()), store.delete(new_id())):
         with capture_logs() as logs, pytest.raises(Unavailable) as refused:
             await call
         assert [line["error"].partition(":")[0] for line in logs] == [code]
@@ -129,7 +129,7 @@ HALF = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf"
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\n", HALF])
 async def test_storage_that_never_finishes_its_answer_is_given_up(odd: Any, answer: bytes) -> None:
     odd.answer, odd.hangs_up = answer, False
-    asked = Deferred.fromCoroutine(_store(_url(odd.port), timeout_s=0.1).get(new_id()))
+    asked = Deferred.fromCoroutine(_store(_url(odd.port), timeout_s=0.1).fetch(new_id()))
     with pytest.raises(Unavailable):
         await asked.addTimeout(PATIENCE_S, reactor)
     await odd.hung_up.addTimeout(PATIENCE_S, reactor)
@@ -155,11 +155,11 @@ async def test_storage_that_stood_still_is_asked_again(odd: Any) -> None:
     """Every thread waited for it, and more callers for a thread: all are told, and none of it is done later."""
     store = _store(_url(odd.port), timeout_s=0.5)
     odd.hangs_up = False
-    asked = [Deferred.fromCoroutine(store.get(new_id())) for _ in range(3 * REQUESTS_AT_MOST)]
+    asked = [Deferred.fromCoroutine(store.fetch(new_id())) for _ in range(3 * REQUESTS_AT_MOST)]
     outcomes: list[Any] = await gatherResults([one.addErrback(lambda failure: failure.value) for one in asked])
     assert {type(outcome) for outcome in outcomes} == {Unavailable}
     odd.answer, odd.hangs_up = WHOLE, True
-    assert await store.get(new_id()) == b"half"
+    assert await store.fetch(new_id()) == b"half"
 
 
 def test_what_nobody_waits_for_any_more_is_not_begun() -> None:
@@ -176,7 +176,7 @@ from tutorwamp.board.s3 import Bucket, BucketAddress, S3BlobStore
 from tutorwamp.kernel.contracts import new_id
 
 store = S3BlobStore(Bucket(BucketAddress.parse(sys.argv[1])), reactor, timeout_s=3600)
-reactor.callWhenRunning(lambda: Deferred.fromCoroutine(store.get(new_id())))
+reactor.callWhenRunning(lambda: Deferred.fromCoroutine(store.fetch(new_id())))
 reactor.callLater(0.5, reactor.stop)
 reactor.run()
 """
@@ -205,13 +205,13 @@ def test_a_process_ends_while_its_storage_stands_still() -> None:
 async def test_half_an_answer_or_a_strange_one_is_no_picture(odd: Any, answer: bytes) -> None:
     odd.answer = answer
     with pytest.raises(Unavailable):
-        await _store(_url(odd.port)).get(new_id())
+        await _store(_url(odd.port)).fetch(new_id())
 
 
 async def test_nobody_is_sent_elsewhere(odd: Any) -> None:
     """A redirect is no answer: what it leads to would see a signed request."""
     odd.answer = b"HTTP/1.1 307 Elsewhere\r\nlocation: http://127.0.0.1:%d/\r\ncontent-length: 0\r\n\r\n" % odd.port
-    for call in ("get", "delete"):
+    for call in ("fetch", "delete"):
         with pytest.raises(Unavailable):
             await getattr(_store(_url(odd.port)), call)(new_id())
     assert odd.asked.count(b"HTTP/1.1") == 2
@@ -221,7 +221,7 @@ async def test_an_error_is_told_in_short(odd: Any) -> None:
     page = b"<html>" + b"x" * 10_000
     odd.answer = b"HTTP/1.1 502 Bad\r\ncontent-type: text/html\r\ncontent-length: %d\r\n\r\n" % len(page) + page
     with capture_logs() as logs, pytest.raises(Unavailable):
-        await _store(_url(odd.port)).get(new_id())
+        await _store(_url(odd.port)).fetch(new_id())
     assert "Response code: 502" in logs[0]["error"]
     assert len(logs[0]["error"]) == 300
 
@@ -239,7 +239,7 @@ async def test_amazon_too_is_asked_under_the_name_in_the_setting(odd: Any, monke
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: here)
     odd.answer, key = WHOLE, new_id()
     store = _store("s3+http://access:secret@s3.eu-central-1.amazonaws.com/My_Bucket.1?region=eu-central-1")
-    assert await store.get(key) == b"half"
+    assert await store.fetch(key) == b"half"
     assert odd.asked.startswith(f"GET /My_Bucket.1/{key} HTTP/1.1\r\n".encode())
     assert b"\r\nHost: s3.eu-central-1.amazonaws.com\r\n" in odd.asked
 
@@ -253,18 +253,17 @@ async def test_storage_behind_tls_must_show_a_certificate_we_trust(
     picture = new_id()
     try:
         with capture_logs() as logs, pytest.raises(Unavailable):
-            await _store(url).put(picture, b"x", "image/png")
+            await _store(url).save(picture, b"x", "image/png")
         assert "certificate verify failed" in logs[0]["error"]
 
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-        await _store(url).put(picture, b"x", "image/png")
+        await _store(url).save(picture, b"x", "image/png")
         assert s3.look("pictures", picture) == ("image/png", b"x")
-        assert await _store(url).get(picture) == b"x"
+        assert await _store(url).fetch(picture) == b"x"
 
+        other_name = url.replace("localhost", "127.1")  # the same machine, but nobody vouches for this name
         with capture_logs() as logs, pytest.raises(Unavailable):
-            await _store(url.replace("localhost", "127.1")).get(
-                picture
-            )  # the same machine, by a name nobody vouched for
+            await _store(other_name).fetch(picture)
         assert "certificate is not valid for '127.1'" in logs[0]["error"]
     finally:
         entrance.close()

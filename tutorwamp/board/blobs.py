@@ -31,10 +31,10 @@ class MissingBlobError(Exception):
 class BlobStore(Protocol):
     """Bytes under keys. A key is a UUID that we made, any other raises ValueError; what is under it never changes."""
 
-    async def put(self, key: str, content: bytes, media_type: str) -> None:
-        """Store the bytes; they are safe when this returns. Raises Unavailable."""
+    async def save(self, key: str, content: bytes, media_type: str) -> None:
+        """Save the bytes; they are safe when this returns. Raises Unavailable."""
 
-    async def get(self, key: str) -> bytes:
+    async def fetch(self, key: str) -> bytes:
         """The bytes. Raises MissingBlobError or Unavailable."""
 
     async def delete(self, key: str) -> None:
@@ -65,11 +65,11 @@ class FolderBlobStore:
         except OSError as error:
             raise SettingsError(f"The pictures' folder {folder} cannot be made: {error.strerror}.") from error
 
-    async def put(self, key: str, content: bytes, media_type: str) -> None:
+    async def save(self, key: str, content: bytes, media_type: str) -> None:
         """See BlobStore."""
         await self._in_thread(self._write, checked(key), content)
 
-    async def get(self, key: str) -> bytes:
+    async def fetch(self, key: str) -> bytes:
         """See BlobStore."""
         return await self._in_thread(self._find, checked(key), Path.read_bytes)
 

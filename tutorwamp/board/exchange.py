@@ -105,7 +105,7 @@ class Exchange:
         found = {}
         for picture in kept:
             try:
-                found[picture.id] = (picture.media_type, await self._blobs.get(picture.id))
+                found[picture.id] = (picture.media_type, await self._blobs.fetch(picture.id))
             except MissingBlobError:
                 continue  # drawn as an empty frame
         return found
@@ -188,7 +188,7 @@ class Exchange:
                 **seen,
             )
             # The bytes first: what is entered can be served.
-            await self._blobs.put(mine.id, content, mine.media_type)
+            await self._blobs.save(mine.id, content, mine.media_type)
             kept = await self._store.add_picture(mine)
             if kept.id != mine.id:
                 await self._blobs.delete(mine.id)
@@ -201,7 +201,7 @@ class Exchange:
         if kept is None:
             raise NotFound("There is no such picture.")
         try:
-            return kept, await self._blobs.get(kept.id)
+            return kept, await self._blobs.fetch(kept.id)
         except MissingBlobError:
             raise NotFound("There is no such picture.") from None
 

@@ -179,11 +179,11 @@ class S3BlobStore:
         self._threads.threadFactory = partial(Thread, daemon=True)  # type: ignore[assignment]  # it is only called
         self._threads.start()
 
-    async def put(self, key: str, content: bytes, media_type: str) -> None:
+    async def save(self, key: str, content: bytes, media_type: str) -> None:
         """See BlobStore."""
         await self._in_thread(self._bucket.put, checked(key), content, media_type)
 
-    async def get(self, key: str) -> bytes:
+    async def fetch(self, key: str) -> bytes:
         """See BlobStore."""
         return await self._in_thread(self._bucket.get, checked(key))
 
