@@ -11,7 +11,7 @@ from tutorwamp.accounts.contracts import People
 from tutorwamp.kernel.contracts import Caller, Clock, new_id
 from tutorwamp.kernel.errors import Forbidden
 from tutorwamp.kernel.events import Events
-from tutorwamp.kernel.sql.streams import Draft, key_for
+from tutorwamp.kernel.streams import Draft, key_for
 from tutorwamp.lessons.contracts import LessonAccessChecker
 
 

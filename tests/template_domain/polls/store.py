@@ -9,7 +9,8 @@ from twisted.internet.defer import Deferred
 from tutorwamp.kernel.contracts import StreamEvent
 from tutorwamp.kernel.sql.columns import InstantColumn, metadata
 from tutorwamp.kernel.sql.database import Database
-from tutorwamp.kernel.sql.streams import Draft, append_one
+from tutorwamp.kernel.sql.streams import append_one
+from tutorwamp.kernel.streams import Draft
 
 polls = Table(
     "polls",
