@@ -258,8 +258,6 @@ START: Final = Procedure("tutorwamp.lesson.start", OneLesson, Lesson, writes=Tru
 END: Final = Procedure("tutorwamp.lesson.end", OneLesson, Lesson, writes=True)
 JOIN: Final = Procedure("tutorwamp.lesson.join", OneLesson, Joined, cost=Cost(lambda _: 2))
 LEAVE: Final = Procedure("tutorwamp.lesson.leave", OneLesson, Nothing)
-
-
 ATTENDANCE: Final = Procedure(
     "tutorwamp.lesson.attendance", OneLesson, Attendance, cost=Cost(lambda _: 4, line="lists")
 )
@@ -288,13 +286,8 @@ STATE_TOPIC: Final = Topic(
     "tutorwamp.lesson.{lesson_id}.state",
     "A stream: what becomes of the lesson.",
     events={
-        "lesson.updated": Lesson,
-        "lesson.started": Lesson,
-        "lesson.interrupted": Lesson,
-        "lesson.continued": Lesson,
-        "lesson.ended": Lesson,
-        "lesson.cancelled": CancelledLesson,
-        "pen.changed": Lesson,
+        **dict.fromkeys(("lesson.updated", "lesson.started", "lesson.interrupted", "lesson.continued"), Lesson),
+        **{"lesson.ended": Lesson, "lesson.cancelled": CancelledLesson, "pen.changed": Lesson},
     },
 )
 PRESENCE_TOPIC: Final = Topic(
