@@ -86,7 +86,8 @@ class BoardServer:
         self._session.publish(topic, stream=topic, **self.model.events[seq - 1])
 
     def _join(self, lesson_id: str) -> Plain:
-        return {"lesson": {"id": lesson_id}, "participants": [], "topics": self.topics, "heads": {}}
+        heads = {self.topics[kind]: 0 for kind in ("state", "chat", "board")}
+        return {"lesson": {"id": lesson_id}, "participants": [], "topics": self.topics, "heads": heads}
 
     def _resume(self, positions: dict[str, int]) -> Plain:
         self.resumed.append(positions)
