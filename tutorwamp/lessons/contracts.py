@@ -49,7 +49,6 @@ class LessonState(StrEnum):
 OPEN_STATES: Final = frozenset({LessonState.SCHEDULED, LessonState.LIVE, LessonState.INTERRUPTED})
 """In these a lesson can be joined and written to: people talk before it starts, too."""
 
-
 Who = TypeVar("Who")
 
 
@@ -287,7 +286,9 @@ STATE_TOPIC: Final = Topic(
     "A stream: what becomes of the lesson.",
     events={
         **dict.fromkeys(("lesson.updated", "lesson.started", "lesson.interrupted", "lesson.continued"), Lesson),
-        **{"lesson.ended": Lesson, "lesson.cancelled": CancelledLesson, "pen.changed": Lesson},
+        "lesson.ended": Lesson,
+        "lesson.cancelled": CancelledLesson,
+        "pen.changed": Lesson,
     },
 )
 PRESENCE_TOPIC: Final = Topic(
