@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from twisted.internet.defer import maybeDeferred
+
 from tests.chat.room import Room
 from tests.support.machine import Stage
 from tests.support.refused import refused
@@ -99,10 +101,10 @@ async def test_C10_C11_garbage_is_not_a_cursor(stage_on_both: Stage, room: Room)
         *((store.history, ReadHistory(lesson_id=room.lesson.id, cursor=cursor_from(one))) for one in NO_NUMBER),
     ]
     for read, asked in attempts:
-        error = await refused(Invalid, read(asked))
+        error = await refused(Invalid, maybeDeferred(read, asked))
         assert error.details == [{"loc": ["cursor"], "msg": "not a cursor of this list"}]
     for cursor in GARBAGE:
-        await refused(Invalid, store.search(SearchMessages(query="x", cursor=cursor), None))
+        await refused(Invalid, maybeDeferred(store.search, SearchMessages(query="x", cursor=cursor), None))
 
 
 async def test_a_message_has_the_same_fields_in_its_row_its_events_and_all_answers(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection, select
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 
 from tests.support.machine import Stage
 from tests.support.refused import refused
@@ -310,7 +310,7 @@ GARBAGE = [
 async def test_L18_garbage_is_not_a_cursor(stage_on_both: Stage) -> None:
     school = await opened(stage_on_both)
     for cursor in GARBAGE:
-        error = await refused(Invalid, school.store.page(school.caller, ListLessons(cursor=cursor)))
+        error = await refused(Invalid, maybeDeferred(school.store.page, school.caller, ListLessons(cursor=cursor)))
         assert error.details == [{"loc": ["cursor"], "msg": "not a cursor of this list"}]
 
 

@@ -423,7 +423,8 @@ async def test_N2_no_count_is_older_than_promised_while_the_shared_cache_comes_a
     stage_on_both: Stage, other_on_both: Machine, redis: RedisServer, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     lossy = seed % 2 == 1
-    assert await shared_and_fuzzed(stage_on_both, other_on_both, redis, seed, monkeypatch, lossy=lossy) > 0
+    cached = await shared_and_fuzzed(stage_on_both, other_on_both, redis, seed, monkeypatch, lossy=lossy)
+    assert lossy or cached > 0  # who is always in doubt caches nothing
 
 
 async def _answered_at_once(_cache: RedisCache) -> None:
