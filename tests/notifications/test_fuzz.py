@@ -224,7 +224,7 @@ class Losses:
         await deferLater(cast("Any", reactor), self._chance.random() / 20)
         if self._chance.random() < 0.5:
             while self._changes:
-                await deferLater(cast("Any", reactor), 0.001)
+                await deferLater(cast("Any", reactor), 0.001)  # the database writes in a thread
         return counted
 
     def _lossy(self, change: Callable[..., Deferred[Any]]) -> Callable[..., Deferred[Any]]:
@@ -250,7 +250,11 @@ class Losses:
         late, self._late = self._late, []
         await gatherResults(late)
         if chance.random() < 0.5:
-            self._clock.turn(seconds=IN_DOUBT_FOR_S)
+            self.end_doubts()
+
+    def end_doubts(self) -> None:
+        """It is so long ago that what was not committed never will be."""
+        self._clock.turn(seconds=IN_DOUBT_FOR_S)
 
     async def crowd_out(self, chance: random.Random) -> None:
         """What was cached makes room for other people's: those who ask next read it anew, beside the changes."""
@@ -270,9 +274,17 @@ def _doing(something: Awaitable[None]) -> Deferred[None]:
 
 
 async def fuzzed(
-    house: House, machines: list[Machine], seed: int, during: Between = nothing, after: Between = nothing
+    house: House,
+    machines: list[Machine],
+    seed: int,
+    during: Between = nothing,
+    after: Between = nothing,
+    settle: Callable[[], None] = lambda: None,
 ) -> int:
-    """How often something was cached. ``during`` each round something else happens, and ``after`` it."""
+    """How often something was cached. ``during`` each round something else happens, and ``after`` it.
+
+    ``settle`` ends what may keep counts out of the cache; then one is found there.
+    """
     sites = [Loopback(make_site(machine)) for machine in machines]
     try:
         fuzz = Fuzz(house, machines, sites, seed)
@@ -280,6 +292,10 @@ async def fuzzed(
             await gatherResults([_doing(during(fuzz.chance)), _doing(fuzz.round())], consumeErrors=True)
             await after(fuzz.chance)
             await fuzz.quiet()
+        settle()
+        for _ in range(ROUNDS):
+            if fuzz.cached == 0:  # on a slow machine a count may have been gone before it was looked for
+                await fuzz.quiet()
         assert fuzz.answers > ROUNDS
         return fuzz.cached
     finally:
@@ -363,10 +379,14 @@ class Shared:
         for machine, cache in zip(machines, self.caches, strict=True):
             machine.counts._cache = cache
 
-    async def during(self, chance: random.Random) -> None:
-        """Something happens to the server, or to the way there."""
+    def heal(self) -> None:
+        """Nobody is cut off any more."""
         for cache in self.caches:
             cache._away_until_s = 0.0
+
+    async def during(self, chance: random.Random) -> None:
+        """Something happens to the server, or to the way there."""
+        self.heal()
         what = chance.choice(["nothing", "restart", "freeze", "cut off", "cut off"])
         if what == "cut off":
             chance.choice(self.caches)._away_until_s = float("inf")
@@ -410,10 +430,16 @@ async def shared_and_fuzzed(
                 await one.over(chance)
 
         shared = Shared(server, machines, patched)
+
+        def settle() -> None:
+            shared.heal()
+            for one in losses:
+                one.end_doubts()
+
         if broken:
             patched.setattr(*broken)
         try:
-            return await fuzzed(await House.meets(stage), machines, seed, shared.during, after)
+            return await fuzzed(await House.meets(stage), machines, seed, shared.during, after, settle)
         finally:
             await shared.close()
 
@@ -423,8 +449,7 @@ async def test_N2_no_count_is_older_than_promised_while_the_shared_cache_comes_a
     stage_on_both: Stage, other_on_both: Machine, redis: RedisServer, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     lossy = seed % 2 == 1
-    cached = await shared_and_fuzzed(stage_on_both, other_on_both, redis, seed, monkeypatch, lossy=lossy)
-    assert lossy or cached > 0  # who is always in doubt caches nothing
+    assert await shared_and_fuzzed(stage_on_both, other_on_both, redis, seed, monkeypatch, lossy=lossy) > 0
 
 
 async def _answered_at_once(_cache: RedisCache) -> None:
