@@ -262,6 +262,8 @@ def _page(figures: dict[str, dict[str, Any]]) -> Iterator[str]:
     yield "Memory is what was there more than before, of all of them, at its highest."
     yield "*Others* is `chat.send` of somebody in another lesson, eight times a second: median and 99th percentile"
     yield "(of what was never answered, until it was given up), and how many were refused, forged or not answered."
+    yield "Where the container stands still (item 13), the 5 s of the stop are in the figure of *others*: nobody can be"
+    yield "answered meanwhile. What counts there is who is ended by it, and how soon all is answered afterwards."
     yield "Where a machine is shared, processor seconds and counts say something, and milliseconds little."
     yield ""
     yield "| item | attack | | CPU s | memory MB | others: median / p99 ms | wrong | what came of it |"

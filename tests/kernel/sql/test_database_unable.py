@@ -59,6 +59,7 @@ async def test_what_a_server_lacks_for_the_moment_is_not_our_fault(postgres: Pos
         )
         admin.execute("CREATE TRIGGER lack BEFORE INSERT ON numbers FOR EACH ROW EXECUTE FUNCTION lack()")
         assert (await refused(Unavailable, database.write("put", put, 1))).retry_after_s > 0
+        assert (database.counts.of("put").retries == 0) == (state == "53100"), "a full disk is not tried again"
         admin.execute("DROP TRIGGER lack ON numbers")
         assert await database.write("put", put, 1) == 1
 
@@ -78,6 +79,7 @@ async def test_a_full_or_read_only_sqlite_file_is_unavailable(tmp_path: Path) ->
 
         with capture_logs() as logs:
             await refused(Unavailable, database.write("fill", fill))
+        assert database.counts.of("fill").retries == 0, "whoever waits for room is told at once, and so is who is next"
         assert [(line["what"], line["reason"]) for line in logs] == [("writes", "database or disk is full")]
 
         def forbid(connection: object) -> int:

@@ -175,6 +175,15 @@ def passes_by_itself(error: DBAPIError) -> bool:
     return isinstance(error, OperationalError)
 
 
+def has_no_room(error: DBAPIError) -> bool:
+    """Whether a disk is full: room does not come back while a caller waits, so it is not tried again.
+
+    PostgreSQL by its code; SQLite by its names: of a full disk, and of a write that was done in part (a quota).
+    """
+    name = getattr(error.orig, "sqlite_errorname", None)
+    return _state(error) == "53100" or name in ("SQLITE_FULL", "SQLITE_IOERR_WRITE")
+
+
 def _state(error: Exception) -> str | None:
     state = getattr(getattr(error, "orig", None), "sqlstate", None)
     return None if state is None else str(state)
@@ -331,7 +340,8 @@ class Database:
             raise OutOfTime(one.within_s) from error
         if isinstance(error, DBAPIError) and not passes_by_itself(error):
             raise error
-        if tried == TRIES_AT_MOST or time.monotonic() > one.asked_at + WAITED_AT_MOST_S:
+        hopeless = isinstance(error, DBAPIError) and has_no_room(error)
+        if hopeless or tried == TRIES_AT_MOST or time.monotonic() > one.asked_at + WAITED_AT_MOST_S:
             raise self._given_up(one, error) from error
         if _state(error) == _READ_ONLY:
             self.engine.dispose(close=False)  # those in use are closed when they come back
