@@ -66,7 +66,7 @@ export type ExportBoard = { lesson_id: string; format: "svg" | "png" | "pdf" | "
 /** A file. `missing`: characters that no font has, boxes in it; the first hundred different ones. */
 export type Exported = { media_type: string; data: Uint8Array; missing: Array<string> };
 
-/** Each dependency with its state; `status` is `ok` where all are that calls need (the cache is not). */
+/** Each dependency with its state; `status` is `ok` where all are that were asked for (the cache never is). */
 export type Health = { status: "ok" | "down"; dependencies: Record<string, "ok" | "down"> };
 
 /** I am here, and this is how far I am. */

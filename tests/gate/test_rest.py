@@ -23,6 +23,7 @@ from twisted.web.server import NOT_DONE_YET, Request, Site
 
 from tests.gate.people import soon
 from tests.support.node import Node, free_port
+from tutorwamp.gate.health import Standing
 from tutorwamp.gate.settings import GateSettings
 from tutorwamp.kernel.edges.intake import Channel
 
@@ -45,12 +46,16 @@ class Rest(Resource):
         self.peers: set[int] = set()
         self.waiting: Deferred[Request] = Deferred()
         """A request to .../wait has come; ``given_up`` fails when its connection is lost."""
+        self.silent = False
+        """It answers nobody."""
         self.given_up: Deferred[None] = Deferred()
 
     def render(self, request: Request) -> bytes | int:
         headers = {name.lower(): list(values) for name, values in request.requestHeaders.getAllRawHeaders()}
         self.requests.append((request.method, request.uri, headers, cast("BinaryIO", request.content).read()))
         self.peers.add(request.getClientAddress().port)
+        if self.silent:
+            return NOT_DONE_YET
         match request.path.rpartition(b"/")[2]:
             case b"nothing":
                 request.setResponseCode(204)
@@ -96,12 +101,19 @@ class Exchange(Protocol):
 class Front:
     """The proxy as Crossbar mounts it, in this process, and the REST stand-in behind it."""
 
-    def __init__(self, *, timeout: timedelta = timedelta(seconds=30), upstream: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        timeout: timedelta = timedelta(seconds=30),
+        upstream: bool = True,
+        standing: Standing | None = None,
+    ) -> None:
         self.rest = Rest()
         self._ports: list[Any] = []
         rest_port = self._listen(self.rest) if upstream else free_port()
         root = Resource()
-        proxy = Proxy(rest_port, GateSettings(request_body_limit=LIMIT, upstream_timeout=timeout))
+        settings = GateSettings(request_body_limit=LIMIT, upstream_timeout=timeout)
+        proxy = Proxy(rest_port, settings, standing=standing)
         root.putChild(b"api", proxy)
         self._pool = proxy._pool
         self.port = self._listen(root)

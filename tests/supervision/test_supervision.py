@@ -102,10 +102,15 @@ def test_a_container_that_stands_still_is_told_and_health_says_so(up: Watched) -
     container = up.pids()["container"]
     os.kill(container, signal.SIGSTOP)
     try:
-        begun = time.monotonic()
-        assert up.health() == 503
-        assert time.monotonic() - begun < 4, "whoever asks is not kept waiting"
+        for path in ("/api/health/ready", "/api/health/live"):
+            begun = time.monotonic()
+            status, told = ask(up, path)
+            assert time.monotonic() - begun < 4, "whoever asks is not kept waiting"
+            assert (status, told["status"], told["dependencies"]["rest"]) == (503, "down", "down")
+            assert told["dependencies"]["router"] == "ok", "it is the router that answers for REST"
         wait_for(lambda: says(up, f"(process {container}) stands still"), up, NOTICED_WITHIN_S + 5)
+        assert set(ask(up, "/api/health/live")[1]["dependencies"].values()) == {"ok", "down"}
+        assert ask(up, "/api/health/live")[1]["dependencies"]["chat"] == "down", "it shows no life, either"
         assert "running node" in check(up)
     finally:
         os.kill(container, signal.SIGCONT)

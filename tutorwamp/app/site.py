@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable
 from functools import partial
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from prometheus_client import CONTENT_TYPE_LATEST
 from twisted.internet import defer
@@ -15,8 +16,8 @@ from twisted.web.server import Site
 
 from tutorwamp.app.assembly import DOMAINS, Machine
 from tutorwamp.app.metrics import exposition
-from tutorwamp.gate.contracts import STATUS
-from tutorwamp.kernel.contracts import Nothing, Value
+from tutorwamp.gate.contracts import STATUS, Health, State, Status
+from tutorwamp.gate.health import able, alive, health_of
 from tutorwamp.kernel.edges.intake import Admission, BoundedRequest, Channel
 from tutorwamp.kernel.edges.origins import CrossOrigin
 from tutorwamp.kernel.edges.resource import Answer, Request, make_app, mount, route
@@ -24,15 +25,6 @@ from tutorwamp.kernel.errors import TutorwampError
 from tutorwamp.kernel.sql.probe import ANSWERED_WITHIN_S
 from tutorwamp.kernel.tokens import GATE_HEADER, gate_word
 from tutorwamp.reference.pages import ReferenceResource
-
-State = Literal["ok", "down"]
-
-
-class Health(Value):
-    """Each dependency with its state; ``status`` is ``ok`` where all are that calls need (the cache is not)."""
-
-    status: State
-    dependencies: dict[str, State]
 
 
 class HealthResource:
@@ -44,10 +36,10 @@ class HealthResource:
         self._machine = machine
         self._reactor: Any = reactor
 
-    @route("/api/health/live", "GET")
-    async def live(self, _request: Request) -> Nothing:
-        """The process answers; nothing else is asked."""
-        return Nothing()
+    @route("/api/health/live", "GET", gives=Health)
+    async def live(self, _request: Request) -> Answer:
+        """200 where every process shows life, else 503: the router, and the process of each component that has come."""
+        return _answer(health_of(await self._router(alive)))
 
     @route("/api/health", "GET", gives=Health)
     async def health(self, _request: Request) -> Answer:
@@ -61,14 +53,10 @@ class HealthResource:
 
     async def _check(self) -> Answer:
         # All at once: whoever asks the gate is answered within two seconds.
-        router, cache = Deferred.fromCoroutine(self._router()), Deferred.fromCoroutine(self._cache())
-        dependencies: dict[str, State] = {"database": await self._database(), **self._writers(), **await router}
-        healthy = all(state == "ok" for state in dependencies.values())
+        router, cache = Deferred.fromCoroutine(self._router(able)), Deferred.fromCoroutine(self._cache())
+        found = health_of({"database": await self._database(), **self._writers(), **await router})
         # Without it everything is answered all the same: it is told, and makes nobody stay away.
-        dependencies.update(await cache)
-        return Answer(
-            Health(status="ok" if healthy else "down", dependencies=dependencies), status=200 if healthy else 503
-        )
+        return _answer(Health(status=found.status, dependencies={**found.dependencies, **await cache}))
 
     async def _database(self) -> State:
         """Whether it can be read and written, and is the one we opened."""
@@ -94,15 +82,18 @@ class HealthResource:
             there = False
         return {"cache": "ok" if there else "down"}
 
-    async def _router(self) -> dict[str, State]:
-        """The router, and each component the gate waits for: it is there, lives, and does its work."""
+    async def _router(self, told: Callable[[Status], dict[str, State]]) -> dict[str, State]:
+        """The router, and each component the gate waits for, as the gate knows them."""
         asked = Deferred.fromCoroutine(self._machine.publisher.call(STATUS.uri))
         try:
             status = STATUS.result.model_validate(await asked.addTimeout(ANSWERED_WITHIN_S, self._reactor))
         except (TutorwampError, defer.TimeoutError):
             return {"router": "down"}
-        down = {*status.missing, *status.still, *(work.partition(".")[0] for work in status.late)}
-        return {"router": "ok", **{name: "down" if name in down else "ok" for name in status.expected}}
+        return told(status)
+
+
+def _answer(health: Health) -> Answer:
+    return Answer(health, status=200 if health.status == "ok" else 503)
 
 
 class MetricsResource:

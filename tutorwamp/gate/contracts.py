@@ -138,7 +138,8 @@ class Status(Value):
     """Which components the gate waits for, which of them are not there, and how much it keeps in memory.
 
     ``still``: components whose process has not shown life lately; ``late``: work that should have been done by now.
-    ``sessions``: clients that are in; ``granted``: those of them to which a lesson's topics are open.
+    ``sessions``: clients that are in; ``granted``: those of them to which a lesson's topics are open. ``closing``: the
+    node stops, and nobody is let in any more.
     """
 
     expected: list[str]
@@ -147,6 +148,17 @@ class Status(Value):
     late: list[str]
     sessions: int
     granted: int
+    closing: bool = False
+
+
+State = Literal["ok", "down"]
+
+
+class Health(Value):
+    """Each dependency with its state; ``status`` is ``ok`` where all are that were asked for (the cache never is)."""
+
+    status: State
+    dependencies: dict[str, State]
 
 
 READY: Final = Procedure("tutorwamp.gate.ready", ReportReady, Nothing)

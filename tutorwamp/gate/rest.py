@@ -20,13 +20,15 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.client import Agent, FileBodyProducer, HTTPConnectionPool, ResponseDone
-from twisted.web.http import CACHED, NO_BODY_CODES, PotentialDataLoss
+from twisted.web.http import CACHED, NO_BODY_CODES, OK, SERVICE_UNAVAILABLE, PotentialDataLoss
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import UNKNOWN_LENGTH, IResponse
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET, Request
 from twisted.web.static import File
 
+from tutorwamp.gate.contracts import Status
+from tutorwamp.gate.health import Standing, standing, without_rest
 from tutorwamp.gate.rules import address_of, one_range
 from tutorwamp.gate.settings import GateSettings
 from tutorwamp.kernel.contracts import utc_now
@@ -76,6 +78,7 @@ def make_resource(extra: dict[str, Any]) -> IResource:
         read(GateSettings, values),
         proxies=node.trusted_proxies,
         word=gate_word(node.signing_key()),
+        standing=standing,
     )
 
 
@@ -110,13 +113,20 @@ class Proxy(Resource):
 
     twisted.web has the whole body (in a temporary file above 100 kB) before it asks us; our intake has let it in.
 
-    ``proxies`` are believed about where requests come from; ``word`` makes REST believe us.
+    ``proxies`` are believed about where requests come from; ``word`` makes REST believe us; ``standing`` knows how the
+    node is where REST does not say.
     """
 
     isLeaf = True  # noqa: N815  # Twisted's name
 
     def __init__(
-        self, port: int, settings: GateSettings, *, proxies: Collection[Network] = (), word: bytes = b""
+        self,
+        port: int,
+        settings: GateSettings,
+        *,
+        proxies: Collection[Network] = (),
+        word: bytes = b"",
+        standing: Standing | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Twisted's
         from twisted.internet import reactor
@@ -124,6 +134,7 @@ class Proxy(Resource):
         self._upstream = b"http://127.0.0.1:%d" % port
         self._proxies = proxies
         self._word = word
+        self._standing = standing or Standing()
         self._body_limit = settings.request_body_limit
         self._timeout_s = settings.upstream_timeout.total_seconds()
         self._reactor: Any = reactor
@@ -135,9 +146,11 @@ class Proxy(Resource):
     def render(self, request: Request) -> int:
         """Twisted asks this for every method."""
         request.responseHeaders.removeHeader(b"server")
+        about_us = self._standing.status if request.path.startswith(_HEALTH) else None
+        before = about_us and about_us()
         answer = Deferred.fromCoroutine(self._answer(request))
         request.notifyFinish().addErrback(lambda _: answer.cancel())
-        answer.addErrback(self._fail, request)
+        answer.addErrback(self._fail, request, before)
         return NOT_DONE_YET
 
     async def _answer(self, request: Request) -> None:
@@ -190,10 +203,12 @@ class Proxy(Resource):
         address = address_of(f"tcp:{peer.host}:{peer.port}", {"x-forwarded-for": said}, self._proxies)
         return address.encode("latin-1")
 
-    def _fail(self, failure: Failure, request: Request) -> None:
+    def _fail(self, failure: Failure, request: Request, before: Status | None) -> None:
         if request._disconnected or request.finished:  # noqa: SLF001  # Twisted has no public word for it
             return  # the client has gone; what was asked upstream is cancelled
         error: object = failure.value
+        if not (isinstance(error, TutorwampError) or request.startedWriting) and self._say_how(request, before):
+            return
         if not isinstance(error, TutorwampError):
             # Every failure of the way upstream. No headers, no query: they are nobody's business but the client's.
             log.warn("REST did not answer {path}: {error}", path=request.path, error=type(error).__name__)  # noqa: G010  # Twisted's logger
@@ -202,6 +217,22 @@ class Proxy(Resource):
             request.loseConnection()  # half an answer must not look like a whole one
         else:
             problems.write(request, error)
+
+    def _say_how(self, request: Request, before: Status | None) -> bool:
+        """Answer a question about health in place of REST, which did not; False where it is none, or nobody knows."""
+        if before is None or self._standing.status is None:
+            return False
+        health = without_rest(request.path.decode("latin-1"), before, self._standing.status())
+        if health is None:
+            return False
+        problems.begin(request)
+        body = problems.to_json(health.plain())
+        request.setResponseCode(OK if health.status == "ok" else SERVICE_UNAVAILABLE)
+        request.setHeader(b"content-type", b"application/json")
+        request.setHeader(b"content-length", b"%d" % len(body))
+        request.write(body)
+        request.finish()
+        return True
 
 
 def _end_to_end(headers: Headers) -> list[tuple[bytes, Sequence[bytes]]]:

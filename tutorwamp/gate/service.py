@@ -117,6 +117,7 @@ class GateService:
             late=sorted({work for told, _ in self._alive.values() for work in told.late}),
             sessions=len(self._clients),
             granted=len(self._grants),
+            closing=self._closing,
         )
 
     def close(self) -> list[SessionId]:

@@ -47,6 +47,7 @@ from tutorwamp.gate.contracts import (
     SessionId,
     Status,
 )
+from tutorwamp.gate.health import standing
 from tutorwamp.gate.router import Router
 from tutorwamp.gate.rules import Authorization, address_of
 from tutorwamp.gate.service import GateService
@@ -149,6 +150,7 @@ class GateComponent(ApplicationSession):
         gc.collect()
         gc.freeze()
         LoopingCall(self._beat).start(BEAT_EVERY_S)
+        standing.status = self._service.status
 
     async def _serve(
         self, procedure: Procedure[Arguments, Answer], handle: Callable[[Arguments, SessionId], Answer]
