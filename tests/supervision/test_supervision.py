@@ -23,6 +23,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
 from tests.supervision.watched import PATIENCE_S, Watched, watching
+from tests.support.metrics import by_process, page_of
 from tests.support.node import ROOT
 from tutorwamp.kernel.lifeline import BEAT_EVERY_S
 from tutorwamp.supervision.processes import processes_of
@@ -32,6 +33,7 @@ pytestmark = pytest.mark.alone
 
 NOTICED_WITHIN_S = 10.0
 STOPS_WITHIN_S = 10.0
+UP = "tutorwamp_process_up"
 
 
 @pytest.fixture(scope="module")
@@ -132,8 +134,21 @@ def test_a_router_that_stands_still_is_replaced(up: Watched) -> None:
     told = up.errors.read_text()
     assert f"the router (process {before['router']}) stands still\n" in told
     assert f"(process {before['router']}) stood still and was killed; it starts again in 0.5 s (restart 1)" in told
-    with urllib.request.urlopen(f"http://127.0.0.1:{up.rest_port}/metrics", timeout=5) as answer:  # loopback
-        assert b"\ntutorwamp_node_restarts_total 1.0\n" in answer.read()
+    assert by_process(page_of(up), "tutorwamp_node_restarts_total") == {"components": 1}
+
+
+def test_metrics_hold_all_processes_and_wait_for_none_that_stands_still(up: Watched) -> None:
+    """The router is not killed before three beats, six seconds, are missing."""
+    assert by_process(page_of(up), UP) == {"controller": 1, "router": 1, "components": 1}
+    router = up.pids()["router"]
+    os.kill(router, signal.SIGSTOP)
+    try:
+        begun = time.monotonic()
+        assert by_process(page_of(up), UP) == {"controller": 1, "router": 0, "components": 1}
+        assert time.monotonic() - begun < 3, "whoever asks is not kept waiting"
+    finally:
+        os.kill(router, signal.SIGCONT)
+    wait_for(lambda: by_process(page_of(up), UP) == {"controller": 1, "router": 1, "components": 1}, up)
 
 
 @pytest.mark.skipif(not os.environ.get("TUTORWAMP_TEST_LONG"), reason="takes a minute: TUTORWAMP_TEST_LONG=1")

@@ -21,6 +21,7 @@ from twisted.internet.task import LoopingCall
 
 from tutorwamp.app.assembly import DOMAINS, Machine, assemble
 from tutorwamp.app.database_file import require_database
+from tutorwamp.app.metrics import page
 from tutorwamp.app.settings import read_settings
 from tutorwamp.app.site import make_site
 from tutorwamp.gate.wamp import GateClient
@@ -30,6 +31,9 @@ from tutorwamp.kernel.edges.open_files import accept_with_care, open_files
 from tutorwamp.kernel.errors import Retryable, TutorwampError
 from tutorwamp.kernel.files import raise_open_files
 from tutorwamp.kernel.lifeline import BEAT_EVERY_S, Lifeline, reason_of
+from tutorwamp.kernel.metrics.process import watch_process
+from tutorwamp.kernel.metrics.sockets import offer, worker_name
+from tutorwamp.kernel.metrics.ticks import watch_reactor
 from tutorwamp.kernel.node_settings import NodeSettings
 from tutorwamp.kernel.observability import configure, get_logger, tame_crossbar
 from tutorwamp.kernel.private_files import PRIVATE
@@ -83,7 +87,14 @@ def machine() -> Machine:
     )
     reactor.addSystemEventTrigger("during", "shutdown", made.stop)
     LoopingCall(_show_life, made).start(BEAT_EVERY_S)
+    _count(made, reactor)
     return made
+
+
+def _count(made: Machine, reactor: Any) -> None:
+    watch_process()
+    watch_reactor(reactor)
+    offer(made.settings.node.node_dir, worker_name(), lambda: page(made), reactor)
 
 
 def _end_with(made: Machine) -> None:

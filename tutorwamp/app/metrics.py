@@ -6,11 +6,13 @@ import os
 from collections.abc import Iterator
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, generate_latest
+from prometheus_client import Counter
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.registry import REGISTRY, Collector
+from prometheus_client.registry import Collector
 
-from tutorwamp.kernel.sql.database import Counts, Database
+from tutorwamp.app.assembly import Machine
+from tutorwamp.kernel.metrics.pages import page_of
+from tutorwamp.kernel.sql.database import Counts
 from tutorwamp.kernel.sql.writers import Writers
 
 RESTARTS: Final = "_TUTORWAMP_RESTARTS"
@@ -62,9 +64,7 @@ class LaneCollector(Collector):
         yield family
 
 
-def exposition(database: Database) -> bytes:
+def page(machine: Machine) -> bytes:
     """All of it, as text."""
-    ours = CollectorRegistry()
-    ours.register(DatabaseCollector(database.counts))
-    ours.register(LaneCollector(database.writers))
-    return generate_latest(REGISTRY) + generate_latest(ours)
+    database = machine.database
+    return page_of((DatabaseCollector(database.counts), LaneCollector(database.writers)))

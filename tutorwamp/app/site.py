@@ -15,13 +15,15 @@ from twisted.web.resource import IResource, Resource
 from twisted.web.server import Site
 
 from tutorwamp.app.assembly import DOMAINS, Machine
-from tutorwamp.app.metrics import exposition
+from tutorwamp.app.metrics import page
 from tutorwamp.gate.contracts import STATUS, Health, State, Status
 from tutorwamp.gate.health import able, alive, health_of
 from tutorwamp.kernel.edges.intake import Admission, BoundedRequest, Channel
 from tutorwamp.kernel.edges.origins import CrossOrigin
 from tutorwamp.kernel.edges.resource import Answer, Request, make_app, mount, route
 from tutorwamp.kernel.errors import TutorwampError
+from tutorwamp.kernel.metrics.pages import page_of_all
+from tutorwamp.kernel.metrics.sockets import ask_all, worker_name
 from tutorwamp.kernel.sql.probe import ANSWERED_WITHIN_S
 from tutorwamp.kernel.tokens import GATE_HEADER, gate_word
 from tutorwamp.reference.pages import ReferenceResource
@@ -100,12 +102,18 @@ class MetricsResource:
     """``/metrics``: for Prometheus, on this process's own port. The gate passes ``/api`` only, so it is not public."""
 
     def __init__(self, machine: Machine) -> None:
+        from twisted.internet import reactor  # late: as above
+
         self._machine = machine
+        self._reactor: Any = reactor
 
     @route("/metrics", "GET", gives=CONTENT_TYPE_LATEST)
     async def metrics(self, _request: Request) -> Answer:
-        """What this process has counted."""
-        return Answer(exposition(self._machine.database), headers={"content-type": CONTENT_TYPE_LATEST})
+        """What the node's processes have counted."""
+        name = worker_name()
+        others = await ask_all(self._machine.settings.node.node_dir, self._reactor, but=name)
+        body = page_of_all({name: page(self._machine), **others})
+        return Answer(body, headers={"content-type": CONTENT_TYPE_LATEST})
 
 
 class FromGate(Resource):

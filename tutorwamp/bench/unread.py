@@ -35,7 +35,7 @@ from tutorwamp.notifications.writing import reading
 CONNECTIONS: Final = 16
 UNREAD: Final = 20
 """Of each person; as many again are read."""
-_QUERIES: Final = re.compile(rb'^tutorwamp_database_queries_total\{transaction="[^"]+"\} ([0-9.e+]+)$', re.MULTILINE)
+_QUERIES: Final = re.compile(rb"^tutorwamp_database_queries_total\{[^}]+\} ([0-9.e+]+)$", re.MULTILINE)
 
 
 _CHUNK: Final = re.compile(rb"(?:^|\r\n)[0-9a-f]+\r\n")

@@ -61,6 +61,10 @@ from tutorwamp.kernel.errors import Internal, Invalid, RateLimited, TutorwampErr
 from tutorwamp.kernel.files import raise_open_files, sessions_in
 from tutorwamp.kernel.lifeline import BEAT_EVERY_S, Lifeline
 from tutorwamp.kernel.limits import JOINS, Limits, LimitSettings
+from tutorwamp.kernel.metrics.pages import page_of
+from tutorwamp.kernel.metrics.process import watch_process
+from tutorwamp.kernel.metrics.sockets import CONTROLLER, clear, offer, worker_name
+from tutorwamp.kernel.metrics.ticks import watch_reactor
 from tutorwamp.kernel.node_settings import NodeSettings
 from tutorwamp.kernel.observability import LogSettings, configure, get_logger, tame_crossbar
 from tutorwamp.kernel.reactor import running_reactor
@@ -96,7 +100,8 @@ class GateComponent(ApplicationSession):
         collect_seldom()
         values = gather(os.environ)
         settings = read(NodeSettings, values)
-        self._lifeline = Lifeline(settings.node_dir)
+        self._node_dir = settings.node_dir.absolute()
+        self._lifeline = Lifeline(self._node_dir)
         self._limited = limited = read(LimitSettings, values).rate_limits
         self._files = raise_open_files()
         accept_with_care()
@@ -149,8 +154,16 @@ class GateComponent(ApplicationSession):
         # again and again while many small ones are made, as for a large message (70 ms instead of 8).
         gc.collect()
         gc.freeze()
+        self._count()
         LoopingCall(self._beat).start(BEAT_EVERY_S)
         standing.status = self._service.status
+
+    def _count(self) -> None:
+        """The router is the first of the workers: what a killed node has left goes before anybody else comes."""
+        clear(self._node_dir, but=(CONTROLLER,))
+        watch_process()
+        watch_reactor(running_reactor())
+        offer(self._node_dir, worker_name(), page_of, running_reactor())
 
     async def _serve(
         self, procedure: Procedure[Arguments, Answer], handle: Callable[[Arguments, SessionId], Answer]

@@ -14,6 +14,10 @@ from typing import Any, Final
 
 from tutorwamp.kernel.files import raise_open_files
 from tutorwamp.kernel.lifeline import BEAT_EVERY_S, Lifeline
+from tutorwamp.kernel.metrics import sockets
+from tutorwamp.kernel.metrics.pages import page_of
+from tutorwamp.kernel.metrics.process import watch_process
+from tutorwamp.kernel.metrics.ticks import watch_reactor
 
 PR_SET_PDEATHSIG: Final = 1
 """prctl(2), Linux only: the signal a process gets when its parent dies."""
@@ -51,7 +55,9 @@ def main() -> None:
     node_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     for name in LEFT_BEHIND:
         (node_dir / name).unlink(missing_ok=True)
+    sockets.clear(node_dir)
     _show_life(Lifeline(node_dir))
+    _count(node_dir)
     config = (settings.node.node_config or config_file()).absolute()
     os.chdir(node_dir)  # where all our processes work: by that they are known
     # crossbar.run() reads the command line of its process.
@@ -88,6 +94,15 @@ def _show_life(lifeline: Lifeline) -> None:
         connection_lost(worker, reason)
 
     NativeWorkerClientProtocol.connectionLost = report_and_go_on
+
+
+def _count(node_dir: Path) -> None:
+    """Let the node's metrics tell of this process as well."""
+    from twisted.internet import reactor  # the same
+
+    watch_process()
+    watch_reactor(reactor)
+    sockets.offer(node_dir, sockets.CONTROLLER, page_of, reactor)
 
 
 if __name__ == "__main__":
