@@ -63,6 +63,7 @@ def start() -> None:
         os.umask(int(service["UMask"][0], 8))
 
     settings = dict(one.split("=", 1) for one in service["Environment"])
+    settings["WATCHDOG_USEC"] = str(int(float(service["WatchdogSec"][0]) * 1_000_000))
     with (STATE / "journal").open("ab") as journal:
         process = subprocess.Popen(  # noqa: S603  # the unit's command
             shlex.split(service["ExecStart"][0]),

@@ -80,6 +80,21 @@ def test_the_controller_has_half_a_minute_as_well() -> None:
     assert watch.must_end
 
 
+def test_all_live_until_somebody_is_overdue() -> None:
+    """One beat may be on its way; two are missing."""
+    watch = Watch()
+    assert watch.all_live
+    for _ in range(3):
+        beat(watch)
+        assert watch.all_live
+    beat(watch, router=False)
+    assert not watch.all_live
+    beat(watch)
+    assert watch.all_live
+    beat(watch, still=(CONTAINER,))
+    assert not watch.all_live
+
+
 def test_what_came_first_is_why_it_ended() -> None:
     watch = Watch()
     beat(watch)

@@ -21,6 +21,7 @@ from tutorwamp.kernel.sql import migrate as schema
 from tutorwamp.supervision.holding import FOLDER, Hold
 from tutorwamp.supervision.node import config_file
 from tutorwamp.supervision.output import Teller
+from tutorwamp.supervision.service_manager import ServiceManager
 from tutorwamp.supervision.supervisor import Supervisor
 
 Prepared = TypeVar("Prepared")
@@ -42,7 +43,8 @@ def on_node(
             settings = _settings(Path(folder), with_floor=with_floor)
             schema.upgrade(engine_for(settings))
             prepared = run_offline(settings, prepare)
-            supervisor = Supervisor(reactor, settings, teller.tell, Hold(Path(folder) / FOLDER), lambda: None)
+            hold, manager = Hold(Path(folder) / FOLDER), ServiceManager({})
+            supervisor = Supervisor(reactor, settings, teller.tell, hold, lambda: None, manager)
             ready: Deferred[None] = Deferred()
 
             async def is_ready() -> None:

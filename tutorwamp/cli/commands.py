@@ -52,7 +52,7 @@ def _run(settings: Settings, hold: Hold, *, demo: bool) -> None:
     from twisted.internet import reactor  # late: only this command needs it
 
     from tutorwamp.supervision.output import Teller
-    from tutorwamp.supervision.service_manager import notify
+    from tutorwamp.supervision.service_manager import ServiceManager
     from tutorwamp.supervision.supervisor import Supervisor, run
 
     async def ready() -> None:
@@ -60,13 +60,13 @@ def _run(settings: Settings, hold: Hold, *, demo: bool) -> None:
             click.echo(welcome)
         click.echo(f"ready http://127.0.0.1:{settings.node.port}/")
         sys.stdout.flush()
-        notify("READY=1")
 
     teller = Teller()
     for low in open_files(settings):
         teller.tell(f"open files: {low.text}")
     teller.tell("starting the node ...")
-    supervisor = Supervisor(reactor, settings, teller.tell, hold, lambda: _prepare_again(settings))
+    manager = ServiceManager(os.environ)
+    supervisor = Supervisor(reactor, settings, teller.tell, hold, lambda: _prepare_again(settings), manager)
     run(supervisor, ready, teller)
 
 

@@ -34,6 +34,7 @@ from tutorwamp.supervision.holding import Hold, Holder
 from tutorwamp.supervision.node import SPARED, how_ended
 from tutorwamp.supervision.output import Lines, Teller
 from tutorwamp.supervision.processes import kill, processes_of
+from tutorwamp.supervision.service_manager import ServiceManager
 from tutorwamp.supervision.watch import Watch
 
 RESTART_PAUSE_S: Final = 0.5
@@ -60,17 +61,24 @@ class Supervisor:
     """Watches over one node.
 
     ``tell`` writes a line for the operator; ``hold`` is the data folder's; ``prepare`` readies the database before each
-    start, and raises SettingsError where there must not be one.
+    start, and raises SettingsError where there must not be one; ``manager`` is told how the node is.
     """
 
     def __init__(
-        self, reactor: Any, settings: Settings, tell: Callable[[str], None], hold: Hold, prepare: Callable[[], None]
+        self,
+        reactor: Any,
+        settings: Settings,
+        tell: Callable[[str], None],
+        hold: Hold,
+        prepare: Callable[[], None],
+        manager: ServiceManager,
     ) -> None:
         self._reactor = reactor
         self._settings = settings
         self._tell = tell
         self._hold = hold
         self._prepare = prepare
+        self.manager = manager
         self._node: _Node | None = None
         self._restarts = 0
         self._was_ready = False
@@ -85,6 +93,9 @@ class Supervisor:
         self._reactor.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(self.stop()))
         self._listen()
         task.LoopingCall(self._check).start(BEAT_EVERY_S)
+        if self.manager.watched_s:
+            task.LoopingCall(self._vouch).start(self.manager.watched_s / 2)
+        self.manager.tell("starting")
         pause_s = RESTART_PAUSE_S
         while True:
             began_at = time.monotonic()
@@ -95,13 +106,14 @@ class Supervisor:
                 pause_s = RESTART_PAUSE_S
             self._require_another_start(ended)
             self._restarts += 1
-            self._tell(f"{ended}; it starts again in {pause_s:g} s (restart {self._restarts})")
+            self._say(f"{ended}; it starts again in {pause_s:g} s (restart {self._restarts})")
             await task.deferLater(self._reactor, pause_s)
             pause_s = min(pause_s * 2, RESTART_PAUSE_AT_MOST_S)
 
     async def stop(self) -> None:
         """End the node; returns when its processes are gone, those too that do not want to go."""
         self._stopping = True
+        self.manager.tell("stopping", "STOPPING=1")
         session = self._node.pid if self._node else 0
         self._hold.say(Holder(os.getpid(), self._settings.node.port, session, stopping=True))
         if self._node is not None:
@@ -126,9 +138,22 @@ class Supervisor:
         if self._node is not None and not self._stopping:
             self._act(self._node, self._node.watch.check())
 
+    def _vouch(self) -> None:
+        """Tell the service manager that all is in our hands: everybody lives, or is being started or stopped.
+
+        Who stands still is ended by us, sooner than it would end us all for our silence; if we cannot, it shall.
+        """
+        node = self._node
+        if node is None or node.how or node.watch.all_live:
+            self.manager.say("WATCHDOG=1")
+
+    def _say(self, line: str) -> None:
+        self._tell(line)
+        self.manager.tell(line)
+
     def _act(self, node: _Node, said: list[str]) -> None:
         for line in said:
-            self._tell(line)
+            self._say(line)
         if node.watch.must_end and not node.how:
             self._kill(node)
 
@@ -181,10 +206,11 @@ class Supervisor:
             await task.deferLater(self._reactor, LOOK_EVERY_S)
         make_private(self._settings.node.data_dir)  # Crossbar says itself what some of its files' modes are
         if self._was_ready:
-            self._tell(f"ready again after {time.monotonic() - began_at:.1f} s (restart {self._restarts})")
+            self._say(f"ready again after {time.monotonic() - began_at:.1f} s (restart {self._restarts})")
         else:
             self._was_ready = True
             await ready()
+            self.manager.tell(f"ready on port {self._settings.node.port}", "READY=1")
 
     async def _health(self) -> int | None:
         """What health says; None where nobody does."""
@@ -222,6 +248,7 @@ def run(supervisor: Supervisor, ready: Callable[[], Awaitable[None]], teller: Te
             await supervisor.run(ready)
         except CannotGoOnError as error:
             teller.tell(f"Error: {error}")
+            supervisor.manager.tell(f"Error: {error}")
             raise SystemExit(1) from error
 
     try:

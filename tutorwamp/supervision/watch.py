@@ -57,6 +57,11 @@ class Watch:
             self._still[who] += 1
         return self._changes()
 
+    @property
+    def all_live(self) -> bool:
+        """Whether everybody who was ever heard has shown life when it was due; one missed is still on its way."""
+        return not self._containers_still and all(missed <= 1 for missed in self._missed.values())
+
     def _changes(self) -> list[str]:
         still = {who for who, missed in self._missed.items() if missed > BEATS_MISSED_AT_MOST}
         still |= self._containers_still
