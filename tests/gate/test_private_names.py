@@ -210,7 +210,7 @@ def test_the_end_of_a_worker_is_told_to_its_protocol() -> None:
 
 
 def test_lines_of_the_log_are_made_of_names_looked_up_each_time() -> None:
-    """``kernel.observability.tame_crossbar`` puts others in their place."""
+    """``kernel.log.lines.tame_crossbar`` puts others in their place."""
     source = inspect.getsource(_logging.make_JSON_observer)
     assert "eventText = formatEvent(event)" in source
     assert 'done_json["text"] = escape_formatting(eventText)' in source

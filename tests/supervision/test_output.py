@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tutorwamp.supervision.output import LINE_BYTES_AT_MOST, WAITING_LINES_AT_MOST, Lines, Teller
+from tutorwamp.supervision.output import LINE_BYTES_AT_MOST, WAITING_LINES_AT_MOST, Lines, Teller, as_json
 
 
 def heard_of(*parts: bytes) -> list[str]:
@@ -76,3 +78,36 @@ def test_a_full_disk_ends_nothing() -> None:
             teller.tell("lost")
         teller.finish()
         assert not teller._thread.is_alive()
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (
+            '2026-11-30T19:32:41+0000 [Router      20508] {"event": "call", "level": "info", "at": "now", "ms": 1.5}',
+            {"event": "call", "level": "info", "at": "now", "ms": 1.5, "process": "router", "pid": 20508},
+        ),
+        (
+            '2026-11-30T19:32:41+0000 [Controller 7] a worker "ended"',
+            {"event": 'a worker "ended"', "level": "warning", "at": "2026-11-30T19:32:41+0000"}
+            | {"process": "controller", "pid": 7},
+        ),
+        (
+            "2026-11-30T19:32:41+0000 [Container 8] {no JSON",
+            {"event": "{no JSON", "level": "warning", "at": "2026-11-30T19:32:41+0000"}
+            | {"process": "container", "pid": 8},
+        ),
+    ],
+)
+def test_for_machines_every_line_of_the_node_is_one_object(line: str, said: dict[str, Any]) -> None:
+    assert json.loads(as_json(line)) == said
+
+
+def test_for_machines_the_supervisors_own_lines_are_objects_as_well() -> None:
+    said = json.loads(as_json("the router (process 9) stands still"))
+    assert (said["event"], said["process"], said["pid"]) == (
+        "the router (process 9) stands still",
+        "supervisor",
+        os.getpid(),
+    )
+    assert said["at"].endswith("Z")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tutorwamp.kernel.contracts import new_id
-from tutorwamp.kernel.observability import get_logger
+from tutorwamp.kernel.log.lines import get_logger
 
 log = get_logger(__name__)
 

@@ -144,7 +144,7 @@ def assemble(
     ``now_s``: seconds of a clock that nobody sets, for everything that lasts.
     """
     key = settings.node.signing_key()
-    database = Database(engine_for(settings), reactor, settings.database)
+    database = Database(engine_for(settings), reactor, settings.slow_queries)
     probe = WriteProbe(database, reactor, clock=clock)
     events = Events()
     publisher, limits = Publisher(), CallLimits(settings.limits, now_s)

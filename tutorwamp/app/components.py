@@ -31,11 +31,11 @@ from tutorwamp.kernel.edges.open_files import accept_with_care, open_files
 from tutorwamp.kernel.errors import Retryable, TutorwampError
 from tutorwamp.kernel.files import raise_open_files
 from tutorwamp.kernel.lifeline import BEAT_EVERY_S, Lifeline, reason_of
+from tutorwamp.kernel.log.lines import configure, get_logger, obey_signals, tame_crossbar
 from tutorwamp.kernel.metrics.process import watch_process
 from tutorwamp.kernel.metrics.sockets import offer, worker_name
 from tutorwamp.kernel.metrics.ticks import watch_reactor
 from tutorwamp.kernel.node_settings import NodeSettings
-from tutorwamp.kernel.observability import configure, get_logger, tame_crossbar
 from tutorwamp.kernel.private_files import PRIVATE
 from tutorwamp.kernel.recurring import recurring
 from tutorwamp.kernel.settings import gather, read
@@ -76,6 +76,7 @@ def machine() -> Machine:
 
     settings = read_settings(os.environ)
     configure(settings.log)
+    obey_signals(settings.log.level)
     collect_seldom()
     raise_open_files()
     accept_with_care()

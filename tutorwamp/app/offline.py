@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 
 from tutorwamp.app.assembly import Machine, assemble
 from tutorwamp.app.settings import Settings
-from tutorwamp.kernel.observability import configure
+from tutorwamp.kernel.log.lines import configure
 
 Result = TypeVar("Result")
 

@@ -14,12 +14,13 @@ from tutorwamp.board.settings import BoardSettings
 from tutorwamp.chat.settings import ChatSettings
 from tutorwamp.gate.settings import GateSettings
 from tutorwamp.kernel.limits import LimitSettings
+from tutorwamp.kernel.log.lines import LogSettings
 from tutorwamp.kernel.node_settings import NodeSettings
-from tutorwamp.kernel.observability import LogSettings
 from tutorwamp.kernel.redis_url import CacheSettings, require_url
 from tutorwamp.kernel.settings import PREFIX, SettingsError, gather, read, refuse_unknown
 from tutorwamp.kernel.sql.database import DatabaseSettings, make_engine
 from tutorwamp.kernel.sql.database_url import require_database_url
+from tutorwamp.kernel.sql.slow import SlowSettings
 from tutorwamp.lessons.settings import LessonsSettings
 from tutorwamp.notifications.push.settings import PushSettings
 from tutorwamp.notifications.settings import NotificationsSettings
@@ -32,6 +33,7 @@ class Settings:
 
     node: NodeSettings
     database: DatabaseSettings
+    slow_queries: SlowSettings
     log: LogSettings
     gate: GateSettings
     accounts: AccountsSettings

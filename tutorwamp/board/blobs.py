@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol, TypeVar
 from twisted.internet.threads import deferToThreadPool
 
 from tutorwamp.kernel.errors import Unavailable
-from tutorwamp.kernel.observability import get_logger
+from tutorwamp.kernel.log.lines import get_logger
 from tutorwamp.kernel.settings import SettingsError
 
 log = get_logger(__name__)

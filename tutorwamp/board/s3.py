@@ -23,7 +23,7 @@ from urllib3 import BaseHTTPResponse, PoolManager, Timeout
 
 from tutorwamp.board.blobs import AWAY, MissingBlobError, checked
 from tutorwamp.kernel.errors import Unavailable
-from tutorwamp.kernel.observability import get_logger
+from tutorwamp.kernel.log.lines import get_logger
 from tutorwamp.kernel.settings import PREFIX, SettingsError
 
 log = get_logger(__name__)

@@ -40,7 +40,7 @@ from tutorwamp.kernel.edges.arguments import size_of
 from tutorwamp.kernel.errors import TutorwampError
 from tutorwamp.kernel.events import Events
 from tutorwamp.kernel.limits import CallLimits
-from tutorwamp.kernel.observability import get_logger
+from tutorwamp.kernel.log.lines import get_logger
 from tutorwamp.kernel.streams import digest_of, key_for
 from tutorwamp.lessons.contracts import Admission, LessonAccessChecker
 from tutorwamp.lessons.errors import WrongState

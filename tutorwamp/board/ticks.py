@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred, fail
 from tutorwamp.board.writing import Accepted, PageWish, Submission
 from tutorwamp.kernel.contracts import Caller
 from tutorwamp.kernel.errors import Unavailable
-from tutorwamp.kernel.observability import get_logger
+from tutorwamp.kernel.log.lines import get_logger
 from tutorwamp.kernel.streams import StaleGuardError
 
 log = get_logger(__name__)

@@ -26,7 +26,7 @@ from twisted.python.failure import Failure
 from tutorwamp.board.parcels import Parcel
 from tutorwamp.kernel.edges.deadline import Waiter, waiter
 from tutorwamp.kernel.errors import RateLimited, TooLarge, TutorwampError, catalogue
-from tutorwamp.kernel.observability import get_logger
+from tutorwamp.kernel.log.lines import get_logger
 
 log = get_logger(__name__)
 Loaded = TypeVar("Loaded")

@@ -20,6 +20,7 @@ from tutorwamp.app.demo import prepare as prepare_demo
 from tutorwamp.app.offline import run_offline
 from tutorwamp.app.settings import Settings, engine_for, read_settings
 from tutorwamp.cli.findings import open_files
+from tutorwamp.kernel.log.lines import LogFormat
 from tutorwamp.kernel.private_files import PRIVATE
 from tutorwamp.kernel.settings import Port
 from tutorwamp.kernel.sql import migrate as schema
@@ -51,7 +52,7 @@ def _run(settings: Settings, hold: Hold, *, demo: bool) -> None:
 
     from twisted.internet import reactor  # late: only this command needs it
 
-    from tutorwamp.supervision.output import Teller
+    from tutorwamp.supervision.output import Teller, as_json
     from tutorwamp.supervision.service_manager import ServiceManager
     from tutorwamp.supervision.supervisor import Supervisor, run
 
@@ -61,7 +62,7 @@ def _run(settings: Settings, hold: Hold, *, demo: bool) -> None:
         click.echo(f"ready http://127.0.0.1:{settings.node.port}/")
         sys.stdout.flush()
 
-    teller = Teller()
+    teller = Teller(form=as_json if settings.log.format is LogFormat.JSON else str)
     for low in open_files(settings):
         teller.tell(f"open files: {low.text}")
     teller.tell("starting the node ...")

@@ -16,7 +16,7 @@ from autobahn.wamp.message import Result
 from pydantic_core import to_json
 
 from tutorwamp.kernel.edges.portions import PORTIONED, Portion, Portioned, list_head, values_in
-from tutorwamp.kernel.observability import get_logger
+from tutorwamp.kernel.log.lines import get_logger
 
 log = get_logger(__name__)
 

@@ -61,12 +61,12 @@ from tutorwamp.kernel.errors import Internal, Invalid, RateLimited, TutorwampErr
 from tutorwamp.kernel.files import raise_open_files, sessions_in
 from tutorwamp.kernel.lifeline import BEAT_EVERY_S, Lifeline
 from tutorwamp.kernel.limits import JOINS, Limits, LimitSettings
+from tutorwamp.kernel.log.lines import LogSettings, configure, get_logger, obey_signals, tame_crossbar
 from tutorwamp.kernel.metrics.pages import page_of
 from tutorwamp.kernel.metrics.process import watch_process
 from tutorwamp.kernel.metrics.sockets import CONTROLLER, clear, offer, worker_name
 from tutorwamp.kernel.metrics.ticks import watch_reactor
 from tutorwamp.kernel.node_settings import NodeSettings
-from tutorwamp.kernel.observability import LogSettings, configure, get_logger, tame_crossbar
 from tutorwamp.kernel.reactor import running_reactor
 from tutorwamp.kernel.settings import gather, read
 
@@ -108,7 +108,9 @@ class GateComponent(ApplicationSession):
         self._audits, self._proxies = Limits(LINES, time.monotonic), settings.trusted_proxies
         sessions_at_most = min(read(GateSettings, values).sessions_at_most, sessions_in(self._files))
         with self._lifeline.making("gate"):
-            configure(read(LogSettings, values))
+            lines = read(LogSettings, values)
+            configure(lines)
+            obey_signals(lines.level)
             self._service = GateService(
                 key=settings.signing_key(),
                 expected=config.extra["components"],

@@ -28,7 +28,8 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.defer import TimeoutError as DeferredTimeout
 from twisted.internet.task import deferLater
 
-from tutorwamp.kernel.observability import get_logger
+from tutorwamp.kernel.log.calls import note_cached
+from tutorwamp.kernel.log.lines import get_logger
 from tutorwamp.kernel.redis_url import CacheSettings, RedisAddress
 
 log = get_logger(__name__)
@@ -101,7 +102,9 @@ class LocalCache:
     async def get(self, key: str) -> tuple[Cached | None, Stamp | None]:
         """See Cache."""
         cached, until_s = self._entries.get(key, (None, 0.0))
-        if cached is None or until_s <= self._now_s():
+        found = cached is not None and until_s > self._now_s()
+        note_cached(found=found)
+        if not found:
             return None, None
         self._entries.move_to_end(key)
         return cached, None
@@ -173,7 +176,9 @@ class RedisCache:
 
     async def get(self, key: str) -> tuple[Cached | None, Stamp | None]:
         """See Cache."""
+        asked_s = time.monotonic()
         answer = await self._eval(_GET, key, _ms(LIFETIME_S))
+        note_cached(found=answer is not None and answer[0] is not None, seconds=time.monotonic() - asked_s)
         if answer is None:
             return None, None
         version, value, run, now_ms = answer

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from tutorwamp.kernel.observability import get_logger
+from tutorwamp.kernel.log.lines import get_logger
 
 log = get_logger(__name__)
 EventType = TypeVar("EventType")

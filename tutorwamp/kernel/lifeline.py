@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from tutorwamp.kernel.observability import printable
+from tutorwamp.kernel.log.lines import printable
 
 BEAT_EVERY_S: Final = 2.0
 """How often a process shows that its reactor turns."""

@@ -14,7 +14,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 
-from tutorwamp.kernel.observability import get_logger
+from tutorwamp.kernel.log.lines import get_logger
 
 log = get_logger(__name__)
 

@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred, DeferredLock
 from tutorwamp.accounts.contracts import People, Person
 from tutorwamp.kernel.contracts import Clock
 from tutorwamp.kernel.events import Events
-from tutorwamp.kernel.observability import get_logger
+from tutorwamp.kernel.log.lines import get_logger
 from tutorwamp.lessons.attendance import AttendanceStore, Stay, connected
 from tutorwamp.lessons.contracts import Attended, Lesson, Participant
 from tutorwamp.lessons.roster import Place, Roster

@@ -12,7 +12,7 @@ from tutorwamp.gate.contracts import Gate
 from tutorwamp.kernel.contracts import AuthRole, Caller, Clock, Page, new_id
 from tutorwamp.kernel.errors import Forbidden, NotFound, TutorwampError, Unavailable
 from tutorwamp.kernel.events import Events
-from tutorwamp.kernel.observability import get_logger
+from tutorwamp.kernel.log.lines import get_logger
 from tutorwamp.kernel.streams import Draft, digest_of, key_for
 from tutorwamp.lessons import rules
 from tutorwamp.lessons.access import LessonAccess

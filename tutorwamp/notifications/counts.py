@@ -16,7 +16,7 @@ from prometheus_client import Counter
 
 from tutorwamp.kernel.cache import Cache, Cached
 from tutorwamp.kernel.errors import Retryable, TutorwampError
-from tutorwamp.kernel.observability import get_logger
+from tutorwamp.kernel.log.lines import get_logger
 from tutorwamp.notifications.store import NotificationsStore, OvertakenError
 from tutorwamp.notifications.writing import Counted
 

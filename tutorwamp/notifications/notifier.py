@@ -17,7 +17,7 @@ from tutorwamp.chat.contracts import CHAT_TOPIC, ChatChanged
 from tutorwamp.kernel.contracts import Clock, StreamEvent, new_id
 from tutorwamp.kernel.errors import NotFound
 from tutorwamp.kernel.events import Events
-from tutorwamp.kernel.observability import get_logger
+from tutorwamp.kernel.log.lines import get_logger
 from tutorwamp.kernel.topics import Topic, stream_named
 from tutorwamp.lessons.contracts import STATE_TOPIC, LessonChanged, LessonCreated, LessonDirectory
 from tutorwamp.notifications import rules

@@ -12,7 +12,7 @@ from tutorwamp.gate.contracts import CLIENT_ROLES, CLOSE_PING_TIMEOUT, Gate
 from tutorwamp.kernel.contracts import Caller, Clock
 from tutorwamp.kernel.errors import Forbidden, NotFound, TutorwampError
 from tutorwamp.kernel.events import Events
-from tutorwamp.kernel.observability import get_logger
+from tutorwamp.kernel.log.lines import get_logger
 from tutorwamp.kernel.streams import Heads
 from tutorwamp.kernel.topics import StreamName, stream_named
 from tutorwamp.lessons.contracts import LessonAccessChecker

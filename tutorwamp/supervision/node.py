@@ -46,6 +46,11 @@ def main() -> None:
     """Run the node until it ends or is told to; the one argument is the process id of our parent."""
     end_with_parent(int(sys.argv[1]))
     raise_open_files()  # its workers inherit it
+    for number in (
+        signal.SIGUSR1,
+        signal.SIGUSR2,
+    ):  # for those of our processes that log, not for Crossbar's controller
+        signal.signal(number, signal.SIG_IGN)
     os.setsid()  # so that all our processes are found, and Ctrl-C is for the supervisor alone
     import crossbar  # late: it takes a second
     from tutorwamp.app.settings import read_settings  # late: who only asks for the configuration need not wait

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import queue
+import re
 import threading
 from collections.abc import Callable
 from typing import Final
 
-from tutorwamp.kernel.observability import printable
+from tutorwamp.kernel.contracts import instant_text, utc_now
+from tutorwamp.kernel.log.lines import printable
 
 STANDARD_ERROR: Final = 2
 LINE_BYTES_AT_MOST: Final = 64_000
@@ -53,11 +56,36 @@ class Lines:
         self._heard(printable(text.replace("\t", "    "), LINE_BYTES_AT_MOST) + more)
 
 
-class Teller:
-    """Writes lines in a thread of its own: nobody's work stands still because nobody reads, or the disk is full."""
+_OF_CROSSBAR: Final = re.compile(r"(\S+) \[([A-Za-z]+) +(\d+)\] ?(.*)")
+"""When, which process with its id, and what it said."""
 
-    def __init__(self, descriptor: int = STANDARD_ERROR) -> None:
+
+def as_json(line: str) -> str:
+    """A line of the node's, or of the supervisor's own, in the form of those that our processes write as JSON.
+
+    ``process`` and ``pid`` say whose it is. Crossbar's own lines have no level: it is told to write warnings only.
+    """
+    found = _OF_CROSSBAR.fullmatch(line)
+    if found is None:
+        said = {"event": line, "level": "info", "at": instant_text(utc_now()), "process": "supervisor"}
+        return json.dumps({**said, "pid": os.getpid()}, ensure_ascii=False)
+    at, process, pid, text = found.groups()
+    said = {"event": text, "level": "warning", "at": at}
+    if text.startswith("{"):
+        with contextlib.suppress(ValueError):
+            said = json.loads(text)
+    return json.dumps({**said, "process": process.lower(), "pid": int(pid)}, ensure_ascii=False)
+
+
+class Teller:
+    """Writes lines in a thread of its own: nobody's work stands still because nobody reads, or the disk is full.
+
+    ``form`` makes what is written of a line.
+    """
+
+    def __init__(self, descriptor: int = STANDARD_ERROR, form: Callable[[str], str] = str) -> None:
         self._descriptor = descriptor
+        self._form = form
         self._waiting: queue.Queue[str | None] = queue.Queue(WAITING_LINES_AT_MOST)
         self._left_out = 0
         self._thread = threading.Thread(target=self._write, name="tell", daemon=True)
@@ -81,7 +109,7 @@ class Teller:
 
     def _write(self) -> None:
         while (line := self._waiting.get()) is not None:
-            rest = f"{line}\n".encode(errors="backslashreplace")
+            rest = f"{self._form(line)}\n".encode(errors="backslashreplace")
             with contextlib.suppress(OSError):  # full, or closed
                 while rest:
                     rest = rest[os.write(self._descriptor, rest) :]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -92,6 +93,7 @@ class Supervisor:
         await task.deferLater(self._reactor, 0)  # until the reactor runs nothing would stop the node on a signal
         self._reactor.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(self.stop()))
         self._listen()
+        self._pass_on_signals()
         task.LoopingCall(self._check).start(BEAT_EVERY_S)
         if self.manager.watched_s:
             task.LoopingCall(self._vouch).start(self.manager.watched_s / 2)
@@ -128,6 +130,17 @@ class Supervisor:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(address)  # noqa: PTH108  # a name in /proc, which pathlib would resolve
         self._reactor.listenUNIXDatagram(address, _Told(self._told), maxPacketSize=TOLD_BYTES_AT_MOST, mode=0o600)
+
+    def _pass_on_signals(self) -> None:
+        """What says how much is logged (kernel/log/lines.py) is for those who log."""
+
+        def pass_on(number: int, _frame: Any) -> None:
+            for pid in self._node.watch.workers() if self._node is not None else []:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
+
+        for number in (signal.SIGUSR1, signal.SIGUSR2):
+            signal.signal(number, pass_on)
 
     def _told(self, told: dict[str, Any]) -> None:
         if self._node is not None:

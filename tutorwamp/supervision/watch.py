@@ -62,6 +62,10 @@ class Watch:
         """Whether everybody who was ever heard has shown life when it was due; one missed is still on its way."""
         return not self._containers_still and all(missed <= 1 for missed in self._missed.values())
 
+    def workers(self) -> list[int]:
+        """The router and the containers that have reported, by their process ids."""
+        return [pid for pid, name in self._names.items() if name != "controller"]
+
     def _changes(self) -> list[str]:
         still = {who for who, missed in self._missed.items() if missed > BEATS_MISSED_AT_MOST}
         still |= self._containers_still

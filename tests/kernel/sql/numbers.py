@@ -11,7 +11,8 @@ from twisted.internet import reactor
 from twisted.internet.interfaces import IReactorThreads
 
 from tutorwamp.kernel.sql.columns import InstantColumn
-from tutorwamp.kernel.sql.database import Database, DatabaseSettings, make_engine
+from tutorwamp.kernel.sql.database import Database, make_engine
+from tutorwamp.kernel.sql.slow import SlowSettings
 
 PATIENCE_S = 30.0
 """For another thread or process; reaching it is a failure."""
@@ -22,7 +23,7 @@ instants = Table("instants", tables, Column("id", Integer, primary_key=True), Co
 
 
 @contextmanager
-def opened(url: str, settings: DatabaseSettings | None = None) -> Iterator[Database]:
+def opened(url: str, settings: SlowSettings | None = None) -> Iterator[Database]:
     database = Database(make_engine(url), cast("IReactorThreads", reactor), settings)
     tables.create_all(database.engine)
     database.start()

@@ -23,6 +23,7 @@ from tutorwamp.kernel.errors import Conflict
 from tutorwamp.kernel.sql.columns import lock
 from tutorwamp.kernel.sql.database import Database, DatabaseSettings
 from tutorwamp.kernel.sql.groups import BATCH_AT_MOST, READS_AT_ONCE, GroupCommit, GroupRead
+from tutorwamp.kernel.sql.slow import SlowSettings
 
 
 @pytest_twisted.async_yield_fixture
@@ -209,14 +210,12 @@ async def test_who_submits_in_an_answer_is_served_as_well(database: Database) ->
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        (DatabaseSettings(slow_query_threshold=timedelta(0)), True),
-        (DatabaseSettings(slow_query_threshold=timedelta(0), slow_query_logging=False), False),
-        (DatabaseSettings(slow_query_threshold=timedelta(minutes=10)), False),
+        (SlowSettings(threshold=timedelta(0)), True),
+        (SlowSettings(threshold=timedelta(0), logging=False), False),
+        (SlowSettings(threshold=timedelta(minutes=10)), False),
     ],
 )
-async def test_a_transaction_over_the_threshold_is_logged(
-    tmp_path: Path, settings: DatabaseSettings, told: bool
-) -> None:
+async def test_a_transaction_over_the_threshold_is_logged(tmp_path: Path, settings: SlowSettings, told: bool) -> None:
     with opened(f"sqlite:///{tmp_path / 'slow'}", settings) as database, capture_logs() as logs:
         await database.write("lessons.create", put, 1)
     lines = [line for line in logs if line["event"] == "slow transaction"]

@@ -11,7 +11,7 @@ from typing import Final
 
 from tutorwamp.kernel.errors import Internal, RateLimited, TutorwampError, Unavailable
 from tutorwamp.kernel.limits import Allowance, Limits
-from tutorwamp.kernel.observability import get_logger
+from tutorwamp.kernel.log.lines import get_logger
 
 log = get_logger(__name__)
 

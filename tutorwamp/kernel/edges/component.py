@@ -34,7 +34,7 @@ from tutorwamp.kernel.edges.deadline import DEADLINE_S, answer_by_work
 from tutorwamp.kernel.edges.portions import LARGE_FROM_BYTES, portions, with_rests
 from tutorwamp.kernel.errors import Internal, Invalid, TooLarge, TutorwampError, Unavailable
 from tutorwamp.kernel.limits import Bill, CallLimits
-from tutorwamp.kernel.observability import get_logger
+from tutorwamp.kernel.log.lines import get_logger
 from tutorwamp.kernel.reactor import running_reactor
 
 log = get_logger(__name__)

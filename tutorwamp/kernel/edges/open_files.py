@@ -12,7 +12,7 @@ from twisted.internet import tcp
 from twisted.logger import ILogObserver, LogEvent, Logger
 from zope.interface import implementer
 
-from tutorwamp.kernel.observability import get_logger
+from tutorwamp.kernel.log.lines import get_logger
 
 log = get_logger(__name__)
 

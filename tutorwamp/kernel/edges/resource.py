@@ -43,7 +43,7 @@ from tutorwamp.kernel.errors import (
     UnsupportedMediaType,
 )
 from tutorwamp.kernel.limits import UNCOUNTED, Bill, CallLimits
-from tutorwamp.kernel.observability import get_logger
+from tutorwamp.kernel.log.lines import get_logger
 from tutorwamp.kernel.reactor import running_reactor
 
 log = get_logger(__name__)

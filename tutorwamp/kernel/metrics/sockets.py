@@ -18,7 +18,7 @@ from twisted.internet import defer, protocol
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from tutorwamp.kernel.observability import get_logger
+from tutorwamp.kernel.log.lines import get_logger
 
 log = get_logger(__name__)
 

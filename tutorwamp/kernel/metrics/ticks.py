@@ -17,8 +17,8 @@ from typing import Any, Final
 from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import REGISTRY, Collector
 
+from tutorwamp.kernel.log.lines import get_logger
 from tutorwamp.kernel.metrics.process import Tally
-from tutorwamp.kernel.observability import get_logger
 
 log = get_logger(__name__)
 

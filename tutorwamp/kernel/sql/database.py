@@ -17,7 +17,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any, Final, Generic, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
@@ -29,7 +28,8 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
 from tutorwamp.kernel.errors import OutOfTime, Unavailable
-from tutorwamp.kernel.observability import get_logger
+from tutorwamp.kernel.log.calls import Call, calls_under_way
+from tutorwamp.kernel.log.lines import get_logger
 from tutorwamp.kernel.settings import setting
 from tutorwamp.kernel.sql.lanes import (
     READS_OF_ONE_NAME,
@@ -39,6 +39,7 @@ from tutorwamp.kernel.sql.lanes import (
     ran_out_of_time,
     within,
 )
+from tutorwamp.kernel.sql.slow import SlowSettings, SlowTransactions, Statement
 from tutorwamp.kernel.sql.sqlite_file import file_of, watch_file
 from tutorwamp.kernel.sql.writers import WAITED_AT_MOST_S, WRITERS, Outages, Writers
 
@@ -58,14 +59,6 @@ class DatabaseSettings:
     """Where the truth is kept."""
 
     url: str | None = setting("DATABASE_URL", None, "Unset: a SQLite file in the data folder. PostgreSQL by URL.")
-    slow_query_logging: bool = setting(
-        "SLOW_QUERY_LOGGING",
-        default=True,
-        reason="Log transactions over the threshold.",
-    )
-    slow_query_threshold: timedelta = setting(
-        "SLOW_QUERY_THRESHOLD", timedelta(milliseconds=100), "A person notices an answer that is later than this."
-    )
 
     def url_in(self, data_dir: Any) -> str:
         """The URL in use: with the driver we ship, and the SQLite file where none is set."""
@@ -201,12 +194,24 @@ def _kind(name: str) -> str:
 
 @dataclass(frozen=True)
 class _Transaction:
-    """How one is to be run."""
+    """How one is to be run, for whom, and what it has cost."""
 
     name: str
     writes: bool = False
     within_s: float | None = None
     asked_at: float = field(default_factory=time.monotonic)
+    calls: tuple[Call, ...] = field(default_factory=calls_under_way)
+    cost: TransactionCounts = field(default_factory=TransactionCounts)
+    statements: list[Statement] = field(default_factory=list)
+
+    def charge(self, outcome: Result) -> Result:
+        """Add what it has cost to the calls that it was for. On the reactor's thread."""
+        for call in self.calls:
+            call.transactions += 1
+            call.queries += self.cost.queries
+            call.database_wait_s += self.cost.waited_s
+            call.database_s += self.cost.ran_s
+        return outcome
 
 
 Trace = Callable[[Connection], bool]
@@ -238,11 +243,11 @@ def leave_trace(connection: Connection, trace: Trace) -> None:
 class Database:
     """The process's way to SQL."""
 
-    def __init__(self, engine: Engine, reactor: IReactorThreads, settings: DatabaseSettings | None = None) -> None:
+    def __init__(self, engine: Engine, reactor: IReactorThreads, slow: SlowSettings | None = None) -> None:
         self.engine = engine
         self.counts = Counts()
         self._reactor = reactor
-        self._settings = settings or DatabaseSettings()
+        self._slow = SlowTransactions(engine, slow or SlowSettings())
         self._readers = ThreadPool(1, READERS, "sql-read")
         self.writers = Writers(several=engine.dialect.name != "sqlite")
         self._outages = Outages()
@@ -250,6 +255,7 @@ class Database:
         self._running = threading.local()
         self.file = file_of(engine)
         event.listen(engine, "before_cursor_execute", self._count_query)
+        event.listen(engine, "after_cursor_execute", self._note_query)
 
     def start(self) -> None:
         """Start the threads."""
@@ -261,6 +267,7 @@ class Database:
         self.writers.stop()
         self._readers.stop()
         event.remove(self.engine, "before_cursor_execute", self._count_query)
+        event.remove(self.engine, "after_cursor_execute", self._note_query)
         self.engine.dispose()
 
     def read(self, name: str, thd: Callable[..., Result], *args: Any, lane: Lane | None = None) -> Deferred[Result]:
@@ -294,7 +301,8 @@ class Database:
     def _defer(
         self, pool: ThreadPool, transaction: _Transaction, thd: Callable[..., Result], args: tuple[Any, ...]
     ) -> Deferred[Result]:
-        return deferToThreadPool(self._reactor, pool, self._transact, transaction, thd, args)
+        done = deferToThreadPool(self._reactor, pool, self._transact, transaction, thd, args)
+        return done.addBoth(transaction.charge) if transaction.calls else done
 
     def _transact(self, one: _Transaction, thd: Callable[..., Result], args: tuple[Any, ...]) -> Result:
         name, writes, asked_at = one.name, one.writes, one.asked_at
@@ -302,6 +310,7 @@ class Database:
             raise Unavailable("The database cannot keep up just now.", retry_after_s=2.0)
         counts = self.counts.of(name)
         self._running.counts = counts
+        self._running.transaction = one
         counts.transactions += 1
         pause_s = RETRY_PAUSE_S
         before: _Try[Result] = _Try()
@@ -315,12 +324,13 @@ class Database:
                 ) as connection:
                     began_at = time.monotonic()
                     counts.waited_s += began_at - asked_at
+                    one.cost.waited_s += began_at - asked_at
                     if before.is_committed(connection):
                         return before.results[0]
                     before = this
                     with self.file.unmoved(writes), connection.begin(), within(connection, one.within_s):
                         this.results.append(thd(connection, *args))
-                self._account(name, counts, time.monotonic() - began_at)
+                self._account(one, counts, time.monotonic() - began_at)
                 self._outages.worked("writes" if writes else "reads", _kind(name))
                 return this.results[0]
             except IntegrityError:
@@ -357,12 +367,20 @@ class Database:
             return {}
         return {"isolation_level": "REPEATABLE READ"}  # several SELECTs of one read see one moment
 
-    def _account(self, name: str, counts: TransactionCounts, ran_s: float) -> None:
+    def _account(self, one: _Transaction, counts: TransactionCounts, ran_s: float) -> None:
         counts.ran_s += ran_s
-        if self._settings.slow_query_logging and ran_s >= self._settings.slow_query_threshold.total_seconds():
-            log.warning("slow transaction", name=name, ran_ms=round(ran_s * 1000))
+        one.cost.ran_s += ran_s
+        self._running.counts = self._running.transaction = None  # what is looked up about it is no part of it
+        self._slow.look(one.name, ran_s, one.statements, one.calls)
 
     def _count_query(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         counts = getattr(self._running, "counts", None)
         if counts is not None and not statement.startswith(_FRAME):
             counts.queries += 1
+            self._running.transaction.cost.queries += 1
+        self._running.began_s = time.perf_counter()
+
+    def _note_query(self, _connection: Any, _cursor: Any, statement: str, values: Any, *_: Any) -> None:
+        one = getattr(self._running, "transaction", None)
+        if one is not None and not statement.startswith(_FRAME):
+            one.statements.append(Statement(statement, values, time.perf_counter() - self._running.began_s))

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from twisted.internet.defer import Deferred, fail
 
 from tutorwamp.kernel.errors import Unavailable
+from tutorwamp.kernel.log.calls import Call, calls_under_way, working_for
 from tutorwamp.kernel.sql.database import Database
 
 Job = TypeVar("Job")
@@ -39,7 +40,8 @@ class _Group(Generic[Job, Result]):
         self._name = name
         self._thd = thd
         self._at_once = at_once
-        self._waiting: list[tuple[Job, Deferred[Result]]] = []
+        self._waiting: list[tuple[Job, Deferred[Result], tuple[Call, ...]]] = []
+        """With the calls that each is for."""
         self._under_way = 0
 
     def submit(self, job: Job) -> Deferred[Result]:
@@ -50,7 +52,7 @@ class _Group(Generic[Job, Result]):
         if len(self._waiting) >= WAITING_AT_MOST:
             return fail(Unavailable("The database cannot keep up just now."))
         answer: Deferred[Result] = Deferred()
-        self._waiting.append((job, answer))
+        self._waiting.append((job, answer, calls_under_way()))
         if self._under_way < self._at_once:
             self._begin()
         return answer
@@ -58,20 +60,22 @@ class _Group(Generic[Job, Result]):
     def _begin(self) -> None:
         batch, self._waiting = self._waiting[:BATCH_AT_MOST], self._waiting[BATCH_AT_MOST:]
         self._under_way += 1
-        done = self._run(self._name, self._thd, [job for job, _ in batch])
-        done.addCallbacks(self._answer, self._fail, callbackArgs=(batch,), errbackArgs=(batch,))
+        with working_for([call for _, _, calls in batch for call in calls]):
+            done = self._run(self._name, self._thd, [job for job, _, _ in batch])
+        answers = [answer for _, answer, _ in batch]
+        done.addCallbacks(self._answer, self._fail, callbackArgs=(answers,), errbackArgs=(answers,))
 
-    def _answer(self, results: Sequence[Result | Exception], batch: list[tuple[Job, Deferred[Result]]]) -> None:
+    def _answer(self, results: Sequence[Result | Exception], answers: list[Deferred[Result]]) -> None:
         self._go_on()
-        for (_, answer), result in zip(batch, results, strict=True):
+        for answer, result in zip(answers, results, strict=True):
             if isinstance(result, Exception):
                 answer.errback(result)
             else:
                 answer.callback(result)
 
-    def _fail(self, failure: Any, batch: list[tuple[Job, Deferred[Result]]]) -> None:
+    def _fail(self, failure: Any, answers: list[Deferred[Result]]) -> None:
         self._go_on()
-        for _, answer in batch:
+        for answer in answers:
             answer.errback(failure.value)
 
     def _go_on(self) -> None:

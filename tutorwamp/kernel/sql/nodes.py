@@ -18,7 +18,7 @@ from sqlalchemy import BigInteger, Column, Connection, String, Table, delete, fu
 from twisted.internet.defer import Deferred
 
 from tutorwamp.kernel.contracts import Clock, new_id
-from tutorwamp.kernel.observability import get_logger
+from tutorwamp.kernel.log.lines import get_logger
 from tutorwamp.kernel.sql.columns import InstantColumn, metadata, put
 from tutorwamp.kernel.sql.database import Database
 from tutorwamp.kernel.sql.streams import renew_epoch

@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 
 from tutorwamp.kernel.contracts import Clock
 from tutorwamp.kernel.errors import Unavailable
-from tutorwamp.kernel.observability import get_logger
+from tutorwamp.kernel.log.lines import get_logger
 from tutorwamp.kernel.sql.columns import InstantColumn, metadata, put
 from tutorwamp.kernel.sql.database import Database
 

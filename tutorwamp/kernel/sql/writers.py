@@ -17,7 +17,7 @@ from twisted.internet.defer import Deferred, fail
 from twisted.python.threadpool import ThreadPool
 
 from tutorwamp.kernel.errors import Unavailable
-from tutorwamp.kernel.observability import get_logger
+from tutorwamp.kernel.log.lines import get_logger
 
 log = get_logger(__name__)
 

@@ -15,7 +15,7 @@ from twisted.internet.defer import TimeoutError as Late
 from tutorwamp.accounts.contracts import People
 from tutorwamp.kernel.contracts import Clock
 from tutorwamp.kernel.errors import TutorwampError
-from tutorwamp.kernel.observability import get_logger
+from tutorwamp.kernel.log.lines import get_logger
 from tutorwamp.notifications.contracts import Channel, Connected
 from tutorwamp.notifications.push.batch import KEPT
 from tutorwamp.notifications.push.contracts import Delivery, Doubtful, Gone, Later, Outcome, Provider, Refused, Sent

@@ -9,11 +9,12 @@ outside writes into it: control characters are escaped, an event is one line, lo
 
 from __future__ import annotations
 
-import logging
 import re
+import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from io import FileIO
 from pathlib import Path
@@ -23,6 +24,7 @@ import structlog
 from prometheus_client import Counter
 from twisted.logger import LogEvent, Logger, LogLevel
 
+from tutorwamp.kernel.log.calls import call_under_way
 from tutorwamp.kernel.settings import setting
 
 VALUE_CHARACTERS_AT_MOST: Final = 500
@@ -41,14 +43,42 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
+class Level(StrEnum):
+    """The least important lines that are written."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class RequestLogging(StrEnum):
+    """Which calls have a line each."""
+
+    ON = "on"
+    SLOW = "slow"
+    OFF = "off"
+
+
 @dataclass(frozen=True)
 class LogSettings:
-    """Where log lines go."""
+    """Which log lines there are, and where they go."""
 
     format: LogFormat = setting(
         "LOG_FORMAT", LogFormat.CONSOLE, "console for people, json (one object a line) for machines."
     )
     file: Path | None = setting("LOG_FILE", None, "Unset: the node's standard error.")
+    level: Level = setting(
+        "LOG_LEVEL",
+        Level.INFO,
+        "debug, info, warning or error. A running node: SIGUSR1 makes it debug, SIGUSR2 this.",
+    )
+    request_logging: RequestLogging = setting(
+        "REQUEST_LOGGING", RequestLogging.ON, "A line for each call (on), for slow ones (slow), or for none (off)."
+    )
+    slow_request_threshold: timedelta = setting(
+        "SLOW_REQUEST_THRESHOLD", timedelta(milliseconds=500), "From here on a call is slow: a person waits for it."
+    )
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
@@ -113,7 +143,7 @@ class _FileLines:
         self._half_a_line = False
 
 
-class _Unfailing(structlog.make_filtering_bound_logger(logging.INFO)):  # type: ignore[misc]  # a class made at run time
+class _Unfailing(structlog.BoundLoggerBase):
     """Whatever goes wrong while a line is made or written, the work it tells about goes on."""
 
     def _proxy_to_logger(self, method_name: str, event: str | None = None, **values: Any) -> Any:
@@ -124,8 +154,25 @@ class _Unfailing(structlog.make_filtering_bound_logger(logging.INFO)):  # type: 
             return None
 
 
+def _loggers(level: Level) -> type[structlog.BoundLoggerBase]:
+    """Of whom the methods below a level do nothing."""
+    filtering = structlog.make_filtering_bound_logger(level)
+    return type("Unfailing", (_Unfailing, filtering), {})
+
+
+def set_level(level: Level) -> None:
+    """Write the lines of this importance and above, from now on, in this process."""
+    structlog.configure(wrapper_class=_loggers(level))
+
+
+def obey_signals(level: Level) -> None:
+    """SIGUSR1: write all lines; SIGUSR2: those of the level that was set, as before."""
+    signal.signal(signal.SIGUSR1, lambda *_: set_level(Level.DEBUG))
+    signal.signal(signal.SIGUSR2, lambda *_: set_level(level))
+
+
 def configure(settings: LogSettings) -> None:
-    """Set the chain up, once per process. Raises OSError where the file cannot be opened."""
+    """Set the chain up, once per process, and the signals. Raises OSError where the file cannot be opened."""
     renderer: Any = (
         structlog.processors.JSONRenderer(default=str)
         if settings.format is LogFormat.JSON
@@ -142,7 +189,7 @@ def configure(settings: LogSettings) -> None:
 
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
+            _name_call,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
             structlog.processors.format_exc_info,
@@ -150,9 +197,17 @@ def configure(settings: LogSettings) -> None:
             renderer,
             deliver,
         ],
-        wrapper_class=_Unfailing,
+        wrapper_class=_loggers(settings.level),
         cache_logger_on_first_use=False,
     )
+
+
+def _name_call(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """By its ``request_id`` a line is found that was written while a call was answered."""
+    call = call_under_way()
+    if call is not None:
+        event.setdefault("request_id", call.request_id)
+    return event
 
 
 def _as_text(rendered: Any) -> str:

@@ -12,7 +12,7 @@ import pytest
 import structlog
 from twisted.logger import ILogObserver, LogEvent, LogLevel, globalLogPublisher
 
-from tutorwamp.kernel.observability import (
+from tutorwamp.kernel.log.lines import (
     VALUE_CHARACTERS_AT_MOST,
     LogFormat,
     LogSettings,

@@ -1,0 +1,119 @@
+"""The line of each call: which calls have one, what is in it, and for how many one stands."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from tutorwamp.kernel.errors import Conflict, Internal, Unavailable
+from tutorwamp.kernel.log.calls import OK, Call, Edge
+from tutorwamp.kernel.log.lines import RequestLogging
+from tutorwamp.kernel.log.requests import LINES, RequestLines
+
+SLOW_FROM = timedelta(milliseconds=500)
+
+
+class Clock:
+    """Turned by hand."""
+
+    def __init__(self) -> None:
+        self.at_s = 0.0
+
+    def __call__(self) -> float:
+        return self.at_s
+
+
+def a_call(outcome: str = OK, seconds: float = 0.002, name: str = "tutorwamp.board.submit", **more: Any) -> Call:
+    return Call(name, Edge.WAMP, outcome=outcome, seconds=seconds, **more)
+
+
+def lines_of(
+    calls: list[Call], logging: RequestLogging = RequestLogging.ON, clock: Clock | None = None
+) -> list[dict[str, Any]]:
+    lines = RequestLines(logging, SLOW_FROM, clock or Clock())
+    with capture_logs() as logs:
+        for call in calls:
+            lines.write(call)
+    return [dict(line) for line in logs]
+
+
+def test_a_line_says_who_asked_for_what_and_where_the_time_went() -> None:
+    call = a_call(
+        seconds=0.0123,
+        given_id="proxy-7",
+        user_id="u",
+        lesson_id="l",
+        queue_s=0.001,
+        database_wait_s=0.002,
+        database_s=0.003,
+        transactions=1,
+        queries=4,
+        cache_misses=1,
+        events=1,
+        bytes_in=310,
+        bytes_out=24,
+    )
+    call.add_part("simplify", 0.0005)
+    (line,) = lines_of([call])
+    assert line == {
+        "event": "call", "log_level": "info", "module": "tutorwamp.kernel.log.requests",
+        "call": "tutorwamp.board.submit", "edge": "wamp", "outcome": "ok", "ms": 12.3, "request_id": "proxy-7",
+        "user_id": "u", "lesson_id": "l", "queue_ms": 1.0, "database_wait_ms": 2.0, "database_ms": 3.0,
+        "transactions": 1, "queries": 4, "cache_misses": 1, "events": 1, "bytes_in": 310, "bytes_out": 24,
+        "parts_ms": {"simplify": 0.5},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("logging", "told"),
+    [
+        (RequestLogging.ON, ["ok", "slow", Conflict.uri]),
+        (RequestLogging.SLOW, ["slow"]),
+        (RequestLogging.OFF, []),
+    ],
+)
+def test_all_calls_the_slow_ones_or_none(logging: RequestLogging, told: list[str]) -> None:
+    lines = lines_of([a_call(), a_call(seconds=0.5), a_call(Conflict.uri)], logging)
+    assert ["slow" if line.get("slow") else line["outcome"] for line in lines] == told
+
+
+@pytest.mark.parametrize(
+    ("call", "level"),
+    [
+        (a_call(), "info"),
+        (a_call(Conflict.uri), "info"),
+        (a_call(Unavailable.uri), "warning"),
+        (a_call(Internal.uri), "warning"),
+        (a_call(seconds=0.7), "warning"),
+    ],
+    ids=["ok", "refused", "unavailable", "internal", "slow"],
+)
+def test_what_a_caller_does_is_information_what_we_fail_at_a_warning(call: Call, level: str) -> None:
+    assert [line["log_level"] for line in lines_of([call])] == [level]
+
+
+def test_what_repeats_is_told_by_samples_which_say_for_how_many_they_stand() -> None:
+    clock = Clock()
+    lines = RequestLines(RequestLogging.ON, SLOW_FROM, clock)
+    with capture_logs() as logs:
+        for _ in range(10):
+            for _ in range(100):  # in a second: five times as many as are told
+                lines.write(a_call())
+                clock.at_s += 0.01
+        clock.at_s += 1
+        lines.write(a_call())
+    assert len(logs) <= LINES.burst + 10 * LINES.per_s + 1
+    assert sum(line.get("stands_for", 1) for line in logs) == 1_001, "none is forgotten"
+
+
+def test_slow_ones_faults_and_other_procedures_are_told_beside_what_repeats() -> None:
+    often = [a_call() for _ in range(100)]
+    lines = lines_of([*often, a_call(seconds=2.0), a_call(Internal.uri), a_call(name="tutorwamp.lesson.join")])
+    assert [(line["call"], line["outcome"], line.get("slow", False)) for line in lines[LINES.burst :]] == [
+        ("tutorwamp.board.submit", OK, True),
+        ("tutorwamp.board.submit", Internal.uri, False),
+        ("tutorwamp.lesson.join", OK, False),
+    ]

@@ -1,0 +1,126 @@
+"""A call under way, over either door, and what it has cost so far. Whoever works for it finds it here and adds to it.
+
+A context variable carries it through coroutines. What several calls share, a group commit for example, is added to each
+of them as a whole: each has waited for all of it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from tutorwamp.kernel.contracts import new_id
+
+
+class Edge(StrEnum):
+    """By which door it came."""
+
+    WAMP = "wamp"
+    REST = "rest"
+
+
+OK: Final = "ok"
+"""The outcome of what is no error."""
+
+
+@dataclass(slots=True)
+class Call:
+    """One call. ``name`` is the procedure's URI, or the method and the path of the route (``GET /api/lessons``).
+
+    All times are seconds. ``outcome`` is ``ok`` or the URI of the error that was answered.
+    """
+
+    name: str
+    edge: Edge
+    given_id: str = ""
+    """The ``request_id`` that the caller brought along."""
+    user_id: str | None = None
+    lesson_id: str | None = None
+    outcome: str = OK
+    began_s: float = field(default_factory=time.monotonic)
+    seconds: float = 0.0
+    """In all, once it is over."""
+    queue_s: float = 0.0
+    """Waited for the person's own calls before it (see Cost in kernel/contracts.py)."""
+    database_wait_s: float = 0.0
+    """Waited for a turn, a thread and a connection."""
+    database_s: float = 0.0
+    transactions: int = 0
+    queries: int = 0
+    cache_hits: int = 0
+    cache_misses: int = 0
+    cache_s: float = 0.0
+    events: int = 0
+    """Published for it before it was answered."""
+    bytes_in: int = 0
+    bytes_out: int = 0
+    parts: dict[str, float] = field(default_factory=dict)
+    """Seconds of what was ``timed``, by name."""
+
+    @property
+    def request_id(self) -> str:
+        """The caller's, or one that is made when it is asked for first."""
+        if not self.given_id:
+            self.given_id = new_id()
+        return self.given_id
+
+    def add_part(self, name: str, seconds: float) -> None:
+        """So long did a part of it take; the parts of one name are added up."""
+        self.parts[name] = self.parts.get(name, 0.0) + seconds
+
+
+_CALLS: Final[ContextVar[tuple[Call, ...]]] = ContextVar("calls", default=())
+_finished: Final[list[Callable[[Call], None]]] = []
+
+
+def calls_under_way() -> tuple[Call, ...]:
+    """Whom that is done for which is done now: a call, those that share a batch, or nobody."""
+    return _CALLS.get()
+
+
+def call_under_way() -> Call | None:
+    """The one call that is being answered; None for what nobody asked for, and for what several share."""
+    calls = _CALLS.get()
+    return calls[0] if len(calls) == 1 else None
+
+
+@contextmanager
+def working_for(calls: Sequence[Call]) -> Iterator[None]:
+    """What is begun in here is done for these calls."""
+    before = _CALLS.set(tuple(calls))
+    try:
+        yield
+    finally:
+        _CALLS.reset(before)
+
+
+def note_cached(*, found: bool, seconds: float = 0.0) -> None:
+    """The cache was asked for something."""
+    for call in _CALLS.get():
+        call.cache_hits += found
+        call.cache_misses += not found
+        call.cache_s += seconds
+
+
+def begin(call: Call) -> None:
+    """From here on, in this coroutine and in what it begins, all is done for this call."""
+    _CALLS.set((call,))
+
+
+def finish(call: Call, outcome: str = OK) -> None:
+    """It is answered: tell all who want to know."""
+    call.outcome = outcome
+    call.seconds = time.monotonic() - call.began_s
+    for tell in _finished:
+        tell(call)
+
+
+def on_finished(tell: Callable[[Call], None]) -> Callable[[], None]:
+    """Tell this of each call that is over, on the reactor's thread; what is given back ends it."""
+    _finished.append(tell)
+    return lambda: _finished.remove(tell)
