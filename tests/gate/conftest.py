@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from datetime import timedelta
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 import pytest_twisted
 import yaml
 
-from tests.gate.people import Office, Visit
+from tests.gate.people import SERIALIZERS, Office, Visit, gate_node
 from tests.support.node import CONFIG, Node
-from tutorwamp.kernel.contracts import AuthRole, new_id, utc_now
-from tutorwamp.kernel.tokens import sign
-
-KEY = "a key that is known to the tests only"
 
 
 @pytest.fixture(scope="session")
@@ -33,46 +28,15 @@ def router_config(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def node(router_config: Path) -> Iterator[Node]:
     """One router for all tests of the gate."""
-    node = Node(config=router_config, env={"TUTORWAMP_SECRET_KEY": KEY, "TUTORWAMP_ALLOWED_ORIGINS": "https://a.test"})
-    try:
-        node.start()
-        node.wait_ready(rest=False)
+    with gate_node(router_config, TUTORWAMP_ALLOWED_ORIGINS="https://a.test").running(rest=False) as node:
         yield node
-    finally:
-        node.close()
 
 
-@pytest.fixture
-def narrow_node(router_config: Path, tmp_path: Path) -> Iterator[Node]:
-    """A router with a gate through which few come at once."""
-    config = yaml.safe_load(router_config.read_text())
-    config["workers"][0]["components"][0]["classname"] = "tests.gate.narrow.NarrowGate"
-    path = tmp_path / "config.yaml"
-    path.write_text(yaml.safe_dump(config))
-    node = Node(config=path, env={"TUTORWAMP_SECRET_KEY": KEY})
-    try:
-        node.start()
-        node.wait_ready(rest=False)
-        yield node
-    finally:
-        node.close()
-
-
-@pytest.fixture
-def ticket() -> Callable[..., str]:
-    """Sign an access token, as accounts would."""
-
-    def make(user_id: str | None = None, *, role: AuthRole = AuthRole.STUDENT, age: timedelta = timedelta(0)) -> str:
-        return sign(
-            KEY.encode(),
-            user_id=user_id or new_id(),
-            role=role,
-            family_id=new_id(),
-            now=utc_now() - age,
-            lifetime=timedelta(minutes=15),
-        )
-
-    return make
+@pytest.fixture(params=SERIALIZERS)
+def serializer(request: pytest.FixtureRequest) -> str:
+    """Whoever asks for it is run with each."""
+    name: str = request.param
+    return name
 
 
 @pytest_twisted.async_yield_fixture

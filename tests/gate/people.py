@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import yaml
@@ -20,7 +22,10 @@ from twisted.python.failure import Failure
 
 from tests.support.node import CONFIG, Node
 from tutorwamp.gate.wamp import GateClient
+from tutorwamp.kernel.contracts import AuthRole, new_id, utc_now
+from tutorwamp.kernel.tokens import sign
 
+KEY = "a key that is known to the tests only"
 WAIT_S = 15
 """How long an event may take before the test fails; it comes in milliseconds."""
 COMPONENTS = yaml.safe_load(CONFIG.read_text())["workers"][0]["components"][0]["extra"]["components"]
@@ -28,6 +33,20 @@ SERIALIZERS: dict[str, Any] = {"cbor": CBORSerializer, "msgpack": MsgPackSeriali
 SERVED = ["tutorwamp.test.shout", "tutorwamp.test.slow"]
 """What clients may call; the second is a test's to register."""
 T = TypeVar("T")
+
+
+def gate_node(config: Path, **env: str) -> Node:
+    """A router that is not started yet and knows the key of ``ticket``."""
+    return Node(config=config, env={"TUTORWAMP_SECRET_KEY": KEY, **env})
+
+
+def with_gate(gate: str, config: Path, folder: Path) -> Path:
+    """The configuration with another gate, one of ``narrow.py``."""
+    changed = yaml.safe_load(config.read_text())
+    changed["workers"][0]["components"][0]["classname"] = f"tests.gate.narrow.{gate}"
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump(changed))
+    return path
 
 
 def soon(deferred: Deferred[T]) -> Deferred[T]:
@@ -51,6 +70,18 @@ async def comes(true: Callable[[], bool], what: str) -> None:
             return
         await deferLater(cast("Any", reactor), 0.01)
     raise AssertionError(f"there never was {what}")
+
+
+def ticket(user_id: str | None = None, *, role: AuthRole = AuthRole.STUDENT, age: timedelta = timedelta()) -> str:
+    """An access token, signed as accounts would; of somebody new by default."""
+    return sign(
+        KEY.encode(),
+        user_id=user_id or new_id(),
+        role=role,
+        family_id=new_id(),
+        now=utc_now() - age,
+        lifetime=timedelta(minutes=15),
+    )
 
 
 class Refused(Exception):
@@ -148,7 +179,7 @@ class Visit:
 
     async def join(
         self,
-        ticket: str,
+        token: str | None = None,
         *,
         session: type[Guest] = Guest,
         protocol: type[WampWebSocketClientProtocol] = WampWebSocketClientProtocol,
@@ -156,8 +187,8 @@ class Visit:
         origin: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Any:
-        """A joined session. Raises Refused."""
-        guest = session(["ticket"], ticket)
+        """A joined session, of somebody new by default. Raises Refused."""
+        guest = session(["ticket"], ticket() if token is None else token)
         factory = WampWebSocketClientFactory(
             lambda: guest,
             url=self._node.ws_url,

@@ -12,7 +12,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, DeferredQueue
 from twisted.internet.endpoints import TCP4ClientEndpoint
 
-from tests.gate.people import soon
+from tests.gate.people import soon, ticket
 from tests.support.node import Node
 
 WRITERS: dict[str, Any] = {
@@ -57,11 +57,12 @@ class Raw(WebSocketClientProtocol):
         return made
 
     @classmethod
-    async def join(cls, node: Node, serializer: str, ticket: str) -> Raw:
+    async def join(cls, node: Node, serializer: str, token: str | None = None) -> Raw:
+        """In, as Visit.join lets in."""
         made = await cls.connect(node, serializer)
         made.say(HELLO)
         assert (await made.hear())[0] == 4
-        made.say([5, ticket, {}])
+        made.say([5, token or ticket(), {}])
         welcome = await made.hear()
         assert welcome[0] == 2, welcome
         made.session = welcome[1]

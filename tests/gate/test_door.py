@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 import pytest_twisted
 from autobahn.wamp.exception import ApplicationError
 
-from tests.gate.people import SERIALIZERS, Guest, Office, Refused, Visit, comes, soon
+from tests.gate.people import SERIALIZERS, Guest, Office, Refused, Visit, comes, soon, ticket
 from tests.gate.raw import HELLO, WRITERS, Raw
 from tests.gate.test_decoding import BAD_VALUES, batch, bomb, raw_call
 from tests.support.node import Node
@@ -34,7 +34,6 @@ with warnings.catch_warnings():
 from tutorwamp.gate.refusals import HEARD_OUT
 from tutorwamp.kernel.edges.arguments import ARGUMENTS_VALUES_AT_MOST
 
-Ticket = Callable[..., str]
 SHOUT = "tutorwamp.test.shout"
 TYPING = "tutorwamp.lesson.one.typing"
 INVALID = "tutorwamp.error.invalid"
@@ -117,10 +116,10 @@ def router_costs(node: Node) -> tuple[float, int]:
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK"), pages * os.sysconf("SC_PAGE_SIZE")
 
 
-@pytest_twisted.async_yield_fixture
-async def bystander(node: Node, office: Office, visit: Visit, ticket: Ticket) -> AsyncIterator[Guest]:
+@pytest_twisted.async_yield_fixture(autouse=True)
+async def bystander(node: Node, office: Office, visit: Visit) -> AsyncIterator[Guest]:
     """Somebody else, whose session lives and whose calls are answered whatever the test does; and it does not cost."""
-    guest: Guest = await visit.join(ticket())
+    guest: Guest = await visit.join()
     cpu_s, memory_bytes = router_costs(node)
     yield guest
     assert (await guest.ask(SHOUT, text="hello"))["length"] == 5
@@ -136,8 +135,7 @@ async def endings(node: Node, made: list[Raw]) -> list[int | None]:
 # who is nobody yet
 
 
-@pytest.mark.parametrize("serializer", SERIALIZERS)
-async def test_strangers_say_hello_or_are_gone(node: Node, bystander: Guest, serializer: str) -> None:
+async def test_strangers_say_hello_or_are_gone(node: Node, serializer: str) -> None:
     made = [await Raw.connect(node, serializer) for _ in {**HOSTILE, **STRANGERS}]
     for one, message in zip(made, {**HOSTILE, **STRANGERS}.values(), strict=True):
         one.say(message)
@@ -145,8 +143,7 @@ async def test_strangers_say_hello_or_are_gone(node: Node, bystander: Guest, ser
     assert set(codes.values()) == {PROTOCOL_ERROR}, codes
 
 
-@pytest.mark.parametrize("serializer", SERIALIZERS)
-async def test_what_strangers_cannot_say_in_plain_values_ends_it(node: Node, bystander: Guest, serializer: str) -> None:
+async def test_what_strangers_cannot_say_in_plain_values_ends_it(node: Node, serializer: str) -> None:
     values = BAD_VALUES[serializer].values()
     made = [await Raw.connect(node, serializer) for _ in values]
     for one, value in zip(made, values, strict=True):
@@ -154,7 +151,7 @@ async def test_what_strangers_cannot_say_in_plain_values_ends_it(node: Node, bys
     assert set(await endings(node, made)) <= {PROTOCOL_ERROR, TOO_BIG, BAD_TEXT}
 
 
-async def test_references_cost_a_stranger_the_connection_and_the_router_nothing(node: Node, bystander: Guest) -> None:
+async def test_references_cost_a_stranger_the_connection_and_the_router_nothing(node: Node) -> None:
     for levels, references in ((6, 10), (14, 10), (60, 2)):
         for payload in (bomb(levels, references), b"\x83\x01\x65tutor" + bomb(levels, references)):
             one = await Raw.connect(node, "cbor")
@@ -162,10 +159,7 @@ async def test_references_cost_a_stranger_the_connection_and_the_router_nothing(
             assert await one.ended() == PROTOCOL_ERROR
 
 
-@pytest.mark.parametrize("serializer", SERIALIZERS)
-async def test_each_step_of_the_handshake_is_taken_once(
-    node: Node, bystander: Guest, ticket: Ticket, serializer: str
-) -> None:
+async def test_each_step_of_the_handshake_is_taken_once(node: Node, serializer: str) -> None:
     for steps in ([HELLO, HELLO], [HELLO, [5, ticket(), {}], [5, ticket(), {}]], [HELLO, [48, 1, {}, SHOUT]]):
         one = await Raw.connect(node, serializer)
         for step in steps:
@@ -179,8 +173,7 @@ async def test_each_step_of_the_handshake_is_taken_once(
     assert await denied.ended() == NORMAL  # and not kept for another try
 
 
-@pytest.mark.parametrize("serializer", SERIALIZERS)
-async def test_before_welcome_nothing_is_large(node: Node, bystander: Guest, serializer: str) -> None:
+async def test_before_welcome_nothing_is_large(node: Node, serializer: str) -> None:
     hello: list[Any] = [1, "tutor", {**HELLO[2], "authextra": {"text": "x" * (STRANGERS_BYTES_AT_MOST - 1_000)}}]
     polite = await Raw.connect(node, serializer)
     polite.say(hello)
@@ -196,9 +189,7 @@ async def test_before_welcome_nothing_is_large(node: Node, bystander: Guest, ser
         assert await one.ended() == TOO_BIG
 
 
-async def test_who_speaks_no_serialization_of_ours_is_refused_and_the_log_stays_short(
-    node: Node, bystander: Guest
-) -> None:
+async def test_who_speaks_no_serialization_of_ours_is_refused_and_the_log_stays_short(node: Node) -> None:
     before = len(node.log())
     for protocol in ("wamp.2.ubjson", "wamp.2.flatbuffers", "chat", "wamp.2.cbor.batched.batched"):
         with pytest.raises(ConnectionError):
@@ -209,12 +200,9 @@ async def test_who_speaks_no_serialization_of_ours_is_refused_and_the_log_stays_
 # who is somebody
 
 
-@pytest.mark.parametrize("serializer", SERIALIZERS)
-async def test_members_say_what_members_say_or_are_gone(
-    node: Node, bystander: Guest, ticket: Ticket, serializer: str
-) -> None:
+async def test_members_say_what_members_say_or_are_gone(node: Node, serializer: str) -> None:
     said = {**HOSTILE, **MEMBERS}
-    made = [await Raw.join(node, serializer, ticket()) for _ in said]
+    made = [await Raw.join(node, serializer) for _ in said]
     for one, message in zip(made, said.values(), strict=True):
         one.say(message)
     codes = dict(zip(said, await endings(node, made), strict=True))
@@ -222,11 +210,8 @@ async def test_members_say_what_members_say_or_are_gone(
     assert set(codes.values()) == {PROTOCOL_ERROR}, codes
 
 
-@pytest.mark.parametrize("serializer", SERIALIZERS)
-async def test_who_no_longer_wants_to_hear_keeps_the_session(
-    node: Node, bystander: Guest, ticket: Ticket, serializer: str
-) -> None:
-    one = await Raw.join(node, serializer, ticket())
+async def test_who_no_longer_wants_to_hear_keeps_the_session(node: Node, serializer: str) -> None:
+    one = await Raw.join(node, serializer)
     more: list[list[Any]] = [[], [{}], []]
     for number, options in enumerate(more, start=1):
         one.say([32, 10 * number, {}, "tutorwamp.connection.draining"])
@@ -236,24 +221,20 @@ async def test_who_no_longer_wants_to_hear_keeps_the_session(
     one.cut()
 
 
-@pytest.mark.parametrize("serializer", SERIALIZERS)
-async def test_after_goodbye_nothing_is_said(node: Node, bystander: Guest, ticket: Ticket, serializer: str) -> None:
+async def test_after_goodbye_nothing_is_said(node: Node, serializer: str) -> None:
     for more, code in (([], NORMAL), ([HELLO], PROTOCOL_ERROR), ([[6, {}, "wamp.close.normal"]], PROTOCOL_ERROR)):
-        one = await Raw.join(node, serializer, ticket())
+        one = await Raw.join(node, serializer)
         for message in ([6, {}, "wamp.close.normal"], *more):
             one.say(message)
         assert (await one.hear())[0] == 6
         assert await one.ended() == code
 
 
-@pytest.mark.parametrize("serializer", SERIALIZERS)
-async def test_who_called_a_component_that_died_is_told_to_come_back(
-    node: Node, office: Office, bystander: Guest, visit: Visit, ticket: Ticket, serializer: str
-) -> None:
+async def test_who_called_a_component_that_died_is_told_to_come_back(node: Node, visit: Visit, serializer: str) -> None:
     """While its call is under way, and after; who cancelled a call is told so, and the log knows each request id."""
     second = await Office.open(node, ready=False)
     answers = await second.serve_slowly()
-    caller = await Raw.join(node, serializer, ticket())
+    caller = await Raw.join(node, serializer)
     caller.say([48, 1, {}, SLOW])
     caller.say([48, 2, {}, SLOW])
     await comes(lambda: len(answers) >= 2, "a second call under way")
@@ -274,10 +255,8 @@ async def test_who_called_a_component_that_died_is_told_to_come_back(
     caller.cut()
 
 
-async def test_what_is_refused_at_the_door_and_by_ticket_is_a_line_of_the_log(
-    node: Node, office: Office, bystander: Guest, visit: Visit, ticket: Ticket
-) -> None:
-    caller = await Raw.join(node, "json", ticket())
+async def test_what_is_refused_at_the_door_and_by_ticket_is_a_line_of_the_log(node: Node, visit: Visit) -> None:
+    caller = await Raw.join(node, "json")
     caller.say([48, 1, {}, SHOUT, [], {"text": "x" * CALL_BYTES_AT_MOST}])
     told = await caller.hear()
     lines = await told_by_the_log(node, told[6]["request_id"])
@@ -294,15 +273,14 @@ async def test_what_is_refused_at_the_door_and_by_ticket_is_a_line_of_the_log(
     assert "nonsense" not in audits[0]
 
 
-@pytest.mark.parametrize("serializer", SERIALIZERS)
 async def test_nobody_answers_in_the_place_of_a_component(
-    node: Node, office: Office, bystander: Guest, ticket: Ticket, serializer: str
+    node: Node, office: Office, bystander: Guest, serializer: str
 ) -> None:
     answers = await office.serve_slowly()
     waiting = [bystander.call(SLOW) for _ in range(20)]
     await comes(lambda: len(answers) >= 20, "20 calls under way")
     for begin, end in (([8, 68], [{}, "tutorwamp.error.conflict", [], {"message": "forged"}]), ([70], [{}, [], {}])):
-        mallory = await Raw.join(node, serializer, ticket())
+        mallory = await Raw.join(node, serializer)
         for number in range(1, 300):
             mallory.say([*begin, number, *end])
         assert await mallory.ended() == PROTOCOL_ERROR
@@ -321,11 +299,8 @@ async def told_by_the_log(node: Node, text: str) -> list[str]:
     return lines()
 
 
-@pytest.mark.parametrize("serializer", SERIALIZERS)
-async def test_arguments_that_are_not_plain_cost_the_call_and_not_the_session(
-    node: Node, office: Office, bystander: Guest, ticket: Ticket, serializer: str
-) -> None:
-    one = await Raw.join(node, serializer, ticket())
+async def test_arguments_that_are_not_plain_cost_the_call_and_not_the_session(node: Node, serializer: str) -> None:
+    one = await Raw.join(node, serializer)
     heard = 0
     for value in BAD_VALUES[serializer].values():
         if serializer == "json" and not is_utf8(value):
@@ -347,12 +322,11 @@ def is_utf8(value: bytes) -> bool:
     return True
 
 
-@pytest.mark.parametrize("serializer", SERIALIZERS)
 async def test_what_cannot_be_published_is_dropped_and_nobody_ends(
-    node: Node, office: Office, bystander: Guest, visit: Visit, ticket: Ticket, serializer: str
+    node: Node, office: Office, visit: Visit, serializer: str
 ) -> None:
-    mallory = await Raw.join(node, serializer, ticket())
-    listeners = [await visit.join(ticket(), serializer=name) for name in SERIALIZERS]
+    mallory = await Raw.join(node, serializer)
+    listeners = [await visit.join(serializer=name) for name in SERIALIZERS]
     await office.gate.grant(mallory.session, "one", subscribe=[], publish=[TYPING])
     for listener in listeners:
         await office.gate.grant(listener.details.session, "one", subscribe=[TYPING])
@@ -381,11 +355,10 @@ def floats(serializer: str, size: int, uri: str = SHOUT) -> bytes:
     return bytes(WRITERS[serializer]([48, 7, {}, uri, [], {"text": [0.1] * (size // each + 1)}]))
 
 
-@pytest.mark.parametrize("serializer", SERIALIZERS)
 async def test_a_call_too_large_is_answered_and_nothing_is_kept_of_it(
-    node: Node, office: Office, bystander: Guest, ticket: Ticket, serializer: str
+    node: Node, office: Office, serializer: str
 ) -> None:
-    one = await Raw.join(node, serializer, ticket())
+    one = await Raw.join(node, serializer)
     for size, fragment in ((CALL_BYTES_AT_MOST, None), (7_900_000, None), (2_000_000, 10_000), (2_000_000, 100_000)):
         one.say_bytes(floats(serializer, size), in_pieces_of=fragment)
         answer = await one.hear()
@@ -400,17 +373,14 @@ async def test_a_call_too_large_is_answered_and_nothing_is_kept_of_it(
         [5, "x" * 70_000, {}],
         [48, 7, {"x": "x" * 2_000_000}, SHOUT],
     ):
-        other = await Raw.join(node, serializer, ticket())
+        other = await Raw.join(node, serializer)
         other.say(message)
         assert await other.ended() == TOO_BIG
     assert set(office.texts) - {"four", "hello"} == {"x" * (CALL_BYTES_AT_MOST - 1_000)}
 
 
-@pytest.mark.parametrize("serializer", SERIALIZERS)
-async def test_calls_full_of_numbers_may_be_larger(
-    node: Node, office: Office, bystander: Guest, ticket: Ticket, serializer: str
-) -> None:
-    one = await Raw.join(node, serializer, ticket())
+async def test_calls_full_of_numbers_may_be_larger(node: Node, serializer: str) -> None:
+    one = await Raw.join(node, serializer)
     for uri in sorted(LARGE_CALLS):
         assert uri in catalogue().procedures
         one.say_bytes(floats(serializer, LARGE_CALL_BYTES_AT_MOST // 4 * 3 // 2, uri))
@@ -419,9 +389,8 @@ async def test_calls_full_of_numbers_may_be_larger(
         assert (await one.hear())[4] == TOO_LARGE
 
 
-@pytest.mark.parametrize("serializer", SERIALIZERS)
 async def test_S26_who_does_not_wait_is_answered_at_the_door(
-    node: Node, office: Office, bystander: Guest, ticket: Ticket, serializer: str
+    node: Node, office: Office, bystander: Guest, serializer: str
 ) -> None:
     """Whatever sessions they come by; others and other calls are let in, and so are they when their time has come."""
     answers = await office.serve_slowly()
@@ -445,11 +414,8 @@ async def test_S26_who_does_not_wait_is_answered_at_the_door(
     assert await soon(asked) == {"it": "is done"}
 
 
-@pytest.mark.parametrize("serializer", SERIALIZERS)
-async def test_only_a_call_that_draws_may_have_very_many_values(
-    node: Node, office: Office, bystander: Guest, ticket: Ticket, serializer: str
-) -> None:
-    one = await Raw.join(node, serializer, ticket())
+async def test_only_a_call_that_draws_may_have_very_many_values(node: Node, serializer: str) -> None:
+    one = await Raw.join(node, serializer)
     keys = dict.fromkeys(map(str, range(ARGUMENTS_VALUES_AT_MOST)), 0)
     many: list[Any] = [[0] * (ARGUMENTS_VALUES_AT_MOST * 2), keys]
     for values in many:
@@ -462,10 +428,7 @@ async def test_only_a_call_that_draws_may_have_very_many_values(
     assert (await one.hear())[3][0]["length"] == 4
 
 
-@pytest.mark.parametrize("serializer", SERIALIZERS)
-async def test_batches_are_answered_one_by_one(
-    node: Node, office: Office, bystander: Guest, ticket: Ticket, serializer: str
-) -> None:
+async def test_batches_are_answered_one_by_one(node: Node, serializer: str) -> None:
     one = await Raw.connect(node, serializer, protocol=f"wamp.2.{serializer}.batched")
     one.batched = True
     one.say(HELLO)
@@ -484,22 +447,20 @@ async def test_batches_are_answered_one_by_one(
 # calls under way
 
 
-async def test_a_request_id_in_use_and_calls_without_end(
-    node: Node, office: Office, bystander: Guest, ticket: Ticket
-) -> None:
+async def test_a_request_id_in_use_and_calls_without_end(node: Node, office: Office) -> None:
     answers = await office.serve_slowly()
-    mallory = await Raw.join(node, "cbor", ticket())
+    mallory = await Raw.join(node, "cbor")
     mallory.say([48, 7, {}, SLOW])
     mallory.say([48, 7, {}, SLOW])
     assert await mallory.ended() == PROTOCOL_ERROR
-    eager = await Raw.join(node, "cbor", ticket())
+    eager = await Raw.join(node, "cbor")
     for number in range(1, CALLS_AT_ONCE + 6):
         eager.say([48, number, {}, SLOW])
     refused = [await eager.hear() for _ in range(5)]
     assert {one[4] for one in refused} == {"tutorwamp.error.rate_limited"}
     assert all(one[6]["details"]["retry_after_s"] > 0 for one in refused)
     await comes(lambda: len(answers) >= CALLS_AT_ONCE, f"{CALLS_AT_ONCE} calls under way")
-    large = await Raw.join(node, "cbor", ticket())
+    large = await Raw.join(node, "cbor")
     for number in range(1, 10):
         large.say([48, number, {}, SLOW, [], {"text": "x" * 1_000_000}])
     assert (await large.hear())[4] == "tutorwamp.error.rate_limited"
@@ -507,15 +468,13 @@ async def test_a_request_id_in_use_and_calls_without_end(
         answer.callback({})
 
 
-async def test_nothing_is_kept_of_who_leaves_in_the_middle(
-    node: Node, office: Office, bystander: Guest, ticket: Ticket
-) -> None:
+async def test_nothing_is_kept_of_who_leaves_in_the_middle(node: Node, office: Office, bystander: Guest) -> None:
     answers = await office.serve_slowly()
     before = len(node.log())
     gone = []
     for end in ("close", "goodbye"):
         for mode in ("skip", "kill", "killnowait"):
-            one = await Raw.join(node, "cbor", ticket())
+            one = await Raw.join(node, "cbor")
             gone.append(one.session)
             for number in (1, 2):
                 one.say([48, number, {}, SLOW, [], {"text": "x" * 100_000}])
@@ -543,13 +502,13 @@ async def test_nothing_is_kept_of_who_leaves_in_the_middle(
 
 
 async def test_what_one_cannot_be_told_the_others_hear(
-    node: Node, office: Office, bystander: Guest, visit: Visit, ticket: Ticket
+    node: Node, office: Office, bystander: Guest, visit: Visit
 ) -> None:
     topic = "tutorwamp.lesson.one.chat"
-    listeners = {one: [await visit.join(ticket(), serializer=one) for _ in range(3)] for one in ("cbor", "json")}
-    unlucky = [await visit.join(ticket(), serializer="msgpack") for _ in range(3)]
+    listeners = {one: [await visit.join(serializer=one) for _ in range(3)] for one in ("cbor", "json")}
+    unlucky = [await visit.join(serializer="msgpack") for _ in range(3)]
     everybody = [*listeners["cbor"], *unlucky, *listeners["json"]]
-    closing = [await Raw.join(node, "cbor", ticket()) for _ in range(5)]
+    closing = [await Raw.join(node, "cbor") for _ in range(5)]
     for session in [*(one.details.session for one in everybody), *(one.session for one in closing)]:
         await office.gate.grant(session, "one", subscribe=[topic])
     for one in everybody:

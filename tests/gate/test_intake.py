@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.gate.people import ticket
 from tests.gate.test_rest import ask, problem
 from tests.support.node import Node
 
@@ -52,7 +52,7 @@ async def test_H1_H3_chunks_are_not_even_decoded_once_it_is_refused(node: Node, 
     assert spent_s(node) - before < 1.0
 
 
-async def test_H2_a_member_sends_large_bodies(node: Node, ticket: Callable[..., str]) -> None:
+async def test_H2_a_member_sends_large_bodies(node: Node) -> None:
     token = b"Authorization: Bearer " + ticket().encode()
     kind = b"Content-Type: image/png"
     answer = await ask(node.port, b"POST /api/x", token, kind, b"Content-Length: 5000000", body=b"x" * 5_000_000)

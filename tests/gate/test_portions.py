@@ -44,7 +44,6 @@ def said(answer: dict[str, Any]) -> Result:
 
 
 @pytest.mark.parametrize("batched", [False, True])
-@pytest.mark.parametrize("serializer", SERIALIZERS)
 @pytest.mark.parametrize("answer", [BOARD, MISSED, {"items": list(range(70_000))}])
 def test_S25_it_is_what_the_serializer_would_have_written(
     serializer: str, answer: dict[str, Any], *, batched: bool
@@ -54,25 +53,22 @@ def test_S25_it_is_what_the_serializer_would_have_written(
     assert (heard.request, heard.callee, heard.args, heard.kwargs) == (7, 5, [answer], None)
 
 
-@pytest.mark.parametrize("serializer", SERIALIZERS)
 async def test_S25_every_client_is_given_a_large_answer_as_any_other(
-    office: Office, visit: Visit, ticket: Callable[..., str], serializer: str
+    office: Office, visit: Visit, serializer: str
 ) -> None:
     answers = [BOARD, MISSED]
     await office.session.register(lambda n: CallResult(**whole(portions(answers[n])).plain()), LARGE)
     await office.gate.ready(COMPONENTS[0], [LARGE, "tutorwamp.test.shout"])
-    guest = await visit.join(ticket(), serializer=serializer)
+    guest = await visit.join(serializer=serializer)
     asked = [Deferred.fromCoroutine(guest.ask(LARGE, n=n)) for n in (0, 1, 0)]
     assert [await soon(one) for one in asked] == [BOARD, MISSED, BOARD]
 
 
-async def test_S25_who_goes_away_in_the_middle_costs_others_nothing(
-    node: Node, office: Office, visit: Visit, ticket: Callable[..., str]
-) -> None:
+async def test_S25_who_goes_away_in_the_middle_costs_others_nothing(node: Node, office: Office, visit: Visit) -> None:
     await office.session.register(lambda: CallResult(**whole(portions(BOARD)).plain()), LARGE)
     await office.gate.ready(COMPONENTS[0], [LARGE, "tutorwamp.test.shout"])
-    gone = await Raw.join(node, "json", ticket())
-    guest = await visit.join(ticket(), serializer="json")
+    gone = await Raw.join(node, "json")
+    guest = await visit.join(serializer="json")
     for number in range(1, 6):
         gone.say([48, number, {}, LARGE, [], {}])
     await gone.hear()
@@ -80,13 +76,11 @@ async def test_S25_who_goes_away_in_the_middle_costs_others_nothing(
     assert await guest.ask(LARGE) == BOARD
 
 
-async def test_S25_what_is_too_large_for_a_connection_once_it_is_whole_is_said(
-    office: Office, visit: Visit, ticket: Callable[..., str]
-) -> None:
+async def test_S25_what_is_too_large_for_a_connection_once_it_is_whole_is_said(office: Office, visit: Visit) -> None:
     huge = {"items": [[-1.2345678901234567e-300] * 10] * 100_000}  # numbers of nine bytes, in JSON of twenty-four
     await office.session.register(lambda: CallResult(**whole(portions(huge)).plain()), LARGE)
     await office.gate.ready(COMPONENTS[0], [LARGE, "tutorwamp.test.shout"])
-    guest = await visit.join(ticket(), serializer="json")
+    guest = await visit.join(serializer="json")
     await refused("tutorwamp.error.too_large", guest.ask(LARGE))
     assert (await guest.ask("tutorwamp.test.shout", text="hello"))["length"] == 5
 

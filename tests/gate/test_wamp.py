@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,19 @@ from autobahn.wamp.exception import ApplicationError
 from autobahn.wamp.types import CallOptions, ComponentConfig, PublishOptions, RegisterOptions, SubscribeOptions
 from twisted.internet.defer import Deferred, DeferredList
 
-from tests.gate.conftest import KEY
 from tests.gate.narrow import FEW
-from tests.gate.people import COMPONENTS, SERIALIZERS, DeafToClose, Office, Stubborn, Visit, soon
+from tests.gate.people import (
+    COMPONENTS,
+    SERIALIZERS,
+    DeafToClose,
+    Office,
+    Stubborn,
+    Visit,
+    gate_node,
+    soon,
+    ticket,
+    with_gate,
+)
 from tests.support.node import Node
 from tests.support.refused import refused
 from tutorwamp.bench.crowd import Light
@@ -26,14 +35,12 @@ from tutorwamp.gate.wamp import BACK_BETWEEN_S, DRAINED_AT_ONCE, GateComponent
 from tutorwamp.kernel.contracts import AuthRole, new_id, utc_now
 
 NOT_AUTHORIZED = "wamp.error.not_authorized"
-Ticket = Callable[..., str]
 
 
 # getting in
 
 
-@pytest.mark.parametrize("serializer", SERIALIZERS)
-async def test_the_token_decides_who_one_is(office: Office, visit: Visit, ticket: Ticket, serializer: str) -> None:
+async def test_the_token_decides_who_one_is(office: Office, visit: Visit, serializer: str) -> None:
     user_id = new_id()
     anna = await visit.join(ticket(user_id, role=AuthRole.TUTOR), serializer=serializer)
     assert (anna.details.authid, anna.details.authrole) == (user_id, "tutor")
@@ -41,7 +48,7 @@ async def test_the_token_decides_who_one_is(office: Office, visit: Visit, ticket
     assert answer == {"length": 5, "caller": [anna.details.session, user_id, "tutor"]}
 
 
-async def test_a_bad_an_expired_and_a_forged_token_are_refused(office: Office, visit: Visit, ticket: Ticket) -> None:
+async def test_a_bad_an_expired_and_a_forged_token_are_refused(office: Office, visit: Visit) -> None:
     for text in ("", "nonsense", "ü.ö.ä", ticket()[:-2] + "xx"):
         refusal = await refused("tutorwamp.error.unauthenticated", visit.join(text))
         assert refusal.message == "This access token is not valid."
@@ -49,33 +56,33 @@ async def test_a_bad_an_expired_and_a_forged_token_are_refused(office: Office, v
     assert refusal.message == "This access token has expired."
 
 
-async def test_nobody_gets_in_until_every_component_is_ready(node: Node, visit: Visit, ticket: Ticket) -> None:
-    await refused("tutorwamp.error.unavailable", visit.join(ticket()))
+async def test_nobody_gets_in_until_every_component_is_ready(node: Node, visit: Visit) -> None:
+    await refused("tutorwamp.error.unavailable", visit.join())
     office = await Office.open(node, ready=False)
     *others, last = COMPONENTS
     for component in others:
         await office.gate.ready(component, [])
-        await refused("tutorwamp.error.unavailable", visit.join(ticket()))
+        await refused("tutorwamp.error.unavailable", visit.join())
     await office.gate.ready(last, [])
-    await visit.join(ticket())
+    await visit.join()
     await office.close()
-    await refused("tutorwamp.error.unavailable", visit.join(ticket()))
+    await refused("tutorwamp.error.unavailable", visit.join())
 
 
 async def test_a_page_of_the_node_or_of_a_named_origin_may_connect_and_no_other(
-    node: Node, office: Office, visit: Visit, ticket: Ticket
+    node: Node, office: Office, visit: Visit
 ) -> None:
-    await visit.join(ticket(), origin=node.url)
-    await visit.join(ticket(), origin="https://a.test")
-    await refused("tutorwamp.error.forbidden", visit.join(ticket(), origin="https://b.test"))
-    await refused("tutorwamp.error.forbidden", visit.join(ticket(), origin=f"http://localhost:{node.port}"))
+    await visit.join(origin=node.url)
+    await visit.join(origin="https://a.test")
+    await refused("tutorwamp.error.forbidden", visit.join(origin="https://b.test"))
+    await refused("tutorwamp.error.forbidden", visit.join(origin=f"http://localhost:{node.port}"))
 
 
 # what one may do
 
 
-async def test_only_reported_procedures_can_be_called(office: Office, visit: Visit, ticket: Ticket) -> None:
-    anna = await visit.join(ticket())
+async def test_only_reported_procedures_can_be_called(office: Office, visit: Visit) -> None:
+    anna = await visit.join()
     for uri in (
         "tutorwamp.test.hidden",
         "tutorwamp.unknown",
@@ -88,16 +95,16 @@ async def test_only_reported_procedures_can_be_called(office: Office, visit: Vis
     assert office.texts == []
 
 
-async def test_nobody_can_call_in_the_name_of_somebody_else(office: Office, visit: Visit, ticket: Ticket) -> None:
+async def test_nobody_can_call_in_the_name_of_somebody_else(office: Office, visit: Visit) -> None:
     # forward_for is made for links between routers; Crossbar would take the caller's identity from it.
-    anna = await visit.join(ticket())
+    anna = await visit.join()
     admin = [{"session": 1, "authid": new_id(), "authrole": "admin"}]
     error = await refused(ApplicationError, anna.ask("tutorwamp.test.shout", options=CallOptions(forward_for=admin)))
     assert error.error == NOT_AUTHORIZED
     assert office.texts == []
 
 
-async def test_nobody_but_a_component_registers(office: Office, visit: Visit, ticket: Ticket) -> None:
+async def test_nobody_but_a_component_registers(office: Office, visit: Visit) -> None:
     for options in (None, RegisterOptions(match="prefix")):
         anna = await visit.join(ticket(role=AuthRole.ADMIN))
         asked: Any = anna.register(lambda: None, "tutorwamp.test.mine", options=options)
@@ -105,7 +112,7 @@ async def test_nobody_but_a_component_registers(office: Office, visit: Visit, ti
         await soon(anna.gone)
 
 
-async def test_a_granted_topic_is_open_to_that_session_only(office: Office, visit: Visit, ticket: Ticket) -> None:
+async def test_a_granted_topic_is_open_to_that_session_only(office: Office, visit: Visit) -> None:
     user_id, topic = new_id(), "tutorwamp.lesson.one.chat"
     anna, her_other_session, ben = [await visit.join(ticket(who)) for who in (user_id, user_id, new_id())]
     await office.gate.grant(anna.details.session, "one", subscribe=[topic])
@@ -116,8 +123,8 @@ async def test_a_granted_topic_is_open_to_that_session_only(office: Office, visi
     assert await anna.hear() == (topic, {"text": "hello"})
 
 
-async def test_patterns_are_refused_even_on_what_is_granted(office: Office, visit: Visit, ticket: Ticket) -> None:
-    anna = await visit.join(ticket())
+async def test_patterns_are_refused_even_on_what_is_granted(office: Office, visit: Visit) -> None:
+    anna = await visit.join()
     topic = "tutorwamp.lesson.one.chat"
     await office.gate.grant(anna.details.session, "one", subscribe=[topic, "tutorwamp.lesson", ""])
     for uri, options in (
@@ -132,18 +139,16 @@ async def test_patterns_are_refused_even_on_what_is_granted(office: Office, visi
     await anna.listen(topic, options=SubscribeOptions(match="exact", get_retained=False))
 
 
-async def test_everybody_hears_their_own_notifications_and_their_own_timeout(
-    office: Office, visit: Visit, ticket: Ticket
-) -> None:
-    anna, ben = await visit.join(ticket()), await visit.join(ticket())
+async def test_everybody_hears_their_own_notifications_and_their_own_timeout(office: Office, visit: Visit) -> None:
+    anna, ben = await visit.join(), await visit.join()
     await anna.listen("tutorwamp.connection.timeout")
     mine = f"tutorwamp.user.{anna.details.authid}.notifications"
     await anna.listen(mine)
     await refused(NOT_AUTHORIZED, ben.listen(mine))
 
 
-async def test_publishing_is_a_grant_of_its_own_and_plain(office: Office, visit: Visit, ticket: Ticket) -> None:
-    anna, ben = await visit.join(ticket()), await visit.join(ticket())
+async def test_publishing_is_a_grant_of_its_own_and_plain(office: Office, visit: Visit) -> None:
+    anna, ben = await visit.join(), await visit.join()
     chat, typing = "tutorwamp.lesson.one.chat", "tutorwamp.lesson.one.typing"
     for member in (anna, ben):
         await office.gate.grant(member.details.session, "one", subscribe=[chat, typing], publish=[typing])
@@ -163,10 +168,8 @@ async def test_publishing_is_a_grant_of_its_own_and_plain(office: Office, visit:
         await refused(NOT_AUTHORIZED, soon(anna.publish(typing, options=options)))
 
 
-async def test_revoking_takes_the_live_subscription_and_nothing_else(
-    office: Office, visit: Visit, ticket: Ticket
-) -> None:
-    anna, ben = await visit.join(ticket()), await visit.join(ticket())
+async def test_revoking_takes_the_live_subscription_and_nothing_else(office: Office, visit: Visit) -> None:
+    anna, ben = await visit.join(), await visit.join()
     gone: list[tuple[int, int]] = []
     await office.session.subscribe(
         lambda session, subscription: gone.append((session, subscription)), "wamp.subscription.on_unsubscribe"
@@ -189,8 +192,8 @@ async def test_revoking_takes_the_live_subscription_and_nothing_else(
     assert gone == [(anna.details.session, taken.id)]
 
 
-async def test_a_key_can_be_revoked_for_a_user_and_for_everybody(office: Office, visit: Visit, ticket: Ticket) -> None:
-    anna, ben = await visit.join(ticket()), await visit.join(ticket())
+async def test_a_key_can_be_revoked_for_a_user_and_for_everybody(office: Office, visit: Visit) -> None:
+    anna, ben = await visit.join(), await visit.join()
     for member in (anna, ben):
         await office.gate.grant(member.details.session, "one", subscribe=["one.chat", "one.state"])
         await member.listen("one.chat")
@@ -207,8 +210,8 @@ async def test_a_key_can_be_revoked_for_a_user_and_for_everybody(office: Office,
 # being sent away
 
 
-async def test_a_dropped_client_is_told_why(office: Office, visit: Visit, ticket: Ticket) -> None:
-    anna = await visit.join(ticket())
+async def test_a_dropped_client_is_told_why(office: Office, visit: Visit) -> None:
+    anna = await visit.join()
     assert (
         await office.gate.drop(anna.details.session, reason="tutorwamp.close.ping_timeout", message="Too quiet.") == 1
     )
@@ -219,10 +222,10 @@ async def test_a_dropped_client_is_told_why(office: Office, visit: Visit, ticket
 
 @pytest.mark.parametrize("protocol", [WampWebSocketClientProtocol, DeafToClose])
 async def test_a_client_that_will_not_go_is_powerless_at_once_and_out_in_two_seconds(
-    office: Office, visit: Visit, ticket: Ticket, protocol: type[WampWebSocketClientProtocol]
+    office: Office, visit: Visit, protocol: type[WampWebSocketClientProtocol]
 ) -> None:
-    mallory = await visit.join(ticket(), session=Stubborn, protocol=protocol)
-    ben = await visit.join(ticket())
+    mallory = await visit.join(session=Stubborn, protocol=protocol)
+    ben = await visit.join()
     for member in (mallory, ben):
         await office.gate.grant(member.details.session, "one", subscribe=["one.chat"], publish=["one.typing"])
         await member.listen("one.chat")
@@ -244,13 +247,11 @@ async def test_a_client_that_will_not_go_is_powerless_at_once_and_out_in_two_sec
     assert mallory.heard.pending == []
 
 
-async def test_dropping_a_user_ends_all_sessions_and_all_tokens_until_then(
-    office: Office, visit: Visit, ticket: Ticket
-) -> None:
+async def test_dropping_a_user_ends_all_sessions_and_all_tokens_until_then(office: Office, visit: Visit) -> None:
     user_id = new_id()
     old = ticket(user_id)
     first, second = await visit.join(old), await visit.join(old, session=Stubborn)
-    other = await visit.join(ticket())
+    other = await visit.join()
     before = utc_now()
     assert await office.gate.drop_user(user_id, before=before, reason=CLOSE_REVOKED, message="Logged out.") == 2
     assert (await soon(first.left)).reason == CLOSE_REVOKED
@@ -293,15 +294,12 @@ def test_an_unexpected_fault_in_authentication_does_not_show_its_text(
 # stopping
 
 
-async def test_a_stopping_node_says_so_before_it_goes(router_config: Path, ticket: Ticket) -> None:
-    node = Node(config=router_config, env={"TUTORWAMP_SECRET_KEY": KEY})
-    try:
-        node.start()
-        node.wait_ready(rest=False)
+async def test_a_stopping_node_says_so_before_it_goes(router_config: Path) -> None:
+    with gate_node(router_config).running(rest=False) as node:
         visit = Visit(node)
         await Office.open(node)
-        anna, mallory = await visit.join(ticket()), await visit.join(ticket(), session=Stubborn)
-        told = [await visit.join(ticket(), serializer=serializer) for serializer in SERIALIZERS]
+        anna, mallory = await visit.join(), await visit.join(session=Stubborn)
+        told = [await visit.join(serializer=serializer) for serializer in SERIALIZERS]
         for one in told:
             await one.listen(CONNECTION_DRAINING)
         node.ask_to_stop()
@@ -315,18 +313,13 @@ async def test_a_stopping_node_says_so_before_it_goes(router_config: Path, ticke
         assert all(BACK_BETWEEN_S[0] <= wait <= BACK_BETWEEN_S[1] for wait in waits)
         assert len(set(waits)) > 1  # not everybody at once
         assert (await soon(mallory.told)).reason == CLOSE_DRAINING
-        await refused("tutorwamp.error.unavailable", visit.join(ticket()))
+        await refused("tutorwamp.error.unavailable", visit.join())
         assert node.wait_stopped() == 0
         await soon(mallory.gone)
-    finally:
-        node.close()
 
 
-async def test_S9_everybody_of_a_crowd_is_told(router_config: Path, ticket: Ticket) -> None:
-    node = Node(config=router_config, env={"TUTORWAMP_SECRET_KEY": KEY})
-    try:
-        node.start()
-        node.wait_ready(rest=False)
+async def test_S9_everybody_of_a_crowd_is_told(router_config: Path) -> None:
+    with gate_node(router_config).running(rest=False) as node:
         await Office.open(node)
         crowd = [Light(ticket()) for _ in range(2 * DRAINED_AT_ONCE + 1)]
         await DeferredList([Deferred.fromCoroutine(connect_light(node.port, one)) for one in crowd])
@@ -335,20 +328,19 @@ async def test_S9_everybody_of_a_crowd_is_told(router_config: Path, ticket: Tick
         reasons = [(await soon(one.over)).uri for one in crowd]
         assert reasons == [CLOSE_DRAINING] * len(crowd)
         assert node.wait_stopped() == 0
-    finally:
-        node.close()
 
 
-async def test_S7_an_address_that_comes_too_often_is_told_so(narrow_node: Node, ticket: Ticket) -> None:
-    await Office.open(narrow_node)
-    visit = Visit(narrow_node)
-    school, home = {"X-Forwarded-For": "198.51.100.1"}, {"X-Forwarded-For": "198.51.100.2"}
-    for _ in range(FEW):
-        await refused("tutorwamp.error.unauthenticated", visit.join("nonsense", headers=school))
-    refusal = await refused("tutorwamp.error.rate_limited", visit.join(ticket(), headers=school))
-    assert refusal.message == "Too much at once. Come back in a moment."
-    forged = {"X-Forwarded-For": "198.51.100.9, 198.51.100.1"}
-    await refused("tutorwamp.error.rate_limited", visit.join(ticket(), headers=forged))
-    await visit.join(ticket(), headers=home)
-    await visit.join(ticket())
-    await visit.end()
+async def test_S7_an_address_that_comes_too_often_is_told_so(router_config: Path, tmp_path: Path) -> None:
+    with gate_node(with_gate("NarrowGate", router_config, tmp_path)).running(rest=False) as node:
+        await Office.open(node)
+        visit = Visit(node)
+        school, home = {"X-Forwarded-For": "198.51.100.1"}, {"X-Forwarded-For": "198.51.100.2"}
+        for _ in range(FEW):
+            await refused("tutorwamp.error.unauthenticated", visit.join("nonsense", headers=school))
+        refusal = await refused("tutorwamp.error.rate_limited", visit.join(headers=school))
+        assert refusal.message == "Too much at once. Come back in a moment."
+        forged = {"X-Forwarded-For": "198.51.100.9, 198.51.100.1"}
+        await refused("tutorwamp.error.rate_limited", visit.join(headers=forged))
+        await visit.join(headers=home)
+        await visit.join()
+        await visit.end()

@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_twisted
-import yaml
 from autobahn.wamp.exception import ApplicationError
 from autobahn.wamp.message import Publish
 from autobahn.wamp.request import PublishRequest
@@ -22,9 +21,19 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
-from tests.gate.conftest import KEY
 from tests.gate.narrow import WAITING_AT_MOST
-from tests.gate.people import COMPONENTS, SERIALIZERS, Guest, Office, Refused, Visit, comes, soon
+from tests.gate.people import (
+    COMPONENTS,
+    SERIALIZERS,
+    Guest,
+    Office,
+    Refused,
+    Visit,
+    comes,
+    gate_node,
+    soon,
+    with_gate,
+)
 from tests.support.node import Node
 from tests.support.refused import refused
 from tutorwamp.board.contracts import COORDINATE_AT_MOST
@@ -37,7 +46,6 @@ with warnings.catch_warnings():
     from tutorwamp.gate.door import CALL_BYTES_AT_MOST, LARGE_CALL_BYTES_AT_MOST
     from tutorwamp.gate.wire import MESSAGE_BYTES, MESSAGES
 
-Ticket = Callable[..., str]
 PAGE = new_id()
 CURSOR, TYPING = "tutorwamp.lesson.one.cursor", "tutorwamp.lesson.one.typing"
 STATE = "tutorwamp.lesson.one.state"
@@ -74,9 +82,9 @@ BAD: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-async def member(office: Office, visit: Visit, ticket: Ticket, serializer: str = "cbor") -> Any:
+async def member(office: Office, visit: Visit, serializer: str = "cbor") -> Any:
     """Somebody to whom the topics of a lesson are open."""
-    guest = await visit.join(ticket(), serializer=serializer)
+    guest = await visit.join(serializer=serializer)
     topics = [CURSOR, TYPING, STATE]
     await office.gate.grant(guest.details.session, "one", subscribe=topics, publish=[CURSOR, TYPING])
     return guest
@@ -96,12 +104,11 @@ async def told(guest: Any, topic: str, said: dict[str, Any], positional: list[An
     return await soon(done)
 
 
-@pytest.mark.parametrize("serializer", SERIALIZERS)
 async def test_S18_what_members_publish_reaches_every_serializer_as_it_was_sent(
-    office: Office, visit: Visit, ticket: Ticket, serializer: str
+    office: Office, visit: Visit, serializer: str
 ) -> None:
-    anna = await member(office, visit, ticket, serializer)
-    listeners = [await member(office, visit, ticket, kind) for kind in SERIALIZERS]
+    anna = await member(office, visit, serializer)
+    listeners = [await member(office, visit, kind) for kind in SERIALIZERS]
     for listener in listeners:
         for topic in (CURSOR, TYPING):
             await listener.listen(topic)
@@ -111,12 +118,11 @@ async def test_S18_what_members_publish_reaches_every_serializer_as_it_was_sent(
         assert [await listener.hear() for _ in GOOD] == GOOD
 
 
-@pytest.mark.parametrize("serializer", SERIALIZERS)
 async def test_S18_anything_else_is_told_to_nobody_and_ends_no_session(
-    office: Office, visit: Visit, ticket: Ticket, serializer: str
+    office: Office, visit: Visit, serializer: str
 ) -> None:
-    anna = await member(office, visit, ticket, serializer)
-    listeners = [await member(office, visit, ticket, kind) for kind in SERIALIZERS]
+    anna = await member(office, visit, serializer)
+    listeners = [await member(office, visit, kind) for kind in SERIALIZERS]
     for listener in listeners:
         for topic in (CURSOR, TYPING):
             await listener.listen(topic)
@@ -130,11 +136,8 @@ async def test_S18_anything_else_is_told_to_nobody_and_ends_no_session(
     assert (await anna.ask("tutorwamp.test.shout", text="hello"))["length"] == 5
 
 
-@pytest.mark.parametrize("serializer", SERIALIZERS)
-async def test_S18_who_asks_is_told_that_nobody_was(
-    office: Office, visit: Visit, ticket: Ticket, serializer: str
-) -> None:
-    anna = await member(office, visit, ticket, serializer)
+async def test_S18_who_asks_is_told_that_nobody_was(office: Office, visit: Visit, serializer: str) -> None:
+    anna = await member(office, visit, serializer)
     for topic, said in BAD[:9]:
         caught = await refused("tutorwamp.error.invalid", told(anna, topic, said))
         assert set(caught.kwargs) == {"message", "action", "details", "request_id"}
@@ -142,12 +145,11 @@ async def test_S18_who_asks_is_told_that_nobody_was(
     assert await told(anna, *GOOD[0])
 
 
-@pytest.mark.parametrize("serializer", SERIALIZERS)
 async def test_S18_thirty_a_second_over_both_topics_and_the_rest_are_dropped(
-    office: Office, visit: Visit, ticket: Ticket, serializer: str
+    office: Office, visit: Visit, serializer: str
 ) -> None:
-    anna = await member(office, visit, ticket, serializer)
-    ben = await member(office, visit, ticket)
+    anna = await member(office, visit, serializer)
+    ben = await member(office, visit)
     for topic in (CURSOR, TYPING):
         await ben.listen(topic)
     began = reactor.seconds()
@@ -167,12 +169,11 @@ async def test_S18_thirty_a_second_over_both_topics_and_the_rest_are_dropped(
     assert await told(ben, TYPING, {"typing": True})
 
 
-@pytest.mark.parametrize("serializer", SERIALIZERS)
 async def test_S18_who_was_passed_over_is_heard_again_and_their_calls_all_the_while(
-    office: Office, visit: Visit, ticket: Ticket, serializer: str
+    office: Office, visit: Visit, serializer: str
 ) -> None:
-    anna = await member(office, visit, ticket, serializer)
-    ben = await member(office, visit, ticket)
+    anna = await member(office, visit, serializer)
+    ben = await member(office, visit)
     await ben.listen(CURSOR)
     for n in range(200):
         say(anna, CURSOR, {"page": PAGE, "x": n, "y": 0})
@@ -205,9 +206,9 @@ class Sleeper(Guest):
         self.wire.transport.resumeProducing()
 
 
-async def sleeper(office: Office, visit: Visit, ticket: Ticket, serializer: str) -> Any:
+async def sleeper(office: Office, visit: Visit, serializer: str) -> Any:
     """Somebody in the lesson who listens to everything and falls asleep."""
-    guest = await visit.join(ticket(), session=Sleeper, serializer=serializer)
+    guest = await visit.join(session=Sleeper, serializer=serializer)
     await office.gate.grant(guest.details.session, "one", subscribe=[CURSOR, STATE], publish=[CURSOR])
     for topic in (CURSOR, STATE):
         await guest.listen(topic)
@@ -215,15 +216,14 @@ async def sleeper(office: Office, visit: Visit, ticket: Ticket, serializer: str)
     return guest
 
 
-@pytest.mark.parametrize("serializer", SERIALIZERS)
 async def test_S19_who_does_not_read_is_ended_with_a_reason_and_costs_no_more_than_four_mebibytes(
-    node: Node, office: Office, visit: Visit, ticket: Ticket, serializer: str
+    node: Node, office: Office, visit: Visit, serializer: str
 ) -> None:
     gone: list[int] = []
     await office.session.subscribe(gone.append, "wamp.session.on_leave")
-    ben = await member(office, visit, ticket)
+    ben = await member(office, visit)
     await ben.listen(STATE)
-    sleepers = [await sleeper(office, visit, ticket, serializer) for _ in range(10)]
+    sleepers = [await sleeper(office, visit, serializer) for _ in range(10)]
     before = memory_of(node)
     most = before
     for n in range(150):  # 30 MB for each
@@ -241,25 +241,21 @@ async def test_S19_who_does_not_read_is_ended_with_a_reason_and_costs_no_more_th
     assert memory_of(node) - before < 120 * MIB
 
 
-@pytest.mark.parametrize("serializer", SERIALIZERS)
-async def test_S19_who_does_not_wake_up_is_cut_off(
-    office: Office, visit: Visit, ticket: Ticket, serializer: str
-) -> None:
+async def test_S19_who_does_not_wake_up_is_cut_off(office: Office, visit: Visit, serializer: str) -> None:
     left: Deferred[int] = Deferred()
     await office.session.subscribe(left.callback, "wamp.session.on_leave")
-    asleep = await sleeper(office, visit, ticket, serializer)
+    asleep = await sleeper(office, visit, serializer)
     for n in range(100):
         await office.tell(STATE, n=n, text="x" * 200_000)
     assert await soon(left) == asleep.details.session
 
 
-@pytest.mark.parametrize("serializer", SERIALIZERS)
 async def test_S19_behind_a_mebibyte_nobody_is_told_where_others_point_and_of_everything_else(
-    node: Node, office: Office, visit: Visit, ticket: Ticket, serializer: str
+    node: Node, office: Office, visit: Visit, serializer: str
 ) -> None:
-    anna = await member(office, visit, ticket)
+    anna = await member(office, visit)
     # What the network itself keeps for somebody asleep is not known: the first one shows it.
-    first = await sleeper(office, visit, ticket, serializer)
+    first = await sleeper(office, visit, serializer)
     n = 0
     while f"session {first.details.session} does not read" not in node.log():
         await office.tell(STATE, n=n, text="x" * 100_000)
@@ -268,7 +264,7 @@ async def test_S19_behind_a_mebibyte_nobody_is_told_where_others_point_and_of_ev
     first.wake()
     await soon(first.left)
     kept = n - 42  # by the network, of events of 100 kB
-    second = await sleeper(office, visit, ticket, serializer)
+    second = await sleeper(office, visit, serializer)
     await told(anna, CURSOR, {"page": PAGE, "x": 1, "y": 0})
     for n in range(kept + 26):
         await office.tell(STATE, n=n, text="x" * 100_000)
@@ -281,13 +277,12 @@ async def test_S19_behind_a_mebibyte_nobody_is_told_where_others_point_and_of_ev
     assert await second.hear() == (CURSOR, {"page": PAGE, "x": 5, "y": 0})
 
 
-@pytest.mark.parametrize("serializer", SERIALIZERS)
 async def test_S20_one_answer_may_be_larger_for_who_reads_however_slowly(
-    office: Office, visit: Visit, ticket: Ticket, serializer: str
+    office: Office, visit: Visit, serializer: str
 ) -> None:
     await office.session.register(lambda **_: {"text": "x" * 8_000_000}, "tutorwamp.test.large")
     await office.gate.ready(COMPONENTS[0], ["tutorwamp.test.large", "tutorwamp.test.shout"])
-    guest = await sleeper(office, visit, ticket, serializer)
+    guest = await sleeper(office, visit, serializer)
     answer = guest.ask("tutorwamp.test.large")
     asked = Deferred.fromCoroutine(answer)
     for n in range(30):  # 3 MB beside it
@@ -300,13 +295,12 @@ async def test_S20_one_answer_may_be_larger_for_who_reads_however_slowly(
     assert [(await guest.hear())[1]["n"] for _ in range(30)] == list(range(30))
 
 
-@pytest.mark.parametrize("serializer", SERIALIZERS)
 async def test_S19_who_asks_for_much_and_does_not_read_is_ended(
-    node: Node, office: Office, visit: Visit, ticket: Ticket, serializer: str
+    node: Node, office: Office, visit: Visit, serializer: str
 ) -> None:
     await office.session.register(lambda **_: {"text": "x" * 8_000_000}, "tutorwamp.test.large")
     await office.gate.ready(COMPONENTS[0], ["tutorwamp.test.large", "tutorwamp.test.shout"])
-    guest = await sleeper(office, visit, ticket, serializer)
+    guest = await sleeper(office, visit, serializer)
     before = memory_of(node)
     for _ in range(8):
         Deferred.fromCoroutine(guest.ask("tutorwamp.test.large")).addErrback(lambda _: None)
@@ -317,11 +311,10 @@ async def test_S19_who_asks_for_much_and_does_not_read_is_ended(
     assert memory_of(node) - before < 100 * MIB
 
 
-@pytest.mark.parametrize("serializer", SERIALIZERS)
 async def test_S19_pings_that_nobody_hears_answered_are_bounded_too(
-    node: Node, office: Office, visit: Visit, ticket: Ticket, serializer: str
+    node: Node, office: Office, visit: Visit, serializer: str
 ) -> None:
-    guest = await sleeper(office, visit, ticket, serializer)
+    guest = await sleeper(office, visit, serializer)
     before = memory_of(node)
     sending = guest.wire.transport
     ping = b"\x89\xfd\0\0\0\0" + b"p" * 125
@@ -342,11 +335,10 @@ def memory_of(node: Node) -> int:
 # who says much
 
 
-@pytest.mark.parametrize("serializer", SERIALIZERS)
 async def test_S23_what_is_large_counts_as_many_and_others_are_heard_meanwhile(
-    office: Office, visit: Visit, ticket: Ticket, serializer: str
+    office: Office, visit: Visit, serializer: str
 ) -> None:
-    loud, other = [await visit.join(ticket(), serializer=serializer) for _ in range(2)]
+    loud, other = [await visit.join(serializer=serializer) for _ in range(2)]
     large = "x" * MIB
     began_s = reactor.seconds()
     calls = [Deferred.fromCoroutine(loud.ask("tutorwamp.test.shout", text=large)) for _ in range(8)]
@@ -360,13 +352,10 @@ async def test_S23_what_is_large_counts_as_many_and_others_are_heard_meanwhile(
     assert others > 20
 
 
-@pytest.mark.parametrize("serializer", SERIALIZERS)
-async def test_S23_the_largest_call_is_read_at_once(
-    office: Office, visit: Visit, ticket: Ticket, serializer: str
-) -> None:
+async def test_S23_the_largest_call_is_read_at_once(office: Office, visit: Visit, serializer: str) -> None:
     """However it is cut into frames."""
     assert CALL_BYTES_AT_MOST < LARGE_CALL_BYTES_AT_MOST <= MESSAGES.burst * MESSAGE_BYTES * 1.05
-    guest = await visit.join(ticket(), serializer=serializer)
+    guest = await visit.join(serializer=serializer)
     guest.wire.factory.autoFragmentSize = guest.wire.autoFragmentSize = MIB // 500
     assert (await guest.ask("tutorwamp.test.shout", text="x" * MIB))["length"] == MIB
 
@@ -405,17 +394,9 @@ async def stranger(node: Node, *, serializer: str = "json", address: str = "198.
 @pytest.fixture(scope="module")
 def strict_node(router_config: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     """A router with little patience and room for few."""
-    config = yaml.safe_load(router_config.read_text())
-    config["workers"][0]["components"][0]["classname"] = "tests.gate.narrow.StrictGate"
-    path = tmp_path_factory.mktemp("strict") / "config.yaml"
-    path.write_text(yaml.safe_dump(config))
-    node = Node(config=path, env={"TUTORWAMP_SECRET_KEY": KEY, "TUTORWAMP_SESSIONS_AT_MOST": "2"})
-    try:
-        node.start()
-        node.wait_ready(rest=False)
+    path = with_gate("StrictGate", router_config, tmp_path_factory.mktemp("strict"))
+    with gate_node(path, TUTORWAMP_SESSIONS_AT_MOST="2").running(rest=False) as node:
         yield node
-    finally:
-        node.close()
 
 
 @pytest_twisted.async_yield_fixture
@@ -433,14 +414,11 @@ class Silent(Guest):
         return Deferred()
 
 
-@pytest.mark.parametrize("serializer", SERIALIZERS)
-async def test_S21_who_does_not_come_in_is_gone(
-    strict_node: Node, strict_visit: Visit, ticket: Ticket, serializer: str
-) -> None:
+async def test_S21_who_does_not_come_in_is_gone(strict_node: Node, strict_visit: Visit, serializer: str) -> None:
     office = await Office.open(strict_node)
     quiet = await stranger(strict_node, serializer=serializer)
-    joined = await strict_visit.join(ticket(), serializer=serializer)
-    silent = Deferred.fromCoroutine(strict_visit.join(ticket(), session=Silent, serializer=serializer))
+    joined = await strict_visit.join(serializer=serializer)
+    silent = Deferred.fromCoroutine(strict_visit.join(session=Silent, serializer=serializer))
     silent.addErrback(lambda _: None)
     heard = await soon(quiet.gone)
     assert heard.startswith(b"HTTP/1.1 101")
@@ -474,19 +452,18 @@ async def test_S21_bytes_are_counted_by_address_before_there_is_a_person(strict_
     await soon(elsewhere.gone)
 
 
-@pytest.mark.parametrize("serializer", SERIALIZERS)
 async def test_S22_a_full_node_says_so_and_lets_in_when_somebody_has_gone(
-    strict_node: Node, strict_visit: Visit, ticket: Ticket, serializer: str
+    strict_node: Node, strict_visit: Visit, serializer: str
 ) -> None:
     office = await Office.open(strict_node)
-    anna, _ben = [await strict_visit.join(ticket(), serializer=serializer) for _ in range(2)]
+    anna, _ben = [await strict_visit.join(serializer=serializer) for _ in range(2)]
     with pytest.raises(Refused) as caught:
-        await strict_visit.join(ticket(), serializer=serializer)
+        await strict_visit.join(serializer=serializer)
     assert caught.value.reason == "tutorwamp.error.unavailable"
     left: Deferred[int] = Deferred()
     await office.session.subscribe(left.callback, "wamp.session.on_leave")
     anna.leave()
     await soon(left)
-    await strict_visit.join(ticket(), serializer=serializer)
+    await strict_visit.join(serializer=serializer)
     await strict_visit.end()
     await office.close()

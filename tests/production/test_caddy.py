@@ -13,7 +13,7 @@ import pytest
 
 from tests.conftest import migrated_node
 from tests.support.node import Node, free_port
-from tests.support.postgres import still_starting
+from tests.support.server import still_starting
 
 CADDYFILE = Path(__file__).parents[2] / "docs" / "production" / "Caddyfile"
 STARTED_WITHIN_S = 30.0

@@ -64,12 +64,12 @@ class Node:
         self._notifications: socket.socket | None = None
 
     @contextmanager
-    def running(self) -> Iterator[None]:
-        """Started and ready; gone with its data afterwards."""
+    def running(self, *, rest: bool = True) -> Iterator[Node]:
+        """Started and ready (``rest``: with REST); gone with its data afterwards."""
         try:
             self.start()
-            self.wait_ready()
-            yield
+            self.wait_ready(rest=rest)
+            yield self
         finally:
             self.close()
 

@@ -17,14 +17,12 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
 import sys
-import time
 from pathlib import Path
-from typing import Final, Self
+from typing import Final
 
 from tests.support.node import free_port
-from tests.support.postgres import START_TIMEOUT_S, leashed, short_folder, still_starting
+from tests.support.server import START_TIMEOUT_S, Server
 
 ACCESS_KEY: Final = "TESTSACCESSKEY"
 SECRET_KEY: Final = "tests/secret+key"
@@ -44,15 +42,16 @@ def find_server() -> Path:
     return Path(system)
 
 
-class S3Server:
+class S3Server(Server):
     """One server with its own data folder and ports, for one ``with``."""
+
+    name = "the storage"
+    stopped_by = signal.SIGKILL  # shutting down in peace takes it a quarter of a minute
 
     def __init__(self) -> None:
         binary = find_server()
-        self.home = short_folder("tw-s3-")
+        super().__init__()
         self.port = free_port()
-        self._log = self.home / "log"
-        self._process: subprocess.Popen[bytes] | None = None
         account = {"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}
         identities = [{"name": "tests", "credentials": [account], "actions": ["Admin", "Read", "Write", "List"]}]
         (self.home / "s3.json").write_text(json.dumps({"identities": identities}))
@@ -85,20 +84,8 @@ class S3Server:
         }
         foreign = ("AWS_", "S3_", "WEED_")
         self._environment = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
-        self._command: list[str | Path] = [binary, "-logtostderr=true", "server"]
-        self._command += [f"-{name}={value}" for name, value in options.items()]
-
-    def __enter__(self) -> Self:
-        """Start; returns when the server answers. Raises RuntimeError, with its log, when it does not."""
-        try:
-            self._start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+        self._words: list[str | Path] = [binary, "-logtostderr=true", "server"]
+        self._words += [f"-{name}={value}" for name, value in options.items()]
 
     def url(self, bucket: str, *, keys: str = f"{ACCESS_KEY}:{SECRET_KEY_ESCAPED}", port: int | None = None) -> str:
         """The setting that leads to a bucket; with other keys or by way of another port if wanted."""
@@ -113,27 +100,12 @@ class S3Server:
         return self._ask_filer("GET", f"/buckets/{bucket}/{key}")
 
     def close(self) -> None:
-        """End it and remove everything."""
-        if self._process is not None:
-            self._process.kill()  # shutting down in peace takes it a quarter of a minute
-            self._process.wait()
-        shutil.rmtree(self.home)
+        super().close()
         for left in self._sockets:
             left.unlink(missing_ok=True)
 
-    def _start(self) -> None:
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - our own command, no shell
-                leashed(self._command, at_parents_death=signal.SIGKILL),
-                cwd=self.home,
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
-        deadline = time.monotonic() + START_TIMEOUT_S
-        while not self._answers():
-            still_starting(self._process, name="the storage", log=self._log, deadline=deadline)
+    def _command(self) -> list[str | Path]:
+        return self._words
 
     def _ask_filer(self, method: str, path: str, body: bytes = b"") -> tuple[str, bytes]:
         connection = http.client.HTTPConnection("127.0.0.1", self._filer_port, timeout=START_TIMEOUT_S)
