@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import itertools
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,12 @@ import pytest
 import pytest_twisted
 from twisted.internet import reactor
 
+from tests.kernel.edges.loopback import Loopback
 from tests.support.machine import HeardGate, Stage, set_stage
 from tests.support.node import Node
 from tests.support.postgres import Postgres
 from tutorwamp.app.assembly import Machine, assemble
+from tutorwamp.app.site import make_site
 from tutorwamp.kernel.sql import migrate
 from tutorwamp.kernel.sql.database import make_engine
 
@@ -129,6 +131,14 @@ def other_on_both(stage_on_both: Stage) -> Iterator[Machine]:
     machine.start()
     yield machine
     machine.stop()
+
+
+@pytest_twisted.async_yield_fixture
+async def site(stage: Stage) -> AsyncIterator[Loopback]:
+    """The stage's REST, on a port of its own."""
+    made = Loopback(make_site(stage.machine))
+    yield made
+    await made.close()
 
 
 HURRIED = {"TUTORWAMP_RATE_LIMITS": "off"}

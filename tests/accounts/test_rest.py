@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_twisted
 from structlog.testing import capture_logs
 from twisted.internet import reactor
 from twisted.internet.task import Clock
@@ -25,13 +23,6 @@ from tutorwamp.kernel.tokens import GATE_HEADER, gate_word
 
 ADA = {"email": "Ada@School.example", "password": PASSWORD, "name": "Ada", "role": "tutor"}
 CREDENTIALS = {"email": "ada@school.example", "password": PASSWORD}
-
-
-@pytest_twisted.async_yield_fixture
-async def site(stage_on_both: Stage) -> AsyncIterator[Loopback]:
-    made = Loopback(make_site(stage_on_both.machine))
-    yield made
-    await made.close()
 
 
 async def me(site: Loopback, access_token: str) -> Answered:

@@ -11,12 +11,19 @@ from tests.board.desk import Desk
 from tests.board.easel import Easel
 from tests.support.machine import Stage
 from tests.support.s3 import S3Server
+from tutorwamp.app.assembly import Machine
 
 
 @pytest_twisted.async_fixture
 async def easel(stage: Stage) -> Easel:
     """Three people at a board; on both engines where the test asks for ``stage_on_both``."""
     return await Easel.meets(stage)
+
+
+@pytest.fixture
+def elsewhere(easel: Easel, other_on_both: Machine) -> Easel:
+    """The same people in another process; on both engines."""
+    return easel.on(other_on_both)
 
 
 @pytest_twisted.async_fixture

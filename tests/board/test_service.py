@@ -159,10 +159,8 @@ async def test_B9_the_tutor_an_admin_and_who_has_the_pen_draw(stage_on_both: Sta
     assert await easel.open(easel.ben) == before
 
 
-async def test_B9_a_stroke_whose_author_loses_the_pen_ends_there(
-    stage_on_both: Stage, other_on_both: Machine, easel: Easel
-) -> None:
-    elsewhere, stroke = easel.on(other_on_both), easel.stroke()
+async def test_B9_a_stroke_whose_author_loses_the_pen_ends_there(easel: Easel, elsewhere: Easel) -> None:
+    stroke = easel.stroke()
     await easel.submit(easel.anna, put(stroke))
     under_the_pen = [under_way(easel.submit(easel.anna, append(stroke, n, [n, n]))) for n in (1, 2)]
     await gatherResults(under_the_pen)

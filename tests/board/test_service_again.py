@@ -208,9 +208,9 @@ async def test_B22_who_is_looked_up_sooner_does_not_overtake_what_the_same_perso
 
 
 async def test_B22_a_writers_appends_keep_their_order_while_the_lesson_changes_everywhere(
-    stage_on_both: Stage, other_on_both: Machine, easel: Easel
+    easel: Easel, elsewhere: Easel
 ) -> None:
-    elsewhere, stroke = easel.on(other_on_both), easel.stroke()
+    stroke = easel.stroke()
     drawing = [under_way(easel.submit(easel.anna, put(stroke)))]
     version = 1
     for number in range(12):

@@ -233,11 +233,9 @@ def picture(easel: Easel, sha256: str = "a" * 64, **more: Any) -> KeptPicture:
     return replace(made, **more)
 
 
-async def test_a_picture_is_entered_once_for_each_lesson(
-    stage_on_both: Stage, other_on_both: Machine, easel: Easel
-) -> None:
-    other = (await stage_on_both.given.lesson(easel.tutor, easel.anna)).id
-    stores = [BoardStore(machine.database) for machine in (easel.machine, other_on_both)]
+async def test_a_picture_is_entered_once_for_each_lesson(easel: Easel, elsewhere: Easel) -> None:
+    other = (await easel.stage.given.lesson(easel.tutor, easel.anna)).id
+    stores = [BoardStore(machine.database) for machine in (easel.machine, elsewhere.machine)]
     mine, same, there = picture(easel), picture(easel), picture(easel, lesson_id=other)
     entered = await gatherResults([one.add_picture(it) for one, it in zip(stores, (mine, same), strict=True)])
     assert entered[0] == entered[1]

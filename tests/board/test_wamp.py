@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from cbor2 import CBORTag
 from twisted.internet.defer import Deferred, DeferredList, gatherResults
 
 from tests.board.easel import Easel, append, delete, put
+from tests.support.doors import Paper, names_of, try_all
 from tests.support.machine import Stage
 from tests.support.node import Node
 from tests.support.people import bare, planned_lesson, register
@@ -22,7 +22,6 @@ from tutorwamp.board.contracts import BoardChanged
 from tutorwamp.board.rules import Replayed
 from tutorwamp.board.wamp import BoardDoor, publish_board
 from tutorwamp.kernel.contracts import Value, new_id
-from tutorwamp.kernel.edges.component import Publisher, served_by
 
 CONTRACT = {
     "tutorwamp.board.open": contracts.OneBoard,
@@ -37,28 +36,13 @@ CONTRACT = {
 """The public contract's names, spelled out: they are fixed."""
 
 
-class Paper(Publisher):
-    """An outlet that ends on paper instead of in a router."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.published: list[tuple[str, dict[str, Any]]] = []
-
-    def publish(self, topic: str, event: Mapping[str, Any], *, only: int | None = None) -> None:
-        assert only is None
-        self.published.append((topic, dict(event)))
-
-
 def test_the_door_serves_the_contracts_names(stage: Stage) -> None:
-    served = served_by(BoardDoor(stage.machine.board, stage.machine.exchange))
-    assert {one.procedure.uri: one.procedure.arguments for one in served} == CONTRACT
+    assert names_of(BoardDoor(stage.machine.board, stage.machine.exchange)) == CONTRACT
 
 
 async def test_every_procedure_answers_and_every_change_goes_out_on_the_board_topic(stage: Stage) -> None:
     paper, heard = Paper(), stage.events(BoardChanged)
     publish_board(stage.machine.events, paper)
-    door = BoardDoor(stage.machine.board, stage.machine.exchange)
-    served = {one.procedure.uri.rpartition(".")[2]: one for one in served_by(door)}
     easel, page = await Easel.meets(stage), new_id()
     here = {"lesson_id": easel.lesson.id}
     steps: dict[str, Value] = {
@@ -71,12 +55,8 @@ async def test_every_procedure_answers_and_every_change_goes_out_on_the_board_to
         "export": contracts.ExportBoard(**here, format="svg"),
         "import": contracts.ImportScene(**here, scene={"type": "excalidraw", "elements": []}),
     }
-    assert steps.keys() == served.keys()
-    for name, arguments in steps.items():
-        answer = await served[name].method(easel.anna, arguments)
-        result = served[name].procedure.result
-        assert isinstance(answer, result), name
-        assert result.model_validate(answer.plain()) == answer, name
+    answers = await try_all(BoardDoor(stage.machine.board, stage.machine.exchange), easel.anna, steps)
+    assert {name: type(one).model_validate(one.plain()) for name, one in answers.items()} == answers
     topic = f"tutorwamp.lesson.{easel.lesson.id}.board"
     assert paper.published == [(topic, one.event.plain()) for one in heard]
     assert [event["type"] for _, event in paper.published] == [

@@ -13,7 +13,6 @@ from tests.chat.room import Room
 from tests.support.cast import under_way
 from tests.support.machine import Stage
 from tests.support.refused import refused
-from tutorwamp.app.assembly import Machine
 from tutorwamp.chat.contracts import EMOJI_PER_MESSAGE_AT_MOST, Message
 from tutorwamp.chat.errors import EditWindow
 from tutorwamp.kernel.errors import Conflict, Forbidden, NotFound, RateLimited, TooLarge
@@ -76,10 +75,7 @@ async def test_C3_C4_what_was_said_is_mended_and_deleted_after_the_end_but_not_r
     assert (await room.delete(room.tutor, said)).body is None
 
 
-async def test_C3_who_was_removed_changes_nothing_any_more(
-    stage_on_both: Stage, other_on_both: Machine, room: Room
-) -> None:
-    elsewhere = room.on(other_on_both)
+async def test_C3_who_was_removed_changes_nothing_any_more(room: Room, elsewhere: Room) -> None:
     said = await elsewhere.send(room.anna, "Hello")
     await room.remove(room.anna)
     for attempt in (
@@ -167,10 +163,8 @@ async def test_C8_a_deleted_message_is_not_reacted_to(room: Room) -> None:
         await refused(Conflict, room.react(room.ben, said, on=on))
 
 
-async def test_C8_reactions_from_two_machines_at_once_are_all_kept(
-    stage_on_both: Stage, other_on_both: Machine, room: Room
-) -> None:
-    rooms = [room, room.on(other_on_both)]
+async def test_C8_reactions_from_two_machines_at_once_are_all_kept(room: Room, elsewhere: Room) -> None:
+    rooms = [room, elsewhere]
     said = await room.send(room.anna, "Done!")
     people = [room.tutor, room.anna, room.ben]
     asked = [
@@ -205,15 +199,15 @@ async def test_C12_a_mark_goes_forward_to_the_head_at_most_and_never_back(stage_
     assert (mark.read_seq, mark.unread_count) == (head, 0)
 
 
-async def test_C12_an_advance_is_told_once(stage_on_both: Stage, other_on_both: Machine, room: Room) -> None:
+async def test_C12_an_advance_is_told_once(room: Room, elsewhere: Room) -> None:
     await room.send(room.ben, "Hello")
     room.told()
     assert (await room.mark_read(room.anna, 1)).read_seq == 1
-    await room.mark_read(stage_on_both.given.again(room.anna), 1)
-    await room.on(other_on_both).mark_read(room.anna, 1)
+    await room.mark_read(room.stage.given.again(room.anna), 1)
+    await elsewhere.mark_read(room.anna, 1)
     (change,) = room.heard
     assert (change.event.seq, change.event.type, change.message) == (2, "read.advanced", None)
-    person = (await stage_on_both.machine.accounts.person(room.anna.user_id)).plain()
+    person = (await room.stage.machine.accounts.person(room.anna.user_id)).plain()
     assert (change.event.actor, change.event.data) == (person, {"person": person, "read_seq": 1})
 
 
@@ -239,10 +233,8 @@ async def test_C12_what_is_ones_own_or_deleted_is_not_unread(room: Room) -> None
     assert (await room.mark_read(room.anna, first.seq)).unread_count == 1
 
 
-async def test_C12_of_many_marks_at_once_the_farthest_stays(
-    stage_on_both: Stage, other_on_both: Machine, room: Room
-) -> None:
-    rooms = [room, room.on(other_on_both)]
+async def test_C12_of_many_marks_at_once_the_farthest_stays(room: Room, elsewhere: Room) -> None:
+    rooms = [room, elsewhere]
     for number in range(10):
         await room.send(room.ben, str(number))
     marks = [3, 9, 1, 10, 2, 8, 10, 5]
@@ -256,10 +248,8 @@ async def test_C12_of_many_marks_at_once_the_farthest_stays(
 
 
 @pytest.mark.parametrize("kind", ["edit", "delete"])
-async def test_C3_C4_two_machines_that_change_one_message_agree(
-    stage_on_both: Stage, other_on_both: Machine, kind: str, room: Room
-) -> None:
-    rooms = [room, room.on(other_on_both)]
+async def test_C3_C4_two_machines_that_change_one_message_agree(kind: str, room: Room, elsewhere: Room) -> None:
+    rooms = [room, elsewhere]
     said = await room.send(room.anna, "Hello")
     if kind == "edit":
         asked = [rooms[number % 2].edit(room.anna, said, f"Hello {number}") for number in range(10)]

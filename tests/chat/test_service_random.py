@@ -11,8 +11,6 @@ from random import Random
 from typing import Any
 
 from tests.chat.room import Room
-from tests.support.machine import Stage
-from tutorwamp.app.assembly import Machine
 from tutorwamp.chat.contracts import ChatChanged, Message, ReadMark
 from tutorwamp.kernel.contracts import Caller
 from tutorwamp.kernel.errors import TutorwampError
@@ -155,10 +153,8 @@ class Day:
         await room.machine.lessons.update(room.tutor, asked)
 
 
-async def test_C13_events_and_history_tell_the_same_story(
-    stage_on_both: Stage, other_on_both: Machine, room: Room
-) -> None:
-    rooms = [room, room.on(other_on_both)]
+async def test_C13_events_and_history_tell_the_same_story(room: Room, elsewhere: Room) -> None:
+    rooms = [room, elsewhere]
     listener = Listener()
     for one in rooms:
         one.machine.events.listen(ChatChanged, listener.hear)

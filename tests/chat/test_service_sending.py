@@ -9,7 +9,6 @@ from tests.chat.room import Room
 from tests.support.cast import under_way
 from tests.support.machine import Stage
 from tests.support.refused import refused
-from tutorwamp.app.assembly import Machine
 from tutorwamp.chat.contracts import Message
 from tutorwamp.kernel.contracts import Caller, new_id
 from tutorwamp.kernel.errors import Conflict, Invalid, NotFound
@@ -100,49 +99,40 @@ async def test_C2_a_stranger_sees_nothing_of_a_chat(stage: Stage, room: Room) ->
 
 
 async def test_C2_who_was_removed_is_refused_by_a_machine_that_does_not_know_it_yet(
-    stage_on_both: Stage, other_on_both: Machine, room: Room
+    room: Room, elsewhere: Room
 ) -> None:
-    elsewhere = room.on(other_on_both)
     await elsewhere.send(room.anna, "The other machine knows me now")
     await room.remove(room.anna)
-    assert (await other_on_both.lessons.admit(room.anna, room.lesson.id, fresh=False)).guard == 1
+    assert (await elsewhere.machine.lessons.admit(room.anna, room.lesson.id, fresh=False)).guard == 1
     await refused(NotFound, elsewhere.send(room.anna, "Am I still here?"))
     for attempt in (elsewhere.history(room.anna), elsewhere.mark_read(room.anna, 1)):
         await refused(NotFound, attempt)
     assert (await elsewhere.send(room.ben, "No")).seq == 2
 
 
-async def test_C2_the_end_is_respected_by_a_machine_that_does_not_know_it_yet(
-    stage_on_both: Stage, other_on_both: Machine, room: Room
-) -> None:
-    elsewhere = room.on(other_on_both)
+async def test_C2_the_end_is_respected_by_a_machine_that_does_not_know_it_yet(room: Room, elsewhere: Room) -> None:
     await elsewhere.send(room.anna, "The other machine knows the lesson now")
     await over(room, "ended")
     await refused(WrongState, elsewhere.send(room.anna, "Still there?"))
     assert len(await room.stored()) == 1
 
 
-async def test_C2_the_invited_talk_on_a_machine_that_does_not_know_it_yet(
-    stage_on_both: Stage, other_on_both: Machine, room: Room
-) -> None:
-    elsewhere, clara = room.on(other_on_both), await stage_on_both.given.caller()
+async def test_C2_the_invited_talk_on_a_machine_that_does_not_know_it_yet(room: Room, elsewhere: Room) -> None:
+    clara = await room.stage.given.caller()
     await elsewhere.send(room.anna, "The other machine knows the lesson now")
     everybody = [*(one.id for one in room.lesson.students), clara.user_id]
     asked = UpdateLesson(lesson_id=room.lesson.id, version=1, student_ids=everybody)
-    await stage_on_both.machine.lessons.update(room.tutor, asked)
-    await other_on_both.lessons.join(clara, room.lesson.id)
+    await room.stage.machine.lessons.update(room.tutor, asked)
+    await elsewhere.machine.lessons.join(clara, room.lesson.id)
     assert (await elsewhere.send(clara, "Hello")).seq == 2
 
 
-async def test_C2_sends_go_through_while_the_lesson_changes_under_them(
-    stage_on_both: Stage, other_on_both: Machine, room: Room
-) -> None:
-    elsewhere = room.on(other_on_both)
+async def test_C2_sends_go_through_while_the_lesson_changes_under_them(room: Room, elsewhere: Room) -> None:
     await elsewhere.send(room.anna, "0")
     sending = [under_way(elsewhere.send(room.anna, str(number))) for number in range(1, 41)]
     for number in range(1, 4):
         asked = UpdateLesson(lesson_id=room.lesson.id, version=number, title=f"Title {number}")
-        await stage_on_both.machine.lessons.update(room.tutor, asked)
+        await room.stage.machine.lessons.update(room.tutor, asked)
         sending.append(under_way(elsewhere.send(room.ben, f"after {number}")))
     sent = await gatherResults(sending)
     assert all(isinstance(one, Message) for one in sent)
@@ -152,13 +142,11 @@ async def test_C2_sends_go_through_while_the_lesson_changes_under_them(
 # once
 
 
-async def test_C5_a_repeated_client_id_is_answered_like_the_first_and_told_once(
-    stage_on_both: Stage, other_on_both: Machine, room: Room
-) -> None:
+async def test_C5_a_repeated_client_id_is_answered_like_the_first_and_told_once(room: Room, elsewhere: Room) -> None:
     first = await room.send(room.anna, "Hello", client_id="one")
     assert await room.send(room.anna, "Hello", client_id="one") == first
-    assert await room.on(other_on_both).send(stage_on_both.given.again(room.anna), "Hello ", client_id="one") == first
-    stage_on_both.clock.turn(hours=24)
+    assert await elsewhere.send(room.stage.given.again(room.anna), "Hello ", client_id="one") == first
+    room.stage.clock.turn(hours=24)
     assert await room.send(room.anna, "Hello", client_id="one") == first
     assert room.told() == [(1, "message.created")]
     assert len(await room.stored()) == 1
@@ -264,10 +252,8 @@ async def everything(room: Room, caller: Caller) -> list[Message]:
             return found
 
 
-async def test_C7_two_machines_number_one_lesson_together(
-    stage_on_both: Stage, other_on_both: Machine, room: Room
-) -> None:
-    rooms = [room, room.on(other_on_both)]
+async def test_C7_two_machines_number_one_lesson_together(room: Room, elsewhere: Room) -> None:
+    rooms = [room, elsewhere]
     sent = await gatherResults(
         [under_way(rooms[number % 2].send(room.anna, str(number), client_id=str(number // 2))) for number in range(200)]
     )

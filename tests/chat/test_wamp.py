@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,12 +9,13 @@ import pytest
 from autobahn.wamp.exception import ApplicationError
 from twisted.internet.defer import Deferred
 
+from tests.support.doors import Paper, names_of, try_all
 from tests.support.machine import Stage
 from tutorwamp.chat import contracts
 from tutorwamp.chat.contracts import DELETE, EDIT, REACT, ChatChanged
 from tutorwamp.chat.wamp import ChatDoor, publish_chat
 from tutorwamp.kernel.contracts import Caller, Procedure, new_id
-from tutorwamp.kernel.edges.component import Publisher, Served, _endpoint, served_by
+from tutorwamp.kernel.edges.component import Served, _endpoint
 from tutorwamp.kernel.errors import NotFound
 from tutorwamp.kernel.limits import CallLimits, LimitSettings
 
@@ -33,27 +33,13 @@ CONTRACT = {
 """The public contract's names, spelled out: they are fixed."""
 
 
-class Paper(Publisher):
-    """An outlet that ends on paper instead of in a router."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.published: list[tuple[str, dict[str, Any]]] = []
-
-    def publish(self, topic: str, event: Mapping[str, Any], *, only: int | None = None) -> None:
-        assert only is None
-        self.published.append((topic, dict(event)))
-
-
 def test_the_door_serves_the_contracts_names(stage: Stage) -> None:
-    served = served_by(ChatDoor(stage.machine.chat))
-    assert {one.procedure.uri: one.procedure.arguments for one in served} == CONTRACT
+    assert names_of(ChatDoor(stage.machine.chat)) == CONTRACT
 
 
 async def test_every_procedure_answers_and_every_change_goes_out_on_the_chat_topic(stage: Stage) -> None:
     paper, heard = Paper(), stage.events(ChatChanged)
     publish_chat(stage.machine.events, paper)
-    served = {one.procedure.uri.rpartition(".")[2]: one for one in served_by(ChatDoor(stage.machine.chat))}
     tutor, anna = await stage.given.caller("tutor"), await stage.given.caller()
     lesson = await stage.given.lesson(tutor, anna)
     said = await stage.machine.chat.send_message(tutor, contracts.SendMessage(lesson_id=lesson.id, body="Welcome"))
@@ -66,12 +52,7 @@ async def test_every_procedure_answers_and_every_change_goes_out_on_the_chat_top
         "search": contracts.SearchMessages(query="hello"),
         "mark_read": contracts.MarkRead(lesson_id=lesson.id, seq=2),
     }
-    assert steps.keys() == served.keys()
-    for name, arguments in steps.items():
-        answer = await served[name].method(tutor, arguments)
-        result = served[name].procedure.result
-        assert isinstance(answer, result), name
-        assert result.model_validate_json(answer.model_dump_json()) == answer, name
+    await try_all(ChatDoor(stage.machine.chat), tutor, steps)
     topic = f"tutorwamp.lesson.{lesson.id}.chat"
     assert paper.published == [(topic, one.event.plain()) for one in heard]
     assert [event["type"] for _, event in paper.published] == [

@@ -2,58 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
-import pytest_twisted
 from sqlalchemy import delete
 from twisted.internet import reactor
 
 from tests.chat.room import Room
-from tests.kernel.edges.loopback import Answered, Loopback
+from tests.kernel.edges.loopback import Loopback
 from tests.lessons.test_service import fill
+from tests.support.asking import Asking, told
 from tests.support.machine import HeardGate, Stage
 from tutorwamp.app.assembly import Machine, assemble
 from tutorwamp.app.site import make_site
-from tutorwamp.kernel.contracts import Caller, instant_text, new_id
+from tutorwamp.kernel.contracts import Caller, instant_text
 from tutorwamp.kernel.limits import WRITES
 from tutorwamp.kernel.sql.streams import stream_events
-from tutorwamp.kernel.tokens import sign
 from tutorwamp.lessons.contracts import LessonChanged
 
 
-@pytest_twisted.async_yield_fixture
-async def site(stage_on_both: Stage) -> AsyncIterator[Loopback]:
-    made = Loopback(make_site(stage_on_both.machine))
-    yield made
-    await made.close()
-
-
-class Person:
-    """Somebody's requests."""
-
-    def __init__(self, stage: Stage, site: Loopback, caller: Caller) -> None:
-        self._site = site
-        token = sign(
-            stage.machine.settings.node.signing_key(),
-            user_id=caller.user_id,
-            role=caller.role,
-            family_id=new_id(),
-            now=stage.clock(),
-            lifetime=timedelta(minutes=15),
-        )
-        self._headers = {"Authorization": f"Bearer {token}"}
-
-    async def __call__(self, method: str, path: str, value: Any = None, **headers: str) -> Answered:
-        named = {name.replace("_", "-"): text for name, text in headers.items()}
-        return await self._site.ask(method, f"/api/lessons{path}", value, headers={**self._headers, **named})
-
-
-def told(answered: Answered) -> tuple[int, str]:
-    assert answered.headers["content-type"] == "application/problem+json"
-    return answered.status, answered.json["type"].removeprefix("tutorwamp.error.")
+def asking_as(stage: Stage, site: Loopback, caller: Caller) -> Asking:
+    return Asking(stage, site, caller, "/api/lessons")
 
 
 def plan(stage: Stage, student: Caller, **more: Any) -> dict[str, Any]:
@@ -65,7 +35,7 @@ def plan(stage: Stage, student: Caller, **more: Any) -> dict[str, Any]:
 async def test_a_lesson_from_its_plan_to_its_end(stage_on_both: Stage, site: Loopback) -> None:
     stage = stage_on_both
     anna = await stage.given.caller()
-    tutor, student = Person(stage, site, await stage.given.caller("tutor")), Person(stage, site, anna)
+    tutor, student = asking_as(stage, site, await stage.given.caller("tutor")), asking_as(stage, site, anna)
     heard = stage.events(LessonChanged)
 
     made = await tutor("POST", "", plan(stage, anna), Idempotency_Key="a plan")
@@ -86,7 +56,8 @@ async def test_a_lesson_from_its_plan_to_its_end(stage_on_both: Stage, site: Loo
     assert (await tutor("PATCH", path, {"title": "Thirds", "version": 2})).json["version"] == 3
     stale = await tutor("PATCH", path, {"title": "Fourths"}, If_Match=made.headers["etag"])
     assert (told(stale), stale.json["details"]["lesson"]["version"]) == ((409, "conflict"), 3)
-    for bad in ({"If_Match": "*"}, {"If_Match": "3"}, {}):
+    bads: list[dict[str, Any]] = [{"If_Match": "*"}, {"If_Match": "3"}, {}]
+    for bad in bads:
         assert told(await tutor("PATCH", path, {"title": "Fifths"}, **bad)) == (422, "invalid")
     assert told(await tutor("PATCH", path, {"title": "Fifths", "version": 3}, If_Match='"2"')) == (422, "invalid")
 
@@ -106,14 +77,14 @@ async def test_a_lesson_from_its_plan_to_its_end(stage_on_both: Stage, site: Loo
 async def test_L6_a_cancelling_carries_its_reason(stage_on_both: Stage, site: Loopback) -> None:
     anna, caller = await stage_on_both.given.caller(), await stage_on_both.given.caller("tutor")
     lesson, heard = await stage_on_both.given.lesson(caller, anna), stage_on_both.events(LessonChanged)
-    tutor = Person(stage_on_both, site, caller)
+    tutor = asking_as(stage_on_both, site, caller)
     assert (await tutor("POST", f"/{lesson.id}/cancel", {"reason": "Ill"})).json["state"] == "cancelled"
     assert heard[0].event.data["reason"] == "Ill"
 
 
 async def test_what_has_not_changed_is_not_sent_again(stage_on_both: Stage, site: Loopback) -> None:
     room = await Room.meets(stage_on_both)
-    anna = Person(stage_on_both, site, room.anna)
+    anna = asking_as(stage_on_both, site, room.anna)
     for path in ("", f"/{room.lesson.id}", f"/{room.lesson.id}/messages"):
         first = await anna("GET", path)
         again = await anna("GET", path, If_None_Match=f'"other", W/{first.headers["etag"]}')
@@ -125,8 +96,8 @@ async def test_what_has_not_changed_is_not_sent_again(stage_on_both: Stage, site
 async def test_messages_are_said_read_mended_and_taken_away(stage_on_both: Stage, site: Loopback) -> None:
     room = await Room.meets(stage_on_both)
     anna, ben, path = (
-        Person(stage_on_both, site, room.anna),
-        Person(stage_on_both, site, room.ben),
+        asking_as(stage_on_both, site, room.anna),
+        asking_as(stage_on_both, site, room.ben),
         f"/{room.lesson.id}/messages",
     )
     said = await anna("POST", path, {"body": " Hello "}, Idempotency_Key="1")
@@ -149,7 +120,7 @@ async def test_messages_are_said_read_mended_and_taken_away(stage_on_both: Stage
 async def test_what_is_refused(stage_on_both: Stage, site: Loopback) -> None:
     room = await Room.meets(stage_on_both)
     anna, stranger = [
-        Person(stage_on_both, site, one) for one in (room.anna, await stage_on_both.given.caller("tutor"))
+        asking_as(stage_on_both, site, one) for one in (room.anna, await stage_on_both.given.caller("tutor"))
     ]
     path = f"/{room.lesson.id}"
     for method, more in (
@@ -177,7 +148,7 @@ async def test_what_is_refused(stage_on_both: Stage, site: Loopback) -> None:
 async def test_L23_a_replay_is_one_clock_page_by_page(stage_on_both: Stage, site: Loopback) -> None:
     stage = stage_on_both
     room = await Room.meets(stage)
-    tutor, anna = Person(stage, site, room.tutor), Person(stage, site, room.anna)
+    tutor, anna = asking_as(stage, site, room.tutor), asking_as(stage, site, room.anna)
     await room.send(room.anna, "before")
     await tutor("POST", f"/{room.lesson.id}/start")
     for number in range(3):
@@ -202,7 +173,7 @@ async def test_L23_what_is_not_kept_any_more_is_said(stage_on_both: Stage, site:
     room = await Room.meets(stage_on_both)
     for number in range(4):
         await room.send(room.anna, f"{number}")
-    anna, path = Person(stage_on_both, site, room.anna), f"/{room.lesson.id}/replay"
+    anna, path = asking_as(stage_on_both, site, room.anna), f"/{room.lesson.id}/replay"
 
     async def forget(up_to: int) -> None:
         old = delete(stream_events).where(stream_events.c.stream == room.stream, stream_events.c.seq <= up_to)
@@ -222,7 +193,7 @@ async def test_L23_a_page_ends_early_where_events_are_large(
     for size in (4_000, 3, 3):
         await room.send(room.anna, "x" * size)
     monkeypatch.setattr("tutorwamp.lessons.store.REPLAYED_CHARACTERS_AT_MOST", 2_000)
-    anna, path = Person(stage_on_both, site, room.anna), f"/{room.lesson.id}/replay"
+    anna, path = asking_as(stage_on_both, site, room.anna), f"/{room.lesson.id}/replay"
     first = (await anna("GET", path)).json
     assert [one["seq"] for one in first["items"]] == [1]
     second = (await anna("GET", f"{path}?after={first['next_cursor']}")).json
@@ -231,14 +202,14 @@ async def test_L23_a_page_ends_early_where_events_are_large(
 
 async def test_calls_are_counted_as_over_wamp(stage_on_both: Stage, site: Loopback) -> None:
     room = await Room.meets(stage_on_both)
-    anna = Person(stage_on_both, site, room.anna)
+    anna = asking_as(stage_on_both, site, room.anna)
     stage_on_both.machine.limits.charge(room.anna.user_id, writes=True, units=WRITES.burst * 2)
     refused = await anna("POST", f"/{room.lesson.id}/messages", {"body": "x"})
     assert told(refused) == (429, "rate_limited")
     assert int(refused.headers["retry-after"]) >= refused.json["details"]["retry_after_s"]
     assert (await anna("GET", f"/{room.lesson.id}")).status == 200
     assert (
-        await Person(stage_on_both, site, room.ben)("POST", f"/{room.lesson.id}/messages", {"body": "x"})
+        await asking_as(stage_on_both, site, room.ben)("POST", f"/{room.lesson.id}/messages", {"body": "x"})
     ).status == 201
 
 
@@ -264,7 +235,7 @@ LOCKING = ("create", "update", "start", "end")
 
 async def test_what_each_call_costs_in_queries(stage_on_both: Stage, site: Loopback) -> None:
     room = await Room.meets(stage_on_both)
-    tutor = Person(stage_on_both, site, room.tutor)
+    tutor = asking_as(stage_on_both, site, room.tutor)
     path, counts = f"/{room.lesson.id}", stage_on_both.machine.database.counts
 
     async def cost(method: str, more: str, value: Any = None) -> int:
@@ -310,7 +281,7 @@ async def _list_costs(stage: Stage, machine: Machine, caller: Caller, items: int
     costs = []
     for _ in range(2):
         before = machine.database.counts.queries()
-        answered = await Person(stage, site, caller)("GET", "?limit=100")
+        answered = await asking_as(stage, site, caller)("GET", "?limit=100")
         costs.append(machine.database.counts.queries() - before)
         assert len(answered.json["items"]) == items
     await site.close()

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from tests.support.doors import Paper, names_of, try_all
 from tests.support.machine import Stage
-from tutorwamp.kernel.edges.component import Publisher, served_by
 from tutorwamp.lessons.contracts import (
     PRESENCE_TOPIC,
     STATE_TOPIC,
@@ -36,24 +34,11 @@ CONTRACT = {
 """The public contract's names, spelled out: they are fixed."""
 
 
-class Paper(Publisher):
-    """An outlet that ends on paper instead of in a router."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.published: list[tuple[str, dict[str, Any]]] = []
-
-    def publish(self, topic: str, event: Any, *, only: int | None = None) -> None:
-        self.published.append((topic, dict(event)))
-
-
 def test_the_door_serves_the_contracts_names(stage: Stage) -> None:
-    served = served_by(LessonsDoor(stage.machine.lessons))
-    assert {one.procedure.uri: one.procedure.arguments for one in served} == CONTRACT
+    assert names_of(LessonsDoor(stage.machine.lessons)) == CONTRACT
 
 
 async def test_every_procedure_of_the_door_answers_with_its_result(stage: Stage) -> None:
-    served = {one.procedure.uri.rpartition(".")[2]: one for one in served_by(LessonsDoor(stage.machine.lessons))}
     tutor, anna = await stage.given.caller("tutor"), await stage.given.caller()
     lesson = await stage.given.lesson(tutor, anna)
     spare = await stage.given.lesson(tutor, anna)
@@ -73,11 +58,7 @@ async def test_every_procedure_of_the_door_answers_with_its_result(stage: Stage)
         "replay": ReplayLesson(lesson_id=lesson.id),
         "end": one,
     }
-    assert steps.keys() == served.keys()
-    for name, arguments in steps.items():
-        answer = await served[name].method(tutor, arguments)
-        assert isinstance(answer, served[name].procedure.result), name
-        assert served[name].procedure.result.model_validate_json(answer.model_dump_json()) == answer, name
+    await try_all(LessonsDoor(stage.machine.lessons), tutor, steps)
 
 
 async def test_changes_go_out_on_state_and_comings_and_goings_on_presence(stage: Stage) -> None:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
-
-import pytest_twisted
 
 from tests.kernel.edges.loopback import Loopback
-from tests.lessons.test_rest import Person
 from tests.notifications.house import House
 from tests.notifications.push.devices import Browser
+from tests.support.asking import Asking
+from tests.support.doors import names_of
 from tests.support.machine import Stage, set_stage
 from tests.support.node import Node
 from tests.support.people import PythonPerson, planned_lesson, register
 from tutorwamp.app.site import make_site
 from tutorwamp.kernel.contracts import Nothing, new_id
-from tutorwamp.kernel.edges.component import served_by
 from tutorwamp.notifications import contracts
 from tutorwamp.notifications.contracts import stream_of
 from tutorwamp.notifications.push.contracts import from_base64url, to_base64url
@@ -35,27 +31,14 @@ CONTRACT = {
 
 
 def test_the_door_serves_the_contracts_names(stage: Stage) -> None:
-    served = served_by(NotificationsDoor(stage.machine.notifications))
-    assert {one.procedure.uri: one.procedure.arguments for one in served} == CONTRACT
-
-
-@pytest_twisted.async_yield_fixture
-async def site(stage: Stage) -> AsyncIterator[Loopback]:
-    made = Loopback(make_site(stage.machine))
-    yield made
-    await made.close()
-
-
-class Asking(Person):
-    async def __call__(self, method: str, path: str, value: Any = None, **headers: str) -> Any:
-        return await self._site.ask(method, f"/api/notifications{path}", value, headers={**self._headers, **headers})
+    assert names_of(NotificationsDoor(stage.machine.notifications)) == CONTRACT
 
 
 async def test_rest_says_what_the_service_says(stage: Stage, site: Loopback, house: House) -> None:
     await house.turn()
     await house.update(title="Halves")
     await house.turn()
-    anna = Asking(stage, site, house.anna)
+    anna = Asking(stage, site, house.anna, "/api/notifications")
     listed = (await anna("GET", "?limit=1&unread_only=true")).json
     assert [one["kind"] for one in listed["items"]] == ["lesson.changed"]
     more = (await anna("GET", f"/?cursor={listed['next_cursor']}")).json
@@ -110,16 +93,11 @@ async def test_on_a_node_people_hear_of_what_concerns_them_and_resume_it(node: N
         await person.close()
 
 
-class Devices(Person):
-    async def __call__(self, method: str, path: str, value: Any = None, **headers: str) -> Any:
-        return await self._site.ask(method, f"/api/push{path}", value, headers={**self._headers, **headers})
-
-
 async def test_P7_devices_are_kept_over_rest(tmp_path: Path) -> None:
     stage, stop = set_stage(tmp_path, TUTORWAMP_WEB_PUSH_SUBJECT="mailto:a@b.example")
     site = Loopback(make_site(stage.machine))
     try:
-        anna = Devices(stage, site, await stage.given.caller())
+        anna = Asking(stage, site, await stage.given.caller(), "/api/push")
         key = (await site.ask("GET", "/api/push/key")).json["key"]
         assert from_base64url(key)[0] == 4
         asked = Browser().subscription("https://push.example/1").model_dump()
@@ -141,6 +119,6 @@ async def test_P7_devices_are_kept_over_rest(tmp_path: Path) -> None:
 
 async def test_without_web_push_there_is_no_key(stage: Stage, site: Loopback) -> None:
     assert (await site.ask("GET", "/api/push/key")).status == 404
-    anna = Devices(stage, site, await stage.given.caller())
+    anna = Asking(stage, site, await stage.given.caller(), "/api/push")
     asked = Browser().subscription("https://push.example/1").model_dump()
     assert (await anna("POST", "/subscriptions", asked)).status == 404

@@ -27,7 +27,7 @@ from twisted.internet.task import deferLater
 from tests.conftest import HURRIED
 from tests.kernel.edges.loopback import Loopback
 from tests.notifications.house import House
-from tests.notifications.test_doors import Asking
+from tests.support.asking import Asking
 from tests.support.machine import Stage, TurnedClock, set_stage
 from tests.support.redis import RedisServer
 from tutorwamp.app.assembly import Machine
@@ -88,7 +88,7 @@ class Fuzz:
         self.chance = random.Random(seed)
         self.house, self.machines = house, machines
         self.anna: Caller = house.anna
-        self.doors = [Asking(house.stage, site, self.anna) for site in sites]
+        self.doors = [Asking(house.stage, site, self.anna, "/api/notifications") for site in sites]
         self.wamp = [NotificationsDoor(machine.notifications) for machine in machines]
         self.counts = Counts(machines[0], self.anna.user_id)
         self.seen: list[tuple[float, int]] = []

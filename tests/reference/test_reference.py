@@ -7,18 +7,16 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_twisted
 from click.testing import CliRunner
 
 from tests.chat.room import Room
 from tests.kernel.edges.loopback import Loopback
 from tests.support.machine import Stage
-from tutorwamp.app.site import make_site
 from tutorwamp.cli.main import main
 from tutorwamp.kernel.contracts import StreamEvent, Value
 from tutorwamp.kernel.edges import arguments
@@ -28,13 +26,6 @@ from tutorwamp.lessons.contracts import LessonChanged, OneLesson, ReplayLesson, 
 from tutorwamp.reference.catalogue import as_json, catalogue
 from tutorwamp.reference.openapi import document
 from tutorwamp.reference.pages import pages
-
-
-@pytest_twisted.async_yield_fixture
-async def site(stage: Stage) -> AsyncIterator[Loopback]:
-    made = Loopback(make_site(stage.machine))
-    yield made
-    await made.close()
 
 
 def check(value: Any, schema: dict[str, Any]) -> None:
