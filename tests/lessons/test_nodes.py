@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select, update
 from twisted.internet import reactor
 
 from tests.chat.room import Room
-from tests.lessons.test_presence import lose, state, types
-from tests.lessons.test_service_rooms import opened
+from tests.lessons.hall import Hall
 from tests.support.machine import HeardGate, Stage
 from tutorwamp.app.assembly import Machine, assemble
 from tutorwamp.kernel.sql.nodes import LEASE, nodes
 from tutorwamp.kernel.sql.streams import epochs
-from tutorwamp.lessons.contracts import LessonChanged, LessonState
+from tutorwamp.lessons.contracts import LessonState
 from tutorwamp.sessions.contracts import Heartbeat, Resume
+
+Start = Callable[[Path], Machine]
+"""Starts a node in a folder."""
 
 
 def epoch_in(machine: Machine) -> str:
@@ -32,12 +36,9 @@ def another(stage: Stage, folder: Path) -> Machine:
     settings = stage.machine.settings
     url = settings.database.url_in(settings.node.data_dir)
     folder.mkdir(exist_ok=True)
-    settings = replace(
-        settings,
-        node=replace(settings.node, data_dir=folder),
-        database=replace(settings.database, url=url),
-    )
-    machine = assemble(settings, reactor, clock=stage.clock, now_s=stage.clock.seconds, gate=HeardGate())
+    node, database = replace(settings.node, data_dir=folder), replace(settings.database, url=url)
+    time: dict[str, Any] = {"clock": stage.clock, "now_s": stage.clock.seconds}
+    machine = assemble(replace(settings, node=node, database=database), reactor, gate=HeardGate(), **time)
     machine.start()
     return machine
 
@@ -49,98 +50,91 @@ def second(stage_on_both: Stage, tmp_path: Path) -> Iterator[Machine]:
     machine.stop()
 
 
-async def test_L22_a_second_node_that_starts_ends_nobodys_stay(stage_on_both: Stage, second: Machine) -> None:
-    stage, first = stage_on_both, stage_on_both.machine
-    await first.nodes.begin()
-    tutor, anna, _, lesson = await opened(stage)
-    await first.lessons.start(tutor, lesson.id)
-    for caller in (tutor, anna):
-        await first.lessons.join(caller, lesson.id)
-    await first.lessons.note_presence()
+@pytest.fixture
+def start(stage: Stage) -> Iterator[Start]:
+    """Starts a node in a folder, perhaps again."""
+    with ExitStack() as running:
+
+        def made(folder: Path) -> Machine:
+            machine = another(stage, folder)
+            running.callback(machine.stop)
+            return machine
+
+        yield made
+
+
+async def test_L22_a_second_node_that_starts_ends_nobodys_stay(second: Machine, hall: Hall) -> None:
+    nodes = hall.machine.nodes
+    await nodes.begin()
+    await hall.start()
+    await hall.join(hall.tutor, hall.anna)
+    await hall.lessons.note_presence()
     (other,) = await second.nodes.begin()
-    assert other.id == first.nodes.id
-    heard: list[LessonChanged] = []
-    second.events.listen(LessonChanged, heard.append)
-    await second.lessons.recover()
-    stage.clock.turn(minutes=1)
-    assert await first.nodes.renew()
-    await first.lessons.note_presence()
-    await second.lessons.pass_time()
-    await second.lessons.note_presence()
-    assert types(heard) == []
-    attended = (await second.lessons.attendance(tutor, lesson.id)).items
-    assert [(one.connected_s, one.last_left_at) for one in attended] == [(60, None)] * 2
+    assert other.id == nodes.id
+    there = hall.on(second)
+    await there.lessons.recover()
+    hall.stage.clock.turn(minutes=1)
+    assert await nodes.renew()
+    await hall.lessons.note_presence()
+    await there.pass_time()
+    await there.lessons.note_presence()
+    assert there.types() == []
+    assert [(one.connected_s, one.last_left_at) for one in await there.attended()] == [(60, None)] * 2
 
 
 async def test_L20_a_tutor_who_leaves_one_node_and_is_in_the_lesson_on_another_interrupts_nothing(
-    stage_on_both: Stage, second: Machine
+    second: Machine, hall: Hall
 ) -> None:
-    stage, first = stage_on_both, stage_on_both.machine
-    await first.nodes.begin()
+    await hall.machine.nodes.begin()
     await second.nodes.begin()
-    tutor, _, _, lesson = await opened(stage)
-    await first.lessons.start(tutor, lesson.id)
-    await first.lessons.join(tutor, lesson.id)
-    again = stage.given.again(tutor)
-    await second.lessons.join(again, lesson.id)
-    await first.lessons.note_presence()
-    lose(second, again)
-    stage.clock.turn(seconds=31)
-    await second.lessons.pass_time()
-    assert await state(stage, tutor, lesson) is LessonState.LIVE
+    await hall.start()
+    await hall.join(hall.tutor)
+    again, there = hall.again(hall.tutor), hall.on(second)
+    await there.join(again)
+    await hall.lessons.note_presence()
+    there.lose(again)
+    await there.pass_time(seconds=31)
+    assert await hall.state() is LessonState.LIVE
     # The first node dies for good: the second finds what it left, and time runs.
-    stage.clock.turn(seconds=LEASE.total_seconds())
+    hall.stage.clock.turn(seconds=LEASE.total_seconds())
     await second.nodes.renew()
-    await second.lessons.note_presence()
-    stage.clock.turn(seconds=30)
-    await second.lessons.pass_time()
-    assert await state(stage, tutor, lesson) is LessonState.INTERRUPTED
-    (attended,) = (await second.lessons.attendance(tutor, lesson.id)).items
+    await there.lessons.note_presence()
+    await there.pass_time(seconds=30)
+    assert await hall.state() is LessonState.INTERRUPTED
+    (attended,) = await there.attended()
     assert attended.last_left_at is not None
 
 
 async def test_L22_a_node_that_starts_again_ends_its_own_former_stays_and_not_those_of_others(
-    stage_on_both: Stage, second: Machine, tmp_path: Path
+    second: Machine, start: Start, tmp_path: Path, hall: Hall
 ) -> None:
-    stage, first = stage_on_both, stage_on_both.machine
-    await first.nodes.begin()
-    await second.nodes.begin()
-    tutor, anna, _, lesson = await opened(stage)
-    await first.lessons.join(tutor, lesson.id)
-    await second.lessons.join(anna, lesson.id)
-    for machine in (first, second):
-        await machine.lessons.note_presence()
-    restarted = another(stage, tmp_path / "second")
-    try:
-        assert restarted.nodes.id == second.nodes.id
-        await restarted.nodes.begin()
-        await restarted.lessons.recover()
-        there = {
-            one.person.id: one.last_left_at is None
-            for one in (await restarted.lessons.attendance(tutor, lesson.id)).items
-        }
-        assert there == {tutor.user_id: True, anna.user_id: False}
-    finally:
-        restarted.stop()
+    there = hall.on(second)
+    for one, caller in ((hall, hall.tutor), (there, hall.anna)):
+        await one.machine.nodes.begin()
+        await one.join(caller)
+        await one.lessons.note_presence()
+    restarted = start(tmp_path / "second")
+    assert restarted.nodes.id == second.nodes.id
+    await restarted.nodes.begin()
+    await restarted.lessons.recover()
+    there_still = {one.person.id: one.last_left_at is None for one in await hall.on(restarted).attended()}
+    assert there_still == {hall.tutor.user_id: True, hall.anna.user_id: False}
 
 
 async def test_a_start_of_the_same_node_on_the_same_database_keeps_the_epoch(
-    stage_on_both: Stage, second: Machine, tmp_path: Path
+    second: Machine, start: Start, tmp_path: Path
 ) -> None:
     before = epoch_in(second)
     await second.nodes.begin()
     assert await second.nodes.renew()
     await second.nodes.end()
-    again = another(stage_on_both, tmp_path / "second")
-    try:
-        assert await again.nodes.begin() == []
-        assert epoch_in(again) == before
-    finally:
-        again.stop()
+    again = start(tmp_path / "second")
+    assert await again.nodes.begin() == []
+    assert epoch_in(again) == before
 
 
 async def test_a_database_that_knows_less_of_the_node_than_the_node_itself_was_restored(
-    stage_on_both: Stage, second: Machine, tmp_path: Path
+    second: Machine, start: Start, tmp_path: Path
 ) -> None:
     await second.nodes.begin()
     before = epoch_in(second)
@@ -152,16 +146,13 @@ async def test_a_database_that_knows_less_of_the_node_than_the_node_itself_was_r
     between = epoch_in(second)
     with second.database.engine.begin() as connection:
         connection.execute(nodes.delete())
-    again = another(stage_on_both, tmp_path / "second")
-    try:
-        await again.nodes.begin()
-        assert len({before, between, epoch_in(again)}) == 3, "and at the start"
-    finally:
-        again.stop()
+    again = start(tmp_path / "second")
+    await again.nodes.begin()
+    assert len({before, between, epoch_in(again)}) == 3, "and at the start"
 
 
 async def test_a_new_data_folder_renews_the_epoch_unless_somebody_lives_on_the_database(
-    stage_on_both: Stage, second: Machine, tmp_path: Path
+    stage_on_both: Stage, second: Machine, start: Start, tmp_path: Path
 ) -> None:
     first, before = stage_on_both.machine, epoch_in(second)
     await first.nodes.begin()
@@ -170,27 +161,19 @@ async def test_a_new_data_folder_renews_the_epoch_unless_somebody_lives_on_the_d
     assert epoch_in(first) == before, "a second node"
     for machine in (first, second):
         await machine.nodes.end()
-    third = another(stage_on_both, tmp_path / "third")
-    try:
-        await third.nodes.begin()
-        assert epoch_in(first) != before, "perhaps a backup on another machine"
-    finally:
-        third.stop()
+    await start(tmp_path / "third").nodes.begin()
+    assert epoch_in(first) != before, "perhaps a backup on another machine"
 
 
-async def test_a_copy_of_the_data_folder_that_was_brought_back_has_another_epoch(stage: Stage) -> None:
+async def test_a_copy_of_the_data_folder_that_was_brought_back_has_another_epoch(stage: Stage, start: Start) -> None:
     first = stage.machine
     await first.nodes.begin()
     before = epoch_in(first)
     path = first.settings.node.data_dir / "node.json"
     mark = json.loads(path.read_text())
     path.write_text(json.dumps({**mark, "file": mark["file"] + 1}))  # the file it knew was another one
-    again = another(stage, first.settings.node.data_dir)
-    try:
-        await again.nodes.begin()
-        assert epoch_in(first) != before
-    finally:
-        again.stop()
+    await start(first.settings.node.data_dir).nodes.begin()
+    assert epoch_in(first) != before
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"id": "x", "more": 1}'])

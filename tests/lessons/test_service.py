@@ -6,22 +6,21 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
-import pytest
 from sqlalchemy import Connection, insert
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import gatherResults
 
+from tests.lessons.hall import Hall
+from tests.support.cast import under_way
 from tests.support.machine import Stage
 from tests.support.refused import refused
 from tutorwamp.accounts.contracts import User
 from tutorwamp.app.assembly import Machine
 from tutorwamp.kernel.contracts import Caller, new_id
 from tutorwamp.kernel.errors import Conflict, Forbidden, Invalid, NotFound
-from tutorwamp.kernel.sql.streams import read_since
 from tutorwamp.lessons.contracts import (
     CancelLesson,
     CreateLesson,
     Lesson,
-    LessonChanged,
     ListLessons,
     SetPen,
     UpdateLesson,
@@ -42,20 +41,6 @@ def changed(lesson: Lesson, **more: Any) -> UpdateLesson:
     return UpdateLesson(lesson_id=lesson.id, version=lesson.version, **more)
 
 
-async def opened(stage: Stage) -> tuple[Caller, Caller, Caller, Lesson]:
-    """A tutor, two students, and their lesson."""
-    given = stage.given
-    tutor, anna, ben = await given.caller("tutor"), await given.caller(), await given.caller()
-    return tutor, anna, ben, await given.lesson(tutor, anna, ben)
-
-
-async def stored_events(machine: Machine, stream: str) -> list[dict[str, Any]]:
-    def thd(connection: Connection) -> list[dict[str, Any]]:
-        return [event.plain() for event in read_since(connection, stream, 0, 1000)]
-
-    return await machine.database.read("test.events", thd)
-
-
 # planning
 
 
@@ -64,12 +49,8 @@ async def test_L9_tutors_and_admins_plan_and_are_its_tutor(stage: Stage) -> None
     for role in ("tutor", "admin"):
         tutor = await stage.given.caller(role)
         lesson = await stage.machine.lessons.create(tutor, planned(stage, anna.user_id))
-        assert (lesson.tutor.id, lesson.tutor.role, lesson.state, lesson.version) == (
-            tutor.user_id,
-            role,
-            "scheduled",
-            1,
-        )
+        assert (lesson.tutor.id, lesson.tutor.role) == (tutor.user_id, role)
+        assert (lesson.state, lesson.version) == ("scheduled", 1)
         assert lesson == await stage.machine.lessons.get(anna, lesson.id)
     await refused(Forbidden, stage.machine.lessons.create(anna, planned(stage, anna.user_id)))
 
@@ -89,15 +70,12 @@ async def test_L11_a_repeated_create_is_answered_like_the_first(stage: Stage) ->
     asked = planned(stage, anna.user_id, client_id="one")
     first = await stage.machine.lessons.create(tutor, asked)
     assert await stage.machine.lessons.create(tutor, asked) == first
-    await refused(
-        Conflict, stage.machine.lessons.create(tutor, planned(stage, anna.user_id, client_id="one", title="Other"))
-    )
-    await refused(Overlap, stage.machine.lessons.create(tutor, planned(stage, anna.user_id, client_id="two")))
+    for error, more in ((Conflict, {"client_id": "one", "title": "Other"}), (Overlap, {"client_id": "two"})):
+        await refused(error, stage.machine.lessons.create(tutor, planned(stage, anna.user_id, **more)))
 
 
-async def test_L1_a_stranger_sees_nothing_of_a_lesson_whatever_is_asked(stage: Stage) -> None:
-    tutor, _, _, lesson = await opened(stage)
-    service = stage.machine.lessons
+async def test_L1_a_stranger_sees_nothing_of_a_lesson_whatever_is_asked(stage: Stage, hall: Hall) -> None:
+    service = hall.lessons
     attempts: list[Callable[[Caller, str], Awaitable[object]]] = [
         service.get,
         service.start,
@@ -110,16 +88,15 @@ async def test_L1_a_stranger_sees_nothing_of_a_lesson_whatever_is_asked(stage: S
     ]
     for stranger in (await stage.given.caller("tutor"), await stage.given.caller()):
         for attempt in attempts:
-            theirs = await refused(NotFound, attempt(stranger, lesson.id))
+            theirs = await refused(NotFound, attempt(stranger, hall.lesson.id))
             nowhere = await refused(NotFound, attempt(stranger, new_id()))
             assert (theirs.message, theirs.details) == (nowhere.message, nowhere.details)
-    assert await service.get(tutor, lesson.id) == lesson
+    assert await service.get(hall.tutor, hall.lesson.id) == hall.lesson
     assert stage.gate.heard == []
 
 
-async def test_L2_a_student_changes_nothing(stage: Stage) -> None:
-    tutor, anna, _, lesson = await opened(stage)
-    service = stage.machine.lessons
+async def test_L2_a_student_changes_nothing(hall: Hall) -> None:
+    service, anna, lesson = hall.lessons, hall.anna, hall.lesson
     for attempt in (
         service.start(anna, lesson.id),
         service.end(anna, lesson.id),
@@ -128,118 +105,94 @@ async def test_L2_a_student_changes_nothing(stage: Stage) -> None:
         service.update(anna, changed(lesson, student_ids=[new_id()])),
     ):
         await refused(Forbidden, attempt)
-    assert await service.get(tutor, lesson.id) == lesson
+    assert await service.get(hall.tutor, lesson.id) == lesson
 
 
-async def test_L2_an_admin_does_what_its_tutor_may(stage: Stage) -> None:
-    _, _, _, lesson = await opened(stage)
-    admin, service = await stage.given.caller("admin"), stage.machine.lessons
-    assert (await service.update(admin, changed(lesson, title="Roots"))).title == "Roots"
-    assert (await service.start(admin, lesson.id)).state == "live"
-    assert (await service.join(admin, lesson.id)).participants[0].person.role == "admin"
-    assert (await service.end(admin, lesson.id)).tutor == lesson.tutor
+async def test_L2_an_admin_does_what_its_tutor_may(stage: Stage, hall: Hall) -> None:
+    admin, service = await stage.given.caller("admin"), hall.lessons
+    assert (await service.update(admin, changed(hall.lesson, title="Roots"))).title == "Roots"
+    assert (await service.start(admin, hall.lesson.id)).state == "live"
+    assert (await hall.join(admin)).participants[0].person.role == "admin"
+    assert (await service.end(admin, hall.lesson.id)).tutor == hall.lesson.tutor
 
 
 # changing
 
 
-async def test_L4_to_L6_from_planned_to_over_with_an_event_for_each_step(stage_on_both: Stage) -> None:
-    stage = stage_on_both
-    tutor, _, _, lesson = await opened(stage)
-    heard, service = stage.events(LessonChanged), stage.machine.lessons
+async def test_L4_to_L6_from_planned_to_over_with_an_event_for_each_step(stage_on_both: Stage, hall: Hall) -> None:
+    clock, service, tutor, lesson = stage_on_both.clock, hall.lessons, hall.tutor, hall.lesson
     await refused(WrongState, service.end(tutor, lesson.id))
     live = await service.start(tutor, lesson.id)
-    assert (live.state, live.started_at, live.ended_at) == ("live", stage.clock(), None)
+    assert (live.state, live.started_at, live.ended_at) == ("live", clock(), None)
     await refused(WrongState, service.start(tutor, lesson.id))
     await refused(WrongState, service.cancel(tutor, CancelLesson(lesson_id=lesson.id)))
-    started_at = stage.clock()
-    stage.clock.turn(hours=1)
+    started_at = clock()
+    clock.turn(hours=1)
     over = await service.end(tutor, lesson.id)
-    assert (over.state, over.started_at, over.ended_at, over.version) == ("ended", started_at, stage.clock(), 3)
+    assert (over.state, over.started_at, over.ended_at, over.version) == ("ended", started_at, clock(), 3)
     for attempt in (
         service.start(tutor, lesson.id),
         service.end(tutor, lesson.id),
         service.update(tutor, changed(over, title="Late")),
-        service.join(tutor, lesson.id),
+        hall.join(tutor),
     ):
         assert (await refused(WrongState, attempt)).details == {"state": "ended"}
-    assert [(one.event.seq, one.event.type, one.before, one.after) for one in heard] == [
+    assert [(one.event.seq, one.event.type, one.before, one.after) for one in hall.heard] == [
         (1, "lesson.started", lesson, live),
         (2, "lesson.ended", live, over),
     ]
-    kept = await stored_events(stage.machine, heard[0].event.stream)
-    assert kept == [one.event.plain() for one in heard]
-    assert [one["data"]["state"] for one in kept] == ["live", "ended"]
+    kept = await hall.stored()
+    assert kept == [one.event for one in hall.heard]
+    assert [one.data["state"] for one in kept] == ["live", "ended"]
     assert await service.get(tutor, lesson.id) == over
 
 
-async def test_L6_a_cancelled_lesson_says_why_and_is_closed(stage: Stage) -> None:
-    tutor, anna, _, lesson = await opened(stage)
-    heard, service = stage.events(LessonChanged), stage.machine.lessons
+async def test_L6_a_cancelled_lesson_says_why_and_is_closed(stage: Stage, hall: Hall) -> None:
+    service, tutor, lesson = hall.lessons, hall.tutor, hall.lesson
     off = await service.cancel(tutor, CancelLesson(lesson_id=lesson.id, reason="Snow"))
-    assert [(one.event.type, one.event.data) for one in heard] == [
-        ("lesson.cancelled", {**off.plain(), "reason": "Snow"})
-    ]
-    await refused(WrongState, service.join(anna, lesson.id))
+    told = [(one.event.type, one.event.data) for one in hall.heard]
+    assert told == [("lesson.cancelled", {**off.plain(), "reason": "Snow"})]
+    await refused(WrongState, hall.join(hall.anna))
     await refused(WrongState, service.cancel(tutor, CancelLesson(lesson_id=lesson.id)))
-    again = await service.create(
-        tutor, planned(stage, anna.user_id, starts_at=lesson.starts_at, ends_at=lesson.ends_at)
-    )
-    assert again.state == "scheduled"
+    times = {"starts_at": lesson.starts_at, "ends_at": lesson.ends_at}
+    assert (await service.create(tutor, planned(stage, hall.anna.user_id, **times))).state == "scheduled"
 
 
-async def test_L7_a_stale_version_is_told_the_current_lesson(stage: Stage) -> None:
-    tutor, _, _, lesson = await opened(stage)
-    service = stage.machine.lessons
-    current = await service.update(tutor, changed(lesson, title="Roots"))
-    error = await refused(Conflict, service.update(tutor, changed(lesson, title="Powers")))
+async def test_L7_a_stale_version_is_told_the_current_lesson(hall: Hall) -> None:
+    stale = hall.lesson
+    current = await hall.update(title="Roots")
+    error = await refused(Conflict, hall.lessons.update(hall.tutor, changed(stale, title="Powers")))
     assert error.details == {"version": 2, "lesson": current.plain()}
-    assert await service.get(tutor, lesson.id) == current
+    assert await hall.lessons.get(hall.tutor, stale.id) == current
 
 
-async def test_L7_nothing_new_is_no_change(stage: Stage) -> None:
-    tutor, _, _, lesson = await opened(stage)
-    heard = stage.events(LessonChanged)
-    assert await stage.machine.lessons.update(tutor, changed(lesson, title=lesson.title)) == lesson
-    assert heard == []
+async def test_L7_nothing_new_is_no_change(hall: Hall) -> None:
+    before = hall.lesson
+    assert await hall.update(title=before.title) == before
+    assert hall.heard == []
 
 
-async def test_L10_a_lesson_is_not_moved_onto_another(stage: Stage) -> None:
-    tutor, anna, _, lesson = await opened(stage)
-    other = await stage.given.lesson(tutor, anna)
-    error = await refused(
-        Overlap,
-        stage.machine.lessons.update(tutor, changed(lesson, starts_at=other.starts_at, ends_at=other.ends_at)),
-    )
+async def test_L10_a_lesson_is_not_moved_onto_another(stage: Stage, hall: Hall) -> None:
+    other = await stage.given.lesson(hall.tutor, hall.anna)
+    error = await refused(Overlap, hall.update(starts_at=other.starts_at, ends_at=other.ends_at))
     assert (error.uri, error.details) == ("tutorwamp.error.lesson.overlap", {"lesson_id": other.id})
-    longer = await stage.machine.lessons.update(tutor, changed(lesson, ends_at=lesson.ends_at + HOUR))
-    assert longer.ends_at == lesson.ends_at + HOUR
+    later = hall.lesson.ends_at + HOUR
+    assert (await hall.update(ends_at=later)).ends_at == later
 
 
-async def test_L12_of_two_machines_that_start_one_lesson_one_does(stage_on_both: Stage, other_on_both: Machine) -> None:
-    tutor, _, _, lesson = await opened(stage_on_both)
-    heard = stage_on_both.events(LessonChanged)
-    other_on_both.events.listen(LessonChanged, heard.append)
-    machines = (stage_on_both.machine, other_on_both) * 3
-    outcomes = [outcome_of(machine.lessons.start(tutor, lesson.id)) for machine in machines]
-    named = [type(outcome).__name__ for outcome in await gatherResults(outcomes)]
+async def test_L12_of_two_machines_that_start_one_lesson_one_does(other_on_both: Machine, hall: Hall) -> None:
+    there = hall.on(other_on_both)
+    starts = [one.lessons.start(hall.tutor, hall.lesson.id) for one in (hall, there) * 3]
+    named = [type(outcome).__name__ for outcome in await gatherResults([under_way(start) for start in starts])]
     assert sorted(named) == ["Lesson"] + ["WrongState"] * 5
-    assert [one.event.seq for one in heard] == [1]
-
-
-def outcome_of(attempt: Any) -> Any:
-    """A running attempt whose error is its result."""
-    return Deferred.fromCoroutine(attempt).addErrback(lambda failure: failure.value)
+    assert [one.event.seq for one in hall.heard + there.heard] == [1]
 
 
 # lists
 
 
-async def test_L18_a_page_costs_two_queries_however_many_lessons_there_are(
-    stage_on_both: Stage, other_on_both: Machine
-) -> None:
-    stage = stage_on_both
-    tutor, anna, ben, lesson = await opened(stage)
+async def test_L18_a_page_costs_two_queries_however_many_lessons_there_are(other_on_both: Machine, hall: Hall) -> None:
+    stage, tutor, anna, ben, lesson = hall.stage, hall.tutor, hall.anna, hall.ben, hall.lesson
     costs = {}
     for total in (10, 1_000):
         await fill(stage, tutor, [anna, ben], total)
@@ -287,12 +240,9 @@ async def fill(stage: Stage, tutor: Caller, students: list[Caller], total: int) 
 # memory
 
 
-async def test_L17_a_writer_is_admitted_from_memory_and_a_no_is_asked_again(
-    stage_on_both: Stage, other_on_both: Machine
-) -> None:
-    stage = stage_on_both
-    tutor, anna, _, lesson = await opened(stage)
-    service, elsewhere = stage.machine.lessons, other_on_both.lessons
+async def test_L17_a_writer_is_admitted_from_memory_and_a_no_is_asked_again(other_on_both: Machine, hall: Hall) -> None:
+    stage, tutor, anna, lesson = hall.stage, hall.tutor, hall.anna, hall.lesson
+    service, elsewhere = hall.lessons, other_on_both.lessons
     assert (await service.admit_writer(anna, lesson.id)).guard == 1
     before = stage.machine.database.counts.queries()
     assert (await service.admit_writer(tutor, lesson.id)).moderates
@@ -306,25 +256,21 @@ async def test_L17_a_writer_is_admitted_from_memory_and_a_no_is_asked_again(
     await refused(WrongState, service.admit_writer(anna, lesson.id))
 
 
-async def test_L1_whose_lessons_are_whose(stage: Stage) -> None:
-    tutor, anna, _, lesson = await opened(stage)
-    service = stage.machine.lessons
-    assert [await service.lesson_ids(one) for one in (tutor, anna)] == [[lesson.id]] * 2
+async def test_L1_whose_lessons_are_whose(stage: Stage, hall: Hall) -> None:
+    service = hall.lessons
+    assert [await service.lesson_ids(one) for one in (hall.tutor, hall.anna)] == [[hall.lesson.id]] * 2
     assert await service.lesson_ids(await stage.given.caller()) == []
     assert await service.lesson_ids(await stage.given.caller("admin")) is None
 
 
-async def test_L19_its_tutor_gives_the_pen_and_everybody_is_told(stage_on_both: Stage) -> None:
-    given, lessons = stage_on_both.given, stage_on_both.machine.lessons
-    tutor, anna, ben = await given.caller("tutor"), await given.caller(), await given.caller()
-    lesson = await given.lesson(tutor, anna, ben)
-    heard = stage_on_both.events(LessonChanged)
-    after = await lessons.set_pen(tutor, SetPen(lesson_id=lesson.id, student_ids=[anna.user_id]))
-    assert (after.pen, await lessons.get(ben, lesson.id)) == ([anna.user_id], after)
-    (changed,) = heard
-    assert (changed.event.type, changed.event.data["pen"]) == ("pen.changed", [anna.user_id])
-    await lessons.set_pen(await given.caller("admin"), SetPen(lesson_id=lesson.id, student_ids=[anna.user_id]))
-    assert len(heard) == 1
+async def test_L19_its_tutor_gives_the_pen_and_everybody_is_told(stage_on_both: Stage, hall: Hall) -> None:
+    given, lessons, anna = stage_on_both.given, hall.lessons, hall.anna
+    asked = SetPen(lesson_id=hall.lesson.id, student_ids=[anna.user_id])
+    after = await lessons.set_pen(hall.tutor, asked)
+    assert (after.pen, await lessons.get(hall.ben, hall.lesson.id)) == ([anna.user_id], after)
+    (told,) = hall.heard
+    assert (told.event.type, told.event.data["pen"]) == ("pen.changed", [anna.user_id])
+    await lessons.set_pen(await given.caller("admin"), asked)
+    assert len(hall.heard) == 1
     for caller, error in ((anna, Forbidden), (await given.caller("tutor"), NotFound)):
-        with pytest.raises(error):
-            await lessons.set_pen(caller, SetPen(lesson_id=lesson.id, student_ids=[]))
+        await refused(error, lessons.set_pen(caller, SetPen(lesson_id=hall.lesson.id, student_ids=[])))
