@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
 import http_ece
 import jwt
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL.SSL import TLS_METHOD
 from twisted.internet import reactor
@@ -22,6 +19,7 @@ from twisted.internet.ssl import DefaultOpenSSLContextFactory
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
+from tests.support.tls import make_certificate
 from tutorwamp.notifications.push.contracts import Keys, Subscribe, from_base64url, to_base64url
 
 
@@ -94,18 +92,6 @@ class PushServer(Resource):
         return stopped
 
 
-def self_signed() -> bytes:
-    """A key and a certificate for 127.0.0.1 that nobody else has signed, as PEM."""
-    key, now, hour = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC), timedelta(hours=1)
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    made = x509.CertificateBuilder(name, name, key.public_key(), 1, now - hour, now + hour)
-    signed = made.add_extension(address, critical=False).sign(key, hashes.SHA256())
-    pem = serialization.Encoding.PEM
-    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    return private + signed.public_bytes(pem)
-
-
 class Endless(Protocol):
     """Says that it took the push, and begins a body that never ends."""
 
@@ -121,12 +107,11 @@ class Endless(Protocol):
 
 
 class EndlessServer:
-    """``closed`` fires when its caller has hung up. Speaks TLS with the certificate in ``folder / "server.pem"``."""
+    """``closed`` fires when its caller has hung up. Speaks TLS with ``certificate``."""
 
     def __init__(self, folder: Path) -> None:
         self.closed: Deferred[None] = Deferred()
-        self.certificate = folder / "server.pem"
-        self.certificate.write_bytes(self_signed())
+        self.certificate = make_certificate(folder)
         path = str(self.certificate)
         context: Any = DefaultOpenSSLContextFactory(path, path, sslmethod=TLS_METHOD)
         factory = Factory.forProtocol(lambda: Endless(self.closed))

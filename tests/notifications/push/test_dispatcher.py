@@ -12,95 +12,26 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import Clock
 
 from tests.notifications.house import House
+from tests.notifications.push.desk import ENDPOINT, Desk
 from tests.notifications.push.devices import Browser, PushServer
 from tests.support.machine import Stage
 from tutorwamp.kernel.errors import Unavailable
 from tutorwamp.notifications.contracts import Channel, ReadNotifications, SetPreferences
 from tutorwamp.notifications.push.batch import WAITS_S
-from tutorwamp.notifications.push.contracts import Delivery, Doubtful, Gone, Later, Outcome, Sent
+from tutorwamp.notifications.push.contracts import Gone, Later, Sent
 from tutorwamp.notifications.push.dispatcher import (
     DOUBTED_ALONE_AT_MOST,
     DOUBTED_AT_MOST,
     FINISH_WITHIN_S,
     FIRST_PAUSE_S,
     PAUSE_AT_MOST_S,
-    Dispatcher,
 )
-from tutorwamp.notifications.push.queue import SUBSCRIPTIONS_AT_MOST, PushQueue
+from tutorwamp.notifications.push.queue import SUBSCRIPTIONS_AT_MOST
 from tutorwamp.notifications.push.tables import deliveries, subscriptions
 from tutorwamp.notifications.push.web_push import WebPush, load_key
 
-ENDPOINT = "https://push.example/1"
 
-
-class Hands:
-    """A provider that notes what it was given, and answers what it is told to."""
-
-    def __init__(self) -> None:
-        self.given: list[Delivery] = []
-        self.answers: list[Outcome | Exception] = []
-        self.held: Deferred[None] | None = None
-        self.doubted: str | None = None
-        """A target that nobody may be behind."""
-
-    async def send(self, delivery: Delivery) -> Outcome:
-        self.given.append(delivery)
-        if self.held is not None:
-            await self.held
-        if delivery.target == self.doubted:
-            return Doubtful("403")
-        answer = self.answers.pop(0) if self.answers else Sent()
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-
-class Desk:
-    """A house whose notifications go to a queue, and a dispatcher with hands."""
-
-    def __init__(self, house: House) -> None:
-        self.house, self.stage = house, house.stage
-        self.push, self.mail = Hands(), Hands()
-        self.providers = {Channel.WEB_PUSH: self.push, Channel.EMAIL: self.mail}
-        machine = self.stage.machine
-        self.queue = PushQueue(machine.database, self.providers, self.stage.clock)
-        for store in (machine.notifications._store, machine.notifier._store):
-            store._outbox = self.queue
-        self.dispatcher = self.another()
-
-    def another(self) -> Dispatcher:
-        stage = self.stage
-        people = stage.machine.accounts
-        return Dispatcher(self.queue, self.providers, stage.gate, people, clock=stage.clock, chance=lambda: 1.0)
-
-    @classmethod
-    async def set_up(cls, stage: Stage) -> Desk:
-        made = cls(await House.meets(stage))
-        await made.queue.subscribe(made.house.anna.user_id, Browser().subscription(ENDPOINT))
-        return made
-
-    async def sending(self) -> tuple[Deferred[int], Deferred[None]]:
-        """What is due is under way, and the push service holds it: the round, and what lets go."""
-        await self.house.turn()
-        held = self.push.held = Deferred()
-        self.stage.clock.turn(seconds=WAITS_S)
-        dispatched = Deferred.fromCoroutine(self.dispatcher.dispatch())
-        while not self.push.given:
-            await self.stage.machine.database.read("test", lambda _: None)
-        return dispatched, held
-
-    async def pass_s(self, seconds: float) -> None:
-        self.stage.clock.turn(seconds=seconds)
-        while await self.dispatcher.dispatch():
-            pass
-
-    def kinds(self, hands: Hands) -> list[tuple[str, str]]:
-        names = {self.house.anna.user_id: "anna", self.house.ben.user_id: "ben", self.house.tutor.user_id: "tina"}
-        return sorted((names[one.user_id], str(one.kind)) for one in hands.given)
-
-
-async def test_P1_who_is_away_is_told_by_each_channel_once(stage_on_both: Stage) -> None:
-    desk = await Desk.set_up(stage_on_both)
+async def test_P1_who_is_away_is_told_by_each_channel_once(stage_on_both: Stage, desk: Desk) -> None:
     await desk.house.turn()
     await desk.pass_s(WAITS_S - 1)
     assert desk.push.given == []
@@ -114,45 +45,42 @@ async def test_P1_who_is_away_is_told_by_each_channel_once(stage_on_both: Stage)
         desk.house.lesson.id,
     )
     await desk.pass_s(100_000)
-    assert len(desk.push.given + desk.mail.given) == 3
+    assert len(desk.given) == 3
 
 
-async def test_P1_who_is_there_or_has_read_it_or_does_not_want_it_is_not_told(stage_on_both: Stage) -> None:
-    desk = await Desk.set_up(stage_on_both)
+async def test_P1_who_is_there_or_has_read_it_or_does_not_want_it_is_not_told(stage_on_both: Stage, desk: Desk) -> None:
     house = desk.house
     await house.turn()
     desk.stage.gate.here = {house.ben.user_id}
     (told,) = await house.told(house.anna)
     await house.notifications.mark_read(house.anna, ReadNotifications(notification_ids=[told.id]))
     await desk.pass_s(WAITS_S)
-    assert desk.push.given + desk.mail.given == []
+    assert desk.given == []
     off = SetPreferences(preferences={"lesson.changed": {"email": False}})
     await house.notifications.set_preferences(house.anna, off)
-    await house.update(title="Halves")
-    await house.turn()
-    await desk.pass_s(WAITS_S)
+    await desk.happens("Halves")
     assert (desk.kinds(desk.push), desk.kinds(desk.mail)) == ([("anna", "lesson.changed")], [])
 
 
 @pytest.mark.parametrize("in_app", [True, False])
-async def test_P1_N6_who_has_read_the_chat_itself_is_not_told_of_it(stage_on_both: Stage, in_app: bool) -> None:
-    desk = await Desk.set_up(stage_on_both)
+async def test_P1_N6_who_has_read_the_chat_itself_is_not_told_of_it(
+    stage_on_both: Stage, in_app: bool, desk: Desk
+) -> None:
     house = desk.house
     chosen = SetPreferences(preferences={"chat.message": {"in_app": in_app}})
     await house.notifications.set_preferences(house.anna, chosen)
-    await house.turn()
-    await desk.pass_s(WAITS_S)
+    await desk.happens()
     desk.push.given.clear()
     said = await house.say(house.tutor)
     await house.turn()
     await house.read(house.anna, said.seq)
-    await house.turn()
-    await desk.pass_s(WAITS_S)
+    await desk.happens()
     assert desk.push.given == []
 
 
-async def test_P2_what_was_surely_not_taken_is_tried_again_with_growing_pauses_for_a_day(stage_on_both: Stage) -> None:
-    desk = await Desk.set_up(stage_on_both)
+async def test_P2_what_was_surely_not_taken_is_tried_again_with_growing_pauses_for_a_day(
+    stage_on_both: Stage, desk: Desk
+) -> None:
     await desk.house.turn()
     desk.push.answers = [Later("no"), Later("no", 500.0), Later("no"), Sent()]
     await desk.pass_s(WAITS_S)
@@ -163,9 +91,7 @@ async def test_P2_what_was_surely_not_taken_is_tried_again_with_growing_pauses_f
         await desk.pass_s(1)
         assert len(desk.push.given) == before + 1
     desk.push.answers = [Later("no")] * 100
-    await desk.house.update(title="Halves")
-    await desk.house.turn()
-    await desk.pass_s(WAITS_S)
+    await desk.happens("Halves")
     await desk.pass_s(25 * 3600)
     given = len(desk.push.given)
     await desk.pass_s(25 * 3600)
@@ -173,73 +99,62 @@ async def test_P2_what_was_surely_not_taken_is_tried_again_with_growing_pauses_f
 
 
 async def test_P3_a_process_that_dies_while_it_sends_does_not_send_twice_and_nothing_that_waits_is_lost(
-    stage_on_both: Stage,
+    stage_on_both: Stage, desk: Desk
 ) -> None:
-    desk = await Desk.set_up(stage_on_both)
     await desk.house.turn()
     desk.stage.clock.turn(seconds=WAITS_S)
     (delivery,) = await desk.queue.take_due(1)
     assert await desk.queue.begin(delivery)  # and the process dies: whether it was sent nobody knows
     await desk.pass_s(3600)
-    assert len(desk.push.given + desk.mail.given) == 2, "the two that waited"
+    assert len(desk.given) == 2, "the two that waited"
 
 
-async def test_P3_two_processes_send_each_once(stage_on_both: Stage) -> None:
-    desk = await Desk.set_up(stage_on_both)
+async def test_P3_two_processes_send_each_once(stage_on_both: Stage, desk: Desk) -> None:
     for number in range(9):
-        await desk.house.update(title=f"Title {number}")
-        await desk.house.turn()
+        await desk.queued(f"Title {number}")
     desk.stage.clock.turn(seconds=WAITS_S)
     both = (desk.dispatcher, desk.another())
     for _ in range(5):
         await gatherResults([Deferred.fromCoroutine(one.dispatch()) for one in both])
-    sent = [(one.notification_id, one.target, one.user_id) for one in desk.push.given + desk.mail.given]
+    sent = [(one.notification_id, one.target, one.user_id) for one in desk.given]
     assert len(sent) == len(set(sent)) == 10 * 3
 
 
 async def test_P5_a_device_that_is_gone_is_forgotten_and_a_provider_that_fails_stops_nobody(
-    stage_on_both: Stage,
+    stage_on_both: Stage, desk: Desk
 ) -> None:
-    desk = await Desk.set_up(stage_on_both)
     await desk.house.turn()
     desk.push.answers, desk.mail.answers = [Gone()], [ValueError("a fault of ours")]
     await desk.pass_s(WAITS_S)
     assert len(desk.mail.given) == 2
     count = select(func.count()).select_from(subscriptions)
-    assert await desk.stage.machine.database.read("test", lambda one: one.execute(count).scalar_one()) == 0
-    await desk.house.update(title="Halves")
-    await desk.house.turn()
-    await desk.pass_s(WAITS_S)
+    assert await desk.found(count) == [0]
+    await desk.happens("Halves")
     assert len(desk.push.given) == 1
 
 
 @pytest.mark.parametrize("alone", [True, False])
 async def test_P5_a_device_that_is_doubted_for_long_is_forgotten_and_the_persons_others_are_not(
-    stage_on_both: Stage, alone: bool
+    stage_on_both: Stage, alone: bool, desk: Desk
 ) -> None:
-    desk = await Desk.set_up(stage_on_both)
     anna = desk.house.anna.user_id
     if not alone:
         await desk.queue.subscribe(anna, Browser().subscription("https://push.example/2"))
     desk.push.doubted = ENDPOINT
-    await desk.house.turn()
-    await desk.pass_s(WAITS_S)
+    await desk.happens()
     tries = DOUBTED_ALONE_AT_MOST if alone else DOUBTED_AT_MOST
     for number in range(1, tries + 3):
         assert len([one for one in desk.push.given if one.target == ENDPOINT]) == min(number, tries)
         await desk.pass_s(min(PAUSE_AT_MOST_S, FIRST_PAUSE_S * 2 ** (number - 1)))
     mine = select(subscriptions.c.endpoint).where(subscriptions.c.user_id == anna)
-    kept = await desk.stage.machine.database.read("test", lambda one: list(one.execute(mine).scalars()))
+    kept = await desk.found(mine)
     assert kept == ([] if alone else ["https://push.example/2"])
-    await desk.house.update(title="Halves")
-    await desk.house.turn()
-    await desk.pass_s(WAITS_S)
+    await desk.happens("Halves")
     assert desk.push.given[-1].target == (ENDPOINT if alone else "https://push.example/2")
     assert len(desk.push.given) == (tries if alone else tries + 2)
 
 
-async def test_P1_while_the_gate_is_away_nobody_is_told_and_nothing_is_lost(stage: Stage) -> None:
-    desk = await Desk.set_up(stage)
+async def test_P1_while_the_gate_is_away_nobody_is_told_and_nothing_is_lost(desk: Desk) -> None:
     await desk.house.turn()
 
     class Away:
@@ -248,14 +163,13 @@ async def test_P1_while_the_gate_is_away_nobody_is_told_and_nothing_is_lost(stag
 
     desk.dispatcher._connected = Away()
     await desk.pass_s(WAITS_S)
-    assert desk.push.given + desk.mail.given == []
+    assert desk.given == []
     desk.dispatcher._connected = desk.stage.gate
     await desk.pass_s(FIRST_PAUSE_S)
-    assert len(desk.push.given + desk.mail.given) == 3
+    assert len(desk.given) == 3
 
 
-async def test_P7_a_person_has_some_devices_and_a_device_one_person(stage_on_both: Stage) -> None:
-    desk = await Desk.set_up(stage_on_both)
+async def test_P7_a_person_has_some_devices_and_a_device_one_person(stage_on_both: Stage, desk: Desk) -> None:
     anna, ben = desk.house.anna.user_id, desk.house.ben.user_id
     for number in range(SUBSCRIPTIONS_AT_MOST + 3):
         desk.stage.clock.turn(seconds=1)
@@ -285,9 +199,7 @@ async def test_what_has_no_provider_is_not_queued_and_old_rows_go(stage: Stage, 
 
     assert await rows() == 0
     desk = Desk(house)
-    await house.update(title="Halves")
-    await house.turn()
-    await desk.pass_s(WAITS_S)
+    await desk.happens("Halves")
     assert await rows() == 2
     stage.clock.turn(days=2)
     assert await desk.queue.take_due(1) == []
@@ -295,9 +207,8 @@ async def test_what_has_no_provider_is_not_queued_and_old_rows_go(stage: Stage, 
 
 
 async def test_P7_a_browser_that_changed_hands_does_not_get_what_was_meant_for_its_last_person(
-    stage_on_both: Stage,
+    stage_on_both: Stage, desk: Desk
 ) -> None:
-    desk = await Desk.set_up(stage_on_both)
     await desk.house.turn()
     await desk.queue.subscribe(desk.house.ben.user_id, Browser().subscription(ENDPOINT))
     await desk.pass_s(WAITS_S)
@@ -305,34 +216,30 @@ async def test_P7_a_browser_that_changed_hands_does_not_get_what_was_meant_for_i
 
 
 @pytest.mark.parametrize("after_s", [1e30, float("inf")])
-async def test_P2_no_retry_after_is_too_long(stage: Stage, after_s: float) -> None:
-    desk = await Desk.set_up(stage)
+async def test_P2_no_retry_after_is_too_long(desk: Desk, after_s: float) -> None:
     await desk.house.turn()
     desk.push.answers = [Later("no", after_s)]
     await desk.pass_s(WAITS_S)
     assert len(desk.mail.given) == 2
     state = select(deliveries.c.state).where(deliveries.c.channel == Channel.WEB_PUSH.value)
-    assert await desk.stage.machine.database.read("test", lambda one: one.execute(state).scalar_one()) == "waiting"
+    assert await desk.found(state) == ["waiting"]
 
 
-async def test_P3_at_stop_what_is_under_way_is_finished_and_nothing_more_is_taken(stage: Stage) -> None:
-    desk = await Desk.set_up(stage)
+async def test_P3_at_stop_what_is_under_way_is_finished_and_nothing_more_is_taken(desk: Desk) -> None:
     sending, held = await desk.sending()
     stopped = Deferred.fromCoroutine(desk.dispatcher.stop(Clock()))
     assert not stopped.called
     held.callback(None)
     await stopped
     left = select(func.count()).select_from(deliveries).where(deliveries.c.state != "done")
-    assert await desk.stage.machine.database.read("test", lambda one: one.execute(left).scalar_one()) == 0
+    assert await desk.found(left) == [0]
     assert await sending == 3
-    await desk.house.update(title="Halves")
-    await desk.house.turn()
+    await desk.queued("Halves")
     desk.stage.clock.turn(seconds=WAITS_S)
     assert await desk.dispatcher.dispatch() == 0
 
 
-async def test_P3_a_provider_that_does_not_come_back_holds_the_stop_up_for_seconds_only(stage: Stage) -> None:
-    desk = await Desk.set_up(stage)
+async def test_P3_a_provider_that_does_not_come_back_holds_the_stop_up_for_seconds_only(desk: Desk) -> None:
     sending, held = await desk.sending()
     time = Clock()
     stopped = Deferred.fromCoroutine(desk.dispatcher.stop(time))
@@ -346,9 +253,9 @@ async def test_P3_a_provider_that_does_not_come_back_holds_the_stop_up_for_secon
 
 
 async def test_a_push_service_on_loopback_is_asked_again_when_it_says_and_its_dead_devices_are_forgotten(
-    stage: Stage, tmp_path: Path
+    desk: Desk, tmp_path: Path
 ) -> None:
-    desk, server, browser = await Desk.set_up(stage), PushServer(), Browser()
+    server, browser = PushServer(), Browser()
     key = load_key(tmp_path / "vapid.pem")
     desk.providers[Channel.WEB_PUSH] = WebPush(reactor, key, "mailto:a@b.example", allowed=lambda _: True)  # type: ignore[assignment]  # a Mapping outside tests
     await desk.queue.unsubscribe(ENDPOINT)
@@ -360,8 +267,6 @@ async def test_a_push_service_on_loopback_is_asked_again_when_it_says_and_its_de
         assert len(server.pushed) == pushes
     assert [browser.read(one.body)["kind"] for one in server.pushed] == ["lesson.invited"] * 3
     for title in ("Halves", "Quarters"):
-        await desk.house.update(title=title)
-        await desk.house.turn()
-        await desk.pass_s(WAITS_S)
+        await desk.happens(title)
         assert len(server.pushed) == 4, "the device that answered 410 is not asked again"
     await server.close()

@@ -20,6 +20,7 @@ from zope.interface import implementer
 from tests.notifications.push.devices import Browser
 from tests.notifications.push.test_web_push import delivery
 from tests.support.node import free_port
+from tests.support.wamp import PATIENCE_S
 from tutorwamp.kernel.errors import Unavailable
 from tutorwamp.kernel.settings import SettingsError
 from tutorwamp.notifications.contracts import Channel, Kind
@@ -224,9 +225,8 @@ async def outcome_with(closes: str, offers: str = "", address: str = ADA, **more
     cast("Any", factory).protocol = made
     port: Any = cast("Any", reactor).listenTCP(0, factory, interface="127.0.0.1")
     try:
-        outcome = await Deferred.fromCoroutine(mail(port.getHost().port, address).send(told(**more))).addTimeout(
-            5, reactor
-        )
+        sending = Deferred.fromCoroutine(mail(port.getHost().port, address).send(told(**more)))
+        outcome = await sending.addTimeout(PATIENCE_S, reactor)
     finally:
         await port.stopListening()
     return outcome, servers[0].said

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from tests.notifications.push.test_dispatcher import Desk
+from tests.notifications.push.desk import Desk
 from tests.support.machine import Stage
 from tutorwamp.kernel.errors import Unavailable
 from tutorwamp.notifications.push.batch import TAKEN_FOR, WAITS_S
@@ -15,10 +15,6 @@ from tutorwamp.notifications.push.contracts import Delivery
 from tutorwamp.notifications.push.dispatcher import FIRST_PAUSE_S, Dispatcher
 
 TAKEN_FOR_S = TAKEN_FOR.total_seconds()
-
-
-def given(desk: Desk) -> list[Delivery]:
-    return desk.push.given + desk.mail.given
 
 
 class Faulty:
@@ -49,65 +45,63 @@ async def begun(desk: Desk, other: Dispatcher) -> tuple[Slow, Deferred[int]]:
     return slow, dispatched
 
 
-async def test_P3_a_round_that_fails_for_whatever_reason_loses_nothing(stage_on_both: Stage) -> None:
-    desk = await Desk.set_up(stage_on_both)
+async def test_P3_a_round_that_fails_for_whatever_reason_loses_nothing(stage_on_both: Stage, desk: Desk) -> None:
     await desk.house.turn()
     desk.dispatcher._connected = Faulty()
     await desk.pass_s(WAITS_S)
-    assert given(desk) == []
+    assert desk.given == []
     desk.dispatcher._connected = desk.stage.gate
     await desk.pass_s(FIRST_PAUSE_S)
-    assert len(given(desk)) == 3
+    assert len(desk.given) == 3
 
 
-async def test_P3_what_a_process_that_died_had_taken_and_not_begun_is_sent_by_the_next(stage_on_both: Stage) -> None:
-    desk = await Desk.set_up(stage_on_both)
+async def test_P3_what_a_process_that_died_had_taken_and_not_begun_is_sent_by_the_next(
+    stage_on_both: Stage, desk: Desk
+) -> None:
     await desk.house.turn()
     desk.stage.clock.turn(seconds=WAITS_S)
     taken = await desk.queue.take_due(20)
     assert len(taken) == 3  # and the process dies
     await desk.pass_s(TAKEN_FOR_S - 1)
-    assert given(desk) == []
+    assert desk.given == []
     await desk.pass_s(1)
-    assert len(given(desk)) == 3
+    assert len(desk.given) == 3
 
 
-async def test_P3_who_took_it_too_long_ago_sends_nothing_and_changes_nothing(stage_on_both: Stage) -> None:
-    desk = await Desk.set_up(stage_on_both)
+async def test_P3_who_took_it_too_long_ago_sends_nothing_and_changes_nothing(stage_on_both: Stage, desk: Desk) -> None:
     slow, dispatched = await begun(desk, desk.another())
     await desk.pass_s(TAKEN_FOR_S)
-    assert len(given(desk)) == 3
+    assert len(desk.given) == 3
     slow.answer.callback(set())
     await dispatched
     await desk.pass_s(3600)
-    assert len(given(desk)) == 3
+    assert len(desk.given) == 3
 
 
-async def test_P3_who_took_it_too_long_ago_does_not_put_back_what_was_sent(stage_on_both: Stage) -> None:
-    desk = await Desk.set_up(stage_on_both)
+async def test_P3_who_took_it_too_long_ago_does_not_put_back_what_was_sent(stage_on_both: Stage, desk: Desk) -> None:
     slow, dispatched = await begun(desk, desk.another())
     await desk.pass_s(TAKEN_FOR_S)
     slow.answer.errback(Unavailable("The gate is away."))
     await dispatched
     await desk.pass_s(3600)
-    assert len(given(desk)) == 3
+    assert len(desk.given) == 3
 
 
-async def test_P3_a_node_that_is_stopped_before_it_began_leaves_all_to_the_next(stage_on_both: Stage) -> None:
-    desk = await Desk.set_up(stage_on_both)
+async def test_P3_a_node_that_is_stopped_before_it_began_leaves_all_to_the_next(
+    stage_on_both: Stage, desk: Desk
+) -> None:
     stopped = desk.another()
     slow, dispatched = await begun(desk, stopped)
     stopping = Deferred.fromCoroutine(stopped.stop(Clock()))
     slow.answer.callback(set())
     await dispatched
     await stopping
-    assert given(desk) == []
+    assert desk.given == []
     await desk.pass_s(TAKEN_FOR_S)
-    assert len(given(desk)) == 3
+    assert len(desk.given) == 3
 
 
-async def test_P3_where_the_mark_cannot_be_made_it_is_not_sent_and_not_lost(stage_on_both: Stage) -> None:
-    desk = await Desk.set_up(stage_on_both)
+async def test_P3_where_the_mark_cannot_be_made_it_is_not_sent_and_not_lost(stage_on_both: Stage, desk: Desk) -> None:
     await desk.house.turn()
     begin = desk.queue.begin
 
@@ -116,14 +110,13 @@ async def test_P3_where_the_mark_cannot_be_made_it_is_not_sent_and_not_lost(stag
 
     desk.queue.begin = away  # type: ignore[method-assign,assignment]  # this queue alone
     await desk.pass_s(WAITS_S)
-    assert given(desk) == []
+    assert desk.given == []
     desk.queue.begin = begin  # type: ignore[method-assign]  # the same
     await desk.pass_s(TAKEN_FOR_S)
-    assert len(given(desk)) == 3
+    assert len(desk.given) == 3
 
 
-async def test_P1_an_account_that_is_closed_gets_nothing_more_by_any_channel(stage_on_both: Stage) -> None:
-    desk = await Desk.set_up(stage_on_both)
+async def test_P1_an_account_that_is_closed_gets_nothing_more_by_any_channel(stage_on_both: Stage, desk: Desk) -> None:
     await desk.house.turn()
     address = await desk.stage.machine.accounts.address_of(desk.house.anna.user_id)
     assert address is not None
@@ -131,4 +124,4 @@ async def test_P1_an_account_that_is_closed_gets_nothing_more_by_any_channel(sta
     await desk.pass_s(WAITS_S)
     assert (desk.kinds(desk.push), desk.kinds(desk.mail)) == ([], [("ben", "lesson.invited")])
     await desk.pass_s(3600)
-    assert len(given(desk)) == 1
+    assert len(desk.given) == 1

@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.notifications.house import House
+from tests.notifications.push.desk import ENDPOINT, Desk
 from tests.notifications.push.devices import Browser
-from tests.notifications.push.test_dispatcher import ENDPOINT, Desk
 from tests.support.machine import Stage
 from tutorwamp.kernel.contracts import Caller
 from tutorwamp.notifications.contracts import SetPreferences
@@ -51,117 +50,107 @@ def by_person(given: list[Delivery]) -> Counter[str]:
 
 
 async def test_P8_a_tutor_who_invites_strangers_by_the_dozen_sends_a_few_and_all_is_told_in_the_app(
-    stage_on_both: Stage,
+    stage_on_both: Stage, letters: Desk
 ) -> None:
-    desk = Desk(await House.meets(stage_on_both))
-    mallory, strangers = await stage_on_both.given.caller("tutor"), await class_of(desk, 30)
-    await bomb(desk, mallory, strangers, 13)
-    await desk.pass_s(WAITS_S)
-    mails = [one for one in desk.mail.given if one.user_id in {each.user_id for each in strangers}]
+    mallory, strangers = await letters.stage.given.caller("tutor"), await class_of(letters, 30)
+    await bomb(letters, mallory, strangers, 13)
+    await letters.pass_s(WAITS_S)
+    mails = [one for one in letters.mail.given if one.user_id in {each.user_id for each in strangers}]
     assert len(mails) == STRANGERS
-    assert by_person(desk.mail.given)[desk.house.anna.user_id] == 1, "another tutor's is not behind them"
+    assert by_person(letters.mail.given)[letters.house.anna.user_id] == 1, "another tutor's is not behind them"
     for one in strangers:
-        assert await desk.house.count(one) == 13
-    desk.mail.given.clear()
+        assert await letters.house.count(one) == 13
+    letters.mail.given.clear()
     for _ in range(23):
-        before = len(desk.mail.given)
-        await desk.pass_s(HOUR_S)
-        assert len(desk.mail.given) - before <= STRANGERS
-    sent = by_person(desk.mail.given)
+        before = len(letters.mail.given)
+        await letters.pass_s(HOUR_S)
+        assert len(letters.mail.given) - before <= STRANGERS
+    sent = by_person(letters.mail.given)
     assert max(sent.values()) == 1, "what waits is told in one"
-    told = sum(1 + one.more for one in [*mails, *desk.mail.given])
+    told = sum(1 + one.more for one in [*mails, *letters.mail.given])
     assert told == 13 * 30, "and nothing of it is left out"
 
 
-async def test_P8_whom_a_tutor_has_taught_is_no_stranger_and_has_an_hourly_ration(stage_on_both: Stage) -> None:
-    desk = Desk(await House.meets(stage_on_both))
-    tina, known = desk.house.tutor, await class_of(desk, 30)
-    lesson = await stage_on_both.given.lesson(tina, *known)
+async def test_P8_whom_a_tutor_has_taught_is_no_stranger_and_has_an_hourly_ration(
+    stage_on_both: Stage, letters: Desk
+) -> None:
+    tina, known = letters.house.tutor, await class_of(letters, 30)
+    lesson = await letters.stage.given.lesson(tina, *known)
     for one in known:
-        await stage_on_both.machine.lessons.join(one, lesson.id)
-    await stage_on_both.machine.lessons.note_presence()
-    await desk.house.turn()
-    await desk.pass_s(WAITS_S)
-    await desk.pass_s(2 * HOUR_S)
-    desk.mail.given.clear()
-    await bomb(desk, tina, known, 14)
-    await desk.pass_s(WAITS_S)
-    assert set(by_person(desk.mail.given).values()) == {MAILS}
-    await desk.pass_s(HOUR_S)
-    assert set(by_person(desk.mail.given).values()) == {MAILS + 1}
-    last = [one for one in desk.mail.given if one.user_id == known[0].user_id][-1]
+        await letters.stage.machine.lessons.join(one, lesson.id)
+    await letters.stage.machine.lessons.note_presence()
+    await letters.happens()
+    await letters.pass_s(2 * HOUR_S)
+    letters.mail.given.clear()
+    await bomb(letters, tina, known, 14)
+    await letters.pass_s(WAITS_S)
+    assert set(by_person(letters.mail.given).values()) == {MAILS}
+    await letters.pass_s(HOUR_S)
+    assert set(by_person(letters.mail.given).values()) == {MAILS + 1}
+    last = [one for one in letters.mail.given if one.user_id == known[0].user_id][-1]
     assert (last.title, last.more) == ("You have won 13", 3)
     assert last.text == "Tina has invited you to this lesson. There are 3 more notifications for you."
-    await desk.pass_s(5 * HOUR_S)
-    assert set(by_person(desk.mail.given).values()) == {MAILS + 1}
+    await letters.pass_s(5 * HOUR_S)
+    assert set(by_person(letters.mail.given).values()) == {MAILS + 1}
 
 
-async def test_P8_what_is_not_wanted_or_not_sent_costs_nothing(stage_on_both: Stage) -> None:
-    desk = Desk(await House.meets(stage_on_both))
-    house = desk.house
+async def test_P8_what_is_not_wanted_or_not_sent_costs_nothing(stage_on_both: Stage, letters: Desk) -> None:
+    house = letters.house
     await house.turn()
     await house.notifications.set_preferences(
         house.anna, SetPreferences(preferences={"lesson.changed": {"email": False}})
     )
-    stage_on_both.gate.here = {house.ben.user_id}
+    letters.stage.gate.here = {house.ben.user_id}
     for number in range(MAILS + 5):
-        await house.update(title=f"Title {number}")
-        await house.turn()
-        await desk.pass_s(WAITS_S)
-    stage_on_both.gate.here = set()
-    desk.mail.given.clear()
+        await letters.happens(f"Title {number}")
+    letters.stage.gate.here = set()
+    letters.mail.given.clear()
     await house.update(title="Halves")
     await house.turn()
-    lesson = await stage_on_both.given.lesson(house.tutor, house.anna)
-    await desk.pass_s(WAITS_S)
-    assert [(one.user_id, one.title) for one in desk.mail.given] == [(house.ben.user_id, "Halves")]
-    await house.turn()
-    await desk.pass_s(WAITS_S)
-    assert (desk.mail.given[-1].user_id, desk.mail.given[-1].data["lesson_id"]) == (house.anna.user_id, lesson.id)
+    lesson = await letters.stage.given.lesson(house.tutor, house.anna)
+    await letters.pass_s(WAITS_S)
+    assert [(one.user_id, one.title) for one in letters.mail.given] == [(house.ben.user_id, "Halves")]
+    await letters.happens()
+    assert (letters.mail.given[-1].user_id, letters.mail.given[-1].data["lesson_id"]) == (house.anna.user_id, lesson.id)
 
 
-async def test_P8_a_device_has_a_ration_too(stage_on_both: Stage) -> None:
-    desk = await Desk.set_up(stage_on_both)
+async def test_P8_a_device_has_a_ration_too(stage_on_both: Stage, desk: Desk) -> None:
     for number in range(PUSHES + 3):
-        await desk.house.update(title=f"Title {number}")
-        await desk.house.turn()
-    await desk.pass_s(WAITS_S)
+        await desk.happens(f"Title {number}")
     assert len(desk.push.given) == PUSHES
     await desk.queue.subscribe(desk.house.anna.user_id, Browser().subscription("https://push.example/new"))
-    await desk.house.update(title="Halves")
-    await desk.house.turn()
-    await desk.pass_s(WAITS_S)
+    await desk.happens("Halves")
     assert [one.target for one in desk.push.given[PUSHES:]] == ["https://push.example/new"]
     await desk.pass_s(HOUR_S)
     (late,) = [one for one in desk.push.given[PUSHES + 1 :] if one.target == ENDPOINT]
     assert (late.title, late.more) == ("Halves", 4)
 
 
-async def test_P9_each_persons_and_each_lessons_first_goes_before_anybodys_second(stage_on_both: Stage) -> None:
-    desk = Desk(await House.meets(stage_on_both))
-    machine = stage_on_both.machine
-    desk.queue = PushQueue(machine.database, desk.providers, stage_on_both.clock, limited=False)
+async def test_P9_each_persons_and_each_lessons_first_goes_before_anybodys_second(
+    stage_on_both: Stage, letters: Desk
+) -> None:
+    machine = letters.stage.machine
+    letters.queue = PushQueue(machine.database, letters.providers, letters.stage.clock, limited=False)
     for store in (machine.notifications._store, machine.notifier._store):
-        store._outbox = desk.queue
-    loud = await class_of(desk, 20)
-    await bomb(desk, await stage_on_both.given.caller("tutor"), loud, 3)
-    stage_on_both.clock.turn(seconds=1)
-    quiet = await stage_on_both.given.lesson(await stage_on_both.given.caller("tutor"), *await class_of(desk, 2))
-    await desk.house.turn()
-    stage_on_both.clock.turn(seconds=WAITS_S)
-    first: Any = await desk.queue.take_due(20)
+        store._outbox = letters.queue
+    loud = await class_of(letters, 20)
+    await bomb(letters, await letters.stage.given.caller("tutor"), loud, 3)
+    letters.stage.clock.turn(seconds=1)
+    quiet = await letters.stage.given.lesson(await letters.stage.given.caller("tutor"), *await class_of(letters, 2))
+    await letters.house.turn()
+    letters.stage.clock.turn(seconds=WAITS_S)
+    first: Any = await letters.queue.take_due(20)
     lessons = Counter(one.data["lesson_id"] for one in first)
     assert lessons[quiet.id] == 2
     taken = list(first)
-    while more := await desk.queue.take_due(20):
+    while more := await letters.queue.take_due(20):
         taken += more
     assert len({one.delivery_id for one in taken}) == len(taken) == 3 * 20 + 2 + 2
 
 
 @pytest.mark.parametrize("limited", ["on", "off"])
-async def test_P8_the_switch_of_all_limits_lifts_these_as_well(stage: Stage, limited: str) -> None:
-    desk = Desk(await House.meets(stage))
-    desk.queue._limited = limited == "on"
-    await bomb(desk, desk.house.tutor, [desk.house.anna], MAILS + 2)
-    await desk.pass_s(WAITS_S)
-    assert by_person(desk.mail.given)[desk.house.anna.user_id] == (MAILS if limited == "on" else MAILS + 3)
+async def test_P8_the_switch_of_all_limits_lifts_these_as_well(letters: Desk, limited: str) -> None:
+    letters.queue._limited = limited == "on"
+    await bomb(letters, letters.house.tutor, [letters.house.anna], MAILS + 2)
+    await letters.pass_s(WAITS_S)
+    assert by_person(letters.mail.given)[letters.house.anna.user_id] == (MAILS if limited == "on" else MAILS + 3)

@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred
 
 from tests.notifications.push.devices import Browser, EndlessServer, PushServer
 from tests.support.node import free_port
+from tests.support.wamp import PATIENCE_S
 from tutorwamp.kernel.errors import Invalid
 from tutorwamp.kernel.settings import SettingsError
 from tutorwamp.notifications.contracts import Channel, Kind
@@ -149,8 +150,8 @@ async def test_P5_an_answer_that_never_ends_holds_nobody_up(
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(endless.certificate))
     sending = Deferred.fromCoroutine(provider.send(delivery(endless.url, Browser().keys)))
-    assert await sending.addTimeout(10, reactor) == Sent()
-    await endless.closed.addTimeout(10, reactor)
+    assert await sending.addTimeout(PATIENCE_S, reactor) == Sent()
+    await endless.closed.addTimeout(PATIENCE_S, reactor)
 
 
 async def test_P6_a_service_whose_certificate_nobody_knows_gets_nothing(
@@ -175,44 +176,18 @@ async def test_P6_the_address_that_is_connected_to_is_looked_at(server: PushServ
 @pytest.mark.parametrize(
     "endpoint",
     [
-        "http://push.example/1",
-        "https://",
-        "https://localhost/1",
-        "https://intranet/1",
-        "https://127.0.0.1/1",
-        "https://10.1.2.3/",
-        "https://192.168.0.1/",
-        "https://169.254.169.254/latest",
-        "https://[::1]/",
-        "https://[fe80::1]/",
-        "https://[::ffff:10.0.0.1]/",
-        "https://[64:ff9b::a00:1]/",
-        "https://[2002:a00:1::]/",
-        "https://2130706433/",
-        "https://0x7f000001/",
-        "https://127.1/",
-        "https://a:b@push.example/",
-        "https://push.example:0/",
-        "https://push.example:x/",
-        "ftp://push.example",
-        "https://pu sh.example/",
-        "https://224.0.0.1/",
-        "https://0.0.0.0/",
-        "https://100.64.0.1/",
-        "https://[::127.0.0.1]/",
-        "https://[::ffff:0:127.0.0.1]/",
-        "https://[fec0::1]/",
-        "https://[64:ff9b:1::a00:1]/",
-        "https://push.invalid/1",
-        "https://push.service.TEST/1",
-        "https://printer.local./1",
-        "https://push.localhost/1",
-        "https://expyuzz4wqqyqhjn.onion/1",
-        "https://push.internal/1",
-        "https://.invalid/1",
-        "https://example./1",
+        "http://push.example/1", "https://", "https://localhost/1", "https://intranet/1", "https://127.0.0.1/1",
+        "https://10.1.2.3/", "https://192.168.0.1/", "https://169.254.169.254/latest", "https://[::1]/",
+        "https://[fe80::1]/", "https://[::ffff:10.0.0.1]/", "https://[64:ff9b::a00:1]/", "https://[2002:a00:1::]/",
+        "https://2130706433/", "https://0x7f000001/", "https://127.1/", "https://a:b@push.example/",
+        "https://push.example:0/", "https://push.example:x/", "ftp://push.example", "https://pu sh.example/",
+        "https://224.0.0.1/", "https://0.0.0.0/", "https://100.64.0.1/", "https://[::127.0.0.1]/",
+        "https://[::ffff:0:127.0.0.1]/", "https://[fec0::1]/", "https://[64:ff9b:1::a00:1]/",
+        "https://push.invalid/1", "https://push.service.TEST/1", "https://printer.local./1",
+        "https://push.localhost/1", "https://expyuzz4wqqyqhjn.onion/1", "https://push.internal/1",
+        "https://.invalid/1", "https://example./1",
     ],
-)
+)  # fmt: skip
 def test_P6_endpoints_that_lead_inside_are_refused(endpoint: str) -> None:
     with pytest.raises(Invalid):
         require_endpoint(endpoint)
