@@ -57,6 +57,8 @@ COMPARISON_INTERVAL_S: Final = 10.0
 """How long a wrong count could stay, were there ever one."""
 PUSH_INTERVAL_S: Final = 1.0
 """Up to twenty deliveries are taken each time, and more once they are through."""
+BACKLOG_INTERVAL_S: Final = 15.0
+"""How old what the metrics say of waiting deliveries may be: as often as Prometheus asks mostly."""
 COMPACTION_INTERVAL_S: Final = 60.0
 """A minute's share of what a lesson leaves behind is forgotten in one short transaction."""
 
@@ -263,6 +265,7 @@ class NotificationsComponent(PeriodicComponent):
         self._every(REMINDER_INTERVAL_S, notifier.remind, now=True)
         self._every(COMPARISON_INTERVAL_S, machine().counts.compare)
         self._every(PUSH_INTERVAL_S, machine().push.dispatcher.dispatch)
+        self._every(BACKLOG_INTERVAL_S, machine().push.dispatcher.measure)
 
 
 class RestComponent(PeriodicComponent):

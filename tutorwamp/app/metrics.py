@@ -1,10 +1,12 @@
-"""What this process has counted, as Prometheus reads it. Counters of domains are made where they count."""
+"""What a process with components counts, as Prometheus reads it. Counters of domains are made where they count."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 from prometheus_client import Counter
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -12,8 +14,9 @@ from prometheus_client.registry import Collector
 
 from tutorwamp.app.assembly import Machine
 from tutorwamp.kernel.metrics.pages import page_of
-from tutorwamp.kernel.sql.database import Counts
-from tutorwamp.kernel.sql.writers import Writers
+from tutorwamp.kernel.sql.database import Database
+from tutorwamp.lessons.service import LessonsService
+from tutorwamp.sessions.service import SessionsService
 
 RESTARTS: Final = "_TUTORWAMP_RESTARTS"
 """An environment variable of a node's processes: how often the supervisor has started the node again."""
@@ -25,46 +28,88 @@ _COUNTED: Final = (
     ("tutorwamp_database_transactions", "Transactions, by name.", "transactions"),
     ("tutorwamp_database_queries", "Queries in them.", "queries"),
     ("tutorwamp_database_retries", "Transactions that were tried again.", "retries"),
-    ("tutorwamp_database_waited_seconds", "Time they waited for a thread and a connection.", "waited_s"),
-    ("tutorwamp_database_ran_seconds", "Time they ran.", "ran_s"),
 )
 
 
 class DatabaseCollector(Collector):
-    """What transactions have cost, by their names."""
+    """What transactions have cost, by their names, and what waits, by its lane."""
 
-    def __init__(self, counts: Counts) -> None:
-        self._counts = counts
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def collect(self) -> Iterator[Metric]:
-        """One counter for each figure."""
-        by_name = dict(self._counts.by_name)
+        """Counters by transaction; gauges of what is so now."""
+        by_name = dict(self._database.counts.by_name)
         for name, meaning, figure in _COUNTED:
             family = CounterMetricFamily(name, meaning, labels=["transaction"])
             for transaction, counted in by_name.items():
                 family.add_metric([transaction], getattr(counted, figure))
             yield family
+        waits, outages = self._database.writers.waits_s(), self._database.outages.going_on_s()
+        meaning = "How long the first write of a lane has been in it."
+        yield _by("tutorwamp_database_write_wait_seconds", meaning, "lane", waits)
+        meaning = "Since the database does not do this kind of work; 0: it does."
+        everybodys = {"reads": 0.0, "writes": 0.0}
+        yield _by("tutorwamp_database_outage_seconds", meaning, "what", {**everybodys, **outages})
+        meaning = "Reads that wait for their turn."
+        yield GaugeMetricFamily("tutorwamp_database_reads_waiting", meaning, value=self._database.reads_waiting())
+        pool: Any = self._database.engine.pool
+        meaning = "Connections to the database, by whether they are in use."
+        states = {"used": pool.checkedout(), "idle": pool.checkedin()}
+        yield _by("tutorwamp_database_connections", meaning, "state", states)
 
 
-class LaneCollector(Collector):
-    """How long writes wait, by their lanes."""
+class PeopleCollector(Collector):
+    """Who is where, and for how long nothing was heard. Other containers than theirs see nobody."""
 
-    def __init__(self, writers: Writers) -> None:
-        self._writers = writers
+    def __init__(self, lessons: LessonsService, sessions: SessionsService) -> None:
+        self._lessons = lessons
+        self._sessions = sessions
 
     def collect(self) -> Iterator[Metric]:
-        """One gauge."""
-        family = GaugeMetricFamily(
-            "tutorwamp_database_write_wait_seconds",
-            "How long the first write of a lane has been in it.",
-            labels=["lane"],
-        )
-        for lane, wait_s in self._writers.waits_s().items():
-            family.add_metric([lane], wait_s)
-        yield family
+        """Gauges."""
+        lessons, people = self._lessons.occupied()
+        yield GaugeMetricFamily("tutorwamp_lessons_occupied", "Lessons with people in them.", value=lessons)
+        yield GaugeMetricFamily("tutorwamp_people_in_lessons", "People in lessons.", value=people)
+        silent_s = self._sessions.silent_s()
+        if silent_s is None:
+            return
+        last_s, longest_s = silent_s
+        meaning = "Since the last heartbeat of anybody."
+        yield GaugeMetricFamily("tutorwamp_heartbeat_last_age_seconds", meaning, value=last_s)
+        meaning = "Since the last one of the session that is silent for longest; 0: there is none."
+        yield GaugeMetricFamily("tutorwamp_heartbeat_oldest_age_seconds", meaning, value=longest_s)
+
+
+class DiskCollector(Collector):
+    """What is left on the disk of the data folder."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._data_dir = data_dir
+
+    def collect(self) -> Iterator[Metric]:
+        """Two gauges; none where there is no folder."""
+        try:
+            found = shutil.disk_usage(self._data_dir)
+        except OSError:
+            return
+        yield GaugeMetricFamily("tutorwamp_data_free_bytes", "Free on the data folder's disk.", value=found.free)
+        yield GaugeMetricFamily("tutorwamp_data_size_bytes", "Size of that disk.", value=found.total)
+
+
+def _by(name: str, meaning: str, label: str, values: dict[str, float]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, meaning, labels=[label])
+    for one, value in values.items():
+        family.add_metric([one], value)
+    return family
 
 
 def page(machine: Machine) -> bytes:
     """All of it, as text."""
-    database = machine.database
-    return page_of((DatabaseCollector(database.counts), LaneCollector(database.writers)))
+    return page_of(
+        (
+            DatabaseCollector(machine.database),
+            PeopleCollector(machine.lessons, machine.sessions),
+            DiskCollector(machine.settings.node.data_dir),
+        )
+    )

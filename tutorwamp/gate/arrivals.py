@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
+from tutorwamp.gate.counts import refusing
 from tutorwamp.gate.rules import address_of
 from tutorwamp.kernel.errors import RateLimited, Unavailable
 from tutorwamp.kernel.limits import Allowance, Limits, network_of
@@ -42,6 +43,13 @@ class Arrivals:
 
     def came(self, peer: str, headers: Mapping[str, str]) -> str:
         """Somebody asks for a WebSocket; the name to count it under. Raises RateLimited or Unavailable."""
+        with refusing("sockets"):
+            network = self._require_room(peer, headers)
+        self._waiting[network] += 1
+        self._there += 1
+        return network
+
+    def _require_room(self, peer: str, headers: Mapping[str, str]) -> str:
         if self._there >= self._sockets_at_most:
             raise Unavailable("The node is full. Come back in a moment.")
         network = network_of(address_of(peer, headers, self._proxies))
@@ -49,8 +57,6 @@ class Arrivals:
             if self._waiting[network] >= SOCKETS_WAITING_AT_MOST:
                 raise RateLimited("Too many connections that say nothing.", retry_after_s=1.0)
             self._sockets.take(network)
-        self._waiting[network] += 1
-        self._there += 1
         return network
 
     def said(self, network: str, size: int) -> None:

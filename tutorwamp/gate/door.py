@@ -18,6 +18,7 @@ from autobahn.wamp.serializer import Serializer
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
 from crossbar.router.protocol import WampWebSocketServerProtocol
 
+from tutorwamp.gate.counts import traffic
 from tutorwamp.gate.decoding import (
     CALL,
     HEAD_BYTES,
@@ -239,6 +240,8 @@ class Door(WampWebSocketServerProtocol):  # type: ignore[misc]  # Crossbar ships
         kind = self._expected(said[0] if said else None)
         if kind in _OPTIONS and any(not _OPTIONS[kind].issuperset(options) for options in said[_OPTIONS_AT[kind] :]):
             raise BrokenError("options that are not a client's")
+        traffic.heard += 1
+        traffic.heard_bytes += size
         form: Any = Serializer.MESSAGE_TYPE_MAP[kind]
         heard = form.parse(said)
         if kind == CALL and (refused := self._refused(heard.request, heard.procedure, size)):

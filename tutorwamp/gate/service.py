@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from tutorwamp.gate.contracts import (
     CLIENT_ROLES,
+    CLOSE_DRAINING,
     Alive,
     DropUser,
     Grant,
@@ -21,6 +22,7 @@ from tutorwamp.gate.contracts import (
     SessionId,
     Status,
 )
+from tutorwamp.gate.counts import CLOSED, JOINED, LEFT, OPENED, OTHER, ended, refusing
 from tutorwamp.gate.rules import Authorization, Client, Grants, Publications, address_of, decide, require_form
 from tutorwamp.kernel.contracts import Clock
 from tutorwamp.kernel.errors import Forbidden, Invalid, Unauthenticated, Unavailable
@@ -138,20 +140,30 @@ class GateService:
         Raises Unavailable while a component is missing or the node is full or closing, RateLimited for an address that
         comes too often, Forbidden for a foreign page, Unauthenticated for a bad, expired or revoked token.
         """
-        if self._closing:
-            raise Unavailable("The node is stopping. Come back in a moment.")
-        if self.missing():
-            raise Unavailable("The node is starting. Come back in a moment.")
-        if len(self._clients) >= self._sessions_at_most:
-            raise Unavailable("The node is full. Come back in a moment.", retry_after_s=FULL_FOR_S)
+        self._require_open()
         if self._joins is not None:
-            self._joins.take(network_of(address_of(peer, headers, self._proxies)))
-        self._check_origin(headers)
+            with refusing("rate_limited"):
+                self._joins.take(network_of(address_of(peer, headers, self._proxies)))
+        with refusing("origin"):
+            self._check_origin(headers)
         now = self._clock()
-        token = verify(self._key, ticket, now=now)
+        with refusing("token"):
+            token = verify(self._key, ticket, now=now)
         if self._revocations.covers(token.user_id, token.issued_at, now=now):
-            raise Unauthenticated("This access token has been revoked.")
+            with refusing("revoked"):
+                raise Unauthenticated("This access token has been revoked.")
         return token
+
+    def _require_open(self) -> None:
+        if self._closing:
+            with refusing("stopping"):
+                raise Unavailable("The node is stopping. Come back in a moment.")
+        if self.missing():
+            with refusing("starting"):
+                raise Unavailable("The node is starting. Come back in a moment.")
+        if len(self._clients) >= self._sessions_at_most:
+            with refusing("full"):
+                raise Unavailable("The node is full. Come back in a moment.", retry_after_s=FULL_FOR_S)
 
     def _check_origin(self, headers: Mapping[str, str]) -> None:
         # Browsers always say which page opens a WebSocket, and never check it themselves.
@@ -167,17 +179,18 @@ class GateService:
         if self._revocations.covers(user_id, issued_at, now=self._clock()):
             return False
         self._clients[session] = Client(session, user_id, issued_at)
+        JOINED[role].inc()
         return True
 
     def left(self, session: SessionId) -> None:
         """A session has ended, a client's or a component's."""
-        self._forget_client(session)
+        self._forget_client(session, CLOSE_DRAINING if self._closing else LEFT)
         self._reports.pop(session, None)
         self._alive.pop(session, None)
 
-    def drop(self, session: SessionId) -> bool:
+    def drop(self, session: SessionId, reason: str = OTHER) -> bool:
         """From now on the session may do nothing. False when it is no client's, or was told before."""
-        return self._forget_client(session)
+        return self._forget_client(session, reason)
 
     def drop_user(self, command: DropUser) -> list[SessionId]:
         """Refuse the user's tokens issued until ``before``, and drop the sessions they opened; which ones they were."""
@@ -185,14 +198,17 @@ class GateService:
         return [
             session
             for session in self._sessions_of(command.user_id)
-            if self._clients[session].issued_at <= command.before and self.drop(session)
+            if self._clients[session].issued_at <= command.before and self.drop(session, command.reason)
         ]
 
-    def _forget_client(self, session: SessionId) -> bool:
+    def _forget_client(self, session: SessionId, reason: str) -> bool:
         # A session that is not in the table may do nothing, so forgetting it is refusing it.
         self._grants.forget(session)
         self._publications.forget(session)
-        return self._clients.pop(session, None) is not None
+        was_here = self._clients.pop(session, None) is not None
+        if was_here:
+            ended(reason)
+        return was_here
 
     def connected(self, user_ids: Iterable[str]) -> list[str]:
         """Those of these people who are here."""
@@ -210,6 +226,7 @@ class GateService:
             require_form(topic)
         if command.session in self._clients:
             self._grants.open(command.session, command.key, command.subscribe, command.publish)
+            OPENED.inc()
 
     def revoke_grants(self, command: RevokeGrants) -> dict[SessionId, frozenset[str]]:
         """Close a key; the topics whose live subscriptions must be taken from each session."""
@@ -218,6 +235,7 @@ class GateService:
             sessions &= {command.session}
         if command.user_id is not None:
             sessions &= set(self._sessions_of(command.user_id))
+        CLOSED.inc(len(sessions))
         return {session: self._grants.close(session, command.key) for session in sessions}
 
     def authorize(self, session: SessionId, action: str, uri: str, options: Mapping[str, Any]) -> Authorization:

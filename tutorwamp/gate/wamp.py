@@ -47,6 +47,7 @@ from tutorwamp.gate.contracts import (
     SessionId,
     Status,
 )
+from tutorwamp.gate.counts import GateCollector, gate_registry, traffic
 from tutorwamp.gate.health import standing
 from tutorwamp.gate.router import Router
 from tutorwamp.gate.rules import Authorization, address_of
@@ -165,7 +166,10 @@ class GateComponent(ApplicationSession):
         clear(self._node_dir, but=(CONTROLLER,))
         watch_process()
         watch_reactor(running_reactor())
-        offer(self._node_dir, worker_name(), page_of, running_reactor())
+        offer(self._node_dir, worker_name(), self._metrics, running_reactor())
+
+    def _metrics(self) -> bytes:
+        return page_of((gate_registry, traffic, GateCollector(self._service.status())))
 
     async def _serve(
         self, procedure: Procedure[Arguments, Answer], handle: Callable[[Arguments, SessionId], Answer]
@@ -272,7 +276,7 @@ class GateComponent(ApplicationSession):
         return Nothing()
 
     def _drop(self, command: Drop, _session: SessionId) -> Dropped:
-        if not self._service.drop(command.session):
+        if not self._service.drop(command.session, command.reason):
             return Dropped(sessions=0)
         self._send_away(command.session, command.reason, command.message)
         return Dropped(sessions=1)
@@ -291,7 +295,7 @@ class GateComponent(ApplicationSession):
 
     def _too_slow(self, session: SessionId) -> None:
         """Asked by a wire that has let go of what waited: a client that reads again finds the reason."""
-        if self._service.drop(session):
+        if self._service.drop(session, CLOSE_SLOW):
             self.log.info("session {session} does not read what it is told, and is ended", session=session)
             self._router.take_subscriptions(session)
             self._router.goodbye(session, CLOSE_SLOW, "Too much waited to be read. Come back and resume.")

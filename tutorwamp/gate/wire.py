@@ -20,6 +20,7 @@ from twisted.python.failure import Failure
 
 from tutorwamp.gate.arrivals import Arrivals
 from tutorwamp.gate.contracts import CLIENT_ROLES, SessionId
+from tutorwamp.gate.counts import traffic
 from tutorwamp.gate.door import Door
 from tutorwamp.gate.portions import Desk
 from tutorwamp.gate.refusals import Refusals
@@ -137,13 +138,19 @@ class ClientWire(Door):
         """Send a WAMP message; who is behind is not told where others point, and who was told to go nothing."""
         if self._over and not isinstance(msg, Goodbye):
             return
-        if self.behind_bytes > SKIPPED_FROM_BYTES and isinstance(msg, Event) and msg.publisher_authrole in CLIENT_ROLES:
+        is_event = isinstance(msg, Event)
+        if self.behind_bytes > SKIPPED_FROM_BYTES and is_event and msg.publisher_authrole in CLIENT_ROLES:
+            traffic.skipped += 1
             return
+        before_bytes = traffic.sent_bytes
         self._farewell = isinstance(msg, Goodbye)
         try:
             super().send(msg)
         finally:
             self._farewell = False
+        if is_event:
+            traffic.events += 1
+            traffic.event_bytes += traffic.sent_bytes - before_bytes
 
     def sendMessage(  # noqa: N802  # autobahn's name
         self,
@@ -154,6 +161,8 @@ class ClientWire(Door):
     ) -> None:
         """Send a message, in fragments where it is large."""
         self._message_bytes = 0
+        traffic.sent += 1
+        traffic.sent_bytes += len(payload)
         if fragmentSize is None and len(payload) > LARGE_BYTES:
             fragmentSize = FRAGMENT_BYTES  # noqa: N806  # autobahn's name
         super().sendMessage(payload, isBinary, fragmentSize, **more)

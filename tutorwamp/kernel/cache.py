@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import txredisapi
+from prometheus_client import Counter, Gauge, Histogram
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.defer import TimeoutError as DeferredTimeout
 from twisted.internet.task import deferLater
@@ -40,6 +41,15 @@ OUTLIVED_AFTER: Final = 1.1
 """Lifetimes until a value is surely gone, whatever the rates of two clocks."""
 KEPT_S: Final = 600.0
 """How long a value that nobody changes is kept in process."""
+ASKED: Final = Counter("tutorwamp_cache_requests", "Values asked of the cache, and what it said.", ["outcome"])
+_HIT, _MISS, _AWAY = (ASKED.labels(outcome) for outcome in ("hit", "miss", "away"))
+AGES: Final = Histogram(
+    "tutorwamp_cache_hit_age_seconds",
+    "How old the values were that the shared cache had.",
+    buckets=(0.1, 0.25, 0.5, 1.0, 1.5, 2.0),
+)
+IS_UP: Final = Gauge("tutorwamp_cache_up", "Whether the shared cache answered the last time it was asked.", ["cache"])
+
 KEYS_AT_MOST: Final = 50_000
 """In process; the one not used for longest goes first. Nobody's read takes as long as so many questions."""
 
@@ -102,10 +112,12 @@ class LocalCache:
     async def get(self, key: str) -> tuple[Cached | None, Stamp | None]:
         """See Cache."""
         cached, until_s = self._entries.get(key, (None, 0.0))
-        found = cached is not None and until_s > self._now_s()
-        note_cached(found=found)
-        if not found:
+        is_found = cached is not None and until_s > self._now_s()
+        note_cached(found=is_found)
+        if not is_found:
+            _MISS.inc()
             return None, None
+        _HIT.inc()
         self._entries.move_to_end(key)
         return cached, None
 
@@ -142,7 +154,7 @@ _GET: Final = (
     _NOW + "local found = redis.call('HMGET', KEYS[1], 'version', 'value', 'until', 'run'); "
     "local left = (tonumber(found[3]) or 0) - now; "
     "if found[4] ~= run or left <= 0 or left > tonumber(ARGV[1]) then found = {false, false} end "
-    "return {found[1], found[2], run, now}"
+    "return {found[1], found[2], run, now, left}"
 )
 _PUT: Final = (
     _NOW + "local version, lifetime, at = tonumber(ARGV[1]), tonumber(ARGV[3]), tonumber(ARGV[5]); "
@@ -173,6 +185,8 @@ class RedisCache:
         self._connection = self._connect()
         self._reactor = reactor
         self._away_until_s = 0.0
+        self._is_up = IS_UP.labels("redis")
+        self._is_up.set(1)
 
     async def get(self, key: str) -> tuple[Cached | None, Stamp | None]:
         """See Cache."""
@@ -180,10 +194,15 @@ class RedisCache:
         answer = await self._eval(_GET, key, _ms(LIFETIME_S))
         note_cached(found=answer is not None and answer[0] is not None, seconds=time.monotonic() - asked_s)
         if answer is None:
+            _AWAY.inc()
             return None, None
-        version, value, run, now_ms = answer
-        cached = None if version is None else Cached(int(version), int(value))
-        return cached, Stamp(run, int(now_ms))
+        version, value, run, now_ms, left_ms = answer
+        if version is None:
+            _MISS.inc()
+            return None, Stamp(run, int(now_ms))
+        _HIT.inc()
+        AGES.observe(LIFETIME_S - int(left_ms) / 1000)
+        return Cached(int(version), int(value)), Stamp(run, int(now_ms))
 
     async def put(self, key: str, found: Cached, stamp: Stamp | None) -> bool:
         """See Cache."""
@@ -237,8 +256,10 @@ class RedisCache:
             if self._away_until_s == 0.0:
                 log.warning("the cache does not answer; SQL does", error=repr(error))
             self._away_until_s = time.monotonic() + REST_S
+            self._is_up.set(0)
             return None
         self._away_until_s = 0.0
+        self._is_up.set(1)
         return [] if answer is None else answer
 
 

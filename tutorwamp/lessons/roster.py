@@ -125,6 +125,16 @@ class Roster:
         found = [self._participant(lesson_id, person) for person in people.values()]
         return [participant for participant in found if participant is not None]
 
+    def count(self) -> tuple[int, int]:
+        """How many lessons have people in them, and how many people that is; places that are kept do not count."""
+        there = {
+            (lesson_id, place.person.id)
+            for lesson_id, room in self._rooms.items()
+            for place in room.values()
+            if place.lost_until is None
+        }
+        return len({lesson_id for lesson_id, _ in there}), len({person_id for _, person_id in there})
+
     def _lose(self, place: Place) -> None:
         lost = self._lost_from_now(place)
         self._rooms[place.lesson_id][place.session] = lost

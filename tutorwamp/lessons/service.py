@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from prometheus_client import Counter
 from twisted.internet.defer import Deferred
 
 from tutorwamp.accounts.contracts import People, Person
@@ -46,6 +47,10 @@ log = get_logger(__name__)
 
 TRIES_AT_MOST: Final = 5
 """Of a change that others keep overtaking; each try has read the newest version."""
+
+
+_pens = Counter("tutorwamp_pens", "Pens that were given to students, and taken from them.", ["change"])
+PEN_GIVEN, PEN_TAKEN = _pens.labels("given"), _pens.labels("taken")
 
 
 class LessonsService(LessonAccess):
@@ -150,9 +155,11 @@ class LessonsService(LessonAccess):
 
     async def set_pen(self, caller: Caller, asked: SetPen) -> Lesson:
         """Say which students may draw. Raises NotFound, Forbidden, WrongState or Invalid."""
-        _, after = await self._change(
+        before, after = await self._change(
             caller, asked.lesson_id, "pen.changed", lambda lesson: rules.set_pen(lesson, asked.student_ids)
         )
+        PEN_GIVEN.inc(len(set(after.pen) - set(before.pen)))
+        PEN_TAKEN.inc(len(set(before.pen) - set(after.pen)))
         return after
 
     async def join(self, caller: Caller, lesson_id: str) -> Joined:
@@ -231,6 +238,10 @@ class LessonsService(LessonAccess):
                 await self._interrupt(lesson_id)
             except TutorwampError as error:  # its time stays over, and the next look tries again
                 log.warning("a lesson is interrupted later", lesson=lesson_id, error=str(error))
+
+    def occupied(self) -> tuple[int, int]:
+        """How many lessons have people in them, and how many people that is."""
+        return self._roster.count()
 
     async def note_presence(self) -> None:
         """For the attendance record, every few seconds; also what nodes that have died have left."""

@@ -31,6 +31,10 @@ class Watch:
         """It has ended."""
         self._seen.pop(session, None)
 
+    def longest_s(self, now_s: float) -> float:
+        """How long the session that is silent for longest has been so; 0 where there is none."""
+        return now_s - next(iter(self._seen.values()), now_s)
+
     def take_overdue(self, now_s: float) -> Iterator[tuple[int, float]]:
         """S2: the sessions that are over, each once, with the seconds they were silent."""
         while self._seen:

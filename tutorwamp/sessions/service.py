@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
+
+from prometheus_client import Counter, Histogram
 
 from tutorwamp.accounts.contracts import People
 from tutorwamp.gate.contracts import CLIENT_ROLES, CLOSE_PING_TIMEOUT, Gate
@@ -25,6 +27,15 @@ log = get_logger(__name__)
 
 RETRY_AFTER_S = 1.0
 """For a client that was ended for its silence and is there after all; it adds its own jitter."""
+
+
+HEARTBEATS: Final = Counter("tutorwamp_heartbeats", "Heartbeats of people's sessions.")
+TIMEOUTS: Final = Counter("tutorwamp_heartbeat_timeouts", "Sessions that were ended because no heartbeat came.")
+_resumed = Counter("tutorwamp_resumed_streams", "Streams that were resumed, and what became of each.", ["outcome"])
+_COMPLETE, _TOO_MUCH, _REFUSED = (_resumed.labels(outcome) for outcome in ("complete", "too_much", "refused"))
+RESUMED_EVENTS: Final = Histogram(
+    "tutorwamp_resume_events", "How many events a resume gave back.", buckets=(0, 1, 10, 50, 200, 1_000)
+)
 
 
 class SessionsService:
@@ -51,6 +62,8 @@ class SessionsService:
         self._clock = clock
         self._now_s = now_s  # of a clock that never goes back; the reactor's is the machine's, which may be set
         self._watch = rules.Watch(settings.ping_timeout.total_seconds())
+        self._heard_s: float | None = None
+        """When the last heartbeat of anybody was heard, or somebody came; null where nobody ever did."""
         self._epoch: str | None = None
         """As it was last read; for answers that speak of no stream."""
 
@@ -59,7 +72,8 @@ class SessionsService:
     def session_joined(self, details: Mapping[str, Any]) -> None:
         """S1: the router has let a session in; components are not watched."""
         if details["authrole"] in CLIENT_ROLES:
-            self._watch.see(details["session"], self._now_s())
+            self._heard_s = self._now_s()
+            self._watch.see(details["session"], self._heard_s)
 
     def session_left(self, session: int, *_: object) -> None:
         """However it ended."""
@@ -68,6 +82,8 @@ class SessionsService:
     async def heartbeat(self, caller: Caller, asked: Heartbeat) -> Beat:
         """S1, S4: the session lives; which streams have gone on since its positions."""
         self._watch.see(_session(caller), self._now_s())
+        self._heard_s = self._now_s()
+        HEARTBEATS.inc()
         readable = await self._readable(caller, asked.positions, fresh=False)
         names = [name for name, error in readable.items() if error is None]
         newest = await self._heads(names)
@@ -84,6 +100,14 @@ class SessionsService:
         """Whose session this is."""
         return Me(session=_session(caller), user=await self._people.person(caller.user_id), now=self._clock())
 
+    def silent_s(self) -> tuple[float, float] | None:
+        """Seconds since the last heartbeat of anybody, and since that of the session that is silent for longest.
+
+        Null in a process where nobody was ever heard.
+        """
+        now_s = self._now_s()
+        return None if self._heard_s is None else (now_s - self._heard_s, self._watch.longest_s(now_s))
+
     async def end_silent(self) -> int:
         """S2: tell each session that is overdue, and end it; how many. To be called every second or so."""
         ended = 0
@@ -97,6 +121,7 @@ class SessionsService:
             try:
                 await self._gate.drop(session, reason=CLOSE_PING_TIMEOUT, message="No heartbeat came for too long.")
                 ended += 1
+                TIMEOUTS.inc()
             except TutorwampError as error:  # the gate is away; the session is ended with the router, or next time
                 self._watch.see(session, self._now_s() - silent_s)
                 log.warning("could not end a silent session", session=session, error=str(error))
@@ -114,9 +139,14 @@ class SessionsService:
             for name, error in readable.items()
             if error is not None
         }
+        _REFUSED.inc(len(streams))
+        events_given = 0
         for name, (head, events) in found.items():
             given = None if events is None else [event.plain() for event in events]
             streams[name] = ResumedStream(complete=given is not None, events=given, head=head)
+            (_TOO_MUCH if given is None else _COMPLETE).inc()
+            events_given += len(given or ())
+        RESUMED_EVENTS.observe(events_given)
         return Resumed(streams=streams, epoch=epoch)
 
     async def _heads(self, names: Sequence[str]) -> Heads:

@@ -7,6 +7,7 @@ encoded would leave the caller waiting for ever.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -23,6 +24,7 @@ from autobahn.wamp.types import (
     RegisterOptions,
     SessionDetails,
 )
+from prometheus_client import Counter
 from pydantic_core import to_json
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
@@ -36,6 +38,7 @@ from tutorwamp.kernel.errors import Internal, Invalid, TooLarge, TutorwampError,
 from tutorwamp.kernel.limits import Bill, CallLimits
 from tutorwamp.kernel.log.lines import get_logger
 from tutorwamp.kernel.reactor import running_reactor
+from tutorwamp.kernel.topics import topics
 
 log = get_logger(__name__)
 
@@ -85,6 +88,19 @@ def served_by(door: object) -> list[Served]:
     ]
 
 
+PUBLISHED: Final = Counter("tutorwamp_events_published", "Events, by the last word of their topic.", ["kind"])
+
+
+@functools.cache
+def _kinds() -> dict[str, Any]:
+    """The counters of all topics that there are; asked for when the domains have declared theirs."""
+    return {one.kind: PUBLISHED.labels(one.kind) for one in topics()}
+
+
+def _published(topic: str) -> Any:
+    return _kinds().get(topic.rpartition(".")[2]) or PUBLISHED.labels("other")
+
+
 class Publisher:
     """The process's one way to publish and to call: the first of its component sessions that is joined.
 
@@ -114,6 +130,7 @@ class Publisher:
         options = None if only is None else PublishOptions(eligible=[only])
         try:
             self._session().publish(topic, **event, options=options)
+            _published(topic).inc()
         except (Unavailable, TransportLost):
             if not self._logged:  # once an outage, not once an event
                 log.warning("not published: there is no router", topic=topic)

@@ -31,6 +31,7 @@ from tutorwamp.kernel.errors import OutOfTime, Unavailable
 from tutorwamp.kernel.log.calls import Call, calls_under_way
 from tutorwamp.kernel.log.lines import get_logger
 from tutorwamp.kernel.settings import setting
+from tutorwamp.kernel.sql.counts import RAN, READS, WAITED, Cost, Counts
 from tutorwamp.kernel.sql.lanes import (
     READS_OF_ONE_NAME,
     WAITING_OF_ONE_NAME,
@@ -67,33 +68,6 @@ class DatabaseSettings:
         if self.url.startswith(("postgres://", "postgresql://")):
             return "postgresql+psycopg://" + self.url.partition("://")[2]
         return self.url
-
-
-@dataclass
-class TransactionCounts:
-    """What transactions of one name have cost, for the metrics and for tests that count queries."""
-
-    transactions: int = 0
-    retries: int = 0
-    queries: int = 0
-    waited_s: float = 0.0
-    """For a thread and a connection."""
-    ran_s: float = 0.0
-
-
-@dataclass
-class Counts:
-    """Counts per transaction name."""
-
-    by_name: dict[str, TransactionCounts] = field(default_factory=dict)
-
-    def of(self, name: str) -> TransactionCounts:
-        """The counts of one name, made on first use."""
-        return self.by_name.setdefault(name, TransactionCounts())
-
-    def queries(self) -> int:
-        """All queries so far."""
-        return sum(counts.queries for counts in self.by_name.values())
 
 
 READERS: Final = 8
@@ -197,11 +171,12 @@ class _Transaction:
     """How one is to be run, for whom, and what it has cost."""
 
     name: str
+    lane: str
     writes: bool = False
     within_s: float | None = None
     asked_at: float = field(default_factory=time.monotonic)
     calls: tuple[Call, ...] = field(default_factory=calls_under_way)
-    cost: TransactionCounts = field(default_factory=TransactionCounts)
+    cost: Cost = field(default_factory=Cost)
     statements: list[Statement] = field(default_factory=list)
 
     def charge(self, outcome: Result) -> Result:
@@ -250,7 +225,7 @@ class Database:
         self._slow = SlowTransactions(engine, slow or SlowSettings())
         self._readers = ThreadPool(1, READERS, "sql-read")
         self.writers = Writers(several=engine.dialect.name != "sqlite")
-        self._outages = Outages()
+        self.outages = Outages()
         self._lanes = Lanes()
         self._running = threading.local()
         self.file = file_of(engine)
@@ -276,8 +251,8 @@ class Database:
         Reads of one name share a lane, or the one that is given. Fails with Unavailable where too many wait for it, or
         OutOfTime.
         """
-        lane = lane or Lane(name, READS_OF_ONE_NAME, WAITING_OF_ONE_NAME)
-        transaction = _Transaction(name, within_s=lane.within_s)
+        shown, lane = READS if lane is None else lane.name, lane or Lane(name, READS_OF_ONE_NAME, WAITING_OF_ONE_NAME)
+        transaction = _Transaction(name, shown, within_s=lane.within_s)
         return self._lanes.submit(lane, lambda: self._defer(self._readers, transaction, thd, args))
 
     def write(self, name: str, thd: Callable[..., Result], *args: Any) -> Deferred[Result]:
@@ -285,8 +260,12 @@ class Database:
 
         Fails with Unavailable, and has not happened, where it waited for longer than anybody waits for it.
         """
-        transaction = _Transaction(name, writes=True)
+        transaction = _Transaction(name, self.writers.lane_of(name), writes=True)
         return self.writers.submit(name, lambda pool: self._defer(pool, transaction, thd, args))
+
+    def reads_waiting(self) -> int:
+        """How many reads wait for their turn in their lanes."""
+        return self._lanes.waiting()
 
     def ping(self) -> Deferred[None]:
         """Ask the database something it always knows. Raises what a query can raise."""
@@ -323,15 +302,15 @@ class Database:
                     writes=writes, this_try=this, **self._isolation(writes)
                 ) as connection:
                     began_at = time.monotonic()
-                    counts.waited_s += began_at - asked_at
+                    WAITED.labels(one.lane).observe(began_at - asked_at)
                     one.cost.waited_s += began_at - asked_at
                     if before.is_committed(connection):
                         return before.results[0]
                     before = this
                     with self.file.unmoved(writes), connection.begin(), within(connection, one.within_s):
                         this.results.append(thd(connection, *args))
-                self._account(one, counts, time.monotonic() - began_at)
-                self._outages.worked("writes" if writes else "reads", _kind(name))
+                self._account(one, time.monotonic() - began_at)
+                self.outages.worked("writes" if writes else "reads", _kind(name))
                 return this.results[0]
             except IntegrityError:
                 raise
@@ -359,7 +338,7 @@ class Database:
     def _given_up(self, one: _Transaction, error: Exception) -> Unavailable:
         # A lock is in the way of one kind; anything else is in everybody's.
         everybodys = "writes" if one.writes else "reads"
-        self._outages.failed(_kind(one.name) if _state(error) == _LOCKED else everybodys, _reason(error))
+        self.outages.failed(_kind(one.name) if _state(error) == _LOCKED else everybodys, _reason(error))
         return Unavailable("The database cannot be reached just now.", retry_after_s=2.0)
 
     def _isolation(self, writes: bool) -> dict[str, str]:
@@ -367,8 +346,8 @@ class Database:
             return {}
         return {"isolation_level": "REPEATABLE READ"}  # several SELECTs of one read see one moment
 
-    def _account(self, one: _Transaction, counts: TransactionCounts, ran_s: float) -> None:
-        counts.ran_s += ran_s
+    def _account(self, one: _Transaction, ran_s: float) -> None:
+        RAN.labels(one.name).observe(ran_s)
         one.cost.ran_s += ran_s
         self._running.counts = self._running.transaction = None  # what is looked up about it is no part of it
         self._slow.look(one.name, ran_s, one.statements, one.calls)

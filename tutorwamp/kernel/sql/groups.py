@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Generic, TypeVar
 
@@ -10,6 +11,7 @@ from twisted.internet.defer import Deferred, fail
 
 from tutorwamp.kernel.errors import Unavailable
 from tutorwamp.kernel.log.calls import Call, calls_under_way, working_for
+from tutorwamp.kernel.sql.counts import BATCH_SIZES, BATCH_WAITS
 from tutorwamp.kernel.sql.database import Database
 
 Job = TypeVar("Job")
@@ -42,7 +44,10 @@ class _Group(Generic[Job, Result]):
         self._at_once = at_once
         self._waiting: list[tuple[Job, Deferred[Result], tuple[Call, ...]]] = []
         """With the calls that each is for."""
+        self._came_s: list[float] = []
+        """When each of them came."""
         self._under_way = 0
+        self._sizes, self._waits = BATCH_SIZES.labels(name), BATCH_WAITS.labels(name)
 
     def submit(self, job: Job) -> Deferred[Result]:
         """Put a job into the next batch. Fires with its result or error, within a batch in the order of submission.
@@ -53,6 +58,7 @@ class _Group(Generic[Job, Result]):
             return fail(Unavailable("The database cannot keep up just now."))
         answer: Deferred[Result] = Deferred()
         self._waiting.append((job, answer, calls_under_way()))
+        self._came_s.append(time.monotonic())
         if self._under_way < self._at_once:
             self._begin()
         return answer
@@ -60,6 +66,9 @@ class _Group(Generic[Job, Result]):
     def _begin(self) -> None:
         batch, self._waiting = self._waiting[:BATCH_AT_MOST], self._waiting[BATCH_AT_MOST:]
         self._under_way += 1
+        self._sizes.observe(len(batch))
+        self._waits.observe(time.monotonic() - self._came_s[0])
+        del self._came_s[: len(batch)]
         with working_for([call for _, _, calls in batch for call in calls]):
             done = self._run(self._name, self._thd, [job for job, _, _ in batch])
         answers = [answer for _, answer, _ in batch]

@@ -72,6 +72,10 @@ class Lanes:
         waiting[answer] = begin
         return answer
 
+    def waiting(self) -> int:
+        """How many wait for their turn."""
+        return sum(map(len, self._waiting.values()))
+
     def _begin(self, lane: Lane, begin: Callable[[], Deferred[Result]], answer: Deferred[Result]) -> Deferred[Result]:
         self._under_way[lane.name] = self._under_way.get(lane.name, 0) + 1
 

@@ -54,8 +54,7 @@ class Writers:
 
     def submit(self, transaction: str, begin: Callable[[ThreadPool], Deferred[Any]]) -> Deferred[Any]:
         """The outcome of ``begin``, which is given the lane's thread. Fails with Unavailable where the lane is full."""
-        kind = transaction.partition(".")[0]
-        lane = kind if kind in self._pools else OTHERS
+        lane = self.lane_of(transaction)
         waiting = self._since_s[lane]
         if len(waiting) >= WAITING_AT_MOST:
             return fail(Unavailable("The database cannot keep up just now.", retry_after_s=2.0))
@@ -66,6 +65,11 @@ class Writers:
             return outcome
 
         return begin(self._pools[lane]).addBoth(done)
+
+    def lane_of(self, transaction: str) -> str:
+        """Which lane writes of this name go through."""
+        kind = transaction.partition(".")[0]
+        return kind if kind in self._pools else OTHERS
 
     def waits_s(self) -> dict[str, float]:
         """How long the first transaction of each lane has been in it; 0 where there is none."""
@@ -91,6 +95,11 @@ class Outages:
                 return
             self._began_s[what] = time.monotonic()
         log.error("the database does not do its work", what=what, reason=reason)
+
+    def going_on_s(self) -> dict[str, float]:
+        """Since when what does not work, in seconds."""
+        with self._lock:
+            return {what: time.monotonic() - began_s for what, began_s in self._began_s.items()}
 
     def worked(self, *what: str) -> None:
         """One of these went through."""

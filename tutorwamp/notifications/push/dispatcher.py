@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 from twisted.internet.defer import Deferred, DeferredList, DeferredLock, DeferredSemaphore
 from twisted.internet.defer import TimeoutError as Late
 
@@ -38,6 +38,9 @@ FINISH_WITHIN_S: Final = 4.0
 OUTCOMES: Final = Counter(
     "tutorwamp_push_deliveries", "Deliveries by channel and what became of them.", ["channel", "outcome"]
 )
+
+WAITING: Final = Gauge("tutorwamp_push_queue_length", "Deliveries that are due and have not been sent.")
+OLDEST_S: Final = Gauge("tutorwamp_push_queue_oldest_seconds", "For how long the first of them has been due.")
 
 
 class Dispatcher:
@@ -76,6 +79,14 @@ class Dispatcher:
             return 0
         looked_at: int = await self._round.run(lambda: Deferred.fromCoroutine(self._dispatch()))
         return looked_at
+
+    async def measure(self) -> None:
+        """Note how much waits, for the metrics. To be called every so often."""
+        if self._providers:
+            backlog = await self._queue.backlog()
+            WAITING.set(backlog.waiting)
+            age = timedelta() if backlog.due_since is None else self._clock() - backlog.due_since
+            OLDEST_S.set(max(0.0, age.total_seconds()))
 
     async def _dispatch(self) -> int:
         taken = await self._queue.take_due(AT_ONCE)

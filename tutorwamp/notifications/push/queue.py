@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -39,6 +40,14 @@ _IS_STILL_THEIRS = subscriptions.c.user_id == notifications.c.user_id
 def digest_of(endpoint: str) -> str:
     """A key for an endpoint."""
     return hashlib.sha256(endpoint.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """What waits to be sent: how many deliveries, and since when the first of them is due."""
+
+    waiting: int
+    due_since: datetime | None
 
 
 class PushQueue:
@@ -118,6 +127,17 @@ class PushQueue:
             return [_delivery(row) for row in rows]
 
         return self._database.write("push.take_due", thd)
+
+    def backlog(self) -> Deferred[Backlog]:
+        """What is due and waits, or is being tried just now."""
+        is_due = (deliveries.c.state == "waiting") & (deliveries.c.due_at <= self._clock())
+        query = select(func.count(), func.min(deliveries.c.due_at)).where(is_due)
+
+        def thd(connection: Connection) -> Backlog:
+            waiting, due_since = connection.execute(query).one()
+            return Backlog(waiting, due_since)
+
+        return self._database.read("push.backlog", thd)
 
     def begin(self, delivery: Delivery) -> Deferred[bool]:
         """Mark it as being sent: from now on it may have arrived. False where it is somebody else's meanwhile."""
