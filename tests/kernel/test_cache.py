@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 import pytest_twisted
+from prometheus_client import REGISTRY
 from twisted.internet import reactor
 
 from tests.support.machine import TurnedClock
@@ -219,6 +220,32 @@ async def test_while_it_is_away_nothing_is_cached_and_nothing_fails_and_then_it_
     await patiently(lone, there=True)
     await put(lone, key, Cached(8, 4))
     assert await value(lone, key) == Cached(8, 4)
+
+
+async def test_metrics_say_whether_it_is_there_what_was_asked_and_how_old_that_was(
+    server: RedisServer, lone: RedisCache, key: str
+) -> None:
+    def counted(name: str, **labels: str) -> float:
+        return REGISTRY.get_sample_value(name, labels) or 0.0
+
+    asked = {one: counted("tutorwamp_cache_requests_total", outcome=one) for one in ("hit", "miss", "away")}
+    ages, up = counted("tutorwamp_cache_hit_age_seconds_count"), ("tutorwamp_cache_up", "redis")
+    await lone.get(key)
+    await lone.put(key, Cached(7, 3), await stamped(lone, older_by_s=1))
+    before_s = counted("tutorwamp_cache_hit_age_seconds_sum")
+    assert await value(lone, key) == Cached(7, 3)
+    assert counted("tutorwamp_cache_hit_age_seconds_count") == ages + 1
+    assert 1 <= counted("tutorwamp_cache_hit_age_seconds_sum") - before_s < 2
+    assert counted(up[0], cache=up[1]) == 1
+    server.kill()
+    await patiently(lone, there=False)
+    await lone.get(key)
+    assert counted(up[0], cache=up[1]) == 0
+    now = {one: counted("tutorwamp_cache_requests_total", outcome=one) - asked[one] for one in asked}
+    assert now == {"hit": 1, "miss": 2, "away": 1}
+    server.start()
+    await patiently(lone, there=True)
+    assert counted(up[0], cache=up[1]) == 1
 
 
 async def test_who_was_not_let_in_for_a_while_comes_in_again(server: RedisServer, key: str) -> None:

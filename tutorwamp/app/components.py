@@ -32,6 +32,7 @@ from tutorwamp.kernel.errors import Retryable, TutorwampError
 from tutorwamp.kernel.files import raise_open_files
 from tutorwamp.kernel.lifeline import BEAT_EVERY_S, Lifeline, reason_of
 from tutorwamp.kernel.log.lines import configure, get_logger, obey_signals, tame_crossbar
+from tutorwamp.kernel.metrics.calls import count_calls
 from tutorwamp.kernel.metrics.process import watch_process
 from tutorwamp.kernel.metrics.sockets import offer, worker_name
 from tutorwamp.kernel.metrics.ticks import watch_reactor
@@ -97,6 +98,7 @@ def machine() -> Machine:
 def _count(made: Machine, reactor: Any) -> None:
     watch_process()
     watch_reactor(reactor)
+    count_calls()
     offer(made.settings.node.node_dir, worker_name(), lambda: page(made), reactor)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy import func, select
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
@@ -270,3 +271,19 @@ async def test_a_push_service_on_loopback_is_asked_again_when_it_says_and_its_de
         await desk.happens(title)
         assert len(server.pushed) == 4, "the device that answered 410 is not asked again"
     await server.close()
+
+
+async def test_what_waits_is_measured(stage_on_both: Stage, desk: Desk) -> None:
+    def measured() -> list[float | None]:
+        names = ("tutorwamp_push_queue_length", "tutorwamp_push_queue_oldest_seconds")
+        return [REGISTRY.get_sample_value(name) for name in names]
+
+    await desk.house.turn()
+    await desk.dispatcher.measure()
+    assert measured() == [0, 0], "their time has not come"
+    desk.stage.clock.turn(seconds=WAITS_S + 40)
+    await desk.dispatcher.measure()
+    assert measured() == [3, 40]
+    await desk.pass_s(0)
+    await desk.dispatcher.measure()
+    assert measured() == [0, 0]
