@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.cast import one_lesson
 from tests.support.machine import Stage
 from tutorwamp.accounts.contracts import LogIn
 from tutorwamp.app.demo import PASSWORD, PEOPLE, prepare
@@ -23,7 +24,7 @@ async def test_asking_again_changes_nothing(stage_on_both: Stage) -> None:
     assert len(lesson.students) == 2
     assert lesson.id in first
 
-    await machine.lessons.end(tutor, lesson.id)
+    await machine.lessons.end(tutor, one_lesson(lesson.id))
     second = await prepare(machine)
     assert second != first
     assert await prepare(machine) == second

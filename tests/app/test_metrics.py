@@ -7,6 +7,7 @@ from typing import Any, cast
 import pytest
 
 from tests.chat.room import Room
+from tests.support.cast import one_lesson
 from tests.support.machine import Stage
 from tests.support.metrics import value_in
 from tutorwamp.app.metrics import page
@@ -51,7 +52,7 @@ async def test_who_is_where_is_shown(stage: Stage) -> None:
     room = await Room.meets(stage)
     other = Caller(room.anna.user_id, room.anna.role, 77)
     for caller in (room.tutor, room.anna, other):
-        await stage.machine.lessons.join(caller, room.lesson.id)
+        await stage.machine.lessons.join(caller, one_lesson(room.lesson.id))
     text = page(stage.machine).decode()
     assert value_in(text, "tutorwamp_lessons_occupied") == 1
     assert value_in(text, "tutorwamp_people_in_lessons") == 2, "two sessions of one person"

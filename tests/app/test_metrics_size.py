@@ -8,6 +8,7 @@ from typing import Any, cast
 from sqlalchemy import Connection, event, insert
 from twisted.internet.defer import Deferred, gatherResults
 
+from tests.support.cast import one_lesson
 from tests.support.machine import Stage
 from tests.support.metrics import samples_in, value_in
 from tutorwamp.accounts.store import users
@@ -108,7 +109,7 @@ class School:
         lesson = await machine.lessons.create(caller, planned)
         topics = list(topics_of(lesson.id).values())
         self._gate.grant(Grant(session=session, key=lesson.id, subscribe=topics, publish=[]))
-        await machine.lessons.join(caller, lesson.id)
+        await machine.lessons.join(caller, one_lesson(lesson.id))
         await machine.chat.send_message(caller, SendMessage(lesson_id=lesson.id, body="Good morning"))
         await machine.sessions.heartbeat(caller, Heartbeat())
         await machine.sessions.resume(caller, Resume(positions={f"tutorwamp.lesson.{lesson.id}.chat": 0}))

@@ -56,7 +56,7 @@ def test_the_page_is_made_from_the_table() -> None:
 def test_every_procedure_topic_and_route_has_its_row() -> None:
     found = catalogue()
     topics = {(action, uri) for uri in found.topics for action in ("subscribe", "publish", "subscribe by prefix")}
-    routes = {(one.method, one.path) for one in found.routes if one.path.startswith("/api/")}
+    routes = {(one.route.method, one.path) for one in found.routes if one.path.startswith("/api/")}
     for rows, wanted in ((PROCEDURES, set(found.procedures)), (TOPICS, topics), (ROUTES, routes)):
         missing = wanted - rows.keys()
         assert not missing, f"Say in tests/authorization/table.py who may do this: {sorted(missing)}"

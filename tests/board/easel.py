@@ -13,6 +13,7 @@ from tutorwamp.board.contracts import (
     BoardChanged,
     BoardState,
     ClearBoard,
+    OneBoard,
     PageChanged,
     RemovePage,
     SubmitChanges,
@@ -61,7 +62,7 @@ class Easel(Cast):
         return await self.machine.board.clear(caller, asked)
 
     async def open(self, caller: Caller | None = None) -> BoardState:
-        return await self.machine.board.open(caller or self.tutor, self.lesson.id)
+        return await self.machine.board.open(caller or self.tutor, OneBoard(lesson_id=self.lesson.id))
 
     async def at(self, seq: int, caller: Caller | None = None) -> BoardState:
         return await self.machine.board.at(caller or self.tutor, BoardAt(lesson_id=self.lesson.id, seq=seq))

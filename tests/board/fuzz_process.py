@@ -25,7 +25,7 @@ from tutorwamp.app import assembly
 from tutorwamp.app.assembly import Machine, assemble
 from tutorwamp.app.settings import Settings, engine_for, read_settings
 from tutorwamp.board import rules, ticks
-from tutorwamp.board.wamp import BoardDoor
+from tutorwamp.board.wamp import BOARD_PROCEDURES, EXCHANGE_PROCEDURES
 from tutorwamp.client import board as client_board
 from tutorwamp.client import streams as client_streams
 from tutorwamp.client import stroke as client_stroke
@@ -34,8 +34,8 @@ from tutorwamp.kernel.edges.arguments import check
 from tutorwamp.kernel.edges.component import Served, served_by, wamp_error
 from tutorwamp.kernel.errors import TutorwampError
 from tutorwamp.kernel.sql import database, migrate, writers
-from tutorwamp.lessons.wamp import LessonsDoor
-from tutorwamp.sessions.wamp import SessionsDoor
+from tutorwamp.lessons.wamp import LESSONS_PROCEDURES
+from tutorwamp.sessions.wamp import SESSIONS_PROCEDURES
 
 Result = TypeVar("Result")
 Fault = Literal["before", "after"]
@@ -119,12 +119,13 @@ class Process:
         ):
             self.machine: Machine = assemble(settings, self.reactor, clock=clock, gate=HeardGate())
         self.writer, self.reader, self._hashing = lanes["sql-write"], lanes["sql-read"], lanes["argon2"]
-        doors = (
-            BoardDoor(self.machine.board, self.machine.exchange),
-            LessonsDoor(self.machine.lessons),
-            SessionsDoor(self.machine.sessions),
+        served = (
+            *served_by(self.machine.board, BOARD_PROCEDURES),
+            *served_by(self.machine.exchange, EXCHANGE_PROCEDURES),
+            *served_by(self.machine.lessons, LESSONS_PROCEDURES),
+            *served_by(self.machine.sessions, SESSIONS_PROCEDURES),
         )
-        self._served: dict[str, Served] = {one.procedure.uri: one for door in doors for one in served_by(door)}
+        self._served: dict[str, Served] = {one.procedure.uri: one for one in served}
 
     async def serve(self, caller: Caller, uri: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """Answer a call as the component does. Raises ApplicationError."""

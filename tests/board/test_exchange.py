@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from tests.board.easel import Easel, delete, put
+from tests.support.cast import one_lesson
 from tests.support.machine import Stage
 from tests.support.refused import refused
 from tutorwamp.board.contracts import ExportBoard, Exported, Imported, ImportScene
@@ -137,8 +138,8 @@ async def test_B9_B23_who_may_not_draw_neither_imports_nor_uploads(stage: Stage,
         await refused(error, bring(easel, caller, scene))
         await refused(error, exchange.upload(caller, lesson_id, picture()))
     await refused(Invalid, bring(easel, easel.anna, {"type": "something else"}))
-    await stage.machine.lessons.start(easel.tutor, lesson_id)
-    await stage.machine.lessons.end(easel.tutor, lesson_id)
+    await stage.machine.lessons.start(easel.tutor, one_lesson(lesson_id))
+    await stage.machine.lessons.end(easel.tutor, one_lesson(lesson_id))
     await refused(WrongState, exchange.upload(easel.anna, lesson_id, picture()))
 
 

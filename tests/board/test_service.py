@@ -9,12 +9,12 @@ from sqlalchemy import Connection
 from twisted.internet.defer import gatherResults
 
 from tests.board.easel import Easel, append, delete, put
-from tests.support.cast import under_way
+from tests.support.cast import one_lesson, under_way
 from tests.support.machine import Stage
 from tests.support.refused import refused
 from tutorwamp.app.assembly import Machine
 from tutorwamp.board import rules
-from tutorwamp.board.contracts import BoardAt, BoardChanged, BoardState, Plain, SubmitChanges, Submitted
+from tutorwamp.board.contracts import BoardAt, BoardChanged, BoardState, OneBoard, Plain, SubmitChanges, Submitted
 from tutorwamp.board.errors import Full, NoPen
 from tutorwamp.board.store import KeptPicture
 from tutorwamp.board.tables import elements, pictures
@@ -188,7 +188,7 @@ async def test_B23_to_outsiders_the_board_does_not_exist(stage: Stage) -> None:
                 stage, easel.machine, easel.lesson.model_copy(update={"id": lesson_id}), caller, caller, caller
             )
             for attempt in (
-                board.open(caller, lesson_id),
+                board.open(caller, OneBoard(lesson_id=lesson_id)),
                 board.at(caller, BoardAt(lesson_id=lesson_id, seq=9)),
                 board.submit(caller, SubmitChanges(lesson_id=lesson_id, changes=[change], client_id="one")),
                 board.submit(caller, SubmitChanges(lesson_id=lesson_id, changes=[change])),
@@ -211,9 +211,9 @@ async def test_B23_what_is_over_is_read_and_not_drawn_on(
     await easel.submit(easel.anna, put(easel.rect()))
     lessons = other_on_both.lessons
     if over == "ended":
-        await lessons.start(easel.tutor, easel.lesson.id)
+        await lessons.start(easel.tutor, one_lesson(easel.lesson.id))
         assert errors(await easel.submit(easel.anna, put(easel.rect()))) == []
-        await lessons.end(easel.tutor, easel.lesson.id)
+        await lessons.end(easel.tutor, one_lesson(easel.lesson.id))
     else:
         await lessons.cancel(easel.tutor, CancelLesson(lesson_id=easel.lesson.id))
     before = await easel.open(easel.ben)

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from tests.board.easel import Easel, append, delete, put
 from tests.board.test_service import errors, quick
-from tests.support.cast import under_way
+from tests.support.cast import one_lesson, under_way
 from tests.support.machine import Stage
 from tests.support.refused import refused
 from tutorwamp.app.assembly import Machine
@@ -137,8 +137,8 @@ async def test_B21_a_repetition_is_answered_when_the_lesson_is_over_and_the_pen_
     await easel.give_pen()
     changes = [put(box), put(easel.rect(id=box["id"]))]
     assert await easel.submit(easel.anna, *changes, client_id="one") == first
-    await easel.machine.lessons.start(easel.tutor, easel.lesson.id)
-    await easel.machine.lessons.end(easel.tutor, easel.lesson.id)
+    await easel.machine.lessons.start(easel.tutor, one_lesson(easel.lesson.id))
+    await easel.machine.lessons.end(easel.tutor, one_lesson(easel.lesson.id))
     for where in (easel, quick(easel.on(other_on_both))):
         assert await where.submit(easel.anna, *changes, client_id="one") == first
         assert await where.add_page(easel.anna, client_id="page") == page
@@ -221,7 +221,7 @@ async def test_B22_a_writers_appends_keep_their_order_while_the_lesson_changes_e
         if number % 3 == 0:
             await lessons.give_pen(easel.anna, *([easel.ben] if number % 2 else []))
         elif number % 3 == 1:
-            now = await lessons.machine.lessons.get(easel.tutor, easel.lesson.id)
+            now = await lessons.machine.lessons.get(easel.tutor, one_lesson(easel.lesson.id))
             asked = UpdateLesson(lesson_id=now.id, version=now.version, title=f"Title {number}")
             await lessons.machine.lessons.update(easel.tutor, asked)
         else:

@@ -20,8 +20,9 @@ from tests.support.wamp import BareSession
 from tutorwamp.board import contracts
 from tutorwamp.board.contracts import BoardChanged
 from tutorwamp.board.rules import Replayed
-from tutorwamp.board.wamp import BoardDoor, publish_board
+from tutorwamp.board.wamp import BOARD_PROCEDURES, EXCHANGE_PROCEDURES, publish_board
 from tutorwamp.kernel.contracts import Value, new_id
+from tutorwamp.kernel.edges.component import served_by
 
 CONTRACT = {
     "tutorwamp.board.open": contracts.OneBoard,
@@ -36,8 +37,8 @@ CONTRACT = {
 """The public contract's names, spelled out: they are fixed."""
 
 
-def test_the_door_serves_the_contracts_names(stage: Stage) -> None:
-    assert names_of(BoardDoor(stage.machine.board, stage.machine.exchange)) == CONTRACT
+def test_the_door_serves_the_contracts_names() -> None:
+    assert names_of((*BOARD_PROCEDURES, *EXCHANGE_PROCEDURES)) == CONTRACT
 
 
 async def test_every_procedure_answers_and_every_change_goes_out_on_the_board_topic(stage: Stage) -> None:
@@ -55,7 +56,9 @@ async def test_every_procedure_answers_and_every_change_goes_out_on_the_board_to
         "export": contracts.ExportBoard(**here, format="svg"),
         "import": contracts.ImportScene(**here, scene={"type": "excalidraw", "elements": []}),
     }
-    answers = await try_all(BoardDoor(stage.machine.board, stage.machine.exchange), easel.anna, steps)
+    board, exchange = stage.machine.board, stage.machine.exchange
+    served = [*served_by(board, BOARD_PROCEDURES), *served_by(exchange, EXCHANGE_PROCEDURES)]
+    answers = await try_all(served, easel.anna, steps)
     assert {name: type(one).model_validate(one.plain()) for name, one in answers.items()} == answers
     topic = f"tutorwamp.lesson.{easel.lesson.id}.board"
     assert paper.published == [(topic, one.event.plain()) for one in heard]

@@ -8,6 +8,7 @@ from tests.support.cast import Cast
 from tutorwamp.chat.contracts import (
     CHAT_TOPIC,
     ChatChanged,
+    DeleteMessage,
     EditMessage,
     MarkRead,
     Message,
@@ -33,7 +34,7 @@ class Room(Cast):
         return await self.machine.chat.edit_message(caller, EditMessage(message_id=message.id, body=body))
 
     async def delete(self, caller: Caller, message: Message) -> Message:
-        return await self.machine.chat.delete_message(caller, message.id)
+        return await self.machine.chat.delete_message(caller, DeleteMessage(message_id=message.id))
 
     async def react(self, caller: Caller, message: Message, emoji: str = "👍", *, on: bool = True) -> Message:
         return await self.machine.chat.react(caller, React(message_id=message.id, emoji=emoji, on=on))

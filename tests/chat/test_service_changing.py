@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 from twisted.internet.defer import gatherResults
 
 from tests.chat.room import Room
-from tests.support.cast import under_way
+from tests.support.cast import one_lesson, under_way
 from tests.support.machine import Stage
 from tests.support.refused import refused
 from tutorwamp.chat.contracts import EMOJI_PER_MESSAGE_AT_MOST, Message
@@ -21,8 +21,8 @@ from tutorwamp.lessons.errors import WrongState
 
 
 async def end(room: Room) -> None:
-    await room.machine.lessons.start(room.tutor, room.lesson.id)
-    await room.machine.lessons.end(room.tutor, room.lesson.id)
+    await room.machine.lessons.start(room.tutor, one_lesson(room.lesson.id))
+    await room.machine.lessons.end(room.tutor, one_lesson(room.lesson.id))
 
 
 async def all_text(room: Room) -> str:

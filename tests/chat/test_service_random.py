@@ -11,6 +11,7 @@ from random import Random
 from typing import Any
 
 from tests.chat.room import Room
+from tests.support.cast import one_lesson
 from tutorwamp.chat.contracts import ChatChanged, Message, ReadMark
 from tutorwamp.kernel.contracts import Caller
 from tutorwamp.kernel.errors import TutorwampError
@@ -147,7 +148,7 @@ class Day:
 
     async def _remove(self, room: Room, caller: Caller) -> None:
         """Ben is taken off the lesson, or back on it; the other machine does not hear of it."""
-        now = await room.machine.lessons.get(room.tutor, room.lesson.id)
+        now = await room.machine.lessons.get(room.tutor, one_lesson(room.lesson.id))
         ids = [room.anna.user_id] if len(now.students) == 2 else [room.anna.user_id, room.ben.user_id]
         asked = UpdateLesson(lesson_id=now.id, version=now.version, student_ids=ids)
         await room.machine.lessons.update(room.tutor, asked)

@@ -6,7 +6,7 @@ import pytest
 from twisted.internet.defer import gatherResults
 
 from tests.chat.room import Room
-from tests.support.cast import under_way
+from tests.support.cast import one_lesson, under_way
 from tests.support.machine import Stage
 from tests.support.refused import refused
 from tutorwamp.chat.contracts import Message
@@ -53,7 +53,7 @@ async def test_C2_members_and_admins_talk_before_and_while_the_lesson_runs(stage
     admin = await stage.given.caller("admin")
     for caller in (room.tutor, room.anna, room.ben, admin):
         assert (await room.send(caller, "Hello")).author.id == caller.user_id
-    await stage.machine.lessons.start(room.tutor, room.lesson.id)
+    await stage.machine.lessons.start(room.tutor, one_lesson(room.lesson.id))
     assert (await room.send(room.anna, "Here we go")).seq == 5
 
 
@@ -71,8 +71,8 @@ async def test_C2_nobody_talks_in_a_lesson_that_is_over(stage: Stage, how: str, 
 async def over(room: Room, how: str) -> None:
     lessons = room.machine.lessons
     if how == "ended":
-        await lessons.start(room.tutor, room.lesson.id)
-        await lessons.end(room.tutor, room.lesson.id)
+        await lessons.start(room.tutor, one_lesson(room.lesson.id))
+        await lessons.end(room.tutor, one_lesson(room.lesson.id))
     else:
         await lessons.cancel(room.tutor, CancelLesson(lesson_id=room.lesson.id))
 
@@ -123,7 +123,7 @@ async def test_C2_the_invited_talk_on_a_machine_that_does_not_know_it_yet(room: 
     everybody = [*(one.id for one in room.lesson.students), clara.user_id]
     asked = UpdateLesson(lesson_id=room.lesson.id, version=1, student_ids=everybody)
     await room.stage.machine.lessons.update(room.tutor, asked)
-    await elsewhere.machine.lessons.join(clara, room.lesson.id)
+    await elsewhere.machine.lessons.join(clara, one_lesson(room.lesson.id))
     assert (await elsewhere.send(clara, "Hello")).seq == 2
 
 

@@ -13,9 +13,9 @@ from tests.support.doors import Paper, names_of, try_all
 from tests.support.machine import Stage
 from tutorwamp.chat import contracts
 from tutorwamp.chat.contracts import DELETE, EDIT, REACT, ChatChanged
-from tutorwamp.chat.wamp import ChatDoor, publish_chat
+from tutorwamp.chat.wamp import CHAT_PROCEDURES, publish_chat
 from tutorwamp.kernel.contracts import Caller, Procedure, new_id
-from tutorwamp.kernel.edges.component import Served, _endpoint
+from tutorwamp.kernel.edges.component import Served, _endpoint, served_by
 from tutorwamp.kernel.errors import NotFound
 from tutorwamp.kernel.limits import CallLimits, LimitSettings
 
@@ -33,8 +33,8 @@ CONTRACT = {
 """The public contract's names, spelled out: they are fixed."""
 
 
-def test_the_door_serves_the_contracts_names(stage: Stage) -> None:
-    assert names_of(ChatDoor(stage.machine.chat)) == CONTRACT
+def test_the_door_serves_the_contracts_names() -> None:
+    assert names_of(CHAT_PROCEDURES) == CONTRACT
 
 
 async def test_every_procedure_answers_and_every_change_goes_out_on_the_chat_topic(stage: Stage) -> None:
@@ -52,7 +52,7 @@ async def test_every_procedure_answers_and_every_change_goes_out_on_the_chat_top
         "search": contracts.SearchMessages(query="hello"),
         "mark_read": contracts.MarkRead(lesson_id=lesson.id, seq=2),
     }
-    await try_all(ChatDoor(stage.machine.chat), tutor, steps)
+    await try_all(served_by(stage.machine.chat, CHAT_PROCEDURES), tutor, steps)
     topic = f"tutorwamp.lesson.{lesson.id}.chat"
     assert paper.published == [(topic, one.event.plain()) for one in heard]
     assert [event["type"] for _, event in paper.published] == [

@@ -54,11 +54,11 @@ class Browser:
         path = one.path.format(**{name: self._part(name) for name in one.in_path})
         named = {name: value for name, value in arguments.items() if name not in one.in_path}
         headers = self._headers()
-        if one.method == "GET":
-            return one.method, f"{path}?{self._query(named)}", headers, None
+        if one.route.method == "GET":
+            return one.route.method, f"{path}?{self._query(named)}", headers, None
         if self._random.random() < 0.1:
-            return one.method, path, headers, self._random.choice(BODIES)
-        return one.method, path, headers, json.dumps(named).encode()
+            return one.route.method, path, headers, self._random.choice(BODIES)
+        return one.route.method, path, headers, json.dumps(named).encode()
 
     def _part(self, name: str) -> str:
         known = self._known.get(name, [])

@@ -86,7 +86,7 @@ class Attacker:
         self._sent_bytes = 0
         """Of the last call: the router ends a connection over a longer one than it takes."""
         found = catalogue()
-        self._procedures = {uri: one for uri, (one, _) in found.procedures.items()}
+        self._procedures = found.procedures
         self._schemas = {uri: found.fields(one.arguments) for uri, one in self._procedures.items()}
         self._hostile = Hostile(
             f"{SEED}/{name}/{serializer}", found.definitions, ground.known, as_json=serializer == "json"

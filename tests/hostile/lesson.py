@@ -67,7 +67,7 @@ class WatchedSession(client_wamp.Session):
 def _unlike(procedure: str, asked: Mapping[str, Any], answer: Any) -> str:
     """Where the answer is not what the contract's model says, or of something else; empty where it is."""
     try:
-        catalogue().procedures[procedure][0].result.model_validate_json(json.dumps(answer))
+        catalogue().procedures[procedure].result.model_validate_json(json.dumps(answer))
     except ValueError as error:
         return f"{answer!r:.200} is no answer: {error}"
     own = {"id": asked.get("message_id"), **{name: asked.get(name) for name in ("body", "client_id", "lesson_id")}}

@@ -20,18 +20,17 @@ from tests.support.quiet import all_is_told
 from tests.support.refused import refused
 from tests.support.schema import metadata
 from tests.support.wamp import PATIENCE_S, BareSession
-from tutorwamp.board.wamp import BoardDoor
-from tutorwamp.chat.wamp import ChatDoor
+from tutorwamp.board.wamp import BOARD_PROCEDURES, EXCHANGE_PROCEDURES
+from tutorwamp.chat.wamp import CHAT_PROCEDURES
 from tutorwamp.kernel.contracts import cursor_from, new_id
-from tutorwamp.kernel.edges.component import served_by
 from tutorwamp.kernel.sql.database import make_engine
-from tutorwamp.lessons.wamp import LessonsDoor
+from tutorwamp.lessons.wamp import LESSONS_PROCEDURES
 
 REFUSALS = {"tutorwamp.error.invalid", "tutorwamp.error.too_large"}
 MODELS = {
-    served.procedure.uri: served.procedure.arguments
-    for door in (ChatDoor, LessonsDoor, BoardDoor)
-    for served in served_by(door.__new__(door))
+    row.procedure.uri: row.procedure.arguments
+    for table in (CHAT_PROCEDURES, LESSONS_PROCEDURES, BOARD_PROCEDURES, EXCHANGE_PROCEDURES)
+    for row in table
 }
 
 INTEGERS = {"limit", "seq", "version"}

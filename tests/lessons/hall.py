@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.support.cast import Cast
+from tests.support.cast import Cast, one_lesson
 from tutorwamp.kernel.contracts import Caller
 from tutorwamp.lessons.contracts import (
     STATE_TOPIC,
@@ -29,12 +29,12 @@ class Hall(Cast):
         self.machine.events.listen(PresenceChanged, self.moved.append)
 
     async def start(self) -> None:
-        await self.lessons.start(self.tutor, self.lesson.id)
+        await self.lessons.start(self.tutor, one_lesson(self.lesson.id))
 
     async def join(self, *callers: Caller) -> Any:
         """One after the other; what the last is answered."""
         for caller in callers:
-            joined = await self.lessons.join(caller, self.lesson.id)
+            joined = await self.lessons.join(caller, one_lesson(self.lesson.id))
         return joined
 
     def again(self, caller: Caller) -> Caller:
@@ -51,10 +51,10 @@ class Hall(Cast):
         await self.lessons.pass_time()
 
     async def state(self) -> LessonState:
-        return (await self.machine.lessons.get(self.tutor, self.lesson.id)).state
+        return (await self.machine.lessons.get(self.tutor, one_lesson(self.lesson.id))).state
 
     async def attended(self) -> list[Attended]:
-        return (await self.lessons.attendance(self.tutor, self.lesson.id)).items
+        return (await self.lessons.attendance(self.tutor, one_lesson(self.lesson.id))).items
 
     def without(self, student: Caller) -> UpdateLesson:
         """How the tutor asks for a student to be taken off."""

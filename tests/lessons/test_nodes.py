@@ -15,6 +15,7 @@ from twisted.internet import reactor
 
 from tests.chat.room import Room
 from tests.lessons.hall import Hall
+from tests.support.cast import one_lesson
 from tests.support.machine import HeardGate, Stage
 from tutorwamp.app.assembly import Machine, assemble
 from tutorwamp.kernel.sql.nodes import LEASE, nodes
@@ -187,7 +188,7 @@ async def test_a_damaged_mark_stops_no_start(stage: Stage, content: str) -> None
 async def test_S24_positions_of_another_epoch_are_behind_and_nothing_of_them_is_complete(stage_on_both: Stage) -> None:
     room = await Room.meets(stage_on_both)
     sessions, chat = stage_on_both.machine.sessions, f"tutorwamp.lesson.{room.lesson.id}.chat"
-    joined = await stage_on_both.machine.lessons.join(room.ben, room.lesson.id)
+    joined = await stage_on_both.machine.lessons.join(room.ben, one_lesson(room.lesson.id))
     for number in range(10):
         await room.send(room.anna, f"before {number}")
     positions, epoch = {chat: 10}, joined.epoch

@@ -11,6 +11,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from tests.lessons.hall import Hall
+from tests.support.cast import one_lesson
 from tests.support.machine import Stage, TurnedClock
 from tests.support.refused import refused
 from tutorwamp.app.assembly import Machine
@@ -41,7 +42,7 @@ async def test_L20_a_tutor_who_leaves_has_the_same_time_and_one_who_is_back_in_i
 ) -> None:
     await hall.start()
     await hall.join(hall.tutor)
-    await hall.lessons.leave(hall.tutor, hall.lesson.id)
+    await hall.lessons.leave(hall.tutor, one_lesson(hall.lesson.id))
     await hall.pass_time(seconds=29)
     await hall.join(hall.again(hall.tutor))
     await hall.pass_time(seconds=29)
@@ -58,7 +59,7 @@ async def test_L20_students_admins_and_lessons_that_are_not_live_interrupt_nothi
     await hall.join(tutor, hall.anna, admin)
     hall.lose(hall.anna, admin)
     await hall.pass_time(minutes=5)
-    await hall.lessons.end(tutor, hall.lesson.id)
+    await hall.lessons.end(tutor, one_lesson(hall.lesson.id))
     await hall.pass_time(minutes=5)
     assert hall.types() == ["started", "ended"]
 
@@ -156,10 +157,10 @@ async def test_L21_attendance_is_the_time_of_real_connections(stage_on_both: Sta
     assert (first.person.id, second.person.id) == (anna, hall.tutor.user_id)
     assert (first.connected_s, second.connected_s) == (35 * 60, 35 * 60)
     assert (first.first_joined_at, first.last_left_at) == (began, None)
-    await hall.lessons.leave(back, hall.lesson.id)
+    await hall.lessons.leave(back, one_lesson(hall.lesson.id))
     assert (await hall.attended())[0].last_left_at == clock()
     for caller in (hall.anna, hall.ben):
-        await refused(Forbidden, hall.lessons.attendance(caller, hall.lesson.id))
+        await refused(Forbidden, hall.lessons.attendance(caller, one_lesson(hall.lesson.id)))
 
 
 async def test_L22_a_crash_costs_the_record_some_seconds_and_keeps_the_places(
@@ -197,7 +198,7 @@ async def test_L21_what_the_database_could_not_be_told_is_told_when_it_is_back(
     await refused(Unavailable, hall.lessons.note_presence())
     away.back()
     clock.turn(minutes=10)
-    await hall.lessons.leave(again, hall.lesson.id)
+    await hall.lessons.leave(again, one_lesson(hall.lesson.id))
     clock.turn(minutes=10)
     await hall.lessons.note_presence()
     (attended,) = await hall.attended()

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, insert
 from twisted.internet.defer import gatherResults
 
 from tests.lessons.hall import Hall
-from tests.support.cast import under_way
+from tests.support.cast import one_lesson, under_way
 from tests.support.machine import Stage
 from tests.support.refused import refused
 from tutorwamp.accounts.contracts import User
@@ -22,6 +22,7 @@ from tutorwamp.lessons.contracts import (
     CreateLesson,
     Lesson,
     ListLessons,
+    OneLesson,
     SetPen,
     UpdateLesson,
 )
@@ -51,7 +52,7 @@ async def test_L9_tutors_and_admins_plan_and_are_its_tutor(stage: Stage) -> None
         lesson = await stage.machine.lessons.create(tutor, planned(stage, anna.user_id))
         assert (lesson.tutor.id, lesson.tutor.role) == (tutor.user_id, role)
         assert (lesson.state, lesson.version) == ("scheduled", 1)
-        assert lesson == await stage.machine.lessons.get(anna, lesson.id)
+        assert lesson == await stage.machine.lessons.get(anna, one_lesson(lesson.id))
     await refused(Forbidden, stage.machine.lessons.create(anna, planned(stage, anna.user_id)))
 
 
@@ -76,44 +77,48 @@ async def test_L11_a_repeated_create_is_answered_like_the_first(stage: Stage) ->
 
 async def test_L1_a_stranger_sees_nothing_of_a_lesson_whatever_is_asked(stage: Stage, hall: Hall) -> None:
     service = hall.lessons
-    attempts: list[Callable[[Caller, str], Awaitable[object]]] = [
+
+    def update(who: Caller, which: OneLesson, **changes: Any) -> Awaitable[object]:
+        return service.update(who, UpdateLesson(lesson_id=which.lesson_id, version=1, **changes))
+
+    attempts: list[Callable[[Caller, OneLesson], Awaitable[object]]] = [
         service.get,
         service.start,
         service.end,
-        lambda who, which: service.cancel(who, CancelLesson(lesson_id=which)),
-        lambda who, which: service.update(who, UpdateLesson(lesson_id=which, version=1, title="Mine")),
-        lambda who, which: service.update(who, UpdateLesson(lesson_id=which, version=1, student_ids=[new_id()])),
+        lambda who, which: service.cancel(who, CancelLesson(lesson_id=which.lesson_id)),
+        lambda who, which: update(who, which, title="Mine"),
+        lambda who, which: update(who, which, student_ids=[new_id()]),
         service.join,
         service.leave,
     ]
     for stranger in (await stage.given.caller("tutor"), await stage.given.caller()):
         for attempt in attempts:
-            theirs = await refused(NotFound, attempt(stranger, hall.lesson.id))
-            nowhere = await refused(NotFound, attempt(stranger, new_id()))
+            theirs = await refused(NotFound, attempt(stranger, one_lesson(hall.lesson.id)))
+            nowhere = await refused(NotFound, attempt(stranger, one_lesson(new_id())))
             assert (theirs.message, theirs.details) == (nowhere.message, nowhere.details)
-    assert await service.get(hall.tutor, hall.lesson.id) == hall.lesson
+    assert await service.get(hall.tutor, one_lesson(hall.lesson.id)) == hall.lesson
     assert stage.gate.heard == []
 
 
 async def test_L2_a_student_changes_nothing(hall: Hall) -> None:
     service, anna, lesson = hall.lessons, hall.anna, hall.lesson
     for attempt in (
-        service.start(anna, lesson.id),
-        service.end(anna, lesson.id),
+        service.start(anna, one_lesson(lesson.id)),
+        service.end(anna, one_lesson(lesson.id)),
         service.cancel(anna, CancelLesson(lesson_id=lesson.id)),
         service.update(anna, changed(lesson, title="Mine")),
         service.update(anna, changed(lesson, student_ids=[new_id()])),
     ):
         await refused(Forbidden, attempt)
-    assert await service.get(hall.tutor, lesson.id) == lesson
+    assert await service.get(hall.tutor, one_lesson(lesson.id)) == lesson
 
 
 async def test_L2_an_admin_does_what_its_tutor_may(stage: Stage, hall: Hall) -> None:
     admin, service = await stage.given.caller("admin"), hall.lessons
     assert (await service.update(admin, changed(hall.lesson, title="Roots"))).title == "Roots"
-    assert (await service.start(admin, hall.lesson.id)).state == "live"
+    assert (await service.start(admin, one_lesson(hall.lesson.id))).state == "live"
     assert (await hall.join(admin)).participants[0].person.role == "admin"
-    assert (await service.end(admin, hall.lesson.id)).tutor == hall.lesson.tutor
+    assert (await service.end(admin, one_lesson(hall.lesson.id))).tutor == hall.lesson.tutor
 
 
 # changing
@@ -121,18 +126,18 @@ async def test_L2_an_admin_does_what_its_tutor_may(stage: Stage, hall: Hall) -> 
 
 async def test_L4_to_L6_from_planned_to_over_with_an_event_for_each_step(stage_on_both: Stage, hall: Hall) -> None:
     clock, service, tutor, lesson = stage_on_both.clock, hall.lessons, hall.tutor, hall.lesson
-    await refused(WrongState, service.end(tutor, lesson.id))
-    live = await service.start(tutor, lesson.id)
+    await refused(WrongState, service.end(tutor, one_lesson(lesson.id)))
+    live = await service.start(tutor, one_lesson(lesson.id))
     assert (live.state, live.started_at, live.ended_at) == ("live", clock(), None)
-    await refused(WrongState, service.start(tutor, lesson.id))
+    await refused(WrongState, service.start(tutor, one_lesson(lesson.id)))
     await refused(WrongState, service.cancel(tutor, CancelLesson(lesson_id=lesson.id)))
     started_at = clock()
     clock.turn(hours=1)
-    over = await service.end(tutor, lesson.id)
+    over = await service.end(tutor, one_lesson(lesson.id))
     assert (over.state, over.started_at, over.ended_at, over.version) == ("ended", started_at, clock(), 3)
     for attempt in (
-        service.start(tutor, lesson.id),
-        service.end(tutor, lesson.id),
+        service.start(tutor, one_lesson(lesson.id)),
+        service.end(tutor, one_lesson(lesson.id)),
         service.update(tutor, changed(over, title="Late")),
         hall.join(tutor),
     ):
@@ -144,7 +149,7 @@ async def test_L4_to_L6_from_planned_to_over_with_an_event_for_each_step(stage_o
     kept = await hall.stored()
     assert kept == [one.event for one in hall.heard]
     assert [one.data["state"] for one in kept] == ["live", "ended"]
-    assert await service.get(tutor, lesson.id) == over
+    assert await service.get(tutor, one_lesson(lesson.id)) == over
 
 
 async def test_L6_a_cancelled_lesson_says_why_and_is_closed(stage: Stage, hall: Hall) -> None:
@@ -163,7 +168,7 @@ async def test_L7_a_stale_version_is_told_the_current_lesson(hall: Hall) -> None
     current = await hall.update(title="Roots")
     error = await refused(Conflict, hall.lessons.update(hall.tutor, changed(stale, title="Powers")))
     assert error.details == {"version": 2, "lesson": current.plain()}
-    assert await hall.lessons.get(hall.tutor, stale.id) == current
+    assert await hall.lessons.get(hall.tutor, one_lesson(stale.id)) == current
 
 
 async def test_L7_nothing_new_is_no_change(hall: Hall) -> None:
@@ -182,7 +187,7 @@ async def test_L10_a_lesson_is_not_moved_onto_another(stage: Stage, hall: Hall) 
 
 async def test_L12_of_two_machines_that_start_one_lesson_one_does(other_on_both: Machine, hall: Hall) -> None:
     there = hall.on(other_on_both)
-    starts = [one.lessons.start(hall.tutor, hall.lesson.id) for one in (hall, there) * 3]
+    starts = [one.lessons.start(hall.tutor, one_lesson(hall.lesson.id)) for one in (hall, there) * 3]
     named = [type(outcome).__name__ for outcome in await gatherResults([under_way(start) for start in starts])]
     assert sorted(named) == ["Lesson"] + ["WrongState"] * 5
     assert [one.event.seq for one in hall.heard + there.heard] == [1]
@@ -206,7 +211,7 @@ async def test_L18_a_page_costs_two_queries_however_many_lessons_there_are(other
     before = stage.machine.database.counts.queries()
     await other_on_both.lessons.list_lessons(tutor, ListLessons(limit=100))
     assert other_on_both.database.counts.queries() == 2
-    await stage.machine.lessons.get(tutor, lesson.id)
+    await stage.machine.lessons.get(tutor, one_lesson(lesson.id))
     assert stage.machine.database.counts.queries() - before == 1
 
 
@@ -247,11 +252,11 @@ async def test_L17_a_writer_is_admitted_from_memory_and_a_no_is_asked_again(othe
     before = stage.machine.database.counts.queries()
     assert (await service.admit_writer(tutor, lesson.id)).moderates
     assert stage.machine.database.counts.queries() == before
-    await elsewhere.start(tutor, lesson.id)
+    await elsewhere.start(tutor, one_lesson(lesson.id))
     assert (await service.admit_writer(anna, lesson.id)).guard == 1
     service.forget(lesson.id)
     assert (await service.admit_writer(anna, lesson.id)).guard == 2
-    await elsewhere.end(tutor, lesson.id)
+    await elsewhere.end(tutor, one_lesson(lesson.id))
     service.forget(lesson.id)
     await refused(WrongState, service.admit_writer(anna, lesson.id))
 
@@ -267,7 +272,7 @@ async def test_L19_its_tutor_gives_the_pen_and_everybody_is_told(stage_on_both: 
     given, lessons, anna = stage_on_both.given, hall.lessons, hall.anna
     asked = SetPen(lesson_id=hall.lesson.id, student_ids=[anna.user_id])
     after = await lessons.set_pen(hall.tutor, asked)
-    assert (after.pen, await lessons.get(hall.ben, hall.lesson.id)) == ([anna.user_id], after)
+    assert (after.pen, await lessons.get(hall.ben, one_lesson(hall.lesson.id))) == ([anna.user_id], after)
     (told,) = hall.heard
     assert (told.event.type, told.event.data["pen"]) == ("pen.changed", [anna.user_id])
     await lessons.set_pen(await given.caller("admin"), asked)

@@ -10,7 +10,7 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from tests.lessons.hall import Hall
-from tests.support.cast import under_way
+from tests.support.cast import one_lesson, under_way
 from tests.support.machine import HeardGate, Stage
 from tests.support.refused import refused
 from tutorwamp.accounts.contracts import People, Person
@@ -105,7 +105,7 @@ async def hall_with(stage: Stage, *, people: People | None = None, gate: HeardGa
 
 async def test_L13_who_joins_gets_the_room_as_it_is_and_its_topics_open(stage_on_both: Stage, hall: Hall) -> None:
     first = await hall.join(hall.tutor)
-    live = await hall.lessons.start(hall.tutor, hall.lesson.id)
+    live = await hall.lessons.start(hall.tutor, one_lesson(hall.lesson.id))
     joined = await hall.join(hall.anna)
     topics = topics_of(live.id)
     assert (joined.lesson, joined.topics) == (live, Topics.model_validate(topics))
@@ -188,9 +188,9 @@ async def test_L15_two_sessions_of_one_person_are_one_participant(hall: Hall) ->
     joined = await hall.join(hall.anna, phone)
     assert [one.person.name for one in joined.participants] == ["Anna"]
     assert hall.told() == ["Anna joined"]
-    await hall.lessons.leave(hall.anna, hall.lesson.id)
+    await hall.lessons.leave(hall.anna, one_lesson(hall.lesson.id))
     assert (hall.names(), hall.told()) == (["Anna"], [])
-    await hall.lessons.leave(phone, hall.lesson.id)
+    await hall.lessons.leave(phone, one_lesson(hall.lesson.id))
     assert (hall.names(), hall.told()) == ([], ["Anna left"])
 
 
@@ -226,7 +226,7 @@ async def test_L14_leaving_closes_this_sessions_topics_only(stage: Stage, hall: 
     await hall.join(hall.anna)
     stage.gate.heard.clear()
     for caller in (hall.anna, hall.ben, Caller(hall.tutor.user_id, hall.tutor.role)):
-        await hall.lessons.leave(caller, hall.lesson.id)
+        await hall.lessons.leave(caller, one_lesson(hall.lesson.id))
     assert stage.gate.heard == [("revoke_grants", hall.lesson.id, one.session, None) for one in (hall.anna, hall.ben)]
 
 
@@ -248,7 +248,7 @@ async def test_L14_who_is_removed_is_led_out_with_all_sessions_after_the_news(st
     assert order == [*news, ("revoke_grants", lesson_id, None, anna.user_id)]
     assert hall.names() == ["Tina", "Ben"]
     lessons = hall.lessons
-    for attempt in (lessons.get(anna, lesson_id), hall.join(anna), lessons.admit_writer(anna, lesson_id)):
+    for attempt in (lessons.get(anna, one_lesson(lesson_id)), hall.join(anna), lessons.admit_writer(anna, lesson_id)):
         await refused(NotFound, attempt)
 
 
@@ -259,7 +259,7 @@ async def test_L14_the_end_leads_everybody_out_after_the_news(stage: Stage, how:
     await hall.join(hall.tutor, hall.anna, hall.ben)
     order = in_order(stage)
     if how == "ended":
-        await hall.lessons.end(hall.tutor, hall.lesson.id)
+        await hall.lessons.end(hall.tutor, one_lesson(hall.lesson.id))
     else:
         await hall.lessons.cancel(hall.tutor, CancelLesson(lesson_id=hall.lesson.id))
     assert order == [

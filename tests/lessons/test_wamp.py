@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from tests.support.cast import one_lesson
 from tests.support.doors import Paper, names_of, try_all
 from tests.support.machine import Stage
+from tutorwamp.kernel.edges.component import served_by
 from tutorwamp.lessons.contracts import (
     PRESENCE_TOPIC,
     STATE_TOPIC,
@@ -15,7 +17,7 @@ from tutorwamp.lessons.contracts import (
     SetPen,
     UpdateLesson,
 )
-from tutorwamp.lessons.wamp import LessonsDoor, publish_lessons
+from tutorwamp.lessons.wamp import LESSONS_PROCEDURES, publish_lessons
 
 CONTRACT = {
     "tutorwamp.lesson.create": CreateLesson,
@@ -34,8 +36,8 @@ CONTRACT = {
 """The public contract's names, spelled out: they are fixed."""
 
 
-def test_the_door_serves_the_contracts_names(stage: Stage) -> None:
-    assert names_of(LessonsDoor(stage.machine.lessons)) == CONTRACT
+def test_the_door_serves_the_contracts_names() -> None:
+    assert names_of(LESSONS_PROCEDURES) == CONTRACT
 
 
 async def test_every_procedure_of_the_door_answers_with_its_result(stage: Stage) -> None:
@@ -58,7 +60,7 @@ async def test_every_procedure_of_the_door_answers_with_its_result(stage: Stage)
         "replay": ReplayLesson(lesson_id=lesson.id),
         "end": one,
     }
-    await try_all(LessonsDoor(stage.machine.lessons), tutor, steps)
+    await try_all(served_by(stage.machine.lessons, LESSONS_PROCEDURES), tutor, steps)
 
 
 async def test_changes_go_out_on_state_and_comings_and_goings_on_presence(stage: Stage) -> None:
@@ -66,8 +68,8 @@ async def test_changes_go_out_on_state_and_comings_and_goings_on_presence(stage:
     publish_lessons(events, paper)
     tutor, anna = await stage.given.caller("tutor"), await stage.given.caller()
     lesson = await stage.given.lesson(tutor, anna)
-    joined = await stage.machine.lessons.join(anna, lesson.id)
-    live = await stage.machine.lessons.start(tutor, lesson.id)
+    joined = await stage.machine.lessons.join(anna, one_lesson(lesson.id))
+    live = await stage.machine.lessons.start(tutor, one_lesson(lesson.id))
     actor = (await stage.machine.accounts.person(tutor.user_id)).plain()
     at = "2026-11-23T09:00:00.000Z"
     assert paper.published == [

@@ -17,7 +17,7 @@ from tutorwamp.kernel.contracts import Nothing, new_id
 from tutorwamp.notifications import contracts
 from tutorwamp.notifications.contracts import stream_of
 from tutorwamp.notifications.push.contracts import from_base64url, to_base64url
-from tutorwamp.notifications.wamp import NotificationsDoor
+from tutorwamp.notifications.wamp import NOTIFICATIONS_PROCEDURES
 
 CONTRACT = {
     "tutorwamp.notification.list": contracts.ListNotifications,
@@ -30,8 +30,8 @@ CONTRACT = {
 """The public contract's names, spelled out: they are fixed."""
 
 
-def test_the_door_serves_the_contracts_names(stage: Stage) -> None:
-    assert names_of(NotificationsDoor(stage.machine.notifications)) == CONTRACT
+def test_the_door_serves_the_contracts_names() -> None:
+    assert names_of(NOTIFICATIONS_PROCEDURES) == CONTRACT
 
 
 async def test_rest_says_what_the_service_says(stage: Stage, site: Loopback, house: House) -> None:

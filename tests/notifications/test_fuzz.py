@@ -34,13 +34,13 @@ from tutorwamp.app.assembly import Machine
 from tutorwamp.app.site import make_site
 from tutorwamp.kernel import cache as caches
 from tutorwamp.kernel.cache import Cached, LocalCache, RedisCache
-from tutorwamp.kernel.contracts import Caller, Nothing, new_id
+from tutorwamp.kernel.contracts import Caller, new_id
 from tutorwamp.kernel.errors import Unavailable
 from tutorwamp.kernel.sql.streams import stream_events
 from tutorwamp.notifications.contracts import Kind, ReadNotifications, stream_of
 from tutorwamp.notifications.counts import IN_DOUBT_FOR_S, UnreadCounts
 from tutorwamp.notifications.rules import NotificationDraft
-from tutorwamp.notifications.wamp import NotificationsDoor
+from tutorwamp.notifications.service import NotificationsService
 from tutorwamp.notifications.writing import Counted
 
 SEEDS = range(6)
@@ -89,7 +89,7 @@ class Fuzz:
         self.house, self.machines = house, machines
         self.anna: Caller = house.anna
         self.doors = [Asking(house.stage, site, self.anna, "/api/notifications") for site in sites]
-        self.wamp = [NotificationsDoor(machine.notifications) for machine in machines]
+        self.wamp = [machine.notifications for machine in machines]
         self.counts = Counts(machines[0], self.anna.user_id)
         self.seen: list[tuple[float, int]] = []
         """At which time the stream had come how far, at least."""
@@ -142,7 +142,7 @@ class Fuzz:
         if self.chance.random() < 0.5:
             self.changed(_count((await self.chance.choice(self.doors)("POST", "/read-all")).json), question)
             return
-        self.changed((await self.chance.choice(self.wamp).mark_all_read(self.anna, Nothing())).unread_count, question)
+        self.changed((await self.chance.choice(self.wamp).mark_all_read(self.anna)).unread_count, question)
 
     def changed(self, answered: int, question: Question) -> None:
         self.answered = max(self.answered, self.check(answered, question.head))
@@ -169,9 +169,9 @@ class Fuzz:
         self.check(answered, question.older if is_shared else question.head)
         return answered
 
-    async def count_over_wamp(self, door: NotificationsDoor) -> int:
+    async def count_over_wamp(self, door: NotificationsService) -> int:
         question = self.ask()
-        answered = (await door.unread_count(self.anna, Nothing())).unread_count
+        answered = (await door.unread_count(self.anna)).unread_count
         self.check(answered, question.head)
         return answered
 

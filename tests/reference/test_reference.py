@@ -16,6 +16,7 @@ from click.testing import CliRunner
 
 from tests.chat.room import Room
 from tests.kernel.edges.loopback import Loopback
+from tests.support.cast import one_lesson
 from tests.support.machine import Stage
 from tutorwamp.cli.main import main
 from tutorwamp.kernel.contracts import StreamEvent, Value
@@ -100,7 +101,7 @@ async def test_the_page_runs_nothing_and_asks_nobody_else(site: Loopback) -> Non
 async def test_answers_and_events_are_what_their_schemas_say(stage: Stage) -> None:
     room = await Room.meets(stage)
     heard = stage.events(LessonChanged)
-    await room.stage.machine.lessons.start(room.tutor, room.lesson.id)
+    await room.stage.machine.lessons.start(room.tutor, one_lesson(room.lesson.id))
     message = await room.send(room.anna, "Hello")
     await room.react(room.ben, message)
     await room.mark_read(room.ben, 1)

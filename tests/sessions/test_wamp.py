@@ -17,7 +17,6 @@ from twisted.internet.task import deferLater
 from tests.sessions.conftest import GRACE_S, INTERVAL_S, TIMEOUT_S
 from tests.sessions.people import Hearts, Lesson, cut, database, timeouts
 from tests.support.doors import names_of
-from tests.support.machine import Stage
 from tests.support.node import Node
 from tests.support.quiet import all_is_told
 from tests.support.refused import refused
@@ -29,7 +28,7 @@ from tutorwamp.gate.contracts import CONNECTION_TIMEOUT
 from tutorwamp.kernel.contracts import Nothing, new_id
 from tutorwamp.kernel.limits import READS, UNIT_BYTES, WRITES, WRITTEN
 from tutorwamp.sessions.contracts import HEARTBEAT, Heartbeat, Resume
-from tutorwamp.sessions.wamp import SessionsDoor
+from tutorwamp.sessions.wamp import SESSIONS_PROCEDURES
 
 CONTRACT = {
     "tutorwamp.session.heartbeat": Heartbeat,
@@ -43,8 +42,8 @@ WHOAMI = "tutorwamp.session.whoami"
 SEND = "tutorwamp.chat.send"
 
 
-def test_the_door_serves_the_contracts_names(stage: Stage) -> None:
-    assert names_of(SessionsDoor(stage.machine.sessions)) == CONTRACT
+def test_the_door_serves_the_contracts_names() -> None:
+    assert names_of(SESSIONS_PROCEDURES) == CONTRACT
 
 
 # what is answered

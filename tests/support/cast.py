@@ -12,7 +12,7 @@ from tutorwamp.app.assembly import Machine
 from tutorwamp.kernel.contracts import Caller, StreamEvent
 from tutorwamp.kernel.sql.streams import read_since
 from tutorwamp.kernel.topics import Topic
-from tutorwamp.lessons.contracts import Lesson, UpdateLesson
+from tutorwamp.lessons.contracts import Lesson, OneLesson, UpdateLesson
 
 
 class Cast:
@@ -52,14 +52,14 @@ class Cast:
 
     async def update(self, **changes: Any) -> Lesson:
         """The tutor changes the lesson as it is now."""
-        now = await self.machine.lessons.get(self.tutor, self.lesson.id)
+        now = await self.machine.lessons.get(self.tutor, one_lesson(self.lesson.id))
         asked = UpdateLesson.model_validate({"lesson_id": now.id, "version": now.version, **changes})
         self.lesson = await self.machine.lessons.update(self.tutor, asked)
         return self.lesson
 
     async def remove(self, student: Caller) -> Lesson:
         """The tutor takes a student off the lesson."""
-        now = await self.machine.lessons.get(self.tutor, self.lesson.id)
+        now = await self.machine.lessons.get(self.tutor, one_lesson(self.lesson.id))
         return await self.update(student_ids=[one.id for one in now.students if one.id != student.user_id])
 
     async def stored(self) -> list[StreamEvent]:
@@ -69,6 +69,11 @@ class Cast:
             return read_since(connection, self.stream, 0, 100_000)
 
         return await self.machine.database.read("test.stored", thd)
+
+
+def one_lesson(lesson_id: str) -> OneLesson:
+    """What a call about one lesson asks."""
+    return OneLesson(lesson_id=lesson_id)
 
 
 def under_way(attempt: Any) -> Deferred[Any]:

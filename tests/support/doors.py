@@ -1,12 +1,12 @@
-"""What every WAMP door is tried with: what it serves, what its procedures answer, what its domain publishes."""
+"""What every table of procedures is tried with: what it serves, what they answer, what its domain publishes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tutorwamp.kernel.contracts import Caller
-from tutorwamp.kernel.edges.component import Publisher, served_by
+from tutorwamp.kernel.edges.component import Publisher, Served, Serving
 
 
 class Paper(Publisher):
@@ -21,19 +21,19 @@ class Paper(Publisher):
         self.published.append((topic, dict(event)))
 
 
-def names_of(door: object) -> dict[str, type]:
+def names_of(table: Iterable[Serving[Any]]) -> dict[str, type]:
     """What it serves, by name: the type of the arguments."""
-    return {one.procedure.uri: one.procedure.arguments for one in served_by(door)}
+    return {row.procedure.uri: row.procedure.arguments for row in table}
 
 
-async def try_all(door: object, caller: Caller, steps: Mapping[str, Any]) -> dict[str, Any]:
+async def try_all(served: Iterable[Served], caller: Caller, steps: Mapping[str, Any]) -> dict[str, Any]:
     """Every procedure, one after the other, by its last word: each answers with its result."""
-    served = {one.procedure.uri.rpartition(".")[2]: one for one in served_by(door)}
-    assert steps.keys() == served.keys()
+    by_name = {one.procedure.uri.rpartition(".")[2]: one for one in served}
+    assert steps.keys() == by_name.keys()
     answers = {}
     for name, arguments in steps.items():
-        answer: Any = await served[name].method(caller, arguments)
-        result = served[name].procedure.result
+        answer: Any = await by_name[name].method(caller, arguments)
+        result = by_name[name].procedure.result
         assert isinstance(answer, result), name
         assert result.model_validate_json(answer.model_dump_json()) == answer, name
         answers[name] = answer

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Protocol
 from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
-from tutorwamp.kernel.contracts import AuthRole, Caller, ClientId, Id, Instant, Line, Value
+from tutorwamp.kernel.contracts import AuthRole, ClientId, Id, Instant, Line, Value
 
 PASSWORD_LENGTH_AT_LEAST = 8
 PASSWORD_LENGTH_AT_MOST = 128
@@ -124,14 +124,6 @@ class Tokens(Value):
     """Seconds until the access token expires."""
     refresh_token: str
     user: User
-
-
-class Authenticator(Protocol):
-    """The port by which REST doors learn who asks."""
-
-    async def authenticate(self, access_token: str) -> tuple[Caller, User]:
-        """Who holds this access token. Raises Unauthenticated."""
-        ...
 
 
 class Addresses(Protocol):

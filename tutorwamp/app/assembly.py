@@ -8,25 +8,26 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tutorwamp.accounts.login_throttle import LoginThrottle
-from tutorwamp.accounts.rest import AccountsResource
+from tutorwamp.accounts.rest import ACCOUNTS_ROUTES
 from tutorwamp.accounts.service import AccountsService
 from tutorwamp.accounts.store import AccountsStore
 from tutorwamp.app.settings import Settings, engine_for
 from tutorwamp.board.blobs import BlobStore, FolderBlobStore
 from tutorwamp.board.exchange import Exchange
-from tutorwamp.board.rest import BoardResource
+from tutorwamp.board.rest import BOARD_FILE_ROUTES, BOARD_ROUTES, BoardFiles
 from tutorwamp.board.service import BoardService
 from tutorwamp.board.store import BoardStore
-from tutorwamp.board.wamp import BoardDoor, publish_board
-from tutorwamp.chat.rest import ChatResource
+from tutorwamp.board.wamp import BOARD_PROCEDURES, EXCHANGE_PROCEDURES, publish_board
+from tutorwamp.chat.rest import CHAT_ROUTES
 from tutorwamp.chat.service import ChatService
 from tutorwamp.chat.store import ChatStore
-from tutorwamp.chat.wamp import ChatDoor, publish_chat
+from tutorwamp.chat.wamp import CHAT_PROCEDURES, publish_chat
 from tutorwamp.gate.contracts import Gate
 from tutorwamp.gate.wamp import GateClient
 from tutorwamp.kernel.cache import Cache, make_cache
 from tutorwamp.kernel.contracts import Clock, utc_now
-from tutorwamp.kernel.edges.component import Publisher
+from tutorwamp.kernel.edges.component import Publisher, Served, served_by
+from tutorwamp.kernel.edges.resource import Routed, routed_to
 from tutorwamp.kernel.events import Events
 from tutorwamp.kernel.limits import CallLimits
 from tutorwamp.kernel.sql.database import Database
@@ -34,61 +35,64 @@ from tutorwamp.kernel.sql.nodes import Nodes
 from tutorwamp.kernel.sql.probe import WriteProbe
 from tutorwamp.lessons.attendance import AttendanceStore
 from tutorwamp.lessons.presence import Presence
-from tutorwamp.lessons.rest import LessonsResource
+from tutorwamp.lessons.rest import LESSONS_ROUTES
 from tutorwamp.lessons.service import LessonsService
 from tutorwamp.lessons.store import LessonsStore
-from tutorwamp.lessons.wamp import LessonsDoor, publish_lessons
+from tutorwamp.lessons.wamp import LESSONS_PROCEDURES, publish_lessons
 from tutorwamp.notifications.counts import UnreadCounts
 from tutorwamp.notifications.notifier import Notifier
 from tutorwamp.notifications.push.queue import PushQueue
 from tutorwamp.notifications.push.service import PushService, asking_the_relay, providers_of
-from tutorwamp.notifications.rest import NotificationsResource, PushResource
+from tutorwamp.notifications.rest import NOTIFICATIONS_ROUTES, PUSH_ROUTES
 from tutorwamp.notifications.service import NotificationsService
 from tutorwamp.notifications.store import NotificationsStore
-from tutorwamp.notifications.wamp import NotificationsDoor, publish_notifications
+from tutorwamp.notifications.wamp import NOTIFICATIONS_PROCEDURES, publish_notifications
 from tutorwamp.sessions.service import SessionsService
 from tutorwamp.sessions.store import SessionsStore
-from tutorwamp.sessions.wamp import SessionsDoor, publish_sessions
+from tutorwamp.sessions.wamp import SESSIONS_PROCEDURES, publish_sessions
 
 
 @dataclass(frozen=True)
 class Domain:
-    """What a domain gives a node beside its service. The classes of doors are made once for each machine."""
+    """What a domain gives a node beside its service: its tables, and who answers them."""
 
     name: str
     """As its folder; the node's configuration calls its component so as well."""
-    wamp: Callable[[Machine], list[object]] = lambda _: []
-    rest: Callable[[Machine], list[object]] = lambda _: []
+    wamp: Callable[[Machine], list[Served]] = lambda _: []
+    rest: Callable[[Machine], list[Routed]] = lambda _: []
     publish: Callable[[Events, Publisher], None] = lambda _events, _publisher: None
 
 
 DOMAINS: Final = (
-    Domain("accounts", rest=lambda made: [AccountsResource(made.accounts)]),
+    Domain("accounts", rest=lambda made: routed_to(made.accounts, ACCOUNTS_ROUTES)),
     Domain(
         "lessons",
-        wamp=lambda made: [LessonsDoor(made.lessons)],
-        rest=lambda made: [LessonsResource(made.accounts, made.lessons)],
+        wamp=lambda made: served_by(made.lessons, LESSONS_PROCEDURES),
+        rest=lambda made: routed_to(made.lessons, LESSONS_ROUTES),
         publish=publish_lessons,
     ),
-    Domain("sessions", wamp=lambda made: [SessionsDoor(made.sessions)], publish=publish_sessions),
+    Domain("sessions", wamp=lambda made: served_by(made.sessions, SESSIONS_PROCEDURES), publish=publish_sessions),
     Domain(
         "chat",
-        wamp=lambda made: [ChatDoor(made.chat)],
-        rest=lambda made: [ChatResource(made.accounts, made.chat)],
+        wamp=lambda made: served_by(made.chat, CHAT_PROCEDURES),
+        rest=lambda made: routed_to(made.chat, CHAT_ROUTES),
         publish=publish_chat,
     ),
     Domain(
         "board",
-        wamp=lambda made: [BoardDoor(made.board, made.exchange)],
-        rest=lambda made: [BoardResource(made.accounts, made.board, made.exchange, made.settings.board)],
+        wamp=lambda made: [*served_by(made.board, BOARD_PROCEDURES), *served_by(made.exchange, EXCHANGE_PROCEDURES)],
+        rest=lambda made: [
+            *routed_to(made.board, BOARD_ROUTES),
+            *routed_to(BoardFiles(made.board, made.exchange, made.settings.board), BOARD_FILE_ROUTES),
+        ],
         publish=publish_board,
     ),
     Domain(
         "notifications",
-        wamp=lambda made: [NotificationsDoor(made.notifications)],
+        wamp=lambda made: served_by(made.notifications, NOTIFICATIONS_PROCEDURES),
         rest=lambda made: [
-            NotificationsResource(made.accounts, made.notifications),
-            PushResource(made.accounts, made.push),
+            *routed_to(made.notifications, NOTIFICATIONS_ROUTES),
+            *routed_to(made.push, PUSH_ROUTES),
         ],
         publish=publish_notifications,
     ),

@@ -135,9 +135,9 @@ class PeriodicComponent(Component):
 
     def __init__(self, config: ComponentConfig) -> None:
         with lifeline().making(self.name):
-            doors = [door for domain in DOMAINS if domain.name == self.name for door in domain.wamp(machine())]
+            served = [row for domain in DOMAINS if domain.name == self.name for row in domain.wamp(machine())]
             super().__init__(
-                config, publisher=machine().publisher, doors=doors, limits=machine().limits, ready=self._begin
+                config, publisher=machine().publisher, served=served, limits=machine().limits, ready=self._begin
             )
         self._loops: dict[str, LoopingCall] = {}
 

@@ -10,7 +10,7 @@ from tutorwamp.accounts.errors import EmailTaken
 from tutorwamp.app.assembly import Machine
 from tutorwamp.kernel.contracts import AuthRole, Caller, utc_now
 from tutorwamp.kernel.errors import Conflict, Unauthenticated
-from tutorwamp.lessons.contracts import CreateLesson, LessonState, ListLessons
+from tutorwamp.lessons.contracts import CreateLesson, LessonState, ListLessons, OneLesson
 
 PASSWORD: Final = "demo-lesson"  # noqa: S105  # printed on purpose
 PEOPLE: Final = (
@@ -28,7 +28,7 @@ async def prepare(machine: Machine) -> str:
     live = (await machine.lessons.list_lessons(caller, ListLessons(state=LessonState.LIVE))).items
     now = utc_now()
     if live and live[0].ends_at <= now:
-        await machine.lessons.end(caller, live[0].id)
+        await machine.lessons.end(caller, OneLesson(lesson_id=live[0].id))
         live = []
     if not live:
         planned = CreateLesson(
@@ -39,7 +39,7 @@ async def prepare(machine: Machine) -> str:
             ends_at=now + LASTS,
         )
         lesson = await machine.lessons.create(caller, planned)
-        live = [await machine.lessons.start(caller, lesson.id)]
+        live = [await machine.lessons.start(caller, OneLesson(lesson_id=lesson.id))]
     lines = [f'The demo lesson "{live[0].title}" ({live[0].id}) is live. Log in with password {PASSWORD} as']
     lines += [f"  {email:<24} {role}" for email, _, role in PEOPLE]
     return "\n".join(lines)

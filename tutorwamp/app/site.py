@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable
 from functools import partial
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from prometheus_client import CONTENT_TYPE_LATEST
 from twisted.internet import defer
@@ -20,13 +20,13 @@ from tutorwamp.gate.contracts import STATUS, Health, State, Status
 from tutorwamp.gate.health import able, alive, health_of
 from tutorwamp.kernel.edges.intake import Admission, BoundedRequest, Channel
 from tutorwamp.kernel.edges.origins import CrossOrigin
-from tutorwamp.kernel.edges.resource import Answer, Request, make_app, mount, route
+from tutorwamp.kernel.edges.resource import Answer, Request, Route, make_app, mount, routed_to
 from tutorwamp.kernel.errors import TutorwampError
 from tutorwamp.kernel.metrics.pages import page_of_all
 from tutorwamp.kernel.metrics.sockets import ask_all, worker_name
 from tutorwamp.kernel.sql.probe import ANSWERED_WITHIN_S
 from tutorwamp.kernel.tokens import GATE_HEADER, gate_word
-from tutorwamp.reference.pages import ReferenceResource
+from tutorwamp.reference.pages import REFERENCE_ROUTES
 
 
 class HealthResource:
@@ -38,17 +38,14 @@ class HealthResource:
         self._machine = machine
         self._reactor: Any = reactor
 
-    @route("/api/health/live", "GET", gives=Health)
     async def live(self, _request: Request) -> Answer:
         """200 where every process shows life, else 503: the router, and the process of each component that has come."""
         return _answer(health_of(await self._router(alive)))
 
-    @route("/api/health", "GET", gives=Health)
     async def health(self, _request: Request) -> Answer:
         """200 where calls work, else 503, with the state of each dependency."""
         return await self._check()
 
-    @route("/api/health/ready", "GET", gives=Health)
     async def ready(self, _request: Request) -> Answer:
         """The same, under the name orchestrators ask for."""
         return await self._check()
@@ -98,22 +95,23 @@ def _answer(health: Health) -> Answer:
     return Answer(health, status=200 if health.status == "ok" else 503)
 
 
-class MetricsResource:
-    """``/metrics``: for Prometheus, on this process's own port. The gate passes ``/api`` only, so it is not public."""
+async def _metrics(machine: Machine, _request: Request) -> Answer:
+    """What the node's processes have counted."""
+    from twisted.internet import reactor  # late: as above
 
-    def __init__(self, machine: Machine) -> None:
-        from twisted.internet import reactor  # late: as above
+    name = worker_name()
+    others = await ask_all(machine.settings.node.node_dir, reactor, but=name)
+    body = page_of_all({name: page(machine), **others})
+    return Answer(body, headers={"content-type": CONTENT_TYPE_LATEST})
 
-        self._machine = machine
-        self._reactor: Any = reactor
 
-    @route("/metrics", "GET", gives=CONTENT_TYPE_LATEST)
-    async def metrics(self, _request: Request) -> Answer:
-        """What the node's processes have counted."""
-        name = worker_name()
-        others = await ask_all(self._machine.settings.node.node_dir, self._reactor, but=name)
-        body = page_of_all({name: page(self._machine), **others})
-        return Answer(body, headers={"content-type": CONTENT_TYPE_LATEST})
+HEALTH_ROUTES: Final = (
+    Route("GET", "/api/health/live", HealthResource.live, gives=Health, public=True),
+    Route("GET", "/api/health", HealthResource.health, gives=Health, public=True),
+    Route("GET", "/api/health/ready", HealthResource.ready, gives=Health, public=True),
+)
+METRICS_ROUTES: Final = (Route("GET", "/metrics", _metrics, gives=CONTENT_TYPE_LATEST, public=True),)
+"""For Prometheus, on this process's own port. The gate passes ``/api`` only, so nobody outside may ask."""
 
 
 class FromGate(Resource):
@@ -136,14 +134,13 @@ class FromGate(Resource):
 def make_site(machine: Machine) -> ServerFactory:
     """Everything REST answers."""
     app = make_app()
-    doors = (
-        HealthResource(machine),
-        MetricsResource(machine),
-        ReferenceResource(),
-        *(door for domain in DOMAINS for door in domain.rest(machine)),
+    table = (
+        *routed_to(HealthResource(machine), HEALTH_ROUTES),
+        *routed_to(machine, METRICS_ROUTES),
+        *routed_to(None, REFERENCE_ROUTES),
+        *(route for domain in DOMAINS for route in domain.rest(machine)),
     )
-    for door in doors:
-        mount(app, door, machine.limits)
+    mount(app, table, machine.accounts.authenticate, machine.limits)
     node = machine.settings.node
     key = node.signing_key()
     admission = Admission(key, machine.settings.gate.request_body_limit, machine.clock)

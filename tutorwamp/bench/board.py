@@ -27,7 +27,7 @@ from tutorwamp.bench.members import Job, Report, Submission, connect, people_of,
 from tutorwamp.bench.node import Process, on_node, processes
 from tutorwamp.board.contracts import AT, OPEN
 from tutorwamp.kernel.contracts import AuthRole, Caller, utc_now
-from tutorwamp.lessons.contracts import CreateLesson, SetPen
+from tutorwamp.lessons.contracts import CreateLesson, OneLesson, SetPen
 
 AIM_P99_MS: Final = 150.0
 """To every member, submit to arrival."""
@@ -118,7 +118,7 @@ async def prepare(machine: Machine, people: int) -> Room:
     now = utc_now()
     planned = CreateLesson(title="Bench", student_ids=students, starts_at=now, ends_at=now + timedelta(hours=8))
     lesson = await machine.lessons.create(tutor, planned)
-    await machine.lessons.start(tutor, lesson.id)
+    await machine.lessons.start(tutor, OneLesson(lesson_id=lesson.id))
     await machine.lessons.set_pen(tutor, SetPen(lesson_id=lesson.id, student_ids=students))
     logins = [await machine.accounts.log_in(LogIn(email=user.email, password=PASSWORD)) for user in users]
     return Room(lesson.id, [login.access_token for login in logins])

@@ -28,7 +28,7 @@ from tutorwamp.bench.node import Process, on_node, processes
 from tutorwamp.chat.contracts import CHAT_TOPIC, SEND
 from tutorwamp.kernel.contracts import AuthRole, Caller, new_id, utc_now
 from tutorwamp.kernel.tokens import sign
-from tutorwamp.lessons.contracts import CreateLesson
+from tutorwamp.lessons.contracts import CreateLesson, OneLesson
 
 AIM_KIB: Final = 25.0
 """Of memory for a person who is there, in all the node's processes together."""
@@ -136,7 +136,7 @@ async def prepare(machine: Machine, lessons: int) -> list[Guest]:
         ends_at = now + timedelta(hours=8)
         planned = CreateLesson(title="Bench", student_ids=students, starts_at=now, ends_at=ends_at)
         lesson = await machine.lessons.create(caller, planned)
-        await machine.lessons.start(caller, lesson.id)
+        await machine.lessons.start(caller, OneLesson(lesson_id=lesson.id))
         for number, user_id in enumerate([tutor, *students], first):
             role = AuthRole(str(people[number]["role"]))
             ticket = sign(key, user_id=user_id, role=role, family_id=new_id(), now=now, lifetime=timedelta(hours=8))

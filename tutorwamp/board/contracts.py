@@ -338,14 +338,14 @@ class Uploaded(Value):
     height: int
 
 
-OPEN: Final = Procedure("tutorwamp.board.open", OneBoard, BoardState, cost=WHOLE)
-SUBMIT: Final = Procedure("tutorwamp.board.submit", SubmitChanges, Submitted, writes=True)
-ADD_PAGE: Final = Procedure("tutorwamp.board.add_page", AddPage, PageChanged, writes=True)
-REMOVE_PAGE: Final = Procedure("tutorwamp.board.remove_page", RemovePage, PageChanged, writes=True)
-CLEAR: Final = Procedure("tutorwamp.board.clear", ClearBoard, PageChanged, writes=True)
-AT: Final = Procedure("tutorwamp.board.at", BoardAt, BoardState, cost=WHOLE)
-EXPORT: Final = Procedure("tutorwamp.board.export", ExportBoard, Exported)
-IMPORT: Final = Procedure("tutorwamp.board.import", ImportScene, Imported, writes=True)
+OPEN: Final = Procedure("tutorwamp.board.open", OneBoard, BoardState, "The board and its position.", cost=WHOLE)
+SUBMIT: Final = Procedure("tutorwamp.board.submit", SubmitChanges, Submitted, "Draw.", writes=True)
+ADD_PAGE: Final = Procedure("tutorwamp.board.add_page", AddPage, PageChanged, "A new last page.", writes=True)
+REMOVE_PAGE: Final = Procedure("tutorwamp.board.remove_page", RemovePage, PageChanged, "Take a page away.", writes=True)
+CLEAR: Final = Procedure("tutorwamp.board.clear", ClearBoard, PageChanged, "Empty a page, or all.", writes=True)
+AT: Final = Procedure("tutorwamp.board.at", BoardAt, BoardState, "The board as it was.", cost=WHOLE)
+EXPORT: Final = Procedure("tutorwamp.board.export", ExportBoard, Exported, "A page as a file.")
+IMPORT: Final = Procedure("tutorwamp.board.import", ImportScene, Imported, "Put a scene on a page.", writes=True)
 
 
 class PutDone(Put):

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from tutorwamp.accounts.contracts import Authenticator
 from tutorwamp.board import contracts
-from tutorwamp.board.contracts import BoardState, ExportBoard, Imported, ImportScene, OneBoard, OnePicture, Uploaded
+from tutorwamp.board.contracts import ExportBoard, Imported, ImportScene, OneBoard, OnePicture, Uploaded
 from tutorwamp.board.exchange import Exchange
 from tutorwamp.board.labels import LABELS
 from tutorwamp.board.service import BoardService
 from tutorwamp.board.settings import BoardSettings
+from tutorwamp.kernel.contracts import Caller
 from tutorwamp.kernel.edges.arguments import check
-from tutorwamp.kernel.edges.resource import Answer, Request, route
+from tutorwamp.kernel.edges.resource import Answer, Request, Route, forward
 
 SUFFIXES: Final = {
     "image/png": "png",
@@ -34,58 +34,40 @@ SAFE_HEADERS: Final = {
 }
 
 
-class BoardResource:
-    """The REST door of the board."""
+class BoardFiles:
+    """What comes and goes as a file, and is looked at by more than one service."""
 
-    def __init__(
-        self, authenticator: Authenticator, board: BoardService, exchange: Exchange, settings: BoardSettings
-    ) -> None:
-        self._authenticator = authenticator
+    def __init__(self, board: BoardService, exchange: Exchange, settings: BoardSettings) -> None:
         self._board = board
         self._exchange = exchange
         self._settings = settings
 
-    @route("/api/lessons/<lesson_id>/board", "GET", serves=contracts.OPEN)
-    async def open(self, request: Request, lesson_id: str) -> BoardState:
-        """The board and its position."""
-        caller = await request.caller(self._authenticator)
-        return await self._board.open(caller, request.query(OneBoard, lesson_id=lesson_id).lesson_id)
-
-    @route("/api/lessons/<lesson_id>/board/export", "GET", asks=ExportBoard, gives="*/*")
-    async def export(self, request: Request, lesson_id: str) -> Answer:
+    async def export(self, caller: Caller, request: Request, lesson_id: str) -> Answer:
         """A page as a file to keep. ``Missing-Glyphs`` names characters that are boxes in it: ``U+1F9FF U+4E2D``."""
-        caller = await request.caller(self._authenticator)
-        asked = request.query(ExportBoard, lesson_id=lesson_id)
-        done = await self._exchange.export(caller, asked)
+        done = await self._exchange.export(caller, request.query(ExportBoard, lesson_id=lesson_id))
         name = f'attachment; filename="board.{SUFFIXES[done.media_type]}"'
         missing = " ".join(f"U+{ord(character):04X}" for character in done.missing)
         return _file(done.data, done.media_type, name, **({"missing-glyphs": missing} if missing else {}))
 
-    @route("/api/lessons/<lesson_id>/board/import", "POST", asks=ImportScene, body="application/json")
-    async def import_scene(self, request: Request, lesson_id: str) -> Imported:
+    async def import_scene(self, caller: Caller, request: Request, lesson_id: str) -> Imported:
         """Put a file of Excalidraw on a page: a scene, what it copies, or a library."""
-        caller = await request.caller(self._authenticator)
         asked = request.query(ImportScene, lesson_id=lesson_id, scene={}, client_id=request.client_id())
         await self._board.require_pen(caller, asked.lesson_id)
         # Past the limit of arguments: a file may be larger.
         scene = await request.json_file(SCENE_BYTES_AT_MOST, SCENE_VALUES_AT_MOST)
         return await self._exchange.import_scene(caller, asked.model_copy(update={"scene": scene}))
 
-    @route("/api/lessons/<lesson_id>/board/pictures", "POST", asks=OneBoard, gives=Uploaded, status=201, body="image/*")
-    async def upload(self, request: Request, lesson_id: str) -> Answer:
+    async def upload(self, caller: Caller, request: Request, lesson_id: str) -> Uploaded:
         """Keep a picture: 201, and its id for ``asset_id``. The same content again gets the same id."""
-        caller = await request.caller(self._authenticator)
         asked = request.query(OneBoard, lesson_id=lesson_id)
         await self._board.require_pen(caller, asked.lesson_id)
         content = request.file(LABELS, self._settings.picture_limit)
         request.bill.upload(len(content))
-        return Answer(await self._exchange.upload(caller, asked.lesson_id, content), status=201)
+        return await self._exchange.upload(caller, asked.lesson_id, content)
 
-    @route("/api/lessons/<lesson_id>/board/pictures/<picture_id>", "GET", asks=OnePicture, gives="image/*")
-    async def picture(self, request: Request, lesson_id: str, picture_id: str) -> Answer:
+    async def picture(self, caller: Caller, _request: Request, **path: str) -> Answer:
         """A picture's bytes. It never changes."""
-        caller = await request.caller(self._authenticator)
-        asked = check(OnePicture, {"lesson_id": lesson_id, "picture_id": picture_id})
+        asked = check(OnePicture, path)
         kept, content = await self._exchange.picture(caller, asked.lesson_id, asked.picture_id)
         name = f'inline; filename="{kept.id}.{SUFFIXES[kept.media_type]}"'
         return _file(content, kept.media_type, name, cache="private, max-age=31536000, immutable")
@@ -94,3 +76,22 @@ class BoardResource:
 def _file(content: bytes, media_type: str, disposition: str, *, cache: str = "no-store", **more: str) -> Answer:
     headers = {"content-type": media_type, "content-disposition": disposition, "cache-control": cache, **SAFE_HEADERS}
     return Answer(content, headers=headers | more)
+
+
+BOARD: Final = "/api/lessons/<lesson_id>/board"
+PICTURES: Final = f"{BOARD}/pictures"
+
+BOARD_ROUTES: Final = (forward("GET", BOARD, contracts.OPEN, BoardService.open),)
+BOARD_FILE_ROUTES: Final = (
+    Route("GET", f"{BOARD}/export", BoardFiles.export, asks=ExportBoard, gives="*/*"),
+    Route(
+        "POST",
+        f"{BOARD}/import",
+        BoardFiles.import_scene,
+        asks=ImportScene,
+        gives=Imported,
+        body="application/json",
+    ),
+    Route("POST", PICTURES, BoardFiles.upload, asks=OneBoard, gives=Uploaded, status=201, body="image/*"),
+    Route("GET", f"{PICTURES}/<picture_id>", BoardFiles.picture, asks=OnePicture, gives="image/*"),
+)

@@ -22,6 +22,7 @@ from tutorwamp.board.contracts import (
     BoardState,
     Change,
     ClearBoard,
+    OneBoard,
     PageChanged,
     Plain,
     Put,
@@ -81,10 +82,10 @@ class BoardService:
         self._lines: dict[tuple[str, str], Line] = {}
         self._snapshots_under_way: set[str] = set()
 
-    async def open(self, caller: Caller, lesson_id: str) -> BoardState:
+    async def open(self, caller: Caller, asked: OneBoard) -> BoardState:
         """The board and its position. Raises NotFound."""
-        await self._access.admit(caller, lesson_id, fresh=True)
-        return _state(await self._store.read(lesson_id, BOARD_TOPIC.of(lesson_id)))
+        await self._access.admit(caller, asked.lesson_id, fresh=True)
+        return _state(await self._store.read(asked.lesson_id, BOARD_TOPIC.of(asked.lesson_id)))
 
     async def at(self, caller: Caller, asked: BoardAt) -> BoardState:
         """The board as it was. Raises NotFound, or Invalid beyond the head."""

@@ -175,20 +175,25 @@ class ReadAdvanced(Value):
     read_seq: int
 
 
-SEND: Final = Procedure("tutorwamp.chat.send", SendMessage, Message, writes=True)
+SEND: Final = Procedure("tutorwamp.chat.send", SendMessage, Message, "Say something.", writes=True)
 CHANGED: Final = Cost(line="changes")
 """Each writes all events about its message anew: of a hundred changes at once other people wait for one only."""
-EDIT: Final = Procedure("tutorwamp.chat.edit", EditMessage, Message, writes=True, cost=CHANGED)
-DELETE: Final = Procedure("tutorwamp.chat.delete", DeleteMessage, Message, writes=True, cost=CHANGED)
-REACT: Final = Procedure("tutorwamp.chat.react", React, Message, writes=True, cost=CHANGED)
-HISTORY: Final = Procedure("tutorwamp.chat.history", ReadHistory, Page[Message], cost=LISTED)
+EDIT: Final = Procedure("tutorwamp.chat.edit", EditMessage, Message, "Mend one's own words.", writes=True, cost=CHANGED)
+DELETE: Final = Procedure(
+    "tutorwamp.chat.delete", DeleteMessage, Message, "Take a message away.", writes=True, cost=CHANGED
+)
+REACT: Final = Procedure(
+    "tutorwamp.chat.react", React, Message, "Put an emoji on, or take it off.", writes=True, cost=CHANGED
+)
+HISTORY: Final = Procedure("tutorwamp.chat.history", ReadHistory, Page[Message], "A lesson's messages.", cost=LISTED)
 SEARCH: Final = Procedure(
     "tutorwamp.chat.search",
     SearchMessages,
     Page[Message],
+    "Find messages.",
     cost=Cost(lambda asked: 4 + len(folded(asked.query).split()), line="searches"),
 )
-MARK_READ: Final = Procedure("tutorwamp.chat.mark_read", MarkRead, ReadMark, writes=True)
+MARK_READ: Final = Procedure("tutorwamp.chat.mark_read", MarkRead, ReadMark, "Say how far one has read.", writes=True)
 
 
 CHAT_TOPIC: Final = Topic(

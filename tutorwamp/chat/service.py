@@ -11,6 +11,7 @@ from tutorwamp.chat import rules
 from tutorwamp.chat.contracts import (
     CHAT_TOPIC,
     ChatChanged,
+    DeleteMessage,
     EditMessage,
     KeptMessage,
     MarkRead,
@@ -124,12 +125,12 @@ class ChatService:
             lambda _: lambda kept: rules.edit(kept, caller.user_id, asked.body, now, self._settings.edit_window),
         )
 
-    async def delete_message(self, caller: Caller, message_id: str, *, lesson_id: str | None = None) -> Message:
+    async def delete_message(self, caller: Caller, asked: DeleteMessage, *, lesson_id: str | None = None) -> Message:
         """Take a message away; ``lesson_id`` as above. Raises NotFound or Forbidden."""
         now = self._clock()
         return await self._change(
             caller,
-            message_id,
+            asked.message_id,
             lesson_id,
             "message.deleted",
             lambda admission: lambda kept: rules.delete(kept, caller.user_id, now, moderates=admission.moderates),

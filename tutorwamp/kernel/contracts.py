@@ -213,6 +213,10 @@ class Nothing(Value):
     """The answer of a call that has nothing to say: ``{}``."""
 
 
+NOTHING: Final = Nothing()
+"""Also what is asked by a call that needs no arguments."""
+
+
 def cursor_from(*parts: str | int) -> str:
     """Make an opaque cursor from the sort key of a page's last item."""
     return base64.urlsafe_b64encode("|".join(map(str, parts)).encode()).decode().rstrip("=")
@@ -267,6 +271,8 @@ class Procedure(Generic[Arguments, Answer]):
     uri: str
     arguments: type[Arguments]
     result: type[Answer]
+    meaning: str = ""
+    """For the reference, in Markdown; the gate's own procedures stand in none."""
     writes: bool = False
     """Whether it changes what is kept; such calls have a limit of their own."""
     cost: Cost = CHEAP

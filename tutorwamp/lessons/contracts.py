@@ -103,7 +103,6 @@ Students = Annotated[
     AfterValidator(_all_different),
 ]
 StudentIds = Annotated[Students, Field(min_length=1)]
-Reason = Annotated[Line, Field(max_length=500)]
 
 
 class CreateLesson(Value):
@@ -162,7 +161,7 @@ class CancelLesson(Value):
     """Call a lesson off before it has started."""
 
     lesson_id: Id
-    reason: Reason | None = None
+    reason: Annotated[Line, Field(max_length=500)] | None = None
 
 
 class SetPen(Value):
@@ -248,22 +247,23 @@ class Joined(Value):
     epoch: str
 
 
-CREATE: Final = Procedure("tutorwamp.lesson.create", CreateLesson, Lesson, writes=True)
-GET: Final = Procedure("tutorwamp.lesson.get", OneLesson, Lesson)
-LIST: Final = Procedure("tutorwamp.lesson.list", ListLessons, Page[Lesson], cost=LISTED)
-UPDATE: Final = Procedure("tutorwamp.lesson.update", UpdateLesson, Lesson, writes=True)
-CANCEL: Final = Procedure("tutorwamp.lesson.cancel", CancelLesson, Lesson, writes=True)
-START: Final = Procedure("tutorwamp.lesson.start", OneLesson, Lesson, writes=True)
-END: Final = Procedure("tutorwamp.lesson.end", OneLesson, Lesson, writes=True)
-JOIN: Final = Procedure("tutorwamp.lesson.join", OneLesson, Joined, cost=Cost(lambda _: 2))
-LEAVE: Final = Procedure("tutorwamp.lesson.leave", OneLesson, Nothing)
+ALL_WHO_CAME: Final = Cost(lambda _: 4, line="lists")
+REPLAYED: Final = Cost(lambda asked: asked.limit // 25, line="missed")
+
+CREATE: Final = Procedure("tutorwamp.lesson.create", CreateLesson, Lesson, "Plan a lesson.", writes=True)
+GET: Final = Procedure("tutorwamp.lesson.get", OneLesson, Lesson, "One lesson.")
+LIST: Final = Procedure("tutorwamp.lesson.list", ListLessons, Page[Lesson], "The caller's lessons.", cost=LISTED)
+UPDATE: Final = Procedure("tutorwamp.lesson.update", UpdateLesson, Lesson, "Change a lesson.", writes=True)
+CANCEL: Final = Procedure("tutorwamp.lesson.cancel", CancelLesson, Lesson, "Call a lesson off.", writes=True)
+START: Final = Procedure("tutorwamp.lesson.start", OneLesson, Lesson, "Begin a lesson.", writes=True)
+END: Final = Procedure("tutorwamp.lesson.end", OneLesson, Lesson, "End a lesson.", writes=True)
+JOIN: Final = Procedure("tutorwamp.lesson.join", OneLesson, Joined, "Enter the room.", cost=Cost(lambda _: 2))
+LEAVE: Final = Procedure("tutorwamp.lesson.leave", OneLesson, Nothing, "Go out.")
 ATTENDANCE: Final = Procedure(
-    "tutorwamp.lesson.attendance", OneLesson, Attendance, cost=Cost(lambda _: 4, line="lists")
+    "tutorwamp.lesson.attendance", OneLesson, Attendance, "Who was there, and for how long.", cost=ALL_WHO_CAME
 )
-REPLAY: Final = Procedure(
-    "tutorwamp.lesson.replay", ReplayLesson, Replayed, cost=Cost(lambda asked: asked.limit // 25, line="missed")
-)
-SET_PEN: Final = Procedure("tutorwamp.lesson.set_pen", SetPen, Lesson, writes=True)
+REPLAY: Final = Procedure("tutorwamp.lesson.replay", ReplayLesson, Replayed, "What happened, in order.", cost=REPLAYED)
+SET_PEN: Final = Procedure("tutorwamp.lesson.set_pen", SetPen, Lesson, "Say who may draw.", writes=True)
 
 
 class CancelledLesson(Lesson):

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 
 from tutorwamp.accounts.contracts import People, Person
 from tutorwamp.gate.contracts import Gate
-from tutorwamp.kernel.contracts import AuthRole, Caller, Clock, Page, new_id
+from tutorwamp.kernel.contracts import NOTHING, AuthRole, Caller, Clock, Nothing, Page, new_id
 from tutorwamp.kernel.errors import Forbidden, NotFound, TutorwampError, Unavailable
 from tutorwamp.kernel.events import Events
 from tutorwamp.kernel.log.lines import get_logger
@@ -29,6 +29,7 @@ from tutorwamp.lessons.contracts import (
     LessonCreated,
     LessonState,
     ListLessons,
+    OneLesson,
     Participant,
     PresenceChanged,
     Replayed,
@@ -105,9 +106,9 @@ class LessonsService(LessonAccess):
         self._events.announce(LessonCreated(lesson))
         return lesson
 
-    async def get(self, caller: Caller, lesson_id: str) -> Lesson:
+    async def get(self, caller: Caller, asked: OneLesson) -> Lesson:
         """One lesson. Raises NotFound."""
-        return (await self.admit(caller, lesson_id, fresh=True)).lesson
+        return (await self.admit(caller, asked.lesson_id, fresh=True)).lesson
 
     async def list_lessons(self, caller: Caller, asked: ListLessons) -> Page[Lesson]:
         """The caller's lessons, newest start first. Raises Invalid."""
@@ -130,19 +131,19 @@ class LessonsService(LessonAccess):
             await self._gate.revoke_grants(asked.lesson_id, user_id=removed)
         return after
 
-    async def start(self, caller: Caller, lesson_id: str) -> Lesson:
+    async def start(self, caller: Caller, asked: OneLesson) -> Lesson:
         """Begin a lesson. Raises NotFound, Forbidden or WrongState."""
         _, after = await self._change(
-            caller, lesson_id, "lesson.started", lambda lesson: rules.start(lesson, self._clock())
+            caller, asked.lesson_id, "lesson.started", lambda lesson: rules.start(lesson, self._clock())
         )
         return after
 
-    async def end(self, caller: Caller, lesson_id: str) -> Lesson:
+    async def end(self, caller: Caller, asked: OneLesson) -> Lesson:
         """End a lesson; everybody is led out. Raises NotFound, Forbidden or WrongState."""
         _, after = await self._change(
-            caller, lesson_id, "lesson.ended", lambda lesson: rules.end(lesson, self._clock())
+            caller, asked.lesson_id, "lesson.ended", lambda lesson: rules.end(lesson, self._clock())
         )
-        await self._close(lesson_id)
+        await self._close(asked.lesson_id)
         return after
 
     async def cancel(self, caller: Caller, asked: CancelLesson) -> Lesson:
@@ -162,10 +163,11 @@ class LessonsService(LessonAccess):
         PEN_TAKEN.inc(len(set(before.pen) - set(after.pen)))
         return after
 
-    async def join(self, caller: Caller, lesson_id: str) -> Joined:
+    async def join(self, caller: Caller, asked: OneLesson) -> Joined:
         """Enter the room: its topics open to this session. Raises NotFound or WrongState."""
         if caller.session is None:
             raise Forbidden("A lesson is joined over WAMP.")
+        lesson_id = asked.lesson_id
         await self.admit_writer(caller, lesson_id)  # from memory: what counts is asked again below
         person = await self._people.person(caller.user_id)
         await self._gate.grant(
@@ -197,12 +199,13 @@ class LessonsService(LessonAccess):
             epoch=heads.epoch,
         )
 
-    async def leave(self, caller: Caller, lesson_id: str) -> None:
+    async def leave(self, caller: Caller, asked: OneLesson) -> Nothing:
         """Go out with this session; leaving a room one is not in is no error. Raises NotFound for an outsider."""
-        await self.admit(caller, lesson_id, fresh=False)
+        await self.admit(caller, asked.lesson_id, fresh=False)
         if caller.session is not None:
-            self._roster.remove(lesson_id, caller.session, "left")
-            await self._gate.revoke_grants(lesson_id, session=caller.session)
+            self._roster.remove(asked.lesson_id, caller.session, "left")
+            await self._gate.revoke_grants(asked.lesson_id, session=caller.session)
+        return NOTHING
 
     def session_left(self, session: int, *_: object) -> None:
         """A WAMP session is gone, however it ended; its places are kept for the grace time."""
@@ -212,10 +215,10 @@ class LessonsService(LessonAccess):
         """Who is in the room."""
         return self._presence.participants(lesson_id)
 
-    async def attendance(self, caller: Caller, lesson_id: str) -> Attendance:
+    async def attendance(self, caller: Caller, asked: OneLesson) -> Attendance:
         """Who was there, and for how long. Raises NotFound or Forbidden."""
-        rules.require_moderator(caller, (await self.admit(caller, lesson_id, fresh=True)).lesson)
-        return Attendance(items=await self._presence.attendance(lesson_id))
+        rules.require_moderator(caller, (await self.admit(caller, asked.lesson_id, fresh=True)).lesson)
+        return Attendance(items=await self._presence.attendance(asked.lesson_id))
 
     async def replay(self, caller: Caller, asked: ReplayLesson) -> Replayed:
         """What happened, in order. Raises NotFound or Invalid."""

@@ -112,12 +112,18 @@ class SetPreferences(Value):
         return self
 
 
-LIST: Final = Procedure("tutorwamp.notification.list", ListNotifications, Page[Notification], cost=LISTED)
-UNREAD_COUNT: Final = Procedure("tutorwamp.notification.unread_count", Nothing, Unread)
-MARK_READ: Final = Procedure("tutorwamp.notification.mark_read", ReadNotifications, Unread, writes=True)
-MARK_ALL_READ: Final = Procedure("tutorwamp.notification.mark_all_read", Nothing, Unread, writes=True)
-PREFERENCES: Final = Procedure("tutorwamp.notification.preferences", Nothing, Preferences)
-SET_PREFERENCES: Final = Procedure("tutorwamp.notification.set_preferences", SetPreferences, Preferences, writes=True)
+LIST: Final = Procedure(
+    "tutorwamp.notification.list", ListNotifications, Page[Notification], "One's own, newest first.", cost=LISTED
+)
+UNREAD_COUNT: Final = Procedure("tutorwamp.notification.unread_count", Nothing, Unread, "How many are unread.")
+MARK_READ: Final = Procedure(
+    "tutorwamp.notification.mark_read", ReadNotifications, Unread, "These were seen.", writes=True
+)
+MARK_ALL_READ: Final = Procedure("tutorwamp.notification.mark_all_read", Nothing, Unread, "All were seen.", writes=True)
+PREFERENCES: Final = Procedure("tutorwamp.notification.preferences", Nothing, Preferences, "How one is told.")
+SET_PREFERENCES: Final = Procedure(
+    "tutorwamp.notification.set_preferences", SetPreferences, Preferences, "Change how one is told.", writes=True
+)
 
 
 class NotificationCreated(Value):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tutorwamp.accounts.contracts import People
-from tutorwamp.kernel.contracts import Caller, Clock, Page, StreamEvent
+from tutorwamp.kernel.contracts import NOTHING, Caller, Clock, Nothing, Page, StreamEvent
 from tutorwamp.kernel.events import Events
 from tutorwamp.notifications.contracts import (
     ListNotifications,
@@ -38,7 +38,7 @@ class NotificationsService:
         items, next_cursor = await self._store.page(caller.user_id, asked)
         return Page[Notification](items=items, next_cursor=next_cursor)
 
-    async def unread_count(self, caller: Caller) -> Unread:
+    async def unread_count(self, caller: Caller, _asked: Nothing = NOTHING) -> Unread:
         """N2: exact, and from memory where it is known."""
         return Unread(unread_count=await self._counts.get(caller.user_id, follows=caller.session is not None))
 
@@ -46,11 +46,11 @@ class NotificationsService:
         """These were seen; twice is once. Raises NotFound where one is not the caller's, and then changes nothing."""
         return await self._mark(caller, list(dict.fromkeys(asked.notification_ids)))
 
-    async def mark_all_read(self, caller: Caller) -> Unread:
+    async def mark_all_read(self, caller: Caller, _asked: Nothing = NOTHING) -> Unread:
         """All were seen."""
         return await self._mark(caller, None)
 
-    async def preferences(self, caller: Caller) -> Preferences:
+    async def preferences(self, caller: Caller, _asked: Nothing = NOTHING) -> Preferences:
         """N8: how the caller is told."""
         return Preferences(preferences=await self._store.choices(caller.user_id))
 

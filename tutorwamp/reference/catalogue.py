@@ -1,7 +1,7 @@
 """Everything a client can ask for, hear or be refused with, found in the code itself: nothing is listed by hand.
 
-Doors are classes in the rooms ``wamp`` and ``rest`` with marked methods; topics and errors name
-themselves. A new domain is in the catalogue as soon as its folder is there.
+Procedures and routes stand in tables in the rooms ``wamp`` and ``rest``; topics and errors name themselves. A new
+domain is in the catalogue as soon as its folder is there.
 """
 
 from __future__ import annotations
@@ -10,38 +10,35 @@ import functools
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Any, Final, Literal, get_type_hints
+from typing import Any, Final, Literal, TypeVar
 
 from pydantic import TypeAdapter
 
 import tutorwamp
-from tutorwamp.kernel.contracts import Problem, Procedure, StreamEvent, Value
-from tutorwamp.kernel.edges.resource import Route, routes_of
+from tutorwamp.kernel.contracts import Problem, Procedure, StreamEvent
+from tutorwamp.kernel.edges.component import Serving
+from tutorwamp.kernel.edges.resource import Route
 from tutorwamp.kernel.errors import TutorwampError
 from tutorwamp.kernel.errors import catalogue as errors_by_uri
 from tutorwamp.kernel.topics import Topic, topics
 
 WITHOUT_CATALOGUE: Final = frozenset({"client", "gate", "kernel"})
 """Folders that clients cannot ask for anything."""
-DOORS_OF_THE_APP: Final = ("tutorwamp.app.site", "tutorwamp.reference.pages")
-READS_A_TOKEN: Final = frozenset({"caller", "_caller", "authenticated", "bearer_token"})
-"""Names by which a method of a REST door asks who calls."""
-
+SITE: Final = "tutorwamp.app.site"
+"""Knows the tables that are no domain's."""
 Mode = Literal["validation", "serialization"]
+Row = TypeVar("Row")
 
 
 @dataclass(frozen=True)
 class ServedRoute:
-    """A route, and what its method says about itself."""
+    """A route as the reference shows it."""
 
-    route: Route
-    method: str
+    route: Route[Any]
     meaning: str
-    gives: type[Value] | str | None
-    needs_token: bool
 
     @property
     def path(self) -> str:
@@ -56,14 +53,14 @@ class ServedRoute:
     @property
     def status(self) -> int:
         """Of success."""
-        return self.route.status or (204 if self.gives is None else 200)
+        return self.route.status or (204 if self.route.gives is None else 200)
 
 
 @dataclass(frozen=True)
 class Catalogue:
     """All there is, each list in the order of its names. ``definitions`` are JSON Schemas the others refer to."""
 
-    procedures: dict[str, tuple[Procedure[Any, Any], str]]
+    procedures: dict[str, Procedure[Any, Any]]
     topics: dict[str, Topic]
     routes: list[ServedRoute]
     errors: dict[str, type[TutorwampError]]
@@ -84,9 +81,12 @@ class Catalogue:
 def catalogue() -> Catalogue:
     """Read it off the code."""
     found = Catalogue(
-        dict(sorted(_procedures())),
+        {
+            row.procedure.uri: row.procedure
+            for row in sorted(_rows(_rooms("wamp"), Serving), key=lambda row: row.procedure.uri)
+        },
         {topic.uri: topic for topic in sorted(topics(), key=lambda topic: topic.uri)},
-        sorted(_routes(), key=lambda one: (one.path, one.method)),
+        sorted(_routes(), key=lambda one: (one.path, one.route.method)),
         dict(sorted(errors_by_uri().items())),
     )
     wanted: list[tuple[Any, Mode, TypeAdapter[Any]]] = [
@@ -104,12 +104,12 @@ def as_json() -> dict[str, Any]:
     return {
         "procedures": {
             uri: {
-                "meaning": meaning,
+                "meaning": procedure.meaning,
                 "writes": procedure.writes,
                 "arguments": found.schema(procedure.arguments, "validation"),
                 "result": found.schema(procedure.result, "serialization"),
             }
-            for uri, (procedure, meaning) in found.procedures.items()
+            for uri, procedure in found.procedures.items()
         },
         "topics": {
             uri: {
@@ -121,7 +121,7 @@ def as_json() -> dict[str, Any]:
             for uri, topic in found.topics.items()
         },
         "routes": [
-            {"method": one.method, "path": one.path, "meaning": one.meaning, "status": one.status}
+            {"method": one.route.method, "path": one.path, "meaning": one.meaning, "status": one.status}
             for one in found.routes
         ],
         "errors": {
@@ -145,35 +145,20 @@ def _rooms(room: str) -> Iterator[ModuleType]:
                 yield importlib.import_module(f"tutorwamp.{package.name}.{room}")
 
 
-def _classes(module: ModuleType) -> Iterator[type[object]]:
-    return (one for one in vars(module).values() if inspect.isclass(one) and one.__module__ == module.__name__)
-
-
-def _procedures() -> Iterator[tuple[str, tuple[Procedure[Any, Any], str]]]:
-    for module in _rooms("wamp"):
-        for door in _classes(module):
-            for method in vars(door).values():
-                if hasattr(method, "__serves__"):
-                    yield method.__serves__.uri, (method.__serves__, first_sentence(method))
+def _rows(modules: Iterable[ModuleType], kind: type[Row]) -> Iterator[Row]:
+    """Of all tables in these modules."""
+    for table in (value for module in modules for value in vars(module).values() if isinstance(value, tuple)):
+        yield from (row for row in table if isinstance(row, kind))
 
 
 def _routes() -> Iterator[ServedRoute]:
-    modules = [*_rooms("rest"), *(importlib.import_module(name) for name in DOORS_OF_THE_APP)]
-    for door in (door for module in modules for door in _classes(module)):
-        for route, function in routes_of(door):
-            token = bool(READS_A_TOKEN.intersection(function.__code__.co_names))
-            for method in route.methods:
-                yield ServedRoute(route, method, first_sentence(function), route.gives or _answered(function), token)
-
-
-def _answered(function: Callable[..., Any]) -> type[Value] | None:
-    """The model a method's annotation names, if it does."""
-    answer = get_type_hints(function).get("return")
-    return answer if inspect.isclass(answer) and issubclass(answer, Value) else None
+    modules = [*_rooms("rest"), importlib.import_module(SITE)]
+    for route in _rows(modules, Route):
+        yield ServedRoute(route, route.meaning or first_sentence(route.answer))
 
 
 def _models(found: Catalogue) -> Iterator[tuple[type, Mode]]:
-    for procedure, _ in found.procedures.values():
+    for procedure in found.procedures.values():
         yield procedure.arguments, "validation"
         yield procedure.result, "serialization"
     for topic in found.topics.values():
@@ -182,7 +167,7 @@ def _models(found: Catalogue) -> Iterator[tuple[type, Mode]]:
     for one in found.routes:
         if one.route.asks is not None:
             yield one.route.asks, "validation"
-        if inspect.isclass(one.gives):
-            yield one.gives, "serialization"
+        if inspect.isclass(one.route.gives):
+            yield one.route.gives, "serialization"
     yield StreamEvent, "serialization"
     yield Problem, "serialization"

@@ -29,7 +29,7 @@ def document() -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     for one in found.routes:
         if one.path.startswith("/api/"):  # what the process tells its operators is no part of it
-            paths.setdefault(one.path, {})[one.method.lower()] = _operation(found, one)
+            paths.setdefault(one.path, {})[one.route.method.lower()] = _operation(found, one)
     return {
         "openapi": "3.1.0",
         "info": {"title": "tutorwamp", "version": tutorwamp.__version__, "license": {"name": "MIT"}},
@@ -50,7 +50,7 @@ def _operation(found: Catalogue, one: ServedRoute) -> dict[str, Any]:
     }
     fields, whole = _fields(found, one), _properties(found, one)
     parameters = [_parameter("path", name, whole.get(name, ID), required=True) for name in one.in_path]
-    has_body = one.method in BODY_METHODS
+    has_body = one.route.method in BODY_METHODS
     if one.route.body or not has_body:
         parameters += [
             _parameter("query", name, schema, required=name in _required(found, one))
@@ -62,14 +62,14 @@ def _operation(found: Catalogue, one: ServedRoute) -> dict[str, Any]:
         operation |= _request_body(found, one, fields)
     if parameters:
         operation["parameters"] = parameters
-    if one.needs_token:
+    if not one.route.public:
         operation["security"] = [{"token": []}]
     return operation
 
 
 def _operation_id(one: ServedRoute) -> str:
     words = [part.strip("{}").replace("-", "_") for part in one.path.split("/")[2:]]
-    return "_".join([one.method.lower(), *words]).replace(".", "_")
+    return "_".join([one.route.method.lower(), *words]).replace(".", "_")
 
 
 def _fields(found: Catalogue, one: ServedRoute) -> dict[str, Any]:
@@ -106,11 +106,11 @@ def _parameter(place: str, name: str, schema: dict[str, Any], *, required: bool 
 
 def _success(found: Catalogue, one: ServedRoute) -> dict[str, Any]:
     headers = {"X-Request-ID": {"schema": {"type": "string"}}}
-    if one.gives is None:
+    if one.route.gives is None:
         return {"description": "Done.", "headers": headers}
-    if isinstance(one.gives, str):
-        return {"description": "A file.", "headers": headers, "content": {one.gives: {}}}
-    schema = found.schema(one.gives, "serialization")
+    if isinstance(one.route.gives, str):
+        return {"description": "A file.", "headers": headers, "content": {one.route.gives: {}}}
+    schema = found.schema(one.route.gives, "serialization")
     return {"description": "Done.", "headers": headers, "content": {"application/json": {"schema": schema}}}
 
 

@@ -11,7 +11,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, Final
 
-from tutorwamp.kernel.edges.resource import Answer, Request, route
+from tutorwamp.kernel.edges.resource import Answer, Request, Route
 from tutorwamp.reference.catalogue import Catalogue, catalogue, first_sentence
 from tutorwamp.reference.openapi import document
 from tutorwamp.reference.typescript import declarations
@@ -29,20 +29,23 @@ KEPT_S: Final = 300
 """How long a cache may keep the documents: they change with the version that runs."""
 
 
-class ReferenceResource:
-    """``/api/openapi.json`` and ``/api/docs``: open to everybody, as what they describe is."""
+async def _openapi(_: None, _request: Request) -> Answer:
+    """The reference of REST, as OpenAPI 3.1."""
+    return _kept(json.dumps(document(), ensure_ascii=False).encode(), "application/json")
 
-    @route("/api/openapi.json", "GET", gives="application/json")
-    async def openapi(self, _request: Request) -> Answer:
-        """The reference of REST, as OpenAPI 3.1."""
-        return _kept(json.dumps(document(), ensure_ascii=False).encode(), "application/json")
 
-    @route("/api/docs", "GET", gives="text/html")
-    async def docs(self, _request: Request) -> Answer:
-        """The same as a page that needs no script and asks nobody else."""
-        digest = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-        policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; frame-ancestors 'none'"
-        return _kept(page().encode(), "text/html; charset=utf-8", **{"content-security-policy": policy})
+async def _docs(_: None, _request: Request) -> Answer:
+    """The same as a page that needs no script and asks nobody else."""
+    digest = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; frame-ancestors 'none'"
+    return _kept(page().encode(), "text/html; charset=utf-8", **{"content-security-policy": policy})
+
+
+REFERENCE_ROUTES: Final = (
+    Route("GET", "/api/openapi.json", _openapi, gives="application/json", public=True),
+    Route("GET", "/api/docs", _docs, gives="text/html", public=True),
+)
+"""Open to everybody, as what they describe is."""
 
 
 def _kept(body: bytes, media_type: str, **headers: str) -> Answer:
@@ -97,11 +100,11 @@ def write(folder: Path) -> None:
 def _procedures(found: Catalogue) -> Iterator[str]:
     yield from ("# Procedures", "", GENERATED, "", "`?`: may be left out. What the values are: `tutorwamp.d.ts`.", "")
     yield from ("| procedure | arguments | result | |", "|---|---|---|---|")
-    for uri, (procedure, meaning) in found.procedures.items():
+    for uri, procedure in found.procedures.items():
         fields = found.fields(procedure.arguments)
         required = fields.get("required", ())
         arguments = ", ".join(f"`{one}{'' if one in required else '?'}`" for one in fields.get("properties", {}))
-        yield f"| `{uri}` | {arguments} | `{_title(procedure.result)}` | {meaning} |"
+        yield f"| `{uri}` | {arguments} | `{_title(procedure.result)}` | {procedure.meaning} |"
 
 
 def _topics(found: Catalogue) -> Iterator[str]:
@@ -117,9 +120,9 @@ def _rest(found: Catalogue) -> Iterator[str]:
     yield from ("# REST", "", GENERATED, "", "| method and path | token | asks | gives | |", "|---|---|---|---|---|")
     for one in found.routes:
         asks = "" if one.route.asks is None else f"`{_title(one.route.asks)}`"
-        gives = "" if one.gives is None else f" `{_title(one.gives)}`"
-        token = "yes" if one.needs_token else "no"
-        yield f"| `{one.method} {one.path}` | {token} | {asks} | {one.status}{gives} | {one.meaning} |"
+        gives = "" if one.route.gives is None else f" `{_title(one.route.gives)}`"
+        token = "no" if one.route.public else "yes"
+        yield f"| `{one.route.method} {one.path}` | {token} | {asks} | {one.status}{gives} | {one.meaning} |"
 
 
 def _errors(found: Catalogue) -> Iterator[str]:

@@ -34,7 +34,7 @@ def _lines() -> Iterator[str]:
             yield f"/** {' '.join(schema['description'].split()).replace('``', '`').replace('*/', '')} */"
         yield f"export type {_name(name)} = {_type(schema)};"
     yield "\nexport interface Procedures {"
-    for uri, (procedure, _) in found.procedures.items():
+    for uri, procedure in found.procedures.items():
         arguments = _type(found.schema(procedure.arguments, "validation"))
         result = _type(found.schema(procedure.result, "serialization"))
         yield f'  "{uri}": {{ arguments: {arguments}; result: {result} }};'

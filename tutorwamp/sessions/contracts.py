@@ -91,12 +91,16 @@ class Me(Value):
 
 
 HEARTBEAT: Final = Procedure(
-    "tutorwamp.session.heartbeat", Heartbeat, Beat, cost=Cost(lambda asked: len(asked.positions) // 20)
+    "tutorwamp.session.heartbeat", Heartbeat, Beat, "I am here.", cost=Cost(lambda asked: len(asked.positions) // 20)
 )
 RESUME: Final = Procedure(
-    "tutorwamp.session.resume", Resume, Resumed, cost=Cost(lambda asked: 2 + len(asked.positions) // 10, line="missed")
+    "tutorwamp.session.resume",
+    Resume,
+    Resumed,
+    "What was missed.",
+    cost=Cost(lambda asked: 2 + len(asked.positions) // 10, line="missed"),
 )
-WHOAMI: Final = Procedure("tutorwamp.session.whoami", Nothing, Me)
+WHOAMI: Final = Procedure("tutorwamp.session.whoami", Nothing, Me, "Whose session this is.")
 
 
 class TimeoutMessage(Value):

@@ -11,7 +11,7 @@ from prometheus_client import Counter, Histogram
 
 from tutorwamp.accounts.contracts import People
 from tutorwamp.gate.contracts import CLIENT_ROLES, CLOSE_PING_TIMEOUT, Gate
-from tutorwamp.kernel.contracts import Caller, Clock
+from tutorwamp.kernel.contracts import NOTHING, Caller, Clock, Nothing
 from tutorwamp.kernel.errors import Forbidden, NotFound, TutorwampError
 from tutorwamp.kernel.events import Events
 from tutorwamp.kernel.log.lines import get_logger
@@ -96,7 +96,7 @@ class SessionsService:
             epoch=newest.epoch,
         )
 
-    async def whoami(self, caller: Caller) -> Me:
+    async def whoami(self, caller: Caller, _asked: Nothing = NOTHING) -> Me:
         """Whose session this is."""
         return Me(session=_session(caller), user=await self._people.person(caller.user_id), now=self._clock())
 

@@ -18,7 +18,7 @@ HUGE: Final = (7, ["x" * 1_100_000, [0] * 250_000, dict.fromkeys(map(str, range(
 @cache
 def _schemas() -> dict[str, Any]:
     found = catalogue()
-    return {uri: found.fields(one.arguments) for uri, (one, _) in found.procedures.items()}
+    return {uri: found.fields(one.arguments) for uri, one in found.procedures.items()}
 
 
 @attack(4, "odd and huge arguments of every procedure")

@@ -14,9 +14,16 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.web.server import Site
 
-from tutorwamp.kernel.edges.resource import make_app, mount
+from tutorwamp.kernel.contracts import Caller
+from tutorwamp.kernel.edges.resource import Routed, make_app, mount
+from tutorwamp.kernel.errors import Unauthenticated
 
 PATIENCE_S = 30.0
+
+
+async def nobody(_token: str) -> tuple[Caller, None]:
+    """Authenticates nobody."""
+    raise Unauthenticated("Nobody is known here.")
 
 
 @dataclass
@@ -54,10 +61,9 @@ class Loopback:
         self._port: Any = reactor.listenTCP(0, site, interface="127.0.0.1")  # Twisted types its own Site as no factory
 
     @classmethod
-    def of_doors(cls, *doors: object) -> Loopback:
+    def of_routes(cls, *table: Routed) -> Loopback:
         app: Klein = make_app()
-        for door in doors:
-            mount(app, door)
+        mount(app, table, nobody)
         site = Site(app.resource())
         site.displayTracebacks = False
         return cls(site)

@@ -15,8 +15,8 @@ from twisted.web.http_headers import Headers
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 
-from tests.kernel.edges.loopback import Loopback
-from tests.kernel.edges.test_resource import SampleDoor, check_problem
+from tests.kernel.edges.loopback import Loopback, nobody
+from tests.kernel.edges.test_resource import SAMPLE_ROUTES, SampleDoor, check_problem
 from tutorwamp.kernel.contracts import AuthRole, new_id, utc_now
 from tutorwamp.kernel.edges import intake
 from tutorwamp.kernel.edges.intake import (
@@ -28,7 +28,7 @@ from tutorwamp.kernel.edges.intake import (
     Channel,
 )
 from tutorwamp.kernel.edges.open_files import open_files
-from tutorwamp.kernel.edges.resource import make_app, mount
+from tutorwamp.kernel.edges.resource import make_app, mount, routed_to
 from tutorwamp.kernel.errors import TooLarge, TutorwampError, Unauthenticated, UnsupportedMediaType
 from tutorwamp.kernel.tokens import sign
 
@@ -113,7 +113,7 @@ def bounded(resource: Any, **options: Any) -> Any:
 @pytest_twisted.async_yield_fixture
 async def site() -> AsyncIterator[Loopback]:
     app = make_app()
-    mount(app, SampleDoor())
+    mount(app, routed_to(SampleDoor(), SAMPLE_ROUTES), nobody)
     made = Loopback(bounded(app.resource()))
     yield made
     await made.close()

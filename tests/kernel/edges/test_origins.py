@@ -8,10 +8,10 @@ import pytest
 import pytest_twisted
 from twisted.web.server import Site
 
-from tests.kernel.edges.loopback import Loopback
+from tests.kernel.edges.loopback import Loopback, nobody
 from tutorwamp.kernel.contracts import Value
 from tutorwamp.kernel.edges.origins import CrossOrigin
-from tutorwamp.kernel.edges.resource import Request, make_app, mount, route
+from tutorwamp.kernel.edges.resource import Request, Route, make_app, mount, routed_to
 
 FRIEND = "https://school.example"
 
@@ -27,19 +27,23 @@ class Asked(Value):
 class SampleDoor:
     """Answers what it was asked."""
 
-    @route("/api/sample", "GET")
     async def read(self, request: Request) -> Asked:
         return request.query(Asked)
 
-    @route("/api/sample", "POST")
     async def act(self, request: Request) -> Asked:
         return request.body_if_any(Asked)
+
+
+SAMPLE_ROUTES = (
+    Route("GET", "/api/sample", SampleDoor.read, public=True),
+    Route("POST", "/api/sample", SampleDoor.act, public=True),
+)
 
 
 @pytest_twisted.async_yield_fixture
 async def site() -> AsyncIterator[Loopback]:
     app = make_app()
-    mount(app, SampleDoor())
+    mount(app, routed_to(SampleDoor(), SAMPLE_ROUTES), nobody)
     made = Loopback(Site(CrossOrigin(app.resource(), [FRIEND])))
     yield made
     await made.close()

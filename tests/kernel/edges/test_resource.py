@@ -16,7 +16,7 @@ from tests.kernel.edges.loopback import PATIENCE_S, Answered, Loopback
 from tutorwamp.kernel.contracts import ClientId, Value
 from tutorwamp.kernel.edges import resource
 from tutorwamp.kernel.edges.plain import VALUES_AT_MOST
-from tutorwamp.kernel.edges.resource import BODY_BYTES_AT_MOST, Answer, Request, route
+from tutorwamp.kernel.edges.resource import BODY_BYTES_AT_MOST, Answer, Request, Route, routed_to
 from tutorwamp.kernel.errors import Conflict, RateLimited
 
 SECRET = "a secret of ours"
@@ -39,52 +39,56 @@ class SampleDoor:
         self.came: Deferred[None] = Deferred()
         self.done = False
 
-    @route("/api/sample", "POST")
     async def say(self, request: Request) -> Answer:
         return Answer(Told(text=request.body(Said).text), status=201, headers={"location": "/api/sample/1"})
 
-    @route("/api/sample", "GET")
     async def hear(self, _request: Request) -> Told:
         return Told(text="ä😀")
 
-    @route("/api/sample/<name>", "GET")
     async def named(self, _request: Request, name: str) -> Told:
         return Told(text=name)
 
-    @route("/api/sample/<name>", "PATCH")
     async def change(self, request: Request, name: str) -> Told:
         return Told(text=request.body(Said, text=name).text)
 
-    @route("/api/nothing", "POST")
     async def nothing(self, _request: Request) -> None:
         return None
 
-    @route("/api/token", "GET")
     async def token(self, request: Request) -> Told:
         return Told(text=request.bearer_token())
 
-    @route("/api/conflict", "GET")
     async def conflict(self, _request: Request) -> Told:
         raise Conflict("Look again.", details={"version": 7})
 
-    @route("/api/unexpected", "GET")
     async def unexpected(self, _request: Request) -> Told:
         raise RuntimeError(SECRET)
 
-    @route("/api/unsendable", "GET")
     async def unsendable(self, _request: Request) -> Told:
         return Told.model_construct(text="\ud800")
 
-    @route("/api/limited", "GET")
     async def limited(self, _request: Request) -> Told:
         raise RateLimited("Slowly.", retry_after_s=2.4)
 
-    @route("/api/slow", "GET")
     async def slow(self, _request: Request) -> Told:
         self.came.callback(None)
         await self.waiting
         self.done = True
         return Told(text="done")
+
+
+SAMPLE_ROUTES = (
+    Route("POST", "/api/sample", SampleDoor.say, public=True),
+    Route("GET", "/api/sample", SampleDoor.hear, public=True),
+    Route("GET", "/api/sample/<name>", SampleDoor.named, public=True),
+    Route("PATCH", "/api/sample/<name>", SampleDoor.change, public=True),
+    Route("POST", "/api/nothing", SampleDoor.nothing, public=True),
+    Route("GET", "/api/token", SampleDoor.token, public=True),
+    Route("GET", "/api/conflict", SampleDoor.conflict, public=True),
+    Route("GET", "/api/unexpected", SampleDoor.unexpected, public=True),
+    Route("GET", "/api/unsendable", SampleDoor.unsendable, public=True),
+    Route("GET", "/api/limited", SampleDoor.limited, public=True),
+    Route("GET", "/api/slow", SampleDoor.slow, public=True),
+)
 
 
 @pytest_twisted.async_yield_fixture
@@ -94,7 +98,7 @@ async def door() -> AsyncIterator[SampleDoor]:
 
 @pytest_twisted.async_yield_fixture
 async def site(door: SampleDoor) -> AsyncIterator[Loopback]:
-    made = Loopback.of_doors(door)
+    made = Loopback.of_routes(*routed_to(door, SAMPLE_ROUTES))
     yield made
     await made.close()
 

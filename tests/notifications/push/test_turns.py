@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.notifications.push.desk import ENDPOINT, Desk
 from tests.notifications.push.devices import Browser
+from tests.support.cast import one_lesson
 from tests.support.machine import Stage
 from tutorwamp.kernel.contracts import Caller
 from tutorwamp.notifications.contracts import SetPreferences
@@ -77,7 +78,7 @@ async def test_P8_whom_a_tutor_has_taught_is_no_stranger_and_has_an_hourly_ratio
     tina, known = letters.house.tutor, await class_of(letters, 30)
     lesson = await letters.stage.given.lesson(tina, *known)
     for one in known:
-        await letters.stage.machine.lessons.join(one, lesson.id)
+        await letters.stage.machine.lessons.join(one, one_lesson(lesson.id))
     await letters.stage.machine.lessons.note_presence()
     await letters.happens()
     await letters.pass_s(2 * HOUR_S)

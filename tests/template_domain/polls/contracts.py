@@ -34,8 +34,8 @@ class Polls(Value):
     items: list[Poll]
 
 
-OPEN: Final = Procedure("tutorwamp.poll.open", OpenPoll, Poll, writes=True)
-LIST: Final = Procedure("tutorwamp.poll.list", OneLesson, Polls)
+OPEN: Final = Procedure("tutorwamp.poll.open", OpenPoll, Poll, "Ask everybody in the lesson.", writes=True)
+LIST: Final = Procedure("tutorwamp.poll.list", OneLesson, Polls, "What was asked in a lesson, oldest first.")
 
 POLLS_TOPIC: Final = Topic(
     "tutorwamp.lesson.{lesson_id}.polls", "A stream: what the tutor asks.", events={"polls.opened": Poll}

@@ -12,7 +12,7 @@ from tutorwamp.kernel.contracts import Caller, Clock, new_id
 from tutorwamp.kernel.errors import Forbidden
 from tutorwamp.kernel.events import Events
 from tutorwamp.kernel.streams import Draft, key_for
-from tutorwamp.lessons.contracts import LessonAccessChecker
+from tutorwamp.lessons.contracts import LessonAccessChecker, OneLesson
 
 
 class PollsService:
@@ -56,7 +56,7 @@ class PollsService:
         self._events.announce(PollsChanged(await self._store.add(poll, draft)))
         return poll
 
-    async def list_polls(self, caller: Caller, lesson_id: str) -> Polls:
+    async def list_polls(self, caller: Caller, asked: OneLesson) -> Polls:
         """What was asked. Raises NotFound."""
-        await self._access.admit(caller, lesson_id, fresh=True)
-        return Polls(items=await self._store.of_lesson(lesson_id))
+        await self._access.admit(caller, asked.lesson_id, fresh=True)
+        return Polls(items=await self._store.of_lesson(asked.lesson_id))

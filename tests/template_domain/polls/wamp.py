@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from tutorwamp.polls import contracts
-from tutorwamp.polls.contracts import OpenPoll, Poll, Polls, PollsChanged
+from tutorwamp.polls.contracts import PollsChanged
 from tutorwamp.polls.service import PollsService
 
-from tutorwamp.kernel.contracts import Caller
-from tutorwamp.kernel.edges.component import Publisher, serves
+from tutorwamp.kernel.edges.component import Publisher, serve
 from tutorwamp.kernel.events import Events
-from tutorwamp.lessons.contracts import OneLesson
 
-
-class PollsDoor:
-    """The WAMP door of polls."""
-
-    def __init__(self, polls: PollsService) -> None:
-        self._polls = polls
-
-    @serves(contracts.OPEN)
-    async def open(self, caller: Caller, asked: OpenPoll) -> Poll:
-        """Ask everybody in the lesson."""
-        return await self._polls.open_poll(caller, asked)
-
-    @serves(contracts.LIST)
-    async def list(self, caller: Caller, asked: OneLesson) -> Polls:
-        """What was asked."""
-        return await self._polls.list_polls(caller, asked.lesson_id)
+POLLS_PROCEDURES: Final = (
+    serve(contracts.OPEN, PollsService.open_poll),
+    serve(contracts.LIST, PollsService.list_polls),
+)
 
 
 def publish_polls(events: Events, publisher: Publisher) -> None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import functools
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, Generic, TypeVar
 
 from autobahn.twisted.wamp import ApplicationSession
 from autobahn.wamp import message
@@ -55,37 +56,35 @@ PlainAnswer = dict[str, Any] | CallResult
 """An answer, as it is or in portions (``kernel/edges/portions.py``)."""
 
 
+Service = TypeVar("Service")
+
+
+@dataclass(frozen=True)
+class Serving(Generic[Service]):
+    """A row of a domain's table: a procedure, and the method of the service's class that answers it."""
+
+    procedure: Procedure[Any, Any]
+    method: Callable[[Service, Caller, Any], Awaitable[Value]]
+
+
 @dataclass(frozen=True)
 class Served:
-    """A procedure together with the bound method that answers it."""
+    """The same of one service."""
 
     procedure: Procedure[Any, Any]
     method: Callable[[Caller, Any], Awaitable[Value]]
 
 
-def serves(
-    procedure: Procedure[Arguments, Answer],
-) -> Callable[
-    [Callable[[Any, Caller, Arguments], Awaitable[Answer]]], Callable[[Any, Caller, Arguments], Awaitable[Answer]]
-]:
-    """Mark a method of a door as the answer to a procedure: ``async (self, caller, arguments) -> result``."""
-
-    def mark(
-        method: Callable[[Any, Caller, Arguments], Awaitable[Answer]],
-    ) -> Callable[[Any, Caller, Arguments], Awaitable[Answer]]:
-        method.__serves__ = procedure  # type: ignore[attr-defined]  # a mark on a function object
-        return method
-
-    return mark
+def serve(
+    procedure: Procedure[Arguments, Answer], method: Callable[[Service, Caller, Arguments], Awaitable[Answer]]
+) -> Serving[Service]:
+    """A row; the types of the procedure and of the method are found to fit here."""
+    return Serving(procedure, method)
 
 
-def served_by(door: object) -> list[Served]:
-    """All marked methods of a door, in the order of their definition."""
-    return [
-        Served(function.__serves__, getattr(door, name))
-        for name, function in vars(type(door)).items()
-        if hasattr(function, "__serves__")
-    ]
+def served_by(service: Service, table: Iterable[Serving[Service]]) -> list[Served]:
+    """A table, answered by this service."""
+    return [Served(row.procedure, partial(row.method, service)) for row in table]
 
 
 PUBLISHED: Final = Counter("tutorwamp_events_published", "Events, by the last word of their topic.", ["kind"])
@@ -150,21 +149,21 @@ class Publisher:
 
 
 class Component(ApplicationSession):
-    """One domain's WAMP session: registers what its doors serve, then calls ``ready`` with itself and their URIs."""
+    """One domain's WAMP session: registers what it serves, then calls ``ready`` with itself and the URIs."""
 
     def __init__(
         self,
         config: ComponentConfig,
         *,
         publisher: Publisher,
-        doors: Iterable[object],
+        served: Sequence[Served],
         limits: CallLimits,
         ready: Callable[[ApplicationSession, list[str]], Awaitable[None]],
     ) -> None:
         super().__init__(config)
         self._limits = limits
         self._publisher = publisher
-        self._served = [served for door in doors for served in served_by(door)]
+        self._served = served
         self._ready = ready
 
     def onConnect(self) -> None:  # noqa: N802  # autobahn's name

@@ -1,7 +1,8 @@
 """What every ``rest.py`` stands on: JSON in, JSON out, errors as problem+json (RFC 9457).
 
-A door for REST is a class whose methods are marked with ``route``; ``mount`` puts them on a Klein app. The methods get
-a Request and return a Value (or an Answer with another status); everything they raise becomes a problem.
+A domain's ``rest.py`` is a table of routes, which ``mount`` puts on a Klein app: ``forward`` hands what was asked to
+the service, a ``Route`` goes to a handler that translates. Who asks is found out here, before anything else is read.
+What is returned is a Value, or an Answer with a status and headers of its own; what is raised becomes a problem.
 """
 
 from __future__ import annotations
@@ -9,9 +10,9 @@ from __future__ import annotations
 import functools
 import hashlib
 import re
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol, TypeVar, cast
+from typing import Any, Concatenate, Final, Generic, TypeVar, cast
 
 from klein import Klein
 from klein.resource import KleinResource
@@ -63,38 +64,25 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-Known = TypeVar("Known")
-Known_co = TypeVar("Known_co", covariant=True)
+Authenticate = Callable[[str], Awaitable[tuple[Caller, Any]]]
+"""Who holds an access token, and what more is known of them. Raises Unauthenticated."""
 
 
-class Authenticating(Protocol[Known_co]):
-    """Whoever can say who holds an access token."""
-
-    def authenticate(self, access_token: str) -> Awaitable[tuple[Caller, Known_co]]:
-        """The caller, and more that is known. Raises Unauthenticated."""
-        ...
-
-
-@dataclass(frozen=True)
+@dataclass
 class Request:
-    """What a door's method sees of an HTTP request."""
+    """What a handler sees of an HTTP request."""
 
     http: IRequest
     id: str
     bill: Bill
-    line: str | None
-    """Of what is asked, see Cost in kernel/contracts.py. The bill is opened when it is known who asks."""
+    known: Any = None
+    """What the authenticator knew of whoever asks."""
 
-    async def authenticated(self, authenticator: Authenticating[Known]) -> tuple[Caller, Known]:
+    async def authenticated(self, authenticate: Authenticate, line: str | None) -> Caller:
         """Who asks; the call is counted, in the same buckets as over WAMP. Raises Unauthenticated or RateLimited."""
-        caller, known = await authenticator.authenticate(self.bearer_token())
+        caller, self.known = await authenticate(self.bearer_token())
         self.bill.open(caller.user_id, writes=self.http.method.decode("latin-1") not in READING_METHODS)
-        await self.bill.begin(self.line)
-        return caller, known
-
-    async def caller(self, authenticator: Authenticating[Any]) -> Caller:
-        """The same, where nothing more is wanted."""
-        caller, _ = await self.authenticated(authenticator)
+        await self.bill.begin(line)
         return caller
 
     def body(self, model: type[Arguments], **more: Any) -> Arguments:
@@ -193,73 +181,92 @@ def _read_object(raw: bytes, values_at_most: int) -> dict[str, Any]:
     return value
 
 
-Method = Callable[..., Awaitable[Value | Answer | None]]
-MethodType = TypeVar("MethodType", bound=Method)
+Service = TypeVar("Service")
+Result = TypeVar("Result", bound=Value)
 
 
 @dataclass(frozen=True)
-class Route:
-    """What a method of a door answers, for the site and for the reference that is made from it."""
+class Route(Generic[Service]):
+    """A row of a domain's table, for the site and for the reference that is made from it."""
 
+    method: str
     path: str
-    methods: tuple[str, ...]
-    asks: type[Value] | None
+    answer: Callable[Concatenate[Service, ...], Awaitable[Value | Answer | None]]
+    """With whoever asks and, where ``read`` is given, with what it has read; else with the request and its path."""
+    read: Callable[..., Value] | None = None
+    """How the request becomes the arguments: a method of Request."""
+    headers: Callable[[Any], Mapping[str, str]] | None = None
+    """Of the answer, made from the result."""
+    asks: type[Value] | None = None
     """The model of the body and the query, with what the path and headers give."""
-    gives: type[Value] | str | None
-    """The model of the answer, or a file's media type; null: what the method's annotation says."""
-    status: int | None
+    gives: type[Value] | str | None = None
+    """The model of the answer, or a file's media type."""
+    status: int | None = None
     """Of success; null: 200, or 204 where there is nothing to say."""
-    body: str | None
+    body: str | None = None
     """The media type of a body that is a file and not the arguments."""
-    line: str | None
+    line: str | None = None
     """See Cost in kernel/contracts.py."""
+    meaning: str = ""
+    """Where it is empty, what the handler says of itself."""
+    public: bool = False
+    """Whether everybody may ask, without a token; the handler then gets no caller."""
+
+    def answered(self, result: Value | None) -> Answer:
+        """The answer that a result makes."""
+        headers = self.headers(result) if self.headers is not None else {}
+        return Answer(result, self.status or (200 if result is not None else 204), headers)
 
 
-def route(
+def forward(
+    method: str,
     path: str,
-    *methods: str,
-    serves: Procedure[Any, Any] | None = None,
-    asks: type[Value] | None = None,
-    gives: type[Value] | str | None = None,
+    serves: Procedure[Arguments, Result],
+    answer: Callable[[Service, Caller, Arguments], Awaitable[Result]],
+    meaning: str | None = None,
+    *,
+    read: Callable[..., Value] | None = None,
+    headers: Callable[[Result], Mapping[str, str]] | None = None,
     status: int | None = None,
-    body: str | None = None,
-) -> Callable[[MethodType], MethodType]:
-    """Mark a method of a door as the answer to an HTTP route, with and without a trailing slash.
+) -> Route[Service]:
+    """A route that is the same as a procedure: nothing is translated.
 
-    ``serves``: it is the same as this procedure, which then says what is asked and given. See Route for the others.
+    ``read``: the query where it is a GET and the body otherwise, unless it is said.
     """
-    if serves is not None:
-        asks, gives = asks or serves.arguments, gives or serves.result
-
-    def mark(method: MethodType) -> MethodType:
-        marked = Route(path, methods, asks, gives, status, body, serves.cost.line if serves is not None else None)
-        method.__route__ = marked  # type: ignore[attr-defined]  # a mark on a function object
-        return method
-
-    return mark
-
-
-def routes_of(door: type[object]) -> list[tuple[Route, Callable[..., Any]]]:
-    """All marked methods of a door's class, in the order of their definition."""
-    return [(function.__route__, function) for function in vars(door).values() if hasattr(function, "__route__")]
+    return Route(
+        method,
+        path,
+        answer,
+        read=read or (Request.query if method == "GET" else Request.body),
+        headers=headers,
+        asks=serves.arguments,
+        gives=serves.result,
+        status=status,
+        line=serves.cost.line,
+        meaning=meaning or serves.meaning,
+    )
 
 
-def mount(app: Klein, door: object, limits: CallLimits = UNCOUNTED) -> None:
-    """Put a door's routes on the app; ``limits`` count what each person asks."""
-    for marked, function in routes_of(type(door)):
-        name = function.__name__
-        answer = functools.partial(_answer, getattr(door, name), limits, marked.line)
-        for spelling in (marked.path, f"{marked.path}/"):
-            endpoint = f"{type(door).__name__}.{name}.{spelling}"
-            methods = list(marked.methods)
-            app.route(spelling, methods=methods, endpoint=endpoint, strict_slashes=False)(_as_handler(answer))
+@dataclass(frozen=True)
+class Routed:
+    """A route of one service."""
+
+    route: Route[Any]
+    service: Any
 
 
-def _as_handler(answer: Callable[..., Deferred[bytes]]) -> Callable[..., Deferred[bytes]]:
-    def handler(request: IRequest, **path: str) -> Deferred[bytes]:
-        return answer(request, **path)
+def routed_to(service: Service, table: Iterable[Route[Service]]) -> list[Routed]:
+    """A table, answered by this service."""
+    return [Routed(route, service) for route in table]
 
-    return handler
+
+def mount(app: Klein, table: Iterable[Routed], authenticate: Authenticate, limits: CallLimits = UNCOUNTED) -> None:
+    """Put routes on the app, with and without a trailing slash; ``limits`` count what each person asks."""
+    for routed in table:
+        path, method = routed.route.path, routed.route.method
+        handler = _handler(routed, authenticate, limits)
+        for spelling in (path, f"{path}/"):
+            app.route(spelling, methods=[method], endpoint=f"{method} {spelling}", strict_slashes=False)(handler)
 
 
 class _App(Klein):
@@ -304,26 +311,43 @@ def _unrouted(http: IRequest, failure: Failure) -> bytes:
     return problems.render(http, error, begin(http))
 
 
-def _answer(method: Method, limits: CallLimits, line: str | None, http: IRequest, **path: str) -> Deferred[bytes]:
-    request = Request(http, begin(http), Bill(limits), line)
-    droppable = line is not None and http.method.decode("latin-1") in READING_METHODS
-    answer = answer_by_work(DEADLINE_S, _run(method, request, path), running_reactor(), droppable=droppable)
-    return answer.addCallbacks(functools.partial(_render, http), functools.partial(_render_failure, http, request.id))
+def _handler(routed: Routed, authenticate: Authenticate, limits: CallLimits) -> Callable[..., Deferred[bytes]]:
+    is_long = routed.route.line is not None
+
+    def handler(http: IRequest, **path: str) -> Deferred[bytes]:
+        request = Request(http, begin(http), Bill(limits))
+        droppable = is_long and http.method.decode("latin-1") in READING_METHODS
+        work = _run(routed, authenticate, request, path)
+        answer = answer_by_work(DEADLINE_S, work, running_reactor(), droppable=droppable)
+        failed = functools.partial(_render_failure, http, request.id)
+        return answer.addCallbacks(functools.partial(_render, http), failed)
+
+    return handler
 
 
-async def _run(method: Method, request: Request, path: Mapping[str, str]) -> tuple[Answer, bytes]:
+async def _run(
+    routed: Routed, authenticate: Authenticate, request: Request, path: Mapping[str, str]
+) -> tuple[Answer, bytes]:
+    route, service = routed.route, routed.service
     with request.bill:
-        result = await method(request, **path)
-        answer = result if isinstance(result, Answer) else Answer(result, 200 if result is not None else 204)
-        body = await _written(request, answer.body)
+        if route.public:
+            result = await route.answer(service, request, **path)
+        else:
+            caller = await request.authenticated(authenticate, route.line)
+            if route.read is None:
+                result = await route.answer(service, caller, request, **path)
+            else:
+                result = await route.answer(service, caller, route.read(request, route.asks, **path))
+        answer = result if isinstance(result, Answer) else route.answered(result)
+        body = await _written(answer.body, route.line)
         request.bill.answer(len(body))
         return answer, body
 
 
-async def _written(request: Request, body: Value | bytes | None) -> bytes:
+async def _written(body: Value | bytes | None, line: str | None) -> bytes:
     if not isinstance(body, Value):
         return body or b""
-    if request.line is None:
+    if line is None:
         return problems.to_json(body.plain())
     _, written = await with_rests(as_json(body.plain(), problems.to_json), running_reactor())
     return written
