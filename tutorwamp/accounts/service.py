@@ -122,13 +122,13 @@ class AccountsService:
             audit("login refused", origin, None, reason=error.uri)
             raise
         try:
-            tokens = await self._checked_login(asked, origin)
+            issued = await self._checked_login(asked, origin)
         except Unavailable:
             self._throttle.take_back(asked.email, origin.address)
             raise
         self._throttle.succeeded(asked.email, origin.address)
-        audit("login", origin, tokens.user.id, role=str(tokens.user.role))
-        return tokens
+        audit("login", origin, issued.user.id, role=str(issued.user.role))
+        return issued
 
     async def _checked_login(self, asked: LogIn, origin: Origin) -> Tokens:
         account = await self._store.by_email(asked.email)

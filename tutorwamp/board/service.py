@@ -42,17 +42,14 @@ from tutorwamp.kernel.errors import TutorwampError
 from tutorwamp.kernel.events import Events
 from tutorwamp.kernel.limits import CallLimits
 from tutorwamp.kernel.log.lines import get_logger
-from tutorwamp.kernel.streams import digest_of, key_for
+from tutorwamp.kernel.streams import LETS_NOTHING_NEW_IN, digest_of, key_for
 from tutorwamp.lessons.contracts import Admission, LessonAccessChecker
-from tutorwamp.lessons.errors import WrongState
 
 log = get_logger(__name__)
 
 Line = deque[tuple[Deferred[PendingCall], Deferred[Accepted]]]
 """One person's calls to one board that are not in a tick yet."""
 
-NO_GUARD: Final = -1
-"""No lesson ever has this version: only what is known already passes."""
 REMEMBERED_FOR: Final = timedelta(hours=24)
 """Tombstones and answers to a client_id: the contract's time."""
 
@@ -174,7 +171,7 @@ class BoardService:
         submission = Submission(
             person=person.plain(),
             may_draw=False,
-            guard=NO_GUARD,
+            guard=LETS_NOTHING_NEW_IN,
             key=_digest(lesson_id, caller.user_id, key_for(client_id), str(part)),
             digest=_digest(digest_of(content)) if client_id is not None else b"",
             wish=wish,
@@ -186,20 +183,11 @@ class BoardService:
         return pending
 
     async def _admitted(self, lesson_id: str, pending: PendingCall, *, repeatable: bool) -> PendingCall:
-        """The call with what memory says of its lesson. Raises NotFound, or WrongState unless it may be a repetition.
-
-        A repetition is answered like the first time, even when the lesson has ended meanwhile: then the guard lets
-        nothing new in, and the error to raise in its place comes with it.
-        """
-        try:
-            admission = await self._access.admit_writer(pending.caller, lesson_id)
-        except WrongState as closed:
-            if not repeatable:
-                raise
-            return dataclasses.replace(pending, closed=closed)
+        """The call with what memory says of its lesson. Raises NotFound, or WrongState unless it may be repeated."""
+        admission = await self._access.admit_writer(pending.caller, lesson_id, repeating=repeatable)
         may_draw = _may_draw(pending.caller, admission)
         submission = dataclasses.replace(pending.submission, guard=admission.guard, may_draw=may_draw)
-        return dataclasses.replace(pending, submission=submission)
+        return dataclasses.replace(pending, submission=submission, closed=admission.closed)
 
     async def _readmit(self, lesson_id: str, pending: PendingCall) -> PendingCall:
         """Ask the database: the lesson has changed since."""

@@ -31,7 +31,6 @@ from tutorwamp.kernel.events import Events
 from tutorwamp.kernel.limits import UNIT_S, CallLimits
 from tutorwamp.kernel.streams import Draft, StaleGuardError, UnknownStreamError, digest_of, key_for
 from tutorwamp.lessons.contracts import Admission, LessonAccessChecker
-from tutorwamp.lessons.errors import WrongState
 
 TRIES_AT_MOST: Final = 5
 """Of a send whose lesson changes at the same moment; each try has read the newest version."""
@@ -70,12 +69,13 @@ class ChatService:
         plain = kept.by(author).plain()
         key, digest = key_for(asked.client_id), digest_of(asked.body, asked.reply_to)
         for tried in range(TRIES_AT_MOST):
-            guard, closed = await self._guard(caller, asked)
+            repeating = asked.client_id is not None
+            admission = await self._access.admit_writer(caller, asked.lesson_id, repeating=repeating)
             if not tried:
                 self._limits.write_in(asked.lesson_id, len(asked.body.encode()))
             draft = Draft(
                 stream=CHAT_TOPIC.of(asked.lesson_id),
-                guard=guard,
+                guard=admission.guard,
                 type="message.created",
                 at=kept.created_at,
                 actor=plain["author"],
@@ -87,8 +87,8 @@ class ChatService:
             try:
                 sent = await self._store.send(Sending(draft, kept))
             except (StaleGuardError, UnknownStreamError):
-                if closed is not None:
-                    raise closed from None
+                if admission.closed is not None:
+                    raise admission.closed from None
                 self._access.forget(asked.lesson_id)
                 continue
             if sent.event is None:
@@ -97,19 +97,6 @@ class ChatService:
             self._events.announce(ChatChanged(sent.event, message))
             return message
         raise Unavailable("The lesson is being changed just now.")
-
-    async def _guard(self, caller: Caller, asked: SendMessage) -> tuple[int, WrongState | None]:
-        """What the send shows its stream. Raises NotFound, or WrongState unless it may be a repetition.
-
-        A repetition is answered like the first time, even when the lesson has ended meanwhile: then the guard is one
-        that lets nothing new in, and the error to raise in its place comes with it.
-        """
-        try:
-            return (await self._access.admit_writer(caller, asked.lesson_id)).guard, None
-        except WrongState as closed:
-            if asked.client_id is None:
-                raise
-            return NO_GUARD, closed
 
     async def edit_message(self, caller: Caller, asked: EditMessage, *, lesson_id: str | None = None) -> Message:
         """Mend one's own words. Raises NotFound, Forbidden, Conflict or EditWindow.

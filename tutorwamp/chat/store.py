@@ -285,9 +285,9 @@ def _row(message: KeptMessage) -> dict[str, Any]:
     return {**same, "author_id": message.author, "folded": folded(message.body)}
 
 
-def _from_row(row: Row[Any], reactions: dict[str, list[str]]) -> KeptMessage:
+def _from_row(row: Row[Any], reacted: dict[str, list[str]]) -> KeptMessage:
     same = {name: getattr(row, name) for name in _IN_BOTH}
-    return KeptMessage.model_construct(**same, author=row.author_id, reactions=reactions)  # it was checked when it came
+    return KeptMessage.model_construct(**same, author=row.author_id, reactions=reacted)  # it was checked when it came
 
 
 def _announce(connection: Connection, message: KeptMessage, draft: Draft) -> Changed:

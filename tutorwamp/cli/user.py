@@ -111,9 +111,9 @@ def user_list(as_json: bool) -> None:  # click passes flags by name
 
 
 def _row(account: Account) -> str:
-    user = account.user
+    whose = account.user
     state = "active" if account.active else "deactivated"
-    return "\t".join((user.email, str(user.role), state, f"{user.created_at:%Y-%m-%d}", user.name))
+    return "\t".join((whose.email, str(whose.role), state, f"{whose.created_at:%Y-%m-%d}", whose.name))
 
 
 def _checked(model: Any, arguments: dict[str, str]) -> Any:

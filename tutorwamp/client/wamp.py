@@ -223,7 +223,7 @@ async def answer_of(request: Callable[[], Deferred[Answer]], *, timeout_s: float
 
 
 def _translated(error: ApplicationError) -> CallError:
-    message = error.args[0] if error.args and isinstance(error.args[0], str) else ""
+    said = error.args[0] if error.args and isinstance(error.args[0], str) else ""
     if error.error.startswith(("wamp.close.", "tutorwamp.close.")):
-        return Disconnected(error.error, message)  # how autobahn fails the calls in flight when a session ends
-    return CallError.from_fields(error.error, error.kwargs.get("message", message), error.kwargs)
+        return Disconnected(error.error, said)  # how autobahn fails the calls in flight when a session ends
+    return CallError.from_fields(error.error, error.kwargs.get("message", said), error.kwargs)

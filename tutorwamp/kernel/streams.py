@@ -25,6 +25,8 @@ from typing import Any, Final
 
 from tutorwamp.kernel.contracts import new_id
 
+LETS_NOTHING_NEW_IN: Final = -1
+"""A guard that no stream has: only what is known already passes."""
 NOBODY: Final = ""
 """The actor of the system's own events."""
 

@@ -64,9 +64,10 @@ class Topic:
 _TOPICS: Final[dict[str, Topic]] = {}
 
 
-def topics() -> list[Topic]:
-    """All that the imported domains have declared."""
-    return list(_TOPICS.values())
+def topics(whose: str | None = None) -> list[Topic]:
+    """All that the imported domains have declared, or those of ``lesson`` or ``user``; the streams first."""
+    found = [topic for topic in _TOPICS.values() if whose in (None, topic.whose)]
+    return sorted(found, key=lambda topic: (not topic.is_stream, topic.kind))
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence, Set
+from dataclasses import replace
 from datetime import datetime
 
 from tutorwamp.accounts.contracts import People
@@ -11,6 +12,7 @@ from tutorwamp.kernel.errors import NotFound
 from tutorwamp.kernel.memo import Memo
 from tutorwamp.lessons import rules
 from tutorwamp.lessons.contracts import OPEN_STATES, Admission, KeptLesson, Lesson
+from tutorwamp.lessons.errors import WrongState
 from tutorwamp.lessons.store import LessonsStore
 
 
@@ -33,13 +35,18 @@ class LessonAccess:
             return await self.admit(caller, lesson_id, fresh=True)  # added by another process, perhaps
         return Admission(lesson, rules.moderates(caller, lesson))
 
-    async def admit_writer(self, caller: Caller, lesson_id: str) -> Admission:
+    async def admit_writer(self, caller: Caller, lesson_id: str, *, repeating: bool = False) -> Admission:
         """See LessonAccessChecker."""
         admission = await self.admit(caller, lesson_id, fresh=False)
         if admission.lesson.state not in OPEN_STATES:
             # Memory may be old where another process has changed the lesson: refuse only what the database refuses.
             admission = await self.admit(caller, lesson_id, fresh=True)
-            rules.require_open(admission.lesson)
+            try:
+                rules.require_open(admission.lesson)
+            except WrongState as closed:
+                if not repeating:
+                    raise
+                return replace(admission, closed=closed)
         return admission
 
     async def lesson(self, lesson_id: str) -> Lesson:

@@ -8,9 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final, Generic, Literal, Protocol, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, model_validator
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
 from tutorwamp.accounts.contracts import Person
 from tutorwamp.gate.contracts import CursorAt, Typing
@@ -31,7 +29,9 @@ from tutorwamp.kernel.contracts import (
     StreamEvent,
     Value,
 )
+from tutorwamp.kernel.streams import LETS_NOTHING_NEW_IN
 from tutorwamp.kernel.topics import Topic, topics
+from tutorwamp.lessons.errors import WrongState
 
 STUDENTS_AT_MOST: Final = 30
 
@@ -223,18 +223,18 @@ class Replayed(Value):
         return {"items": items, "next_cursor": self.next_cursor, "compacted": self.compacted}
 
 
+def _name_topics(schema: dict[str, Any]) -> None:
+    kinds = [topic.kind for topic in topics("lesson")]
+    named = {kind: {"title": kind.title(), "type": "string"} for kind in kinds}
+    schema.update({"additionalProperties": False, "properties": named, "required": kinds})
+
+
 class Topics(Value):
     """The topics of one lesson."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", json_schema_extra=_name_topics)
     __pydantic_extra__: dict[str, str]
     """By kind; which there are, the domains say."""
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        kinds = [topic.kind for topic in lesson_topics()]
-        named = {kind: {"title": kind.title(), "type": "string"} for kind in kinds}
-        return {**handler(core), "additionalProperties": False, "properties": named, "required": kinds}
 
 
 class Joined(Value):
@@ -302,20 +302,14 @@ CURSOR_TOPIC: Final = Topic(
 )
 
 
-def lesson_topics() -> list[Topic]:
-    """What is published of each lesson, by whichever domain; the streams first."""
-    found = [topic for topic in topics() if topic.whose == "lesson"]
-    return sorted(found, key=lambda topic: (not topic.is_stream, topic.kind))
-
-
 def topics_of(lesson_id: str) -> dict[str, str]:
-    """The topics of one lesson, by kind."""
-    return {topic.kind: topic.of(lesson_id) for topic in lesson_topics()}
+    """What is published of one lesson, by whichever domain: its topics by kind, the streams first."""
+    return {topic.kind: topic.of(lesson_id) for topic in topics("lesson")}
 
 
 def streams_of(lesson_id: str) -> list[str]:
     """Those of a lesson's topics that carry a stream."""
-    return [topic.of(lesson_id) for topic in lesson_topics() if topic.is_stream]
+    return [topic.of(lesson_id) for topic in topics("lesson") if topic.is_stream]
 
 
 @dataclass(frozen=True)
@@ -351,11 +345,13 @@ class Admission:
     lesson: Lesson
     moderates: bool
     """Its tutor, or an admin."""
+    closed: WrongState | None = None
+    """What is raised where the write is no repetition after all."""
 
     @property
     def guard(self) -> int:
         """What a write to the lesson's streams shows, to prove that it was admitted under the current rules."""
-        return self.lesson.version
+        return self.lesson.version if self.closed is None else LETS_NOTHING_NEW_IN
 
 
 class LessonDirectory(Protocol):
@@ -380,8 +376,12 @@ class LessonAccessChecker(Protocol):
         """
         ...
 
-    async def admit_writer(self, caller: Caller, lesson_id: str) -> Admission:
-        """The same from memory, and raise WrongState unless the lesson is open for writing."""
+    async def admit_writer(self, caller: Caller, lesson_id: str, *, repeating: bool = False) -> Admission:
+        """The same from memory, and raise WrongState unless the lesson is open for writing.
+
+        ``repeating``: it may have been written before, and is then answered like the first time, even when the lesson
+        has ended meanwhile. The guard lets nothing new in, and the error comes with it as ``closed``.
+        """
         ...
 
     async def of_these(self, caller: Caller, lesson_ids: Iterable[str], *, fresh: bool) -> Set[str]:

@@ -15,6 +15,7 @@ from tutorwamp.kernel.errors import Forbidden, NotFound, TutorwampError, Unavail
 from tutorwamp.kernel.events import Events
 from tutorwamp.kernel.log.lines import get_logger
 from tutorwamp.kernel.streams import Draft, digest_of, key_for
+from tutorwamp.kernel.topics import topics
 from tutorwamp.lessons import rules
 from tutorwamp.lessons.access import LessonAccess
 from tutorwamp.lessons.attendance import PresentElsewhereError
@@ -37,7 +38,6 @@ from tutorwamp.lessons.contracts import (
     SetPen,
     Topics,
     UpdateLesson,
-    lesson_topics,
     topics_of,
 )
 from tutorwamp.lessons.errors import WrongState
@@ -174,7 +174,7 @@ class LessonsService(LessonAccess):
             caller.session,
             lesson_id,
             subscribe=list(topics_of(lesson_id).values()),
-            publish=[topic.of(lesson_id) for topic in lesson_topics() if topic.publisher == "members"],
+            publish=[topic.of(lesson_id) for topic in topics("lesson") if topic.publisher == "members"],
         )
         # From here on a removal or the lesson's end finds this session and leads it out; one that came before, while we
         # asked the gate, is found by asking the database again.

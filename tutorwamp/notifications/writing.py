@@ -110,7 +110,7 @@ def fresh(connection: Connection, new: Sequence[New], now: datetime) -> list[New
     )
     known = {(row.user_id, row.source) for row in connection.execute(known_query)}
     talked = {(row.user_id, row.lesson_id) for row in connection.execute(_talked(new, now))}
-    fresh: list[New] = []
+    kept: list[New] = []
     for one in new:
         notification = one.notification
         where = (notification.user_id, notification.data["lesson_id"])
@@ -121,8 +121,8 @@ def fresh(connection: Connection, new: Sequence[New], now: datetime) -> list[New
         known.add((notification.user_id, notification.source))
         if notification.kind is Kind.CHAT_MESSAGE:
             talked.add(where)
-        fresh.append(one)
-    return fresh
+        kept.append(one)
+    return kept
 
 
 def _talked(new: Sequence[New], now: datetime) -> CompoundSelect[Any]:

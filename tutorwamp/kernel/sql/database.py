@@ -158,8 +158,8 @@ def _state(error: Exception) -> str | None:
 
 def _reason(error: Exception) -> str:
     """What the driver says, on one line, without the statement and its values."""
-    text = str(getattr(error, "orig", error)).strip() or type(error).__name__
-    return " ".join(filter(None, (_state(error), text.splitlines()[0])))
+    said = str(getattr(error, "orig", error)).strip() or type(error).__name__
+    return " ".join(filter(None, (_state(error), said.splitlines()[0])))
 
 
 def _kind(name: str) -> str:

@@ -120,13 +120,13 @@ def append(connection: Connection, drafts: Sequence[Draft]) -> list[StreamEvent 
     Conflict where the same key came with other content.
     """
     positions = locked(connection, (draft.stream for draft in drafts))
-    heads = {name: position.head for name, position in positions.items()}
+    newest = {name: position.head for name, position in positions.items()}
     known = _known_keys(connection, drafts)
     outcomes: list[StreamEvent | Repeated | Exception] = []
     written: list[dict[str, Any]] = []
     moved: dict[str, int] = {}
     for draft in drafts:
-        if draft.stream not in heads:
+        if draft.stream not in newest:
             outcomes.append(UnknownStreamError(draft.stream))
             continue
         first = known.get((draft.stream, draft.actor_id, draft.key))
@@ -136,7 +136,7 @@ def append(connection: Connection, drafts: Sequence[Draft]) -> list[StreamEvent 
         if draft.guard is not None and draft.guard != positions[draft.stream].guard:
             outcomes.append(StaleGuardError(draft.stream))
             continue
-        seq = heads[draft.stream] = moved[draft.stream] = heads[draft.stream] + 1
+        seq = newest[draft.stream] = moved[draft.stream] = newest[draft.stream] + 1
         event = StreamEvent(
             draft.stream, seq, draft.type, draft.at, dict(draft.actor) if draft.actor else None, draft.data(seq)
         )
