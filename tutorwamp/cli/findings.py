@@ -63,12 +63,7 @@ def findings(environment: Mapping[str, str], node: ConfigCheck | None = None) ->
     node = node or begin_config_check(settings.node, environment)
     # Whoever does not answer keeps nobody waiting: neither the others nor, for long, the operator.
     until_s = time.monotonic() + ANSWERED_WITHIN_S
-    asked = [
-        _Asked("running node", lambda: list(_running(settings))),
-        _Asked("database", lambda: list(_database(settings))),
-        _Asked("pictures", lambda: list(_pictures(settings))),
-        _Asked("Redis", lambda: list(_redis(settings))),
-    ]
+    asked = [Asked("running node", lambda: list(_running(settings))), *ask_others(settings)]
     return [
         Finding("settings", fine=True, text=f"data folder {settings.node.data_dir.absolute()}"),
         Finding("node configuration", *node()),
@@ -78,11 +73,22 @@ def findings(environment: Mapping[str, str], node: ConfigCheck | None = None) ->
     ]
 
 
-class _Asked:
+def ask_others(settings: Settings) -> list[Asked]:
+    """Begin to look at what a node stands on."""
+    return [
+        Asked("database", lambda: list(_database(settings))),
+        Asked("pictures", lambda: list(_pictures(settings))),
+        Asked("Redis", lambda: list(_redis(settings))),
+    ]
+
+
+class Asked:
     """A look at somebody else, in a thread of its own, which is left behind where it is not answered in time."""
 
-    def __init__(self, what: str, look: Callable[[], list[Finding]]) -> None:
+    def __init__(self, what: str, look: Callable[[], list[Finding]], within_s: float | None = None) -> None:
+        """``within_s``: in which an answer is wanted, else the time that everybody has here."""
         self._what = what
+        self._within_s = ANSWERED_WITHIN_S if within_s is None else within_s
         self._look = look
         self._found: list[Finding] = []
         self._failed: BaseException | None = None
@@ -99,7 +105,7 @@ class _Asked:
         """Wait for it until then, by the clock that never goes back."""
         self._thread.join(max(0.0, until_s - time.monotonic()))
         if self._thread.is_alive():
-            told = f"no answer within {ANSWERED_WITHIN_S:g} s: it stands still, or something on the way to it does"
+            told = f"no answer within {self._within_s:g} s: it stands still, or something on the way to it does"
             return [Finding(self._what, fine=False, text=told)]
         if self._failed is not None:
             raise self._failed
@@ -151,13 +157,20 @@ def _folder(settings: Settings) -> Iterator[Finding]:
         yield Finding("data folder", fine=False, text=f"{there}: only {free // 2**20} MiB are free; make room")
 
 
-def _running(settings: Settings) -> Iterator[Finding]:
-    """The node that runs on the data folder, if there is one, says itself how it is."""
+def port_of_running(settings: Settings) -> int | None:
+    """The public port of the node that runs on the data folder; None where there is none."""
     holder = holder_of(settings.node.data_dir / FOLDER)
     by_hand = holder is None and _accepts(settings.node.router_socket)
     if holder is None and not by_hand:
+        return None
+    return (holder.port if holder else 0) or settings.node.port
+
+
+def _running(settings: Settings) -> Iterator[Finding]:
+    """The node that runs on the data folder, if there is one, says itself how it is."""
+    port = port_of_running(settings)
+    if port is None:
         return
-    port = (holder.port if holder else 0) or settings.node.port
     url = f"http://127.0.0.1:{port}/api/health"
     try:
         with urllib.request.urlopen(url, timeout=ANSWERED_WITHIN_S) as answer:  # http on loopback

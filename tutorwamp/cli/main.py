@@ -13,7 +13,7 @@ from tutorwamp.kernel.settings import SettingsError
 
 COMMANDS: Final = {
     "up": ("tutorwamp.cli.commands", "Run the whole node, supervised, until Ctrl-C or SIGTERM."),
-    "check": ("tutorwamp.cli.check", "Check settings, node configuration, database, migrations."),
+    "check": ("tutorwamp.cli.check", "Check settings, node configuration, database; --live: a running node."),
     "migrate": ("tutorwamp.cli.commands", "Bring the database to the newest revision, or back to an older one."),
     "restored": ("tutorwamp.cli.commands", "Say that the database was restored from a backup."),
     "user": ("tutorwamp.cli.user", "Accounts, admins among them."),

@@ -27,10 +27,10 @@ from twisted.internet.defer import TimeoutError as DeferredTimeout
 from twisted.internet.threads import blockingCallFromThread
 from twisted.python.threadable import isInIOThread
 
-from tutorwamp.client.client import Client
+from tutorwamp.client.client import Client, socket_url
 from tutorwamp.client.errors import CallError
 from tutorwamp.client.lesson import Lesson
-from tutorwamp.client.wamp import Event, Serializer
+from tutorwamp.client.wamp import Event, Serializer, Session, join
 
 CONNECT_TIMEOUT_S: Final = 30.0
 """A script should not wait for ever for a server that is not there; a node starts in less."""
@@ -52,7 +52,7 @@ def connect(
     serializer: Serializer = "cbor",
 ) -> Iterator[Me]:
     """Log in and connect for the length of a ``with`` block. Raises CallError when there is nobody within the time."""
-    _ensure_reactor()
+    ensure_reactor()
     client = Client(base_url, serializer=serializer)
     wait_for(lambda: client.log_in(email, password))
     try:
@@ -62,6 +62,25 @@ def connect(
         wait_for(client.close)
         with suppress(CallError):  # the server may be gone, and its tokens end by themselves
             wait_for(client.login.log_out)
+
+
+def refusal_of(base_url: str, ticket: str) -> CallError | None:
+    """Ask to be let in with a ticket, once: why one is not; None where one is, and leaves again."""
+    from twisted.internet import reactor
+
+    ensure_reactor()
+    running = cast("Any", reactor)
+
+    async def knock() -> None:
+        session = Session(ticket, lambda *_: None)
+        await join(session, socket_url(base_url), serializer="cbor", reactor=running, clock=running)
+        session.cut()
+
+    try:
+        wait_for(knock)
+    except CallError as refused:
+        return refused
+    return None
 
 
 class Me:
@@ -174,7 +193,8 @@ async def _opened(client: Client, timeout_s: float) -> None:
         raise client.connection.state.reason or CallError("tutorwamp.error.unavailable", "No connection.") from None
 
 
-def _ensure_reactor() -> None:
+def ensure_reactor() -> None:
+    """Have one that runs, for ``wait_for``."""
     from twisted.internet import reactor
 
     running = cast("Any", reactor)

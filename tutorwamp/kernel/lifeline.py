@@ -52,9 +52,26 @@ class Lifeline:
             raise
 
 
+@contextlib.contextmanager
+def addressed(node_dir: Path) -> Iterator[str]:
+    """The socket's address: short, since a socket's path has room for 107 bytes."""
+    folder = _opened(node_dir)
+    try:
+        yield _socket_in(folder)
+    finally:
+        os.close(folder)
+
+
 def address_in(node_dir: Path) -> str:
-    """The socket's address: short, since a socket's path has room for 107 bytes. Good while this process lives."""
-    folder = os.open(node_dir, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    """The same, good while this process lives."""
+    return _socket_in(_opened(node_dir))
+
+
+def _opened(folder: Path) -> int:
+    return os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
+def _socket_in(folder: int) -> str:
     return f"/proc/self/fd/{folder}/{SOCKET}"
 
 

@@ -29,6 +29,8 @@ class ServiceManager:
         meant = bool(path) and pid in ("", str(os.getpid()))
         self.watched_s = int(watchdog_us) / 1_000_000 if meant and watchdog_us.isdecimal() else 0.0
         """After so many seconds without ``WATCHDOG=1`` it ends us; 0: it does not watch."""
+        self.status = ""
+        """What was told last, whether or not anybody wants to know."""
 
     def say(self, *words: str) -> None:
         """Such as ``READY=1``, each on a line of one datagram."""
@@ -43,5 +45,5 @@ class ServiceManager:
 
     def tell(self, status: str, *words: str) -> None:
         """Say in a line what we are doing, for whoever asks for our status."""
-        line = " ".join(status.split())
-        self.say(*words, f"STATUS={line[:STATUS_CHARACTERS_AT_MOST]}")
+        self.status = " ".join(status.split())[:STATUS_CHARACTERS_AT_MOST]
+        self.say(*words, f"STATUS={self.status}")

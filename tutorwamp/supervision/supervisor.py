@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import treq
 from sqlalchemy.exc import SQLAlchemyError
@@ -25,11 +25,13 @@ from twisted.python.failure import Failure
 from twisted.web.client import ResponseFailed
 from twisted.web.http import OK
 
+from tutorwamp import __version__
 from tutorwamp.app.metrics import RESTARTS
 from tutorwamp.app.settings import Settings
 from tutorwamp.kernel.lifeline import BEAT_EVERY_S, TOLD_BYTES_AT_MOST, address_in
 from tutorwamp.kernel.settings import SettingsError
 from tutorwamp.kernel.sql.migrate import reason_of
+from tutorwamp.supervision.asking import QUESTION, Report
 from tutorwamp.supervision.data_folder import make_private
 from tutorwamp.supervision.holding import Hold, Holder
 from tutorwamp.supervision.node import SPARED, how_ended
@@ -129,7 +131,9 @@ class Supervisor:
         address = address_in(folder)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(address)  # noqa: PTH108  # a name in /proc, which pathlib would resolve
-        self._reactor.listenUNIXDatagram(address, _Told(self._told), maxPacketSize=TOLD_BYTES_AT_MOST, mode=0o600)
+        self._reactor.listenUNIXDatagram(
+            address, _Told(self._told, self._report), maxPacketSize=TOLD_BYTES_AT_MOST, mode=0o600
+        )
 
     def _pass_on_signals(self) -> None:
         """What says how much is logged (kernel/log/lines.py) is for those who log."""
@@ -145,6 +149,11 @@ class Supervisor:
     def _told(self, told: dict[str, Any]) -> None:
         if self._node is not None:
             self._act(self._node, self._node.watch.told(told))
+
+    def _report(self) -> Report:
+        """For whoever asks us: how it is by our watch."""
+        processes = self._node.watch.processes if self._node is not None and not self._node.how else {}
+        return Report(__version__, os.getpid(), self.manager.status, self._restarts, processes)
 
     def _check(self) -> None:
         """See who stands still, at every beat."""
@@ -271,12 +280,17 @@ def run(supervisor: Supervisor, ready: Callable[[], Awaitable[None]], teller: Te
 
 
 class _Told(DatagramProtocol):
-    def __init__(self, told: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(self, told: Callable[[dict[str, Any]], None], report: Callable[[], Report]) -> None:
         self._told = told
+        self._report = report
 
-    def datagramReceived(self, datagram: bytes, _address: Any) -> None:  # noqa: N802  # Twisted's name
-        # Nobody but our own processes can open the socket.
-        self._told(json.loads(datagram))
+    def datagramReceived(self, datagram: bytes, address: Any) -> None:  # noqa: N802  # Twisted's name
+        # Nobody but our own processes, and commands of our account, can open the socket.
+        if datagram == QUESTION:
+            with contextlib.suppress(OSError):  # whoever asked has gone
+                cast("Any", self.transport).write(self._report().told(), address)
+        else:
+            self._told(json.loads(datagram))
 
 
 class _Node(ProcessProtocol):

@@ -28,6 +28,7 @@ class Watch:
         self._missed: dict[str, int] = {}
         """Looks since each of the two was heard."""
         self._names: dict[int, str] = {}
+        self._containers: set[int] = set()
         self._containers_still: set[str] = set()
         self._still: dict[str, int] = {}
         """Who stands still, for how many looks."""
@@ -39,6 +40,7 @@ class Watch:
                 self._names[told["pid"]] = who
                 self._missed[self._name(told["pid"])] = 0
                 for pid, components in told.get("containers", ()):
+                    self._containers.add(pid)
                     self._names[pid] = f"container of {', '.join(components)}"
                 if who == "router":
                     self._containers_still = {self._name(pid) for pid in told["still"]}
@@ -65,6 +67,13 @@ class Watch:
     def workers(self) -> list[int]:
         """The router and the containers that have reported, by their process ids."""
         return [pid for pid, name in self._names.items() if name != "controller"]
+
+    @property
+    def processes(self) -> dict[str, bool]:
+        """Everybody who was ever heard, in words, and whether they show life."""
+        heard = {who: missed <= 1 for who, missed in self._missed.items()}
+        containers = {self._name(pid): self._name(pid) not in self._containers_still for pid in self._containers}
+        return dict(sorted({**heard, **containers}.items()))
 
     def _changes(self) -> list[str]:
         still = {who for who, missed in self._missed.items() if missed > BEATS_MISSED_AT_MOST}
