@@ -22,6 +22,7 @@ from pytest_twisted import ensureDeferred
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
+from tests.monitoring.test_alerts import history_of, raised
 from tests.supervision.watched import PATIENCE_S, Watched, watching
 from tests.support.metrics import by_process, page_of
 from tests.support.node import ROOT
@@ -146,6 +147,7 @@ def test_metrics_hold_all_processes_and_wait_for_none_that_stands_still(up: Watc
         begun = time.monotonic()
         assert by_process(page_of(up), UP) == {"controller": 1, "router": 0, "components": 1}
         assert time.monotonic() - begun < 3, "whoever asks is not kept waiting"
+        assert raised(history_of(page_of(up), [])) == {"ProcessStandsStill"}
     finally:
         os.kill(router, signal.SIGCONT)
     wait_for(lambda: by_process(page_of(up), UP) == {"controller": 1, "router": 1, "components": 1}, up)

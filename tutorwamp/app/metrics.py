@@ -26,8 +26,8 @@ _restarts.inc(int(os.environ.get(RESTARTS, "0")))
 
 _COUNTED: Final = (
     ("tutorwamp_database_transactions", "Transactions, by name.", "transactions"),
-    ("tutorwamp_database_queries", "Queries in them.", "queries"),
-    ("tutorwamp_database_retries", "Transactions that were tried again.", "retries"),
+    ("tutorwamp_database_queries", "Queries, by transaction.", "queries"),
+    ("tutorwamp_database_retries", "Second and further tries, by transaction.", "retries"),
 )
 
 
@@ -77,7 +77,7 @@ class PeopleCollector(Collector):
         last_s, longest_s = silent_s
         meaning = "Since the last heartbeat of anybody."
         yield GaugeMetricFamily("tutorwamp_heartbeat_last_age_seconds", meaning, value=last_s)
-        meaning = "Since the last one of the session that is silent for longest; 0: there is none."
+        meaning = "Since the last heartbeat of the session that is silent for longest; 0: there is none."
         yield GaugeMetricFamily("tutorwamp_heartbeat_oldest_age_seconds", meaning, value=longest_s)
 
 
@@ -94,7 +94,7 @@ class DiskCollector(Collector):
         except OSError:
             return
         yield GaugeMetricFamily("tutorwamp_data_free_bytes", "Free on the data folder's disk.", value=found.free)
-        yield GaugeMetricFamily("tutorwamp_data_size_bytes", "Size of that disk.", value=found.total)
+        yield GaugeMetricFamily("tutorwamp_data_size_bytes", "Size of the data folder's disk.", value=found.total)
 
 
 def _by(name: str, meaning: str, label: str, values: dict[str, float]) -> GaugeMetricFamily:
@@ -104,12 +104,15 @@ def _by(name: str, meaning: str, label: str, values: dict[str, float]) -> GaugeM
     return family
 
 
+def collectors(machine: Machine) -> list[Collector]:
+    """Of what this machine knows; counters are the process's."""
+    return [
+        DatabaseCollector(machine.database),
+        PeopleCollector(machine.lessons, machine.sessions),
+        DiskCollector(machine.settings.node.data_dir),
+    ]
+
+
 def page(machine: Machine) -> bytes:
     """All of it, as text."""
-    return page_of(
-        (
-            DatabaseCollector(machine.database),
-            PeopleCollector(machine.lessons, machine.sessions),
-            DiskCollector(machine.settings.node.data_dir),
-        )
-    )
+    return page_of(collectors(machine))

@@ -87,11 +87,11 @@ class Traffic(Collector):
         """Seven counters."""
         for name, meaning, value in (
             ("tutorwamp_messages_received", "Messages of people that the router has read.", self.heard),
-            ("tutorwamp_received_bytes", "Bytes of them.", self.heard_bytes),
+            ("tutorwamp_received_bytes", "Bytes of messages of people.", self.heard_bytes),
             ("tutorwamp_messages_sent", "Messages to people.", self.sent),
-            ("tutorwamp_sent_bytes", "Bytes of them.", self.sent_bytes),
+            ("tutorwamp_sent_bytes", "Bytes of messages to people.", self.sent_bytes),
             ("tutorwamp_events_delivered", "Events to people, once for each who was told.", self.events),
-            ("tutorwamp_event_delivered_bytes", "Bytes of them.", self.event_bytes),
+            ("tutorwamp_event_delivered_bytes", "Bytes of events to people.", self.event_bytes),
             ("tutorwamp_events_skipped", "Cursors and typing that somebody was not told, being behind.", self.skipped),
         ):
             yield CounterMetricFamily(name, meaning, value=value)
@@ -112,7 +112,7 @@ class GateCollector(Collector):
         found = self._status
         yield GaugeMetricFamily("tutorwamp_sessions", "Sessions of people that are in.", value=found.sessions)
         yield GaugeMetricFamily(
-            "tutorwamp_sessions_granted", "Those of them to which a lesson's topics are open.", value=found.granted
+            "tutorwamp_sessions_granted", "Sessions to which a lesson's topics are open.", value=found.granted
         )
         yield GaugeMetricFamily(
             "tutorwamp_components_missing", "Components that nobody is let in without.", value=len(found.missing)
