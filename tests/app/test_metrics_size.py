@@ -116,7 +116,7 @@ class School:
         await machine.counts.get(user_id)
         for name, edge in (("tutorwamp.chat.send", Edge.WAMP), ("GET /api/lessons/{lesson_id}", Edge.REST)):
             finish(Call(name, edge, user_id=user_id, lesson_id=lesson.id))
-            finish(Call(name, edge, user_id=user_id, lesson_id=lesson.id), NotFound.uri)
+            finish(Call(name, edge, user_id=user_id, lesson_id=lesson.id), NotFound("no such thing"))
         self._gate.revoke_grants(RevokeGrants(key=lesson.id))
         self._gate.drop(session, CLOSE_PING_TIMEOUT)
         machine.lessons.session_left(session)

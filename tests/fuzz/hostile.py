@@ -134,10 +134,10 @@ class Hostile:
     def spoiled(self, value: Any) -> Any:
         """The same with something wrong in one place."""
         made = copy.deepcopy(value)
-        places = list(_places(made))
-        if not places or self.random.random() < 0.1:
+        found = list(places(made))
+        if not found or self.random.random() < 0.1:
             return {**made, self.key(): self.value()} if isinstance(made, dict) else self.value()
-        holder, key = self.random.choice(places)
+        holder, key = self.random.choice(found)
         if isinstance(holder, dict) and self.random.random() < 0.15:
             del holder[key]
         elif isinstance(holder, dict) and self.random.random() < 0.1:
@@ -184,7 +184,7 @@ class Hostile:
         return made
 
 
-def _places(value: Any) -> Any:
+def places(value: Any) -> Any:
     """Every place in nested dicts and lists: what holds it, and its key."""
     waiting = [value]
     while waiting:

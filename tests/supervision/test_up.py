@@ -86,7 +86,7 @@ def test_A30_who_is_refused_is_a_line_of_the_log_at_once(up: Watched) -> None:
         assert time.monotonic() < deadline_s, up.errors.read_text()
         time.sleep(0.05)  # waits for another process
     lines = [line for line in up.errors.read_text().splitlines() if request_id in line]
-    assert all("event='audit'" in line or "event='answered with an error'" in line for line in lines), lines
+    assert all("event='audit'" in line or "event='call'" in line for line in lines), lines
     assert sum("what='login refused'" in line for line in lines) == 1
 
 

@@ -38,7 +38,7 @@ async def _me(_accounts: AccountsService, _caller: Caller, request: Request) -> 
 
 
 def _origin(request: Request) -> Origin:
-    return Origin(request.address, request.id)
+    return Origin(request.address, request.call.request_id)
 
 
 ACCOUNTS_ROUTES: Final = (

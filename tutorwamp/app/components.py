@@ -23,15 +23,18 @@ from tutorwamp.app.assembly import DOMAINS, Machine, assemble
 from tutorwamp.app.database_file import require_database
 from tutorwamp.app.metrics import page
 from tutorwamp.app.settings import read_settings
-from tutorwamp.app.site import make_site
+from tutorwamp.app.site import PROBES, make_site
 from tutorwamp.gate.wamp import GateClient
+from tutorwamp.kernel.edges.answered import answered
 from tutorwamp.kernel.edges.arguments import collect_seldom
 from tutorwamp.kernel.edges.component import Component
 from tutorwamp.kernel.edges.open_files import accept_with_care, open_files
 from tutorwamp.kernel.errors import Retryable, TutorwampError
 from tutorwamp.kernel.files import raise_open_files
 from tutorwamp.kernel.lifeline import BEAT_EVERY_S, Lifeline, reason_of
+from tutorwamp.kernel.log.calls import on_finished
 from tutorwamp.kernel.log.lines import configure, get_logger, obey_signals, tame_crossbar
+from tutorwamp.kernel.log.requests import RequestLines
 from tutorwamp.kernel.metrics.calls import count_calls
 from tutorwamp.kernel.metrics.process import watch_process
 from tutorwamp.kernel.metrics.sockets import offer, worker_name
@@ -80,6 +83,7 @@ def machine() -> Machine:
     settings = read_settings(os.environ)
     configure(settings.log)
     obey_signals(settings.log.level)
+    on_finished(RequestLines(settings.log, time.monotonic, answered.note, lambda call: call.name in PROBES).write)
     collect_seldom()
     raise_open_files()
     accept_with_care()

@@ -18,9 +18,10 @@ from tutorwamp.app.assembly import DOMAINS, Machine
 from tutorwamp.app.metrics import page
 from tutorwamp.gate.contracts import STATUS, Health, State, Status
 from tutorwamp.gate.health import able, alive, health_of
+from tutorwamp.kernel.edges.app import make_app, mount
 from tutorwamp.kernel.edges.intake import Admission, BoundedRequest, Channel
 from tutorwamp.kernel.edges.origins import CrossOrigin
-from tutorwamp.kernel.edges.resource import Answer, Request, Route, make_app, mount, routed_to
+from tutorwamp.kernel.edges.resource import Answer, Request, Route, routed_to
 from tutorwamp.kernel.errors import TutorwampError
 from tutorwamp.kernel.metrics.pages import page_of_all
 from tutorwamp.kernel.metrics.sockets import ask_all, worker_name
@@ -111,6 +112,8 @@ HEALTH_ROUTES: Final = (
     Route("GET", "/api/health/ready", HealthResource.ready, gives=Health, public=True),
 )
 METRICS_ROUTES: Final = (Route("GET", "/metrics", _metrics, gives=CONTENT_TYPE_LATEST, public=True),)
+PROBES: Final = frozenset(route.name for route in (*HEALTH_ROUTES, *METRICS_ROUTES))
+"""What machines ask all day long; nobody wants to read of it."""
 """For Prometheus, on this process's own port. The gate passes ``/api`` only, so nobody outside may ask."""
 
 
@@ -148,4 +151,5 @@ def make_site(machine: Machine) -> ServerFactory:
     site: Any = Site(resource, partial(BoundedRequest, admission))
     site.protocol = Channel
     site.displayTracebacks = False
+    site.log = lambda _request: None  # a call has a line of its own; Twisted's tells the query, and what people search
     return cast("ServerFactory", site)  # Twisted types its own Site as none

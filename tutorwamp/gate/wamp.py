@@ -54,15 +54,17 @@ from tutorwamp.gate.rules import Authorization, address_of
 from tutorwamp.gate.service import GateService
 from tutorwamp.gate.settings import GateSettings
 from tutorwamp.kernel.contracts import Answer, Arguments, Nothing, Procedure, from_ms, new_id, to_ms, utc_now
-from tutorwamp.kernel.edges.answered import LINES
+from tutorwamp.kernel.edges.answered import LINES, answered, error_of
 from tutorwamp.kernel.edges.arguments import bound_recursion, check, collect_seldom
-from tutorwamp.kernel.edges.component import wamp_error
+from tutorwamp.kernel.edges.component import application_error
 from tutorwamp.kernel.edges.open_files import accept_with_care, open_files
-from tutorwamp.kernel.errors import Internal, Invalid, RateLimited, TutorwampError
+from tutorwamp.kernel.errors import Internal, RateLimited, TutorwampError
 from tutorwamp.kernel.files import raise_open_files, sessions_in
 from tutorwamp.kernel.lifeline import BEAT_EVERY_S, Lifeline
 from tutorwamp.kernel.limits import JOINS, Limits, LimitSettings
+from tutorwamp.kernel.log.calls import Call, Edge, finish, on_finished, working_for
 from tutorwamp.kernel.log.lines import LogSettings, configure, get_logger, obey_signals, tame_crossbar
+from tutorwamp.kernel.log.requests import RequestLines
 from tutorwamp.kernel.metrics.pages import page_of
 from tutorwamp.kernel.metrics.process import watch_process
 from tutorwamp.kernel.metrics.sockets import CONTROLLER, clear, offer, worker_name
@@ -112,6 +114,7 @@ class GateComponent(ApplicationSession):
             lines = read(LogSettings, values)
             configure(lines)
             obey_signals(lines.level)
+            on_finished(RequestLines(lines, time.monotonic, answered.note, is_quiet=lambda _: True).write)
             self._service = GateService(
                 key=settings.signing_key(),
                 expected=config.extra["components"],
@@ -175,12 +178,17 @@ class GateComponent(ApplicationSession):
         self, procedure: Procedure[Arguments, Answer], handle: Callable[[Arguments, SessionId], Answer]
     ) -> None:
         def answer(*positional: object, call: CallDetails, **arguments: object) -> dict[str, Any]:
+            # By position comes the request_id of the call, over either door, that this is done for.
+            ours = Call(procedure.uri, Edge.WAMP, str(positional[0]) if positional else "")
             try:
-                return handle(_parse(procedure.arguments, positional, arguments), _caller(call)).plain()
-            except TutorwampError as error:
-                raise wamp_error(error, new_id()) from None
-            except Exception:  # noqa: BLE001  # logged; its text may not reach the caller
-                raise wamp_error(Internal(), self._log_unexpected()) from None
+                with working_for([ours]):
+                    done = handle(check(procedure.arguments, arguments), _caller(call)).plain()
+            except Exception as raised:  # noqa: BLE001  # logged; its text may not reach the caller
+                error = error_of(raised, ours)
+                finish(ours, error)
+                raise application_error(error, ours.request_id) from None
+            finish(ours)
+            return done
 
         await self.register(answer, procedure.uri, RegisterOptions(details_arg="call"))
 
@@ -323,12 +331,6 @@ class GateComponent(ApplicationSession):
         if not self._service.closed_and_empty:
             with contextlib.suppress(defer.TimeoutError):
                 await self._all_left.addTimeout(CLOSE_AFTER.total_seconds(), running_reactor())
-
-
-def _parse(model: type[Arguments], positional: tuple[object, ...], arguments: Mapping[str, object]) -> Arguments:
-    if positional:
-        raise Invalid("Arguments go by keyword.", details=[{"loc": [], "msg": "positional arguments are not accepted"}])
-    return check(model, arguments)
 
 
 def _caller(call: CallDetails) -> SessionId:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import ipaddress
 import math
 import re
+import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -278,14 +279,19 @@ class Bill:
         """Bytes of a file that is to be kept. Raises RateLimited."""
         self._limits.upload(self._user_id, bytes_written)
 
-    async def begin(self, line: str | None) -> None:
-        """Wait until nobody of this person's is before it in this line. Raises RateLimited: those cost too much."""
+    async def begin(self, line: str | None) -> float:
+        """Wait until nobody of this person's is before it in this line; for how many seconds.
+
+        Raises RateLimited: those cost too much.
+        """
         if line is None:
-            return
+            return 0.0
+        came_s = time.monotonic()
         self._leave = await self._limits.line_up(self._user_id, line)
         paid = self._paid
         self._give_back()
         self.foresee(paid)
+        return time.monotonic() - came_s
 
     def answer(self, size: int) -> None:
         """Bytes of its answer, as far as they are not paid for."""

@@ -15,7 +15,8 @@ from twisted.python.failure import Failure
 from twisted.web.server import Site
 
 from tutorwamp.kernel.contracts import Caller
-from tutorwamp.kernel.edges.resource import Routed, make_app, mount
+from tutorwamp.kernel.edges.app import make_app, mount
+from tutorwamp.kernel.edges.resource import Routed
 from tutorwamp.kernel.errors import Unauthenticated
 
 PATIENCE_S = 30.0

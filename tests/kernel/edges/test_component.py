@@ -65,7 +65,8 @@ async def test_an_unexpected_error_says_nothing_but_a_request_id_that_the_log_kn
             await failing
     assert refused.value.error == "tutorwamp.error.internal"
     assert "secret" not in str(refused.value.kwargs)
-    assert [line["request_id"] for line in said] == [refused.value.kwargs["request_id"]]
+    unexpected = [line["request_id"] for line in said if line["event"] == "unexpected error"]
+    assert unexpected == [refused.value.kwargs["request_id"]]
     answer.addErrback(lambda _: None).cancel()
 
 

@@ -19,6 +19,7 @@ from tests.kernel.edges.loopback import Loopback, nobody
 from tests.kernel.edges.test_resource import SAMPLE_ROUTES, SampleDoor, check_problem
 from tutorwamp.kernel.contracts import AuthRole, new_id, utc_now
 from tutorwamp.kernel.edges import intake
+from tutorwamp.kernel.edges.app import make_app, mount
 from tutorwamp.kernel.edges.intake import (
     BODY_BYTES_A_S,
     BYTES_BEFORE_LOGIN,
@@ -28,7 +29,7 @@ from tutorwamp.kernel.edges.intake import (
     Channel,
 )
 from tutorwamp.kernel.edges.open_files import open_files
-from tutorwamp.kernel.edges.resource import make_app, mount, routed_to
+from tutorwamp.kernel.edges.resource import routed_to
 from tutorwamp.kernel.errors import TooLarge, TutorwampError, Unauthenticated, UnsupportedMediaType
 from tutorwamp.kernel.tokens import sign
 

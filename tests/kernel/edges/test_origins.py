@@ -10,8 +10,9 @@ from twisted.web.server import Site
 
 from tests.kernel.edges.loopback import Loopback, nobody
 from tutorwamp.kernel.contracts import Value
+from tutorwamp.kernel.edges.app import make_app, mount
 from tutorwamp.kernel.edges.origins import CrossOrigin
-from tutorwamp.kernel.edges.resource import Request, Route, make_app, mount, routed_to
+from tutorwamp.kernel.edges.resource import Request, Route, routed_to
 
 FRIEND = "https://school.example"
 

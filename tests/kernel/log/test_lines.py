@@ -4,30 +4,25 @@ from __future__ import annotations
 
 import json
 import resource
-from collections.abc import Iterator
+import signal
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
-import structlog
 from twisted.logger import ILogObserver, LogEvent, LogLevel, globalLogPublisher
 
+from tutorwamp.kernel.log.calls import Call, Edge, working_for
 from tutorwamp.kernel.log.lines import (
     VALUE_CHARACTERS_AT_MOST,
+    Level,
     LogFormat,
     LogSettings,
     configure,
     get_logger,
     lost,
+    obey_signals,
     printable,
 )
-
-
-@pytest.fixture(autouse=True)
-def _as_before() -> Iterator[None]:
-    config = structlog.get_config()
-    yield
-    structlog.configure(**config)
 
 
 def test_json_lines_go_to_the_file(tmp_path: Path) -> None:
@@ -134,3 +129,46 @@ def test_no_value_moves_the_cursor_or_ends_the_line(tmp_path: Path, form: LogFor
     (line,) = file.read_bytes().split(b"\n")[:-1]
     assert line.decode().isprintable()
     assert printable(f"a{forging}b", 99).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("level", "written"),
+    [(Level.DEBUG, "diwe"), (Level.INFO, "iwe"), (Level.WARNING, "we"), (Level.ERROR, "e")],
+)
+def test_lines_below_the_level_are_not_written(tmp_path: Path, level: Level, written: str) -> None:
+    file = tmp_path / "log"
+    configure(LogSettings(LogFormat.JSON, file, level))
+    _say_all()
+    assert "".join(line["event"] for line in map(json.loads, file.read_text().splitlines())) == written
+
+
+def test_the_level_is_changed_while_the_process_runs(tmp_path: Path) -> None:
+    file = tmp_path / "log"
+    before = [signal.getsignal(number) for number in (signal.SIGUSR1, signal.SIGUSR2)]
+    configure(LogSettings(LogFormat.JSON, file, Level.WARNING))
+    obey_signals(Level.WARNING)
+    try:
+        for number in (signal.SIGUSR1, signal.SIGUSR1, signal.SIGUSR2):
+            signal.raise_signal(number)
+            _say_all()
+    finally:
+        for number, handler in zip((signal.SIGUSR1, signal.SIGUSR2), before, strict=True):
+            signal.signal(number, handler)
+    assert "".join(line["event"] for line in map(json.loads, file.read_text().splitlines())) == "diwe" * 2 + "we"
+
+
+def _say_all() -> None:
+    log = get_logger("sample")
+    for level in ("debug", "info", "warning", "error"):
+        getattr(log, level)(level[0])
+
+
+def test_a_line_that_is_written_for_a_call_has_its_id(tmp_path: Path) -> None:
+    file = tmp_path / "log"
+    configure(LogSettings(LogFormat.JSON, file))
+    with working_for([Call("tutorwamp.chat.send", Edge.WAMP, given_id="proxy-7")]):
+        get_logger("sample").info("for it")
+        get_logger("sample").info("for another", request_id="own")
+    get_logger("sample").info("for nobody")
+    ids = [line.get("request_id") for line in map(json.loads, file.read_text().splitlines())]
+    assert ids == ["proxy-7", "own", None]

@@ -8,6 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 from twisted.internet.defer import Deferred
 
+from tutorwamp.kernel.errors import Conflict
 from tutorwamp.kernel.log import PerfLogger
 from tutorwamp.kernel.log.calls import Call, Edge, begin, call_under_way, finish, on_finished, working_for
 
@@ -114,7 +115,7 @@ def test_what_several_share_each_has_waited_for(perf: PerfLogger, watch: Watch) 
 def test_whoever_wants_to_know_is_told_of_each_call_that_is_over() -> None:
     heard: list[tuple[str, str]] = []
     forget = on_finished(lambda call: heard.append((call.name, call.outcome)))
-    finish(a_call(), "tutorwamp.error.conflict")
+    finish(a_call(), Conflict("no"))
     forget()
     finish(a_call())
     assert heard == [("tutorwamp.chat.send", "tutorwamp.error.conflict")]

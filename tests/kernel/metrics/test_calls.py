@@ -13,8 +13,8 @@ def test_a_finished_call_is_counted_with_its_outcome_and_its_time() -> None:
     stop = count_calls()
     try:
         finish(Call("tutorwamp.sample.count", Edge.WAMP))
-        finish(Call("tutorwamp.sample.count", Edge.WAMP), NotFound.uri)
-        finish(Call("GET /api/sample", Edge.REST), NotFound.uri)
+        finish(Call("tutorwamp.sample.count", Edge.WAMP), NotFound("no such thing"))
+        finish(Call("GET /api/sample", Edge.REST), NotFound("no such thing"))
     finally:
         stop()
     finish(Call("tutorwamp.sample.count", Edge.WAMP))

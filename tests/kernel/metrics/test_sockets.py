@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import pytest_twisted
+from structlog.testing import capture_logs
 from twisted.internet import reactor
 from twisted.internet.defer import maybeDeferred
 
@@ -67,9 +68,7 @@ async def test_who_stands_still_is_missing_and_keeps_nobody_waiting(
     assert found == {"router": PAGE, "still": None, "full": None}
 
 
-async def test_who_has_died_or_fails_is_missing(
-    tmp_path: Path, offered: Offer, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_who_has_died_or_fails_is_missing(tmp_path: Path, offered: Offer) -> None:
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(tmp_path / "metrics-dead.sock"))
 
@@ -77,8 +76,9 @@ async def test_who_has_died_or_fails_is_missing(
         raise RuntimeError("no page")
 
     offered("failing", fails)
-    assert await ask_all(tmp_path, reactor, but="rest") == {"dead": None, "failing": None}
-    assert "metrics could not be made" in capsys.readouterr().out
+    with capture_logs() as logs:
+        assert await ask_all(tmp_path, reactor, but="rest") == {"dead": None, "failing": None}
+    assert [line["event"] for line in logs] == ["metrics could not be made"]
 
 
 async def test_a_process_that_comes_again_takes_the_place_of_the_one_that_was_killed(

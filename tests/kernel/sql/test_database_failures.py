@@ -99,7 +99,8 @@ async def test_a_database_that_is_killed_is_unavailable_and_comes_back() -> None
         server.start()
         with capture_logs() as logs:
             assert await database.read("count", count) == 1
-        assert [(line["event"], line["what"]) for line in logs] == [("the database works again", "reads")]
+        told = [line for line in logs if line["event"] != "slow transaction"]  # on a busy machine it is one
+        assert [(line["event"], line["what"]) for line in told] == [("the database works again", "reads")]
         await database.write("put", put, 2)
         assert await gatherResults([database.read("count", count) for _ in range(20)]) == [2] * 20
 

@@ -1,4 +1,4 @@
-"""Errors that were answered, each a line in the log with the ``request_id`` that the caller was told.
+"""Errors that were answered, where no call has a line of its own: each a line with the ``request_id`` that was told.
 
 Whoever asks wrongly again and again must not fill the disk: what is more than an allowance is counted, not written.
 """
@@ -9,8 +9,11 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from twisted.internet import defer
+
 from tutorwamp.kernel.errors import Internal, RateLimited, TutorwampError, Unavailable
 from tutorwamp.kernel.limits import Allowance, Limits
+from tutorwamp.kernel.log.calls import Call
 from tutorwamp.kernel.log.lines import get_logger
 
 log = get_logger(__name__)
@@ -41,3 +44,17 @@ class AnsweredErrors:
 
 answered: Final = AnsweredErrors()
 """Of this process."""
+
+
+def error_of(raised: BaseException | None, call: Call) -> TutorwampError:
+    """What a caller is told of whatever was raised; what nobody expected is told by the log only."""
+    if isinstance(raised, TutorwampError):
+        return raised
+    if isinstance(raised, defer.TimeoutError):
+        log.warning("deadline passed", call=call.name, request_id=call.request_id)
+        return Unavailable("This took too long. It may still happen; ask again.")
+    if isinstance(raised, defer.CancelledError):  # the work goes on, and nobody hears the answer
+        call.given_up = True
+        return Unavailable("Nobody waits for this answer any more.")
+    log.error("unexpected error", call=call.name, request_id=call.request_id, exc_info=raised)
+    return Internal()

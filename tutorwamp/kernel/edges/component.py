@@ -27,16 +27,16 @@ from autobahn.wamp.types import (
 )
 from prometheus_client import Counter
 from pydantic_core import to_json
-from twisted.internet import defer
 from twisted.internet.defer import Deferred
 
-from tutorwamp.kernel.contracts import Answer, Arguments, AuthRole, Caller, Procedure, StreamEvent, Value, new_id
-from tutorwamp.kernel.edges.answered import answered
+from tutorwamp.kernel.contracts import Answer, Arguments, AuthRole, Caller, Procedure, StreamEvent, Value
+from tutorwamp.kernel.edges.answered import answered, error_of
 from tutorwamp.kernel.edges.arguments import check, size_of
 from tutorwamp.kernel.edges.deadline import DEADLINE_S, answer_by_work
 from tutorwamp.kernel.edges.portions import LARGE_FROM_BYTES, portions, with_rests
-from tutorwamp.kernel.errors import Internal, Invalid, TooLarge, TutorwampError, Unavailable
+from tutorwamp.kernel.errors import Invalid, TooLarge, TutorwampError, Unavailable
 from tutorwamp.kernel.limits import Bill, CallLimits
+from tutorwamp.kernel.log.calls import Call, Edge, begin, call_under_way, calls_under_way, finish
 from tutorwamp.kernel.log.lines import get_logger
 from tutorwamp.kernel.reactor import running_reactor
 from tutorwamp.kernel.topics import topics
@@ -127,6 +127,8 @@ class Publisher:
         Without a router the event is dropped; readers find the gap in ``seq``.
         """
         options = None if only is None else PublishOptions(eligible=[only])
+        for call in calls_under_way():
+            call.events += 1
         try:
             self._session().publish(topic, **event, options=options)
             _published(topic).inc()
@@ -140,9 +142,13 @@ class Publisher:
         self.publish(event.stream, event.plain())
 
     async def call(self, uri: str, **arguments: Any) -> Any:
-        """Call a procedure of another component. Raises Unavailable where it does not answer."""
+        """Call a procedure of another component. Raises Unavailable where it does not answer.
+
+        By position goes the ``request_id`` of the call that it is done for.
+        """
+        call = call_under_way()
         try:
-            return await self._session().call(uri, **arguments)
+            return await self._session().call(uri, *([] if call is None else [call.request_id]), **arguments)
         except (TransportLost, ApplicationError) as error:
             log.warning("a component did not answer", procedure=uri, error=repr(error))
             raise Unavailable("A part of the node cannot be reached just now.") from error
@@ -211,28 +217,32 @@ async def _answer(
     served: Served, limits: CallLimits, details: CallDetails, positional: Sequence[Any], arguments: Mapping[str, Any]
 ) -> PlainAnswer:
     """Run one call from its raw arguments to its plain result. Raises ApplicationError only."""
+    call = Call(served.procedure.uri, Edge.WAMP, user_id=str(details.caller_authid))
+    begin(call)
     try:
-        asked = served.procedure
-        bill = Bill(limits)
-        bill.open(str(details.caller_authid), writes=asked.writes)
-        size = size_of(arguments)
-        checked = check(asked.arguments, _by_keyword(positional, arguments), size)
-        bill.write(size)
-        bill.foresee(asked.cost.units(checked))
-        caller = Caller(str(details.caller_authid), AuthRole(details.caller_authrole or ""), details.caller)
-        work = _run(served, bill, caller, checked)
-        return await answer_by_work(DEADLINE_S, work, running_reactor(), droppable=asked.is_droppable)
-    except TutorwampError as error:
-        raise wamp_error(error, new_id()) from None
-    except defer.TimeoutError:
-        log.warning("deadline passed", procedure=served.procedure.uri)
-        raise wamp_error(Unavailable("This took too long. It may still happen; ask again."), new_id()) from None
-    except defer.CancelledError:  # its session is gone; the work goes on, and nobody hears the answer
-        raise _application_error(Unavailable("Nobody waits for this answer any more."), new_id()) from None
-    except Exception:
-        request_id = new_id()
-        log.exception("unexpected error", procedure=served.procedure.uri, request_id=request_id)
-        raise _application_error(Internal(), request_id) from None
+        answer = await _checked(served, Bill(limits), details, (positional, arguments), call)
+    except Exception as raised:  # noqa: BLE001  # whatever it was becomes an error of the contract
+        error = error_of(raised, call)
+        finish(call, error)
+        raise application_error(error, call.request_id) from None
+    finish(call)
+    return answer
+
+
+async def _checked(
+    served: Served, bill: Bill, details: CallDetails, raw: tuple[Sequence[Any], Mapping[str, Any]], call: Call
+) -> PlainAnswer:
+    asked = served.procedure
+    bill.open(str(details.caller_authid), writes=asked.writes)
+    arguments = _by_keyword(*raw)
+    call.bytes_in = size = size_of(arguments)
+    checked = check(asked.arguments, arguments, size)
+    call.lesson_id = getattr(checked, "lesson_id", None)
+    bill.write(size)
+    bill.foresee(asked.cost.units(checked))
+    caller = Caller(str(details.caller_authid), AuthRole(details.caller_authrole or ""), details.caller)
+    work = _run(served, bill, caller, checked, call)
+    return await answer_by_work(DEADLINE_S, work, running_reactor(), droppable=asked.is_droppable)
 
 
 def _by_keyword(positional: Sequence[Any], arguments: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -241,15 +251,17 @@ def _by_keyword(positional: Sequence[Any], arguments: Mapping[str, Any]) -> Mapp
     return arguments
 
 
-async def _run(served: Served, bill: Bill, caller: Caller, arguments: Any) -> PlainAnswer:
+async def _run(served: Served, bill: Bill, caller: Caller, arguments: Any, call: Call) -> PlainAnswer:
     with bill:
         line = served.procedure.cost.line
-        await bill.begin(line)
+        call.queue_s = await bill.begin(line)
         plain = (await served.method(caller, arguments)).plain()
         if line is None:
-            bill.answer(_bytes_of(plain))
+            call.bytes_out = _bytes_of(plain)
+            bill.answer(call.bytes_out)
             return plain
         size, portioned = await with_rests(portions(plain), running_reactor(), _require_room)
+        call.bytes_out = size
         bill.answer(size)
         is_small = size < LARGE_FROM_BYTES or not portioned.lists
         return plain if is_small else CallResult(**portioned.plain())
@@ -278,10 +290,11 @@ def _too_large() -> TooLarge:
 def wamp_error(error: TutorwampError, request_id: str) -> ApplicationError:
     """The contract's form of an error: the URI, no positional arguments, four keywords. Noted in the log."""
     answered.note(error, request_id)
-    return _application_error(error, request_id)
+    return application_error(error, request_id)
 
 
-def _application_error(error: TutorwampError, request_id: str) -> ApplicationError:
+def application_error(error: TutorwampError, request_id: str) -> ApplicationError:
+    """The same, where it is told by the line of a call."""
     return ApplicationError(
         error.uri,
         message=error.message,

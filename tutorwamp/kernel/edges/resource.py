@@ -1,53 +1,31 @@
 """What every ``rest.py`` stands on: JSON in, JSON out, errors as problem+json (RFC 9457).
 
-A domain's ``rest.py`` is a table of routes, which ``mount`` puts on a Klein app: ``forward`` hands what was asked to
+A domain's ``rest.py`` is a table of routes, which ``kernel/edges/app.py`` mounts: ``forward`` hands what was asked to
 the service, a ``Route`` goes to a handler that translates. Who asks is found out here, before anything else is read.
 What is returned is a Value, or an Answer with a status and headers of its own; what is raised becomes a problem.
 """
 
 from __future__ import annotations
 
-import functools
-import hashlib
 import re
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Concatenate, Final, Generic, TypeVar, cast
 
-from klein import Klein
-from klein.resource import KleinResource
-from twisted.internet import defer
-from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
-from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
-from werkzeug.exceptions import HTTPException
-from werkzeug.exceptions import MethodNotAllowed as NoSuchMethod
 
 from tutorwamp.kernel.contracts import Arguments, Caller, Procedure, Value
-from tutorwamp.kernel.edges import problems
-from tutorwamp.kernel.edges.arguments import bound_recursion, check, read_text
-from tutorwamp.kernel.edges.deadline import DEADLINE_S, answer_by_work
+from tutorwamp.kernel.edges.arguments import check, read_text
 from tutorwamp.kernel.edges.plain import VALUES_AT_MOST, read_json
-from tutorwamp.kernel.edges.portions import as_json, with_rests
-from tutorwamp.kernel.edges.problems import PHRASES, begin
 from tutorwamp.kernel.errors import (
-    Internal,
     Invalid,
-    Malformed,
-    MethodNotAllowed,
-    NotFound,
     TooLarge,
-    TutorwampError,
     Unauthenticated,
-    Unavailable,
     UnsupportedMediaType,
 )
-from tutorwamp.kernel.limits import UNCOUNTED, Bill, CallLimits
-from tutorwamp.kernel.log.lines import get_logger
-from tutorwamp.kernel.reactor import running_reactor
-
-log = get_logger(__name__)
+from tutorwamp.kernel.limits import Bill
+from tutorwamp.kernel.log.calls import Call
 
 BODY_BYTES_AT_MOST: Final = 1_048_576
 READING_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -73,7 +51,7 @@ class Request:
     """What a handler sees of an HTTP request."""
 
     http: IRequest
-    id: str
+    call: Call
     bill: Bill
     known: Any = None
     """What the authenticator knew of whoever asks."""
@@ -81,8 +59,9 @@ class Request:
     async def authenticated(self, authenticate: Authenticate, line: str | None) -> Caller:
         """Who asks; the call is counted, in the same buckets as over WAMP. Raises Unauthenticated or RateLimited."""
         caller, self.known = await authenticate(self.bearer_token())
+        self.call.user_id = caller.user_id
         self.bill.open(caller.user_id, writes=self.http.method.decode("latin-1") not in READING_METHODS)
-        await self.bill.begin(line)
+        self.call.queue_s = await self.bill.begin(line)
         return caller
 
     def body(self, model: type[Arguments], **more: Any) -> Arguments:
@@ -100,17 +79,17 @@ class Request:
 
     def creation(self, model: type[Arguments], **more: Any) -> Arguments:
         """The body of what creates something; ``Idempotency-Key`` is its ``client_id``. Raises as ``body`` does."""
-        return self._body_or_header(model, "client_id", self.client_id(), more)
+        return self._body_orheader(model, "client_id", self.client_id(), more)
 
     def change(self, model: type[Arguments], **more: Any) -> Arguments:
         """The body of what changes a version; ``If-Match`` is its ``version``. Raises as ``body`` does."""
-        tag = _header(self.http, b"if-match").strip()
+        tag = header(self.http, b"if-match").strip()
         found = _VERSION_TAG.fullmatch(tag)
         if tag and found is None:
             raise Invalid("Bad If-Match.", details=[{"loc": ["If-Match"], "msg": "must be the ETag of a version"}])
-        return self._body_or_header(model, "version", int(found[1]) if found else None, more)
+        return self._body_orheader(model, "version", int(found[1]) if found else None, more)
 
-    def _body_or_header(self, model: type[Arguments], name: str, given: Any, more: dict[str, Any]) -> Arguments:
+    def _body_orheader(self, model: type[Arguments], name: str, given: Any, more: dict[str, Any]) -> Arguments:
         """An argument that may stand in the body or in a header; where it stands in both, they must agree."""
         body = self._json_object()
         if given is not None and body.get(name, given) != given:
@@ -143,7 +122,7 @@ class Request:
 
     def client_id(self) -> str | None:
         """``Idempotency-Key``; null where there is none."""
-        return _header(self.http, b"idempotency-key") or None
+        return header(self.http, b"idempotency-key") or None
 
     def _json_object(self) -> dict[str, Any]:
         return _read_object(self._json(BODY_BYTES_AT_MOST), VALUES_AT_MOST)
@@ -154,24 +133,30 @@ class Request:
         return raw
 
     def _media_type(self) -> str:
-        return _header(self.http, b"content-type").partition(";")[0].strip().lower()
+        return header(self.http, b"content-type").partition(";")[0].strip().lower()
 
     @property
     def address(self) -> str:
         """The address of whoever asks, as the gate says; the site lets nobody else say it (H11)."""
-        return _header(self.http, b"x-forwarded-for") or self.http.getClientAddress().host
+        return header(self.http, b"x-forwarded-for") or self.http.getClientAddress().host
 
     def bearer_token(self) -> str:
         """The access token. Raises Unauthenticated where there is none."""
-        scheme, _, token = _header(self.http, b"authorization").partition(" ")
+        scheme, _, token = header(self.http, b"authorization").partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise Unauthenticated("This needs an access token: Authorization: Bearer <token>.")
         return token.strip()
 
 
-def _header(http: IRequest, name: bytes) -> str:
+def header(http: IRequest, name: bytes) -> str:
     """A header's text, empty where there is none. Every byte is a character: Twisted's own way fails for some."""
     return (http.getHeader(name) or b"").decode("latin-1")
+
+
+def length(http: IRequest) -> int:
+    """Of the body, as far as it is said; nobody else relies on it."""
+    said = header(http, b"content-length")
+    return int(said) if said.isdecimal() and len(said) < 10 else 0  # digits of a gigabyte
 
 
 def _read_object(raw: bytes, values_at_most: int) -> dict[str, Any]:
@@ -211,6 +196,11 @@ class Route(Generic[Service]):
     """Where it is empty, what the handler says of itself."""
     public: bool = False
     """Whether everybody may ask, without a token; the handler then gets no caller."""
+
+    @property
+    def name(self) -> str:
+        """As the log and the metrics call it."""
+        return f"{self.method} {self.path}"
 
     def answered(self, result: Value | None) -> Answer:
         """The answer that a result makes."""
@@ -258,136 +248,3 @@ class Routed:
 def routed_to(service: Service, table: Iterable[Route[Service]]) -> list[Routed]:
     """A table, answered by this service."""
     return [Routed(route, service) for route in table]
-
-
-def mount(app: Klein, table: Iterable[Routed], authenticate: Authenticate, limits: CallLimits = UNCOUNTED) -> None:
-    """Put routes on the app, with and without a trailing slash; ``limits`` count what each person asks."""
-    for routed in table:
-        path, method = routed.route.path, routed.route.method
-        handler = _handler(routed, authenticate, limits)
-        for spelling in (path, f"{path}/"):
-            app.route(spelling, methods=[method], endpoint=f"{method} {spelling}", strict_slashes=False)(handler)
-
-
-class _App(Klein):
-    def resource(self) -> KleinResource:
-        return _Resource(self)
-
-
-class _Resource(KleinResource):
-    """Klein answers an address that is not UTF-8 by itself, in plain text; here it is a problem like any other."""
-
-    def render(self, request: Any) -> Any:
-        try:
-            b"/".join((request.method, request.getRequestHostname(), *request.postpath)).decode()
-        except UnicodeDecodeError:
-            return problems.render(request, Malformed("The address is not UTF-8."), begin(request))
-        try:
-            return super().render(request)
-        except HTTPException:  # what werkzeug takes for no host
-            return problems.render(request, Malformed("This is no name of a host."), begin(request))
-
-
-def make_app() -> Klein:
-    """An app whose unreadable addresses, unknown routes and methods are problems as well."""
-    bound_recursion()
-    app = _App()
-    app.handle_errors(_unrouted)  # type: ignore[call-overload]  # Klein's type wants its own protocol class
-    return app
-
-
-def _unrouted(http: IRequest, failure: Failure) -> bytes:
-    """Klein's own errors: no such route, or not for this method."""
-    error: TutorwampError
-    fault = failure.value
-    if not isinstance(fault, HTTPException):
-        log.error("unexpected error in a route", error=repr(fault))
-        error = Internal()
-    elif isinstance(fault, NoSuchMethod):
-        http.setHeader("allow", ", ".join(sorted(fault.valid_methods or [])))
-        error = MethodNotAllowed("This address does not answer this method.")
-    else:
-        error = NotFound("There is nothing at this address.")
-    return problems.render(http, error, begin(http))
-
-
-def _handler(routed: Routed, authenticate: Authenticate, limits: CallLimits) -> Callable[..., Deferred[bytes]]:
-    is_long = routed.route.line is not None
-
-    def handler(http: IRequest, **path: str) -> Deferred[bytes]:
-        request = Request(http, begin(http), Bill(limits))
-        droppable = is_long and http.method.decode("latin-1") in READING_METHODS
-        work = _run(routed, authenticate, request, path)
-        answer = answer_by_work(DEADLINE_S, work, running_reactor(), droppable=droppable)
-        failed = functools.partial(_render_failure, http, request.id)
-        return answer.addCallbacks(functools.partial(_render, http), failed)
-
-    return handler
-
-
-async def _run(
-    routed: Routed, authenticate: Authenticate, request: Request, path: Mapping[str, str]
-) -> tuple[Answer, bytes]:
-    route, service = routed.route, routed.service
-    with request.bill:
-        if route.public:
-            result = await route.answer(service, request, **path)
-        else:
-            caller = await request.authenticated(authenticate, route.line)
-            if route.read is None:
-                result = await route.answer(service, caller, request, **path)
-            else:
-                result = await route.answer(service, caller, route.read(request, route.asks, **path))
-        answer = result if isinstance(result, Answer) else route.answered(result)
-        body = await _written(answer.body, route.line)
-        request.bill.answer(len(body))
-        return answer, body
-
-
-async def _written(body: Value | bytes | None, line: str | None) -> bytes:
-    if not isinstance(body, Value):
-        return body or b""
-    if line is None:
-        return problems.to_json(body.plain())
-    _, written = await with_rests(as_json(body.plain(), problems.to_json), running_reactor())
-    return written
-
-
-def _render(http: IRequest, done: tuple[Answer, bytes]) -> bytes:
-    answer, body = done
-    for name, value in answer.headers.items():
-        http.setHeader(name, value)
-    _set_status(http, answer.status)
-    if not isinstance(answer.body, Value):
-        return body
-    http.setHeader("content-type", "application/json")
-    return body if answer.status != 200 or http.method not in (b"GET", b"HEAD") else _unless_known(http, body)
-
-
-def _unless_known(http: IRequest, body: bytes) -> bytes:
-    """Nothing but 304 where the client has this very answer (RFC 9110, 13.1.2); its ETag is the door's, or a digest."""
-    own = http.responseHeaders.getRawHeaders("etag")
-    tag = own[0] if own else f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
-    http.setHeader("etag", tag)
-    known = {one.strip().removeprefix("W/") for one in _header(http, b"if-none-match").split(",")}
-    if "*" not in known and tag not in known:
-        return body
-    _set_status(http, 304)
-    http.responseHeaders.removeHeader("content-type")
-    return b""
-
-
-def _render_failure(http: IRequest, request_id: str, failure: Failure) -> bytes:
-    error, noted = failure.value, not failure.check(TutorwampError, defer.TimeoutError)
-    if isinstance(error, defer.CancelledError):
-        error = Unavailable("Nobody waits for this answer any more.")  # the client has gone; nothing is sent
-    elif isinstance(error, defer.TimeoutError):
-        error = Unavailable("This took too long. It may still happen; ask again.")
-    elif not isinstance(error, TutorwampError):
-        log.error("unexpected error", request_id=request_id, traceback=failure.getTraceback())
-        error = Internal()
-    return problems.render(http, error, request_id, noted=noted)
-
-
-def _set_status(http: IRequest, status: int) -> None:
-    http.setResponseCode(status, PHRASES[status])

@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Final
 
 from tutorwamp.kernel.contracts import new_id
+from tutorwamp.kernel.errors import TutorwampError
 
 
 class Edge(StrEnum):
@@ -26,13 +27,15 @@ class Edge(StrEnum):
 
 OK: Final = "ok"
 """The outcome of what is no error."""
+GIVEN_UP: Final = "given_up"
+"""The outcome of what the caller has not waited for."""
 
 
 @dataclass(slots=True)
 class Call:
     """One call. ``name`` is the procedure's URI, or the method and the path of the route (``GET /api/lessons``).
 
-    All times are seconds. ``outcome`` is ``ok`` or the URI of the error that was answered.
+    All times are seconds.
     """
 
     name: str
@@ -41,7 +44,10 @@ class Call:
     """The ``request_id`` that the caller brought along."""
     user_id: str | None = None
     lesson_id: str | None = None
-    outcome: str = OK
+    error: TutorwampError | None = None
+    """What it was answered with, if that was an error."""
+    given_up: bool = False
+    """Nobody waited for the answer any more."""
     began_s: float = field(default_factory=time.monotonic)
     seconds: float = 0.0
     """In all, once it is over."""
@@ -61,6 +67,13 @@ class Call:
     bytes_out: int = 0
     parts: dict[str, float] = field(default_factory=dict)
     """Seconds of what was ``timed``, by name."""
+
+    @property
+    def outcome(self) -> str:
+        """``ok``, the URI of the error that was answered, or ``given_up``."""
+        if self.given_up:
+            return GIVEN_UP
+        return OK if self.error is None else self.error.uri
 
     @property
     def request_id(self) -> str:
@@ -112,9 +125,9 @@ def begin(call: Call) -> None:
     _CALLS.set((call,))
 
 
-def finish(call: Call, outcome: str = OK) -> None:
+def finish(call: Call, error: TutorwampError | None = None) -> None:
     """It is answered: tell all who want to know."""
-    call.outcome = outcome
+    call.error = error
     call.seconds = time.monotonic() - call.began_s
     for tell in _finished:
         tell(call)

@@ -9,6 +9,7 @@ outside writes into it: control characters are escaped, an event is one line, lo
 
 from __future__ import annotations
 
+import functools
 import re
 import signal
 import sys
@@ -23,8 +24,10 @@ from typing import Any, Final
 import structlog
 from prometheus_client import Counter
 from twisted.logger import LogEvent, Logger, LogLevel
+from twisted.python.threadable import isInIOThread
 
 from tutorwamp.kernel.log.calls import call_under_way
+from tutorwamp.kernel.reactor import running_reactor
 from tutorwamp.kernel.settings import setting
 
 VALUE_CHARACTERS_AT_MOST: Final = 500
@@ -106,8 +109,13 @@ class _TwistedLines:
 
     def write(self, level: str, line: str) -> None:
         # Crossbar shows no information, for its own is noise: ours goes as a warning, and its line says what it is.
-        level = {"warning": "warn", "info": "warn"}.get(level, level)
-        _twisted.emit(LogLevel.lookupByName(level), "{line}", line=Finished(line))
+        level = {"warning": "warn", "info": "warn", "debug": "warn"}.get(level, level)
+        emit = functools.partial(_twisted.emit, LogLevel.lookupByName(level), "{line}", line=Finished(line))
+        # Crossbar's worker writes each line in pieces, and those of two threads would be mixed.
+        if isInIOThread() or not running_reactor().running:
+            emit()
+        else:
+            running_reactor().callFromThread(emit)
 
 
 class Finished(str):

@@ -1,52 +1,84 @@
 """The line of each call: who asked for what, what became of it, and where its time went.
 
 A call that is asked for again and again is told twenty times a second at most; the next line says for how many it
-stands (``stands_for``). What was slow, or failed by a fault of ours, has an allowance of its own.
+stands (``stands_for``). What was slow, or answered with an error, has allowances of its own.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 from typing import Any, Final
 
-from tutorwamp.kernel.errors import Internal, RateLimited, Unavailable
+from tutorwamp.kernel.errors import Internal, RateLimited, TutorwampError, Unavailable
 from tutorwamp.kernel.limits import Allowance, Limits
 from tutorwamp.kernel.log.calls import Call
-from tutorwamp.kernel.log.lines import RequestLogging, get_logger
+from tutorwamp.kernel.log.lines import LogSettings, RequestLogging, get_logger
 
 log = get_logger(__name__)
 
-LINES: Final = Allowance(per_s=20, burst=20)
-"""Of one procedure or route, and of each of the three kinds: whatever repeats more often is told by samples."""
-_FAULTS: Final = (Unavailable.uri, Internal.uri)
+REPEATED: Final = Allowance(per_s=20, burst=20)
+"""Lines of one procedure or route: whatever repeats more often is told by samples."""
+ALL: Final = Allowance(per_s=50, burst=500)
+"""Lines of a process, but for the next two: 350 bytes each, 1.5 GB a day where it never ends."""
+SLOW: Final = Allowance(per_s=20, burst=200)
+ERRORS: Final = Allowance(per_s=5, burst=500)
+"""Of each level: whoever asks wrongly again and again must not fill the disk."""
+
+_ID: Final = re.compile(r"[0-9a-f-]{36}")
 
 
 class RequestLines:
-    """Writes them. ``now_s`` is a clock that never goes back."""
+    """Writes them. ``now_s`` is a clock that never goes back.
 
-    def __init__(self, logging: RequestLogging, slow_from: timedelta, now_s: Callable[[], float]) -> None:
-        self._logging = logging
-        self._slow_from_s = slow_from.total_seconds()
-        self._allowed = Limits(LINES, now_s)
-        self._left_out: dict[str, int] = {}
+    An error whose call has no line by the settings is handed to ``answered``, with its ``request_id``. What is quiet is
+    told at the level ``debug``, unless it was slow or failed by a fault of ours.
+    """
+
+    def __init__(
+        self,
+        settings: LogSettings,
+        now_s: Callable[[], float],
+        answered: Callable[[TutorwampError, str], None],
+        is_quiet: Callable[[Call], bool] = lambda _: False,
+    ) -> None:
+        self._logging = settings.request_logging
+        self._slow_from_s = settings.slow_request_threshold.total_seconds()
+        self._answered = answered
+        self._is_quiet = is_quiet
+        self._repeated, self._all = Limits(REPEATED, now_s), Limits(ALL, now_s)
+        self._slow, self._errors = Limits(SLOW, now_s), Limits(ERRORS, now_s)
+        self._left_out: dict[tuple[str, str], int] = {}
 
     def write(self, call: Call) -> None:
         """The line of a call that is over, unless it is left out."""
         slow = call.seconds >= self._slow_from_s
         if self._logging is RequestLogging.OFF or (self._logging is RequestLogging.SLOW and not slow):
+            if call.error is not None and not call.given_up:
+                self._answered(call.error, call.request_id)
             return
-        kind = "slow" if slow else "fault" if call.outcome in _FAULTS else "call"
-        key = f"{kind} {call.name}"
+        fault = isinstance(call.error, Unavailable | Internal) and not call.given_up
+        kind = "slow" if slow else "fault" if fault else "refused" if call.error is not None else "done"
+        key = (kind, call.name)
         try:
-            self._allowed.take(key)
+            self._take(kind, call.name)
         except RateLimited:
             self._left_out[key] = self._left_out.get(key, 0) + 1
             return
-        stands_for = self._left_out.pop(key, 0) + 1
-        more = {"slow": True} if slow else {}
-        tell = log.info if kind == "call" else log.warning
-        tell("call", **dict(_fields(call)), **more, **({"stands_for": stands_for} if stands_for > 1 else {}))
+        more: dict[str, Any] = {"slow": True} if slow else {}
+        if key in self._left_out:
+            more["stands_for"] = self._left_out.pop(key) + 1
+        tell = log.warning if slow or fault else log.debug if self._is_quiet(call) else log.info
+        tell("call", **dict(_fields(call)), **more)
+
+    def _take(self, kind: str, name: str) -> None:
+        if kind == "slow":
+            self._slow.take(kind)
+        elif kind == "done":
+            self._repeated.take(name)
+            self._all.take(kind)
+        else:
+            self._errors.take(kind)
 
 
 def _fields(call: Call) -> Iterator[tuple[str, Any]]:
@@ -57,7 +89,7 @@ def _fields(call: Call) -> Iterator[tuple[str, Any]]:
     yield "ms", _ms(call.seconds)
     yield "request_id", call.request_id
     for name, text in (("user_id", call.user_id), ("lesson_id", call.lesson_id)):
-        if text is not None:
+        if text is not None and _ID.fullmatch(text):  # a path may hold anything
             yield name, text
     for name, seconds in (
         ("queue_ms", call.queue_s),

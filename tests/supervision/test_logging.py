@@ -1,0 +1,97 @@
+"""The log of a real node: one form for all processes, one request through all of them, and more of it on a signal."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.supervision.watched import PATIENCE_S, Watched, watching
+from tutorwamp.app.demo import PASSWORD, PEOPLE
+
+pytestmark = pytest.mark.alone
+
+TUTOR = PEOPLE[0][0]
+
+
+@pytest.fixture(scope="module")
+def up() -> Iterator[Watched]:
+    made = Watched("--demo", env={"TUTORWAMP_LOG_FORMAT": "json", "TUTORWAMP_SLOW_QUERY_THRESHOLD": "0"})
+    try:
+        made.start()
+        yield made
+    finally:
+        made.close()
+
+
+def lines_of(up: Watched) -> list[dict[str, Any]]:
+    """Every line of the node's standard error; a text that is no object fails here."""
+    return [json.loads(line) for line in up.errors.read_text().splitlines()]
+
+
+def wait_for(up: Watched, found: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """The lines that are looked for, once another process has written one."""
+    deadline_s = time.monotonic() + PATIENCE_S
+    with watching({"up": up.process.pid}) as supervisor:
+        while not (lines := found()):
+            assert time.monotonic() < deadline_s, up.errors.read_text()
+            assert not supervisor.ended(0.05), "the supervisor ended"
+    return lines
+
+
+def ask(up: Watched, method: str, path: str, request_id: str, body: Any = None, token: str = "") -> dict[str, Any]:
+    """The answer, which brings the id back."""
+    headers = {"Authorization": f"Bearer {token}", "X-Request-ID": request_id, "Content-Type": "application/json"}
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(f"{up.url}{path}", data, headers, method=method)  # noqa: S310  # loopback
+    with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:  # noqa: S310  # as above
+        assert answer.headers["X-Request-ID"] == request_id
+        return dict(json.loads(answer.read() or "{}"))
+
+
+def told(up: Watched, request_id: str, event: str) -> list[dict[str, Any]]:
+    return [line for line in lines_of(up) if line.get("request_id") == request_id and line["event"] == event]
+
+
+def test_one_request_is_followed_from_the_proxy_to_the_statement(up: Watched) -> None:
+    token = up.log_in(TUTOR, PASSWORD)
+    ask(up, "GET", "/api/lessons?limit=1", "proxy-17", token=token)
+    (call,) = wait_for(up, lambda: told(up, "proxy-17", "call"))
+    assert (call["call"], call["edge"], call["outcome"]) == ("GET /api/lessons", "rest", "ok")
+    assert (call["process"], call["pid"]) == ("container", up.pids()["container"])
+    assert call["transactions"] >= 1
+    assert call["ms"] >= call["database_ms"] > 0
+    slow = [line for line in lines_of(up) if "proxy-17" in line.get("request_ids", ())]
+    assert "GET /api/lessons" in slow[0]["calls"]
+    assert any(one["sql"].startswith("SELECT") for line in slow for one in line["statements"])
+
+
+def test_more_is_told_on_a_signal_and_less_on_another_by_the_router_too(up: Watched) -> None:
+    numbers = iter(range(1_000))
+
+    def log_out_everywhere() -> set[str]:
+        """Whose lines tell of it: it reaches the gate, in the router's process, whose line is of the level debug."""
+        request_id = f"everywhere-{next(numbers)}"
+        let_in = ask(up, "POST", "/api/auth/login", "login", {"email": TUTOR, "password": PASSWORD})
+        gone = {"refresh_token": let_in["refresh_token"], "everywhere": True}
+        ask(up, "POST", "/api/auth/logout", request_id, gone)
+        return {line["process"] for line in wait_for(up, lambda: told(up, request_id, "call"))}
+
+    assert log_out_everywhere() == {"container"}
+    for number, processes in ((signal.SIGUSR1, {"container", "router"}), (signal.SIGUSR2, {"container"})):
+        os.kill(up.process.pid, number)
+        deadline_s = time.monotonic() + PATIENCE_S
+        while log_out_everywhere() != processes:
+            assert time.monotonic() < deadline_s, up.errors.read_text()
+
+
+def test_what_up_and_crossbar_say_has_the_same_form(up: Watched) -> None:
+    first = lines_of(up)[0]
+    assert (first["event"], first["process"], first["pid"]) == ("starting the node ...", "supervisor", up.process.pid)
+    assert all({"event", "level", "at", "process", "pid"} <= line.keys() for line in lines_of(up))
