@@ -14,6 +14,7 @@ from tutorwamp.kernel.settings import SettingsError
 COMMANDS: Final = {
     "up": ("tutorwamp.cli.commands", "Run the whole node, supervised, until Ctrl-C or SIGTERM."),
     "check": ("tutorwamp.cli.check", "Check settings, node configuration, database; --live: a running node."),
+    "top": ("tutorwamp.cli.top", "A running node, in the terminal: people, calls, what waits, what fails."),
     "migrate": ("tutorwamp.cli.commands", "Bring the database to the newest revision, or back to an older one."),
     "restored": ("tutorwamp.cli.commands", "Say that the database was restored from a backup."),
     "user": ("tutorwamp.cli.user", "Accounts, admins among them."),
