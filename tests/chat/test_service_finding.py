@@ -13,10 +13,11 @@ from twisted.internet.defer import gatherResults
 from tests.chat.room import Room
 from tests.support.cast import under_way
 from tests.support.machine import Stage
+from tests.support.paging import pages
 from tests.support.refused import refused
 from tutorwamp.chat import store
 from tutorwamp.chat.contracts import WORDS_AT_MOST, Message, SearchMessages
-from tutorwamp.kernel.contracts import cursor_from
+from tutorwamp.kernel.contracts import Page, cursor_from
 from tutorwamp.kernel.edges.arguments import check
 from tutorwamp.kernel.errors import Invalid, NotFound, TooLarge
 from tutorwamp.kernel.sql import lanes
@@ -34,14 +35,10 @@ async def test_C10_a_walk_through_history_meets_every_message_once_while_people_
     whole = (await room.history(room.ben)).items
     assert [one.body for one in whole] == [str(number) for number in reversed(range(23))]
     for limit in (1, 5, 22, 23):
-        met, cursor = [], None
-        while True:
-            page = await room.history(room.ben, limit=limit, cursor=cursor)
+        met = []
+        async for page in pages(room.history, room.ben, limit=limit):
             met += page.items
             await room.send(room.tutor, "new")
-            cursor = page.next_cursor
-            if cursor is None:
-                break
         assert [one for one in met if one.body != "new"] == whole
 
 
@@ -165,16 +162,15 @@ async def test_C11_the_pages_of_a_search_fit_together(stage_on_both: Stage, room
     )
     whole = await room.search(room.ben, "word")
     assert len(whole) == 15
-    chat = room.machine.chat
+
+    async def find(**more: Any) -> Page[Message]:
+        return await room.machine.chat.search(room.ben, SearchMessages(query="word", **more))
+
     for limit in (1, 4, 15):
-        met, cursor = [], None
-        while True:
-            page = await chat.search(room.ben, SearchMessages(query="word", limit=limit, cursor=cursor))
+        met = []
+        async for page in pages(find, limit=limit):
             met += [one.body for one in page.items]
             await room.send(room.tutor, "another word")
-            cursor = page.next_cursor
-            if cursor is None:
-                break
         assert [body for body in met if body != "another word"] == whole
 
 

@@ -8,9 +8,10 @@ from twisted.internet.defer import gatherResults
 from tests.chat.room import Room
 from tests.support.cast import one_lesson, under_way
 from tests.support.machine import Stage
+from tests.support.paging import pages
 from tests.support.refused import refused
 from tutorwamp.chat.contracts import Message
-from tutorwamp.kernel.contracts import Caller, new_id
+from tutorwamp.kernel.contracts import new_id
 from tutorwamp.kernel.errors import Conflict, Invalid, NotFound
 from tutorwamp.lessons.contracts import CancelLesson, UpdateLesson
 from tutorwamp.lessons.errors import WrongState
@@ -239,17 +240,8 @@ async def test_C7_five_hundred_at_once_are_told_and_kept_in_one_order_without_a_
     in_order = sorted(sent, key=lambda one: one.seq)
     assert [one.message for one in room.heard] == in_order
     assert [event.data for event in await room.stored()] == [one.plain() for one in in_order]
-    assert await everything(room, room.anna) == in_order[::-1]
-
-
-async def everything(room: Room, caller: Caller) -> list[Message]:
-    found, cursor = [], None
-    while True:
-        page = await room.history(caller, limit=100, cursor=cursor)
-        found += page.items
-        cursor = page.next_cursor
-        if cursor is None:
-            return found
+    found = [one async for page in pages(room.history, room.anna, limit=100) for one in page.items]
+    assert found == in_order[::-1]
 
 
 async def test_C7_two_machines_number_one_lesson_together(room: Room, elsewhere: Room) -> None:

@@ -14,6 +14,7 @@ from tests.kernel.edges.loopback import Loopback
 from tests.lessons.test_service import fill
 from tests.support.asking import Asking, told
 from tests.support.machine import HeardGate, Stage
+from tests.support.paging import pages
 from tutorwamp.app.assembly import Machine, assemble
 from tutorwamp.app.site import make_site
 from tutorwamp.kernel.contracts import Caller, instant_text
@@ -156,13 +157,13 @@ async def test_L23_a_replay_is_one_clock_page_by_page(stage_on_both: Stage, site
         stage.clock.turn(seconds=1)
         secret = await room.send(room.ben, f"secret {number}")
     await room.delete(room.ben, secret)
-    pages, cursor = [], ""
-    while cursor is not None:
-        page = (await anna("GET", f"/{room.lesson.id}/replay?limit=2{cursor and '&after=' + cursor}")).json
-        pages.append(page["items"])
-        cursor = page["next_cursor"]
-    assert [len(page) for page in pages] == [2, 2, 2, 2, 1]
-    events = [event for page in pages for event in page]
+
+    async def ask(cursor: str | None) -> Any:
+        return (await anna("GET", f"/{room.lesson.id}/replay?limit=2{'&after=' + cursor if cursor else ''}")).json
+
+    replayed = [page["items"] async for page in pages(ask)]
+    assert [len(items) for items in replayed] == [2, 2, 2, 2, 1]
+    events = [event for items in replayed for event in items]
     assert events == sorted(events, key=lambda event: (event["at"], event["stream"], event["seq"]))
     assert len({(event["stream"], event["seq"]) for event in events}) == 9
     assert {event["type"] for event in events} == {"message.created", "lesson.started", "message.deleted"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Any
 
 from tests.support.cast import Cast
@@ -40,8 +41,10 @@ class House(Cast):
         """In the chat itself."""
         return await self.stage.machine.chat.mark_read(who, MarkRead(lesson_id=self.lesson.id, seq=seq))
 
-    async def turn(self) -> int:
-        """Turn everything there is."""
+    async def turn(self, *deeds: Awaitable[object]) -> int:
+        """Turn everything there is, after these deeds."""
+        for deed in deeds:
+            await deed
         return await self.stage.machine.notifier.catch_up()
 
     def heard_by(self, who: Caller) -> list[StreamEvent]:

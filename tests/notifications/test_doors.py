@@ -36,8 +36,7 @@ def test_the_door_serves_the_contracts_names() -> None:
 
 async def test_rest_says_what_the_service_says(stage: Stage, site: Loopback, house: House) -> None:
     await house.turn()
-    await house.update(title="Halves")
-    await house.turn()
+    await house.turn(house.update(title="Halves"))
     anna = Asking(stage, site, house.anna, "/api/notifications")
     listed = (await anna("GET", "?limit=1&unread_only=true")).json
     assert [one["kind"] for one in listed["items"]] == ["lesson.changed"]

@@ -26,8 +26,7 @@ from tutorwamp.notifications.writing import CHAT_QUIET_FOR
 async def test_N4_N5_a_lessons_life_is_told(stage_on_both: Stage, house: House) -> None:
     await house.turn()
     cem = await stage_on_both.given.caller(name="Cem")
-    await house.update(student_ids=[house.anna.user_id, cem.user_id])
-    await house.turn()
+    await house.turn(house.update(student_ids=[house.anna.user_id, cem.user_id]))
     asked = CancelLesson(lesson_id=house.lesson.id, reason="Tina is ill.")
     await stage_on_both.machine.lessons.cancel(house.tutor, asked)
     await house.turn()
@@ -51,12 +50,10 @@ async def test_N6_only_who_is_away_is_told_what_is_said_and_once_until_it_is_rea
     assert await house.kinds(house.tutor) == ["chat.message"], "Anna has written while she was away"
     (newest, _) = await house.told(house.ben)
     assert newest.data["message_id"] == first.id
-    await house.say(house.anna)
-    await house.turn()
+    await house.turn(house.say(house.anna))
     assert len(await house.told(house.ben)) == 2
     await house.notifications.mark_all_read(house.ben)
-    await house.say(house.anna)
-    await house.turn()
+    await house.turn(house.say(house.anna))
     assert (await house.kinds(house.ben), await house.count(house.ben)) == (
         ["lesson.invited", "chat.message", "chat.message"],
         1,
@@ -82,8 +79,7 @@ async def test_N6_N8_who_has_chat_off_in_app_is_told_by_other_channels_again_aft
         return connection.execute(query).scalar_one()
 
     async def said() -> int:
-        await house.say(house.tutor)
-        await house.turn()
+        await house.turn(house.say(house.tutor))
         return await house.stage.machine.database.read("test", kept)
 
     async def choose(*, in_app: bool) -> None:
@@ -123,8 +119,7 @@ async def test_N6_who_reads_the_chat_has_read_what_it_told_of(stage_on_both: Sta
     first = await house.say(house.tutor)
     await house.turn()
     assert [await house.count(house.anna), await house.count(house.ben)] == [2, 2]
-    await house.read(house.anna, first.seq)
-    await house.turn()
+    await house.turn(house.read(house.anna, first.seq))
     assert [await house.count(house.anna), await house.count(house.ben)] == [1, 2]
     event = house.heard_by(house.anna)[-1]
     assert (event.type, event.data["unread_count"]) == ("notification.read", 1)
@@ -132,13 +127,9 @@ async def test_N6_who_reads_the_chat_has_read_what_it_told_of(stage_on_both: Sta
     second = await house.say(house.tutor)
     await house.turn()
     assert await house.count(house.anna) == 2, "what was said since is told again"
-    await house.say(house.tutor)
-    await house.read(house.anna, first.seq)
-    await house.turn()
+    await house.turn(house.say(house.tutor), house.read(house.anna, first.seq))
     assert await house.count(house.anna) == 2, "an older read mark reads nothing new"
-    await house.read(house.anna, second.seq + 1)
-    await house.say(house.tutor)
-    await house.turn()
+    await house.turn(house.read(house.anna, second.seq + 1), house.say(house.tutor))
     assert await house.count(house.anna) == 2, "read, and told of what came after"
     assert await house.stage.machine.counts.compare() == 0
 
@@ -146,8 +137,7 @@ async def test_N6_who_reads_the_chat_has_read_what_it_told_of(stage_on_both: Sta
 async def test_N6_what_was_read_before_it_could_be_told_is_not_told(house: House) -> None:
     await house.turn()
     message = await house.say(house.tutor)
-    await house.read(house.anna, message.seq)
-    await house.turn()
+    await house.turn(house.read(house.anna, message.seq))
     assert await house.kinds(house.anna) == ["lesson.invited"]
     assert await house.kinds(house.ben) == ["lesson.invited", "chat.message"]
 

@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred, gatherResults, succeed
 from tests.kernel.sql.test_streams import answer_lost_once
 from tests.notifications.house import House
 from tests.support.machine import Stage
+from tests.support.paging import pages
 from tests.support.refused import refused
 from tutorwamp.app.assembly import Machine
 from tutorwamp.kernel.cache import Cached, LocalCache, Stamp
@@ -28,10 +29,8 @@ from tutorwamp.notifications.writing import Counted
 
 async def test_N2_each_event_carries_the_absolute_count(stage_on_both: Stage, house: House) -> None:
     await house.turn()
-    await house.say(house.tutor)
-    await house.turn()
-    await house.update(title="Halves")
-    await house.turn()
+    await house.turn(house.say(house.tutor))
+    await house.turn(house.update(title="Halves"))
     newest = (await house.told(house.anna))[0]
     await house.notifications.mark_read(house.anna, ReadNotifications(notification_ids=[newest.id]))
     await house.notifications.mark_all_read(house.anna)
@@ -112,18 +111,16 @@ async def test_the_pages_fit_together_newest_first(stage_on_both: Stage, house: 
     await house.turn()
     for number in range(6):
         house.stage.clock.turn(seconds=number % 2)  # some at the same instant
-        await house.update(title=f"Title {number}")
-        await house.turn()
+        await house.turn(house.update(title=f"Title {number}"))
     everything = await house.told(house.anna)
     assert len(everything) == 7
     assert [one.created_at for one in everything] == sorted((one.created_at for one in everything), reverse=True)
-    paged, cursor = [], None
-    while True:
-        page = await house.notifications.list_notifications(house.anna, ListNotifications(limit=3, cursor=cursor))
-        paged += page.items
-        if (cursor := page.next_cursor) is None:
-            break
-    assert paged == everything
+    ask = house.notifications.list_notifications
+    paged = [
+        page.items async for page in pages(lambda cursor: ask(house.anna, ListNotifications(limit=3, cursor=cursor)))
+    ]
+    assert [len(items) for items in paged] == [3, 3, 1]
+    assert [one for items in paged for one in items] == everything
     for bad in ("x", "AAAA", "MTIz"):
         await refused(Invalid, house.notifications.list_notifications(house.anna, ListNotifications(cursor=bad)))
 
@@ -140,8 +137,7 @@ async def test_N8_a_kind_that_is_off_in_app_is_neither_listed_counted_nor_told(
     assert await house.count(house.ben) == 1
     on = SetPreferences(preferences={"lesson.invited": {"in_app": True}, "lesson.changed": {"email": False}})
     assert (await house.notifications.set_preferences(house.anna, on)).preferences["lesson.changed"]["email"] is False
-    await house.update(title="Halves")
-    await house.turn()
+    await house.turn(house.update(title="Halves"))
     assert await house.kinds(house.anna) == ["lesson.changed"]
 
 
@@ -179,8 +175,7 @@ async def test_people_who_read_at_once_on_two_processes_end_with_the_same_count(
     stage_on_both: Stage, other_on_both: Machine, house: House
 ) -> None:
     await house.turn()
-    await house.update(title="Halves")
-    await house.turn()
+    await house.turn(house.update(title="Halves"))
     ids = [one.id for one in await house.told(house.anna)]
 
     def read(machine: Machine, who: Caller, one: str) -> Deferred[object]:
@@ -216,8 +211,7 @@ async def test_a_wrong_count_in_an_event_is_noticed_and_the_next_is_right(stage_
     assert await house.count(house.anna) == 7
     drifted = DRIFTED._value.get()
     assert (await counts.compare(), DRIFTED._value.get()) == (1, drifted + 1)
-    await house.update(title="Halves")
-    await house.turn()
+    await house.turn(house.update(title="Halves"))
     assert (await house.count(house.anna), await counts.compare()) == (2, 0)
 
 
@@ -287,8 +281,7 @@ async def test_N2_what_is_in_doubt_is_not_cached_until_it_cannot_be_committed_an
     with monkeypatch.context() as patched:
         patched.setattr(machine.counts._store, "mark_read", unanswered(lambda *_args: succeed(None)))
         await refused(Unavailable, house.notifications.mark_all_read(house.anna))
-    await house.update(title="Halves")
-    await house.turn()
+    await house.turn(house.update(title="Halves"))
     for seconds, cached in ((0, None), (IN_DOUBT_FOR_S - 1, None), (1, Cached(2, 2))):
         stage.clock.turn(seconds=seconds)
         assert await house.count(house.anna) == 2
@@ -329,8 +322,7 @@ async def test_N2_a_change_that_the_cache_did_not_hear_of_is_told_at_once_and_an
     stage.machine.counts._cache = cache = HalfHeard()
     await house.turn()
     cache.deaf = True
-    await house.update(title="Halves")
-    await house.turn()
+    await house.turn(house.update(title="Halves"))
     assert not cache.waiting, "others may find it a little later"
     reading = Deferred.fromCoroutine(house.notifications.mark_all_read(house.anna))
     while not (cache.waiting or reading.called):
@@ -345,8 +337,7 @@ async def test_N2_who_follows_the_stream_is_never_told_a_shared_count_that_is_ol
     stage.machine.counts._cache = cache = HalfHeard()
     await house.turn()
     cache.deaf = True
-    await house.update(title="Halves")
-    await house.turn()
+    await house.turn(house.update(title="Halves"))
     over_rest = Caller(house.anna.user_id, house.anna.role)
     assert [await house.count(who) for who in (house.anna, over_rest)] == [2, 1]
     assert await stage.machine.counts.compare() == 0, "it is as old as it may be"

@@ -68,9 +68,7 @@ class Desk:
 
     async def queued(self, title: str | None = None) -> None:
         """The same, but nobody is told yet."""
-        if title is not None:
-            await self.house.update(title=title)
-        await self.house.turn()
+        await self.house.turn(*([self.house.update(title=title)] if title else []))
 
     async def found(self, query: Any) -> list[Any]:
         """The first column of what the database answers."""

@@ -106,8 +106,7 @@ async def test_P8_what_is_not_wanted_or_not_sent_costs_nothing(stage_on_both: St
         await letters.happens(f"Title {number}")
     letters.stage.gate.here = set()
     letters.mail.given.clear()
-    await house.update(title="Halves")
-    await house.turn()
+    await house.turn(house.update(title="Halves"))
     lesson = await letters.stage.given.lesson(house.tutor, house.anna)
     await letters.pass_s(WAITS_S)
     assert [(one.user_id, one.title) for one in letters.mail.given] == [(house.ben.user_id, "Halves")]
