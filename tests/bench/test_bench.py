@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +10,7 @@ from typing import Any
 import cbor2
 import pytest
 
-from tests.support.node import ROOT
+from tests.support.command import tutorwamp
 from tutorwamp.bench.board import Latency, _delays, _told, latency
 from tutorwamp.bench.chat import lines as chat_lines
 from tutorwamp.bench.drawing import Drawn, Turned, lesson, submissions_of
@@ -26,16 +23,7 @@ PAGE = "019fffff-0000-7000-8000-000000000001"
 
 def run(*words: str) -> Any:
     """What ``tutorwamp bench … --json`` says."""
-    ours = {name: text for name, text in os.environ.items() if not name.startswith("TUTORWAMP_")}
-    done = subprocess.run(  # noqa: S603  # our own command
-        [sys.executable, "-m", "tutorwamp", "bench", *words, "--json"],
-        cwd=ROOT,
-        env=ours,
-        capture_output=True,
-        text=True,
-        timeout=180,
-        check=False,
-    )
+    done = tutorwamp("bench", *words, "--json")
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from tests.support.node import environment as environment_of_tests
 from tests.support.postgres import Postgres
 from tests.support.redis import RedisServer
 from tests.support.s3 import S3Server
@@ -33,8 +34,11 @@ from tutorwamp.supervision.node import config_file
 
 @pytest.fixture
 def environment(tmp_path: Path, empty_database_url: str) -> dict[str, str]:
-    ours = {name: text for name, text in os.environ.items() if not name.startswith("TUTORWAMP_")}
-    return {**ours, "TUTORWAMP_DATA_DIR": str(tmp_path / "data"), "TUTORWAMP_DATABASE_URL": empty_database_url}
+    return {
+        **environment_of_tests(),
+        "TUTORWAMP_DATA_DIR": str(tmp_path / "data"),
+        "TUTORWAMP_DATABASE_URL": empty_database_url,
+    }
 
 
 @pytest.fixture

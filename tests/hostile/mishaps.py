@@ -20,7 +20,7 @@ from tests.hostile import stage
 from tests.hostile.enemy import ATTACKS, Enemy, Ground
 from tests.hostile.usage import descendants
 from tests.hostile.wire import GoneError, SilenceError, Wamp, request
-from tests.support.node import free_port
+from tests.support.node import environment, free_port
 from tests.support.supervised import Supervised
 
 Happen = Callable[[Supervised, Ground, Callable[[], None]], str]
@@ -61,14 +61,13 @@ def _health(node: Supervised) -> str:
 
 def _check(node: Supervised, **env: str) -> int:
     command = [*node.command, "check"]
-    ours = {name: text for name, text in os.environ.items() if not name.startswith("TUTORWAMP_")}
     more = {
         "TUTORWAMP_DATA_DIR": str(node.data_dir),
         "TUTORWAMP_PORT": str(node.port),
         "TUTORWAMP_REST_PORT": str(node.rest_port),
     }
     done = subprocess.run(  # noqa: S603  # our own command
-        command, env={**ours, **node.ours, **more, **env}, capture_output=True, check=False, timeout=60
+        command, env={**environment(), **node.ours, **more, **env}, capture_output=True, check=False, timeout=60
     )
     return done.returncode
 

@@ -105,9 +105,7 @@ class World:
     def prepared(cls, messages: int) -> World:
         """Made by the node that is measured, without limits for this once."""
         world = cls(Path(tempfile.mkdtemp(prefix="tw-hostile-")))
-        node = Supervised(env={"TUTORWAMP_RATE_LIMITS": "off"}, executable=NODE)
-        try:
-            node.start()
+        with Supervised(env={"TUTORWAMP_RATE_LIMITS": "off"}, executable=NODE) as node:
             email, _ = stage.person(node.port, "honest tutor", "tutor")
             _, pupil = stage.person(node.port, "honest pupil")
             with stage.session(node.port, email) as tutor:
@@ -116,8 +114,6 @@ class World:
             world.ground, world.honest = asdict(ground), {"email": email, "lesson_id": lesson_id}
             node.stop()
             shutil.copytree(node.data_dir, world.folder / "data", ignore=_no_sockets)
-        finally:
-            node.close()
         return world
 
     @contextmanager

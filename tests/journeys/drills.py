@@ -18,13 +18,12 @@ from twisted.internet.task import deferLater
 from twisted.web.client import ResponseFailed
 
 from tests.journeys.test_two_people import whole_history
-from tests.support.machine import PASSWORD
-from tests.support.people import PythonPerson, planned_lesson, register
+from tests.support.people import PythonPerson, couple
 from tests.support.postgres import Postgres
 from tests.support.redis import RedisServer
 from tests.support.supervised import Supervised
 from tests.support.tls import HOST, TlsEntrance, make_certificate
-from tutorwamp.client import Backoff, CallError, Client, Disconnected
+from tutorwamp.client import CallError, Disconnected
 from tutorwamp.kernel.contracts import new_id
 from tutorwamp.kernel.sql import migrate
 from tutorwamp.kernel.sql.database import make_engine
@@ -161,12 +160,7 @@ class Writers:
 
     async def enter(self) -> None:
         """People of their own, in a lesson of their own."""
-        tutor_email, _ = await register(self._school.node, "Tina", "tutor")
-        student_email, student_user = await register(self._school.node, "Stan", "student")
-        self.tutor, self.student = await self._person(tutor_email), await self._person(student_email)
-        self.lesson_id = (await planned_lesson(self.tutor.call, student_user))["id"]
-        await self.tutor.join(self.lesson_id)
-        await self.student.join(self.lesson_id)
+        self.tutor, self.student, self.lesson_id = await couple(self._school.node)
         page = (await self.tutor.call("tutorwamp.board.open", lesson_id=self.lesson_id))["pages"][0]["id"]
 
         async def chat(client_id: str, body: str) -> Any:
@@ -188,12 +182,6 @@ class Writers:
             )
 
         self._ways = {"chat": chat, "rest": chat_over_rest, "draw": draw}
-
-    async def _person(self, email: str) -> PythonPerson:
-        client = Client(self._school.node.url, backoff=Backoff(first_ceiling_s=0.1, ceiling_cap_s=0.5))
-        await client.log_in(email, PASSWORD)
-        await client.open()
-        return PythonPerson(client)
 
     def begin(self) -> None:
         """From now on everybody writes."""

@@ -36,12 +36,8 @@ AT_ONCE = 12
 
 @pytest.fixture
 def supervised() -> Iterator[Supervised]:
-    made = Supervised(env={"TUTORWAMP_RATE_LIMITS": "off"})
-    try:
-        made.start()
+    with Supervised(env={"TUTORWAMP_RATE_LIMITS": "off"}) as made:
         yield made
-    finally:
-        made.close()
 
 
 class Present:

@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import Cooperator
 
 from tests.journeys.test_two_people import whole_history
-from tests.support.people import PythonPerson, planned_lesson, register
+from tests.support.people import PythonPerson, couple
 from tests.support.postgres import Postgres
 from tests.support.supervised import Supervised
 from tutorwamp.board import rules
@@ -57,13 +57,9 @@ def kept(request: pytest.FixtureRequest) -> Iterator[Kept]:
         engine = make_engine(env["TUTORWAMP_DATABASE_URL"])
         migrate.upgrade(engine)
         engine.dispose()
-    made = Supervised(env={**env, "TUTORWAMP_RATE_LIMITS": "off"})
-    try:
-        made.start()
+    with Supervised(env={**env, "TUTORWAMP_RATE_LIMITS": "off"}) as made:
         yield Kept(made, env.get("TUTORWAMP_DATABASE_URL", f"sqlite:///{made.data_dir / 'tutorwamp.sqlite3'}"))
         assert made.stop() == 0
-    finally:
-        made.close()
 
 
 every_death = pytest.mark.parametrize(
@@ -77,20 +73,14 @@ every_death = pytest.mark.parametrize(
 @every_death
 async def test_kill_9_while_a_thousand_messages_are_sent(kept: Kept, victim: str) -> None:
     supervised = kept.node
-    tutor_email, _ = await register(supervised, "Tina", "tutor")
-    student_email, student_user = await register(supervised, "Stan", "student")
-    tutor = await PythonPerson.enter(supervised, tutor_email)
-    student = await PythonPerson.enter(supervised, student_email)
-    lesson = await planned_lesson(tutor.call, student_user)
-    await tutor.join(lesson["id"])
-    await student.join(lesson["id"])
+    tutor, student, lesson_id = await couple(supervised)
 
     acknowledged: dict[str, dict[str, Any]] = {}
     killed = supervised.pids()[victim]
 
     async def send(number: int) -> None:
         answer = await student.client.call_until_answered(
-            "tutorwamp.chat.send", lesson_id=lesson["id"], body=f"message {number}", client_id=f"m{number}"
+            "tutorwamp.chat.send", lesson_id=lesson_id, body=f"message {number}", client_id=f"m{number}"
         )
         assert f"m{number}" not in acknowledged
         acknowledged[f"m{number}"] = answer
@@ -106,21 +96,21 @@ async def test_kill_9_while_a_thousand_messages_are_sent(kept: Kept, victim: str
 
     assert len(acknowledged) == MESSAGES
     assert supervised.pids()[victim] != killed
-    history = await whole_history(tutor, lesson["id"])
+    history = await whole_history(tutor, lesson_id)
     assert [message["seq"] for message in history] == list(range(1, MESSAGES + 1))
     assert {message["client_id"]: message for message in history} == acknowledged
 
     # Everything once more: the first answers again, and nothing new.
     for number in range(0, MESSAGES, 7):
         again = await student.call(
-            "tutorwamp.chat.send", lesson_id=lesson["id"], body=f"message {number}", client_id=f"m{number}"
+            "tutorwamp.chat.send", lesson_id=lesson_id, body=f"message {number}", client_id=f"m{number}"
         )
         assert again == acknowledged[f"m{number}"]
-    assert await whole_history(student, lesson["id"]) == history
+    assert await whole_history(student, lesson_id) == history
 
     # Both are in the room again and hear each other.
-    chat = f"tutorwamp.lesson.{lesson['id']}.chat"
-    await tutor.call("tutorwamp.chat.send", lesson_id=lesson["id"], body="all there?")
+    chat = f"tutorwamp.lesson.{lesson_id}.chat"
+    await tutor.call("tutorwamp.chat.send", lesson_id=lesson_id, body="all there?")
     await student.heard_until(lambda: student.heard[chat][-1]["data"]["body"] == "all there?")
     await tutor.close()
     await student.close()
@@ -191,14 +181,8 @@ def stored_events(kept: Kept, lesson_id: str) -> list[StreamEvent]:
 
 @every_death
 async def test_B21_B31_kill_9_while_two_people_draw(kept: Kept, victim: str) -> None:
-    tutor_email, _ = await register(kept.node, "Tina", "tutor")
-    student_email, student_user = await register(kept.node, "Stan", "student")
-    tutor = await PythonPerson.enter(kept.node, tutor_email)
-    student = await PythonPerson.enter(kept.node, student_email)
-    lesson_id = (await planned_lesson(tutor.call, student_user))["id"]
-    await tutor.join(lesson_id)
-    await student.join(lesson_id)
-    await tutor.call("tutorwamp.lesson.set_pen", lesson_id=lesson_id, student_ids=[student_user["id"]])
+    tutor, student, lesson_id = await couple(kept.node)
+    await tutor.call("tutorwamp.lesson.set_pen", lesson_id=lesson_id, student_ids=[student.user["id"]])
 
     killed = kept.node.pids()[victim]
     answers = itertools.count(1)

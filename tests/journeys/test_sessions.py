@@ -10,8 +10,6 @@ import json
 import os
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
@@ -29,7 +27,8 @@ from tests.conftest import migrated_node
 from tests.gate.people import Office
 from tests.journeys.crowd import Frozen, gathered, tickets
 from tests.sessions.people import Hearts, Lesson
-from tests.support.node import CONFIG, ROOT, Node
+from tests.support.command import tutorwamp
+from tests.support.node import CONFIG, Node
 from tests.support.refused import refused
 from tests.support.supervised import Supervised
 from tests.support.wamp import PATIENCE_S
@@ -257,17 +256,8 @@ async def test_S9_a_node_that_stops_says_goodbye_to_everybody_and_loses_nothing(
 
 
 def test_the_benchmark_cuts_people_and_all_come_back_and_miss_nothing() -> None:
-    ours = {name: text for name, text in os.environ.items() if not name.startswith("TUTORWAMP_")}
-    words = ["--people", "40", "--cut", "10", "--seconds", "1", "--json"]
-    done = subprocess.run(  # noqa: S603  # our own command
-        [sys.executable, "-m", "tutorwamp", "bench", "sessions", *words],
-        cwd=ROOT,
-        env={**ours, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))},
-        capture_output=True,
-        text=True,
-        timeout=180,
-        check=True,
-    )
+    done = tutorwamp("bench", "sessions", "--people", "40", "--cut", "10", "--seconds", "1", "--json")
+    assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert (result["people"], result["lessons"], result["cut"]) == (40, 4, 10)
     assert (result["others_disturbed"], result["missed"]) == (0, 0)

@@ -24,6 +24,7 @@ from twisted.internet.defer import Deferred
 
 from tests.monitoring.test_alerts import history_of, raised
 from tests.supervision.watched import PATIENCE_S, Watched, watching
+from tests.support.command import tutorwamp
 from tests.support.metrics import by_process, page_of
 from tests.support.node import ROOT
 from tutorwamp.kernel.lifeline import BEAT_EVERY_S
@@ -39,12 +40,8 @@ UP = "tutorwamp_process_up"
 
 @pytest.fixture(scope="module")
 def up() -> Iterator[Watched]:
-    made = Watched("--demo")
-    try:
-        made.start()
+    with Watched("--demo") as made:
         yield made
-    finally:
-        made.close()
 
 
 def wait_for(what: Callable[[], Any], up: Watched, within_s: float = PATIENCE_S) -> float:
@@ -63,16 +60,7 @@ def says(up: Watched, text: str) -> bool:
 
 def check(up: Watched) -> dict[str, str]:
     """What ``tutorwamp check`` says, by what it looked at; only what is wrong."""
-    ours = {name: text for name, text in os.environ.items() if not name.startswith("TUTORWAMP_")}
-    done = subprocess.run(  # our own command
-        [sys.executable, "-m", "tutorwamp", "check"],
-        cwd=ROOT,
-        env={**ours, "TUTORWAMP_DATA_DIR": str(up.data_dir)},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        check=False,
-    )
+    done = tutorwamp("check", env={"TUTORWAMP_DATA_DIR": str(up.data_dir)})
     wrong = [line.partition(" WRONG ") for line in done.stdout.splitlines() if " WRONG " in line]
     assert bool(wrong) == bool(done.returncode), done.stdout
     return {what.strip(): text.strip() for what, _, text in wrong}

@@ -18,6 +18,7 @@ import pytest
 from twisted.internet import reactor
 
 from tests.supervision.watched import PATIENCE_S, Watched, watching
+from tests.support.command import tutorwamp
 from tests.support.node import ROOT, free_port
 from tests.support.wamp import connect
 from tutorwamp.app.demo import PASSWORD, PEOPLE
@@ -33,26 +34,8 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     """One for the module, started with ``--demo`` where pip has built bjdata against an old NumPy."""
     folder = tmp_path_factory.mktemp("extension")
     (folder / "_bjdata.py").write_text("import sys; print('_ARRAY_API not found', file=sys.stderr); raise ImportError")
-    made = Watched("--demo", env={"PYTHONPATH": os.pathsep.join([str(ROOT), str(folder)])})
-    try:
-        made.start()
+    with Watched("--demo", env={"PYTHONPATH": os.pathsep.join([str(ROOT), str(folder)])}) as made:
         yield made
-    finally:
-        made.close()
-
-
-def tutorwamp(*words: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Another command on the same machine."""
-    ours = {name: text for name, text in os.environ.items() if not name.startswith("TUTORWAMP_")}
-    return subprocess.run(  # noqa: S603  # our own command
-        [sys.executable, "-m", "tutorwamp", *words],
-        cwd=ROOT,
-        env={**ours, **(env or {})},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        check=False,
-    )
 
 
 def lesson_of(up: Watched) -> str:

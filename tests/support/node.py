@@ -29,6 +29,11 @@ _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
 
 
+def environment() -> dict[str, str]:
+    """What this process runs with, without the settings of a node."""
+    return {name: text for name, text in os.environ.items() if not name.startswith("TUTORWAMP_")}
+
+
 class NodeError(AssertionError):
     """The node did not do what it should; the text ends with its output."""
 
@@ -87,9 +92,8 @@ class Node:
 
     def env(self) -> dict[str, str]:
         """What the node, and a command that should mean the same node, runs with."""
-        ours = {name: text for name, text in os.environ.items() if not name.startswith("TUTORWAMP_")}
         return {
-            **ours,
+            **environment(),
             # Twisted's plugins and tutorwamp are found in the checkout, installed or not.
             "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")])),
             "TUTORWAMP_DATA_DIR": str(self.data_dir),

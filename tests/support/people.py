@@ -66,6 +66,19 @@ async def planned_lesson(
     return lesson
 
 
+async def couple(node: Reachable) -> tuple[PythonPerson, PythonPerson, str]:
+    """Tina teaches Stan: both are connected and in their lesson; its id."""
+    (tutor_email, _), (student_email, user) = (
+        await register(node, "Tina", "tutor"),
+        await register(node, "Stan", "student"),
+    )
+    tutor, student = await PythonPerson.enter(node, tutor_email), await PythonPerson.enter(node, student_email)
+    lesson_id = (await planned_lesson(tutor.call, user))["id"]
+    for person in (tutor, student):
+        await person.join(lesson_id)
+    return tutor, student, lesson_id
+
+
 class Hearing:
     """The events of each topic, in the order they came."""
 

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Self
 
 from tests.support.node import ROOT, free_port
 
@@ -40,6 +41,17 @@ class Supervised:
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
         return {"PYTHONPATH": path, "TUTORWAMP_REGISTRATION": "open"}
 
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def start(self) -> None:
         """Start it, again if need be, and wait for its line ``ready http://…``."""
         self.said.clear()
@@ -49,19 +61,8 @@ class Supervised:
         ours = {name: text for name, text in os.environ.items() if not name.startswith(("TUTORWAMP_", "PYTHONUNB"))}
         with self.errors.open("a") as errors:
             self._process = subprocess.Popen(  # noqa: S603  # our own arguments
-                [
-                    *self.command,
-                    "up",
-                    f"--port={self.port}",
-                    f"--data={self.data_dir}",
-                    *self._options,
-                ],
-                env={
-                    **ours,
-                    **self.ours,
-                    "TUTORWAMP_REST_PORT": str(self.rest_port),
-                    **self._env,
-                },
+                [*self.command, "up", f"--port={self.port}", f"--data={self.data_dir}", *self._options],
+                env={**ours, **self.ours, "TUTORWAMP_REST_PORT": str(self.rest_port), **self._env},
                 cwd=self.data_dir,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,

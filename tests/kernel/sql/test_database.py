@@ -27,12 +27,6 @@ from tutorwamp.kernel.sql.slow import SlowSettings
 
 
 @pytest_twisted.async_yield_fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    with opened(database_url) as made:
-        yield made
-
-
-@pytest_twisted.async_yield_fixture
 async def other(database_url: str, database: Database) -> AsyncIterator[Database]:
     """What another process has: the same database through an engine and threads of its own."""
     with opened(database_url) as made:

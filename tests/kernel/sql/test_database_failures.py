@@ -6,13 +6,11 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_twisted
 from sqlalchemy import Connection, event, select, text, update
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 from structlog.testing import capture_logs
@@ -23,12 +21,6 @@ from tests.support.postgres import Postgres
 from tests.support.refused import refused
 from tutorwamp.kernel.errors import Unavailable
 from tutorwamp.kernel.sql.database import TRIES_AT_MOST, Database
-
-
-@pytest_twisted.async_yield_fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    with opened(database_url) as made:
-        yield made
 
 
 def raise_value(connection: Connection, number: int, value: int) -> None:

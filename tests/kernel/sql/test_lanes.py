@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_twisted
 from sqlalchemy import Connection, text
 from structlog.testing import capture_logs
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.python.failure import Failure
 
-from tests.kernel.sql.numbers import PATIENCE_S, count, opened
+from tests.kernel.sql.numbers import PATIENCE_S, count
 from tutorwamp.kernel.errors import OutOfTime, Unavailable
 from tutorwamp.kernel.sql import lanes
 from tutorwamp.kernel.sql.database import READERS, Database
@@ -21,12 +19,6 @@ from tutorwamp.kernel.sql.lanes import READS_OF_ONE_NAME, Lane, Lanes
 
 LONG = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000000) SELECT max(i) FROM n"
 """Minutes of work."""
-
-
-@pytest_twisted.async_yield_fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    with opened(database_url) as made:
-        yield made
 
 
 class Begun:
