@@ -15,10 +15,10 @@ from sqlalchemy import Connection, event, select, text
 from sqlalchemy.exc import OperationalError
 from twisted.internet import reactor
 from twisted.internet.interfaces import IReactorThreads
-from twisted.internet.task import deferLater
 
 from tests.support.machine import Stage, set_stage
 from tests.support.postgres import Postgres
+from tests.support.waiting import until
 from tutorwamp.accounts.contracts import User
 from tutorwamp.accounts.errors import EmailTaken
 from tutorwamp.accounts.store import Account, AccountsStore, RefreshToken, Spent, refresh_tokens
@@ -226,11 +226,7 @@ async def somebody_waits(database: Database) -> None:
     waiting = text(
         "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
     )
-    for _ in range(3000):
-        if await database.read("waiting", lambda connection: connection.scalar(waiting)):
-            return
-        await deferLater(reactor, 0.01)
-    pytest.fail("nobody waits")
+    await until(lambda: database.read("waiting", lambda connection: connection.scalar(waiting)), "somebody who waits")
 
 
 async def test_A17_a_revocation_catches_the_token_another_process_is_making(postgres: Postgres, tmp_path: Path) -> None:
@@ -249,10 +245,7 @@ async def test_A17_a_revocation_catches_the_token_another_process_is_making(post
         holding = text(
             "SELECT count(*) FROM pg_locks WHERE relation = 'refresh_tokens'::regclass AND mode = 'RowExclusiveLock'"
         )
-        for _ in range(3000):
-            if await told.database.read("holding", lambda connection: connection.scalar(holding)):
-                break
-            await deferLater(reactor, 0.01)
+        await until(lambda: told.database.read("holding", lambda one: one.scalar(holding)), "somebody who holds a lock")
         revoked = told.store.revoke_user(account.user.id, stage.clock)
         await somebody_waits(told.database)
         may_commit.set()

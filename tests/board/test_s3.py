@@ -177,7 +177,6 @@ from tutorwamp.kernel.contracts import new_id
 
 store = S3BlobStore(Bucket(BucketAddress.parse(sys.argv[1])), reactor, timeout_s=3600)
 reactor.callWhenRunning(lambda: Deferred.fromCoroutine(store.fetch(new_id())))
-reactor.callLater(0.5, reactor.stop)
 reactor.run()
 """
 
@@ -185,7 +184,10 @@ reactor.run()
 def test_a_process_ends_while_its_storage_stands_still() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         command = [sys.executable, "-c", ENDS, _url(silent.getsockname()[1])]
-        subprocess.run(command, check=True, timeout=PATIENCE_S)  # noqa: S603 - our own program
+        silent.settimeout(PATIENCE_S)
+        with subprocess.Popen(command) as process, silent.accept()[0]:  # noqa: S603 - our own program
+            process.terminate()  # it asks, and is told to stop
+            assert process.wait(PATIENCE_S) == 0
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 from twisted.internet import reactor as installed_reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.task import Clock, deferLater
+from twisted.internet.task import Clock
 
 from tests.board.test_drawing import element
 from tests.support.refused import refused
+from tests.support.waiting import until
 from tutorwamp.board import workshop
 from tutorwamp.board.parcels import Parcel
 from tutorwamp.board.renderer import NICENESS
@@ -157,8 +158,7 @@ def children() -> set[int]:
 
 
 async def is_gone(pid: int) -> None:
-    while pid in children():
-        await deferLater(reactor, 0.01)
+    await until(lambda: pid not in children(), f"the end of {pid}")
 
 
 async def test_B36_a_job_that_takes_too_long_is_killed_and_its_caller_told_what_to_do(

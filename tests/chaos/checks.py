@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import time
 from collections import Counter, defaultdict
 from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import Connection, func, select
-from twisted.internet.task import deferLater
 
 from tests.chaos.ledger import Ledger, Plain
 from tests.chaos.people import Person
 from tests.chaos.whereabouts import covered_s
-from tests.chaos.world import World, reactor, until
+from tests.chaos.world import World
+from tests.support.waiting import until
 from tutorwamp.board.tables import elements
 from tutorwamp.chat.contracts import CHAT_TOPIC
 from tutorwamp.kernel.sql.streams import stream_events, streams
@@ -92,14 +91,18 @@ async def _counts(person: Person, history: list[Plain], ledger: Ledger) -> None:
 async def _notified(person: Person, ledger: Ledger, lesson_id: str) -> None:
     """Of what concerns this lesson each thing is told once, and the count is that of the list, everywhere."""
     expected = (0, 0) if person.client.user["role"] == "tutor" else (1, ledger.renamed)
-    deadline = time.monotonic() + TOLD_WITHIN_S
-    while True:
-        told, counted = await _told(person)
-        mine = Counter(one["kind"] for one in told if one["data"]["lesson_id"] == lesson_id)
-        if (mine["lesson.invited"], mine["lesson.changed"]) >= expected:
-            break
-        assert time.monotonic() < deadline, f"{person.name} was told {mine}, there were {ledger.renamed} changes"
-        await deferLater(reactor, 0.2)
+    mine: Counter[str] = Counter()
+
+    async def enough() -> Any:
+        nonlocal mine
+        found = await _told(person)
+        mine = Counter(one["kind"] for one in found[0] if one["data"]["lesson_id"] == lesson_id)
+        return (mine["lesson.invited"], mine["lesson.changed"]) >= expected and found
+
+    def how_far() -> str:
+        return f"{person.name} was told {mine}, there were {ledger.renamed} changes"
+
+    told, counted = await until(enough, how_far, within_s=TOLD_WITHIN_S)
     # A change whose answer was lost is there and not acknowledged; for the tutor there is nothing either way.
     assert mine["lesson.invited"] == expected[0], f"{person.name} was told {mine}"
     assert counted == sum(one["read_at"] is None for one in told), f"{person.name} is told {counted} are unread"
@@ -168,7 +171,9 @@ async def check_attendance(world: World, lesson_id: str, tutor: Person, people: 
     def unended() -> list[Stay]:
         return [stay for stay in _stays(world, lesson_id) if stay.left_at is None]
 
-    await until(lambda: not unended(), lambda: f"nobody noticed that these are over: {unended()}", CLOSED_WITHIN_S)
+    await until(
+        lambda: not unended(), lambda: f"nobody noticed that these are over: {unended()}", within_s=CLOSED_WITHIN_S
+    )
     told = (await tutor.client.call_until_answered("tutorwamp.lesson.attendance", lesson_id=lesson_id))["items"]
     record = check_record(_stays(world, lesson_id), told)
     assert set(record) == {person.id for person in people}
@@ -209,7 +214,9 @@ def _stays(world: World, lesson_id: str) -> list[Stay]:
 
 async def check_nobody_left(world: World) -> None:
     """No session and no grant outlives the people."""
-    deadline = time.monotonic() + CLOSED_WITHIN_S
-    while ((status := await world.gate()).sessions, status.granted) != (0, 0):
-        assert time.monotonic() < deadline, f"left over at the gate: {status}"
-        await deferLater(reactor, 0.05)
+
+    async def empty() -> bool:
+        status = await world.gate()
+        return (status.sessions, status.granted) == (0, 0)
+
+    await until(empty, "an empty gate", within_s=CLOSED_WITHIN_S)

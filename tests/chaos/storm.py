@@ -18,10 +18,11 @@ from tests.chaos.checks import check_attendance, check_everybody, check_stored
 from tests.chaos.ledger import Ledger
 from tests.chaos.people import Person
 from tests.chaos.plan import Step, make_plan
-from tests.chaos.world import World, until
+from tests.chaos.world import World
 from tests.support.machine import PASSWORD
 from tests.support.network import Line
 from tests.support.people import planned_lesson
+from tests.support.waiting import until
 from tutorwamp.client.wamp import Serializer
 from tutorwamp.kernel.contracts import new_id
 

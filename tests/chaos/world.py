@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +15,6 @@ from autobahn.wamp.serializer import CBORSerializer
 from sqlalchemy import Connection, func, select
 from twisted.internet import reactor as _reactor
 from twisted.internet.endpoints import UNIXClientEndpoint
-from twisted.internet.task import deferLater
 
 from tests.support.node import CONFIG
 from tests.support.people import register
@@ -31,8 +29,6 @@ from tutorwamp.kernel.sql.database import make_engine
 
 reactor = cast("Any", _reactor)
 
-SETTLED_WITHIN_S = 90.0
-"""After the last fault; a node that was killed often waits up to half a minute before it starts again."""
 TOKEN_LIFETIME_S = 4
 """So that tokens expire in short storms as well."""
 HEARTBEAT_S = 1
@@ -134,14 +130,6 @@ class World:
         for server in (self.postgres, self.redis):
             if server is not None:
                 server.close()
-
-
-async def until(done: Callable[[], bool], what: Callable[[], str], within_s: float = SETTLED_WITHIN_S) -> None:
-    """Wait for a condition of real processes. Raises AssertionError with ``what`` when it takes too long."""
-    deadline = time.monotonic() + within_s
-    while not done():
-        assert time.monotonic() < deadline, what()
-        await deferLater(reactor, 0.02)
 
 
 def _impatient(folder: Path) -> dict[str, str]:

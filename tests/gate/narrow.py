@@ -5,6 +5,7 @@ The real allowances take thousands to use up, and the real patience ten seconds.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from tutorwamp.gate import arrivals, wamp
@@ -18,16 +19,17 @@ NarrowGate = wamp.GateComponent
 
 
 class StrictGate(wamp.GateComponent):
-    """Waits for a second, and for ten of one address, who say sixty kilobytes."""
+    """Waits for three seconds, for ten of one address, who say sixty kilobytes; and for a second where one is slow."""
 
     def __init__(self, config: Any) -> None:
         wamp.JOINS = Allowance(per_s=100, burst=1_500)  # type: ignore[attr-defined]  # as above
         arrivals.SOCKETS_WAITING_AT_MOST = WAITING_AT_MOST  # type: ignore[misc]  # for this process
         arrivals.KILOBYTES = Allowance(per_s=10, burst=60)  # type: ignore[misc]  # as above
+        wamp.SLOW_CUT_AFTER = timedelta(seconds=1)  # type: ignore[misc]  # as above
         super().__init__(config)
 
     async def onJoin(self, details: object) -> None:
         await super().onJoin(details)
         from tutorwamp.gate import wire  # late: in the router's process only
 
-        wire.WELCOME_WITHIN_S = 1.0  # type: ignore[misc]  # as above
+        wire.WELCOME_WITHIN_S = 3.0  # type: ignore[misc]  # as above

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import yaml
 from autobahn.twisted.rawsocket import WampRawSocketClientFactory
@@ -17,7 +17,6 @@ from autobahn.wamp.types import CallDetails, CloseDetails, ComponentConfig, Publ
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, DeferredQueue
 from twisted.internet.endpoints import TCP4ClientEndpoint, UNIXClientEndpoint
-from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from tests.support.node import CONFIG, Node
@@ -61,15 +60,6 @@ def soon(deferred: Deferred[T]) -> Deferred[T]:
 
     deferred.addBoth(came)
     return waiting.addTimeout(WAIT_S, reactor)
-
-
-async def comes(true: Callable[[], bool], what: str) -> None:
-    """Until it is true by what other processes do: looked at every hundredth of a second, for a minute at most."""
-    for _ in range(6_000):
-        if true():
-            return
-        await deferLater(cast("Any", reactor), 0.01)
-    raise AssertionError(f"there never was {what}")
 
 
 def ticket(user_id: str | None = None, *, role: AuthRole = AuthRole.STUDENT, age: timedelta = timedelta()) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -221,7 +220,7 @@ async def test_a_dropped_client_is_told_why(office: Office, visit: Visit) -> Non
 
 
 @pytest.mark.parametrize("protocol", [WampWebSocketClientProtocol, DeafToClose])
-async def test_a_client_that_will_not_go_is_powerless_at_once_and_out_in_two_seconds(
+async def test_a_client_that_will_not_go_is_powerless_at_once_and_out_soon(
     office: Office, visit: Visit, protocol: type[WampWebSocketClientProtocol]
 ) -> None:
     mallory = await visit.join(session=Stubborn, protocol=protocol)
@@ -231,7 +230,6 @@ async def test_a_client_that_will_not_go_is_powerless_at_once_and_out_in_two_sec
         await member.listen("one.chat")
     left = office.session.heard
     await office.session.subscribe(lambda session: left.put(("left", {"session": session})), "wamp.session.on_leave")
-    began = time.monotonic()
     assert await office.gate.drop(mallory.details.session, reason=CLOSE_REVOKED, message="Go.") == 1
     assert (await soon(mallory.told)).reason == CLOSE_REVOKED
     await refused(NOT_AUTHORIZED, mallory.ask("tutorwamp.test.shout"))
@@ -241,8 +239,7 @@ async def test_a_client_that_will_not_go_is_powerless_at_once_and_out_in_two_sec
     await office.tell("one.chat")
     assert await ben.hear() == ("one.chat", {})
     assert await office.session.hear() == ("left", {"session": mallory.details.session})
-    assert time.monotonic() - began < 2
-    await soon(mallory.gone)
+    await soon(mallory.gone)  # before the WebSocket's own timer ends: how soon, the tests of sessions say
     assert office.texts == []
     assert mallory.heard.pending == []
 

@@ -20,13 +20,14 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 
 from tests.chaos.checks import check_nobody_left
-from tests.chaos.world import World, reactor, until
+from tests.chaos.world import World, reactor
 from tests.hostile import stage
 from tests.hostile.enemy import ATTACKS
 from tests.hostile.lesson import CalmLesson, WatchedSession
 from tests.hostile.process import Enemies, Task
 from tests.hostile.usage import look
 from tests.support.supervised import Supervised
+from tests.support.waiting import until
 from tutorwamp.client import connection
 
 pytestmark = pytest.mark.alone
@@ -123,7 +124,7 @@ async def _taught(lessons: list[CalmLesson], watch: Watch, enemies: Enemies) -> 
         consumeErrors=True,
     )
     try:
-        await until(lambda: enemies.over, lambda: "the hostile do not come to an end", SECONDS + 60)
+        await until(lambda: enemies.over, lambda: "the hostile do not come to an end", within_s=SECONDS + 60)
         return enemies.tally()
     finally:
         enemies.close()

@@ -23,6 +23,7 @@ from tests.support.postgres import Postgres
 from tests.support.redis import RedisServer
 from tests.support.supervised import Supervised
 from tests.support.tls import HOST, TlsEntrance, make_certificate
+from tests.support.waiting import until
 from tutorwamp.client import CallError, Disconnected
 from tutorwamp.kernel.contracts import new_id
 from tutorwamp.kernel.sql import migrate
@@ -252,11 +253,3 @@ async def writing(school: School) -> AsyncIterator[Writers]:
         yield writers
     finally:
         await writers.leave()
-
-
-async def until(done: Callable[[], bool], told: object) -> None:
-    """Wait for what real processes do. Raises AssertionError with what was told."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not done():
-        assert time.monotonic() < deadline, told
-        await deferLater(reactor, PAUSE_S)

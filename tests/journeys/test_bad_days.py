@@ -12,20 +12,16 @@ import pytest
 import pytest_twisted
 import treq
 from autobahn.wamp.exception import ApplicationError
-from twisted.internet import reactor
-from twisted.internet.task import deferLater
 
 from tests.conftest import migrated_node
 from tests.support.node import Node
 from tests.support.people import bare, planned_lesson, register
 from tests.support.postgres import Postgres
+from tests.support.waiting import until
 from tests.support.wamp import BareSession
 from tutorwamp.kernel.contracts import new_id
 
 pytestmark = pytest.mark.alone
-
-HEALTH_TRIES = 60
-"""A quarter of a second apart; far more than the two seconds that are promised, on a busy machine."""
 
 
 @dataclass
@@ -48,13 +44,12 @@ class Class:
         return caught.value
 
     async def health_becomes(self, status: int) -> dict[str, Any]:
-        for _ in range(HEALTH_TRIES):
+        async def told() -> Any:
             answer = await treq.get(f"{self.node.url}/api/health")
-            told: dict[str, Any] = await answer.json()
-            if answer.code == status:
-                return told
-            await deferLater(reactor, 0.25)
-        raise AssertionError(f"health never said {status}: {told}")
+            return await answer.json() if answer.code == status else None
+
+        found: dict[str, Any] = await until(told, f"health that says {status}")
+        return found
 
 
 @contextmanager

@@ -21,7 +21,8 @@ from autobahn.wamp.exception import ApplicationError
 from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.task import deferLater
 
-from tests.journeys.drills import CACHE_PASSWORD, PATIENCE_S, PROXY, School, reactor, until, writing
+from tests.journeys.drills import CACHE_PASSWORD, PATIENCE_S, PROXY, School, reactor, writing
+from tests.support.waiting import until
 from tests.support.wamp import BareSession
 
 pytestmark = pytest.mark.alone

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, func, select
-from twisted.internet import reactor, task
+from twisted.internet import reactor
 
 from tests.support.machine import PASSWORD, HeardGate
 from tests.support.node import ROOT
 from tests.support.postgres import Postgres
+from tests.support.waiting import until
 from tutorwamp.accounts.contracts import User
 from tutorwamp.app.assembly import Machine, assemble
 from tutorwamp.app.settings import read_settings
@@ -100,9 +101,9 @@ async def test_N7_two_remind_and_one_is_killed_and_everybody_is_told_once(machin
             await machine.lessons.create(Caller(tutor.id, tutor.role), asked)
             if number == KILLED_AFTER:
                 killed.kill()
-        for _ in range(PATIENCE_S * 20):
-            count, different, events = await machine.database.read("test", reminders)
-            if different == 2 * LESSONS:
-                break
-            await task.deferLater(reactor, 0.05)
-    assert (count, different, events) == (2 * LESSONS,) * 3
+
+        async def all_different() -> bool:
+            return (await machine.database.read("test", reminders))[1] == 2 * LESSONS
+
+        await until(all_different, "a reminder for each")
+        assert await machine.database.read("test", reminders) == (2 * LESSONS,) * 3

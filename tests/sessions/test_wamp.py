@@ -156,7 +156,7 @@ async def test_S2_a_process_that_stood_still_hears_before_it_judges(quick: Node,
     await lesson.sees(tina, "Ben", "joined", "reconnecting")
     process = quick.pids()[worker]
     os.kill(process, signal.SIGSTOP)
-    await deferLater(reactor, 2 * TIMEOUT_S)
+    await deferLater(reactor, 2 * TIMEOUT_S)  # the silence that it is about
     os.kill(process, signal.SIGCONT)
     await lesson.sees(tina, "Ben", "joined", "reconnecting", "left")
     for session in (tina, anna):
@@ -175,6 +175,7 @@ async def test_S2_the_timeout_names_the_session_that_was_ended(quick: Node, hear
     assert [[event["session"] for event in timeouts(session)] for session in (first, second)] == [[ids[0]], [ids[1]]]
 
 
+@pytest.mark.alone
 async def test_S3_who_does_not_go_when_told_is_powerless_and_out_in_two_seconds(quick: Node, hearts: Hearts) -> None:
     lesson = await Lesson.begun(quick, hearts)
     tina = await lesson.enter("Tina")

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import time
-from typing import Any, cast
-
 from sqlalchemy import and_, create_engine, func, or_, select
-from twisted.internet import reactor
-from twisted.internet.task import deferLater
 
+from tests.support.waiting import until
 from tutorwamp.kernel.sql.streams import streams
 from tutorwamp.notifications.tables import progress
-
-PATIENCE_S = 30.0
 
 
 async def all_is_told(database_url: str) -> None:
@@ -25,13 +19,12 @@ async def all_is_told(database_url: str) -> None:
     joined = streams.outerjoin(progress, progress.c.stream == streams.c.name)
     query = select(func.count()).select_from(joined).where(lessons, behind)
     engine = create_engine(database_url)
-    deadline = time.monotonic() + PATIENCE_S
+
+    def is_told() -> bool:
+        with engine.connect() as connection:
+            return connection.execute(query).scalar_one() == 0
+
     try:
-        while True:
-            with engine.connect() as connection:
-                if connection.execute(query).scalar_one() == 0:
-                    return
-            assert time.monotonic() < deadline, "the notifier is behind"
-            await deferLater(cast("Any", reactor), 0.05)
+        await until(is_told, "a notifier that is not behind")
     finally:
         engine.dispose()
