@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
-from copy import copy
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
@@ -24,8 +23,9 @@ from uuid import uuid4
 from twisted.internet.defer import Deferred, DeferredLock
 from twisted.logger import Logger
 
-from tutorwamp.client.connection import Connection, Handler, State, hand_over
-from tutorwamp.client.errors import CLOSED_BY_US, CallError, Disconnected
+from tutorwamp.client.connection import Connection, Handler
+from tutorwamp.client.errors import CallError
+from tutorwamp.client.kept import Kept
 from tutorwamp.client.replica import Outcome, Plain, Replica, Trace, cleared, confirmed, rebased, traced, undoing
 from tutorwamp.client.stroke import Stroke
 from tutorwamp.client.wamp import Event
@@ -68,11 +68,12 @@ class _Step:
     """The event that cleared, and the page (null: all)."""
 
 
-class Board:
+class Board(Kept):
     """Made by ``Lesson.board``. Every method raises CallError.
 
     What changes something is sent one after the other, in the order of calling, and again until it is answered (B31).
     Answers are given when ``elements`` shows what they speak of.
+    An event of the type ``board.opened`` is our own: the board was read afresh, and all of it may be different.
     """
 
     def __init__(
@@ -84,17 +85,11 @@ class Board:
         hear: Callable[[Handler], Awaitable[object]],
         expect: Callable[[int], object],
     ) -> None:
-        self._connection = connection
-        self._lesson_id = lesson_id
-        self._topic = topic
-        self._hear = hear
+        super().__init__(connection, lesson_id, topic, hear)
         self._expect = expect
         self._clock = connection.clock
         self._replica = Replica()
-        self._heard = self._opening = False
-        self._over: CallError | None = None
-        self._waiting: list[tuple[int, Deferred[None]]] = []
-        self._handlers: list[Handler] = []
+        self._opening = False
         self._turn = DeferredLock()
         self._answered = -1
         """The newest event an answer spoke of."""
@@ -113,32 +108,13 @@ class Board:
         return MappingProxyType(self._replica.elements)
 
     @property
-    def head(self) -> int:
-        """The ``seq`` of the newest event that is in it."""
+    def head(self) -> int:  # type: ignore[override]  # the replica's
+        """The ``seq`` of the newest event that is in it; -1 before it is read."""
         return self._replica.head
 
     def state(self) -> Plain:
         """All of it, as ``tutorwamp.board.open`` would answer it."""
         return self._replica.state()
-
-    def on_change(self, handler: Handler) -> None:
-        """Be told each event of the board's stream once ``elements`` shows it, in order and without a gap.
-
-        One of the type ``board.opened`` is our own: the board was read afresh, and all of it may be different.
-        """
-        self._handlers.append(handler)
-
-    async def caught_up(self, seq: int) -> None:
-        """Wait until ``elements`` shows the event ``seq``."""
-        if self.head >= seq:
-            return
-        if self._over is not None:
-            raise copy(self._over)
-        if self._connection.state.kind == "closed":
-            await self._connection.connected()  # raises why
-        waiter: Deferred[None] = Deferred()
-        self._waiting.append((seq, waiter))
-        await waiter
 
     async def at(self, seq: int) -> Plain:
         """The board as it was after the event ``seq``: ``pages``, ``elements`` and ``head``."""
@@ -284,20 +260,10 @@ class Board:
 
     async def open(self) -> None:
         """Begin to keep it, or try again where that has failed; returns when ``elements`` shows the board."""
-        if self._over is not None:
-            raise copy(self._over)
+        self._require_open()
         if self.head < 0:
             self._open()
         await self.caught_up(0)
-
-    def close(self, reason: CallError | None) -> None:
-        """Note that the lesson is over for us (null: we left), and let nobody wait any longer."""
-        self._over = reason or Disconnected(CLOSED_BY_US, "We left the lesson.")
-        self._give_up(self._over)
-
-    def _watch(self, state: State) -> None:
-        if state.kind == "closed":
-            self._give_up(state.reason or Disconnected(CLOSED_BY_US))
 
     def _open(self) -> None:
         if not self._opening and self._over is None:
@@ -308,7 +274,8 @@ class Board:
 
     async def _read(self) -> None:
         try:
-            state = await self._heard_and_read()
+            await self._listen()
+            state = await self._call("open")  # heard before it is read: nothing is missed between state and events
         except CallError as error:
             _log.warn("{topic} cannot be opened: {error}", topic=self._topic, error=error)
             self._opening = False
@@ -316,15 +283,7 @@ class Board:
             return
         self._opening = False
         self._replica.open(state)
-        self._notify([{"type": "board.opened", "seq": self.head}])
-
-    async def _heard_and_read(self) -> Plain:
-        if not self._heard:
-            await self._hear(self._receive)
-            self._heard = True
-            self._connection.watch(self._watch)
-        # Heard before it is read: nothing is missed between state and events.
-        return await self._call("open")
+        self._notify({"type": "board.opened", "seq": self.head})
 
     def _receive(self, event: Event) -> None:
         # In order and without a gap (``client/streams.py``), but for what was missed for good.
@@ -338,23 +297,7 @@ class Board:
             outcome, applied = Outcome.GAP, []
         if outcome is Outcome.GAP:
             self._open()
-        self._notify(applied)
-
-    def _notify(self, events: Sequence[Mapping[str, Any]]) -> None:
-        for event in events:
-            for handler in list(self._handlers):
-                hand_over(Event(self._topic, event), handler)
-        waiting, self._waiting = self._waiting, []
-        for seq, waiter in waiting:
-            if seq <= self.head:
-                waiter.callback(None)
-            else:
-                self._waiting.append((seq, waiter))
-
-    def _give_up(self, reason: CallError) -> None:
-        waiting, self._waiting = self._waiting, []
-        for _, waiter in waiting:
-            waiter.errback(copy(reason))
+        self._notify(*applied)
 
 
 def _taken(answer: Plain) -> Plain:

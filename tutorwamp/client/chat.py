@@ -9,17 +9,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from copy import copy
-from typing import Any, Final
+from typing import Final
 from uuid import uuid4
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from tutorwamp.client.connection import Connection, Handler, State, hand_over
-from tutorwamp.client.errors import CLOSED_BY_US, CallError, Disconnected
+from tutorwamp.client.connection import Connection, Handler
+from tutorwamp.client.errors import CallError
+from tutorwamp.client.kept import Kept
 from tutorwamp.client.streams import Plain, Streams
 from tutorwamp.client.wamp import Event
 from tutorwamp.kernel.text import composed
@@ -30,8 +30,12 @@ PAGE: Final = 100
 _log = Logger()
 
 
-class Chat:
-    """Made by ``Lesson.chat``. Every method raises CallError."""
+class Chat(Kept):
+    """Made by ``Lesson.chat``. Every method raises CallError.
+
+    Two types of events are our own: ``chat.opened`` (it was read afresh: all of it may be different) and
+    ``chat.pending`` (what we are sending has changed).
+    """
 
     def __init__(
         self,
@@ -44,27 +48,18 @@ class Chat:
         send: Callable[..., Awaitable[Plain]],
         history: Callable[..., Awaitable[Plain]],
     ) -> None:
-        self._lesson_id = lesson_id
-        self._topic = topic
-        self._hear = hear
+        super().__init__(connection, lesson_id, topic, hear)
         self._send = send
         self._history = history
         self._streams = streams
-        connection.watch(self._watch)
-        self.head = -1
-        """The ``seq`` of the newest event that is in it; -1 before it is read."""
         self.read_marks: dict[str, int] = {}
         """By person's id, how far they have read, as far as we have heard."""
         self._known: dict[str, Plain] = {}
         self._pending: dict[str, Plain] = {}
         self._older: str | None = None
-        self._heard = False
         self._reading: object | None = None
         """Stands for the reading that counts; one that was overtaken by another is thrown away."""
         self._held: list[Event] = []
-        self._over: CallError | None = None
-        self._handlers: list[Handler] = []
-        self._waiting: list[tuple[int, Deferred[None]]] = []
 
     # Seeing
 
@@ -85,24 +80,6 @@ class Chat:
             for message in page["items"]:
                 self._known.setdefault(message["id"], message)
             self._older = page["next_cursor"]
-
-    def on_change(self, handler: Handler) -> None:
-        """Be told each event of the chat's stream once ``messages`` shows it, in order and without a gap.
-
-        Two types are our own: ``chat.opened`` (it was read afresh: all of it may be different) and ``chat.pending``
-        (what we are sending has changed).
-        """
-        self._handlers.append(handler)
-
-    async def caught_up(self, seq: int) -> None:
-        """Wait until ``messages`` shows the event ``seq``."""
-        if self.head >= seq:
-            return
-        if self._over is not None:
-            raise copy(self._over)
-        waiter: Deferred[None] = Deferred()
-        self._waiting.append((seq, waiter))
-        await waiter
 
     # Speaking
 
@@ -130,23 +107,11 @@ class Chat:
 
     async def open(self) -> None:
         """Begin to keep it, or try again where that has failed; returns when ``messages`` shows the newest ones."""
-        if self._over is not None:
-            raise copy(self._over)
-        if not self._heard:
-            await self._hear(self._receive)
-            self._heard = True
+        self._require_open()
+        await self._listen()
         if self.head < 0 and self._reading is None:
             self._read_afresh(self._streams.positions()[self._topic])
         await self.caught_up(0)
-
-    def close(self, reason: CallError | None) -> None:
-        """Note that the lesson is over for us (null: we left), and let nobody wait any longer."""
-        self._over = reason or Disconnected(CLOSED_BY_US, "We left the lesson.")
-        self._give_up(self._over)
-
-    def _watch(self, state: State) -> None:
-        if state.kind == "closed":
-            self._give_up(state.reason or Disconnected(CLOSED_BY_US))
 
     def _read_afresh(self, head: int) -> None:
         self._reading = object()
@@ -197,18 +162,3 @@ class Chat:
     def _store(self, message: Plain) -> None:
         self._known[message["id"]] = message
         self._pending.pop(message["client_id"] or "", None)
-
-    def _notify(self, values: Mapping[str, Any]) -> None:
-        for handler in list(self._handlers):
-            hand_over(Event(self._topic, values), handler)
-        waiting, self._waiting = self._waiting, []
-        for seq, waiter in waiting:
-            if seq <= self.head:
-                waiter.callback(None)
-            else:
-                self._waiting.append((seq, waiter))
-
-    def _give_up(self, reason: CallError) -> None:
-        waiting, self._waiting = self._waiting, []
-        for _, waiter in waiting:
-            waiter.errback(copy(reason))
