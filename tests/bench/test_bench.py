@@ -158,7 +158,7 @@ def test_latencies_are_milliseconds_in_order() -> None:
 
 @pytest.mark.parametrize("spoil", [lambda sent: sent[:-1], lambda sent: sent[1:], lambda sent: sent])
 def test_who_heard_something_else_has_another_board(spoil: Callable[[list[bytes]], list[bytes]]) -> None:
-    job = Job("", PAGE, dict.fromkeys(range(3), ""), writers=3, hz=1, seconds=1)
+    job = Job(0, PAGE, dict.fromkeys(range(3), ""), writers=3, hz=1, seconds=1)
     writers = Writers(job, None)
     sent = [_event(seq) for seq in (1, 2, 3)]
     for who, payloads in ((0, sent), (1, sent), (2, spoil(sent))):

@@ -14,26 +14,24 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from multiprocessing.connection import Connection
 from typing import Any, Final
 
 from twisted.internet.threads import deferToThread
 
-from tutorwamp.accounts.contracts import LogIn
 from tutorwamp.app.assembly import Machine
 from tutorwamp.app.settings import Settings
-from tutorwamp.bench.members import Job, Report, Submission, connect, people_of, work
+from tutorwamp.bench.members import Job, Report, Submission, member, people_of, work
 from tutorwamp.bench.node import Process, on_node, processes
+from tutorwamp.bench.people import add_people, live_lesson
 from tutorwamp.board.contracts import AT, OPEN
-from tutorwamp.kernel.contracts import AuthRole, Caller, utc_now
-from tutorwamp.lessons.contracts import CreateLesson, OneLesson, SetPen
+from tutorwamp.kernel.contracts import AuthRole
+from tutorwamp.lessons.contracts import SetPen
 
 AIM_P99_MS: Final = 150.0
 """To every member, submit to arrival."""
 HEAD_START_S: Final = 0.5
 """Between everybody's being there and the first submit."""
-PASSWORD: Final = "bench-lesson"  # noqa: S105  # of people who live as long as the benchmark
 
 
 @dataclass(frozen=True)
@@ -104,31 +102,18 @@ def run(writers: int, seconds: float, hz: float, processes_of_writers: int) -> R
 
 async def prepare(machine: Machine, people: int) -> Room:
     """Make the people and their lesson."""
-    users = [
-        await machine.accounts.add_user(
-            f"person{number}@bench.example",
-            PASSWORD,
-            f"Person {number}",
-            AuthRole.STUDENT if number else AuthRole.TUTOR,
-        )
-        for number in range(people)
-    ]
-    tutor = Caller(users[0].id, users[0].role)
-    students = [user.id for user in users[1:]]
-    now = utc_now()
-    planned = CreateLesson(title="Bench", student_ids=students, starts_at=now, ends_at=now + timedelta(hours=8))
-    lesson = await machine.lessons.create(tutor, planned)
-    await machine.lessons.start(tutor, OneLesson(lesson_id=lesson.id))
-    await machine.lessons.set_pen(tutor, SetPen(lesson_id=lesson.id, student_ids=students))
-    logins = [await machine.accounts.log_in(LogIn(email=user.email, password=PASSWORD)) for user in users]
-    return Room(lesson.id, [login.access_token for login in logins])
+    tutor, *students = await add_people(machine, [AuthRole.TUTOR, *[AuthRole.STUDENT] * (people - 1)])
+    lesson = await live_lesson(machine, tutor, students)
+    with_pen = [one.caller.user_id for one in students]
+    await machine.lessons.set_pen(tutor.caller, SetPen(lesson_id=lesson.id, student_ids=with_pen))
+    return Room(lesson.id, [one.token for one in (tutor, *students)])
 
 
 async def _measure(settings: Settings, room: Room, seconds: float, hz: float, many: int) -> Result:
-    url = f"ws://127.0.0.1:{settings.node.port}/ws"
+    port = settings.node.port
     people = len(room.tokens)
     jobs = [
-        Job(url, room.lesson_id, people_of(number, room.tokens, many), people, hz, seconds) for number in range(many)
+        Job(port, room.lesson_id, people_of(number, room.tokens, many), people, hz, seconds) for number in range(many)
     ]
     with _writing(jobs) as (pipes, pids):
         await _from_all(pipes)
@@ -142,10 +127,10 @@ async def _measure(settings: Settings, room: Room, seconds: float, hz: float, ma
         _to_all(pipes, head)
         reports: list[Report] = await _from_all(pipes)
     states = [state for report in reports for state in report.states]
-    reader = await connect(url, room.tokens[0])
+    reader = await member(port, room.tokens[0])
     opened = await reader.call(OPEN.uri, lesson_id=room.lesson_id)
     was = await reader.call(AT.uri, lesson_id=room.lesson_id, seq=opened["head"])
-    reader.leave()
+    reader.cut()
     return _result(reports, took_s, loads, opened, all(state == opened for state in [*states, was]))
 
 

@@ -23,7 +23,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from tutorwamp.app.settings import Settings
 from tutorwamp.bench.board import Room, prepare
 from tutorwamp.bench.drawing import Drawn, Turned, lesson, submissions_of
-from tutorwamp.bench.members import Member, connect, decoded
+from tutorwamp.bench.members import Member, decoded, member
 from tutorwamp.bench.node import on_node, processes
 from tutorwamp.board.contracts import AT, OPEN, SUBMIT
 from tutorwamp.client.replica import Replica
@@ -76,7 +76,7 @@ def run(people: int, seconds: float) -> Result:
     os.environ["TUTORWAMP_BOARD_TICK"] = "0"
 
     async def measure(settings: Settings, room: Room) -> Result:
-        members = [await connect(f"ws://127.0.0.1:{settings.node.port}/ws", token) for token in room.tokens]
+        members = [await member(settings.node.port, token) for token in room.tokens]
         return await _Lesson(settings, room.lesson_id, members).take_place(seconds)
 
     return on_node(lambda machine: prepare(machine, people), measure)
@@ -94,8 +94,8 @@ class _Lesson:
 
     async def take_place(self, seconds: float) -> Result:
         """Draw everything, measuring now and then."""
-        self._members[0].hear = lambda payload: self._replica.apply(decoded(payload)) and None
-        states = [await member.enter(self._id) for member in self._members]
+        self._members[0].hear_bytes = lambda payload: self._replica.apply(decoded(payload)) and None
+        states = [await one.enter(self._id) for one in self._members]
         self._replica.open(states[0])
         steps = list(lesson(self._id, len(self._members), seconds))
         total = submissions_of(steps)

@@ -33,7 +33,7 @@ _UNMASKED: Final = b"\0\0\0\0"
 """The mask of what we send; all zeros leave it as it is, which costs nothing (RFC 6455 section 5.3)."""
 _CLOSE, _PING, _PONG, _BINARY = 8, 9, 10, 2
 _HELLO, _WELCOME, _ABORT, _CHALLENGE, _AUTHENTICATE, _GOODBYE = 1, 2, 3, 4, 5, 6
-_ERROR, _SUBSCRIBE, _SUBSCRIBED, _EVENT, _CALL, _RESULT = 8, 32, 33, 36, 48, 50
+_ERROR, _SUBSCRIBE, _SUBSCRIBED, EVENT, _CALL, _RESULT = 8, 32, 33, 36, 48, 50
 
 Hear = Callable[[str, dict[str, Any]], object]
 """Called with the topic and the event's keyword arguments."""
@@ -113,7 +113,7 @@ class Light(Protocol):
             self._say([_HELLO, REALM, details])
         for opcode, payload in self._frames():
             if opcode == _BINARY:
-                self._understand(cbor2.loads(payload))
+                self.take(payload)
             elif opcode == _PING:
                 self._send(_PONG, payload)
             elif opcode == _CLOSE and not self.stubborn:
@@ -160,9 +160,11 @@ class Light(Protocol):
             if not waiting.called:
                 waiting.errback(Disconnected(ended.uri, ended.message))
 
-    def _understand(self, message: list[Any]) -> None:
+    def take(self, payload: bytes) -> None:
+        """Read a message, and do what it says."""
+        message = cbor2.loads(payload)
         code = message[0]
-        if code == _EVENT:
+        if code == EVENT:
             self._hear(self._topics.get(message[1], ""), message[5] if len(message) > 5 else {})
         elif code == _RESULT:
             self._asked.pop(message[1])[0].callback(message[3][0] if len(message) > 3 and message[3] else None)

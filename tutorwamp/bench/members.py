@@ -13,100 +13,58 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any, Final
 
-from autobahn.twisted.wamp import ApplicationSession
-from autobahn.twisted.websocket import WampWebSocketClientFactory, WampWebSocketClientProtocol
-from autobahn.wamp import message
-from autobahn.wamp.serializer import CBORSerializer
-from autobahn.wamp.types import Challenge, CloseDetails, ComponentConfig, SessionDetails
+import cbor2
 from twisted.internet import task
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.threads import deferToThread
 
+from tutorwamp.bench.crowd import EVENT, Light, connect
 from tutorwamp.bench.drawing import stroke
 from tutorwamp.board.contracts import BOARD_TOPIC, OPEN, SUBMIT
 from tutorwamp.client.replica import Replica
 from tutorwamp.kernel.contracts import new_id
 from tutorwamp.lessons.contracts import JOIN
 
-REALM: Final = "tutor"
-EVENT_CODE: Final = bytes([0x18, message.Event.MESSAGE_TYPE])
+EVENT_CODE: Final = bytes([0x18, EVENT])
 """In CBOR, behind the byte that begins the list."""
-MESSAGE_BYTES_AT_MOST: Final = 16 * 1024 * 1024
-"""A full board in one answer."""
 STROKE_SUBMISSIONS: Final = 40
 """Two seconds at twenty a second."""
 SILENCE_S: Final = 20.0
 """After the last answer: an event that has not come by then is lost."""
 
 
-class Member(ApplicationSession):
-    """One person's session; ``hear`` gets the bytes of each event."""
+class Member(Light):
+    """One person's session; ``hear_bytes`` gets each event as it came."""
 
     def __init__(self, token: str) -> None:
-        super().__init__(ComponentConfig(realm=REALM))
-        self.welcomed: Deferred[None] = Deferred()
-        self.hear: Callable[[bytes], None] = _ignore
-        self._token = token
+        super().__init__(token)
+        self.hear_bytes: Callable[[bytes], None] = lambda _: None
 
-    def onConnect(self) -> None:  # noqa: N802  # autobahn's name, as are the next three
-        """The socket is open."""
-        self.join(REALM, ["ticket"])
-
-    def onChallenge(self, challenge: Challenge) -> str:  # noqa: N802  # autobahn's name
-        """Show the ticket."""
-        return self._token
-
-    def onJoin(self, details: SessionDetails) -> None:  # noqa: N802  # autobahn's name
-        """WELCOME."""
-        self.welcomed.callback(None)
-
-    def onLeave(self, details: CloseDetails) -> None:  # noqa: N802  # autobahn's name
-        """Fail where there was no WELCOME; later on the calls under way fail."""
-        if not self.welcomed.called:
-            self.welcomed.errback(RuntimeError(f"{details.reason}: {details.message}"))
-        super().onLeave(details)
+    def take(self, payload: bytes) -> None:
+        """Everything but events."""
+        if payload[1:3] == EVENT_CODE:
+            self.hear_bytes(payload)
+        else:
+            super().take(payload)
 
     async def enter(self, lesson_id: str) -> dict[str, Any]:
         """Join the lesson, hear its board from now on; the board as ``board.open`` gives it."""
         await self.call(JOIN.uri, lesson_id=lesson_id)
-        await self.subscribe(_ignore, BOARD_TOPIC.of(lesson_id))
+        await self.subscribe(BOARD_TOPIC.of(lesson_id))
         opened: dict[str, Any] = await self.call(OPEN.uri, lesson_id=lesson_id)
         return opened
 
 
-def _ignore(*_: object, **__: object) -> None:
-    """Events do not come this way, see ``_Wire``."""
-
-
-class _Wire(WampWebSocketClientProtocol):
-    def onMessage(self, payload: bytes, isBinary: bool) -> None:  # noqa: N802, N803  # autobahn's name
-        if payload[1:3] == EVENT_CODE:
-            self._session.hear(payload)  # type: ignore[union-attr]  # the factory makes Members only
-        else:
-            super().onMessage(payload, isBinary)
-
-
-async def connect(url: str, token: str) -> Member:
-    """A joined session over a WebSocket of its own. Raises what the connection or the router says."""
-    from twisted.internet import reactor  # late: importing it chooses it
-
-    member = Member(token)
-    factory: Any = WampWebSocketClientFactory(lambda: member, url=url, serializers=[CBORSerializer()])
-    factory.protocol = _Wire
-    factory.setProtocolOptions(
-        maxMessagePayloadSize=MESSAGE_BYTES_AT_MOST, maxFramePayloadSize=MESSAGE_BYTES_AT_MOST, autoPingInterval=0
-    )
-    await HostnameEndpoint(reactor, factory.host, factory.port).connect(factory)
-    await member.welcomed
-    return member
+async def member(port: int, token: str) -> Member:
+    """A joined session over a WebSocket of its own. Raises Disconnected."""
+    made = Member(token)
+    await connect(port, made)
+    return made
 
 
 def decoded(payload: bytes) -> dict[str, Any]:
     """The keyword arguments of an event."""
-    event: Any
-    (event,) = CBORSerializer().unserialize(payload, isBinary=True)
-    arguments: dict[str, Any] = event.kwargs
+    arguments: dict[str, Any] = cbor2.loads(payload)[5]
     return arguments
 
 
@@ -117,7 +75,7 @@ def decoded(payload: bytes) -> dict[str, Any]:
 class Job:
     """What one process does: these people, by their number, write ``hz`` times a second for ``seconds``."""
 
-    url: str
+    port: int
     lesson_id: str
     tokens: Mapping[int, str]
     writers: int
@@ -181,10 +139,10 @@ class Writers:
     async def enter(self) -> None:
         """Everybody comes in, one after another."""
         for who, token in self._job.tokens.items():
-            member = self._members[who] = await connect(self._job.url, token)
+            one = self._members[who] = await member(self._job.port, token)
             heard = self._heard[who] = _Heard(opened={})
-            member.hear = self._ear(heard)
-            heard.opened = await member.enter(self._job.lesson_id)
+            one.hear_bytes = self._ear(heard)
+            heard.opened = await one.enter(self._job.lesson_id)
 
     def _ear(self, heard: _Heard) -> Callable[[bytes], None]:
         def hear(payload: bytes) -> None:

@@ -13,22 +13,18 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, insert
 from twisted.internet import task
 from twisted.internet.defer import Deferred, gatherResults
 
-from tutorwamp.accounts.store import users
 from tutorwamp.app.assembly import Machine
 from tutorwamp.app.settings import Settings
 from tutorwamp.bench.crowd import Visitor
 from tutorwamp.bench.node import Process, on_node, processes
+from tutorwamp.bench.people import add_people, live_lesson
 from tutorwamp.chat.contracts import CHAT_TOPIC, SEND
-from tutorwamp.kernel.contracts import AuthRole, Caller, new_id, utc_now
-from tutorwamp.kernel.tokens import sign
-from tutorwamp.lessons.contracts import CreateLesson, OneLesson
+from tutorwamp.kernel.contracts import AuthRole
 
 AIM_KIB: Final = 25.0
 """Of memory for a person who is there, in all the node's processes together."""
@@ -111,36 +107,16 @@ def allow_files(wanted: int) -> None:
 
 
 async def prepare(machine: Machine, lessons: int) -> list[Guest]:
-    """Make live lessons and their people. Nobody has a password: hashing thousands takes minutes."""
-    key, now = machine.settings.node.signing_key(), utc_now()
-    people = [
-        {
-            "id": new_id(),
-            "email": f"{number}@bench.example",
-            "name": f"Person {number}",
-            "role": str(AuthRole.STUDENT if number % IN_A_LESSON else AuthRole.TUTOR),
-            "password_hash": "nobody's",
-            "created_at": now,
-        }
-        for number in range(lessons * IN_A_LESSON)
-    ]
-
-    def thd(connection: Connection) -> None:
-        connection.execute(insert(users), people)
-
-    await machine.database.write("bench.people", thd)
+    """Make live lessons and their people, each at an address of their own."""
+    roles = [AuthRole.TUTOR, *[AuthRole.STUDENT] * (IN_A_LESSON - 1)] * lessons
+    people = await add_people(machine, roles)
     guests: list[Guest] = []
     for first in range(0, len(people), IN_A_LESSON):
-        tutor, *students = [str(person["id"]) for person in people[first : first + IN_A_LESSON]]
-        caller = Caller(tutor, AuthRole.TUTOR)
-        ends_at = now + timedelta(hours=8)
-        planned = CreateLesson(title="Bench", student_ids=students, starts_at=now, ends_at=ends_at)
-        lesson = await machine.lessons.create(caller, planned)
-        await machine.lessons.start(caller, OneLesson(lesson_id=lesson.id))
-        for number, user_id in enumerate([tutor, *students], first):
-            role = AuthRole(str(people[number]["role"]))
-            ticket = sign(key, user_id=user_id, role=role, family_id=new_id(), now=now, lifetime=timedelta(hours=8))
-            guests.append(Guest(user_id, ticket, lesson.id, f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}"))
+        tutor, *students = people[first : first + IN_A_LESSON]
+        lesson = await live_lesson(machine, tutor, students)
+        for number, one in enumerate([tutor, *students], first):
+            address = f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}"
+            guests.append(Guest(one.caller.user_id, one.token, lesson.id, address))
     return guests
 
 

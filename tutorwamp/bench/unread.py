@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import Any, Final
 
 from sqlalchemy import Connection, insert
@@ -21,13 +20,12 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
 
-from tutorwamp.accounts.store import users
 from tutorwamp.app.assembly import Machine
 from tutorwamp.app.settings import Settings
 from tutorwamp.bench.node import on_node
+from tutorwamp.bench.people import add_people
 from tutorwamp.kernel.contracts import AuthRole, new_id, utc_now
 from tutorwamp.kernel.sql.streams import append_one, ensure_streams
-from tutorwamp.kernel.tokens import sign
 from tutorwamp.notifications.contracts import Kind, NotificationRead, stream_of
 from tutorwamp.notifications.tables import notifications
 from tutorwamp.notifications.writing import reading
@@ -72,17 +70,13 @@ def run(people: int, rounds: int) -> Result:
 
 async def _prepare(machine: Machine, people: int) -> list[str]:
     """People with notifications; their access tokens."""
-    key, now = machine.settings.node.signing_key(), utc_now()
-    ids = [new_id() for _ in range(people)]
+    added = await add_people(machine, [AuthRole.STUDENT] * people)
+    now = utc_now()
 
     def thd(connection: Connection) -> None:
-        person = {"role": str(AuthRole.STUDENT), "created_at": now, "password_hash": "nobody's"}
-        connection.execute(
-            insert(users), [{"id": one, "email": f"{one}@x.example", "name": "B", **person} for one in ids]
-        )
         read = NotificationRead(notification_ids=[], read_at=now, unread_count=UNREAD)
         told = {"kind": Kind.LESSON_CHANGED.value, "lesson_id": new_id(), "title": "T", "body": "B", "data": "{}"}
-        for user_id in ids:
+        for user_id in (one.caller.user_id for one in added):
             connection.execute(
                 insert(notifications),
                 [
@@ -95,10 +89,8 @@ async def _prepare(machine: Machine, people: int) -> list[str]:
             actor = {"id": user_id, "name": "B", "role": str(AuthRole.STUDENT)}
             append_one(connection, replace(reading(actor, now), data=lambda _seq: read.plain()))
 
-    await machine.database.write("bench.people", thd)
-    lifetime = timedelta(hours=1)
-    role = AuthRole.STUDENT
-    return [sign(key, user_id=one, role=role, family_id=new_id(), now=now, lifetime=lifetime) for one in ids]
+    await machine.database.write("bench.notifications", thd)
+    return [one.token for one in added]
 
 
 async def _measure(port: int, tokens: Sequence[str], people: int, rounds: int) -> Result:
