@@ -41,6 +41,7 @@ from tutorwamp.kernel.metrics.sockets import offer, worker_name
 from tutorwamp.kernel.metrics.ticks import watch_reactor
 from tutorwamp.kernel.node_settings import NodeSettings
 from tutorwamp.kernel.private_files import PRIVATE
+from tutorwamp.kernel.reactor import running_reactor
 from tutorwamp.kernel.recurring import recurring
 from tutorwamp.kernel.settings import gather, read
 from tutorwamp.kernel.sql.nodes import RENEWED_EVERY_S
@@ -78,9 +79,7 @@ def lifeline() -> Lifeline:
 @functools.cache
 def machine() -> Machine:
     """The machine of this process, put together and started on first use."""
-    from twisted.internet import reactor  # late: the worker has chosen it by now
-
-    settings = read_settings(os.environ)
+    reactor, settings = running_reactor(), read_settings(os.environ)
     configure(settings.log)
     obey_signals(settings.log.level)
     on_finished(RequestLines(settings.log, time.monotonic, answered.note, lambda call: call.name in PROBES).write)
@@ -111,9 +110,7 @@ def _end_with(made: Machine) -> None:
     why = "the database's file was deleted or replaced under the node"
     log.critical(why, file=made.database.engine.url.database)
     lifeline().report("cannot", why=why)
-    from twisted.internet import reactor  # late: as above
-
-    reactor.stop()
+    running_reactor().stop()
 
 
 _ready: Final[list[str]] = []
@@ -222,8 +219,6 @@ class LessonsComponent(PeriodicComponent):
         self._every(PRESENCE_NOTED_EVERY_S, lessons.note_presence)
 
     async def _take_lease(self) -> None:
-        from twisted.internet import reactor  # late: the worker has chosen it by now
-
         async def renew() -> None:
             if not await machine().nodes.renew():
                 log.error("the database was restored while the node ran: it starts anew")
@@ -235,7 +230,7 @@ class LessonsComponent(PeriodicComponent):
 
         await machine().nodes.begin()
         self._every(RENEWED_EVERY_S, renew)
-        reactor.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(end()))
+        running_reactor().addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(end()))
 
 
 class SessionsComponent(PeriodicComponent):
@@ -284,10 +279,8 @@ class RestComponent(PeriodicComponent):
         self._port: IListeningPort | None = None
 
     async def _start(self, session: ApplicationSession) -> None:
-        from twisted.internet import reactor  # late: the worker has chosen it by now
-
         port = machine().settings.node.rest_port
-        self._port = reactor.listenTCP(port, make_site(machine()), interface="127.0.0.1")
+        self._port = running_reactor().listenTCP(port, make_site(machine()), interface="127.0.0.1")
 
     def onLeave(self, details: CloseDetails) -> None:  # noqa: N802  # autobahn's name
         """Take no more requests."""

@@ -25,6 +25,7 @@ from tutorwamp.kernel.edges.resource import Answer, Request, Route, routed_to
 from tutorwamp.kernel.errors import TutorwampError
 from tutorwamp.kernel.metrics.pages import page_of_all
 from tutorwamp.kernel.metrics.sockets import ask_all, worker_name
+from tutorwamp.kernel.reactor import running_reactor
 from tutorwamp.kernel.sql.probe import ANSWERED_WITHIN_S
 from tutorwamp.kernel.tokens import GATE_HEADER, gate_word
 from tutorwamp.reference.pages import REFERENCE_ROUTES
@@ -34,10 +35,7 @@ class HealthResource:
     """``/api/health``: for load balancers, supervisors and people."""
 
     def __init__(self, machine: Machine) -> None:
-        from twisted.internet import reactor  # late: the worker has chosen it by now
-
         self._machine = machine
-        self._reactor: Any = reactor
 
     async def live(self, _request: Request) -> Answer:
         """200 where every process shows life, else 503: the router, and the process of each component that has come."""
@@ -45,13 +43,6 @@ class HealthResource:
 
     async def health(self, _request: Request) -> Answer:
         """200 where calls work, else 503, with the state of each dependency."""
-        return await self._check()
-
-    async def ready(self, _request: Request) -> Answer:
-        """The same, under the name orchestrators ask for."""
-        return await self._check()
-
-    async def _check(self) -> Answer:
         # All at once: whoever asks the gate is answered within two seconds.
         router, cache = Deferred.fromCoroutine(self._router(able)), Deferred.fromCoroutine(self._cache())
         found = health_of({"database": await self._database(), **self._writers(), **await router})
@@ -60,7 +51,7 @@ class HealthResource:
 
     async def _database(self) -> State:
         """Whether it can be read and written, and is the one we opened."""
-        read = self._machine.database.ping().addTimeout(ANSWERED_WITHIN_S, self._reactor)
+        read = self._machine.database.ping().addTimeout(ANSWERED_WITHIN_S, running_reactor())
         try:
             works = await self._machine.probe.works()
             await read
@@ -77,7 +68,7 @@ class HealthResource:
             return {}
         asked = Deferred.fromCoroutine(self._machine.cache.is_there())
         try:
-            there = await asked.addTimeout(ANSWERED_WITHIN_S, self._reactor)
+            there = await asked.addTimeout(ANSWERED_WITHIN_S, running_reactor())
         except defer.TimeoutError:
             there = False
         return {"cache": "ok" if there else "down"}
@@ -86,7 +77,7 @@ class HealthResource:
         """The router, and each component the gate waits for, as the gate knows them."""
         asked = Deferred.fromCoroutine(self._machine.publisher.call(STATUS.uri))
         try:
-            status = STATUS.result.model_validate(await asked.addTimeout(ANSWERED_WITHIN_S, self._reactor))
+            status = STATUS.result.model_validate(await asked.addTimeout(ANSWERED_WITHIN_S, running_reactor()))
         except (TutorwampError, defer.TimeoutError):
             return {"router": "down"}
         return told(status)
@@ -98,18 +89,17 @@ def _answer(health: Health) -> Answer:
 
 async def _metrics(machine: Machine, _request: Request) -> Answer:
     """What the node's processes have counted."""
-    from twisted.internet import reactor  # late: as above
-
     name = worker_name()
-    others = await ask_all(machine.settings.node.node_dir, reactor, but=name)
+    others = await ask_all(machine.settings.node.node_dir, running_reactor(), but=name)
     body = page_of_all({name: page(machine), **others})
     return Answer(body, headers={"content-type": CONTENT_TYPE_LATEST})
 
 
+ALSO: Final = "The same, under the name orchestrators ask for."
 HEALTH_ROUTES: Final = (
     Route("GET", "/api/health/live", HealthResource.live, gives=Health, public=True),
     Route("GET", "/api/health", HealthResource.health, gives=Health, public=True),
-    Route("GET", "/api/health/ready", HealthResource.ready, gives=Health, public=True),
+    Route("GET", "/api/health/ready", HealthResource.health, gives=Health, public=True, meaning=ALSO),
 )
 METRICS_ROUTES: Final = (Route("GET", "/metrics", _metrics, gives=CONTENT_TYPE_LATEST, public=True),)
 PROBES: Final = frozenset(route.name for route in (*HEALTH_ROUTES, *METRICS_ROUTES))

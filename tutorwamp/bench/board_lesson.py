@@ -28,6 +28,7 @@ from tutorwamp.bench.node import on_node, processes
 from tutorwamp.board.contracts import AT, OPEN, SUBMIT
 from tutorwamp.client.replica import Replica
 from tutorwamp.kernel.contracts import new_id
+from tutorwamp.kernel.reactor import running_reactor
 
 PENS: Final = 4
 """Drawing at once: one is the tutor's, who draws a quarter of all; the students share the others."""
@@ -142,11 +143,9 @@ class _Lesson:
         return await self._members[0].call(procedure, lesson_id=self._id, **arguments)
 
     async def _measure(self) -> None:
-        from twisted.internet import reactor  # late: importing it chooses it
-
         before, began_at = self._since
         rate = (self._submitted - before) / (time.monotonic() - began_at)
-        await task.deferLater(reactor, QUIET_S)
+        await task.deferLater(running_reactor(), QUIET_S)
         memory = {process.kind: process.rss_mib for process in processes()}
         open_s, opened = await self._timed(OPEN.uri)
         at_s, _ = await self._timed(AT.uri, seq=opened["head"] // 2)

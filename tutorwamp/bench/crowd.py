@@ -25,6 +25,7 @@ from twisted.python.failure import Failure
 from tutorwamp.client.errors import TRANSPORT_LOST, CallError, Disconnected
 from tutorwamp.client.rules import Backoff
 from tutorwamp.gate.contracts import CONNECTION_TIMEOUT
+from tutorwamp.kernel.reactor import running_reactor
 from tutorwamp.lessons.contracts import JOIN, streams_of, topics_of
 from tutorwamp.sessions.contracts import HEARTBEAT, RESUME
 
@@ -193,12 +194,10 @@ class Light(Protocol):
 
 async def connect(port: int, light: Light, *, address: str | None = None) -> Light:
     """Connect on loopback and wait for WELCOME. Raises Disconnected."""
-    from twisted.internet import reactor  # late: importing it chooses it
-
     factory = Factory.forProtocol(lambda: light)
     factory.noisy = False
     try:
-        await TCP4ClientEndpoint(reactor, "127.0.0.1", port).connect(factory)
+        await TCP4ClientEndpoint(running_reactor(), "127.0.0.1", port).connect(factory)
     except ConnectError as error:
         raise Disconnected(TRANSPORT_LOST, str(error)) from error
     light.start(f"127.0.0.1:{port}", address)
@@ -238,8 +237,6 @@ class Visitor:
 
     async def live(self) -> None:
         """Be there, again and again."""
-        from twisted.internet import reactor  # late: importing it chooses it
-
         tries = 0
         while self._wanted:
             try:
@@ -254,7 +251,7 @@ class Visitor:
             self.cut()
             if self._wanted:
                 pause_s = Backoff().pause_s(tries, random.random(), at_least_s=reason.retry_after_s)  # noqa: S311  # jitter
-                await task.deferLater(reactor, pause_s)
+                await task.deferLater(running_reactor(), pause_s)
 
     def stop(self) -> None:
         """Go, and do not come back."""
@@ -303,9 +300,7 @@ class Visitor:
             self.positions[topic] = max(self.positions[topic], event["seq"])
 
     def _beat_in(self, seconds: float) -> None:
-        from twisted.internet import reactor
-
-        self._beating = reactor.callLater(seconds, self._beat)
+        self._beating = running_reactor().callLater(seconds, self._beat)
 
     def _beat(self) -> None:
         if self.light is not None:

@@ -25,6 +25,7 @@ from tutorwamp.bench.node import Process, on_node, processes
 from tutorwamp.bench.people import add_people, live_lesson
 from tutorwamp.chat.contracts import CHAT_TOPIC, SEND
 from tutorwamp.kernel.contracts import AuthRole
+from tutorwamp.kernel.reactor import running_reactor
 
 AIM_KIB: Final = 25.0
 """Of memory for a person who is there, in all the node's processes together."""
@@ -128,19 +129,17 @@ class _Crowd:
 
     async def measured(self, cut: int, seconds: float) -> Result:
         """Everybody comes, is there, and some are cut."""
-        from twisted.internet import reactor  # late: importing it chooses it
-
         first, others = self._visitors[:IN_A_LESSON], self._visitors[IN_A_LESSON:]
         await self._enter(first)  # what a process makes with its first lesson is not the people's
-        await task.deferLater(reactor, QUIET_S)
+        await task.deferLater(running_reactor(), QUIET_S)
         before = {one.pid: one for one in processes()}
         began_at = time.monotonic()
         await self._enter(others)
         entered_in_s = time.monotonic() - began_at
-        await task.deferLater(reactor, QUIET_S)
+        await task.deferLater(running_reactor(), QUIET_S)
         there = {one.pid: one for one in processes()}
         beats = sum(one.beats for one in self._visitors)
-        await task.deferLater(reactor, seconds)
+        await task.deferLater(running_reactor(), seconds)
         after = {one.pid: one for one in processes()}
         beats = sum(one.beats for one in self._visitors) - beats
         back = await self._cut(self._visitors[:: len(self._visitors) // cut][:cut])
@@ -171,8 +170,6 @@ class _Crowd:
         await gatherResults([cooperator.coiterate(work) for _ in range(ENTERING)], consumeErrors=True)
 
     async def _cut(self, visitors: Sequence[Visitor]) -> dict[str, Any]:
-        from twisted.internet import reactor  # late: importing it chooses it
-
         cut = set(visitors)
         staying = [one for one in self._visitors if one not in cut]
         for visitor in self._visitors:
@@ -184,10 +181,11 @@ class _Crowd:
         speakers = {one.lesson_id: one for one in staying}
         for speaker in speakers.values():
             await speaker.call(SEND.uri, lesson_id=speaker.lesson_id, body="Who is back?")
-        waiting = gatherResults(arrivals, consumeErrors=True).addTimeout(PATIENCE_S, reactor)
+        waiting = gatherResults(arrivals, consumeErrors=True).addTimeout(PATIENCE_S, running_reactor())
         times = sorted(arrived_at - cut_at for arrived_at in await waiting)
         print(f"the last of {len(times)} is back after {times[-1]:.1f} s", file=sys.stderr)  # noqa: T201  # progress
-        await task.deferLater(reactor, QUIET_S)  # the last messages may be on their way to those who are back already
+        # The last messages may be on their way to those who are back already.
+        await task.deferLater(running_reactor(), QUIET_S)
         return {
             "cut": len(times),
             "back_p50_s": statistics.median(times),

@@ -25,6 +25,7 @@ from tutorwamp.app.settings import Settings
 from tutorwamp.bench.node import on_node
 from tutorwamp.bench.people import add_people
 from tutorwamp.kernel.contracts import AuthRole, new_id, utc_now
+from tutorwamp.kernel.reactor import running_reactor
 from tutorwamp.kernel.sql.streams import append_one, ensure_streams
 from tutorwamp.notifications.contracts import Kind, NotificationRead, stream_of
 from tutorwamp.notifications.tables import notifications
@@ -94,9 +95,7 @@ async def _prepare(machine: Machine, people: int) -> list[str]:
 
 
 async def _measure(port: int, tokens: Sequence[str], people: int, rounds: int) -> Result:
-    from twisted.internet import reactor  # late: importing it chooses it
-
-    endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", port)
+    endpoint = TCP4ClientEndpoint(running_reactor(), "127.0.0.1", port)
     askers: list[Any] = [await endpoint.connect(Factory.forProtocol(_Asker)) for _ in range(CONNECTIONS)]
     found: dict[str, list[tuple[float, float]]] = {"uncached": [], "cached": []}
     for number in range(rounds + 1):

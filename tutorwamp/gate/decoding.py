@@ -21,7 +21,7 @@ from typing import Any, Final
 import cbor2
 import msgpack
 
-from tutorwamp.kernel.edges.plain import DEPTH_AT_MOST, INTEGER_AT_MOST, VALUES_AT_MOST
+from tutorwamp.kernel.edges.plain import DEPTH_AT_MOST, INTEGER_AT_MOST, VALUES_AT_MOST, is_unicode
 
 NUL: Final = "\0"
 _NOT_PLAIN: Final = object()
@@ -186,7 +186,7 @@ def _look_through(message: list[Any]) -> None:  # noqa: C901, PLR0912  # one loo
             parts = holder
             if type(holder) is dict:
                 for key in holder:
-                    if type(key) is not str or "\0" in key or not (key.isascii() or _is_unicode(key)):
+                    if type(key) is not str or "\0" in key or not (key.isascii() or is_unicode(key)):
                         raise _Fault
                 parts = holder.values()
             for part in parts:
@@ -195,7 +195,7 @@ def _look_through(message: list[Any]) -> None:  # noqa: C901, PLR0912  # one loo
                     if part - part != 0.0:  # infinite, or no number
                         raise _Fault
                 elif kind is str:
-                    if "\0" in part or not (part.isascii() or _is_unicode(part)):
+                    if "\0" in part or not (part.isascii() or is_unicode(part)):
                         raise _Fault
                 elif kind is list or kind is dict:
                     inner.append(part)
@@ -208,15 +208,6 @@ def _look_through(message: list[Any]) -> None:  # noqa: C901, PLR0912  # one loo
             return
         holders = inner
     raise _Fault
-
-
-def _is_unicode(text: str) -> bool:
-    """Whether UTF-8 can write it: half of a surrogate pair it cannot."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _length_prefixed(payload: bytes) -> Iterator[bytes]:

@@ -53,7 +53,7 @@ from tutorwamp.gate.router import Router
 from tutorwamp.gate.rules import Authorization, address_of
 from tutorwamp.gate.service import GateService
 from tutorwamp.gate.settings import GateSettings
-from tutorwamp.kernel.contracts import Answer, Arguments, Nothing, Procedure, from_ms, new_id, to_ms, utc_now
+from tutorwamp.kernel.contracts import NOTHING, Answer, Arguments, Nothing, Procedure, from_ms, new_id, to_ms, utc_now
 from tutorwamp.kernel.edges.answered import LINES, answered, error_of
 from tutorwamp.kernel.edges.arguments import bound_recursion, check, collect_seldom
 from tutorwamp.kernel.edges.component import application_error
@@ -255,11 +255,11 @@ class GateComponent(ApplicationSession):
             component=report.component,
             rest=f"waiting for {', '.join(sorted(missing))}" if missing else "the gate is open",
         )
-        return Nothing()
+        return NOTHING
 
     def _hear_alive(self, told: Alive, session: SessionId) -> Nothing:
         self._service.alive(told, session)
-        return Nothing()
+        return NOTHING
 
     def _beat(self) -> None:
         """Tell the supervisor that this process lives, and which containers do not show it."""
@@ -276,12 +276,12 @@ class GateComponent(ApplicationSession):
 
     def _grant(self, command: Grant, _session: SessionId) -> Nothing:
         self._service.grant(command)
-        return Nothing()
+        return NOTHING
 
     def _revoke_grants(self, command: RevokeGrants, _session: SessionId) -> Nothing:
         for session, topics in self._service.revoke_grants(command).items():
             self._router.take_subscriptions(session, topics)
-        return Nothing()
+        return NOTHING
 
     def _drop(self, command: Drop, _session: SessionId) -> Dropped:
         if not self._service.drop(command.session, command.reason):
