@@ -15,7 +15,6 @@ from tutorwamp.chat.settings import ChatSettings
 from tutorwamp.gate.settings import GateSettings
 from tutorwamp.kernel.limits import LimitSettings
 from tutorwamp.kernel.log.lines import LogSettings
-from tutorwamp.kernel.log.tracing import TracingSettings
 from tutorwamp.kernel.node_settings import NodeSettings
 from tutorwamp.kernel.redis_url import CacheSettings, require_url
 from tutorwamp.kernel.settings import PREFIX, SettingsError, gather, read, refuse_unknown
@@ -36,7 +35,6 @@ class Settings:
     database: DatabaseSettings
     slow_queries: SlowSettings
     log: LogSettings
-    tracing: TracingSettings
     gate: GateSettings
     accounts: AccountsSettings
     lessons: LessonsSettings

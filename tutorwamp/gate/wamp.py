@@ -62,10 +62,9 @@ from tutorwamp.kernel.errors import Internal, RateLimited, TutorwampError
 from tutorwamp.kernel.files import raise_open_files, sessions_in
 from tutorwamp.kernel.lifeline import BEAT_EVERY_S, Lifeline
 from tutorwamp.kernel.limits import JOINS, Limits, LimitSettings
-from tutorwamp.kernel.log.calls import Call, Edge, finish, on_finished, tell_begun, working_for
+from tutorwamp.kernel.log.calls import Call, Edge, finish, on_finished, working_for
 from tutorwamp.kernel.log.lines import LogSettings, configure, get_logger, obey_signals, tame_crossbar
 from tutorwamp.kernel.log.requests import RequestLines
-from tutorwamp.kernel.log.tracing import TracingSettings, trace_calls
 from tutorwamp.kernel.metrics.pages import page_of
 from tutorwamp.kernel.metrics.process import watch_process
 from tutorwamp.kernel.metrics.sockets import CONTROLLER, clear, offer, worker_name
@@ -115,7 +114,6 @@ class GateComponent(ApplicationSession):
             lines = read(LogSettings, values)
             configure(lines)
             obey_signals(lines.level)
-            trace_calls(read(TracingSettings, values), worker_name())
             on_finished(RequestLines(lines, time.monotonic, answered.note, is_quiet=lambda _: True).write)
             self._service = GateService(
                 key=settings.signing_key(),
@@ -180,10 +178,8 @@ class GateComponent(ApplicationSession):
         self, procedure: Procedure[Arguments, Answer], handle: Callable[[Arguments, SessionId], Answer]
     ) -> None:
         def answer(*positional: object, call: CallDetails, **arguments: object) -> dict[str, Any]:
-            # By position come request_id and trace of the call, over either door, that this is done for.
-            request_id, traceparent = (*map(str, positional[:2]), "", "")[:2]
-            ours = Call(procedure.uri, Edge.WAMP, request_id, traceparent=traceparent)
-            tell_begun(ours)
+            # By position comes the request_id of the call, over either door, that this is done for.
+            ours = Call(procedure.uri, Edge.WAMP, str(positional[0]) if positional else "")
             try:
                 with working_for([ours]):
                     done = handle(check(procedure.arguments, arguments), _caller(call)).plain()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import sys
-from types import FrameType
+from collections.abc import Callable
+from types import FrameType, FunctionType
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -11,10 +13,8 @@ from structlog.testing import capture_logs
 from twisted.internet import epollreactor, reactor
 
 from tests.support.machine import TurnedClock
-from tutorwamp.kernel.errors import NotFound
 from tutorwamp.kernel.metrics import ticks
 from tutorwamp.kernel.metrics.ticks import STALLS_KEPT_FOR_S, Turns, call_in
-from tutorwamp.kernel.topics import stream_named
 
 
 @pytest.fixture
@@ -77,16 +77,38 @@ def test_nobody_looks_at_a_short_turn_or_at_none(turns: Turns, clock: TurnedCloc
     turns.look(stack)
 
 
-def test_a_stack_is_named_by_our_outermost_function(monkeypatch: pytest.MonkeyPatch) -> None:
-    frames: list[FrameType] = []
+def _outer(inner: Callable[[], FrameType]) -> FrameType:
+    return inner()
 
-    def seen(*_: object) -> None:
-        frames.append(sys._getframe())  # as above
 
-    monkeypatch.setattr("tutorwamp.kernel.topics._NAME", type("Pattern", (), {"fullmatch": staticmethod(seen)}))
-    with pytest.raises(NotFound):
-        stream_named("x")
-    assert call_in(frames[0]) == "kernel.topics.stream_named"
+def _inner() -> FrameType:
+    return sys._getframe()  # as above
+
+
+def _stack(*modules: str) -> FrameType:
+    """A stack of one function of each module, the outermost first."""
+    innermost = FunctionType(_inner.__code__, {"__name__": modules[-1], "sys": sys})
+    call: Callable[[], FrameType] = innermost
+    for module in reversed(modules[:-1]):
+        call = functools.partial(FunctionType(_outer.__code__, {"__name__": module}), call)
+    return call()
+
+
+@pytest.mark.parametrize(
+    ("modules", "call"),
+    [
+        (("tutorwamp.kernel.edges.component", "tutorwamp.chat.service", "tutorwamp.chat.rules"), "chat.service._outer"),
+        (("tutorwamp.kernel.edges.component", "tutorwamp.kernel.text"), "kernel.edges.component._outer"),
+        (("twisted.internet.base", "tutorwamp.gate.door", "json"), "gate.door._outer"),
+        (("twisted.internet.base", "json"), "unknown"),
+        (("tutorwamp.kernel.metrics.ticks", "json"), "unknown"),
+    ],
+)
+def test_a_stack_is_named_by_the_outermost_function_of_a_domain(modules: tuple[str, ...], call: str) -> None:
+    assert call_in(_stack(*modules)) == call
+
+
+def test_a_stack_that_is_gone_has_no_name() -> None:
     assert call_in(None) == "unknown"
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from prometheus_client import Counter, Histogram
 
 from tutorwamp.kernel.log.calls import Call, on_finished
+from tutorwamp.kernel.metrics.children import Children
 
 CALLS: Final = Counter(
     "tutorwamp_calls",
@@ -22,26 +23,15 @@ SECONDS: Final = Histogram(
 )
 
 
-class CallCounter:
-    """Counts each finished call. The library's counters are found once for each name and outcome."""
+_counters, _timers = Children(CALLS), Children(SECONDS)
 
-    def __init__(self) -> None:
-        self._counters: dict[tuple[str, str, str], Any] = {}
-        self._timers: dict[tuple[str, str], Any] = {}
 
-    def finished(self, call: Call) -> None:
-        """One more; to be called by ``kernel.log``."""
-        key = (call.edge, call.name, call.outcome)
-        counter = self._counters.get(key)
-        if counter is None:
-            counter = self._counters[key] = CALLS.labels(*map(str, key))
-        counter.inc()
-        timer = self._timers.get(key[:2])
-        if timer is None:
-            timer = self._timers[key[:2]] = SECONDS.labels(*map(str, key[:2]))
-        timer.observe(call.seconds)
+def count(call: Call) -> None:
+    """A call is over."""
+    _counters[call.edge, call.name, call.outcome].inc()
+    _timers[call.edge, call.name].observe(call.seconds)
 
 
 def count_calls() -> Callable[[], None]:
     """Count all calls of this process from now on; what is given back ends it."""
-    return on_finished(CallCounter().finished)
+    return on_finished(count)

@@ -32,7 +32,8 @@ STALLS_AT_MOST: Final = 1_200
 """All that can be in that time."""
 UNKNOWN: Final = "unknown"
 _OURS: Final = "tutorwamp."
-_DOORS: Final = (".wamp", ".rest")
+_EVERYBODYS: Final = ("tutorwamp.kernel.", "tutorwamp.app.")
+"""What all calls go through tells nothing of the one."""
 
 
 class Turns(Collector):
@@ -94,19 +95,17 @@ class Turns(Collector):
 
 
 def call_in(frame: FrameType | None) -> str:
-    """The name of what a stack is at: the method of a door, else the outermost function of ours in it."""
+    """The name of what a stack is at: the outermost function of a domain in it, else of ours."""
     ours: list[tuple[str, str]] = []
     while frame is not None:
         module = str(frame.f_globals.get("__name__", ""))
         if module.startswith(_OURS) and not module.startswith(__name__):
             ours.append((module, frame.f_code.co_qualname))
         frame = frame.f_back
-    for module, name in ours:
-        if module.endswith(_DOORS) and not module.startswith("tutorwamp.gate."):
-            return f"{module.removeprefix(_OURS)}.{name}"
     if not ours:
         return UNKNOWN
-    module, name = ours[-1]
+    domains = [one for one in ours if not one[0].startswith(_EVERYBODYS)]
+    module, name = (domains or ours)[-1]
     return f"{module.removeprefix(_OURS)}.{name}"
 
 

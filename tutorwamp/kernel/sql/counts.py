@@ -7,13 +7,15 @@ from typing import Final
 
 from prometheus_client import Histogram
 
-RAN: Final = Histogram(
+from tutorwamp.kernel.metrics.children import Children
+
+_ran = Histogram(
     "tutorwamp_database_transaction_seconds",
     "How long transactions ran, by name.",
     ["transaction"],
     buckets=(0.001, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10),
 )
-WAITED: Final = Histogram(
+_waited = Histogram(
     "tutorwamp_database_wait_seconds",
     "How long transactions waited for their turn, a thread and a connection, by lane.",
     ["lane"],
@@ -21,6 +23,7 @@ WAITED: Final = Histogram(
 )
 READS: Final = "reads"
 """The lane of reads that have none of their own."""
+RAN, WAITED = Children(_ran), Children(_waited)
 BATCH_SIZES: Final = Histogram(
     "tutorwamp_database_batch_size",
     "How many share a transaction, by its name.",

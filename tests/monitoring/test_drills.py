@@ -1,0 +1,174 @@
+"""Faults made on real nodes: what ``/metrics`` says raises the alert, and a line in the log names the cause."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import psycopg
+import pytest
+import yaml
+from autobahn.wamp.exception import ApplicationError
+from twisted.internet.defer import Deferred
+
+from tests.conftest import HURRIED, migrated_node
+from tests.monitoring.blocker import BLOCK
+from tests.monitoring.promql import History
+from tests.monitoring.test_alerts import TARGET, raised
+from tests.support.metrics import page_of
+from tests.support.node import CONFIG, Node
+from tests.support.people import PythonPerson, bare, planned_lesson, register
+from tests.support.postgres import Postgres
+from tests.support.redis import RedisServer
+from tests.support.supervised import Supervised
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.alone
+
+PEOPLE_AT_MOST = 3
+
+
+@dataclass
+class Watching:
+    """Prometheus, as far as these tests need it: it scrapes when it is told to, more often than it would."""
+
+    node: Node | Supervised
+    history: History = field(default_factory=History)
+
+    def scrape(self) -> set[str]:
+        """One page more; the alerts that are raised now."""
+        try:
+            page, up = page_of(self.node), 1
+        except (urllib.error.URLError, OSError):
+            page, up = "", 0
+        self.history.add(time.monotonic(), f"{page}up {up}\n", **TARGET)
+        return raised(self.history)
+
+    async def until(self, alert: str, *, is_raised: bool = True) -> None:
+        """Look again and again."""
+        found: list[set[str]] = []
+
+        def looked() -> bool:
+            found[:] = [self.scrape()]
+            return (alert in found[0]) is is_raised
+
+        await until(looked, lambda: f"{alert} is raised: {not is_raised}, with {found}")
+
+
+@dataclass
+class Ground:
+    """A node of its own with all that it can lose."""
+
+    node: Node
+    postgres: Postgres
+    redis: RedisServer
+    database: str
+
+    def watched(self) -> Watching:
+        """All is well."""
+        watching = Watching(self.node)
+        assert watching.scrape() == set()
+        return watching
+
+
+@pytest.fixture(scope="module")
+def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+    config = yaml.safe_load(CONFIG.read_text())
+    router, container = config["workers"]
+    router["components"][0]["extra"]["components"].append("blocker")
+    blocker = {"id": "blocker", "classname": "tests.monitoring.blocker.BlockerComponent"}
+    container["components"].append({**container["components"][0], **blocker})
+    path = tmp_path_factory.mktemp("node") / "config.yaml"
+    path.write_text(yaml.safe_dump(config))
+    with Postgres(durable=True) as postgres, RedisServer("valkey") as redis:
+        url = postgres.create_database("drills")
+        more = {"TUTORWAMP_REDIS_URL": redis.url, "TUTORWAMP_SESSIONS_AT_MOST": str(PEOPLE_AT_MOST)}
+        node = migrated_node(url, env={**HURRIED, **more}, config=path)
+        with node.running():
+            yield Ground(node, postgres, redis, url)
+
+
+async def test_a_redis_that_is_gone_is_noticed_and_one_that_comes_back(ground: Ground) -> None:
+    watching = ground.watched()
+
+    def look() -> None:
+        with urllib.request.urlopen(f"http://127.0.0.1:{ground.node.port}/api/health", timeout=10) as answer:
+            answer.read()  # the cache was asked
+
+    ground.redis.kill()
+    look()
+    await watching.until("CacheUnavailable")
+    assert "the cache does not answer" in ground.node.log()
+    ground.redis.start()
+    look()
+    await watching.until("CacheUnavailable", is_raised=False)
+
+
+async def test_a_process_that_stands_still_for_two_seconds_is_told_with_what_it_did(ground: Ground) -> None:
+    watching = ground.watched()
+    email, _ = await register(ground.node, "Anna", "student")
+    anna = await bare(ground.node, email)
+    await anna.ask(BLOCK, seconds=2.0)
+    await watching.until("ReactorStalled")
+    assert "call='kernel.events.Events.announce'" in ground.node.log()
+    anna.disconnect()
+
+
+async def test_people_who_are_too_many_are_noticed(ground: Ground) -> None:
+    watching = Watching(ground.node)
+    watching.scrape()
+    email, _ = await register(ground.node, "Anna", "student")
+    here = [await bare(ground.node, email) for _ in range(PEOPLE_AT_MOST)]
+    for _ in range(5):
+        with pytest.raises(ApplicationError):
+            await bare(ground.node, email)
+    await watching.until("JoinsRefused")
+    assert "what='ticket refused'" in ground.node.log()
+    for one in here:
+        one.disconnect()
+
+
+async def test_a_lock_on_what_people_write_is_noticed(ground: Ground) -> None:
+    tina_email, _ = await register(ground.node, "Tina", "tutor")
+    _, anna = await register(ground.node, "Anna", "student")
+    tina = await PythonPerson.enter(ground.node, tina_email)
+    lesson = await planned_lesson(tina.call, anna)
+    watching = Watching(ground.node)
+    with psycopg.connect(ground.database.replace("+psycopg", "")) as locking:
+        locking.execute("LOCK TABLE messages IN ACCESS EXCLUSIVE MODE")
+        said = Deferred.fromCoroutine(tina.call("tutorwamp.chat.send", lesson_id=lesson["id"], body="Hello"))
+        said.addErrback(lambda _: None)
+        await watching.until("WritesStuck")
+    await watching.until("WritesStuck", is_raised=False)
+    await said
+    await tina.close()
+
+
+async def test_a_database_that_is_gone_is_noticed_and_one_that_comes_back(ground: Ground) -> None:
+    watching = Watching(ground.node)
+    ground.postgres.kill()
+    await watching.until("DatabaseUnavailable")
+    assert "the database does not do its work" in ground.node.log()
+    ground.postgres.start()
+    await watching.until("DatabaseUnavailable", is_raised=False)
+    assert "the database works again" in ground.node.log()
+
+
+async def test_a_container_that_is_killed_is_noticed_and_then_that_all_were_started_again() -> None:
+    up = Supervised()
+    try:
+        up.start()
+        watching = Watching(up)
+        assert watching.scrape() == set()
+        os.kill(up.pids()["container"], signal.SIGKILL)
+        await watching.until("NodeUnreachable")
+        await watching.until("NodeRestarted")
+        await watching.until("NodeUnreachable", is_raised=False)
+        assert "ended: SIGKILL; it starts again" in up.errors.read_text()
+    finally:
+        up.close()
