@@ -9,7 +9,7 @@ import pytest_twisted
 from twisted.internet.defer import Deferred
 
 from tests.client.room import Enter, Person, Room, made
-from tests.client.talk import WELCOME, Connect, Tickets, patiently
+from tests.client.talk import WELCOME, Connect, Tickets, opened, patiently
 from tests.support.machine import PASSWORD
 from tests.support.node import Node
 from tests.support.people import planned_lesson
@@ -20,13 +20,8 @@ from tutorwamp.kernel.contracts import new_id
 @pytest.fixture(scope="session")
 def router() -> Iterator[Node]:
     """One router for all tests, with nothing of ours on it; who kills it starts it again."""
-    router = Node(config=Path(__file__).with_name("router.yaml"))
-    try:
-        router.start()
-        router.wait_ready(rest=False)
+    with Node(config=Path(__file__).with_name("router.yaml")).running(rest=False) as router:
         yield router
-    finally:
-        router.close()
 
 
 @pytest.fixture
@@ -65,3 +60,11 @@ def connect(router: Node) -> Iterator[Connect]:
     yield make
     for connection in made:
         pytest_twisted.blockon(Deferred.fromCoroutine(connection.close()))
+
+
+@pytest_twisted.async_fixture
+async def connection(connect: Connect) -> Connection:
+    """Ada's, open."""
+    made = connect()
+    await opened(made)
+    return made

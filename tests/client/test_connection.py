@@ -24,8 +24,8 @@ from tests.client.talk import (
 )
 from tests.support.node import Node, free_port
 from tests.support.refused import refused
-from tutorwamp.client import Backoff, CallError, Disconnected, Event
-from tutorwamp.client.connection import CALL_TIMEOUT_S, STEADY_AFTER_S
+from tutorwamp.client import Backoff, CallError, Connection, Disconnected, Event
+from tutorwamp.client.connection import CALL_TIMEOUT_S, STEADY_AFTER_S, State
 from tutorwamp.client.errors import BACK_AFTER_DRAINING_S
 from tutorwamp.client.wamp import JOIN_TIMEOUT_S, SEND_AT_MOST_BYTES, Serializer
 from tutorwamp.kernel.errors import Action
@@ -42,9 +42,7 @@ async def test_a_call_is_answered(connect: Connect, serializer: Serializer) -> N
     }
 
 
-async def test_an_error_arrives_whole(connect: Connect) -> None:
-    connection = connect()
-    await opened(connection)
+async def test_an_error_arrives_whole(connection: Connection) -> None:
     error = await refused(
         CallError,
         connection.call(
@@ -60,9 +58,7 @@ async def test_an_error_arrives_whole(connect: Connect) -> None:
     assert (error.details, error.request_id) == ({"state": "ended"}, "r-1")
 
 
-async def test_what_is_not_allowed_is_refused_aloud(connect: Connect) -> None:
-    connection = connect()
-    await opened(connection)
+async def test_what_is_not_allowed_is_refused_aloud(connection: Connection) -> None:
     for doing in (
         connection.call("wamp.session.list"),
         connection.publish("elsewhere", text="lost"),
@@ -146,9 +142,7 @@ async def test_after_kill_9_of_the_router_all_is_as_before(router: Node, connect
     assert (await waiting)["text"] == "still there?"
 
 
-async def test_a_loss_while_subscriptions_are_renewed_only_takes_longer(connect: Connect) -> None:
-    connection = connect()
-    await opened(connection)
+async def test_a_loss_while_subscriptions_are_renewed_only_takes_longer(connection: Connection) -> None:
     for topic in (TOPIC, f"{TOPIC}.other"):
         await connection.subscribe(topic, Inbox())
     sessions: list[int | None] = []
@@ -267,9 +261,7 @@ async def test_a_server_that_says_nothing_is_given_up(connect: Connect) -> None:
     await port.stopListening()
 
 
-async def test_a_revoked_session_stays_away_and_says_so(connect: Connect) -> None:
-    connection = connect()
-    await opened(connection)
+async def test_a_revoked_session_stays_away_and_says_so(connection: Connection) -> None:
     closed = Watcher(connection).next("closed")
     error = await refused(CallError, connection.call("test.say_goodbye", reason="tutorwamp.close.revoked"))
     assert isinstance(error, Disconnected)
@@ -281,16 +273,21 @@ async def test_a_revoked_session_stays_away_and_says_so(connect: Connect) -> Non
         assert (error.uri, error.action) == ("tutorwamp.close.revoked", Action.REAUTH)
 
 
+async def sent_away(connection: Connection, reason: str, **told: Any) -> State:
+    """The server says goodbye; how the connection waits. It comes back when its pause is over."""
+    waiting = Watcher(connection).next("waiting")
+    await refused(CallError, connection.call("test.say_goodbye", reason=reason, **told))
+    return await waiting
+
+
 async def test_a_draining_node_is_come_back_to_and_short_lives_do_not_reset_the_pauses(connect: Connect) -> None:
     clock = Clock()
     connection = connect(clock=clock, chance=lambda: 1.0, backoff=Backoff(first_ceiling_s=1, growth=2))
     await opened(connection)
-    states = Watcher(connection)
     for lived_s, pause_s in ((0, 1), (STEADY_AFTER_S - 1, 2), (STEADY_AFTER_S, 1)):
         clock.advance(lived_s)
-        waiting, back = states.next("waiting"), states.next("connected")
-        await refused(CallError, connection.call("test.say_goodbye", reason="tutorwamp.close.draining"))
-        state = await waiting
+        back = Watcher(connection).next("connected")
+        state = await sent_away(connection, "tutorwamp.close.draining")
         assert (why(state).uri, state.pause_s) == ("tutorwamp.close.draining", BACK_AFTER_DRAINING_S + pause_s)
         clock.advance(state.pause_s)
         await back
@@ -300,16 +297,14 @@ async def test_a_draining_node_says_when_to_come_back(connect: Connect) -> None:
     clock = Clock()
     connection = connect(clock=clock, chance=lambda: 1.0, backoff=Backoff(first_ceiling_s=1, growth=2))
     await opened(connection)
-    states = Watcher(connection)
     for told, back_s in (
         ({"action": "retry", "retry_after_s": 4.25}, 4.25),
         ({"action": "retry", "retry_after_s": 3}, 3),
         ({"action": "retry", "retry_after_s": "soon"}, BACK_AFTER_DRAINING_S),
         ({"action": "retry", "retry_after_s": -1}, 0),
     ):
-        waiting, back = states.next("waiting"), states.next("connected")
-        await refused(CallError, connection.call("test.say_goodbye", reason="tutorwamp.close.draining", **told))
-        state = await waiting
+        back = Watcher(connection).next("connected")
+        state = await sent_away(connection, "tutorwamp.close.draining", **told)
         assert why(state).retry_after_s == back_s
         assert back_s < state.pause_s <= back_s + 8
         clock.advance(STEADY_AFTER_S + state.pause_s)
@@ -320,18 +315,14 @@ async def test_who_was_too_slow_comes_back(connect: Connect) -> None:
     clock = Clock()
     connection = connect(clock=clock)
     await opened(connection)
-    states = Watcher(connection)
-    waiting, back = states.next("waiting"), states.next("connected")
-    await refused(CallError, connection.call("test.say_goodbye", reason="tutorwamp.close.slow"))
-    state = await waiting
+    back = Watcher(connection).next("connected")
+    state = await sent_away(connection, "tutorwamp.close.slow")
     assert (why(state).uri, why(state).action) == ("tutorwamp.close.slow", Action.RETRY)
     clock.advance(state.pause_s)
     await back
 
 
-async def test_a_topic_taken_away_is_reported_and_the_connection_lives(connect: Connect) -> None:
-    connection = connect()
-    await opened(connection)
+async def test_a_topic_taken_away_is_reported_and_the_connection_lives(connection: Connection) -> None:
     taken: Deferred[None] = Deferred()
     await connection.subscribe(TOPIC, Inbox(), revoked=lambda: taken.callback(None))
     await connection.call("test.take_away", topic=TOPIC)
@@ -341,17 +332,13 @@ async def test_a_topic_taken_away_is_reported_and_the_connection_lives(connect: 
     assert await connection.call("test.echo") == {"caller": "ada"}
 
 
-async def test_a_message_too_large_costs_the_call_and_not_the_connection(connect: Connect) -> None:
-    connection = connect()
-    await opened(connection)
+async def test_a_message_too_large_costs_the_call_and_not_the_connection(connection: Connection) -> None:
     error = await refused(CallError, connection.call_until_answered("test.echo", text="x" * SEND_AT_MOST_BYTES))
     assert (error.uri, error.action) == ("tutorwamp.error.too_large", Action.FIX)
     assert await connection.call("test.echo") == {"caller": "ada"}
 
 
-async def test_an_argument_that_cannot_be_sent_is_invalid(connect: Connect) -> None:
-    connection = connect()
-    await opened(connection)
+async def test_an_argument_that_cannot_be_sent_is_invalid(connection: Connection) -> None:
     await refused("tutorwamp.error.invalid", connection.call("test.echo", it=object()))
     await refused("tutorwamp.error.invalid", connection.call("not a uri"))
     assert await connection.call("test.echo") == {"caller": "ada"}

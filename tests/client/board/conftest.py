@@ -14,19 +14,14 @@ from tests.client.board.server import BoardServer
 from tests.client.board.talk import Arrive
 from tests.client.talk import Tickets, opened
 from tests.support.node import Node
-from tutorwamp.client import Backoff, Connection, Lesson
+from tutorwamp.client import Backoff, Board, Connection, Lesson
 from tutorwamp.client.streams import Streams
 
 
 @pytest.fixture(scope="package")
 def board_router() -> Iterator[Node]:
-    router = Node(config=Path(__file__).with_name("router.yaml"))
-    try:
-        router.start()
-        router.wait_ready(rest=False)
+    with Node(config=Path(__file__).with_name("router.yaml")).running(rest=False) as router:
         yield router
-    finally:
-        router.close()
 
 
 @pytest.fixture
@@ -54,3 +49,15 @@ def arrive(board_router: Node, server: BoardServer) -> Iterator[Arrive]:
     yield lambda name="ada", clock=None: Deferred.fromCoroutine(entered(name, clock))
     for connection in made:
         pytest_twisted.blockon(Deferred.fromCoroutine(connection.close()))
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Of whoever has ``board``."""
+    return Clock()
+
+
+@pytest_twisted.async_fixture
+async def board(arrive: Arrive, clock: Clock) -> Board:
+    """Somebody's, who has just come and whose clock a test turns."""
+    return await (await arrive(clock=clock)).board()

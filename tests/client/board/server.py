@@ -76,9 +76,9 @@ class BoardServer:
 
         return release
 
-    def draw(self, *changes: Plain, by: str = "other") -> Plain:
-        """Somebody else draws."""
-        return self._telling(lambda: self.model.submit(by, list(changes)))
+    def draw(self, *changes: Plain, by: str = "other", lost: bool = False) -> Plain:
+        """Somebody else draws; ``lost``: nobody is told."""
+        return self._telling(lambda: self.model.submit(by, list(changes)), lost=lost)
 
     def publish(self, seq: int) -> None:
         """Publish an event, whether or not it was published before."""
@@ -129,11 +129,11 @@ class BoardServer:
             self._answered[client_id] = answer
         return answer
 
-    def _telling(self, doing: Callable[[], Plain]) -> Plain:
+    def _telling(self, doing: Callable[[], Plain], *, lost: bool = False) -> Plain:
         head = len(self.model.events)
         answer = doing()
         for event in self.model.events[head:]:
-            if not self.losing:
+            if not (self.losing or lost):
                 self.publish(event["seq"])
         return answer
 

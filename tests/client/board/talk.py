@@ -8,6 +8,7 @@ from typing import Any, cast
 from twisted.internet.defer import Deferred
 
 from tests.client.board.model import PAGE, Plain
+from tests.client.board.server import BoardServer
 from tests.client.talk import patiently
 from tutorwamp.client import Board, Connection, Event, Lesson
 
@@ -39,3 +40,17 @@ def told(board: Board, kind: str) -> Deferred[Event]:
     waiting: Deferred[Event] = Deferred()
     board.on_change(lambda event: waiting.callback(event) if event.type == kind and not waiting.called else None)
     return patiently(waiting)
+
+
+async def same(board: Board, server: BoardServer, seq: int) -> None:
+    """The board has come so far, and is what the server has."""
+    await doing(board.caught_up(seq))
+    assert board.state() == server.model.state()
+
+
+async def half_open(lesson: Lesson, server: BoardServer) -> tuple[Callable[[], None], Deferred[Board]]:
+    """A board whose opening is answered, but the answer is held: what lets it go, and the opening."""
+    release, asked = server.hold("open"), server.next("open")
+    opening = doing(lesson.board())
+    await asked
+    return release, opening

@@ -8,18 +8,16 @@ from twisted.internet.task import Clock
 
 from tests.client.board.model import BoardModel
 from tests.client.board.server import BoardServer
-from tests.client.board.talk import Arrive, box, cut, doing, put, told
+from tests.client.board.talk import Arrive, box, cut, doing, half_open, put, same, told
 from tests.client.talk import Watcher, opened
 from tests.support.refused import refused
-from tutorwamp.client import CallError, Disconnected
+from tutorwamp.client import Board, CallError, Disconnected
 from tutorwamp.client.streams import GAP_PATIENCE_S
 
 
 async def test_B31_what_happens_while_it_is_opened_is_not_lost(server: BoardServer, arrive: Arrive) -> None:
     lesson = await arrive()
-    release, asked = server.hold("open"), server.next("open")
-    opening = doing(lesson.board())
-    await asked
+    release, opening = await half_open(lesson, server)
     server.draw(put("a"))
     server.draw(put("b"))
     release()
@@ -29,9 +27,7 @@ async def test_B31_what_happens_while_it_is_opened_is_not_lost(server: BoardServ
     assert len(server.asked("open")) == 1
 
 
-async def test_B31_events_that_were_overtaken_are_waited_for(server: BoardServer, arrive: Arrive) -> None:
-    clock = Clock()
-    board = await (await arrive(clock=clock)).board()
+async def test_B31_events_that_were_overtaken_are_waited_for(server: BoardServer, board: Board, clock: Clock) -> None:
     server.losing = True
     for name in "abc":
         server.draw(put(name))
@@ -50,21 +46,16 @@ async def test_B31_events_that_were_overtaken_are_waited_for(server: BoardServer
     assert len(server.asked("open")) == 1
 
 
-async def test_B31_a_gap_that_stays_is_resumed(server: BoardServer, arrive: Arrive) -> None:
-    clock = Clock()
-    board = await (await arrive(clock=clock)).board()
+async def test_B31_a_gap_that_stays_is_resumed(server: BoardServer, board: Board, clock: Clock) -> None:
     waiting = len(clock.getDelayedCalls())
-    server.losing = True
-    server.draw(put("a"))
-    server.losing = False
+    server.draw(put("a"), lost=True)
     server.draw(put("b"))
     server.draw(put("c"))
     await doing(board.at(0))  # what was published before has come
     assert board.elements == {}
     assert len(clock.getDelayedCalls()) == waiting + 1
     clock.advance(GAP_PATIENCE_S)
-    await doing(board.caught_up(3))
-    assert board.state() == server.model.state()
+    await same(board, server, 3)
     server.draw(put("d"))
     await doing(board.caught_up(4))
     clock.advance(GAP_PATIENCE_S * 3)
@@ -72,12 +63,10 @@ async def test_B31_a_gap_that_stays_is_resumed(server: BoardServer, arrive: Arri
     assert (len(server.asked("open")), len(server.resumed)) == (1, 2)
 
 
-async def test_B31_where_too_much_was_missed_the_board_is_opened_afresh(server: BoardServer, arrive: Arrive) -> None:
-    clock = Clock()
-    board = await (await arrive(clock=clock)).board()
-    server.losing = True
-    server.draw(put("a"))
-    server.losing = False
+async def test_B31_where_too_much_was_missed_the_board_is_opened_afresh(
+    server: BoardServer, board: Board, clock: Clock
+) -> None:
+    server.draw(put("a"), lost=True)
     server.forgetful = True
     server.draw(put("b"))
     await doing(board.at(0))
@@ -93,27 +82,20 @@ async def test_B31_where_too_much_was_missed_the_board_is_opened_afresh(server: 
 async def test_B31_a_gap_that_comes_while_it_is_opened_is_resumed(server: BoardServer, arrive: Arrive) -> None:
     clock = Clock()
     lesson = await arrive(clock=clock)
-    release, asked = server.hold("open"), server.next("open")
-    opening = doing(lesson.board())
-    await asked
-    server.losing = True
-    server.draw(put("a"))
-    server.losing = False
+    release, opening = await half_open(lesson, server)
+    server.draw(put("a"), lost=True)
     server.draw(put("b"))
     await doing(lesson._connection.call("tutorwamp.board.at", lesson_id=lesson.id, seq=0))
     clock.advance(GAP_PATIENCE_S)
     release()
     board = await opening
-    await doing(board.caught_up(2))
-    assert board.state() == server.model.state()
+    await same(board, server, 2)
     assert len(server.asked("open")) == 1
 
 
 async def test_B31_a_gap_that_comes_while_another_is_waited_for_has_its_own_time(
-    server: BoardServer, arrive: Arrive
+    server: BoardServer, board: Board, clock: Clock
 ) -> None:
-    clock = Clock()
-    board = await (await arrive(clock=clock)).board()
     server.losing = True
     for name in "abcd":
         server.draw(put(name))
@@ -125,14 +107,11 @@ async def test_B31_a_gap_that_comes_while_another_is_waited_for_has_its_own_time
     await doing(board.at(0))
     assert (board.head, len(server.resumed)) == (2, resumed)
     clock.advance(GAP_PATIENCE_S)
-    await doing(board.caught_up(4))
-    assert board.state() == server.model.state()
+    await same(board, server, 4)
     assert len(server.resumed) == resumed + 1
 
 
-async def test_B31_a_server_that_has_forgotten_is_believed(server: BoardServer, arrive: Arrive) -> None:
-    clock = Clock()
-    board = await (await arrive(clock=clock)).board()
+async def test_B31_a_server_that_has_forgotten_is_believed(server: BoardServer, board: Board, clock: Clock) -> None:
     server.draw(put("a"))
     await doing(board.caught_up(1))
     server.losing = True
@@ -150,9 +129,7 @@ async def test_B31_a_server_that_has_forgotten_is_believed(server: BoardServer, 
     assert board.state() == server.model.state()
 
 
-async def test_B31_an_event_that_makes_no_sense_opens_the_board_afresh(server: BoardServer, arrive: Arrive) -> None:
-    clock = Clock()
-    board = await (await arrive(clock=clock)).board()
+async def test_B31_an_event_that_makes_no_sense_opens_the_board_afresh(server: BoardServer, board: Board) -> None:
     server.draw(put("a"))
     await doing(board.caught_up(1))
     nonsense = {"op": "append", "by": "other", "id": "unknown", "version": 2, "points": [[0, 0]]}
@@ -164,9 +141,7 @@ async def test_B31_an_event_that_makes_no_sense_opens_the_board_afresh(server: B
     assert len(server.asked("open")) == 2
 
 
-async def test_B31_an_answer_whose_event_is_lost_is_resumed(server: BoardServer, arrive: Arrive) -> None:
-    clock = Clock()
-    board = await (await arrive(clock=clock)).board()
+async def test_B31_an_answer_whose_event_is_lost_is_resumed(server: BoardServer, board: Board, clock: Clock) -> None:
     server.losing = True
     putting = doing(board.put(box("a")))
     await server.next("submit")
@@ -181,12 +156,9 @@ async def test_B31_after_a_loss_what_was_missed_is_resumed(server: BoardServer, 
     lesson = await arrive()
     board = await lesson.board()
     await board.put(box("a"))
-    server.losing = True
     cut(lesson._connection)
-    server.draw(put("b"))
-    server.losing = False
-    await doing(board.caught_up(2))
-    assert board.state() == server.model.state()
+    server.draw(put("b"), lost=True)
+    await same(board, server, 2)
     server.draw(put("c"))
     await doing(board.caught_up(3))
     assert list(board.elements) == ["a", "b", "c"]
@@ -208,24 +180,20 @@ async def test_B31_what_happens_while_it_is_opened_afresh_is_not_lost(server: Bo
     server.draw(put("c"))
     await doing(board.at(0))
     release()
-    await doing(board.caught_up(3))
-    assert board.state() == server.model.state()
+    await same(board, server, 3)
     assert len(server.asked("open")) == 2
 
 
 async def test_B31_a_loss_while_it_is_opened_only_takes_longer(server: BoardServer, arrive: Arrive) -> None:
     lesson = await arrive()
-    release, asked = server.hold("open"), server.next("open")
-    opening = doing(lesson.board())
-    await asked
+    release, opening = await half_open(lesson, server)
     again = server.next("open")
     cut(lesson._connection)
     await again
     server.draw(put("a"))
     release()
     board = await opening
-    await doing(board.caught_up(1))
-    assert board.state() == server.model.state()
+    await same(board, server, 1)
 
 
 async def test_B31_unanswered_submissions_are_sent_again_in_their_order(server: BoardServer, arrive: Arrive) -> None:
@@ -298,5 +266,4 @@ async def test_nobody_waits_on_a_closed_connection(server: BoardServer, arrive: 
     await refused("wamp.close.normal", board.caught_up(1))
     server.draw(put("a"))
     await opened(lesson._connection)
-    await doing(board.caught_up(1))
-    assert board.state() == server.model.state()
+    await same(board, server, 1)

@@ -33,9 +33,7 @@ async def grown(board: Board, clock: Clock, server: BoardServer, numbers: range)
     return stroke
 
 
-async def test_B33_a_stroke_grows_while_it_is_drawn(server: BoardServer, arrive: Arrive) -> None:
-    clock = Clock()
-    board = await (await arrive(clock=clock)).board()
+async def test_B33_a_stroke_grows_while_it_is_drawn(server: BoardServer, board: Board, clock: Clock) -> None:
     stroke = board.stroke(**INK, opacity=0.5)
     asked = server.next("submit")
     stroke.add(point(0), point(1))
@@ -75,9 +73,9 @@ async def test_B33_a_stroke_grows_while_it_is_drawn(server: BoardServer, arrive:
         stroke.add(point(6))
 
 
-async def test_B33_at_most_twenty_appends_a_second_whatever_the_pen_does(server: BoardServer, arrive: Arrive) -> None:
-    clock = Clock()
-    board = await (await arrive(clock=clock)).board()
+async def test_B33_at_most_twenty_appends_a_second_whatever_the_pen_does(
+    server: BoardServer, board: Board, clock: Clock
+) -> None:
     stroke = board.stroke(**INK)
     for number in range(0, 720, 3):  # for two seconds, 360 points in each
         stroke.add(*map(point, range(number, number + 3)))
@@ -94,10 +92,8 @@ async def test_B33_at_most_twenty_appends_a_second_whatever_the_pen_does(server:
 
 
 async def test_B33_what_is_drawn_before_the_answer_goes_with_the_next_append(
-    server: BoardServer, arrive: Arrive
+    server: BoardServer, board: Board, clock: Clock
 ) -> None:
-    clock = Clock()
-    board = await (await arrive(clock=clock)).board()
     release, asked = server.hold("submit"), server.next("submit")
     stroke = board.stroke(**INK)
     stroke.add(point(0), point(1))
@@ -128,10 +124,8 @@ async def test_B33_what_is_drawn_before_the_answer_goes_with_the_next_append(
     ],
 )
 async def test_B33_a_long_stroke_goes_on_as_a_new_one(
-    server: BoardServer, arrive: Arrive, points: int, parts: list[int]
+    server: BoardServer, board: Board, clock: Clock, points: int, parts: list[int]
 ) -> None:
-    clock = Clock()
-    board = await (await arrive(clock=clock)).board()
     stroke = await grown(board, clock, server, range(points))
     assert list(board.elements) == stroke.ids
     elements = list(board.elements.values())
@@ -146,8 +140,7 @@ async def test_B33_a_long_stroke_goes_on_as_a_new_one(
     assert board.elements == {}
 
 
-async def test_B33_a_finished_stroke_is_on_the_board(server: BoardServer, arrive: Arrive) -> None:
-    board = await (await arrive(clock=Clock())).board()
+async def test_B33_a_finished_stroke_is_on_the_board(server: BoardServer, board: Board) -> None:
     stroke = board.stroke(**INK)
     stroke.add(point(0))
     server.losing = True
@@ -166,9 +159,7 @@ async def test_B33_a_stroke_that_was_never_drawn_is_nothing(server: BoardServer,
     assert server.asked("submit") == []
 
 
-async def test_B33_a_stroke_that_somebody_has_deleted_stops(server: BoardServer, arrive: Arrive) -> None:
-    clock = Clock()
-    board = await (await arrive(clock=clock)).board()
+async def test_B33_a_stroke_that_somebody_has_deleted_stops(server: BoardServer, board: Board, clock: Clock) -> None:
     stroke = board.stroke(**INK)
     asked = server.next("submit")
     stroke.add(point(0), point(1))
@@ -189,10 +180,8 @@ async def test_B33_a_stroke_that_somebody_has_deleted_stops(server: BoardServer,
 
 
 async def test_B9_a_stroke_whose_author_loses_the_pen_ends_there_and_can_be_undone(
-    server: BoardServer, arrive: Arrive
+    server: BoardServer, board: Board, clock: Clock
 ) -> None:
-    clock = Clock()
-    board = await (await arrive(clock=clock)).board()
     stroke = board.stroke(**INK)
     asked = server.next("submit")
     stroke.add(point(0), point(1))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from twisted.internet.defer import gatherResults
-from twisted.internet.task import Clock
 
 from tests.client.board.model import PAGE
 from tests.client.board.server import BoardServer
 from tests.client.board.talk import Arrive, box, doing, put
+from tutorwamp.client import Board
 from tutorwamp.client.board import CHANGES_AT_MOST
 
 
@@ -32,9 +32,8 @@ async def test_B30_undo_takes_back_ones_own_step_by_step(server: BoardServer, ar
 
 
 async def test_B30_undo_knows_what_was_before_also_when_events_come_after_answers(
-    server: BoardServer, arrive: Arrive
+    server: BoardServer, board: Board
 ) -> None:
-    board = await (await arrive(clock=Clock())).board()
     server.losing = True
     putting = [doing(board.put(box("a"))), doing(board.put(box("a", version=1, x=5)))]
     undoing = [doing(board.undo()), doing(board.undo())]
