@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from tests.support.cast import one_lesson
 from tests.support.machine import Stage
-from tutorwamp.chat.contracts import ChatChanged, EditMessage, MarkRead, React, ReadHistory, SendMessage
+from tutorwamp.chat.contracts import ChatChanged, DeleteMessage, EditMessage, MarkRead, React, ReadHistory, SendMessage
 from tutorwamp.lessons.contracts import LessonChanged
 
 Deed = Callable[[], Awaitable[Any]]
@@ -40,11 +41,11 @@ async def test_lessons_are_made_and_changed_once(stage: Stage) -> None:
     service = stage.machine.lessons
 
     lesson = await with_lost_answer(stage, lambda: stage.given.lesson(tutor, student))
-    assert await service.get(tutor, lesson.id) == lesson
-    live = await with_lost_answer(stage, lambda: service.start(tutor, lesson.id))
+    assert await service.get(tutor, one_lesson(lesson.id)) == lesson
+    live = await with_lost_answer(stage, lambda: service.start(tutor, one_lesson(lesson.id)))
     assert live.state == "live"
-    ended = await with_lost_answer(stage, lambda: service.end(tutor, lesson.id))
-    assert await service.get(tutor, lesson.id) == ended
+    ended = await with_lost_answer(stage, lambda: service.end(tutor, one_lesson(lesson.id)))
+    assert await service.get(tutor, one_lesson(lesson.id)) == ended
     assert [(change.event.type, change.event.seq) for change in heard] == [("lesson.started", 1), ("lesson.ended", 2)]
     assert stage.gate.heard[-1] == ("revoke_grants", lesson.id, None, None)
 
@@ -61,7 +62,7 @@ async def test_what_is_said_is_said_and_told_once(stage: Stage) -> None:
     await with_lost_answer(stage, lambda: chat.edit_message(tutor, EditMessage(message_id=said.id, body="hello all")))
     await with_lost_answer(stage, lambda: chat.react(student, React(message_id=said.id, emoji="👍", on=True)))
     mark = await with_lost_answer(stage, lambda: chat.mark_read(student, MarkRead(lesson_id=lesson.id, seq=1)))
-    deleted = await with_lost_answer(stage, lambda: chat.delete_message(tutor, said.id))
+    deleted = await with_lost_answer(stage, lambda: chat.delete_message(tutor, DeleteMessage(message_id=said.id)))
 
     assert [(change.event.type, change.event.seq) for change in heard] == [
         ("message.created", 1),
