@@ -27,6 +27,7 @@ from tests.support.postgres import Postgres
 from tests.support.redis import RedisServer
 from tests.support.supervised import Supervised
 from tests.support.waiting import until
+from tutorwamp.client import CallError
 
 pytestmark = pytest.mark.alone
 
@@ -74,6 +75,13 @@ class Ground:
         watching = Watching(self.node)
         assert watching.scrape() == set()
         return watching
+
+    async def talking(self) -> tuple[PythonPerson, str]:
+        """A tutor, and a lesson of hers."""
+        tina_email, _ = await register(self.node, "Tina", "tutor")
+        _, anna = await register(self.node, "Anna", "student")
+        tina = await PythonPerson.enter(self.node, tina_email)
+        return tina, (await planned_lesson(tina.call, anna))["id"]
 
 
 @pytest.fixture(scope="module")
@@ -134,19 +142,35 @@ async def test_people_who_are_too_many_are_noticed(ground: Ground) -> None:
 
 
 async def test_a_lock_on_what_people_write_is_noticed(ground: Ground) -> None:
-    tina_email, _ = await register(ground.node, "Tina", "tutor")
-    _, anna = await register(ground.node, "Anna", "student")
-    tina = await PythonPerson.enter(ground.node, tina_email)
-    lesson = await planned_lesson(tina.call, anna)
+    tina, lesson_id = await ground.talking()
     watching = Watching(ground.node)
     with psycopg.connect(ground.database.replace("+psycopg", "")) as locking:
         locking.execute("LOCK TABLE messages IN ACCESS EXCLUSIVE MODE")
-        said = Deferred.fromCoroutine(tina.call("tutorwamp.chat.send", lesson_id=lesson["id"], body="Hello"))
+        said = Deferred.fromCoroutine(tina.call("tutorwamp.chat.send", lesson_id=lesson_id, body="Hello"))
         said.addErrback(lambda _: None)
         await watching.until("WritesStuck")
     await watching.until("WritesStuck", is_raised=False)
     await said
     await tina.close()
+
+
+async def test_a_disk_that_is_full_is_noticed_and_one_with_room_again(ground: Ground) -> None:
+    """As PostgreSQL says it: 53100."""
+    person, lesson_id = await ground.talking()
+    watching = Watching(ground.node)
+    with psycopg.connect(ground.database.replace("+psycopg", ""), autocommit=True) as server:
+        server.execute(
+            "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$"
+            "BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100'; END $$"
+        )
+        server.execute("CREATE TRIGGER full_disk BEFORE INSERT ON messages FOR EACH ROW EXECUTE FUNCTION full_disk()")
+        with pytest.raises(CallError):
+            await person.call("tutorwamp.chat.send", lesson_id=lesson_id, body="Nobody hears it")
+        await watching.until("DatabaseUnavailable")
+        assert "53100 could not extend file" in ground.node.log()
+        server.execute("DROP TRIGGER full_disk ON messages")
+    await watching.until("DatabaseUnavailable", is_raised=False)
+    await person.close()
 
 
 async def test_a_database_that_is_gone_is_noticed_and_one_that_comes_back(ground: Ground) -> None:

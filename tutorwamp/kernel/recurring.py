@@ -39,6 +39,7 @@ class Recurring:
     ) -> LoopingCall:
         """Do it again and again; where it fails it is logged, and done again next time."""
         self._went_well_at[name], self._due_every[name] = self._now_s(), interval_s
+        failures.labels(name)  # known from the beginning: Prometheus sees no growth in the first of a kind
 
         async def once() -> None:
             await work()

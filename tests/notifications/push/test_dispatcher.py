@@ -12,10 +12,13 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import Clock
 
+from tests.monitoring.promql import History
+from tests.monitoring.test_alerts import raised
 from tests.notifications.house import House
 from tests.notifications.push.desk import ENDPOINT, Desk
 from tests.notifications.push.devices import Browser, PushServer
 from tests.support.machine import Stage
+from tutorwamp.app.metrics import page
 from tutorwamp.kernel.errors import Unavailable
 from tutorwamp.notifications.contracts import Channel, ReadNotifications, SetPreferences
 from tutorwamp.notifications.push.batch import WAITS_S
@@ -287,3 +290,21 @@ async def test_what_waits_is_measured(stage_on_both: Stage, desk: Desk) -> None:
     await desk.pass_s(0)
     await desk.dispatcher.measure()
     assert measured() == [0, 0]
+
+
+async def test_a_push_service_that_is_down_raises_its_alert(stage: Stage, desk: Desk) -> None:
+    history = History()
+
+    def look() -> set[str]:
+        history.add(stage.clock.seconds(), page(stage.machine).decode(), instance="school-1")
+        return raised(history)
+
+    await desk.house.turn()
+    assert "PushFails" not in look()
+    desk.push.answers = [Later("down")]
+    desk.mail.answers = [Later("down"), Later("down")]
+    await desk.pass_s(WAITS_S)
+    assert "PushFails" in look()
+    await desk.pass_s(PAUSE_AT_MOST_S)
+    stage.clock.turn(seconds=900)
+    assert "PushFails" not in look()

@@ -6,7 +6,7 @@ import contextlib
 import random
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from prometheus_client import Counter, Gauge
 from twisted.internet.defer import Deferred, DeferredList, DeferredLock, DeferredSemaphore
@@ -39,6 +39,8 @@ OUTCOMES: Final = Counter(
     "tutorwamp_push_deliveries", "Deliveries by channel and what became of them.", ["channel", "outcome"]
 )
 
+NOT_WANTED: Final = "not wanted"
+_ALL_OUTCOMES: Final = (*(kind.__name__.lower() for kind in get_args(Outcome)), NOT_WANTED)
 WAITING: Final = Gauge("tutorwamp_push_queue_length", "Deliveries that are due and have not been sent.")
 OLDEST_S: Final = Gauge("tutorwamp_push_queue_oldest_seconds", "For how long the first of them has been due.")
 
@@ -66,6 +68,9 @@ class Dispatcher:
         self._round = DeferredLock()
         self._stopping = False
         self._sent_at: dict[Channel, datetime] = {}
+        for channel in providers:
+            for outcome in _ALL_OUTCOMES:  # known from the beginning: Prometheus sees no growth in the first of a kind
+                OUTCOMES.labels(channel.value, outcome)
 
     async def stop(self, reactor: Any) -> None:
         """Take nothing more; returns when what is under way is through, or after FINISH_WITHIN_S."""
@@ -162,7 +167,7 @@ class Dispatcher:
         await self._queue.later(delivery, due_at)
 
     async def _pass_over(self, delivery: Delivery) -> None:
-        OUTCOMES.labels(delivery.channel.value, "not wanted").inc()
+        OUTCOMES.labels(delivery.channel.value, NOT_WANTED).inc()
         await self._queue.pass_over(delivery)
 
     async def _finish(self, delivery: Delivery, outcome: str) -> None:
