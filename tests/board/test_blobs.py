@@ -134,6 +134,17 @@ async def test_storage_that_is_away_is_unavailable_and_has_forgotten_nothing(bac
     assert await store.fetch(key) == b"before"
 
 
+async def test_whether_it_is_there_is_known_without_a_line_in_the_log(backend: Backend) -> None:
+    store = backend.open()
+    with capture_logs() as logs:
+        assert await store.is_there()
+        await _done(backend.take_away())
+        assert not await store.is_there()
+        await _done(backend.give_back())
+        assert await store.is_there()
+    assert logs == []
+
+
 UUID = "0190aaaa-0000-7000-8000-00000000000"
 
 

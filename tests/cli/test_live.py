@@ -22,7 +22,15 @@ from tutorwamp.supervision.watch import Watch
 pytestmark = pytest.mark.alone
 
 COMPONENTS = ("accounts", "board", "chat", "lessons", "notifications", "rest", "sessions")
-PUBLIC = {"live", "ready", "ready: database", "ready: router", "WAMP", *(f"ready: {name}" for name in COMPONENTS)}
+PUBLIC = {
+    "live",
+    "ready",
+    "ready: database",
+    "ready: pictures",
+    "ready: router",
+    "WAMP",
+    *(f"ready: {name}" for name in COMPONENTS),
+}
 LOCAL = {"supervisor", "controller", "router", "container", "version", "database", "migrations"}
 
 

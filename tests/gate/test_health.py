@@ -118,6 +118,6 @@ def test_a_router_without_its_components_lives_and_is_not_ready() -> None:
             node._wait_exit(0.05)  # it is another process that we wait for
         assert lived == {(200, "ok")}
         assert asked(node, "/api/health/live")[1].keys() == {"router", *COMPONENTS}
-        assert ready[1].keys() == {"database", "router", *COMPONENTS}
+        assert ready[1].keys() == {"database", "pictures", "router", *COMPONENTS}
     finally:
         node.close()

@@ -116,6 +116,7 @@ class Machine:
     chat: ChatService
     board: BoardService
     exchange: Exchange
+    pictures: BlobStore
     sessions: SessionsService
     cache: Cache
     counts: UnreadCounts
@@ -210,8 +211,8 @@ def assemble(
     for domain in DOMAINS:
         domain.publish(events, publisher)
     return Machine(
-        settings, database, nodes, probe, events, publisher, limits, accounts, lessons, chat, board, exchange, sessions,
-        cache, counts, notifications, notifier, push, clock,
+        settings, database, nodes, probe, events, publisher, limits, accounts, lessons, chat, board, exchange, pictures,
+        sessions, cache, counts, notifications, notifier, push, clock,
     )  # fmt: skip
 
 

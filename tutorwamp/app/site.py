@@ -1,90 +1,28 @@
-"""The REST root: every domain's door on one Klein app, and health."""
+"""The REST root: every domain's door on one Klein app, health, metrics and the reference."""
 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, cast
 
 from prometheus_client import CONTENT_TYPE_LATEST
-from twisted.internet import defer
-from twisted.internet.defer import Deferred
 from twisted.internet.protocol import ServerFactory
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import Site
 
 from tutorwamp.app.assembly import DOMAINS, Machine
+from tutorwamp.app.health import HEALTH_ROUTES, HealthResource
 from tutorwamp.app.metrics import page
-from tutorwamp.gate.contracts import STATUS, Health, State, Status
-from tutorwamp.gate.health import able, alive, health_of
 from tutorwamp.kernel.edges.app import make_app, mount
 from tutorwamp.kernel.edges.intake import Admission, BoundedRequest, Channel
 from tutorwamp.kernel.edges.origins import CrossOrigin
 from tutorwamp.kernel.edges.resource import Answer, Request, Route, routed_to
-from tutorwamp.kernel.errors import TutorwampError
 from tutorwamp.kernel.metrics.pages import page_of_all
 from tutorwamp.kernel.metrics.sockets import ask_all, worker_name
 from tutorwamp.kernel.reactor import running_reactor
-from tutorwamp.kernel.sql.probe import ANSWERED_WITHIN_S
 from tutorwamp.kernel.tokens import GATE_HEADER, gate_word
 from tutorwamp.reference.pages import REFERENCE_ROUTES
-
-
-class HealthResource:
-    """``/api/health``: for load balancers, supervisors and people."""
-
-    def __init__(self, machine: Machine) -> None:
-        self._machine = machine
-
-    async def live(self, _request: Request) -> Answer:
-        """200 where every process shows life, else 503: the router, and the process of each component that has come."""
-        return _answer(health_of(await self._router(alive)))
-
-    async def health(self, _request: Request) -> Answer:
-        """200 where calls work, else 503, with the state of each dependency."""
-        # All at once: whoever asks the gate is answered within two seconds.
-        router, cache = Deferred.fromCoroutine(self._router(able)), Deferred.fromCoroutine(self._cache())
-        found = health_of({"database": await self._database(), **self._writers(), **await router})
-        # Without it everything is answered all the same: it is told, and makes nobody stay away.
-        return _answer(Health(status=found.status, dependencies={**found.dependencies, **await cache}))
-
-    async def _database(self) -> State:
-        """Whether it can be read and written, and is the one we opened."""
-        read = self._machine.database.ping().addTimeout(ANSWERED_WITHIN_S, running_reactor())
-        try:
-            works = await self._machine.probe.works()
-            await read
-        except Exception:  # noqa: BLE001  # whatever it is, the answer is "down"
-            return "down"
-        return "ok" if works and self._machine.database.file.is_itself() else "down"
-
-    def _writers(self) -> dict[str, State]:
-        """The kinds of writes that do not get through, by name; where all do, nothing is said."""
-        return {f"writes of {lane}": "down" for lane in self._machine.database.writers.stuck()}
-
-    async def _cache(self) -> dict[str, State]:
-        if self._machine.settings.cache.redis_url is None:
-            return {}
-        asked = Deferred.fromCoroutine(self._machine.cache.is_there())
-        try:
-            there = await asked.addTimeout(ANSWERED_WITHIN_S, running_reactor())
-        except defer.TimeoutError:
-            there = False
-        return {"cache": "ok" if there else "down"}
-
-    async def _router(self, told: Callable[[Status], dict[str, State]]) -> dict[str, State]:
-        """The router, and each component the gate waits for, as the gate knows them."""
-        asked = Deferred.fromCoroutine(self._machine.publisher.call(STATUS.uri))
-        try:
-            status = STATUS.result.model_validate(await asked.addTimeout(ANSWERED_WITHIN_S, running_reactor()))
-        except (TutorwampError, defer.TimeoutError):
-            return {"router": "down"}
-        return told(status)
-
-
-def _answer(health: Health) -> Answer:
-    return Answer(health, status=200 if health.status == "ok" else 503)
 
 
 async def _metrics(machine: Machine, _request: Request) -> Answer:
@@ -95,16 +33,10 @@ async def _metrics(machine: Machine, _request: Request) -> Answer:
     return Answer(body, headers={"content-type": CONTENT_TYPE_LATEST})
 
 
-ALSO: Final = "The same, under the name orchestrators ask for."
-HEALTH_ROUTES: Final = (
-    Route("GET", "/api/health/live", HealthResource.live, gives=Health, public=True),
-    Route("GET", "/api/health", HealthResource.health, gives=Health, public=True),
-    Route("GET", "/api/health/ready", HealthResource.health, gives=Health, public=True, meaning=ALSO),
-)
 METRICS_ROUTES: Final = (Route("GET", "/metrics", _metrics, gives=CONTENT_TYPE_LATEST, public=True),)
+"""For Prometheus, on this process's own port. The gate passes ``/api`` only, so nobody outside may ask."""
 PROBES: Final = frozenset(route.name for route in (*HEALTH_ROUTES, *METRICS_ROUTES))
 """What machines ask all day long; nobody wants to read of it."""
-"""For Prometheus, on this process's own port. The gate passes ``/api`` only, so nobody outside may ask."""
 
 
 class FromGate(Resource):

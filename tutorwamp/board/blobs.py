@@ -20,6 +20,8 @@ from tutorwamp.kernel.settings import SettingsError
 log = get_logger(__name__)
 Result = TypeVar("Result")
 
+NOBODYS: Final = "00000000-0000-0000-0000-000000000000"
+"""A key that we never make."""
 AWAY: Final = "Pictures cannot be kept or fetched just now."
 _KEY: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -39,6 +41,9 @@ class BlobStore(Protocol):
 
     async def delete(self, key: str) -> None:
         """Forget them; where there are none: fine. Raises Unavailable."""
+
+    async def is_there(self) -> bool:
+        """Whether it answers, asked for something that nobody has stored."""
 
 
 def checked(key: str) -> str:
@@ -77,6 +82,10 @@ class FolderBlobStore:
         """See BlobStore."""
         with contextlib.suppress(MissingBlobError):
             await self._in_thread(self._find, checked(key), Path.unlink)
+
+    async def is_there(self) -> bool:
+        """See BlobStore."""
+        return await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), self._drafts.is_dir)
 
     def _make(self) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -16,12 +16,13 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from minio import Minio, S3Error
 from minio.helpers import MIN_PART_SIZE, check_bucket_name
+from twisted.internet.defer import Deferred
 from twisted.internet.defer import TimeoutError as TimedOutError
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 from urllib3 import BaseHTTPResponse, PoolManager, Timeout
 
-from tutorwamp.board.blobs import AWAY, MissingBlobError, checked
+from tutorwamp.board.blobs import AWAY, NOBODYS, MissingBlobError, checked
 from tutorwamp.kernel.errors import Unavailable
 from tutorwamp.kernel.log.lines import get_logger
 from tutorwamp.kernel.settings import PREFIX, SettingsError
@@ -191,11 +192,24 @@ class S3BlobStore:
         """See BlobStore."""
         await self._in_thread(self._bucket.delete, checked(key))
 
-    async def _in_thread(self, request: Callable[..., Result], *arguments: Any) -> Result:
-        until_s = time.monotonic() + self._timeout_s
-        asked = deferToThreadPool(self._reactor, self._threads, request, *arguments, until_s=until_s)
+    async def is_there(self) -> bool:
+        """See BlobStore."""
         try:
-            return await asked.addTimeout(self._timeout_s, self._reactor)
+            await self._begun(self._bucket.get, NOBODYS)
+        except (BucketError, TimedOutError):
+            return False
+        except MissingBlobError:
+            return True
+        return True
+
+    async def _in_thread(self, request: Callable[..., Result], *arguments: Any) -> Result:
+        try:
+            return await self._begun(request, *arguments)
         except (BucketError, TimedOutError) as error:
             log.warning("the pictures' storage failed", request=request.__name__, error=str(error))
             raise Unavailable(AWAY) from None
+
+    def _begun(self, request: Callable[..., Result], *arguments: Any) -> Deferred[Result]:
+        until_s = time.monotonic() + self._timeout_s
+        asked = deferToThreadPool(self._reactor, self._threads, request, *arguments, until_s=until_s)
+        return asked.addTimeout(self._timeout_s, self._reactor)

@@ -7,6 +7,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from tutorwamp import __version__
@@ -20,7 +21,6 @@ ANSWERED_WITHIN_S: Final = 5.0
 """By a node that may be far away: its health takes two seconds at most, TLS and the way the rest."""
 ASKED_WITHIN_S: Final = 2.0
 """By the supervisor, over a socket on this machine."""
-CACHE: Final = "cache"
 TICKET: Final = "nobody's, from tutorwamp check"
 
 
@@ -49,47 +49,56 @@ def live_findings(environment: Mapping[str, str], url: str | None) -> list[Findi
     return [finding for one in asked for finding in one.found(until_s)]
 
 
+@dataclass(frozen=True)
+class _Told:
+    """What a node says of its health."""
+
+    fine: bool
+    states: dict[str, str]
+    """Some of which make it no worse."""
+
+
 def _live(base: str) -> Iterator[Finding]:
     """In one line: who shows life."""
     url = f"{base}/api/health/live"
-    states = _health(url)
-    if isinstance(states, str):
-        yield Finding("live", fine=False, text=states)
+    told = _health(url)
+    if isinstance(told, str):
+        yield Finding("live", fine=False, text=told)
         return
-    down = [name for name, state in states.items() if state != "ok"]
-    text = f"stands still: {', '.join(down)}; see its log" if down else f"{url}: {', '.join(sorted(states))}"
-    yield Finding("live", fine=not down, text=text)
+    down = [name for name, state in sorted(told.states.items()) if state != "ok"]
+    text = f"{url}: {', '.join(sorted(told.states))}" if told.fine else f"stands still: {', '.join(down)}; see its log"
+    yield Finding("live", fine=told.fine, text=text)
 
 
 def _ready(base: str) -> Iterator[Finding]:
     """In one line, and a line for each that is asked about."""
     url = f"{base}/api/health/ready"
-    states = _health(url)
-    if isinstance(states, str):
-        yield Finding("ready", fine=False, text=states)
+    told = _health(url)
+    if isinstance(told, str):
+        yield Finding("ready", fine=False, text=told)
         return
-    # The cache is named there as well, and nobody waits for it.
-    fine = all(state == "ok" for name, state in states.items() if name != CACHE)
-    yield Finding("ready", fine=fine, text=url if fine else f"{url}: no; see its log")
-    for name, state in sorted(states.items()):
+    yield Finding("ready", fine=told.fine, text=url if told.fine else f"{url}: no; see its log")
+    for name, state in sorted(told.states.items()):
         yield Finding(f"ready: {name}", fine=state == "ok", text="" if state == "ok" else state)
 
 
-def _health(url: str) -> dict[str, str] | str:
+def _health(url: str) -> _Told | str:
     """The state of each dependency; what is wrong where none is told."""
     try:
         with urllib.request.urlopen(url, timeout=ANSWERED_WITHIN_S) as answer:  # noqa: S310  # the operator's own address
-            return _states(answer.read(), url)
+            return _read(answer.read(), url)
     except urllib.error.HTTPError as error:
         with error:
-            return _states(error.read(), f"{url} ({error.code})")
+            return _read(error.read(), f"{url} ({error.code})")
     except (OSError, ValueError) as error:
         return f"{url} does not answer: {error}"
 
 
-def _states(answer: bytes, url: str) -> dict[str, str] | str:
+def _read(answer: bytes, url: str) -> _Told | str:
     try:
-        return {str(name): str(state) for name, state in json.loads(answer)["dependencies"].items()}
+        told = json.loads(answer)
+        states = {str(name): str(state) for name, state in told["dependencies"].items()}
+        return _Told(told["status"] == "ok", states)
     except (ValueError, KeyError, TypeError, AttributeError):
         return f"{url} does not answer as a node does; is a node there?"
 
