@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
-from tests.supervision.watched import PATIENCE_S, Watched
-from tests.support.node import ROOT, Node, free_port
+from tests.supervision.watched import Watched
+from tests.support.command import tutorwamp
+from tests.support.node import Node, free_port
+from tests.support.waiting import PATIENCE_S, until
 from tutorwamp.supervision.asking import Report, ask
 from tutorwamp.supervision.watch import Watch
 
@@ -46,16 +45,7 @@ def up() -> Iterator[Watched]:
 
 def check(data_dir: Path, *words: str) -> tuple[int, dict[str, tuple[str, str]]]:
     """Its exit code, and what it says of each."""
-    ours = {name: text for name, text in os.environ.items() if not name.startswith("TUTORWAMP_")}
-    done = subprocess.run(  # noqa: S603  # our own command
-        [sys.executable, "-m", "tutorwamp", "check", "--live", *words],
-        cwd=ROOT,
-        env={**ours, "TUTORWAMP_DATA_DIR": str(data_dir), "COLUMNS": "400"},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        check=False,
-    )
+    done = tutorwamp("check", "--live", *words, env={"TUTORWAMP_DATA_DIR": str(data_dir), "COLUMNS": "400"})
     assert done.stderr == ""
     said: dict[str, tuple[str, str]] = {}
     for line in done.stdout.splitlines()[1:]:
@@ -66,7 +56,18 @@ def check(data_dir: Path, *words: str) -> tuple[int, dict[str, tuple[str, str]]]
     return done.returncode, said
 
 
-def test_a_good_node_is_told_from_all_sides(up: Watched) -> None:
+async def until_told(up: Watched, what: Callable[[list[bool]], bool]) -> None:
+    """Wait until the supervisor says so of its processes' signs of life."""
+
+    def told() -> bool:
+        report = ask(up.data_dir / "node", PATIENCE_S)
+        return report is not None and what(list(report.processes.values()))
+
+    await until(told, "what the supervisor should say")
+
+
+async def test_a_good_node_is_told_from_all_sides(up: Watched) -> None:
+    await until_told(up, lambda lives: len(lives) == 3)  # a container is named with its first beat
     code, said = check(up.data_dir)
     assert said.keys() == PUBLIC | LOCAL
     assert (code, {state for state, _ in said.values()}) == (0, {"ok"})
@@ -81,19 +82,11 @@ def test_from_elsewhere_only_what_answers_is_told(up: Watched, tmp_path: Path) -
     assert said.keys() == PUBLIC
 
 
-def wait_until(up: Watched, what: Callable[[list[bool]], bool]) -> None:
-    """Wait until the supervisor says so of its processes' signs of life."""
-    deadline = time.monotonic() + PATIENCE_S
-    while (report := ask(up.data_dir / "node", PATIENCE_S)) is None or not what(list(report.processes.values())):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)  # what is waited for are other processes' beats
-
-
-def test_who_stands_still_is_named_by_the_node_and_by_its_supervisor(up: Watched) -> None:
+async def test_who_stands_still_is_named_by_the_node_and_by_its_supervisor(up: Watched) -> None:
     container = up.pids()["container"]
     os.kill(container, signal.SIGSTOP)
     try:
-        wait_until(up, lambda lives: not all(lives))
+        await until_told(up, lambda lives: not all(lives))
         code, said = check(up.data_dir)
     finally:
         os.kill(container, signal.SIGCONT)
@@ -101,7 +94,7 @@ def test_who_stands_still_is_named_by_the_node_and_by_its_supervisor(up: Watched
     wrong = {what for what, (state, _) in said.items() if state == "WRONG"}
     assert wrong == {"live", "ready", "container", *(f"ready: {name}" for name in COMPONENTS)}
     assert said["live"][1].startswith("stands still: accounts, ")
-    wait_until(up, all)
+    await until_told(up, all)
 
 
 def test_a_supervisor_that_stands_still_is_wrong(up: Watched) -> None:
@@ -155,9 +148,7 @@ def test_a_server_that_is_no_node_is_not_taken_for_one(tmp_path: Path) -> None:
 
 def test_an_address_that_is_none_and_one_without_live_are_said_at_once() -> None:
     for words in (("--live", "--url", "nonsense"), ("--url", "http://127.0.0.1:1")):
-        done = subprocess.run(  # noqa: S603  # our own command
-            [sys.executable, "-m", "tutorwamp", "check", *words], cwd=ROOT, capture_output=True, text=True, check=False
-        )
+        done = tutorwamp("check", *words)
         assert (done.returncode, done.stdout) == (2, "")
 
 

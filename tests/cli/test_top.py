@@ -19,8 +19,10 @@ import pytest
 from rich.console import Console
 from twisted.internet.threads import deferToThread
 
-from tests.supervision.watched import PATIENCE_S, Watched
+from tests.supervision.watched import Watched
+from tests.support.command import tutorwamp
 from tests.support.node import ROOT, free_port
+from tests.support.waiting import PATIENCE_S
 from tutorwamp.app.demo import PASSWORD
 from tutorwamp.cli.figures import Figures, figures
 from tutorwamp.cli.readings import Reading
@@ -128,19 +130,6 @@ def test_numbers_as_people_read_them() -> None:
     assert [count(one) for one in (None, 0.0, 1234.0)] == ["–", "0", "1,234"]
 
 
-def tutorwamp(*words: str, **env: str) -> subprocess.CompletedProcess[str]:
-    ours = {name: text for name, text in os.environ.items() if not name.startswith("TUTORWAMP_")}
-    return subprocess.run(  # noqa: S603  # our own command
-        [sys.executable, "-m", "tutorwamp", "top", *words],
-        cwd=ROOT,
-        env={**ours, **env},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        check=False,
-    )
-
-
 @pytest.mark.parametrize(
     ("words", "line"),
     [
@@ -149,7 +138,7 @@ def tutorwamp(*words: str, **env: str) -> subprocess.CompletedProcess[str]:
     ],
 )
 def test_where_no_node_is_one_line_says_so(words: tuple[str, ...], line: str) -> None:
-    done = tutorwamp(*words)
+    done = tutorwamp("top", *words)
     assert (done.returncode != 0, done.stdout) == (True, "")
     assert line in done.stderr.splitlines()[-1]
 
@@ -187,7 +176,7 @@ async def test_a_real_node_is_told_as_json_as_a_page_and_in_a_terminal(up: Watch
     try:
         lesson = await tutor.join((await tutor.call("tutorwamp.lesson.list"))["items"][0]["id"])
         await lesson.send("Good morning")
-        done = await deferToThread(partial(tutorwamp, "--once", "--json", "--every", "0.5", **here))
+        done = await deferToThread(partial(tutorwamp, "top", "--once", "--json", "--every", "0.5", env=here))
         assert (done.returncode, done.stderr) == (0, "")
         found = json.loads(done.stdout)
         assert (found["people"], found["lessons"], found["sessions"], found["restarts"]) == (1, 1, 1, 0)
@@ -196,7 +185,7 @@ async def test_a_real_node_is_told_as_json_as_a_page_and_in_a_terminal(up: Watch
         processes = {one["process"]: one for one in found["processes"]}
         assert processes.keys() == {"components", "controller", "router"}
         assert all(one["answers"] and one["reactor_p99_s"] > 0 for one in processes.values())
-        plain = await deferToThread(partial(tutorwamp, "--every", "0.5", **here))
+        plain = await deferToThread(partial(tutorwamp, "top", "--every", "0.5", env=here))
         assert (plain.returncode, "people 1  " in plain.stdout) == (0, True), "who reads no terminal gets one page"
         env = {**os.environ, **here, "TERM": "xterm", "COLUMNS": "120", "LINES": "40"}
         command = [sys.executable, "-m", "tutorwamp", "top", "--every", "0.5"]

@@ -10,14 +10,15 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.supervision.watched import PATIENCE_S, Watched, watching
+from tests.supervision.watched import Watched, watching
 from tests.support.node import ROOT
+from tests.support.waiting import PATIENCE_S, until
 from tutorwamp.kernel.lifeline import BEAT_EVERY_S, BEATS_MISSED_AT_MOST
 from tutorwamp.supervision.service_manager import STATUS_CHARACTERS_AT_MOST, ServiceManager
 
@@ -66,16 +67,8 @@ def hearing(address: str) -> Iterator[Heard]:
         heard.close()
 
 
-def wait_for(what: Callable[[], object]) -> None:
-    """For another thread or process."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)  # what is waited for is another process
-
-
 @pytest.mark.parametrize("abstract", [False, True])
-def test_words_and_a_status_of_one_line(tmp_path: Path, abstract: bool) -> None:
+async def test_words_and_a_status_of_one_line(tmp_path: Path, abstract: bool) -> None:
     name = f"tw-{secrets.token_hex(8)}"
     address, told = (f"\0{name}", f"@{name}") if abstract else (str(tmp_path / name), str(tmp_path / name))
     with hearing(address) as heard:
@@ -83,7 +76,7 @@ def test_words_and_a_status_of_one_line(tmp_path: Path, abstract: bool) -> None:
         manager.tell("ready\non port 8080", "READY=1")
         manager.say("WATCHDOG=1")
         manager.tell("x" * 2 * STATUS_CHARACTERS_AT_MOST)
-        wait_for(lambda: len(heard.words) == 4)
+        await until(lambda: len(heard.words) == 4, heard.all)
     long = f"STATUS={'x' * STATUS_CHARACTERS_AT_MOST}"
     assert heard.all() == ["READY=1", "STATUS=ready on port 8080", "WATCHDOG=1", long]
 
@@ -114,39 +107,42 @@ def test_whether_it_watches(told: dict[str, str], watched_s: float) -> None:
     assert ServiceManager(dict(told)).watched_s == watched_s
 
 
+def knows_the_socket(pid: int) -> bool:
+    return b"NOTIFY_SOCKET=" in Path(f"/proc/{pid}/environ").read_bytes()
+
+
 WATCHED_S = 1.0
 OVERDUE_S = (BEATS_MISSED_AT_MOST - 1) * BEAT_EVERY_S
 """From the second beat that is missing to the one at which who stands still is named."""
 
 
 @pytest.mark.alone
-def test_a_node_says_when_it_is_ready_and_a_stopped_router_withholds_the_watchdog() -> None:
+async def test_a_node_says_when_it_is_ready_and_a_stopped_router_withholds_the_watchdog() -> None:
     name = f"tw-{secrets.token_hex(8)}"
     env = {"NOTIFY_SOCKET": f"@{name}", "WATCHDOG_USEC": str(int(WATCHED_S * 1_000_000))}
     made = Watched(env=env)
     with hearing(f"\0{name}") as heard:
         try:
             made.start()
-            wait_for(lambda: "READY=1" in heard.all())
+            await until(lambda: "READY=1" in heard.all(), heard.all)
             assert made.health() == 200
             said = [word for word in heard.all() if word != "WATCHDOG=1"]
             assert said == ["STATUS=starting", "READY=1", f"STATUS=ready on port {made.port}"]
-            for pid in made.pids().values():
-                assert b"NOTIFY_SOCKET=" not in Path(f"/proc/{pid}/environ").read_bytes(), "they speak for themselves"
+            assert not any(knows_the_socket(pid) for pid in made.pids().values()), "they would speak for the supervisor"
             stopped = made.pids()["router"]
             os.kill(stopped, signal.SIGSTOP)
-            wait_for(lambda: heard.times("stands still"))
+            await until(lambda: heard.times("stands still"), heard.all)
             still_s = heard.times("stands still")[0]
-            wait_for(lambda: heard.times("ready again after"))
+            await until(lambda: heard.times("ready again after"), heard.all)
             again_s = heard.times("ready again after")[0]
-            wait_for(lambda: heard.times("WATCHDOG=1")[-1] > again_s)
+            await until(lambda: heard.times("WATCHDOG=1")[-1] > again_s, heard.all)
             withheld = [at_s for at_s in heard.times("WATCHDOG=1") if still_s - OVERDUE_S + 0.5 < at_s < still_s]
             assert withheld == []
             assert heard.times("it starts again in 0.5 s (restart 1)"), heard.all()
             with watching({"up": made.process.pid}) as up:
                 made.process.send_signal(signal.SIGTERM)
                 assert up.left_after(PATIENCE_S) == []
-            wait_for(lambda: "STOPPING=1" in heard.all())
+            await until(lambda: "STOPPING=1" in heard.all(), heard.all)
             assert heard.all().count("READY=1") == 1
             assert heard.all()[-1] in ("STATUS=stopping", "WATCHDOG=1")
         finally:
