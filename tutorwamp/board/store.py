@@ -83,11 +83,7 @@ class BoardStore:
 
     def read(self, lesson_id: str, stream: str) -> Deferred[Plain]:
         """B25: the board and the position it belongs to, in one consistent read."""
-
-        def thd(connection: Connection) -> Plain:
-            return _state(connection, lesson_id, stream)
-
-        return self._database.read("board.open", thd, lane=LARGE)
+        return self._database.read("board.open", _state, lesson_id, stream, lane=LARGE)
 
     def outline(self, lesson_id: str, stream: str) -> Deferred[Outline]:
         """The board's pages, and how heavy it is."""
@@ -172,11 +168,7 @@ class BoardStore:
 
     def same_picture(self, lesson_id: str, sha256: str) -> Deferred[KeptPicture | None]:
         """The lesson's picture with this content."""
-
-        def thd(connection: Connection) -> KeptPicture | None:
-            return _same(connection, lesson_id, sha256)
-
-        return self._database.read("board.same_picture", thd)
+        return self._database.read("board.same_picture", _same, lesson_id, sha256)
 
     def picture(self, lesson_id: str, picture_id: str) -> Deferred[KeptPicture | None]:
         """One picture of a lesson."""

@@ -83,11 +83,7 @@ class ChatStore:
 
     def by_id(self, message_id: str) -> Deferred[KeptMessage | None]:
         """One message."""
-
-        def thd(connection: Connection) -> KeptMessage | None:
-            return _by_id(connection, message_id)
-
-        return self._database.read("chat.by_id", thd)
+        return self._database.read("chat.by_id", _by_id, message_id)
 
     def change(
         self,
@@ -188,7 +184,7 @@ class ChatStore:
         if asked.cursor is not None:
             query = query.where(messages.c.seq < int(_cursor(asked.cursor, _is_seq)))
         query = query.order_by(messages.c.seq.desc())
-        return self._page("chat.history", query, asked.limit, lambda message: message.seq)
+        return self._database.read("chat.history", _page_of, query, asked.limit, lambda message: message.seq)
 
     def search(self, asked: SearchMessages, lesson_ids: Sequence[str] | None) -> Deferred[Searched]:
         """Messages that contain all words, newest first; None: of all lessons. Raises Invalid (cursor) or OutOfTime.
@@ -216,14 +212,6 @@ class ChatStore:
             return Searched(found, next_cursor, spent_s() - began_s)
 
         return self._database.read("chat.search", thd, lane=SEARCHES)
-
-    def _page(
-        self, name: str, query: Select[Any], limit: int, key: Callable[[KeptMessage], str | int]
-    ) -> Deferred[tuple[list[KeptMessage], str | None]]:
-        def thd(connection: Connection) -> tuple[list[KeptMessage], str | None]:
-            return _page_of(connection, query, limit, key)
-
-        return self._database.read(name, thd)
 
 
 def _page_of(

@@ -28,7 +28,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from tutorwamp.kernel.errors import Action
+from tutorwamp.kernel.errors import Action, Invalid
 from tutorwamp.kernel.text import is_unseen
 
 PAGE_LIMIT_DEFAULT: Final = 50
@@ -234,12 +234,12 @@ def cursor_parts(cursor: str, count: int) -> list[str]:
 
 
 def place_in(cursor: str) -> tuple[datetime, str]:
-    """Read the cursor of a list that is ordered by an instant and an id. Raises ValueError for any other."""
-    at_ms, item_id = cursor_parts(cursor, 2)
+    """Read the cursor of a list that is ordered by an instant and an id. Raises Invalid for any other."""
     try:
+        at_ms, item_id = cursor_parts(cursor, 2)
         return from_ms(int(at_ms)), item_id
-    except OverflowError as error:
-        raise ValueError("not a cursor of this list") from error
+    except (ValueError, OverflowError) as error:
+        raise Invalid("Bad cursor.", details=[{"loc": ["cursor"], "msg": "not a cursor of this list"}]) from error
 
 
 Arguments = TypeVar("Arguments", bound=Value)

@@ -22,9 +22,7 @@ from sqlalchemy import (
     delete,
     func,
     insert,
-    literal,
     select,
-    tuple_,
     update,
 )
 from twisted.internet.defer import Deferred
@@ -37,11 +35,10 @@ from tutorwamp.kernel.contracts import (
     cursor_from,
     cursor_parts,
     from_ms,
-    place_in,
     to_ms,
 )
 from tutorwamp.kernel.errors import Conflict, Invalid
-from tutorwamp.kernel.sql.columns import InstantColumn, lock, metadata
+from tutorwamp.kernel.sql.columns import InstantColumn, lock, metadata, newest_first
 from tutorwamp.kernel.sql.database import Database
 from tutorwamp.kernel.sql.lanes import LARGE
 from tutorwamp.kernel.sql.nodes import Nodes
@@ -188,7 +185,6 @@ class LessonsStore:
     def page(self, caller: Caller, asked: ListLessons) -> Deferred[tuple[list[KeptLesson], str | None]]:
         """The caller's lessons, newest start first, in one query whatever their number. Raises Invalid (cursor)."""
         query = _filtered(_of(caller, _LESSONS), asked)
-        query = query.order_by(lessons.c.starts_at.desc(), lessons.c.id.desc()).limit(asked.limit + 1)
 
         def thd(connection: Connection) -> tuple[list[KeptLesson], str | None]:
             rows = connection.execute(query).all()
@@ -263,15 +259,7 @@ def _filtered(query: Select[Any], asked: ListLessons) -> Select[Any]:
         query = query.where(lessons.c.starts_at > asked.starts_after)
     if asked.starts_before is not None:
         query = query.where(lessons.c.starts_at < asked.starts_before)
-    if asked.cursor is not None:
-        try:
-            starts_at, lesson_id = place_in(asked.cursor)
-        except ValueError as error:
-            raise Invalid("Bad cursor.", details=[{"loc": ["cursor"], "msg": "not a cursor of this list"}]) from error
-        # The type has to be said: inside a tuple a value does not learn it from its column.
-        last = tuple_(literal(starts_at, InstantColumn), literal(lesson_id, String))
-        query = query.where(tuple_(lessons.c.starts_at, lessons.c.id) < last)
-    return query
+    return newest_first(query, lessons.c.starts_at, lessons.c.id, asked.limit, asked.cursor)
 
 
 def _by_client_id(connection: Connection, tutor_id: str, client_id: str | None) -> Row[Any] | None:

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, and_, func, insert, literal, or_, select, tuple_
+from sqlalchemy import Connection, and_, func, insert, or_, select
 from twisted.internet.defer import Deferred
 
 from tutorwamp.chat.contracts import CHAT_TOPIC
-from tutorwamp.kernel.contracts import StreamEvent, cursor_from, place_in, to_ms
-from tutorwamp.kernel.errors import Invalid, NotFound
-from tutorwamp.kernel.sql.columns import InstantColumn, lock, put
+from tutorwamp.kernel.contracts import StreamEvent, cursor_from, to_ms
+from tutorwamp.kernel.errors import NotFound
+from tutorwamp.kernel.sql.columns import lock, newest_first, put
 from tutorwamp.kernel.sql.database import Database
 from tutorwamp.kernel.sql.groups import GroupRead
 from tutorwamp.kernel.sql.streams import append, ensure_streams, head_events, locked, read_since, streams
@@ -107,11 +107,7 @@ class NotificationsStore:
             .order_by(streams.c.name)
             .limit(limit)
         )
-
-        def thd(connection: Connection) -> list[str]:
-            return list(connection.execute(query).scalars())
-
-        return self._database.read("notifications.behind", thd)
+        return self._database.read("notifications.behind", lambda connection: list(connection.execute(query).scalars()))
 
     def unread_of_chat(self, lesson_id: str, read_up_to: Mapping[str, int]) -> Deferred[dict[str, list[str]]]:
         """N6: by person the unread notifications of a lesson's chat, of messages up to the one they have read."""
@@ -190,9 +186,7 @@ class NotificationsStore:
         query = select(notifications).where(notifications.c.user_id == user_id, notifications.c.in_app)
         if asked.unread_only:
             query = query.where(is_unread)
-        if asked.cursor is not None:
-            query = query.where(tuple_(notifications.c.created_at, notifications.c.id) < _after(asked.cursor))
-        query = query.order_by(notifications.c.created_at.desc(), notifications.c.id.desc()).limit(asked.limit + 1)
+        query = newest_first(query, notifications.c.created_at, notifications.c.id, asked.limit, asked.cursor)
 
         def thd(connection: Connection) -> tuple[list[Notification], str | None]:
             found = [shown(row._asdict()) for row in connection.execute(query)]
@@ -277,11 +271,3 @@ def _require_all(connection: Connection, mine: Any, notification_ids: Sequence[s
     unknown = sorted(set(notification_ids) - found)
     if unknown:
         raise NotFound("There is no such notification.", details={"notification_ids": unknown})
-
-
-def _after(cursor: str) -> Any:
-    try:
-        at, notification_id = place_in(cursor)
-    except ValueError:
-        raise Invalid("Bad cursor.", details=[{"loc": ["cursor"], "msg": "not a cursor of this list"}]) from None
-    return tuple_(literal(at, InstantColumn), literal(notification_id))

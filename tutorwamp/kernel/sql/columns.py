@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, MetaData, Table, text
+from sqlalchemy import BigInteger, Connection, MetaData, Select, String, Table, literal, text, tuple_
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
-from tutorwamp.kernel.contracts import from_ms, to_ms
+from tutorwamp.kernel.contracts import from_ms, place_in, to_ms
 
 metadata = MetaData(
     naming_convention={
@@ -38,6 +38,16 @@ class InstantColumn(TypeDecorator[datetime]):
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
         """Milliseconds to an aware datetime, UTC."""
         return None if value is None else from_ms(value)
+
+
+def newest_first(query: Select[Any], at: Any, key: Any, limit: int, cursor: str | None) -> Select[Any]:
+    """A page of a list that is ordered by an instant and an id, and one row more. Raises Invalid (cursor)."""
+    if cursor is not None:
+        begins_at, begins_key = place_in(cursor)
+        # The type has to be said: inside a tuple a value does not learn it from its column.
+        last = tuple_(literal(begins_at, InstantColumn), literal(begins_key, String))
+        query = query.where(tuple_(at, key) < last)
+    return query.order_by(at.desc(), key.desc()).limit(limit + 1)
 
 
 def lock(connection: Connection, key: str) -> None:
