@@ -91,10 +91,8 @@ class AccountsStore:
             if connection.execute(select(users.c.id).where(users.c.id == user.id)).one_or_none() is not None:
                 return
             try:
-                connection.execute(
-                    insert(users),
-                    {**user.model_dump(mode="python"), "role": str(user.role), "password_hash": password_hash},
-                )
+                row = {**user.model_dump(mode="python"), "role": str(user.role), "password_hash": password_hash}
+                connection.execute(insert(users), row)
             except IntegrityError as error:
                 raise EmailTaken("Somebody has registered with this e-mail address already.") from error
 
@@ -277,15 +275,7 @@ def _is_unspent(row: Row[Any] | None) -> bool:
 
 
 def _add_token(connection: Connection, token: RefreshToken) -> None:
-    connection.execute(
-        insert(refresh_tokens),
-        {
-            "hash": token.hash,
-            "family_id": token.family_id,
-            "user_id": token.user_id,
-            "expires_at": token.expires_at,
-        },
-    )
+    connection.execute(insert(refresh_tokens), vars(token))
 
 
 def _revoke_family(connection: Connection, family_id: str, now: datetime) -> None:

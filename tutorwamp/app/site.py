@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hmac
 from functools import partial
 from typing import Any, Final, cast
 
 from prometheus_client import CONTENT_TYPE_LATEST
 from twisted.internet.protocol import ServerFactory
-from twisted.web.resource import IResource, Resource
 from twisted.web.server import Site
 
 from tutorwamp.app.assembly import DOMAINS, Machine
@@ -16,12 +14,12 @@ from tutorwamp.app.health import HEALTH_ROUTES, HealthResource
 from tutorwamp.app.metrics import page
 from tutorwamp.kernel.edges.app import make_app, mount
 from tutorwamp.kernel.edges.intake import Admission, BoundedRequest, Channel
-from tutorwamp.kernel.edges.origins import CrossOrigin
+from tutorwamp.kernel.edges.origins import CrossOrigin, FromGate
 from tutorwamp.kernel.edges.resource import Answer, Request, Route, routed_to
 from tutorwamp.kernel.metrics.pages import page_of_all
 from tutorwamp.kernel.metrics.sockets import ask_all, worker_name
 from tutorwamp.kernel.reactor import running_reactor
-from tutorwamp.kernel.tokens import GATE_HEADER, gate_word
+from tutorwamp.kernel.tokens import gate_word
 from tutorwamp.reference.pages import REFERENCE_ROUTES
 
 
@@ -37,23 +35,6 @@ METRICS_ROUTES: Final = (Route("GET", "/metrics", _metrics, gives=CONTENT_TYPE_L
 """For Prometheus, on this process's own port. The gate passes ``/api`` only, so nobody outside may ask."""
 PROBES: Final = frozenset(route.name for route in (*HEALTH_ROUTES, *METRICS_ROUTES))
 """What machines ask all day long; nobody wants to read of it."""
-
-
-class FromGate(Resource):
-    """Lets only the gate say where a request comes from; whoever comes past it is at the address of the connection."""
-
-    isLeaf = True  # noqa: N815  # Twisted's name
-
-    def __init__(self, inner: IResource, word: bytes) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # Twisted's
-        self._inner = inner
-        self._word = word
-
-    def render(self, request: Any) -> Any:
-        """Twisted asks this for every method."""
-        if not hmac.compare_digest(request.getHeader(GATE_HEADER.encode()) or b"", self._word):
-            request.requestHeaders.removeHeader(b"x-forwarded-for")
-        return self._inner.render(request)
 
 
 def make_site(machine: Machine) -> ServerFactory:

@@ -132,10 +132,7 @@ class LessonsStore:
             if connection.execute(select(lessons.c.id).where(lessons.c.id == lesson.id)).scalar() is not None:
                 return lesson.kept()  # an earlier try was committed, and only its answer was lost
             _refuse_overlap(connection, lesson)
-            connection.execute(
-                insert(lessons),
-                {**_row(lesson), "client_id": client_id, "digest": digest},
-            )
+            connection.execute(insert(lessons), {**_row(lesson), "client_id": client_id, "digest": digest})
             _save_students(connection, lesson)
             for name in streams_of(lesson.id):
                 open_stream(connection, name, lesson.version)
@@ -287,13 +284,11 @@ def _refuse_overlap(connection: Connection, lesson: Lesson) -> None:
 
 
 def _save_students(connection: Connection, lesson: Lesson) -> None:
-    connection.execute(
-        insert(lesson_students),
-        [
-            {"lesson_id": lesson.id, "student_id": student.id, "position": position}
-            for position, student in enumerate(lesson.students)
-        ],
-    )
+    rows = [
+        {"lesson_id": lesson.id, "student_id": student.id, "position": position}
+        for position, student in enumerate(lesson.students)
+    ]
+    connection.execute(insert(lesson_students), rows)
 
 
 _IN_BOTH: Final = [name for name in LessonFields.model_fields if name in lessons.c]
