@@ -18,6 +18,7 @@ from tutorwamp.gate.contracts import (
     CLOSE_SLOW,
     Status,
 )
+from tutorwamp.kernel.metrics.children import Children
 
 Refusal = Literal["stopping", "starting", "full", "rate_limited", "origin", "token", "revoked", "sockets"]
 """Why somebody was not let in; ``sockets``: too many connections of an address, or of all."""
@@ -46,6 +47,14 @@ _granted = Counter(
     registry=gate_registry,
 )
 
+_at_door = Counter(
+    "tutorwamp_door_refusals",
+    "Calls and publications that the router refused by itself, by the error's URI.",
+    ["outcome"],
+    registry=gate_registry,
+)
+
+REFUSED_AT_DOOR: Final = Children(_at_door)
 JOINED: Final = {role: _joins.labels(role) for role in CLIENT_ROLES}
 REFUSED: Final = {reason: _refusals.labels(reason) for reason in Refusal.__args__}  # type: ignore[attr-defined]  # a Literal has them
 ENDED: Final = {reason: _ends.labels(reason) for reason in (*ENDS.values(), LEFT, OTHER)}

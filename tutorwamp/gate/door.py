@@ -18,7 +18,7 @@ from autobahn.wamp.serializer import Serializer
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
 from crossbar.router.protocol import WampWebSocketServerProtocol
 
-from tutorwamp.gate.counts import traffic
+from tutorwamp.gate.counts import REFUSED_AT_DOOR, traffic
 from tutorwamp.gate.decoding import (
     CALL,
     HEAD_BYTES,
@@ -296,6 +296,7 @@ class Door(WampWebSocketServerProtocol):  # type: ignore[misc]  # Crossbar ships
     def _refuse(self, head: Head, error: TutorwampError) -> None:
         """Answer what cannot be let in. A publication is dropped, unless somebody asks what became of it."""
         self._expected(head.kind)
+        REFUSED_AT_DOOR[error.uri,].inc()
         if head.kind == CALL or head.options.get("acknowledge") is True:
             self.send(_answer(head.kind, head.request, error))
 

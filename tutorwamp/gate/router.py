@@ -13,6 +13,7 @@ from autobahn.wamp.exception import ApplicationError
 from autobahn.wamp.message import Call, Error, Publish
 
 from tutorwamp.gate.contracts import CLIENT_ROLES, SessionId
+from tutorwamp.gate.counts import REFUSED_AT_DOOR
 from tutorwamp.kernel.contracts import new_id
 from tutorwamp.kernel.edges.component import wamp_error
 from tutorwamp.kernel.errors import RateLimited, TutorwampError
@@ -63,6 +64,7 @@ class Router:
                 try:
                     check(session._session_id, said.topic, said.marshal_options(), by_position, said.kwargs or {})  # noqa: SLF001  # as above
                 except TutorwampError as error:
+                    REFUSED_AT_DOOR[error.uri,].inc()
                     if isinstance(error, RateLimited):
                         session._transport.suppress(error.retry_after_s)  # noqa: SLF001  # as above
                     if said.acknowledge:
