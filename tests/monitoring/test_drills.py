@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import psycopg
@@ -21,11 +24,11 @@ from tests.monitoring.blocker import BLOCK
 from tests.monitoring.promql import History
 from tests.monitoring.test_alerts import TARGET, raised
 from tests.support.metrics import page_of
-from tests.support.node import CONFIG, Node
+from tests.support.node import CONFIG, Node, free_port
 from tests.support.people import PythonPerson, bare, planned_lesson, register
 from tests.support.postgres import Postgres
 from tests.support.redis import RedisServer
-from tests.support.supervised import Supervised
+from tests.support.supervised import Supervised, children
 from tests.support.waiting import until
 from tutorwamp.client import CallError
 
@@ -95,8 +98,11 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     path.write_text(yaml.safe_dump(config))
     with Postgres(durable=True) as postgres, RedisServer("valkey") as redis:
         url = postgres.create_database("drills")
-        more = {"TUTORWAMP_REDIS_URL": redis.url, "TUTORWAMP_SESSIONS_AT_MOST": str(PEOPLE_AT_MOST)}
-        node = migrated_node(url, env={**HURRIED, **more}, config=path)
+        mail = f"smtp://127.0.0.1:{free_port()}?from=school@school.example"
+        more = {"REDIS_URL": redis.url, "SESSIONS_AT_MOST": str(PEOPLE_AT_MOST), "SMTP_URL": mail}
+        node = migrated_node(
+            url, env={**HURRIED, **{f"TUTORWAMP_{name}": text for name, text in more.items()}}, config=path
+        )
         with node.running():
             yield Ground(node, postgres, redis, url)
 
@@ -152,6 +158,63 @@ async def test_a_lock_on_what_people_write_is_noticed(ground: Ground) -> None:
     await watching.until("WritesStuck", is_raised=False)
     await said
     await tina.close()
+
+
+@contextmanager
+def slowed(server: Postgres) -> Iterator[None]:
+    """A server that stands still for most of the time: hardly anything takes less than a quarter second."""
+    over = threading.Event()
+
+    def slow_down() -> None:
+        while not over.wait(0.02):  # so long does it work
+            pids = [server.pid, *children(server.pid)]
+            for number, pause_s in ((signal.SIGSTOP, 0.25), (signal.SIGCONT, 0.0)):
+                for pid in pids:
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, number)
+                over.wait(pause_s)
+
+    thread = threading.Thread(target=slow_down)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+async def test_a_slow_database_is_noticed_and_the_log_names_call_and_statement(ground: Ground) -> None:
+    tina, lesson_id = await ground.talking()
+    watching = Watching(ground.node)
+    watching.scrape()
+    with slowed(ground.postgres):
+        for number in range(20):
+            await tina.call("tutorwamp.chat.send", lesson_id=lesson_id, body=f"Slowly {number}")
+    await watching.until("DatabaseSlow")
+    slow = [line for line in ground.node.log().splitlines() if "slow transaction" in line and "chat.send" in line]
+    assert any("INSERT INTO messages" in line and "calls=['tutorwamp.chat.send']" in line for line in slow)
+    await tina.close()
+
+
+async def test_a_mail_server_that_is_gone_is_noticed(ground: Ground) -> None:
+    """Nobody listens where TUTORWAMP_SMTP_URL says; a lesson's student is told of it by mail."""
+    tina, _ = await ground.talking()
+    watching = Watching(ground.node)
+    await watching.until("PushFails")
+    assert "push is tried again" in ground.node.log()
+    assert "Connection was refused" in ground.node.log()
+    await tina.close()
+
+
+async def test_a_disk_that_is_full_under_sqlite_is_noticed() -> None:
+    with Supervised() as up:
+        watching = Watching(up)
+        assert watching.scrape() == set()
+        resource.prlimit(up.pids()["container"], resource.RLIMIT_FSIZE, (4_096, 4_096))
+        with pytest.raises(CallError):
+            await register(up, "Anna", "student")
+        await watching.until("DatabaseUnavailable")
+        await until(lambda: "disk I/O error" in up.errors.read_text(), up.errors.read_text)
 
 
 async def test_a_disk_that_is_full_is_noticed_and_one_with_room_again(ground: Ground) -> None:
