@@ -102,20 +102,15 @@ class BoardService:
 
     async def add_page(self, caller: Caller, asked: AddPage) -> PageChanged:
         """A new last page. Raises NotFound, WrongState, NoPen, Full or Conflict."""
-        wish = PageWish("page.added", asked.page or new_id())
-        return await self._turn(caller, asked.lesson_id, wish, asked.client_id, asked.page)
+        return await self._turn(caller, asked, PageWish("page.added", asked.page or new_id()))
 
     async def remove_page(self, caller: Caller, asked: RemovePage) -> PageChanged:
         """Take a page away. Raises NotFound, WrongState, NoPen or Conflict (the last one)."""
-        return await self._turn(
-            caller, asked.lesson_id, PageWish("page.removed", asked.page), asked.client_id, asked.page
-        )
+        return await self._turn(caller, asked, PageWish("page.removed", asked.page))
 
     async def clear(self, caller: Caller, asked: ClearBoard) -> PageChanged:
         """Empty a page or all. Raises NotFound, WrongState or NoPen."""
-        return await self._turn(
-            caller, asked.lesson_id, PageWish("board.cleared", asked.page), asked.client_id, asked.page
-        )
+        return await self._turn(caller, asked, PageWish("board.cleared", asked.page))
 
     async def require_member(self, caller: Caller, lesson_id: str) -> None:
         """Raises NotFound."""
@@ -130,11 +125,9 @@ class BoardService:
         """B27: forget what nobody may ask for any more; how much it was."""
         return await self._store.compact(self._clock() - REMEMBERED_FOR)
 
-    async def _turn(
-        self, caller: Caller, lesson_id: str, wish: PageWish, client_id: str | None, asked_page: str | None
-    ) -> PageChanged:
-        pending = self._pending_call(caller, lesson_id, wish, client_id, [wish.type, asked_page], 0)
-        accepted = await self._in_line(caller, lesson_id, pending)
+    async def _turn(self, caller: Caller, asked: AddPage | RemovePage | ClearBoard, wish: PageWish) -> PageChanged:
+        pending = self._pending_call(caller, asked.lesson_id, wish, asked.client_id, [wish.type, asked.page], 0)
+        accepted = await self._in_line(caller, asked.lesson_id, pending)
         return PageChanged(seq=accepted.seq, page=accepted.page, changed=accepted.changed)
 
     async def _in_line(self, caller: Caller, lesson_id: str, pending: Coroutine[Any, Any, PendingCall]) -> Accepted:

@@ -36,10 +36,6 @@ TRIES_AT_MOST: Final = 5
 """Of a send whose lesson changes at the same moment; each try has read the newest version."""
 
 
-NO_GUARD: Final = -1
-"""No lesson ever has this version: only what is known already passes."""
-
-
 class ChatService:
     """Everything that happens in chat."""
 
