@@ -35,7 +35,7 @@ def change(before: str = BEFORE, after: str = AFTER) -> Change:
 
 def test_rates_are_added_up_by_the_labels_that_are_asked_for() -> None:
     assert change().per_s("calls", "outcome") == {("ok",): 2.0, ("no",): 2.5}
-    assert change().per_s("calls", "call", but={"outcome": "ok"}) == {("y",): 1.5, ("z",): 1.0}
+    assert change().per_s("calls", "call", but=frozenset({("outcome", "ok")})) == {("y",): 1.5, ("z",): 1.0}
     assert change().total_per_s("calls") == 4.5
 
 

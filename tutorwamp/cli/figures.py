@@ -14,7 +14,12 @@ SLOWEST_AT_MOST: Final = 10
 MEDIAN_AND_P99: Final = (0.5, 0.99)
 _WAITS: Final = "tutorwamp_database_write_wait_seconds"
 _STALLS: Final = "tutorwamp_reactor_longest_stall_seconds"
-_OK: Final = {"outcome": "ok"}
+PROBED: Final = frozenset(
+    f"GET {path}" for path in ("/metrics", "/api/health", "/api/health/live", "/api/health/ready")
+)
+"""What machines ask all day long, we among them; nobody wants to read of it."""
+_PROBES: Final = frozenset(("call", name) for name in PROBED)
+_FINE: Final = _PROBES | {("outcome", "ok")}
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,7 @@ class Figures:
 def figures(before: Reading, after: Reading) -> Figures:
     """What two readings say of the time between them."""
     change = Change(before, after)
-    all_calls = change.quantiles("tutorwamp_call_seconds", MEDIAN_AND_P99).get((), [None, None])
+    all_calls = change.quantiles("tutorwamp_call_seconds", MEDIAN_AND_P99, but=_PROBES).get((), [None, None])
     return Figures(
         over_s=round(change.seconds, 3),
         version=next((one.get("version") for one in after.labels_of("tutorwamp_build_info")), None),
@@ -90,8 +95,8 @@ def figures(before: Reading, after: Reading) -> Figures:
         people=after.total("tutorwamp_people_in_lessons"),
         lessons=after.total("tutorwamp_lessons_occupied"),
         sessions=after.total("tutorwamp_sessions"),
-        calls_per_s=change.total_per_s("tutorwamp_calls"),
-        errors_per_s=change.total_per_s("tutorwamp_calls", but=_OK),
+        calls_per_s=change.total_per_s("tutorwamp_calls", but=_PROBES),
+        errors_per_s=change.total_per_s("tutorwamp_calls", but=_FINE),
         median_s=all_calls[0],
         p99_s=all_calls[1],
         refused_per_s=change.total_per_s("tutorwamp_join_refusals"),
@@ -107,14 +112,14 @@ def figures(before: Reading, after: Reading) -> Figures:
 
 
 def _errors(change: Change) -> dict[str, float]:
-    rates = change.per_s("tutorwamp_calls", "outcome", but=_OK) or {}
+    rates = change.per_s("tutorwamp_calls", "outcome", but=_FINE) or {}
     return {uri: rate for (uri,), rate in sorted(rates.items(), key=lambda one: -one[1]) if rate > 0}
 
 
 def _slowest(change: Change) -> list[CallFigures]:
     calls = change.per_s("tutorwamp_calls", "door", "call") or {}
-    errors = change.per_s("tutorwamp_calls", "door", "call", but=_OK) or {}
-    times = change.quantiles("tutorwamp_call_seconds", MEDIAN_AND_P99, "door", "call")
+    errors = change.per_s("tutorwamp_calls", "door", "call", but=_FINE) or {}
+    times = change.quantiles("tutorwamp_call_seconds", MEDIAN_AND_P99, "door", "call", but=_PROBES)
     slowest = sorted(times.items(), key=lambda one: one[1][1], reverse=True)[:SLOWEST_AT_MOST]
     return [
         CallFigures(key[0], key[1], calls.get(key, 0.0), errors.get(key, 0.0), median_s, p99_s)

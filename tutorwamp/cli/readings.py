@@ -12,7 +12,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 Key = tuple[str, ...]
 """The values of the labels that were asked for."""
-Labels = Mapping[str, str]
+Pairs = frozenset[tuple[str, str]]
+"""Labels and their values."""
+NONE: Final[Pairs] = frozenset()
 PROCESS: Final = "process"
 
 
@@ -22,22 +24,19 @@ class Reading:
     def __init__(self, page: str, at_s: float) -> None:
         self.at_s = at_s
         self._families: set[str] = set()
-        self._samples: dict[str, dict[frozenset[tuple[str, str]], float]] = {}
+        self._samples: dict[str, dict[Pairs, float]] = {}
         for family in text_string_to_metric_families(page):
             self._families.add(family.name)
             for sample in family.samples:
                 self._samples.setdefault(sample.name, {})[frozenset(sample.labels.items())] = sample.value
-        self.processes = {labels.get(PROCESS) for _, labels in self._all()}
+        self.processes = {dict(labels).get(PROCESS) for series in self._samples.values() for labels in series}
         """Those that told something."""
-
-    def _all(self) -> Iterable[tuple[str, Labels]]:
-        return ((name, dict(labels)) for name, series in self._samples.items() for labels in series)
 
     def knows(self, family: str) -> bool:
         """Whether it is there, be it without a sample."""
         return family in self._families
 
-    def series(self, sample: str) -> Mapping[frozenset[tuple[str, str]], float]:
+    def series(self, sample: str) -> Mapping[Pairs, float]:
         """All values of one name, by their labels."""
         return self._samples.get(sample, {})
 
@@ -65,21 +64,23 @@ class Change:
         self._before, self.after = before, after
         self.seconds = after.at_s - before.at_s
 
-    def per_s(self, counter: str, *labels: str, but: Labels | None = None) -> dict[Key, float] | None:
-        """How much a second, by these labels; ``but``: without what has one of these."""
+    def per_s(self, counter: str, *labels: str, but: Pairs = NONE) -> dict[Key, float] | None:
+        """How much a second, by these labels; ``but``: without what has one of these labels."""
         if not (self.after.knows(counter) and self.seconds > 0):
             return None
-        grown = self._grown(f"{counter}_total", but or {})
+        grown = self._grown(f"{counter}_total", but)
         return {key: count / self.seconds for key, count in _added(grown, labels).items()}
 
-    def total_per_s(self, counter: str, *, but: Labels | None = None) -> float | None:
+    def total_per_s(self, counter: str, *, but: Pairs = NONE) -> float | None:
         """How much a second, all together."""
         rates = self.per_s(counter, but=but)
         return None if rates is None else sum(rates.values())
 
-    def quantiles(self, histogram: str, wanted: Sequence[float], *labels: str) -> dict[Key, list[float]]:
+    def quantiles(
+        self, histogram: str, wanted: Sequence[float], *labels: str, but: Pairs = NONE
+    ) -> dict[Key, list[float]]:
         """Estimated as Prometheus does, by these labels; nothing for what was not observed meanwhile."""
-        buckets = _added(self._grown(f"{histogram}_bucket", {}), (*labels, "le"))
+        buckets = _added(self._grown(f"{histogram}_bucket", but), (*labels, "le"))
         by_key: dict[Key, list[tuple[float, float]]] = {}
         for (*key, bound), count in buckets.items():
             by_key.setdefault(tuple(key), []).append((float(bound), count))
@@ -89,10 +90,10 @@ class Change:
             if max(count for _, count in counts) > 0
         }
 
-    def _grown(self, sample: str, but: Labels) -> Iterable[tuple[frozenset[tuple[str, str]], float]]:
+    def _grown(self, sample: str, but: Pairs) -> Iterable[tuple[Pairs, float]]:
         before = self._before.series(sample)
         for labels, value in self.after.series(sample).items():
-            if labels & but.items():
+            if labels & but:
                 continue
             # A process that was silent the last time has counted for who knows how long.
             if dict(labels).get(PROCESS) in self._before.processes:
@@ -116,7 +117,7 @@ def quantile(buckets: Sequence[tuple[float, float]], wanted: float) -> float:
     return lower
 
 
-def _added(series: Iterable[tuple[frozenset[tuple[str, str]], float]], labels: Sequence[str]) -> dict[Key, float]:
+def _added(series: Iterable[tuple[Pairs, float]], labels: Sequence[str]) -> dict[Key, float]:
     added: dict[Key, float] = {}
     for pairs, value in series:
         known = dict(pairs)
