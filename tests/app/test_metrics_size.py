@@ -63,7 +63,7 @@ class School:
 
     def text(self) -> str:
         """The node's page, with the router's process beside this one."""
-        router = page_of((gate_registry, traffic, GateCollector(self._gate.status())))
+        router = page_of((gate_registry, traffic, GateCollector(self._gate.status(), 2 * MANY)))
         return page_of_all({"router": router, "components": page(self._machine)}).decode()
 
     async def live(self, people: int) -> None:

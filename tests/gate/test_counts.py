@@ -125,7 +125,12 @@ def test_grants_are_counted_and_what_is_in_memory_is_shown() -> None:
     gate.joined(1, ANNA, "student", NOON)
     for session in (1, 2):
         gate.grant(Grant(session=session, key="k", subscribe=["a.b"], publish=[]))
-    found = {family.name: family.samples[0].value for family in GateCollector(gate.status()).collect()}
-    assert found == {"tutorwamp_sessions": 1, "tutorwamp_sessions_granted": 1, "tutorwamp_components_missing": 1}
+    found = {family.name: family.samples[0].value for family in GateCollector(gate.status(), 2).collect()}
+    assert found == {
+        "tutorwamp_sessions": 1,
+        "tutorwamp_sessions_granted": 1,
+        "tutorwamp_sessions_limit": 2,
+        "tutorwamp_components_missing": 1,
+    }
     gate.revoke_grants(RevokeGrants(key="k"))
     assert grants.now() == {"opened": 1, "closed": 1}, "who is not there is granted nothing"

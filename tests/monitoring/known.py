@@ -15,7 +15,7 @@ from tutorwamp.gate.contracts import Status
 from tutorwamp.gate.counts import GateCollector, gate_registry, traffic
 from tutorwamp.kernel.metrics import calls  # noqa: F401  # it counts calls, whose metrics are known then
 from tutorwamp.kernel.metrics.process import Build, Pauses
-from tutorwamp.kernel.metrics.ticks import Turns
+from tutorwamp.kernel.metrics.turns import Turns
 from tutorwamp.kernel.recurring import recurring
 
 NEVER_S: Final = 1e9
@@ -58,7 +58,7 @@ def known(machine: Machine) -> dict[str, Known]:
     machine.sessions.session_joined({"session": 1, "authrole": "student"})
     loop = recurring.every(NEVER_S, "sample", _nothing)
     status = Status(expected=[], missing=[], still=[], late=[], sessions=0, granted=0)
-    parts = (*collectors(machine), traffic, GateCollector(status), Build(), Pauses(), Turns())
+    parts = (*collectors(machine), traffic, GateCollector(status, 1), Build(), Pauses(), Turns())
     for registry in (REGISTRY, gate_registry, *parts):
         for family in registry.collect():
             _add(found, family)

@@ -69,6 +69,7 @@ FAULTS: dict[str, list[Fault]] = {
         for outcome, growth in (("sent", 0.1), ("later", 0.3))
     ],
     "PushQueueOld": [("tutorwamp_push_queue_oldest_seconds", {"process": "components"}, 301, 0)],
+    "NodeAlmostFull": [("tutorwamp_sessions", {"process": "router"}, 9_500, 0)],
     "JoinsRefused": [("tutorwamp_join_refusals_total", {"process": "router", "reason": "full"}, 0, 0.2)],
     "TicketsRefused": [("tutorwamp_join_refusals_total", {"process": "router", "reason": "token"}, 0, 2)],
     "CallsFail": [

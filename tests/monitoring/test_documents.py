@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,6 +21,7 @@ PROMETHEUS = {"job", "instance"}
 """Labels that Prometheus adds to all samples of a target."""
 NOT_DRAWN = {"process_start_time_seconds", "tutorwamp_sessions_granted", "tutorwamp_data_size_bytes"}
 """What is there for alerts, and for who asks by hand."""
+PROMTOOL = shutil.which("promtool")
 SAYS = ("**Means**", "**People notice**", "**Look at**", "**Do**")
 
 
@@ -119,3 +122,10 @@ def test_names_and_units_are_as_prometheus_has_them(metrics: dict[str, Known]) -
         if one.name.startswith(OURS):
             assert not re.search(r"_(ms|millis|kb|mb|milliseconds)(_|$)", one.name), one.name
             assert one.meaning.endswith("."), one.name
+
+
+@pytest.mark.skipif(PROMTOOL is None, reason="promtool comes with Prometheus; neither PyPI nor npm has it")
+def test_prometheus_own_tool_has_nothing_to_say_against_the_alerts() -> None:
+    asked = [str(PROMTOOL), "check", "rules", str(FOLDER / "alerts.yaml")]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)  # noqa: S603  # our own arguments
+    assert done.returncode == 0, done.stdout + done.stderr

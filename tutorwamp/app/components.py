@@ -38,7 +38,7 @@ from tutorwamp.kernel.log.requests import RequestLines
 from tutorwamp.kernel.metrics.calls import count_calls
 from tutorwamp.kernel.metrics.process import watch_process
 from tutorwamp.kernel.metrics.sockets import offer, worker_name
-from tutorwamp.kernel.metrics.ticks import watch_reactor
+from tutorwamp.kernel.metrics.turns import watch_reactor
 from tutorwamp.kernel.node_settings import NodeSettings
 from tutorwamp.kernel.private_files import PRIVATE
 from tutorwamp.kernel.reactor import running_reactor
@@ -62,7 +62,7 @@ COMPARISON_INTERVAL_S: Final = 10.0
 """How long a wrong count could stay, were there ever one."""
 PUSH_INTERVAL_S: Final = 1.0
 """Up to twenty deliveries are taken each time, and more once they are through."""
-BACKLOG_INTERVAL_S: Final = 15.0
+MEASURE_INTERVAL_S: Final = 15.0
 """How old what the metrics say of waiting deliveries may be: as often as Prometheus asks mostly."""
 COMPACTION_INTERVAL_S: Final = 60.0
 """A minute's share of what a lesson leaves behind is forgotten in one short transaction."""
@@ -266,7 +266,7 @@ class NotificationsComponent(PeriodicComponent):
         self._every(REMINDER_INTERVAL_S, notifier.remind, now=True)
         self._every(COMPARISON_INTERVAL_S, machine().counts.compare)
         self._every(PUSH_INTERVAL_S, machine().push.dispatcher.dispatch)
-        self._every(BACKLOG_INTERVAL_S, machine().push.dispatcher.measure)
+        self._every(MEASURE_INTERVAL_S, machine().push.dispatcher.measure)
 
 
 class RestComponent(PeriodicComponent):

@@ -113,13 +113,16 @@ traffic: Final = Traffic()
 class GateCollector(Collector):
     """What is in the gate's memory now."""
 
-    def __init__(self, status: Status) -> None:
+    def __init__(self, status: Status, sessions_at_most: int) -> None:
         self._status = status
+        self._sessions_at_most = sessions_at_most
 
     def collect(self) -> Iterator[Metric]:
-        """Three gauges."""
+        """Four gauges."""
         found = self._status
         yield GaugeMetricFamily("tutorwamp_sessions", "Sessions of people that are in.", value=found.sessions)
+        meaning = "How many there may be: the setting, or fewer where files are few."
+        yield GaugeMetricFamily("tutorwamp_sessions_limit", meaning, value=self._sessions_at_most)
         yield GaugeMetricFamily(
             "tutorwamp_sessions_granted", "Sessions to which a lesson's topics are open.", value=found.granted
         )

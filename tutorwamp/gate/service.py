@@ -63,7 +63,7 @@ class GateService:
         self._clock = clock
         self._joins = joins
         self._proxies = proxies
-        self._sessions_at_most = sessions_at_most
+        self.sessions_at_most = sessions_at_most
         self._publications = Publications(now_s)
         self._closing = False
         self._alive: dict[SessionId, tuple[Alive, int]] = {}
@@ -161,7 +161,7 @@ class GateService:
         if self.missing():
             with refusing("starting"):
                 raise Unavailable("The node is starting. Come back in a moment.")
-        if len(self._clients) >= self._sessions_at_most:
+        if len(self._clients) >= self.sessions_at_most:
             with refusing("full"):
                 raise Unavailable("The node is full. Come back in a moment.", retry_after_s=FULL_FOR_S)
 

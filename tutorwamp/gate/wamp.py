@@ -68,7 +68,7 @@ from tutorwamp.kernel.log.requests import RequestLines
 from tutorwamp.kernel.metrics.pages import page_of
 from tutorwamp.kernel.metrics.process import watch_process
 from tutorwamp.kernel.metrics.sockets import CONTROLLER, clear, offer, worker_name
-from tutorwamp.kernel.metrics.ticks import watch_reactor
+from tutorwamp.kernel.metrics.turns import watch_reactor
 from tutorwamp.kernel.node_settings import NodeSettings
 from tutorwamp.kernel.reactor import running_reactor
 from tutorwamp.kernel.settings import gather, read
@@ -172,7 +172,7 @@ class GateComponent(ApplicationSession):
         offer(self._node_dir, worker_name(), self._metrics, running_reactor())
 
     def _metrics(self) -> bytes:
-        return page_of((gate_registry, traffic, GateCollector(self._service.status())))
+        return page_of((gate_registry, traffic, GateCollector(self._service.status(), self._service.sessions_at_most)))
 
     async def _serve(
         self, procedure: Procedure[Arguments, Answer], handle: Callable[[Arguments, SessionId], Answer]

@@ -17,7 +17,7 @@ from tutorwamp.kernel.lifeline import BEAT_EVERY_S, Lifeline
 from tutorwamp.kernel.metrics import sockets
 from tutorwamp.kernel.metrics.pages import page_of
 from tutorwamp.kernel.metrics.process import watch_process
-from tutorwamp.kernel.metrics.ticks import watch_reactor
+from tutorwamp.kernel.metrics.turns import watch_reactor
 
 PR_SET_PDEATHSIG: Final = 1
 """prctl(2), Linux only: the signal a process gets when its parent dies."""

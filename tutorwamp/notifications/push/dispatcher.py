@@ -88,9 +88,9 @@ class Dispatcher:
     async def measure(self) -> None:
         """Note how much waits, for the metrics. To be called every so often."""
         if self._providers:
-            backlog = await self._queue.backlog()
-            WAITING.set(backlog.waiting)
-            age = timedelta() if backlog.due_since is None else self._clock() - backlog.due_since
+            due = await self._queue.due()
+            WAITING.set(due.count)
+            age = timedelta() if due.since is None else self._clock() - due.since
             OLDEST_S.set(max(0.0, age.total_seconds()))
 
     async def _dispatch(self) -> int:

@@ -43,11 +43,11 @@ def digest_of(endpoint: str) -> str:
 
 
 @dataclass(frozen=True)
-class Backlog:
-    """What waits to be sent: how many deliveries, and since when the first of them is due."""
+class Due:
+    """How many deliveries are due and have not been sent, and since when the first of them is."""
 
-    waiting: int
-    due_since: datetime | None
+    count: int
+    since: datetime | None
 
 
 class PushQueue:
@@ -128,16 +128,16 @@ class PushQueue:
 
         return self._database.write("push.take_due", thd)
 
-    def backlog(self) -> Deferred[Backlog]:
-        """What is due and waits, or is being tried just now."""
+    def due(self) -> Deferred[Due]:
+        """What is due and nobody's just now."""
         is_due = (deliveries.c.state == "waiting") & (deliveries.c.due_at <= self._clock())
         query = select(func.count(), func.min(deliveries.c.due_at)).where(is_due)
 
-        def thd(connection: Connection) -> Backlog:
-            waiting, due_since = connection.execute(query).one()
-            return Backlog(waiting, due_since)
+        def thd(connection: Connection) -> Due:
+            count, since = connection.execute(query).one()
+            return Due(count, since)
 
-        return self._database.read("push.backlog", thd)
+        return self._database.read("push.due", thd)
 
     def begin(self, delivery: Delivery) -> Deferred[bool]:
         """Mark it as being sent: from now on it may have arrived. False where it is somebody else's meanwhile."""

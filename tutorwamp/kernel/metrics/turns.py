@@ -127,7 +127,7 @@ class _Poller:
 
 def watch_reactor(reactor: Any) -> None:
     """Count its turns from now on; once a process. A reactor without epoll is not watched."""
-    poller = getattr(reactor, "_poller", None)  # pinned by tests/kernel/metrics/test_ticks.py
+    poller = getattr(reactor, "_poller", None)  # pinned by tests/kernel/metrics/test_turns.py
     if poller is None or not hasattr(poller, "register"):
         return
     turns = Turns()

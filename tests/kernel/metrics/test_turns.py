@@ -13,8 +13,7 @@ from structlog.testing import capture_logs
 from twisted.internet import epollreactor, reactor
 
 from tests.support.machine import TurnedClock
-from tutorwamp.kernel.metrics import ticks
-from tutorwamp.kernel.metrics.ticks import STALLS_KEPT_FOR_S, Turns, call_in
+from tutorwamp.kernel.metrics.turns import STALLS_KEPT_FOR_S, Turns, _Poller, call_in
 
 
 @pytest.fixture
@@ -101,7 +100,7 @@ def _stack(*modules: str) -> FrameType:
         (("tutorwamp.kernel.edges.component", "tutorwamp.kernel.text"), "kernel.edges.component._outer"),
         (("twisted.internet.base", "tutorwamp.gate.door", "json"), "gate.door._outer"),
         (("twisted.internet.base", "json"), "unknown"),
-        (("tutorwamp.kernel.metrics.ticks", "json"), "unknown"),
+        (("tutorwamp.kernel.metrics.turns", "json"), "unknown"),
     ],
 )
 def test_a_stack_is_named_by_the_outermost_function_of_a_domain(modules: tuple[str, ...], call: str) -> None:
@@ -118,7 +117,7 @@ def test_a_reactor_is_watched_by_the_poller_that_it_has() -> None:
     assert {"register", "modify", "unregister", "close", "fileno", "poll"} <= set(dir(reactor._poller))  # pinned here
     own = epollreactor.EPollReactor()
     turns = Turns()
-    own._poller = ticks._Poller(own._poller, turns)  # as above
+    own._poller = _Poller(own._poller, turns)  # as above
     own.callLater(0, own.callLater, 0, own.crash)
     own.run(installSignalHandlers=False)
     assert sum(turns._tally._counts) >= 1  # what was counted
