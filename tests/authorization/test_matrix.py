@@ -36,12 +36,7 @@ REFUSED = {
     "tutorwamp.error.unauthenticated": "who",
     "wamp.error.not_authorized": "deny",
 }
-COMES_OF_IT: Final = frozenset(
-    {
-        "tutorwamp.error.lesson.state",
-        "tutorwamp.error.conflict",
-    }
-)
+COMES_OF_IT: Final = frozenset({"tutorwamp.error.lesson.state", "tutorwamp.error.conflict"})
 """What may come of it all the same where it is allowed. Anything else is shown as it is, and is in no cell."""
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c636460f8cfc000000301010018dd"

@@ -23,10 +23,7 @@ from tutorwamp.board.excalidraw.opening import elements_of
 from tutorwamp.board.rules import read_change
 from tutorwamp.kernel.errors import Invalid
 
-PACKAGES: Final = (
-    "excalidraw-brute-export-cli@0.2.0",
-    "excalidraw-to-svg@3.1.0",
-)
+PACKAGES: Final = ("excalidraw-brute-export-cli@0.2.0", "excalidraw-to-svg@3.1.0")
 """Of those named after Excalidraw, the ones that ship drawings."""
 SUFFIXES: Final = (".excalidraw", ".excalidrawlib", ".json")
 PAGE_ID: Final = "01a20a15-05e3-76a3-9f7a-e3e0d1dc0c31"

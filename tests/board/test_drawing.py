@@ -45,10 +45,7 @@ ALLOWED: Final = {
         "stroke-opacity",
         "fill-opacity",
     },
-    "text": {
-        *("fill", "font-family", "font-size", "fill-opacity"),
-        "{http://www.w3.org/XML/1998/namespace}space",
-    },
+    "text": {*("fill", "font-family", "font-size", "fill-opacity"), "{http://www.w3.org/XML/1998/namespace}space"},
     "tspan": {"x", "y"},
 }
 NUMBER: Final = r"-?\d+(?:\.\d{1,2})?"
@@ -324,8 +321,7 @@ def test_B28_the_view_has_room_for_wide_letters(text: str, squares: float) -> No
 
 
 @pytest.mark.parametrize(
-    ("far", "wide", "high"),
-    [((1_000_000, 1_000_000), 2828, 2828), ((999_948, 0), 4000, 1), ((3000, 600), 3052, 652)],
+    ("far", "wide", "high"), [((1_000_000, 1_000_000), 2828, 2828), ((999_948, 0), 4000, 1), ((3000, 600), 3052, 652)]
 )
 def test_B28_the_file_is_no_larger_than_can_be_shown(far: tuple[float, float], wide: int, high: int) -> None:
     root = drawn(element("line", points=[[0, 0], far], width=12))

@@ -121,8 +121,7 @@ boxes: dict[str, Any] = {"x": coordinates, "y": coordinates, "width": lengths, "
 
 def looks(kind: str, optional: dict[str, Any] | None = None, **required: Any) -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries(
-        {"kind": st.just(kind), "color": colors, **required},
-        optional={"opacity": st.floats(0, 1), **(optional or {})},
+        {"kind": st.just(kind), "color": colors, **required}, optional={"opacity": st.floats(0, 1), **(optional or {})}
     )
 
 

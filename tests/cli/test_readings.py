@@ -80,8 +80,7 @@ BUCKETS = [(0.1, 10.0), (0.5, 60.0), (1.0, 100.0), (math.inf, 100.0)]
 
 
 @pytest.mark.parametrize(
-    ("wanted", "expected"),
-    [(0.05, 0.05), (0.1, 0.1), (0.5, 0.42), (0.6, 0.5), (0.8, 0.75), (1.0, 1.0)],
+    ("wanted", "expected"), [(0.05, 0.05), (0.1, 0.1), (0.5, 0.42), (0.6, 0.5), (0.8, 0.75), (1.0, 1.0)]
 )
 def test_a_quantile_lies_evenly_in_its_bucket(wanted: float, expected: float) -> None:
     """As Prometheus' own histogram_quantile has it."""

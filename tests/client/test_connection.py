@@ -35,11 +35,7 @@ from tutorwamp.kernel.errors import Action
 async def test_a_call_is_answered(connect: Connect, serializer: Serializer) -> None:
     connection = connect(serializer=serializer)
     await opened(connection)
-    assert await connection.call("test.echo", text="Grüße", number=3) == {
-        "caller": "ada",
-        "text": "Grüße",
-        "number": 3,
-    }
+    assert await connection.call("test.echo", text="Grüße", number=3) == {"caller": "ada", "text": "Grüße", "number": 3}
 
 
 async def test_an_error_arrives_whole(connection: Connection) -> None:

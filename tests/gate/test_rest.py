@@ -102,11 +102,7 @@ class Front:
     """The proxy as Crossbar mounts it, in this process, and the REST stand-in behind it."""
 
     def __init__(
-        self,
-        *,
-        timeout: timedelta = timedelta(seconds=30),
-        upstream: bool = True,
-        standing: Standing | None = None,
+        self, *, timeout: timedelta = timedelta(seconds=30), upstream: bool = True, standing: Standing | None = None
     ) -> None:
         self.rest = Rest()
         self._ports: list[Any] = []

@@ -22,17 +22,7 @@ from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from tests.gate.narrow import WAITING_AT_MOST
-from tests.gate.people import (
-    COMPONENTS,
-    SERIALIZERS,
-    Guest,
-    Office,
-    Refused,
-    Visit,
-    gate_node,
-    soon,
-    with_gate,
-)
+from tests.gate.people import COMPONENTS, SERIALIZERS, Guest, Office, Refused, Visit, gate_node, soon, with_gate
 from tests.support.node import Node
 from tests.support.refused import refused
 from tests.support.waiting import until

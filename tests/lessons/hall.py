@@ -6,14 +6,7 @@ from typing import Any
 
 from tests.support.cast import Cast, one_lesson
 from tutorwamp.kernel.contracts import Caller
-from tutorwamp.lessons.contracts import (
-    STATE_TOPIC,
-    Attended,
-    LessonChanged,
-    LessonState,
-    PresenceChanged,
-    UpdateLesson,
-)
+from tutorwamp.lessons.contracts import STATE_TOPIC, Attended, LessonChanged, LessonState, PresenceChanged, UpdateLesson
 from tutorwamp.lessons.service import LessonsService
 
 

@@ -68,11 +68,7 @@ async def test_a_lesson_from_its_plan_to_its_end(stage_on_both: Stage, site: Loo
     assert (await tutor("GET", f"{path}/attendance")).json == {"items": []}
     assert [one.event.type for one in heard] == ["lesson.updated", "lesson.updated", "lesson.started", "lesson.ended"]
     replayed = await student("GET", f"{path}/replay?limit=100")
-    assert replayed.json == {
-        "items": [one.event.plain() for one in heard],
-        "next_cursor": None,
-        "compacted": {},
-    }
+    assert replayed.json == {"items": [one.event.plain() for one in heard], "next_cursor": None, "compacted": {}}
 
 
 async def test_L6_a_cancelling_carries_its_reason(stage_on_both: Stage, site: Loopback) -> None:

@@ -17,15 +17,7 @@ from tutorwamp.accounts.contracts import User
 from tutorwamp.app.assembly import Machine
 from tutorwamp.kernel.contracts import Caller, new_id
 from tutorwamp.kernel.errors import Conflict, Forbidden, Invalid, NotFound
-from tutorwamp.lessons.contracts import (
-    CancelLesson,
-    CreateLesson,
-    Lesson,
-    ListLessons,
-    OneLesson,
-    SetPen,
-    UpdateLesson,
-)
+from tutorwamp.lessons.contracts import CancelLesson, CreateLesson, Lesson, ListLessons, OneLesson, SetPen, UpdateLesson
 from tutorwamp.lessons.errors import Overlap, WrongState
 from tutorwamp.lessons.store import lesson_students, lessons
 

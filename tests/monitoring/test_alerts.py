@@ -26,12 +26,7 @@ FAULTS: dict[str, list[Fault]] = {
     "NodeRestarted": [("tutorwamp_node_restarts_total", {"process": "components"}, 0, 1 / 600)],
     "ComponentMissing": [("tutorwamp_components_missing", {"process": "router"}, 1, 0)],
     "ReactorStalled": [
-        (
-            "tutorwamp_reactor_longest_stall_seconds",
-            {"process": "components", "call": "chat.service"},
-            2,
-            0,
-        )
+        ("tutorwamp_reactor_longest_stall_seconds", {"process": "components", "call": "chat.service"}, 2, 0)
     ],
     "ReactorBusy": [
         ("tutorwamp_reactor_turn_seconds_bucket", {"process": "components", "le": bound}, 0, growth)

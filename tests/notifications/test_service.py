@@ -17,12 +17,7 @@ from tutorwamp.kernel.cache import Cached, LocalCache, Stamp
 from tutorwamp.kernel.contracts import Caller, new_id
 from tutorwamp.kernel.errors import Invalid, NotFound, Unavailable
 from tutorwamp.kernel.sql.streams import heads, read_since, stream_events
-from tutorwamp.notifications.contracts import (
-    ListNotifications,
-    ReadNotifications,
-    SetPreferences,
-    stream_of,
-)
+from tutorwamp.notifications.contracts import ListNotifications, ReadNotifications, SetPreferences, stream_of
 from tutorwamp.notifications.counts import COMPARED, DRIFTED, IN_DOUBT_FOR_S
 from tutorwamp.notifications.writing import Counted
 

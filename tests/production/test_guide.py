@@ -47,7 +47,7 @@ echo {NAME} > /etc/tutorwamp/name
 mkdir -p /etc/ssl/{NAME}
 openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN={NAME} -addext subjectAltName=DNS:{NAME} \\
     -keyout /etc/ssl/{NAME}/privkey.pem -out /etc/ssl/{NAME}/fullchain.pem 2>/dev/null
-""",
+"""
 }
 AFTER = {
     "3. Check": "[ $(stat -c %a /var/lib/tutorwamp/tutorwamp.sqlite3) = 600 ]",

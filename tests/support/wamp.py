@@ -111,11 +111,7 @@ class BareSession(ApplicationSession):
 async def connect(node: Reachable, ticket: str, serializer: Literal["cbor", "msgpack", "json"] = "cbor") -> BareSession:
     """Connect and join. Raises ApplicationError with the ABORT's reason."""
     session = BareSession(ticket)
-    factory = WampWebSocketClientFactory(
-        lambda: session,
-        url=node.ws_url,
-        serializers=[SERIALIZERS[serializer]()],
-    )
+    factory = WampWebSocketClientFactory(lambda: session, url=node.ws_url, serializers=[SERIALIZERS[serializer]()])
     factory.setProtocolOptions(openHandshakeTimeout=PATIENCE_S, maxMessagePayloadSize=0)
     await TCP4ClientEndpoint(reactor, "127.0.0.1", node.port).connect(factory)
     return await session.joined.addTimeout(PATIENCE_S, reactor)

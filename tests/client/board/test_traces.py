@@ -95,14 +95,7 @@ def test_B30_what_was_grown_by_us_and_begun_by_another_is_as_the_other_left_it()
     assert me.elements["s"]["points"] == [[0, 0]]
 
 
-@pytest.mark.parametrize(
-    "others",
-    [
-        put(box("a", x=5), version=2),
-        delete("a", 2),
-    ],
-    ids=["replaced", "deleted"],
-)
+@pytest.mark.parametrize("others", [put(box("a", x=5), version=2), delete("a", 2)], ids=["replaced", "deleted"])
 def test_B30_what_somebody_else_has_changed_since_is_left_alone(others: Plain) -> None:
     me = Drawing(BoardModel())
     me.model.submit(OTHER, [put(box("a"))])

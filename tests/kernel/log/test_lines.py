@@ -132,8 +132,7 @@ def test_no_value_moves_the_cursor_or_ends_the_line(tmp_path: Path, form: LogFor
 
 
 @pytest.mark.parametrize(
-    ("level", "written"),
-    [(Level.DEBUG, "diwe"), (Level.INFO, "iwe"), (Level.WARNING, "we"), (Level.ERROR, "e")],
+    ("level", "written"), [(Level.DEBUG, "diwe"), (Level.INFO, "iwe"), (Level.WARNING, "we"), (Level.ERROR, "e")]
 )
 def test_lines_below_the_level_are_not_written(tmp_path: Path, level: Level, written: str) -> None:
     file = tmp_path / "log"

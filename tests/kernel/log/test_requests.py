@@ -74,11 +74,7 @@ def test_a_line_says_who_asked_for_what_and_where_the_time_went() -> None:
 
 @pytest.mark.parametrize(
     ("logging", "told"),
-    [
-        (RequestLogging.ON, ["ok", "slow", Conflict.uri]),
-        (RequestLogging.SLOW, ["slow"]),
-        (RequestLogging.OFF, []),
-    ],
+    [(RequestLogging.ON, ["ok", "slow", Conflict.uri]), (RequestLogging.SLOW, ["slow"]), (RequestLogging.OFF, [])],
 )
 def test_all_calls_the_slow_ones_or_none(logging: RequestLogging, told: list[str]) -> None:
     lines = lines_of([a_call(), a_call(seconds=0.5), a_call(Conflict("no"))], logging)
