@@ -35,6 +35,7 @@ async def test_L20_a_lesson_without_its_tutor_is_interrupted_after_the_grace_tim
     assert (joined.lesson.state, hall.types()) == (LessonState.LIVE, ["interrupted", "continued"])
     await hall.pass_time(hours=1)
     assert (hall.types(), await hall.state()) == ([], LessonState.LIVE)
+    assert hall.lessons._presence.abandoned() == []
 
 
 async def test_L20_a_tutor_who_leaves_has_the_same_time_and_one_who_is_back_in_it_interrupts_nothing(
