@@ -124,7 +124,7 @@ def test_a_route_answers_everybody_only_where_it_must() -> None:
 def test_no_handler_finds_out_by_itself_who_asks() -> None:
     """It would not be counted."""
     for path in sorted(PACKAGE.glob("*/rest.py")):
-        assert "bearer_token()" not in path.read_text(), f"{path}: leave it to kernel/edges/resource.py."
+        assert "bearer_token()" not in path.read_text(), f"{path}: leave it to kernel/edges/app.py."
 
 
 def _models_read(handler: Callable[..., object]) -> list[str]:

@@ -21,7 +21,7 @@ from twisted.internet.threads import deferToThread
 
 from tutorwamp.app.assembly import Machine
 from tutorwamp.app.settings import Settings
-from tutorwamp.bench.members import Job, Report, Submission, member, people_of, work
+from tutorwamp.bench.members import Job, Report, Submission, arrive, people_of, work
 from tutorwamp.bench.node import Process, on_node, processes
 from tutorwamp.bench.people import add_people, live_lesson
 from tutorwamp.board.contracts import AT, OPEN
@@ -127,7 +127,7 @@ async def _measure(settings: Settings, room: Room, seconds: float, hz: float, ma
         _to_all(pipes, head)
         reports: list[Report] = await _from_all(pipes)
     states = [state for report in reports for state in report.states]
-    reader = await member(port, room.tokens[0])
+    reader = await arrive(port, room.tokens[0])
     opened = await reader.call(OPEN.uri, lesson_id=room.lesson_id)
     was = await reader.call(AT.uri, lesson_id=room.lesson_id, seq=opened["head"])
     reader.cut()

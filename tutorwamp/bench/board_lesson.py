@@ -23,7 +23,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from tutorwamp.app.settings import Settings
 from tutorwamp.bench.board import Room, prepare
 from tutorwamp.bench.drawing import Drawn, Turned, lesson, submissions_of
-from tutorwamp.bench.members import Member, decoded, member
+from tutorwamp.bench.members import Member, arrive, decoded
 from tutorwamp.bench.node import on_node, processes
 from tutorwamp.board.contracts import AT, OPEN, SUBMIT
 from tutorwamp.client.replica import Replica
@@ -77,7 +77,7 @@ def run(people: int, seconds: float) -> Result:
     os.environ["TUTORWAMP_BOARD_TICK"] = "0"
 
     async def measure(settings: Settings, room: Room) -> Result:
-        members = [await member(settings.node.port, token) for token in room.tokens]
+        members = [await arrive(settings.node.port, token) for token in room.tokens]
         return await _Lesson(settings, room.lesson_id, members).take_place(seconds)
 
     return on_node(lambda machine: prepare(machine, people), measure)

@@ -55,7 +55,7 @@ class Member(Light):
         return opened
 
 
-async def member(port: int, token: str) -> Member:
+async def arrive(port: int, token: str) -> Member:
     """A joined session over a WebSocket of its own. Raises Disconnected."""
     made = Member(token)
     await connect(port, made)
@@ -139,7 +139,7 @@ class Writers:
     async def enter(self) -> None:
         """Everybody comes in, one after another."""
         for who, token in self._job.tokens.items():
-            one = self._members[who] = await member(self._job.port, token)
+            one = self._members[who] = await arrive(self._job.port, token)
             heard = self._heard[who] = _Heard(opened={})
             one.hear_bytes = self._ear(heard)
             heard.opened = await one.enter(self._job.lesson_id)

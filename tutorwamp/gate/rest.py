@@ -28,7 +28,8 @@ from twisted.web.server import NOT_DONE_YET, Request
 from twisted.web.static import File
 
 from tutorwamp.gate.contracts import Status
-from tutorwamp.gate.health import Standing, standing, without_rest
+from tutorwamp.gate.health import Standing, without_rest
+from tutorwamp.gate.health import standing as of_this_process
 from tutorwamp.gate.rules import address_of, one_range
 from tutorwamp.gate.settings import GateSettings
 from tutorwamp.kernel.contracts import utc_now
@@ -78,7 +79,7 @@ def make_resource(extra: dict[str, Any]) -> IResource:
         read(GateSettings, values),
         proxies=node.trusted_proxies,
         word=gate_word(node.signing_key()),
-        standing=standing,
+        standing=of_this_process,
     )
 
 
