@@ -49,8 +49,10 @@ tutorwamp_calls_total{{process="components",door="rest",call="GET /api/lessons",
 tutorwamp_calls_total{{process="components",door="rest",call="GET /metrics",outcome="ok"}} {sent}
 # TYPE tutorwamp_call_seconds histogram
 tutorwamp_call_seconds_bucket{{process="components",door="rest",call="GET /metrics",le="0.01"}} 0
+tutorwamp_call_seconds_bucket{{process="components",door="rest",call="GET /metrics",le="1.0"}} 0
 tutorwamp_call_seconds_bucket{{process="components",door="rest",call="GET /metrics",le="+Inf"}} {sent}
 tutorwamp_call_seconds_bucket{{process="components",door="wamp",call="tutorwamp.chat.send",le="0.01"}} {sent}
+tutorwamp_call_seconds_bucket{{process="components",door="wamp",call="tutorwamp.chat.send",le="1.0"}} {sent}
 tutorwamp_call_seconds_bucket{{process="components",door="wamp",call="tutorwamp.chat.send",le="+Inf"}} {sent}
 tutorwamp_call_seconds_bucket{{process="components",door="rest",call="GET /api/lessons",le="0.01"}} 0
 tutorwamp_call_seconds_bucket{{process="components",door="rest",call="GET /api/lessons",le="1.0"}} {listed}
