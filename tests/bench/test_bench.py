@@ -39,6 +39,13 @@ def test_chat_is_measured_beside_its_floor() -> None:
     assert len(list(chat_lines(rows))) == 4
 
 
+def test_nodes_with_everything_off_and_on_and_traced_take_turns() -> None:
+    rows = run("watched", "--rounds", "1", "--calls", "100", "--traced")
+    assert [row["name"] for row in rows] == ["off", "on", "traced"]
+    assert rows[0]["of_off"] == 1
+    assert all(row["cpu_ms"] > 0 and row["p50_ms"] > 0 for row in rows)
+
+
 def test_everything_drawn_by_all_arrives_at_all() -> None:
     result = run("board", "--writers", "3", "--seconds", "1", "--hz", "30", "--processes", "2")
     assert result["writers"] == 3

@@ -35,6 +35,7 @@ from tutorwamp.kernel.lifeline import BEAT_EVERY_S, Lifeline, reason_of
 from tutorwamp.kernel.log.calls import on_finished
 from tutorwamp.kernel.log.lines import configure, get_logger, obey_signals, tame_crossbar
 from tutorwamp.kernel.log.requests import RequestLines
+from tutorwamp.kernel.log.tracing import trace_calls
 from tutorwamp.kernel.metrics.calls import count_calls
 from tutorwamp.kernel.metrics.process import watch_process
 from tutorwamp.kernel.metrics.sockets import offer, worker_name
@@ -82,6 +83,7 @@ def machine() -> Machine:
     reactor, settings = running_reactor(), read_settings(os.environ)
     configure(settings.log)
     obey_signals(settings.log.level)
+    trace_calls(settings.tracing, worker_name())
     on_finished(RequestLines(settings.log, time.monotonic, answered.note, lambda call: call.name in PROBES).write)
     collect_seldom()
     raise_open_files()
@@ -100,8 +102,9 @@ def machine() -> Machine:
 
 def _count(made: Machine, reactor: Any) -> None:
     watch_process()
-    watch_reactor(reactor)
-    count_calls()
+    if made.settings.metrics.metrics:
+        watch_reactor(reactor)
+        count_calls()
     offer(made.settings.node.node_dir, worker_name(), lambda: page(made), reactor)
 
 

@@ -15,6 +15,8 @@ from tutorwamp.chat.settings import ChatSettings
 from tutorwamp.gate.settings import GateSettings
 from tutorwamp.kernel.limits import LimitSettings
 from tutorwamp.kernel.log.lines import LogSettings
+from tutorwamp.kernel.log.tracing import TracingSettings
+from tutorwamp.kernel.metrics.settings import MetricsSettings
 from tutorwamp.kernel.node_settings import NodeSettings
 from tutorwamp.kernel.redis_url import CacheSettings, require_url
 from tutorwamp.kernel.settings import PREFIX, SettingsError, gather, read, refuse_unknown
@@ -35,6 +37,8 @@ class Settings:
     database: DatabaseSettings
     slow_queries: SlowSettings
     log: LogSettings
+    tracing: TracingSettings
+    metrics: MetricsSettings
     gate: GateSettings
     accounts: AccountsSettings
     lessons: LessonsSettings

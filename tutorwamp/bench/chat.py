@@ -68,7 +68,7 @@ def run(rounds: int, calls: int) -> list[Measured]:
 
 
 async def _measure(settings: Settings, rounds: int, calls: int) -> list[Measured]:
-    sender, receiver = await _member(settings, 0), await _member(settings, 1)
+    sender, receiver = await member(settings, 0), await member(settings, 1)
     lesson_id = (await sender.call("tutorwamp.lesson.list"))["items"][0]["id"]
     await sender.join(lesson_id)
     heard_lesson = await receiver.join(lesson_id)
@@ -88,14 +88,14 @@ async def _measure(settings: Settings, rounds: int, calls: int) -> list[Measured
     for number in range(rounds + 1):
         for contender in contenders:
             cpu_before_s = _node_cpu_s()
-            rate = await _rate(contender, calls)
+            per_s = await rate(contender, calls)
             cpu_s = _node_cpu_s() - cpu_before_s
-            one_by_one = await _one_by_one(contender, calls // 10)
+            times = await one_by_one(contender, calls // 10)
             if number:  # the first round warms up
-                rates[contender.name].append(rate)
+                rates[contender.name].append(per_s)
                 cpu[contender.name].append(cpu_s / calls * 1000)
-                latencies[contender.name].append(one_by_one)
-                print(f"round {number} {contender.name}: {rate:.0f}/s", file=sys.stderr)  # noqa: T201  # progress
+                latencies[contender.name].append(times)
+                print(f"round {number} {contender.name}: {per_s:.0f}/s", file=sys.stderr)  # noqa: T201  # progress
     for client in (sender, receiver):
         await client.close()
     return [
@@ -110,14 +110,15 @@ async def _measure(settings: Settings, rounds: int, calls: int) -> list[Measured
     ]
 
 
-async def _member(settings: Settings, who: int) -> Client:
+async def member(settings: Settings, who: int) -> Client:
+    """One of the demonstration's people, connected."""
     client = Client(f"http://127.0.0.1:{settings.node.port}")
     await client.log_in(demo.PEOPLE[who][0], demo.PASSWORD)
     await client.open()
     return client
 
 
-async def _rate(contender: Contender, calls: int) -> float:
+async def rate(contender: Contender, calls: int) -> float:
     """Acknowledged and delivered calls in a second."""
     contender.heard = 0
     began_at = time.monotonic()
@@ -129,7 +130,7 @@ async def _rate(contender: Contender, calls: int) -> float:
     return calls / (time.monotonic() - began_at)
 
 
-async def _one_by_one(contender: Contender, calls: int) -> list[float]:
+async def one_by_one(contender: Contender, calls: int) -> list[float]:
     """Seconds from call to answer, one in flight."""
     times = []
     for number in range(calls):

@@ -81,5 +81,18 @@ def bench_sessions(people: int, cut: int, seconds: float, as_json: bool) -> None
     _print(asdict(result), lines(result), as_json=as_json)
 
 
+@bench.command("watched")
+@click.option("--rounds", default=5, show_default=True, help="Of each node, after one to warm up.")
+@click.option("--calls", default=2_000, show_default=True, type=click.IntRange(100), help="In each round.")
+@click.option("--traced", is_flag=True, help="A third node, which traces all calls; wants tutorwamp[tracing].")
+@_as_json
+def bench_watched(rounds: int, calls: int, traced: bool, as_json: bool) -> None:  # as above
+    """What logging, metrics and tracing cost chat."""
+    from tutorwamp.bench.watched import lines, run
+
+    rows = run(rounds, calls, traced=traced)
+    _print([asdict(row) for row in rows], lines(rows), as_json=as_json)
+
+
 def _print(result: Any, lines: Iterable[str], *, as_json: bool) -> None:
     click.echo(json.dumps(result, indent=2) if as_json else "\n".join(lines))

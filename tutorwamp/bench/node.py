@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import socket
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -35,38 +37,81 @@ def on_node(
     with_floor: bool = False,
 ) -> Result:
     """Prepare an empty node, start it as ``tutorwamp up`` does, measure, stop it. Takes the process's only reactor."""
+
+    async def main(teller: Teller) -> Result:
+        async with _running(teller, prepare, {}, with_floor=with_floor) as (settings, prepared):
+            return await measure(settings, prepared)
+
+    return _reacting(main)
+
+
+def on_nodes(
+    variants: Sequence[Mapping[str, str]],
+    prepare: Callable[[Machine], Awaitable[Prepared]],
+    measure: Callable[[Sequence[Settings]], Awaitable[Result]],
+) -> Result:
+    """The same with several nodes at once, each with settings of its own (``TUTORWAMP_…``)."""
+
+    async def main(teller: Teller) -> Result:
+        async with AsyncExitStack() as nodes:
+            started = [await nodes.enter_async_context(_running(teller, prepare, more)) for more in variants]
+            return await measure([settings for settings, _ in started])
+
+    return _reacting(main)
+
+
+def _reacting(main: Callable[[Teller], Awaitable[Result]]) -> Result:
     results: list[Result] = []
     teller = Teller()
 
-    async def main() -> None:
-        with tempfile.TemporaryDirectory(prefix="tw-bench-") as folder:
-            settings = _settings(Path(folder), with_floor=with_floor)
-            schema.upgrade(engine_for(settings))
-            prepared = run_offline(settings, prepare)
-            hold, manager = Hold(Path(folder) / FOLDER), ServiceManager({})
-            supervisor = Supervisor(reactor, settings, teller.tell, hold, lambda: None, manager)
-            ready: Deferred[None] = Deferred()
-
-            async def is_ready() -> None:
-                ready.callback(None)
-
-            running = Deferred.fromCoroutine(supervisor.run(is_ready))
-            running.addErrback(lambda _: None)  # cancelled below
-            await ready
-            try:
-                results.append(await measure(settings, prepared))
-            finally:
-                running.cancel()
-                await supervisor.stop()
+    async def run() -> None:
+        results.append(await main(teller))
 
     try:
-        task.react(lambda _: Deferred.fromCoroutine(main()), ())
+        task.react(lambda _: Deferred.fromCoroutine(run()), ())
     except SystemExit as ended:
         if ended.code:
             raise
     finally:
         teller.finish()
     return results[0]
+
+
+@asynccontextmanager
+async def _running(
+    teller: Teller,
+    prepare: Callable[[Machine], Awaitable[Prepared]],
+    more: Mapping[str, str],
+    *,
+    with_floor: bool = False,
+) -> AsyncIterator[tuple[Settings, Prepared]]:
+    """A node that is prepared and ready, until the end of the ``with``."""
+    with tempfile.TemporaryDirectory(prefix="tw-bench-") as folder:
+        os.environ.update(more)  # which the node's processes are given
+        settings = _settings(Path(folder), with_floor=with_floor)
+        schema.upgrade(engine_for(settings))
+        prepared = run_offline(settings, prepare)
+        hold, manager = Hold(Path(folder) / FOLDER), ServiceManager({})
+        supervisor = Supervisor(reactor, settings, partial(_tell, teller), hold, lambda: None, manager)
+        ready: Deferred[None] = Deferred()
+
+        async def is_ready() -> None:
+            ready.callback(None)
+
+        running = Deferred.fromCoroutine(supervisor.run(is_ready))
+        running.addErrback(lambda _: None)  # cancelled below
+        await ready
+        try:
+            yield settings, prepared
+        finally:
+            running.cancel()
+            await supervisor.stop()
+
+
+def _tell(teller: Teller, line: str) -> None:
+    """What the node says, but for its calls: standard error is for our progress."""
+    if "event='call'" not in line:
+        teller.tell(line)
 
 
 def _settings(folder: Path, *, with_floor: bool) -> Settings:

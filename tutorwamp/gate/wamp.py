@@ -62,11 +62,13 @@ from tutorwamp.kernel.errors import Internal, RateLimited, TutorwampError
 from tutorwamp.kernel.files import raise_open_files, sessions_in
 from tutorwamp.kernel.lifeline import BEAT_EVERY_S, Lifeline
 from tutorwamp.kernel.limits import JOINS, Limits, LimitSettings
-from tutorwamp.kernel.log.calls import Call, Edge, finish, on_finished, working_for
+from tutorwamp.kernel.log.calls import Call, Edge, finish, on_finished, tell_begun, working_for
 from tutorwamp.kernel.log.lines import LogSettings, configure, get_logger, obey_signals, tame_crossbar
 from tutorwamp.kernel.log.requests import RequestLines
+from tutorwamp.kernel.log.tracing import TracingSettings, trace_calls
 from tutorwamp.kernel.metrics.pages import page_of
 from tutorwamp.kernel.metrics.process import watch_process
+from tutorwamp.kernel.metrics.settings import MetricsSettings
 from tutorwamp.kernel.metrics.sockets import CONTROLLER, clear, offer, worker_name
 from tutorwamp.kernel.metrics.turns import watch_reactor
 from tutorwamp.kernel.node_settings import NodeSettings
@@ -114,6 +116,8 @@ class GateComponent(ApplicationSession):
             lines = read(LogSettings, values)
             configure(lines)
             obey_signals(lines.level)
+            self._counts = read(MetricsSettings, values).metrics
+            trace_calls(read(TracingSettings, values), worker_name())
             on_finished(RequestLines(lines, time.monotonic, answered.note, is_quiet=lambda _: True).write)
             self._service = GateService(
                 key=settings.signing_key(),
@@ -168,7 +172,8 @@ class GateComponent(ApplicationSession):
         """The router is the first of the workers: what a killed node has left goes before anybody else comes."""
         clear(self._node_dir, but=(CONTROLLER,))
         watch_process()
-        watch_reactor(running_reactor())
+        if self._counts:
+            watch_reactor(running_reactor())
         offer(self._node_dir, worker_name(), self._metrics, running_reactor())
 
     def _metrics(self) -> bytes:
@@ -178,8 +183,10 @@ class GateComponent(ApplicationSession):
         self, procedure: Procedure[Arguments, Answer], handle: Callable[[Arguments, SessionId], Answer]
     ) -> None:
         def answer(*positional: object, call: CallDetails, **arguments: object) -> dict[str, Any]:
-            # By position comes the request_id of the call, over either door, that this is done for.
-            ours = Call(procedure.uri, Edge.WAMP, str(positional[0]) if positional else "")
+            # By position come request_id and trace of the call, over either door, that this is done for.
+            request_id, traceparent = (*map(str, positional[:2]), "", "")[:2]
+            ours = Call(procedure.uri, Edge.WAMP, request_id, traceparent=traceparent)
+            tell_begun(ours)
             try:
                 with working_for([ours]):
                     done = handle(check(procedure.arguments, arguments), _caller(call)).plain()

@@ -98,6 +98,7 @@ def _handler(routed: Routed, authenticate: Authenticate, limits: CallLimits) -> 
 
     def handler(http: IRequest, **path: str) -> Deferred[bytes]:
         call = Call(routed.route.name, Edge.REST, begin(http), lesson_id=path.get("lesson_id"), bytes_in=length(http))
+        call.traceparent = header(http, b"traceparent")
         droppable = is_long and http.method.decode("latin-1") in READING_METHODS
         work = _run(routed, authenticate, Request(http, call, Bill(limits)), path)
         answer = answer_by_work(DEADLINE_S, work, running_reactor(), droppable=droppable)

@@ -8,6 +8,7 @@ encoded would leave the caller waiting for ever.
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -36,7 +37,7 @@ from tutorwamp.kernel.edges.deadline import DEADLINE_S, answer_by_work
 from tutorwamp.kernel.edges.portions import LARGE_FROM_BYTES, portions, with_rests
 from tutorwamp.kernel.errors import Invalid, TooLarge, TutorwampError, Unavailable
 from tutorwamp.kernel.limits import Bill, CallLimits
-from tutorwamp.kernel.log.calls import Call, Edge, begin, call_under_way, calls_under_way, finish
+from tutorwamp.kernel.log.calls import Call, Edge, Step, begin, call_under_way, calls_under_way, finish
 from tutorwamp.kernel.log.lines import get_logger
 from tutorwamp.kernel.reactor import running_reactor
 from tutorwamp.kernel.topics import topics
@@ -129,6 +130,8 @@ class Publisher:
         options = None if only is None else PublishOptions(eligible=[only])
         for call in calls_under_way():
             call.events += 1
+            if call.steps is not None:
+                call.steps.append(Step("publish", time.monotonic(), attributes={"kind": topic.rpartition(".")[2]}))
         try:
             self._session().publish(topic, **event, options=options)
             _published(topic).inc()
@@ -144,11 +147,12 @@ class Publisher:
     async def call(self, uri: str, **arguments: Any) -> Any:
         """Call a procedure of another component. Raises Unavailable where it does not answer.
 
-        By position goes the ``request_id`` of the call that it is done for.
+        By position go the ``request_id`` of the call that it is done for, and its trace.
         """
         call = call_under_way()
+        done_for = () if call is None else (call.request_id, call.traceparent)
         try:
-            return await self._session().call(uri, *([] if call is None else [call.request_id]), **arguments)
+            return await self._session().call(uri, *done_for, **arguments)
         except (TransportLost, ApplicationError) as error:
             log.warning("a component did not answer", procedure=uri, error=repr(error))
             raise Unavailable("A part of the node cannot be reached just now.") from error

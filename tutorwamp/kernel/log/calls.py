@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from tutorwamp.kernel.contracts import new_id
 from tutorwamp.kernel.errors import TutorwampError
@@ -29,6 +29,17 @@ OK: Final = "ok"
 """The outcome of what is no error."""
 GIVEN_UP: Final = "given_up"
 """The outcome of what the caller has not waited for."""
+
+
+@dataclass(slots=True)
+class Step:
+    """Something that was done for a call, for those who trace it. Times are ``time.monotonic``'s, in seconds."""
+
+    name: str
+    began_s: float
+    seconds: float = 0.0
+    attributes: dict[str, str | int | float] = field(default_factory=dict)
+    inner: list[Step] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -67,6 +78,12 @@ class Call:
     bytes_out: int = 0
     parts: dict[str, float] = field(default_factory=dict)
     """Seconds of what was ``timed``, by name."""
+    traceparent: str = ""
+    """As W3C's Trace Context writes it: at first the caller's, where it is traced its own."""
+    steps: list[Step] | None = None
+    """Of a call that is traced."""
+    span: Any = None
+    """The tracing library's."""
 
     @property
     def outcome(self) -> str:
@@ -85,9 +102,12 @@ class Call:
     def add_part(self, name: str, seconds: float) -> None:
         """So long did a part of it take; the parts of one name are added up."""
         self.parts[name] = self.parts.get(name, 0.0) + seconds
+        if self.steps is not None:
+            self.steps.append(Step(name, time.monotonic() - seconds, seconds))
 
 
 _CALLS: Final[ContextVar[tuple[Call, ...]]] = ContextVar("calls", default=())
+_begun: Final[list[Callable[[Call], None]]] = []
 _finished: Final[list[Callable[[Call], None]]] = []
 
 
@@ -123,6 +143,13 @@ def note_cached(*, found: bool, seconds: float = 0.0) -> None:
 def begin(call: Call) -> None:
     """From here on, in this coroutine and in what it begins, all is done for this call."""
     _CALLS.set((call,))
+    tell_begun(call)
+
+
+def tell_begun(call: Call) -> None:
+    """It has come: tell all who want to know."""
+    for tell in _begun:
+        tell(call)
 
 
 def finish(call: Call, error: TutorwampError | None = None) -> None:
@@ -135,5 +162,14 @@ def finish(call: Call, error: TutorwampError | None = None) -> None:
 
 def on_finished(tell: Callable[[Call], None]) -> Callable[[], None]:
     """Tell this of each call that is over, on the reactor's thread; what is given back ends it."""
-    _finished.append(tell)
-    return lambda: _finished.remove(tell)
+    return _tell(_finished, tell)
+
+
+def on_begun(tell: Callable[[Call], None]) -> Callable[[], None]:
+    """The same for each call that begins."""
+    return _tell(_begun, tell)
+
+
+def _tell(told: list[Callable[[Call], None]], tell: Callable[[Call], None]) -> Callable[[], None]:
+    told.append(tell)
+    return lambda: told.remove(tell)

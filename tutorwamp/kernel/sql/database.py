@@ -28,7 +28,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
 from tutorwamp.kernel.errors import OutOfTime, Unavailable
-from tutorwamp.kernel.log.calls import Call, calls_under_way
+from tutorwamp.kernel.log.calls import Call, Step, calls_under_way
 from tutorwamp.kernel.log.lines import get_logger
 from tutorwamp.kernel.settings import setting
 from tutorwamp.kernel.sql.counts import RAN, READS, WAITED, Cost, Counts
@@ -186,7 +186,18 @@ class _Transaction:
             call.queries += self.cost.queries
             call.database_wait_s += self.cost.waited_s
             call.database_s += self.cost.ran_s
+            if call.steps is not None:
+                call.steps.append(self._step())
         return outcome
+
+    def _step(self) -> Step:
+        """As it is traced: from when it was asked for."""
+        statements = [
+            Step("statement", one.began_s, one.seconds, {"db.query.text": one.sql}) for one in self.statements
+        ]
+        waited = {"waited_s": self.cost.waited_s}
+        seconds = self.cost.waited_s + self.cost.ran_s
+        return Step(f"transaction {self.name}", self.asked_at, seconds, dict(waited), statements)
 
 
 Trace = Callable[[Connection], bool]
@@ -357,9 +368,10 @@ class Database:
         if counts is not None and not statement.startswith(_FRAME):
             counts.queries += 1
             self._running.transaction.cost.queries += 1
-        self._running.began_s = time.perf_counter()
+        self._running.began_s = time.monotonic()
 
     def _note_query(self, _connection: Any, _cursor: Any, statement: str, values: Any, *_: Any) -> None:
         one = getattr(self._running, "transaction", None)
         if one is not None and not statement.startswith(_FRAME):
-            one.statements.append(Statement(statement, values, time.perf_counter() - self._running.began_s))
+            began_s = self._running.began_s
+            one.statements.append(Statement(statement, values, began_s, time.monotonic() - began_s))

@@ -53,10 +53,11 @@ class SlowSettings:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One that was run: its text, its values (never told), and how long it took."""
+    """One that was run: its text, its values (never told), when, and how long it took."""
 
     sql: str
     values: Any
+    began_s: float
     seconds: float
 
 
