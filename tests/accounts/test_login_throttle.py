@@ -15,7 +15,7 @@ SCHOOL, HOME = "192.0.2.7", "198.51.100.1"
 
 
 class Attempts(LoginThrottle):
-    """With a clock to turn and the two words a test needs."""
+    """With a clock to turn and the words a test needs."""
 
     def __init__(self, *, on: bool = True) -> None:
         self.clock = Clock()
@@ -28,6 +28,14 @@ class Attempts(LoginThrottle):
         except RateLimited as error:
             return error.retry_after_s
         return 0.0
+
+    def get_in(self, email: str, address: str) -> None:
+        self.begin(email, address)
+        self.succeeded(email, address)
+
+    def try_undecided(self, email: str, address: str) -> None:
+        self.begin(email, address)
+        self.take_back(email, address)
 
 
 def kept(attempts: Attempts) -> tuple[Failures, ...]:
@@ -64,8 +72,7 @@ def test_A24_who_gets_in_starts_afresh(attempts: Attempts) -> None:
     for _ in range(50):
         for _ in range(9):
             assert attempts.wait_s() == 0
-        attempts.begin(ADA, HOME)
-        attempts.succeeded(ADA, HOME)
+        attempts.get_in(ADA, HOME)
         attempts.clock.advance(9 * 900)
 
 
@@ -75,8 +82,7 @@ def test_A24_many_at_once_are_no_way_around(attempts: Attempts) -> None:
 
 def test_A24_an_undecided_attempt_does_not_count(attempts: Attempts) -> None:
     for _ in range(1_000):
-        attempts.begin(ADA, HOME)
-        attempts.take_back(ADA, HOME)
+        attempts.try_undecided(ADA, HOME)
 
 
 def test_A25_guessing_from_elsewhere_makes_nobody_wait(attempts: Attempts) -> None:
@@ -102,8 +108,7 @@ def test_A26_a_class_of_thirty_in_which_everybody_mistypes_does_not_meet_the_lim
     for student in range(30):
         attempts.register(SCHOOL)
         assert [attempts.wait_s(f"s{student}@school.example", SCHOOL) for _ in range(9)] == [0] * 9
-        attempts.begin(f"s{student}@school.example", SCHOOL)
-        attempts.succeeded(f"s{student}@school.example", SCHOOL)
+        attempts.get_in(f"s{student}@school.example", SCHOOL)
 
 
 def test_A26_one_password_tried_on_many_accounts_has_to_wait_longer_and_longer(attempts: Attempts) -> None:
@@ -130,8 +135,7 @@ def test_A26_one_password_tried_on_many_accounts_has_to_wait_longer_and_longer(a
 
 def test_A26_good_logins_cost_an_address_nothing(attempts: Attempts) -> None:
     for student in range(1_000):
-        attempts.begin(f"s{student}@school.example", SCHOOL)
-        attempts.succeeded(f"s{student}@school.example", SCHOOL)
+        attempts.get_in(f"s{student}@school.example", SCHOOL)
 
 
 def test_A26_where_somebody_guesses_a_good_login_makes_nobody_wait_again(attempts: Attempts) -> None:
@@ -141,22 +145,19 @@ def test_A26_where_somebody_guesses_a_good_login_makes_nobody_wait_again(attempt
     assert wait_s > 1
     attempts.clock.advance(wait_s)
     for student in range(30):
-        attempts.begin(f"s{student}@school.example", SCHOOL)
-        attempts.succeeded(f"s{student}@school.example", SCHOOL)
+        attempts.get_in(f"s{student}@school.example", SCHOOL)
 
 
 def test_A24_an_undecided_attempt_makes_nobody_wait_again(attempts: Attempts) -> None:
     waits = [attempts.wait_s() for _ in range(11)]
     attempts.clock.advance(waits[-1])
     for _ in range(3):
-        attempts.begin(ADA, HOME)
-        attempts.take_back(ADA, HOME)
+        attempts.try_undecided(ADA, HOME)
 
 
 def test_what_never_failed_is_not_remembered(attempts: Attempts) -> None:
     for student in range(10):
-        attempts.begin(f"s{student}@school.example", "2001:db8::1")
-        attempts.take_back(f"s{student}@school.example", "2001:db8::1")
+        attempts.try_undecided(f"s{student}@school.example", "2001:db8::1")
     assert [len(failures._failed) for failures in kept(attempts)] == [0, 0, 0, 0]
 
 
@@ -195,8 +196,7 @@ def test_A25_a_guesser_with_a_whole_48_has_to_wait_and_others_do_not(attempts: A
 
 def test_A25_good_logins_cost_a_site_nothing(attempts: Attempts) -> None:
     for network in range(1_000):
-        attempts.begin(ADA, f"2001:db8:0:{network:x}::1")
-        attempts.succeeded(ADA, f"2001:db8:0:{network:x}::1")
+        attempts.get_in(ADA, f"2001:db8:0:{network:x}::1")
 
 
 def test_A27_registering_is_counted_by_address(attempts: Attempts) -> None:

@@ -68,6 +68,12 @@ class Scribe:
         answers = [self.ticks.submit(lesson_id, one) for one in calls]
         return [answer.addErrback(lambda failure: failure.value) for answer in answers]
 
+    def ticked(self, *calls: PendingCall) -> list[Deferred[Any]]:
+        """The same, and a tick's time passes."""
+        answers = self.submit(*calls)
+        self.clock.advance(TICK_S)
+        return answers
+
     def commits(self, *outcomes: Accepted | Exception) -> None:
         """The oldest transaction ends: with these outcomes, or all taken."""
         count, done = self.under_way.popleft()
@@ -106,8 +112,7 @@ def test_B15_the_first_change_opens_the_tick_and_all_that_come_within_it_are_one
 
 
 def test_B15_an_idle_board_opens_a_new_tick_with_the_next_change(scribe: Scribe) -> None:
-    scribe.submit(pending("a"))
-    scribe.clock.advance(TICK_S)
+    scribe.ticked(pending("a"))
     scribe.commits()
     scribe.clock.advance(10)
     scribe.submit(pending("b"))
@@ -118,8 +123,7 @@ def test_B15_an_idle_board_opens_a_new_tick_with_the_next_change(scribe: Scribe)
 
 
 def test_one_tick_of_a_board_is_written_at_a_time_and_the_next_one_gathers(scribe: Scribe) -> None:
-    scribe.submit(pending("a"))
-    scribe.clock.advance(TICK_S)
+    scribe.ticked(pending("a"))
     scribe.submit(pending("b"))
     scribe.clock.advance(10 * TICK_S)
     scribe.submit(pending("c"))
@@ -130,8 +134,7 @@ def test_one_tick_of_a_board_is_written_at_a_time_and_the_next_one_gathers(scrib
 
 
 def test_B15_what_comes_while_a_tick_is_written_quickly_still_waits_for_its_own(scribe: Scribe) -> None:
-    scribe.submit(pending("a"))
-    scribe.clock.advance(TICK_S)
+    scribe.ticked(pending("a"))
     scribe.submit(pending("b"))
     scribe.clock.advance(TICK_S / 4)
     scribe.commits()
@@ -177,8 +180,7 @@ def test_a_tick_of_no_length_waits_for_nothing_but_the_transaction_before(scribe
 
 
 def test_a_wish_about_pages_is_a_tick_of_its_own_in_its_place(scribe: Scribe) -> None:
-    answers = scribe.submit(pending("a"), pending("b"), wishing("p"), wishing("q"), pending("c"), wishing("r"))
-    scribe.clock.advance(TICK_S)
+    answers = scribe.ticked(pending("a"), pending("b"), wishing("p"), wishing("q"), pending("c"), wishing("r"))
     for _ in range(5):
         scribe.commits()
         scribe.clock.advance(0)
@@ -203,8 +205,7 @@ def test_what_is_too_much_for_one_event_goes_into_the_next(
     scribe: Scribe, calls: list[dict[str, Any]], first: int
 ) -> None:
     names = [str(number) for number in range(len(calls))]
-    answers = scribe.submit(*(pending(name, **one) for name, one in zip(names, calls, strict=True)))
-    scribe.clock.advance(TICK_S)
+    answers = scribe.ticked(*(pending(name, **one) for name, one in zip(names, calls, strict=True)))
     scribe.submit(pending("later"))
     assert scribe.names() == [names[:first]]
     scribe.commits()
@@ -223,10 +224,8 @@ def test_limits_of_a_tick() -> None:
 
 
 def test_B22_who_is_overtaken_is_admitted_again_and_written_before_what_came_later(scribe: Scribe) -> None:
-    answers = scribe.submit(pending("a"), pending("b"), pending("c"), pending("d"))
-    scribe.clock.advance(TICK_S)
-    later = scribe.submit(pending("e"))
-    scribe.clock.advance(TICK_S)
+    answers = scribe.ticked(pending("a"), pending("b"), pending("c"), pending("d"))
+    later = scribe.ticked(pending("e"))
     scribe.commits(STALE, ACCEPTED, STALE, STALE)
     assert scribe.readmitted == ["a", "c", "d"]
     assert scribe.names() == [["a", "b", "c", "d"], ["a'", "c'", "d'"]]
@@ -242,8 +241,7 @@ def test_B22_who_is_overtaken_is_admitted_again_and_written_before_what_came_lat
 def test_B9_who_is_not_admitted_again_is_told_why_and_the_others_go_on(scribe: Scribe) -> None:
     ended = WrongState("ended")
     scribe.refuses = {"b": ended}
-    answers = scribe.submit(pending("a"), pending("b"), pending("c"))
-    scribe.clock.advance(TICK_S)
+    answers = scribe.ticked(pending("a"), pending("b"), pending("c"))
     scribe.commits(STALE, STALE, STALE)
     assert results(answers) == [None, ended, None]
     assert scribe.names()[1] == ["a'", "c'"]
@@ -253,8 +251,7 @@ def test_B9_who_is_not_admitted_again_is_told_why_and_the_others_go_on(scribe: S
 
 def test_when_nobody_is_admitted_again_the_board_goes_on(scribe: Scribe) -> None:
     scribe.refuses = {"a": NotFound("a")}
-    scribe.submit(pending("a"))
-    scribe.clock.advance(TICK_S)
+    scribe.ticked(pending("a"))
     scribe.submit(pending("b"))
     scribe.commits(STALE)
     scribe.clock.advance(TICK_S)
@@ -262,22 +259,19 @@ def test_when_nobody_is_admitted_again_the_board_goes_on(scribe: Scribe) -> None
 
 
 def test_a_lesson_that_never_rests_is_unavailable_after_some_tries(scribe: Scribe) -> None:
-    (answer,) = scribe.submit(pending("a"))
-    scribe.clock.advance(TICK_S)
+    (answer,) = scribe.ticked(pending("a"))
     for _ in range(ticks.TRIES_AT_MOST):
         assert results([answer]) == [None]
         scribe.commits(STALE)
     assert type(answer.result) is Unavailable
     assert len(scribe.written) == ticks.TRIES_AT_MOST
-    scribe.submit(pending("b"))
-    scribe.clock.advance(TICK_S)
+    scribe.ticked(pending("b"))
     assert scribe.names()[-1] == ["b"]
 
 
 def test_B21_B23_who_may_only_repeat_is_told_that_the_lesson_is_over_when_it_is_new(scribe: Scribe) -> None:
     over = WrongState("over")
-    new, known = scribe.submit(pending("new", closed=over), pending("known", closed=over))
-    scribe.clock.advance(TICK_S)
+    new, known = scribe.ticked(pending("new", closed=over), pending("known", closed=over))
     scribe.commits(STALE, ACCEPTED)
     assert results([new, known]) == [over, ACCEPTED]
     assert scribe.readmitted == []
@@ -287,8 +281,7 @@ def test_B21_B23_who_may_only_repeat_is_told_that_the_lesson_is_over_when_it_is_
 
 
 def test_a_transaction_that_fails_answers_everybody_and_the_next_one_goes_on(scribe: Scribe) -> None:
-    answers = scribe.submit(pending("a"), pending("b"))
-    scribe.clock.advance(TICK_S)
+    answers = scribe.ticked(pending("a"), pending("b"))
     later = scribe.submit(pending("c"))
     away = Unavailable("away")
     scribe.fails(away)
@@ -300,8 +293,7 @@ def test_a_transaction_that_fails_answers_everybody_and_the_next_one_goes_on(scr
 
 
 def test_a_second_try_that_fails_answers_those_who_still_wait(scribe: Scribe) -> None:
-    answers = scribe.submit(pending("a"), pending("b"))
-    scribe.clock.advance(TICK_S)
+    answers = scribe.ticked(pending("a"), pending("b"))
     scribe.commits(ACCEPTED, STALE)
     away = Unavailable("away")
     scribe.fails(away)
