@@ -91,6 +91,13 @@ def test_an_announcement_says_where_when_and_who(school: School) -> None:
     assert [joined.participant] == school.roster.participants(ROOM)
 
 
+def test_the_sessions_that_hear_a_lesson_are_those_that_are_there(school: School) -> None:
+    for session, person in ((1, ANNA), (2, ANNA), (3, BEN)):
+        school.roster.add(ROOM, session, person)
+    school.roster.lose(3)
+    assert (school.roster.sessions_in(ROOM), school.roster.sessions_in(NEXT_DOOR)) == (2, 0)
+
+
 def test_rooms_do_not_know_one_another(school: School) -> None:
     school.roster.add(ROOM, 1, ANNA)
     school.roster.add(NEXT_DOOR, 1, ANNA)

@@ -208,6 +208,7 @@ def assemble(
         told, counts, lessons, presence, gate, events, settings=settings.notifications, clock=clock, reactor=reactor
     )
 
+    publisher.receivers = presence.roster.sessions_in
     for domain in DOMAINS:
         domain.publish(events, publisher)
     return Machine(

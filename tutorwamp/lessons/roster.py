@@ -125,6 +125,10 @@ class Roster:
         found = [self._participant(lesson_id, person) for person in people.values()]
         return [participant for participant in found if participant is not None]
 
+    def sessions_in(self, lesson_id: str) -> int:
+        """How many sessions are there, of whoever."""
+        return sum(place.lost_until is None for place in self._in(lesson_id))
+
     def count(self) -> tuple[int, int]:
         """How many lessons have people in them, and how many people that is; places that are kept do not count."""
         there = {

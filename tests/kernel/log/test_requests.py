@@ -58,6 +58,7 @@ def test_a_line_says_who_asked_for_what_and_where_the_time_went() -> None:
         queries=4,
         cache_misses=1,
         events=1,
+        receivers=30,
         bytes_in=310,
         bytes_out=24,
     )
@@ -67,8 +68,8 @@ def test_a_line_says_who_asked_for_what_and_where_the_time_went() -> None:
         "event": "call", "log_level": "info", "module": "tutorwamp.kernel.log.requests",
         "call": "tutorwamp.board.submit", "edge": "wamp", "outcome": "ok", "ms": 12.3, "request_id": "proxy-7",
         "user_id": PERSON, "lesson_id": LESSON, "queue_ms": 1.0, "database_wait_ms": 2.0, "database_ms": 3.0,
-        "transactions": 1, "queries": 4, "cache_misses": 1, "events": 1, "bytes_in": 310, "bytes_out": 24,
-        "parts_ms": {"simplify": 0.5},
+        "transactions": 1, "queries": 4, "cache_misses": 1, "events": 1, "receivers": 30, "bytes_in": 310,
+        "bytes_out": 24, "parts_ms": {"simplify": 0.5},
     }  # fmt: skip
 
 

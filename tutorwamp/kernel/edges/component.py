@@ -110,6 +110,8 @@ class Publisher:
     def __init__(self) -> None:
         self._sessions: list[ApplicationSession] = []
         self._logged = False
+        self.receivers: Callable[[str], int] = lambda _lesson_id: 0
+        """How many sessions are in a lesson, as far as this process knows."""
 
     def attach(self, session: ApplicationSession) -> None:
         """Use this session once those before it are gone."""
@@ -129,9 +131,7 @@ class Publisher:
         """
         options = None if only is None else PublishOptions(eligible=[only])
         for call in calls_under_way():
-            call.events += 1
-            if call.steps is not None:
-                call.steps.append(Step("publish", time.monotonic(), attributes={"kind": topic.rpartition(".")[2]}))
+            self._account(call, topic)
         try:
             self._session().publish(topic, **event, options=options)
             _published(topic).inc()
@@ -139,6 +139,14 @@ class Publisher:
             if not self._logged:  # once an outage, not once an event
                 log.warning("not published: there is no router", topic=topic)
             self._logged = True
+
+    def _account(self, call: Call, topic: str) -> None:
+        whose, owner_id, kind = topic.split(".")[-3:]
+        receivers = self.receivers(owner_id) if whose == "lesson" else 1
+        call.events += 1
+        call.receivers += receivers
+        if call.steps is not None:
+            call.steps.append(Step("publish", time.monotonic(), attributes={"kind": kind, "receivers": receivers}))
 
     def publish_stream_event(self, event: StreamEvent) -> None:
         """Publish on the topic that is named like the stream."""

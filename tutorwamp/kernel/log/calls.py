@@ -74,6 +74,8 @@ class Call:
     cache_s: float = 0.0
     events: int = 0
     """Published for it before it was answered."""
+    receivers: int = 0
+    """Sessions that were there for them, each once for each event; a person's own topic counts as one."""
     bytes_in: int = 0
     bytes_out: int = 0
     parts: dict[str, float] = field(default_factory=dict)

@@ -105,6 +105,7 @@ def _fields(call: Call) -> Iterator[tuple[str, Any]]:
         ("cache_hits", call.cache_hits),
         ("cache_misses", call.cache_misses),
         ("events", call.events),
+        ("receivers", call.receivers),
         ("bytes_in", call.bytes_in),
         ("bytes_out", call.bytes_out),
     ):
