@@ -10,7 +10,7 @@ from tests.chat.room import Room
 from tests.support.cast import one_lesson
 from tests.support.machine import Stage
 from tests.support.metrics import value_in
-from tutorwamp.app.metrics import page
+from tutorwamp.app.metrics import noted
 from tutorwamp.kernel.contracts import Caller
 from tutorwamp.lessons.contracts import SetPen
 from tutorwamp.sessions.contracts import Heartbeat, Resume
@@ -24,7 +24,7 @@ class Counted:
         self._before = self._page()
 
     def _page(self) -> str:
-        return page(self._stage.machine).decode()
+        return noted(self._stage.machine)().decode()
 
     def of(self, name: str, **labels: str) -> float:
         return value_in(self._page(), name, **labels) - value_in(self._before, name, **labels)
@@ -45,7 +45,7 @@ async def test_transactions_are_counted_by_name_and_what_they_wait_for_by_lane(s
     assert counted.of("tutorwamp_database_wait_seconds_count", lane="reads") >= 1
     assert counted.of("tutorwamp_database_batch_size_sum", transaction="chat.send") == 1
     assert counted.of("tutorwamp_database_batch_wait_seconds_count", transaction="chat.send") == 1
-    assert value_in(page(stage.machine).decode(), "tutorwamp_database_connections") >= 1
+    assert value_in(noted(stage.machine)().decode(), "tutorwamp_database_connections") >= 1
 
 
 async def test_who_is_where_is_shown(stage: Stage) -> None:
@@ -53,12 +53,12 @@ async def test_who_is_where_is_shown(stage: Stage) -> None:
     other = Caller(room.anna.user_id, room.anna.role, 77)
     for caller in (room.tutor, room.anna, other):
         await stage.machine.lessons.join(caller, one_lesson(room.lesson.id))
-    text = page(stage.machine).decode()
+    text = noted(stage.machine)().decode()
     assert value_in(text, "tutorwamp_lessons_occupied") == 1
     assert value_in(text, "tutorwamp_people_in_lessons") == 2, "two sessions of one person"
     for session in (room.tutor.session, room.anna.session, 77):
         stage.machine.lessons.session_left(session or 0)
-    text = page(stage.machine).decode()
+    text = noted(stage.machine)().decode()
     assert value_in(text, "tutorwamp_lessons_occupied") == 0, "a place that is kept is an empty one"
     await stage.machine.lessons.note_presence()
 
@@ -66,14 +66,14 @@ async def test_who_is_where_is_shown(stage: Stage) -> None:
 async def test_heartbeats_and_silences_are_counted(stage: Stage, counted: Counted) -> None:
     room = await Room.meets(stage)
     sessions = stage.machine.sessions
-    assert "tutorwamp_heartbeat_last_age_seconds" not in page(stage.machine).decode(), "nobody was ever here"
+    assert "tutorwamp_heartbeat_last_age_seconds" not in noted(stage.machine)().decode(), "nobody was ever here"
     for caller in (room.anna, room.ben):
         details = {"session": caller.session, "authid": caller.user_id, "authrole": str(caller.role)}
         sessions.session_joined(details)
     stage.clock.turn(seconds=100)
     await sessions.heartbeat(room.ben, Heartbeat())
     stage.clock.turn(seconds=20)
-    text = page(stage.machine).decode()
+    text = noted(stage.machine)().decode()
     assert value_in(text, "tutorwamp_heartbeat_last_age_seconds") == 20
     assert value_in(text, "tutorwamp_heartbeat_oldest_age_seconds") == 120
     stage.clock.turn(seconds=1)
@@ -115,13 +115,13 @@ async def test_what_the_cache_knows_is_counted(stage: Stage, counted: Counted) -
 
 
 async def test_room_on_the_disk_and_the_databases_outages_are_shown(stage: Stage) -> None:
-    text = page(stage.machine).decode()
+    text = noted(stage.machine)().decode()
     assert 0 < value_in(text, "tutorwamp_data_free_bytes") < value_in(text, "tutorwamp_data_size_bytes")
     assert value_in(text, "tutorwamp_database_outage_seconds", what="writes") == 0
     stage.machine.database.outages.failed("writes", "no room")
-    assert value_in(page(stage.machine).decode(), "tutorwamp_database_outage_seconds", what="writes") > 0
+    assert value_in(noted(stage.machine)().decode(), "tutorwamp_database_outage_seconds", what="writes") > 0
     stage.machine.database.outages.worked("writes")
-    assert value_in(page(stage.machine).decode(), "tutorwamp_database_outage_seconds", what="writes") == 0
+    assert value_in(noted(stage.machine)().decode(), "tutorwamp_database_outage_seconds", what="writes") == 0
 
 
 class Router:

@@ -12,7 +12,7 @@ from tests.support.cast import one_lesson
 from tests.support.machine import Stage
 from tests.support.metrics import samples_in, value_in
 from tutorwamp.accounts.store import users
-from tutorwamp.app.metrics import page
+from tutorwamp.app.metrics import noted
 from tutorwamp.chat.contracts import SendMessage
 from tutorwamp.gate.contracts import CLOSE_PING_TIMEOUT, Grant, ReportReady, RevokeGrants
 from tutorwamp.gate.counts import GateCollector, gate_registry, traffic
@@ -21,7 +21,7 @@ from tutorwamp.kernel.contracts import AuthRole, Caller, new_id
 from tutorwamp.kernel.errors import NotFound
 from tutorwamp.kernel.log.calls import Call, Edge, finish
 from tutorwamp.kernel.metrics.calls import count_calls
-from tutorwamp.kernel.metrics.pages import page_of, page_of_all
+from tutorwamp.kernel.metrics.pages import noted_page, page_of_all
 from tutorwamp.kernel.tokens import sign
 from tutorwamp.lessons.contracts import CreateLesson, topics_of
 from tutorwamp.sessions.contracts import Heartbeat, Resume
@@ -63,8 +63,8 @@ class School:
 
     def text(self) -> str:
         """The node's page, with the router's process beside this one."""
-        router = page_of((gate_registry, traffic, GateCollector(self._gate.status(), 2 * MANY)))
-        return page_of_all({"router": router, "components": page(self._machine)}).decode()
+        router = noted_page((gate_registry, traffic, GateCollector(self._gate.status(), 2 * MANY)))()
+        return page_of_all({"router": router, "components": noted(self._machine)()}).decode()
 
     async def live(self, people: int) -> None:
         """A day of so many people, each with a lesson."""

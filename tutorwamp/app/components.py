@@ -21,7 +21,7 @@ from twisted.internet.task import LoopingCall
 
 from tutorwamp.app.assembly import DOMAINS, Machine, assemble
 from tutorwamp.app.database_file import require_database
-from tutorwamp.app.metrics import page
+from tutorwamp.app.metrics import noted
 from tutorwamp.app.settings import read_settings
 from tutorwamp.app.site import PROBES, make_site
 from tutorwamp.gate.wamp import GateClient
@@ -105,7 +105,7 @@ def _count(made: Machine, reactor: Any) -> None:
     if made.settings.metrics.metrics:
         watch_reactor(reactor)
         count_calls()
-    offer(made.settings.node.node_dir, worker_name(), lambda: page(made), reactor)
+    offer(made.settings.node.node_dir, worker_name(), lambda: noted(made), reactor)
 
 
 def _end_with(made: Machine) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from tutorwamp.app.assembly import Machine
-from tutorwamp.kernel.metrics.pages import page_of
+from tutorwamp.kernel.metrics.pages import noted_page
 from tutorwamp.kernel.sql.database import Database
 from tutorwamp.lessons.service import LessonsService
 from tutorwamp.sessions.service import SessionsService
@@ -113,6 +113,6 @@ def collectors(machine: Machine) -> list[Collector]:
     ]
 
 
-def page(machine: Machine) -> bytes:
-    """All of it, as text."""
-    return page_of(collectors(machine))
+def noted(machine: Machine) -> Callable[[], bytes]:
+    """All of it as it is now, to be written in any thread."""
+    return noted_page(collectors(machine))

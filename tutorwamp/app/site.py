@@ -11,11 +11,12 @@ from twisted.web.server import Site
 
 from tutorwamp.app.assembly import DOMAINS, Machine
 from tutorwamp.app.health import HEALTH_ROUTES, HealthResource
-from tutorwamp.app.metrics import page
+from tutorwamp.app.metrics import noted
 from tutorwamp.kernel.edges.app import make_app, mount
 from tutorwamp.kernel.edges.intake import Admission, BoundedRequest, Channel
 from tutorwamp.kernel.edges.origins import CrossOrigin, FromGate
 from tutorwamp.kernel.edges.resource import Answer, Request, Route, routed_to
+from tutorwamp.kernel.metrics.aside import aside
 from tutorwamp.kernel.metrics.pages import page_of_all
 from tutorwamp.kernel.metrics.sockets import ask_all, worker_name
 from tutorwamp.kernel.reactor import running_reactor
@@ -25,9 +26,11 @@ from tutorwamp.reference.pages import REFERENCE_ROUTES
 
 async def _metrics(machine: Machine, _request: Request) -> Answer:
     """What the node's processes have counted."""
-    name = worker_name()
-    others = await ask_all(machine.settings.node.node_dir, running_reactor(), but=name)
-    body = page_of_all({name: page(machine), **others})
+    name, reactor = worker_name(), running_reactor()
+    own = aside(noted(machine), reactor)
+    others = await ask_all(machine.settings.node.node_dir, reactor, but=name)
+    pages = {name: await own, **others}
+    body = await aside(lambda: page_of_all(pages), reactor)
     return Answer(body, headers={"content-type": CONTENT_TYPE_LATEST})
 
 

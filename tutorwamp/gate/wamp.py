@@ -66,7 +66,7 @@ from tutorwamp.kernel.log.calls import Call, Edge, finish, on_finished, tell_beg
 from tutorwamp.kernel.log.lines import LogSettings, configure, get_logger, obey_signals, tame_crossbar
 from tutorwamp.kernel.log.requests import RequestLines
 from tutorwamp.kernel.log.tracing import TracingSettings, trace_calls
-from tutorwamp.kernel.metrics.pages import page_of
+from tutorwamp.kernel.metrics.pages import noted_page
 from tutorwamp.kernel.metrics.process import watch_process
 from tutorwamp.kernel.metrics.settings import MetricsSettings
 from tutorwamp.kernel.metrics.sockets import CONTROLLER, clear, offer, worker_name
@@ -176,8 +176,9 @@ class GateComponent(ApplicationSession):
             watch_reactor(running_reactor())
         offer(self._node_dir, worker_name(), self._metrics, running_reactor())
 
-    def _metrics(self) -> bytes:
-        return page_of((gate_registry, traffic, GateCollector(self._service.status(), self._service.sessions_at_most)))
+    def _metrics(self) -> Callable[[], bytes]:
+        now = GateCollector(self._service.status(), self._service.sessions_at_most)
+        return noted_page((gate_registry, traffic, now))
 
     async def _serve(
         self, procedure: Procedure[Arguments, Answer], handle: Callable[[Arguments, SessionId], Answer]

@@ -62,7 +62,8 @@ class Recurring:
     def ages_s(self) -> dict[str, float]:
         """How long ago each last went well."""
         now_s = self._now_s()
-        return {name: now_s - at_s for name, at_s in self._went_well_at.items()}
+        # A copy: metrics are written in a thread.
+        return {name: now_s - at_s for name, at_s in dict(self._went_well_at).items()}
 
     def late(self) -> list[str]:
         """What should have gone well again by now."""

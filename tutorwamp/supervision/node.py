@@ -15,7 +15,7 @@ from typing import Any, Final
 from tutorwamp.kernel.files import raise_open_files
 from tutorwamp.kernel.lifeline import BEAT_EVERY_S, Lifeline
 from tutorwamp.kernel.metrics import sockets
-from tutorwamp.kernel.metrics.pages import page_of
+from tutorwamp.kernel.metrics.pages import noted_page
 from tutorwamp.kernel.metrics.process import watch_process
 from tutorwamp.kernel.metrics.turns import watch_reactor
 
@@ -107,7 +107,7 @@ def _count(node_dir: Path) -> None:
 
     watch_process()
     watch_reactor(reactor)
-    sockets.offer(node_dir, sockets.CONTROLLER, page_of, reactor)
+    sockets.offer(node_dir, sockets.CONTROLLER, noted_page, reactor)
 
 
 if __name__ == "__main__":

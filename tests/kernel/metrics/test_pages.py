@@ -5,7 +5,7 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tutorwamp.kernel.metrics.pages import page_of, page_of_all
+from tutorwamp.kernel.metrics.pages import noted_page, page_of_all
 
 
 def _page(sent: int, said: str = 'a "{quoted}" one') -> bytes:
@@ -43,4 +43,13 @@ def test_who_did_not_answer_is_said_to_be_down_and_has_no_samples() -> None:
 
 
 def test_when_a_counter_was_made_is_not_told() -> None:
-    assert b"_created" not in page_of()
+    assert b"_created" not in noted_page()()
+
+
+def test_a_page_tells_what_was_so_when_it_was_noted() -> None:
+    registry = CollectorRegistry()
+    age = Gauge("sample_noted_seconds", "How old.", registry=registry)
+    age.set(1)
+    write = noted_page([registry])
+    age.set(2)
+    assert b"\nsample_noted_seconds 1.0\n" in write()

@@ -28,7 +28,7 @@ async def offered(tmp_path: Path) -> AsyncIterator[Offer]:
     ports = []
 
     def begin(name: str, page: Callable[[], bytes]) -> Any:
-        ports.append(offer(tmp_path, name, page, reactor))
+        ports.append(offer(tmp_path, name, lambda: page, reactor))
         return ports[-1]
 
     yield begin
@@ -91,7 +91,7 @@ async def test_a_process_that_comes_again_takes_the_place_of_the_one_that_was_ki
 
 async def test_where_no_node_lives_nobody_is_asked(tmp_path: Path) -> None:
     assert await ask_all(tmp_path / "nowhere", reactor, but="rest") == {}
-    assert offer(tmp_path / "nowhere", "router", lambda: PAGE, reactor) is None
+    assert offer(tmp_path / "nowhere", "router", lambda: lambda: PAGE, reactor) is None
 
 
 def test_what_a_killed_node_has_left_is_forgotten(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from tests.notifications.house import House
 from tests.notifications.push.desk import ENDPOINT, Desk
 from tests.notifications.push.devices import Browser, PushServer
 from tests.support.machine import Stage
-from tutorwamp.app.metrics import page
+from tutorwamp.app.metrics import noted
 from tutorwamp.kernel.errors import Unavailable
 from tutorwamp.notifications.contracts import Channel, ReadNotifications, SetPreferences
 from tutorwamp.notifications.push.batch import WAITS_S
@@ -296,7 +296,7 @@ async def test_a_push_service_that_is_down_raises_its_alert(stage: Stage, desk: 
     history = History()
 
     def look() -> set[str]:
-        history.add(stage.clock.seconds(), page(stage.machine).decode(), instance="school-1")
+        history.add(stage.clock.seconds(), noted(stage.machine)().decode(), instance="school-1")
         return raised(history)
 
     await desk.house.turn()

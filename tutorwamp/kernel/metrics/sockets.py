@@ -10,7 +10,7 @@ import contextlib
 import os
 import re
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Coroutine
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from tutorwamp.kernel.log.lines import get_logger
+from tutorwamp.kernel.metrics.aside import aside
 
 log = get_logger(__name__)
 
@@ -47,8 +48,8 @@ def clear(node_dir: Path, *, but: Collection[str] = ()) -> None:
             path.unlink(missing_ok=True)
 
 
-def offer(node_dir: Path, name: str, page: Callable[[], bytes], reactor: Any) -> Any:
-    """Give this process's page to whoever asks, on the port that is returned.
+def offer(node_dir: Path, name: str, begin: Callable[[], Callable[[], bytes]], reactor: Any) -> Any:
+    """Give this process's page to whoever asks, on the port that is returned. ``begin``: see ``noted_page``.
 
     Where that cannot be done the process lives on, with a line in the log, and None is returned.
     """
@@ -57,7 +58,7 @@ def offer(node_dir: Path, name: str, page: Callable[[], bytes], reactor: Any) ->
         address = _address(folder, name)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(address)  # noqa: PTH108  # a name in /proc, which pathlib would resolve
-        return reactor.listenUNIX(address, _Giving(page), mode=0o600)
+        return reactor.listenUNIX(address, _Giving(begin, reactor), mode=0o600)
     except Exception:  # whatever it is: nobody's lesson waits for metrics
         log.exception("this process's metrics cannot be read", process=name)
         return None
@@ -100,26 +101,33 @@ class _Giving(protocol.ServerFactory):
 
     noisy = False
 
-    def __init__(self, page: Callable[[], bytes]) -> None:
-        self._page = page
+    def __init__(self, begin: Callable[[], Callable[[], bytes]], reactor: Any) -> None:
+        self._begin = begin
+        self._reactor = reactor
 
     def buildProtocol(self, _address: Any) -> protocol.Protocol:  # noqa: N802  # Twisted's name
-        return _Given(self._page)
+        return _Given(self._write)
+
+    async def _write(self) -> bytes:
+        return await aside(self._begin(), self._reactor)
 
 
 class _Given(protocol.Protocol):
-    def __init__(self, page: Callable[[], bytes]) -> None:
-        self._page = page
+    def __init__(self, write: Callable[[], Coroutine[Any, Any, bytes]]) -> None:
+        self._write = write
 
     def connectionMade(self) -> None:  # noqa: N802  # Twisted's name
+        Deferred.fromCoroutine(self._write()).addCallbacks(self._give, self._fail)
+
+    def _give(self, page: bytes) -> None:
         wire: Any = self.transport
-        try:
-            wire.write(self._page())
-        except Exception:
-            log.exception("metrics could not be made")
-            wire.abortConnection()
-            return
+        wire.write(page)
         wire.loseConnection()
+
+    def _fail(self, failure: Failure) -> None:
+        log.error("metrics could not be made", error=failure.getTraceback())
+        wire: Any = self.transport
+        wire.abortConnection()
 
 
 class _Taking(protocol.ClientFactory):

@@ -76,8 +76,9 @@ class Turns(Collector):
 
     def longest(self) -> tuple[float, str]:
         """Of the last minutes: its seconds and its call; 0 where none was long."""
+        # A copy: metrics are written in a thread.
         since_s = self._now_s() - STALLS_KEPT_FOR_S
-        return max(((took_s, call) for at_s, took_s, call in self._stalls if at_s >= since_s), default=(0.0, ""))
+        return max(((took_s, call) for at_s, took_s, call in list(self._stalls) if at_s >= since_s), default=(0.0, ""))
 
     def collect(self) -> Iterator[Metric]:
         """A histogram, and the longest."""
