@@ -45,7 +45,6 @@ from tutorwamp.gate.contracts import (
     ReportReady,
     RevokeGrants,
     SessionId,
-    Status,
 )
 from tutorwamp.gate.counts import GateCollector, gate_registry, traffic
 from tutorwamp.gate.health import standing
@@ -53,7 +52,7 @@ from tutorwamp.gate.router import Router
 from tutorwamp.gate.rules import Authorization, address_of
 from tutorwamp.gate.service import GateService
 from tutorwamp.gate.settings import GateSettings
-from tutorwamp.kernel.contracts import NOTHING, Answer, Arguments, Nothing, Procedure, from_ms, new_id, to_ms, utc_now
+from tutorwamp.kernel.contracts import NOTHING, Answer, Arguments, Procedure, from_ms, new_id, to_ms, utc_now
 from tutorwamp.kernel.edges.answered import LINES, answered, error_of
 from tutorwamp.kernel.edges.arguments import bound_recursion, check, collect_seldom
 from tutorwamp.kernel.edges.component import application_error
@@ -153,10 +152,10 @@ class GateComponent(ApplicationSession):
         await self.register(self._authenticate, AUTHENTICATE)
         await self.register(self._authorize, AUTHORIZE)
         await self._serve(READY, self._ready)
-        await self._serve(ALIVE, self._hear_alive)
-        await self._serve(GRANT, self._grant)
+        await self._serve(ALIVE, self._service.alive)
+        await self._serve(GRANT, lambda command, _: self._service.grant(command))
         await self._serve(REVOKE_GRANTS, self._revoke_grants)
-        await self._serve(STATUS, self._status)
+        await self._serve(STATUS, lambda _nothing, _session: self._service.status())
         await self._serve(CONNECTED, self._connected)
         await self._serve(DROP, self._drop)
         await self._serve(DROP_USER, self._drop_user)
@@ -181,7 +180,7 @@ class GateComponent(ApplicationSession):
         return noted_page((gate_registry, traffic, now))
 
     async def _serve(
-        self, procedure: Procedure[Arguments, Answer], handle: Callable[[Arguments, SessionId], Answer]
+        self, procedure: Procedure[Arguments, Answer], handle: Callable[[Arguments, SessionId], Answer | None]
     ) -> None:
         def answer(*positional: object, call: CallDetails, **arguments: object) -> dict[str, Any]:
             # By position come request_id and trace of the call, over either door, that this is done for.
@@ -190,7 +189,7 @@ class GateComponent(ApplicationSession):
             tell_begun(ours)
             try:
                 with working_for([ours]):
-                    done = handle(check(procedure.arguments, arguments), _caller(call)).plain()
+                    done = (handle(check(procedure.arguments, arguments), _caller(call)) or NOTHING).plain()
             except Exception as raised:  # noqa: BLE001  # logged; its text may not reach the caller
                 error = error_of(raised, ours)
                 finish(ours, error)
@@ -255,7 +254,7 @@ class GateComponent(ApplicationSession):
 
     # asked by components
 
-    def _ready(self, report: ReportReady, session: SessionId) -> Nothing:
+    def _ready(self, report: ReportReady, session: SessionId) -> None:
         self._service.report_ready(report, session)
         missing = self._service.missing()
         self.log.info(
@@ -263,11 +262,6 @@ class GateComponent(ApplicationSession):
             component=report.component,
             rest=f"waiting for {', '.join(sorted(missing))}" if missing else "the gate is open",
         )
-        return NOTHING
-
-    def _hear_alive(self, told: Alive, session: SessionId) -> Nothing:
-        self._service.alive(told, session)
-        return NOTHING
 
     def _beat(self) -> None:
         """Tell the supervisor that this process lives, and which containers do not show it."""
@@ -276,20 +270,12 @@ class GateComponent(ApplicationSession):
         containers = [(told.pid, told.components) for told, _ in heard]
         self._lifeline.report("router", containers=containers, still=[told.pid for told, still in heard if still])
 
-    def _status(self, _nothing: Nothing, _session: SessionId) -> Status:
-        return self._service.status()
-
     def _connected(self, asked: People, _session: SessionId) -> People:
         return People(user_ids=self._service.connected(asked.user_ids))
 
-    def _grant(self, command: Grant, _session: SessionId) -> Nothing:
-        self._service.grant(command)
-        return NOTHING
-
-    def _revoke_grants(self, command: RevokeGrants, _session: SessionId) -> Nothing:
+    def _revoke_grants(self, command: RevokeGrants, _session: SessionId) -> None:
         for session, topics in self._service.revoke_grants(command).items():
             self._router.take_subscriptions(session, topics)
-        return NOTHING
 
     def _drop(self, command: Drop, _session: SessionId) -> Dropped:
         if not self._service.drop(command.session, command.reason):
