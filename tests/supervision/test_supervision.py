@@ -116,6 +116,12 @@ def test_a_router_that_stands_still_is_replaced(up: Watched) -> None:
     before = up.pids()
     os.kill(before["router"], signal.SIGSTOP)
     with watching(before) as watched:
+        with pytest.raises(TimeoutError):
+            urllib.request.urlopen(f"{up.url}/api/health/live", timeout=2)  # noqa: S310  # loopback
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(f"http://127.0.0.1:{up.rest_port}/api/health/live", timeout=5)
+        with refused.value as answer:
+            assert (answer.code, json.load(answer)["dependencies"]) == (503, {"router": "down"})
         assert "running node" in check(up)
         assert watched.left_after(NOTICED_WITHIN_S + 5) == []
     wait_for(lambda: says(up, "ready again after"), up)
