@@ -15,6 +15,8 @@ from tutorwamp.bench.board import Latency, _delays, _told, latency
 from tutorwamp.bench.chat import lines as chat_lines
 from tutorwamp.bench.drawing import Drawn, Turned, lesson, submissions_of
 from tutorwamp.bench.members import Job, Report, Submission, Writers, _Heard
+from tutorwamp.bench.school import Row
+from tutorwamp.bench.school import lines as school_lines
 from tutorwamp.board import rules
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -37,6 +39,17 @@ def test_chat_is_measured_beside_its_floor() -> None:
     assert rows[1]["rate_to_floor"] == 1
     assert all(row["cpu_ms"] > 0 for row in rows)
     assert len(list(chat_lines(rows))) == 4
+
+
+def test_a_school_of_lessons_loses_and_doubles_nothing_and_each_lesson_hears_one_order() -> None:
+    rows = run("chat", "--lessons", "3", "--lesson-of", "3", "--in-flight", "1,8", "--rounds", "1", "--calls", "100")
+    assert [(row["name"], row["in_flight"]) for row in rows] == [
+        ("floor", 1), ("chat.send", 1), ("floor", 8), ("chat.send", 8),
+    ]  # fmt: skip
+    assert all((row["lost"], row["doubled"], row["disordered"]) == (0, 0, 0) for row in rows)
+    assert all(row["p99_ms"] >= row["p50_ms"] > 0 and row["cpu_ms"]["router"] > 0 for row in rows)
+    assert [row["to_floor"] for row in rows if row["name"] == "floor"] == [1, 1]
+    assert len(list(school_lines([Row(**row) for row in rows]))) == 6
 
 
 def test_nodes_with_everything_off_and_on_and_traced_take_turns() -> None:

@@ -73,14 +73,14 @@ async def _measure(settings: Settings, rounds: int, calls: int) -> list[Measured
     await sender.join(lesson_id)
     heard_lesson = await receiver.join(lesson_id)
     for client in (sender, receiver):
-        await client.call(floor.ENTER)
+        await client.call(floor.ENTER, lesson_id=lesson_id)
     arguments = {"lesson_id": lesson_id, "body": BODY}
     contenders = [
         Contender("RPC only", lambda _: sender.call(floor.ECHO, **arguments), delivers=False),
         Contender("floor", lambda _: sender.call(floor.SAY, **arguments, client_id=new_id())),
         Contender("chat.send", lambda _: sender.call("tutorwamp.chat.send", **arguments, client_id=new_id())),
     ]
-    await receiver.connection.subscribe(floor.TOPIC, contenders[1].hear)
+    await receiver.connection.subscribe(floor.topic_of(lesson_id), contenders[1].hear)
     await heard_lesson.on("message.created", contenders[2].hear)
     rates: dict[str, list[float]] = {contender.name: [] for contender in contenders}
     cpu: dict[str, list[float]] = {contender.name: [] for contender in contenders}

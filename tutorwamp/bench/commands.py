@@ -21,13 +21,25 @@ _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON inst
 @bench.command("chat")
 @click.option("--rounds", default=5, show_default=True, help="Of each contender, after one to warm up.")
 @click.option("--calls", default=2_000, show_default=True, help="In each round; a tenth of it one by one.")
+@click.option("--lessons", type=click.IntRange(1), help="So many at once, of two people each, or as --lesson-of says.")
+@click.option("--lesson-of", type=click.IntRange(2, 31), help="People in each lesson.")
+@click.option("--in-flight", default="1,16,64", show_default=True, help="Calls under way at once, with these two.")
 @_as_json
-def bench_chat(rounds: int, calls: int, as_json: bool) -> None:  # click passes flags by name
+def bench_chat(
+    rounds: int, calls: int, lessons: int | None, lesson_of: int | None, in_flight: str, as_json: bool
+) -> None:  # click passes flags by name
     """chat.send beside the same router without a database."""
-    from tutorwamp.bench.chat import as_rows, lines, run
+    if lessons is None and lesson_of is None:
+        from tutorwamp.bench.chat import as_rows, lines, run
 
-    rows = as_rows(run(rounds, calls))
-    _print(rows, lines(rows), as_json=as_json)
+        rows = as_rows(run(rounds, calls))
+        _print(rows, lines(rows), as_json=as_json)
+        return
+    from tutorwamp.bench import school
+
+    at_once = [int(number) for number in in_flight.split(",")]
+    found = school.run(lessons or 1, lesson_of or 2, at_once, rounds, calls)
+    _print([asdict(row) for row in found], school.lines(found), as_json=as_json)
 
 
 @bench.command("board")

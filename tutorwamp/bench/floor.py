@@ -16,7 +16,11 @@ from tutorwamp.kernel.contracts import instant_text, new_id, utc_now
 ECHO: Final = "tutorwamp.bench.echo"
 SAY: Final = "tutorwamp.bench.say"
 ENTER: Final = "tutorwamp.bench.enter"
-TOPIC: Final = "tutorwamp.bench.said"
+
+
+def topic_of(lesson_id: str) -> str:
+    """Where a lesson's people hear it."""
+    return f"tutorwamp.bench.said.{lesson_id}"
 
 
 class FloorComponent(ApplicationSession):
@@ -37,8 +41,8 @@ class FloorComponent(ApplicationSession):
     def _echo(self, **arguments: Any) -> dict[str, Any]:
         return arguments
 
-    async def _enter(self, details: CallDetails) -> None:
-        await GateClient(self.call).grant(int(details.caller or 0), "floor", subscribe=[TOPIC])
+    async def _enter(self, lesson_id: str, details: CallDetails) -> None:
+        await GateClient(self.call).grant(int(details.caller or 0), "floor", subscribe=[topic_of(lesson_id)])
 
     def _say(self, lesson_id: str, body: str, client_id: str) -> dict[str, Any]:
         self._seq += 1
@@ -57,5 +61,6 @@ class FloorComponent(ApplicationSession):
             "deleted_at": None,
             "client_id": client_id,
         }
-        self.publish(TOPIC, stream=TOPIC, seq=self._seq, type="message.created", at=now, actor=author, data=message)
+        topic = topic_of(lesson_id)
+        self.publish(topic, stream=topic, seq=self._seq, type="message.created", at=now, actor=author, data=message)
         return message
