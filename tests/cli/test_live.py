@@ -14,6 +14,7 @@ import pytest
 from tests.supervision.watched import Watched
 from tests.support.command import tutorwamp
 from tests.support.node import Node, free_port
+from tests.support.tls import HOST, TlsEntrance, make_certificate
 from tests.support.waiting import PATIENCE_S, until
 from tutorwamp.supervision.asking import Report, ask
 from tutorwamp.supervision.watch import Watch
@@ -43,9 +44,10 @@ def up() -> Iterator[Watched]:
         made.close()
 
 
-def check(data_dir: Path, *words: str) -> tuple[int, dict[str, tuple[str, str]]]:
+def check(data_dir: Path, *words: str, **more: str) -> tuple[int, dict[str, tuple[str, str]]]:
     """Its exit code, and what it says of each."""
-    done = tutorwamp("check", "--live", *words, env={"TUTORWAMP_DATA_DIR": str(data_dir), "COLUMNS": "400"})
+    env = {"TUTORWAMP_DATA_DIR": str(data_dir), "COLUMNS": "400", **more}
+    done = tutorwamp("check", "--live", *words, env=env)
     assert done.stderr == ""
     said: dict[str, tuple[str, str]] = {}
     for line in done.stdout.splitlines()[1:]:
@@ -54,6 +56,22 @@ def check(data_dir: Path, *words: str) -> tuple[int, dict[str, tuple[str, str]]]
         if text.strip() or what.strip() not in ("", line.strip()):
             said[what.strip()] = state.strip(), text.strip()
     return done.returncode, said
+
+
+def test_through_a_proxy_with_tls_its_certificate_is_checked_by_both(up: Watched, tmp_path: Path) -> None:
+    certificate = make_certificate(tmp_path)
+    entrance = TlsEntrance(certificate, up.port)
+    try:
+        url = f"https://{HOST}:{entrance.port}"
+        code, said = check(tmp_path, "--url", url, SSL_CERT_FILE=str(certificate))
+        assert (code, {state for state, _ in said.values()}) == (0, {"ok"})
+        code, said = check(tmp_path, "--url", url)
+    finally:
+        entrance.close()
+    assert code == 1
+    assert {what: state for what, (state, _) in said.items()} == dict.fromkeys(("live", "ready", "WAMP"), "WRONG")
+    assert "certificate verify failed" in said["live"][1]
+    assert "certificate" in said["WAMP"][1]
 
 
 async def until_told(up: Watched, what: Callable[[list[bool]], bool]) -> None:

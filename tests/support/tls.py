@@ -46,15 +46,15 @@ def make_certificate(folder: Path) -> Path:
 
 
 class TlsEntrance:
-    """Listens on ``port`` of this machine with the certificate, and passes all on to a unix socket and back.
+    """Listens on ``port`` with the certificate, and passes all on to a unix socket or a port of this machine, and back.
 
     It lives in threads of its own, so that it works while a test waits for a process.
     """
 
-    def __init__(self, certificate: Path, socket: Path) -> None:
+    def __init__(self, certificate: Path, behind: Path | int) -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate)
-        self._server = _Server(context, socket)
+        self._server = _Server(context, behind)
         self.port: int = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, args=(POLL_S,), daemon=True).start()
 
@@ -68,9 +68,9 @@ class _Server(ThreadingTCPServer):
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, context: ssl.SSLContext, socket: Path) -> None:
+    def __init__(self, context: ssl.SSLContext, behind: Path | int) -> None:
         self.context = context
-        self.socket_behind = socket
+        self.behind = behind
         super().__init__(("127.0.0.1", 0), _Visit)
 
     def handle_error(self, *_: object) -> None:
@@ -83,9 +83,8 @@ class _Visit(BaseRequestHandler):
     def handle(self) -> None:
         with (
             self.server.context.wrap_socket(self.request, server_side=True) as outer,
-            socket.socket(socket.AF_UNIX) as inner,
+            _connected(self.server.behind) as inner,
         ):
-            inner.connect(str(self.server.socket_behind))
             while True:
                 ready = [outer] if outer.pending() else select.select([outer, inner], [], [])[0]
                 for one in ready:
@@ -93,3 +92,11 @@ class _Visit(BaseRequestHandler):
                     if not came:
                         return
                     (inner if one is outer else outer).sendall(came)
+
+
+def _connected(behind: Path | int) -> socket.socket:
+    if isinstance(behind, int):
+        return socket.create_connection(("127.0.0.1", behind))
+    made = socket.socket(socket.AF_UNIX)
+    made.connect(str(behind))
+    return made
