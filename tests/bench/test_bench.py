@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
+from xml.dom.minidom import parse  # our own pictures
 
 import cbor2
 import pytest
@@ -50,6 +52,30 @@ def test_a_school_of_lessons_loses_and_doubles_nothing_and_each_lesson_hears_one
     assert all(row["p99_ms"] >= row["p50_ms"] > 0 and row["cpu_ms"]["router"] > 0 for row in rows)
     assert [row["to_floor"] for row in rows if row["name"] == "floor"] == [1, 1]
     assert len(list(school_lines([Row(**row) for row in rows]))) == 6
+
+
+def test_lessons_are_listed_beside_the_smallest_answer() -> None:
+    rows = run("lesson-list", "--lessons", "5", "--requests", "32", "--rounds", "1")
+    assert [row["name"] for row in rows] == ["floor", "lesson list"]
+    assert rows[0]["to_floor"] == 1
+    assert all(row["requests_per_s"] > 0 and row["p50_ms"] > 0 for row in rows)
+
+
+def test_the_report_tells_medians_spread_machine_and_command_and_keeps_what_is_not_measured_again(
+    tmp_path: Path,
+) -> None:
+    earlier = {"values": {"floor, calls/s": [1.0, 3.0, 2.0]}, "runs": 3, "at": "2026-11-01", "command": "tutorwamp x"}
+    where = {"machine": "2 processors", "versions": "tutorwamp 0", "database": "SQLite"}
+    (tmp_path / "report.json").write_text(json.dumps({"chat": {**earlier, **where}}))
+    done = tutorwamp("bench", "report", "lesson-list", "--short", "--runs", "1", "--write", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert "run 1 of 1: lesson-list" in done.stderr
+    page = (tmp_path / "report.md").read_text()
+    assert "| floor, calls/s | 2 | 1 to 3 |" in page
+    assert "`tutorwamp bench lesson-list --lessons 5 --requests 64 --rounds 1`" in page
+    for name in ("chat", "lesson-list"):
+        assert f"]({name}.svg)" in page
+        assert parse(str(tmp_path / f"{name}.svg")).getElementsByTagName("rect")  # noqa: S318  # our own
 
 
 def test_nodes_with_everything_off_and_on_and_traced_take_turns() -> None:

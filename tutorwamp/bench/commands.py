@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import click
@@ -91,6 +92,34 @@ def bench_sessions(people: int, cut: int, seconds: float, as_json: bool) -> None
 
     result = run(people, min(cut, people), seconds)
     _print(asdict(result), lines(result), as_json=as_json)
+
+
+@bench.command("lesson-list")
+@click.option("--lessons", default=200, show_default=True, type=click.IntRange(1), help="Of the person who asks.")
+@click.option("--requests", default=2_000, show_default=True, type=click.IntRange(16), help="In each round.")
+@click.option("--rounds", default=5, show_default=True, type=click.IntRange(1), help="After one to warm up.")
+@_as_json
+def bench_lesson_list(lessons: int, requests: int, rounds: int, as_json: bool) -> None:  # as above
+    """The first page of somebody's lessons over REST."""
+    from tutorwamp.bench.listing import lines, run
+
+    rows = run(lessons, requests, rounds)
+    _print([asdict(row) for row in rows], lines(rows), as_json=as_json)
+
+
+@bench.command("report")
+@click.argument("names", nargs=-1)
+@click.option("--write", "folder", type=click.Path(path_type=Path, file_okay=False), default=Path("docs/performance"))
+@click.option("--runs", default=3, show_default=True, type=click.IntRange(1), help="Of each scenario, in turn.")
+@click.option("--short", is_flag=True, help="Small runs, to see that all of it works.")
+def bench_report(names: tuple[str, ...], folder: Path, runs: int, short: bool) -> None:  # as above
+    """Measure every scenario, or those named, and write the page with its plots."""
+    from tutorwamp.bench.report import SCENARIOS, run
+
+    known = [one.name for one in SCENARIOS]
+    if unknown := sorted(set(names) - set(known)):
+        raise click.BadParameter(f"{', '.join(unknown)}: not among {', '.join(known)}")
+    run(folder, names, runs, short=short)
 
 
 @bench.command("watched")

@@ -96,7 +96,7 @@ async def _prepare(machine: Machine, people: int) -> list[str]:
 
 async def _measure(port: int, tokens: Sequence[str], people: int, rounds: int) -> Result:
     endpoint = TCP4ClientEndpoint(running_reactor(), "127.0.0.1", port)
-    askers: list[Any] = [await endpoint.connect(Factory.forProtocol(_Asker)) for _ in range(CONNECTIONS)]
+    askers: list[Any] = [await endpoint.connect(Factory.forProtocol(Asker)) for _ in range(CONNECTIONS)]
     found: dict[str, list[tuple[float, float]]] = {"uncached": [], "cached": []}
     for number in range(rounds + 1):
         asked = tokens[number * people : (number + 1) * people]
@@ -120,31 +120,34 @@ async def _measure(port: int, tokens: Sequence[str], people: int, rounds: int) -
     return Result(people, rounds, ways, statistics.median(ratios))
 
 
-async def _fetch_all(asker: _Asker, tokens: Sequence[str]) -> None:
+async def _fetch_all(asker: Asker, tokens: Sequence[str]) -> None:
     for token in tokens:
         answer = await asker.fetch("/api/notifications/unread-count", token)
         if answer != b'{"unread_count": %d}' % UNREAD:
             raise AssertionError(f"wrong answer: {answer!r}")
 
 
-async def _queries(asker: _Asker) -> float:
+async def _queries(asker: Asker) -> float:
     return sum(map(float, _QUERIES.findall(await asker.fetch("/metrics"))))
 
 
-class _Asker(Protocol):
+class Asker(Protocol):
     """One connection that is kept; one request at a time."""
 
     def connectionMade(self) -> None:  # noqa: N802  # Twisted's name
+        """Nothing is asked yet."""
         self._received = b""
         self._answer: Deferred[bytes] = Deferred()
 
     def fetch(self, path: str, token: str | None = None) -> Deferred[bytes]:
+        """The body of the answer."""
         self._answer = Deferred()
         bearer = f"authorization: Bearer {token}\r\n" if token else ""
         self.transport.write(f"GET {path} HTTP/1.1\r\nhost: x\r\n{bearer}\r\n".encode())  # type: ignore[union-attr]  # connected
         return self._answer
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802  # Twisted's name
+        """More of an answer."""
         # Klein's answers come in chunks, the last of which is empty.
         self._received += data
         if self._received.endswith(b"\r\n0\r\n\r\n"):
