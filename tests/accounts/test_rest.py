@@ -151,7 +151,7 @@ async def test_A15_leaving_everywhere_tells_the_gate(site: Loopback, stage_on_bo
     refused(await me(site, tokens["access_token"]), 401, "unauthenticated", "reauth")
 
 
-async def test_what_is_refused(site: Loopback) -> None:
+async def test_what_is_refused(site: Loopback, stage_on_both: Stage) -> None:
     await site.ask("POST", "/api/auth/register", ADA)
     refused(await site.ask("POST", "/api/auth/register", ADA), 409, "account.email_taken", "fix")
     refused(await site.ask("POST", "/api/auth/register", {**ADA, "role": "admin"}), 422, "invalid", "fix")
@@ -168,7 +168,7 @@ def through_the_gate(stage: Stage, address: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("path", ["register", "login"])
-async def test_a_password_never_comes_back(site: Loopback, path: str) -> None:
+async def test_a_password_never_comes_back(site: Loopback, stage_on_both: Stage, path: str) -> None:
     answered = await site.ask("POST", f"/api/auth/{path}", {"email": "x", "password": "hunter2", "name": [], "role": 1})
     assert answered.status == 422
     assert b"hunter2" not in answered.body
@@ -202,7 +202,7 @@ async def test_A27_looking_for_taken_addresses_is_bounded(site: Loopback, stage_
     assert (answered.headers["retry-after"], answered.json["details"]) == ("18", {"retry_after_s": 18.0})
 
 
-async def test_A28_a_weak_password_is_invalid(site: Loopback) -> None:
+async def test_A28_a_weak_password_is_invalid(site: Loopback, stage_on_both: Stage) -> None:
     answered = await site.ask("POST", "/api/auth/register", {**ADA, "password": "ada12345"})
     refused(answered, 422, "invalid", "fix")
     assert [fault["loc"] for fault in answered.json["details"]] == [["password"]]

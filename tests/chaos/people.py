@@ -48,7 +48,9 @@ class UnreliableSession(client_wamp.Session):
             return
         if kind == "twice":
             super().onMessage(_copy(msg))
-        reactor.callLater(self.random.random() * (0.05 if kind == "out of order" else 1.5), self._late, msg)
+        reactor.callLater(
+            self.random.random() * (0.05 if kind == "out of order" else 1.5), self._late, msg
+        )  # the mischief
 
     def _late(self, msg: Any) -> None:
         if self.joined and msg.subscription in self._subscriptions:  # after its end not even a bad network delivers it
@@ -390,6 +392,7 @@ def _place(random: Random) -> Plain:
 
 
 def _moment(seconds: float) -> Deferred[None]:
+    """A storm takes place in real time: real processes have no other."""
     waiting: Deferred[None] = Deferred()
     reactor.callLater(seconds, waiting.callback, None)
     return waiting

@@ -144,7 +144,7 @@ class Storm:
         self.plan = [f"seed {self.seed}", *(str(step) for step in steps if step.kind != "deed")]
         began = time.monotonic()
         for step in steps:
-            await deferLater(reactor, max(0.0, began + step.at_s - time.monotonic()))
+            await deferLater(reactor, max(0.0, began + step.at_s - time.monotonic()))  # as planned
             self._take(step)
 
     @property

@@ -80,7 +80,7 @@ class World:
         server = {"postgresql": self.postgres, "redis": self.redis}.get(what)
         if server is not None:
             server.kill()
-            reactor.callLater(0.5, server.start)
+            reactor.callLater(0.5, server.start)  # so that it is missed
         elif not self._kill_process(what):
             return False
         for hear in self.on_kill:

@@ -110,7 +110,7 @@ class CalmLesson(Storm):
         due = {kind: time.monotonic() + self._random.random() * pause for kind, pause in pauses.items()}
         while not done:
             kind = min(due, key=lambda one: due[one])
-            await deferLater(reactor, max(0.0, due[kind] - time.monotonic()))
+            await deferLater(reactor, max(0.0, due[kind] - time.monotonic()))  # as people do
             due[kind] = max(due[kind] + self._random.expovariate(1 / pauses[kind]), time.monotonic() - 1)
             self._do(kind)
 

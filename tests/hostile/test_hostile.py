@@ -82,7 +82,7 @@ class Watch:
         while not done:
             for kind, one in look(self.node).items():
                 self.most[kind] = max(self.most.get(kind, one), one, key=lambda use: use.rss_mib)
-            await deferLater(reactor, 0.5)
+            await deferLater(reactor, 0.5)  # between two looks at what a process uses
 
     def grown_mib(self) -> dict[str, float]:
         """At the highest; of the router and the container."""

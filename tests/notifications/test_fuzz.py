@@ -48,6 +48,7 @@ ROUNDS = 10
 AT_ONCE = 8
 LOST = 0.4
 LIFETIME_S = 0.4
+"""Redis has its own clock, and the database its threads: the pauses here are real ones, and nothing fails by them."""
 ROUNDED_S = 0.005
 """Redis counts milliseconds."""
 Between = Callable[[random.Random], Awaitable[None]]
