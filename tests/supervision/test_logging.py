@@ -105,17 +105,27 @@ def log_out_everywhere(up: Watched, request_id: str) -> None:
     ask(up, "POST", "/api/auth/logout", request_id, gone)
 
 
-def test_one_request_is_followed_from_the_proxy_to_the_statement(up: Watched) -> None:
+def test_a_slow_message_is_followed_from_the_proxys_header_to_the_statement(up: Watched) -> None:
     token = up.log_in(TUTOR, PASSWORD)
-    ask(up, "GET", "/api/lessons?limit=1", "proxy-17", token=token)
+    lesson_id = ask(up, "GET", "/api/lessons?limit=1", "proxy-16", token=token)["items"][0]["id"]
+    ask(up, "POST", f"/api/lessons/{lesson_id}/messages", "proxy-17", {"body": "Good morning"}, token)
     (call,) = wait_for(up, lambda: told(up, "proxy-17", "call"))
-    assert (call["call"], call["edge"], call["outcome"]) == ("GET /api/lessons", "rest", "ok")
+    assert (call["call"], call["edge"]) == ("POST /api/lessons/<lesson_id>/messages", "rest")
+    assert (call["outcome"], call["lesson_id"], call["events"]) == ("ok", lesson_id, 1)
     assert (call["process"], call["pid"]) == ("container", up.pids()["container"])
     assert call["transactions"] >= 1
     assert call["ms"] >= call["database_ms"] > 0
     slow = [line for line in lines_of(up) if "proxy-17" in line.get("request_ids", ())]
-    assert "GET /api/lessons" in slow[0]["calls"]
-    assert any(one["sql"].startswith("SELECT") for line in slow for one in line["statements"])
+    (sending,) = [line for line in slow if line["name"] == "chat.send"]
+    assert sending["calls"] == ["POST /api/lessons/<lesson_id>/messages"]
+    assert any(one["sql"].startswith("INSERT INTO") for one in sending["statements"])
+    assert "Good morning" not in up.errors.read_text()
+
+
+def test_the_parts_of_a_call_that_were_timed_are_in_its_line(up: Watched) -> None:
+    ask(up, "POST", "/api/auth/login", "proxy-18", {"email": TUTOR, "password": PASSWORD})
+    (call,) = wait_for(up, lambda: told(up, "proxy-18", "call"))
+    assert call["ms"] >= call["parts_ms"]["hash"] > 0
 
 
 def test_more_is_told_on_a_signal_and_less_on_another_by_the_router_too(up: Watched) -> None:

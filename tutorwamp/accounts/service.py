@@ -20,6 +20,7 @@ from tutorwamp.gate.contracts import CLOSE_REVOKED, Gate
 from tutorwamp.kernel import tokens
 from tutorwamp.kernel.contracts import AuthRole, Caller, Clock, new_id
 from tutorwamp.kernel.errors import Invalid, NotFound, RateLimited, TutorwampError, Unauthenticated, Unavailable
+from tutorwamp.kernel.log import timed
 from tutorwamp.kernel.memo import Memo
 
 HASHING_THREADS: Final = 2
@@ -314,6 +315,7 @@ class AccountsService:
             user=user,
         )
 
+    @timed("hash")
     async def _hash(self, function: Callable[..., Any], *args: str) -> Any:
         """Run a slow function of the rules in a thread. Raises Unavailable while too many wait for that."""
         if self._hashing_now >= HASHING_AT_MOST:

@@ -26,6 +26,7 @@ from twisted.python.failure import Failure
 from tutorwamp.board.parcels import Parcel
 from tutorwamp.kernel.edges.deadline import Waiter, waiter
 from tutorwamp.kernel.errors import RateLimited, TooLarge, TutorwampError, catalogue
+from tutorwamp.kernel.log import timed
 from tutorwamp.kernel.log.lines import get_logger
 
 log = get_logger(__name__)
@@ -131,6 +132,7 @@ class Place:
         """What the job needs, unless nobody waits for it any more."""
         return await self._waiter.spare(step)
 
+    @timed("render")
     async def work(self, name: str, job: Parcel, *, advice: str) -> Parcel:
         """Have a job done by a renderer. Raises what it says, TooLarge with the advice, or RateLimited."""
         left_s = self.left_s() - ROOM_S

@@ -123,7 +123,11 @@ async def test_one_trace_from_the_proxy_to_another_process(spans: InMemorySpanEx
         finish(theirs)
 
     await Deferred.fromCoroutine(there())
-    assert tree(spans) == {"POST /api/auth/logout": None, "tutorwamp.gate.drop_user": "POST /api/auth/logout"}
+    assert tree(spans) == {
+        "POST /api/auth/logout": None,
+        "gate.drop_user": "POST /api/auth/logout",
+        "tutorwamp.gate.drop_user": "POST /api/auth/logout",
+    }
     assert {f"{span.context.trace_id:032x}" for span in _all(spans)} == {PARENT.split("-")[1]}
 
 

@@ -37,6 +37,7 @@ from tutorwamp.kernel.edges.deadline import DEADLINE_S, answer_by_work
 from tutorwamp.kernel.edges.portions import LARGE_FROM_BYTES, portions, with_rests
 from tutorwamp.kernel.errors import Invalid, TooLarge, TutorwampError, Unavailable
 from tutorwamp.kernel.limits import Bill, CallLimits
+from tutorwamp.kernel.log import timed
 from tutorwamp.kernel.log.calls import Call, Edge, Step, begin, call_under_way, calls_under_way, finish
 from tutorwamp.kernel.log.lines import get_logger
 from tutorwamp.kernel.reactor import running_reactor
@@ -160,7 +161,8 @@ class Publisher:
         call = call_under_way()
         done_for = () if call is None else (call.request_id, call.traceparent)
         try:
-            return await self._session().call(uri, *done_for, **arguments)
+            with timed(uri.removeprefix("tutorwamp.")):
+                return await self._session().call(uri, *done_for, **arguments)
         except (TransportLost, ApplicationError) as error:
             log.warning("a component did not answer", procedure=uri, error=repr(error))
             raise Unavailable("A part of the node cannot be reached just now.") from error
