@@ -17,6 +17,7 @@ from tutorwamp.board.ticks import PendingCall, Ticks
 from tutorwamp.board.writing import Accepted, PageWish, Submission
 from tutorwamp.kernel.contracts import AuthRole, Caller, new_id
 from tutorwamp.kernel.errors import NotFound, Unavailable
+from tutorwamp.kernel.log.calls import Call, Edge, calls_under_way, working_for
 from tutorwamp.kernel.streams import StaleGuardError
 from tutorwamp.lessons.errors import WrongState
 
@@ -49,8 +50,10 @@ class Scribe:
         self.under_way: deque[tuple[int, Deferred[Sequence[Accepted | Exception]]]] = deque()
         self.readmitted: list[str] = []
         self.refuses: dict[str, Exception] = {}
+        self.written_for: list[tuple[Call, ...]] = []
 
     async def commit(self, lesson_id: str, submissions: Sequence[Submission]) -> Sequence[Accepted | Exception]:
+        self.written_for.append(calls_under_way())
         self.written.append((lesson_id, [one.key.decode() for one in submissions]))
         done: Deferred[Sequence[Accepted | Exception]] = Deferred()
         self.under_way.append((len(submissions), done))
@@ -109,6 +112,17 @@ def test_B15_the_first_change_opens_the_tick_and_all_that_come_within_it_are_one
     a, b, c = results(first + more)
     assert (a, type(b), c) == (ACCEPTED, NotFound, ACCEPTED)
     assert scribe.clock.getDelayedCalls() == []
+
+
+def test_a_tick_is_written_for_the_calls_that_are_in_it(scribe: Scribe) -> None:
+    anna, ben, nobody = Call("tutorwamp.board.submit", Edge.WAMP), Call("tutorwamp.board.clear", Edge.WAMP), ()
+    drawn = []
+    for calls in ((anna,), (ben,), nobody):
+        with working_for(calls):
+            drawn.append(pending())
+    with working_for([Call("tutorwamp.board.open", Edge.WAMP)]):  # time passes for nobody
+        scribe.ticked(*drawn)
+    assert scribe.written_for == [(anna, ben)]
 
 
 def test_B15_an_idle_board_opens_a_new_tick_with_the_next_change(scribe: Scribe) -> None:

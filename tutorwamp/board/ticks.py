@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred, fail
 from tutorwamp.board.writing import Accepted, PageWish, Submission
 from tutorwamp.kernel.contracts import Caller
 from tutorwamp.kernel.errors import Unavailable
+from tutorwamp.kernel.log.calls import Call, calls_under_way, working_for
 from tutorwamp.kernel.log.lines import get_logger
 from tutorwamp.kernel.streams import StaleGuardError
 
@@ -43,6 +44,8 @@ class PendingCall:
     """Bytes of its arguments."""
     closed: Exception | None = None
     """What to raise where only a repetition would be let in."""
+    calls: tuple[Call, ...] = field(default_factory=calls_under_way)
+    """Whose line tells what its tick has cost."""
     answer: Deferred[Accepted] = field(default_factory=Deferred)
 
     @property
@@ -118,7 +121,8 @@ class Ticks:
     async def _run(self, lesson_id: str, batch: Sequence[PendingCall]) -> None:
         waiting = list(batch)
         for _ in range(TRIES_AT_MOST):
-            outcomes = await self._commit(lesson_id, [pending.submission for pending in waiting])
+            with working_for([call for pending in waiting for call in pending.calls]):
+                outcomes = await self._commit(lesson_id, [pending.submission for pending in waiting])
             overtaken = []
             for pending, outcome in zip(waiting, outcomes, strict=True):
                 if isinstance(outcome, StaleGuardError) and pending.closed is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from tutorwamp.cli.readings import Change, Reading
+from tutorwamp.cli.readings import UP, Change, Reading
 
 SLOWEST_AT_MOST: Final = 10
 MEDIAN_AND_P99: Final = (0.5, 0.99)
@@ -143,5 +143,5 @@ def _processes(change: Change) -> list[ProcessFigures]:
             longest_stall_s=stalls[key[0]][0] if key[0] in stalls else None,
             stalled_in=stalls[key[0]][1] if key[0] in stalls else "",
         )
-        for key, up in sorted(after.by("tutorwamp_process_up", "process").items())
+        for key, up in sorted(after.by(UP, "process").items())
     ]

@@ -16,6 +16,8 @@ Pairs = frozenset[tuple[str, str]]
 """Labels and their values."""
 NONE: Final[Pairs] = frozenset()
 PROCESS: Final = "process"
+UP: Final = "tutorwamp_process_up"
+"""Told for a process, also where it is silent itself."""
 
 
 class Reading:
@@ -29,7 +31,8 @@ class Reading:
             self._families.add(family.name)
             for sample in family.samples:
                 self._samples.setdefault(sample.name, {})[frozenset(sample.labels.items())] = sample.value
-        self.processes = {dict(labels).get(PROCESS) for series in self._samples.values() for labels in series}
+        told = [series for name, series in self._samples.items() if name != UP]
+        self.processes = {dict(labels).get(PROCESS) for series in told for labels in series}
         """Those that told something."""
 
     def knows(self, family: str) -> bool:

@@ -10,13 +10,16 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import IntegrityError
 from structlog.testing import capture_logs
 
 from tests.kernel.sql.numbers import count, opened, put
 from tests.support.postgres import Postgres
+from tests.support.refused import refused
+from tutorwamp.kernel.errors import NotFound
 from tutorwamp.kernel.log.calls import Call, Edge, working_for
 from tutorwamp.kernel.sql.database import Database
-from tutorwamp.kernel.sql.groups import GroupCommit
+from tutorwamp.kernel.sql.groups import GroupCommit, GroupRead
 from tutorwamp.kernel.sql.slow import SlowSettings
 
 ALL = SlowSettings(threshold=timedelta(0), plan=True)
@@ -60,6 +63,42 @@ async def test_the_plan_of_postgresql_repeats_values_which_are_taken_out(postgre
         assert "424242" not in plan
 
 
+async def test_no_line_of_a_value_of_several_lines_stays_in_the_plan(postgres: Postgres) -> None:
+    with opened(postgres.create_database("slow_lines"), ALL) as database, capture_logs() as logs:
+        await database.read("chat.search", look_for, "it's the\nsecond\nKey: 17 words")
+    (line,) = [line for line in logs if line["event"] == "slow transaction"]
+    plan = "\n".join(line["plan"])
+    assert "Filter: " in plan
+    assert not [word for word in ("it", "second", "Key", "17", "words") if f"{word}" in plan]
+
+
+async def test_what_ends_with_an_error_is_told_and_charged_as_well(tmp_path: Path) -> None:
+    def refuse(connection: Connection) -> None:
+        count(connection)
+        raise NotFound("There is no such number.")
+
+    call = Call("tutorwamp.chat.edit", Edge.WAMP, given_id="proxy-8")
+    with opened(f"sqlite:///{tmp_path / 'refused'}", ALL) as database:
+        with capture_logs() as logs, working_for([call]):
+            await refused(NotFound, database.write("chat.change", refuse))
+        (line,) = [line for line in logs if line["event"] == "slow transaction"]
+    assert line["request_ids"] == ["proxy-8"]
+    assert len(line["statements"]) == 1
+    assert "plan" not in line, "who waits for a database that has failed does not wait for its plan, too"
+    assert (call.transactions, call.queries, call.database_s > 0) == (1, 1, True)
+
+
+async def test_a_statement_that_failed_is_told_among_the_others(tmp_path: Path) -> None:
+    def put_twice(connection: Connection) -> None:
+        put(connection, 1)
+        put(connection, 1)
+
+    with opened(f"sqlite:///{tmp_path / 'failed'}", ALL) as database, capture_logs() as logs:
+        await refused(IntegrityError, database.write("chat.put", put_twice))
+    (line,) = [line for line in logs if line["event"] == "slow transaction"]
+    assert [one["sql"][:6] for one in line["statements"]] == ["INSERT", "INSERT"]
+
+
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
     with opened(f"sqlite:///{tmp_path / 'numbers'}") as opened_one:
@@ -95,3 +134,15 @@ async def test_what_shares_a_commit_has_all_of_it(database: Database) -> None:
     assert [call.transactions for call in calls] == [1, 1, 1]
     assert first.database_s != others[0].database_s, "the first went alone, the others went together"
     assert others[0].database_s == others[1].database_s
+
+
+async def test_a_call_pays_once_for_a_batch_that_has_several_of_its_jobs(database: Database) -> None:
+    group: GroupRead[int, int] = GroupRead(
+        database, "batch", lambda connection, jobs: [count(connection) for _ in jobs]
+    )
+    call = Call("tutorwamp.session.resume", Edge.WAMP)
+    with working_for([call]):
+        answers = [group.submit(number) for number in range(6)]
+    for answer in answers:
+        await answer
+    assert (call.transactions, call.queries) == (3, 6), "one job each for the two that began at once, four together"

@@ -126,8 +126,8 @@ def call_under_way() -> Call | None:
 
 @contextmanager
 def working_for(calls: Sequence[Call]) -> Iterator[None]:
-    """What is begun in here is done for these calls."""
-    before = _CALLS.set(tuple(calls))
+    """What is begun in here is done for these calls, each once, however much of it a call has asked for."""
+    before = _CALLS.set(tuple({id(call): call for call in calls}.values()))
     try:
         yield
     finally:

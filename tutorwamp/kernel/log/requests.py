@@ -97,8 +97,8 @@ def _fields(call: Call) -> Iterator[tuple[str, Any]]:
         ("database_ms", call.database_s),
         ("cache_ms", call.cache_s),
     ):
-        if seconds:
-            yield name, _ms(seconds)
+        if ms := _ms(seconds):
+            yield name, ms
     for name, count in (
         ("transactions", call.transactions),
         ("queries", call.queries),

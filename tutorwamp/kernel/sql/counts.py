@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -55,6 +58,16 @@ class Cost:
     waited_s: float = 0.0
     """For its turn, a thread and a connection."""
     ran_s: float = 0.0
+    """All tries together."""
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """What is in here is a try."""
+        began_s = time.monotonic()
+        try:
+            yield
+        finally:
+            self.ran_s += time.monotonic() - began_s
 
 
 @dataclass

@@ -295,18 +295,30 @@ class Database:
         return done.addBoth(transaction.charge) if transaction.calls else done
 
     def _transact(self, one: _Transaction, thd: Callable[..., Result], args: tuple[Any, ...]) -> Result:
-        name, writes, asked_at = one.name, one.writes, one.asked_at
-        if writes and time.monotonic() > asked_at + WAITED_AT_MOST_S:
+        """In a thread: run it, and tell what it has cost, however it ended."""
+        if one.writes and time.monotonic() > one.asked_at + WAITED_AT_MOST_S:
             raise Unavailable("The database cannot keep up just now.", retry_after_s=2.0)
-        counts = self.counts.of(name)
+        counts = self.counts.of(one.name)
         self._running.counts = counts
-        self._running.transaction = one
+        self._running.transaction, self._running.statement = one, None
         counts.transactions += 1
+        went_well = False
+        try:
+            result = self._tried(one, thd, args)
+            went_well = True
+        finally:
+            if self._running.statement is not None:  # it was stopped, or failed
+                self._note_query()
+            self._account(one, went_well=went_well)
+        return result
+
+    def _tried(self, one: _Transaction, thd: Callable[..., Result], args: tuple[Any, ...]) -> Result:
+        """Once, and again where that may help."""
+        name, writes, asked_at, counts = one.name, one.writes, one.asked_at, self.counts.of(one.name)
         pause_s = RETRY_PAUSE_S
         before: _Try[Result] = _Try()
         for tried in range(1, TRIES_AT_MOST + 1):
             this: _Try[Result] = _Try()
-            began_at = asked_at
             try:
                 # Isolation: PostgreSQL's default (read committed) for writes, which lock the rows they number.
                 with self.engine.connect().execution_options(
@@ -318,9 +330,9 @@ class Database:
                     if before.is_committed(connection):
                         return before.results[0]
                     before = this
-                    with self.file.unmoved(writes), connection.begin(), within(connection, one.within_s):
+                    whole = within(connection, one.within_s)
+                    with one.cost.running(), self.file.unmoved(writes), connection.begin(), whole:
                         this.results.append(thd(connection, *args))
-                self._account(one, time.monotonic() - began_at)
                 self.outages.worked("writes" if writes else "reads", _kind(name))
                 return this.results[0]
             except IntegrityError:
@@ -357,21 +369,23 @@ class Database:
             return {}
         return {"isolation_level": "REPEATABLE READ"}  # several SELECTs of one read see one moment
 
-    def _account(self, one: _Transaction, ran_s: float) -> None:
-        RAN[one.name,].observe(ran_s)
-        one.cost.ran_s += ran_s
+    def _account(self, one: _Transaction, *, went_well: bool) -> None:
         self._running.counts = self._running.transaction = None  # what is looked up about it is no part of it
-        self._slow.look(one.name, ran_s, one.statements, one.calls)
+        if one.cost.ran_s:  # else it never had a connection
+            RAN[one.name,].observe(one.cost.ran_s)
+            # A database that has just failed is not asked for more: somebody waits.
+            self._slow.look(one.name, one.cost.ran_s, one.statements, one.calls, may_ask=went_well)
 
-    def _count_query(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+    def _count_query(self, _connection: Any, _cursor: Any, statement: str, values: Any, *_: Any) -> None:
         counts = getattr(self._running, "counts", None)
         if counts is not None and not statement.startswith(_FRAME):
             counts.queries += 1
             self._running.transaction.cost.queries += 1
-        self._running.began_s = time.monotonic()
+        self._running.statement = statement, values, time.monotonic()
 
-    def _note_query(self, _connection: Any, _cursor: Any, statement: str, values: Any, *_: Any) -> None:
+    def _note_query(self, *_: Any) -> None:
         one = getattr(self._running, "transaction", None)
+        statement, values, began_s = self._running.statement
+        self._running.statement = None
         if one is not None and not statement.startswith(_FRAME):
-            began_s = self._running.began_s
             one.statements.append(Statement(statement, values, began_s, time.monotonic() - began_s))

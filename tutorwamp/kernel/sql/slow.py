@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -31,9 +31,10 @@ PLANNED_AT_MOST: Final = 500
 """Statements of which it is remembered when their plan was asked for."""
 REQUESTS_AT_MOST: Final = 5
 """Named in a line, of those that shared a batch."""
-_CONDITION: Final = re.compile(r"^\s*[A-Z][A-Za-z ]*: ")
+_CONDITION: Final = re.compile(r"^\s*[A-Z][A-Za-z -]*: ")
 """A line of PostgreSQL's plan that repeats values; those with costs have none."""
-_VALUE: Final = re.compile(r"'(?:[^']|'')*'|\b\d+(?:\.\d+)?\b")
+_TEXT: Final = re.compile(r"'(?:[^']|'')*(?:'|\Z)")
+_NUMBER: Final = re.compile(r"\b\d+(?:\.\d+)?\b")
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,10 @@ class SlowTransactions:
         self._from_s = settings.threshold.total_seconds()
         self._planned_s: dict[str, float] = {}
 
-    def look(self, name: str, ran_s: float, statements: Sequence[Statement], calls: Sequence[Call]) -> None:
-        """Tell a transaction that is over, where it took too long."""
+    def look(
+        self, name: str, ran_s: float, statements: Sequence[Statement], calls: Sequence[Call], *, may_ask: bool = True
+    ) -> None:
+        """Tell a transaction that is over, where it took too long. ``may_ask``: the database, for a plan."""
         if not self._settings.logging or ran_s < self._from_s:
             return
         slowest = sorted(statements, key=lambda one: one.seconds, reverse=True)[:STATEMENTS_AT_MOST]
@@ -79,7 +82,7 @@ class SlowTransactions:
         if calls:
             more["calls"] = sorted({call.name for call in calls})
             more["request_ids"] = [call.request_id for call in calls[:REQUESTS_AT_MOST]]
-        if slowest and self._settings.plan:
+        if slowest and self._settings.plan and may_ask:
             more["plan"] = self._plan(slowest[0])
         log.warning(
             "slow transaction",
@@ -105,7 +108,7 @@ class SlowTransactions:
                 rows = connection.exec_driver_sql(f"{explain} {slow.sql}", slow.values).all()
         except SQLAlchemyError as error:
             return [f"no plan: {type(error).__name__}"]
-        return [_without_values(str(row[-1])) for row in rows[:PLAN_LINES_AT_MOST]]
+        return _without_values(str(row[-1]) for row in rows)[:PLAN_LINES_AT_MOST]
 
 
 def _on_one_line(sql: str) -> str:
@@ -113,5 +116,7 @@ def _on_one_line(sql: str) -> str:
     return line if len(line) <= SQL_CHARACTERS_AT_MOST else f"{line[:SQL_CHARACTERS_AT_MOST]}…"
 
 
-def _without_values(line: str) -> str:
-    return _VALUE.sub("?", line) if _CONDITION.match(line) else line
+def _without_values(lines: Iterable[str]) -> list[str]:
+    """Texts first, wherever they are: one of several lines begins in one line of the plan and ends in another."""
+    without_texts = _TEXT.sub("?", "\n".join(lines)).split("\n")
+    return [_NUMBER.sub("?", line) if _CONDITION.match(line) else line for line in without_texts]
