@@ -19,7 +19,6 @@ from tests.support.postgres import Postgres
 from tests.support.redis import RedisServer
 from tests.support.s3 import S3Server
 from tests.support.tls import HOST, TlsEntrance, make_certificate
-from tutorwamp.app.database_file import remember_database
 from tutorwamp.app.settings import engine_for, read_settings
 from tutorwamp.cli import config_check
 from tutorwamp.cli import findings as check
@@ -28,6 +27,7 @@ from tutorwamp.cli.findings import Finding, findings
 from tutorwamp.kernel.contracts import utc_now
 from tutorwamp.kernel.sql import migrate
 from tutorwamp.kernel.sql.database import make_engine
+from tutorwamp.kernel.sql.database_file import remember_database
 from tutorwamp.kernel.sql.nodes import LEASE, nodes
 from tutorwamp.supervision.node import config_file
 

@@ -20,7 +20,6 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.internet.task import LoopingCall
 
 from tutorwamp.app.assembly import DOMAINS, Machine, assemble
-from tutorwamp.app.database_file import require_database
 from tutorwamp.app.metrics import noted
 from tutorwamp.app.settings import read_settings
 from tutorwamp.app.site import PROBES, make_site
@@ -45,6 +44,7 @@ from tutorwamp.kernel.private_files import PRIVATE
 from tutorwamp.kernel.reactor import running_reactor
 from tutorwamp.kernel.recurring import recurring
 from tutorwamp.kernel.settings import gather, read
+from tutorwamp.kernel.sql.database_file import require_database
 from tutorwamp.kernel.sql.nodes import RENEWED_EVERY_S
 
 log = get_logger(__name__)

@@ -19,18 +19,21 @@ PEOPLE: Final = (
     ("student2@demo.example", "Cleo Student", AuthRole.STUDENT),
 )
 LASTS: Final = timedelta(hours=8)
+HOW: Final = {LessonState.LIVE: "is live", LessonState.INTERRUPTED: "is live again when its tutor comes"}
+"""What a lesson that has begun is; its tutor has no other at that time."""
 
 
 async def prepare(machine: Machine) -> str:
     """Make what is not there yet; the lines that tell a person how to enter."""
     tutor, *students = [await _person(machine, *person) for person in PEOPLE]
     caller = Caller(tutor.id, tutor.role)
-    live = (await machine.lessons.list_lessons(caller, ListLessons(state=LessonState.LIVE))).items
+    mine = [await machine.lessons.list_lessons(caller, ListLessons(state=state)) for state in HOW]
+    begun = [lesson for page in mine for lesson in page.items]
     now = utc_now()
-    if live and live[0].ends_at <= now:
-        await machine.lessons.end(caller, OneLesson(lesson_id=live[0].id))
-        live = []
-    if not live:
+    if begun and begun[0].ends_at <= now:
+        await machine.lessons.end(caller, OneLesson(lesson_id=begun[0].id))
+        begun = []
+    if not begun:
         planned = CreateLesson(
             title="Fractions without fear",
             subject="Mathematics",
@@ -39,8 +42,9 @@ async def prepare(machine: Machine) -> str:
             ends_at=now + LASTS,
         )
         lesson = await machine.lessons.create(caller, planned)
-        live = [await machine.lessons.start(caller, OneLesson(lesson_id=lesson.id))]
-    lines = [f'The demo lesson "{live[0].title}" ({live[0].id}) is live. Log in with password {PASSWORD} as']
+        begun = [await machine.lessons.start(caller, OneLesson(lesson_id=lesson.id))]
+    how = HOW[begun[0].state]
+    lines = [f'The demo lesson "{begun[0].title}" ({begun[0].id}) {how}. Log in with password {PASSWORD} as']
     lines += [f"  {email:<24} {role}" for email, _, role in PEOPLE]
     return "\n".join(lines)
 

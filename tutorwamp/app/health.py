@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final
 
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
 
 from tutorwamp.app.assembly import Machine
 from tutorwamp.gate.contracts import STATUS, Health, State, Status
@@ -15,10 +14,8 @@ from tutorwamp.gate.health import able, alive, health_of
 from tutorwamp.kernel.edges.resource import Answer, Request, Route
 from tutorwamp.kernel.errors import TutorwampError
 from tutorwamp.kernel.reactor import running_reactor
+from tutorwamp.kernel.seldom import Seldom
 from tutorwamp.kernel.sql.probe import ANSWERED_WITHIN_S
-
-ASKED_EVERY_S: Final = 5.0
-"""Somebody else's storage, which may cost something; anybody may ask for health, as often as they like."""
 
 
 class HealthResource:
@@ -26,7 +23,7 @@ class HealthResource:
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
-        self._pictures = Seldom(machine.pictures.is_there, running_reactor())
+        self._pictures = Seldom(machine.pictures.is_there, ANSWERED_WITHIN_S, running_reactor())
 
     async def live(self, _request: Request) -> Answer:
         """200 where every process shows life, else 503: the router, and the process of each component that has come."""
@@ -78,40 +75,6 @@ class HealthResource:
 
 def _answer(health: Health) -> Answer:
     return Answer(health, status=200 if health.status == "ok" else 503)
-
-
-class Seldom:
-    """A question that is asked every five seconds at most; who asks meanwhile shares its answer."""
-
-    def __init__(self, ask: Callable[[], Coroutine[Any, Any, bool]], clock: IReactorTime) -> None:
-        self._ask = ask
-        self._clock = clock
-        self._asked_at_s = float("-inf")
-        self._answer = False
-        self._waiting: list[Deferred[None]] | None = None
-        """Who waits for the answer under way; None where none is."""
-
-    async def answer(self) -> bool:
-        """The last answer, or the one under way; False where it does not come in time, or fails."""
-        if self._waiting is None and self._clock.seconds() - self._asked_at_s >= ASKED_EVERY_S:
-            self._waiting, self._asked_at_s = [], self._clock.seconds()
-            asked = Deferred.fromCoroutine(self._ask())
-            asked.addErrback(lambda _: False).addCallback(self._answered)
-        if self._waiting is not None:
-            waiting: Deferred[None] = Deferred()
-            self._waiting.append(waiting)
-            try:
-                await waiting.addTimeout(ANSWERED_WITHIN_S, self._clock)
-            except defer.TimeoutError:
-                return False
-        return self._answer
-
-    def _answered(self, answer: bool) -> None:  # a callback has one positional value
-        self._answer = answer
-        waiting, self._waiting = self._waiting or [], None
-        for one in waiting:
-            if not one.called:
-                one.callback(None)
 
 
 ALSO: Final = "The same, under the name orchestrators ask for."

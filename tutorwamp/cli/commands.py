@@ -15,7 +15,6 @@ import click
 from sqlalchemy.exc import SQLAlchemyError
 
 from tutorwamp.app.assembly import Machine
-from tutorwamp.app.database_file import remember_database, require_remembered, sqlite_path
 from tutorwamp.app.demo import prepare as prepare_demo
 from tutorwamp.app.offline import run_offline
 from tutorwamp.app.settings import Settings, engine_for, read_settings
@@ -24,6 +23,7 @@ from tutorwamp.kernel.log.lines import LogFormat
 from tutorwamp.kernel.private_files import PRIVATE
 from tutorwamp.kernel.settings import Port
 from tutorwamp.kernel.sql import migrate as schema
+from tutorwamp.kernel.sql.database_file import remember_database, require_remembered, sqlite_path
 from tutorwamp.supervision.data_folder import make_private, require_folders
 from tutorwamp.supervision.holding import FOLDER, HeldError, Hold, Holder
 from tutorwamp.supervision.processes import end_left_behind, who_listens

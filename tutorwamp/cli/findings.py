@@ -16,7 +16,6 @@ from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from tutorwamp.app.database_file import require_remembered, sqlite_path
 from tutorwamp.app.settings import Settings, engine_for, read_settings
 from tutorwamp.cli.config_check import ConfigCheck, begin_config_check
 from tutorwamp.gate.settings import GateSettings
@@ -25,6 +24,7 @@ from tutorwamp.kernel.files import RESERVED_AT_MOST, open_files_at_most, session
 from tutorwamp.kernel.redis_url import RedisAddress
 from tutorwamp.kernel.settings import SettingsError
 from tutorwamp.kernel.sql import migrate
+from tutorwamp.kernel.sql.database_file import require_remembered, sqlite_path
 from tutorwamp.kernel.sql.nodes import Node, named, others_of
 from tutorwamp.kernel.sql.probe import write_row
 from tutorwamp.supervision.data_folder import require_folders, require_writable

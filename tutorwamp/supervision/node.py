@@ -46,10 +46,7 @@ def main() -> None:
     """Run the node until it ends or is told to; the one argument is the process id of our parent."""
     end_with_parent(int(sys.argv[1]))
     raise_open_files()  # its workers inherit it
-    for number in (
-        signal.SIGUSR1,
-        signal.SIGUSR2,
-    ):  # for those of our processes that log, not for Crossbar's controller
+    for number in (signal.SIGUSR1, signal.SIGUSR2):  # for our processes that log, not for Crossbar's controller
         signal.signal(number, signal.SIG_IGN)
     os.setsid()  # so that all our processes are found, and Ctrl-C is for the supervisor alone
     import crossbar  # late: it takes a second
@@ -62,7 +59,7 @@ def main() -> None:
         (node_dir / name).unlink(missing_ok=True)
     sockets.clear(node_dir)
     _show_life(Lifeline(node_dir))
-    _count(node_dir)
+    _count(node_dir, turns=settings.metrics.metrics)
     config = (settings.node.node_config or config_file()).absolute()
     os.chdir(node_dir)  # where all our processes work: by that they are known
     # crossbar.run() reads the command line of its process.
@@ -101,12 +98,13 @@ def _show_life(lifeline: Lifeline) -> None:
     NativeWorkerClientProtocol.connectionLost = report_and_go_on
 
 
-def _count(node_dir: Path) -> None:
-    """Let the node's metrics tell of this process as well."""
+def _count(node_dir: Path, *, turns: bool) -> None:
+    """Let the node's metrics tell of this process as well; ``turns``: of its reactor's, too."""
     from twisted.internet import reactor  # the same
 
     watch_process()
-    watch_reactor(reactor)
+    if turns:
+        watch_reactor(reactor)
     sockets.offer(node_dir, sockets.CONTROLLER, noted_page, reactor)
 
 

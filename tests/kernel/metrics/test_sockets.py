@@ -13,6 +13,7 @@ import pytest_twisted
 from structlog.testing import capture_logs
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.logger import LogLevel, capturedLogs, formatEvent
 
 from tests.support.waiting import PATIENCE_S
 from tutorwamp.kernel.metrics import sockets
@@ -49,6 +50,13 @@ async def test_everybody_elses_pages_are_there_however_large(tmp_path: Path, off
     offered("rest", lambda: b"not asked")
     assert await ask_all(tmp_path, reactor, but="rest") == {"router": PAGE, "components": large}
     assert stat.S_IMODE((tmp_path / "metrics-router.sock").stat().st_mode) == 0o600
+
+
+async def test_the_operator_is_not_told_of_the_socket(offered: Offer) -> None:
+    with capturedLogs() as said:
+        offered("quiet", lambda: PAGE)
+    levels = [event["log_level"] for event in said if "metrics-quiet.sock" in formatEvent(event)]
+    assert levels == [LogLevel.debug]
 
 
 async def test_who_stands_still_is_missing_and_keeps_nobody_waiting(

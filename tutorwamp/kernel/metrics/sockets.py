@@ -16,7 +16,9 @@ from typing import Any, Final
 
 from twisted.internet import defer, protocol
 from twisted.internet.defer import Deferred
+from twisted.logger import LogLevel
 from twisted.python.failure import Failure
+from twisted.python.log import callWithContext
 
 from tutorwamp.kernel.log.lines import get_logger
 from tutorwamp.kernel.metrics.aside import aside
@@ -25,6 +27,7 @@ log = get_logger(__name__)
 
 ANSWERED_WITHIN_S: Final = 1.0
 """By all of them together. A page takes some ten milliseconds; Prometheus waits ten seconds."""
+QUIETLY: Final = {"log_level": LogLevel.debug}
 ROUTER: Final = "router"
 CONTROLLER: Final = "controller"
 """The process that starts the workers."""
@@ -58,7 +61,8 @@ def offer(node_dir: Path, name: str, begin: Callable[[], Callable[[], bytes]], r
         address = _address(folder, name)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(address)  # noqa: PTH108  # a name in /proc, which pathlib would resolve
-        return reactor.listenUNIX(address, _Giving(begin, reactor), mode=0o600)
+        # Twisted tells of each port it listens on, by itself at a level that Crossbar's controller shows.
+        return callWithContext(QUIETLY, reactor.listenUNIX, address, _Giving(begin, reactor), mode=0o600)
     except Exception:  # whatever it is: nobody's lesson waits for metrics
         log.exception("this process's metrics cannot be read", process=name)
         return None

@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from tutorwamp.app.settings import Settings
 from tutorwamp.kernel.contracts import utc_now
+from tutorwamp.kernel.node_settings import NodeSettings
 from tutorwamp.kernel.private_files import write_new_private
 from tutorwamp.kernel.settings import SettingsError
+from tutorwamp.kernel.sql.database import DatabaseSettings
 
 REMEMBERED: Final = "database.json"
 """Which SQLite file this folder's node has kept its people's words in."""
+
+
+class Settings(Protocol):
+    """What of a node's settings says where its database is."""
+
+    @property
+    def database(self) -> DatabaseSettings:
+        """Its URL."""
+
+    @property
+    def node(self) -> NodeSettings:
+        """Its data folder."""
 
 
 def sqlite_path(settings: Settings) -> Path | None:

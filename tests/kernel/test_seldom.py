@@ -1,11 +1,11 @@
-"""What REST asks for health: somebody else's storage not too often, and nobody waits for it for long."""
+"""What health asks, for example: somebody else's storage not too often, and nobody waits for it for long."""
 
 from __future__ import annotations
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from tutorwamp.app.health import ASKED_EVERY_S, Seldom
+from tutorwamp.kernel.seldom import ASKED_EVERY_S, Seldom
 from tutorwamp.kernel.sql.probe import ANSWERED_WITHIN_S
 
 
@@ -29,7 +29,7 @@ class Asker:
 
     def __init__(self) -> None:
         self.clock, self.storage = Clock(), Storage()
-        self._seldom = Seldom(self.storage.is_there, self.clock)
+        self._seldom = Seldom(self.storage.is_there, ANSWERED_WITHIN_S, self.clock)
 
     def ask(self) -> list[bool]:
         """What was answered, once it was."""
