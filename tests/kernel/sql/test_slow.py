@@ -17,7 +17,7 @@ from tests.kernel.sql.numbers import count, opened, put
 from tests.support.postgres import Postgres
 from tests.support.refused import refused
 from tutorwamp.kernel.errors import NotFound
-from tutorwamp.kernel.log.calls import Call, Edge, working_for
+from tutorwamp.kernel.log.calls import Call, Edge, calls_under_way, working_for
 from tutorwamp.kernel.sql.database import Database
 from tutorwamp.kernel.sql.groups import GroupCommit, GroupRead
 from tutorwamp.kernel.sql.slow import SlowSettings
@@ -116,6 +116,14 @@ async def test_a_call_learns_what_its_transactions_cost(database: Database) -> N
     assert (call.transactions, call.queries) == (2, 3)
     assert call.database_s > 0
     assert call.database_wait_s > 0
+
+
+async def test_in_the_thread_it_is_known_for_whom_the_work_is_done(database: Database) -> None:
+    call = Call("tutorwamp.chat.send", Edge.WAMP)
+    with working_for([call]):
+        ours = database.write("ours", lambda _connection: calls_under_way())
+    nobodys = database.write("nobodys", lambda _connection: calls_under_way())
+    assert (await ours, await nobodys) == ((call,), ())
 
 
 async def test_what_shares_a_commit_has_all_of_it(database: Database) -> None:

@@ -28,7 +28,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
 from tutorwamp.kernel.errors import OutOfTime, Unavailable
-from tutorwamp.kernel.log.calls import Call, Step, calls_under_way
+from tutorwamp.kernel.log.calls import Call, Step, calls_under_way, working_for
 from tutorwamp.kernel.log.lines import get_logger
 from tutorwamp.kernel.settings import setting
 from tutorwamp.kernel.sql.counts import RAN, READS, WAITED, Cost, Counts
@@ -291,8 +291,12 @@ class Database:
     def _defer(
         self, pool: ThreadPool, transaction: _Transaction, thd: Callable[..., Result], args: tuple[Any, ...]
     ) -> Deferred[Result]:
-        done = deferToThreadPool(self._reactor, pool, self._transact, transaction, thd, args)
+        done = deferToThreadPool(self._reactor, pool, self._work, transaction, thd, args)
         return done.addBoth(transaction.charge) if transaction.calls else done
+
+    def _work(self, one: _Transaction, thd: Callable[..., Result], args: tuple[Any, ...]) -> Result:
+        with working_for(one.calls):  # a thread has no context of its own; lines that are written here name the call
+            return self._transact(one, thd, args)
 
     def _transact(self, one: _Transaction, thd: Callable[..., Result], args: tuple[Any, ...]) -> Result:
         """In a thread: run it, and tell what it has cost, however it ended."""
