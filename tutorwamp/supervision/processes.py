@@ -35,6 +35,13 @@ def _is_of(pid: int, session: int) -> bool:
     return fields[0] not in (b"Z", b"X") and int(fields[3]) == session
 
 
+def send(number: int, pids: list[int], session: int) -> None:
+    """A signal to those that are the session's still: the number of one that has ended may be a stranger's by now."""
+    for pid in set(pids) & set(processes_of(session)):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, number)
+
+
 def kill(pids: list[int]) -> None:
     """End them at once, whatever they do about signals."""
     for pid in pids:

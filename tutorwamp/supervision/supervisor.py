@@ -36,7 +36,7 @@ from tutorwamp.supervision.data_folder import make_private
 from tutorwamp.supervision.holding import Hold, Holder
 from tutorwamp.supervision.node import SPARED, how_ended
 from tutorwamp.supervision.output import Lines, Teller
-from tutorwamp.supervision.processes import kill, processes_of
+from tutorwamp.supervision.processes import kill, processes_of, send
 from tutorwamp.supervision.service_manager import ServiceManager
 from tutorwamp.supervision.watch import Watch
 
@@ -139,9 +139,8 @@ class Supervisor:
         """What says how much is logged (kernel/log/lines.py) is for those who log."""
 
         def pass_on(number: int, _frame: Any) -> None:
-            for pid in self._node.watch.workers() if self._node is not None else []:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, number)
+            if self._node is not None:
+                send(number, self._node.watch.workers(), self._node.pid)
 
         for number in (signal.SIGUSR1, signal.SIGUSR2):
             signal.signal(number, pass_on)
