@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -18,6 +18,7 @@ from tutorwamp.kernel.edges import app
 from tutorwamp.kernel.edges.plain import VALUES_AT_MOST
 from tutorwamp.kernel.edges.resource import BODY_BYTES_AT_MOST, Answer, Request, Route, routed_to
 from tutorwamp.kernel.errors import Conflict, RateLimited
+from tutorwamp.kernel.log.calls import on_finished
 
 SECRET = "a secret of ours"
 
@@ -66,6 +67,9 @@ class SampleDoor:
     async def unsendable(self, _request: Request) -> Told:
         return Told.model_construct(text="\ud800")
 
+    async def unsayable(self, _request: Request) -> Answer:
+        return Answer(Told(text="x"), status=299)  # nobody has a phrase for it
+
     async def limited(self, _request: Request) -> Told:
         raise RateLimited("Slowly.", retry_after_s=2.4)
 
@@ -86,6 +90,7 @@ SAMPLE_ROUTES = (
     Route("GET", "/api/conflict", SampleDoor.conflict, public=True),
     Route("GET", "/api/unexpected", SampleDoor.unexpected, public=True),
     Route("GET", "/api/unsendable", SampleDoor.unsendable, public=True),
+    Route("GET", "/api/unsayable", SampleDoor.unsayable, public=True),
     Route("GET", "/api/limited", SampleDoor.limited, public=True),
     Route("GET", "/api/slow", SampleDoor.slow, public=True),
 )
@@ -316,6 +321,31 @@ async def test_an_answer_that_cannot_be_sent_is_a_problem_as_well(site: Loopback
     with capture_logs() as logs:
         check_problem(await site.ask("GET", "/api/unsendable"), 500, "internal", "stop")
     assert [line["log_level"] for line in logs] == ["error"]
+
+
+# what is noted of each call
+
+
+@pytest.fixture
+def noted() -> Iterator[list[tuple[str, int]]]:
+    """The outcome of each call, and the bytes of its answer."""
+    calls: list[tuple[str, int]] = []
+    end = on_finished(lambda call: calls.append((call.outcome, call.bytes_out)))
+    yield calls
+    end()
+
+
+async def test_what_is_noted_is_what_was_sent(site: Loopback, noted: list[tuple[str, int]]) -> None:
+    whole = await site.ask("GET", "/api/sample")
+    known = await site.ask("GET", "/api/sample", headers={"If-None-Match": whole.headers["etag"]})
+    head = await site.ask("HEAD", "/api/sample")
+    assert (known.status, head.status) == (304, 200)
+    assert noted == [("ok", len(whole.body)), ("ok", 0), ("ok", 0)]
+
+
+async def test_a_call_whose_answer_cannot_be_said_has_failed_once(site: Loopback, noted: list[tuple[str, int]]) -> None:
+    check_problem(await site.ask("GET", "/api/unsayable"), 500, "internal", "stop")
+    assert [outcome for outcome, _ in noted] == ["tutorwamp.error.internal"]
 
 
 # clients that go away

@@ -103,7 +103,7 @@ def _handler(routed: Routed, authenticate: Authenticate, limits: CallLimits) -> 
         work = _run(routed, authenticate, Request(http, call, Bill(limits)), path)
         answer = answer_by_work(DEADLINE_S, work, running_reactor(), droppable=droppable)
         done, failed = functools.partial(_render, http, call), functools.partial(_render_failure, http, call)
-        return answer.addCallbacks(done, failed)
+        return answer.addCallback(done).addErrback(failed)
 
     return handler
 
@@ -124,7 +124,6 @@ async def _run(
                 result = await route.answer(service, caller, route.read(request, route.asks, **path))
         answer = result if isinstance(result, Answer) else route.answered(result)
         body = await _written(answer.body, route.line)
-        request.call.bytes_out = len(body)
         request.bill.answer(len(body))
         return answer, body
 
@@ -139,8 +138,13 @@ async def _written(body: Value | bytes | None, line: str | None) -> bytes:
 
 
 def _render(http: IRequest, call: Call, done: tuple[Answer, bytes]) -> bytes:
-    answer, body = done
+    body = _said(http, *done)
+    call.bytes_out = 0 if http.method == b"HEAD" else len(body)
     finish(call)
+    return body
+
+
+def _said(http: IRequest, answer: Answer, body: bytes) -> bytes:
     for name, value in answer.headers.items():
         http.setHeader(name, value)
     _set_status(http, answer.status)
