@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import stat
 from collections.abc import AsyncIterator, Callable
@@ -102,8 +103,11 @@ async def test_where_no_node_lives_nobody_is_asked(tmp_path: Path) -> None:
     assert offer(tmp_path / "nowhere", "router", lambda: lambda: PAGE, reactor) is None
 
 
-def test_what_a_killed_node_has_left_is_forgotten(tmp_path: Path) -> None:
-    for name in ("metrics-router.sock", "metrics-controller.sock", "router.sock"):
-        (tmp_path / name).touch()
-    clear(tmp_path, but=("controller",))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["metrics-controller.sock", "router.sock"]
+async def test_what_a_killed_node_has_left_is_forgotten(tmp_path: Path, offered: Offer) -> None:
+    (tmp_path / "router.sock").touch()
+    for name in ("router", "killed"):
+        with socket.socket(socket.AF_UNIX) as left:
+            left.bind(str(tmp_path / f"metrics-{name}.sock"))
+    offered("controller", lambda: PAGE)
+    clear(tmp_path, but=("controller", "killed"))
+    assert sorted(os.listdir(tmp_path)) == ["metrics-controller.sock", "router.sock"]  # noqa: PTH208  # a local folder

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import socket
 import sys
 from collections.abc import Callable, Collection, Coroutine
 from pathlib import Path
@@ -44,11 +45,26 @@ def worker_name(arguments: Collection[str] | None = None) -> str:
 
 
 def clear(node_dir: Path, *, but: Collection[str] = ()) -> None:
-    """Forget the processes of a node that was killed."""
+    """Forget the processes of a node that was killed; ``but``: those that may live."""
     for path in node_dir.glob("metrics-*.sock"):
         found = _FILE.fullmatch(path.name)
-        if found is None or found[1] not in but:
+        if found is None or found[1] not in but or not _is_listened_on(node_dir, found[1]):
             path.unlink(missing_ok=True)
+
+
+def _is_listened_on(node_dir: Path, name: str) -> bool:
+    folder = _opened(node_dir)
+    try:
+        with socket.socket(socket.AF_UNIX) as wire:
+            wire.setblocking(False)  # noqa: FBT003  # its only argument
+            wire.connect(_address(folder, name))
+    except ConnectionRefusedError:
+        return False
+    except BlockingIOError:  # so many ask that it is busy
+        return True
+    finally:
+        os.close(folder)
+    return True
 
 
 def offer(node_dir: Path, name: str, begin: Callable[[], Callable[[], bytes]], reactor: Any) -> Any:
