@@ -15,7 +15,7 @@ from tests.kernel.sql.test_streams import answer_lost_once
 from tests.notifications.house import House
 from tests.support.machine import Stage
 from tutorwamp.app.assembly import Machine
-from tutorwamp.chat.contracts import SendMessage
+from tutorwamp.chat.contracts import DeleteMessage, SendMessage
 from tutorwamp.lessons.contracts import CancelLesson
 from tutorwamp.notifications.contracts import Kind, SetPreferences
 from tutorwamp.notifications.notifier import PATIENCE_S, Notifier
@@ -63,7 +63,7 @@ async def test_N6_only_who_is_away_is_told_what_is_said_and_once_until_it_is_rea
 async def test_N6_what_is_deleted_by_then_is_not_told(stage: Stage, house: House) -> None:
     await house.turn()
     said = await house.say(house.tutor)
-    await stage.machine.chat.delete_message(house.tutor, said.id)
+    await stage.machine.chat.delete_message(house.tutor, DeleteMessage(message_id=said.id))
     await house.turn()
     assert await house.kinds(house.anna) == ["lesson.invited"]
 

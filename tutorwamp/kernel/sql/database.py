@@ -389,7 +389,9 @@ class Database:
 
     def _note_query(self, *_: Any) -> None:
         one = getattr(self._running, "transaction", None)
-        statement, values, began_s = self._running.statement
-        self._running.statement = None
-        if one is not None and not statement.startswith(_FRAME):
+        begun, self._running.statement = self._running.statement, None
+        if one is None or begun is None:  # another listener has asked something meanwhile
+            return
+        statement, values, began_s = begun
+        if not statement.startswith(_FRAME):
             one.statements.append(Statement(statement, values, began_s, time.monotonic() - began_s))
