@@ -148,24 +148,24 @@ _FEW: Final = ("--rounds", "1", "--calls", "100")
 _AT_ONCE: Final = ("--in-flight", "1,16,64")
 SCENARIOS: Final = (
     Scenario(
-        "chat", "One lesson of two", ("chat", "--rounds", "5", "--calls", "2000"), ("chat", *_FEW),
+        "chat", "One lesson of two", ("chat", "--rounds", "3", "--calls", "1000"), ("chat", *_FEW),
         "the same router and shapes without a database", _chat, ", calls/s",
     ),
     Scenario(
-        "fifty-lessons", "Fifty lessons", ("chat", "--lessons", "50", *_AT_ONCE, "--rounds", "3", "--calls", "1000"),
+        "fifty-lessons", "Fifty lessons", ("chat", "--lessons", "50", *_AT_ONCE, "--rounds", "2", "--calls", "600"),
         ("chat", "--lessons", "2", "--in-flight", "8", *_FEW), "the same without a database", _school, ", calls/s",
     ),
     Scenario(
         "lesson-of-30", "A lesson of thirty",
-        ("chat", "--lesson-of", "30", *_AT_ONCE, "--rounds", "3", "--calls", "500"),
+        ("chat", "--lesson-of", "30", *_AT_ONCE, "--rounds", "2", "--calls", "300"),
         ("chat", "--lesson-of", "4", "--in-flight", "8", *_FEW), "the same without a database", _school, ", calls/s",
     ),
     Scenario(
-        "board", "Thirty on one board", ("board", "--seconds", "30"), ("board", "--writers", "3", "--seconds", "1"),
+        "board", "Thirty on one board", ("board", "--seconds", "20"), ("board", "--writers", "3", "--seconds", "1"),
         "the tick of 33 ms, which every change waits for", _board, " ms",
     ),
     Scenario(
-        "board-lesson", "All that a lesson draws", ("board-lesson", "--minutes", "10"),
+        "board-lesson", "All that a lesson draws", ("board-lesson", "--minutes", "4"),
         ("board-lesson", "--people", "3", "--minutes", "0.05"), "the node before it", _board_lesson, ", MiB",
     ),
     Scenario(
@@ -173,18 +173,19 @@ SCENARIOS: Final = (
         ("unread", "--people", "16", "--rounds", "1"), "the same count from SQL", _unread, ", requests/s",
     ),
     Scenario(
-        "lesson-list", "The list of lessons over REST", ("lesson-list",),
+        "lesson-list", "The list of lessons over REST", ("lesson-list", "--rounds", "3"),
         ("lesson-list", "--lessons", "5", "--requests", "64", "--rounds", "1"), "the smallest answer of REST", _list,
         ", requests/s",
     ),
     Scenario(
         "sessions", "People who come, are there, and come back",
-        ("sessions", "--people", "2000", "--cut", "500", "--seconds", "20"),
+        ("sessions", "--people", "1000", "--cut", "300", "--seconds", "10"),
         ("sessions", "--people", "20", "--cut", "5", "--seconds", "1"), "nothing: each figure has its aim", _sessions,
         " s",
     ),
     Scenario(
-        "watched", "What logging, metrics and tracing cost", ("watched", "--traced"), ("watched", "--traced", *_FEW),
+        "watched", "What logging, metrics and tracing cost",
+        ("watched", "--traced", "--rounds", "3", "--calls", "1000"), ("watched", "--traced", *_FEW),
         "a node with all of it off", _watched, ", calls/s",
     ),
 )  # fmt: skip
