@@ -226,12 +226,17 @@ async def test_a_disk_that_is_full_is_noticed_and_one_with_room_again(ground: Gr
             "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$"
             "BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100'; END $$"
         )
-        server.execute("CREATE TRIGGER full_disk BEFORE INSERT ON messages FOR EACH ROW EXECUTE FUNCTION full_disk()")
+        server.execute(
+            "DO $$ DECLARE name text; BEGIN "
+            "FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP EXECUTE format("
+            "'CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON %I EXECUTE FUNCTION full_disk()', name); "
+            "END LOOP; END $$"
+        )
         with pytest.raises(CallError):
             await person.call("tutorwamp.chat.send", lesson_id=lesson_id, body="Nobody hears it")
         await watching.until("DatabaseUnavailable")
         assert "53100 could not extend file" in ground.node.log()
-        server.execute("DROP TRIGGER full_disk ON messages")
+        server.execute("DROP FUNCTION full_disk CASCADE")
     await watching.until("DatabaseUnavailable", is_raised=False)
     await person.close()
 
