@@ -158,7 +158,7 @@ def test_where_no_node_is_one_line_says_so(words: tuple[str, ...], line: str) ->
 
 @pytest.fixture(scope="module")
 def up() -> Iterator[Watched]:
-    made = Watched("--demo")
+    made = Watched("--demo", env={"TUTORWAMP_RATE_LIMITS": "off"})  # somebody talks as fast as it goes
     try:
         made.start()
         yield made

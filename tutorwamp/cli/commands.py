@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable
@@ -37,6 +38,8 @@ Result = TypeVar("Result")
 @click.option("--demo", is_flag=True, help="Add a tutor, two students and a live lesson.")
 def up(port: int | None, data: Path | None, demo: bool) -> None:  # click passes flags by name
     """Run the whole node, supervised, until Ctrl-C or SIGTERM."""
+    for number in (signal.SIGUSR1, signal.SIGUSR2):  # until the supervisor passes them on they end nobody
+        signal.signal(number, signal.SIG_IGN)
     settings = settings_of(port=port, data=data)
     with _hold(settings) as hold:
         _run(settings, hold, demo=demo)
