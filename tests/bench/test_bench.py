@@ -80,7 +80,7 @@ def test_the_report_tells_medians_spread_machine_and_command_and_keeps_what_is_n
 
 def test_nodes_with_everything_off_and_on_and_traced_take_turns() -> None:
     rows = run("watched", "--rounds", "1", "--calls", "100", "--traced")
-    assert [row["name"] for row in rows] == ["off", "on", "traced"]
+    assert [row["name"] for row in rows] == ["off", "on", "all traced"]
     assert rows[0]["of_off"] == 1
     assert all(row["cpu_ms"] > 0 and row["p50_ms"] > 0 for row in rows)
 

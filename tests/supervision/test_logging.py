@@ -56,7 +56,7 @@ def collector() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def up(collector: str) -> Iterator[Watched]:
-    told = {"LOG_FORMAT": "json", "SLOW_QUERY_THRESHOLD": "0", "TRACING_URL": collector}
+    told = {"LOG_FORMAT": "json", "SLOW_QUERY_THRESHOLD": "0", "TRACING_URL": collector, "TRACING_PERCENT": "100"}
     env = {f"TUTORWAMP_{name}": text for name, text in told.items()}
     made = Watched("--demo", env={**env, "OTEL_BSP_SCHEDULE_DELAY": "100"})  # milliseconds
     try:

@@ -1,7 +1,8 @@
 """``tutorwamp bench watched``: what it costs chat that a node is logged, counted and traced.
 
-Nodes with everything off, with what is on by default, and with all calls traced as well run side by side. Rounds of
-``chat.send`` alternate between them, so that the machine's moods hit all; medians are told.
+Nodes with everything off, with everything on as it is by default (``--traced``: one call of a hundred traced as well),
+and with all calls traced run side by side. Rounds of ``chat.send`` alternate between them, so that the machine's moods
+hit all; medians are told.
 """
 
 from __future__ import annotations
@@ -69,7 +70,10 @@ def run(rounds: int, calls: int, *, traced: bool) -> list[Watched]:
     with ThreadingHTTPServer(("127.0.0.1", 0), _Collector) as collector:
         Thread(target=collector.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{collector.server_port}/v1/traces"
-        variants = {"off": OFF, "on": ON, **({"traced": {**ON, "TUTORWAMP_TRACING_URL": url}} if traced else {})}
+        on = {**ON, "TUTORWAMP_TRACING_URL": url, "TUTORWAMP_TRACING_PERCENT": "1"} if traced else ON
+        variants = {"off": OFF, "on": on}
+        if traced:
+            variants["all traced"] = {**on, "TUTORWAMP_TRACING_PERCENT": "100"}
 
         async def measure(nodes: Sequence[Settings]) -> list[Watched]:
             return await _measure(dict(zip(variants, nodes, strict=True)), rounds, calls)
@@ -127,6 +131,6 @@ async def _contender(name: str, settings: Settings) -> Contender:
 
 def lines(rows: Sequence[Watched]) -> Iterator[str]:
     """The rows for a person."""
-    yield f"{'':<8} {'calls/s':>9} {'x off':>7} {'p50 ms':>8} {'cpu ms':>7}"
+    yield f"{'':<11} {'calls/s':>9} {'x off':>7} {'p50 ms':>8} {'cpu ms':>7}"
     for row in rows:
-        yield f"{row.name:<8} {row.calls_per_s:>9.0f} {row.of_off:>7.3f} {row.p50_ms:>8.2f} {row.cpu_ms:>7.3f}"
+        yield f"{row.name:<11} {row.calls_per_s:>9.0f} {row.of_off:>7.3f} {row.p50_ms:>8.2f} {row.cpu_ms:>7.3f}"

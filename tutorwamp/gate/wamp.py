@@ -116,7 +116,7 @@ class GateComponent(ApplicationSession):
             configure(lines)
             obey_signals(lines.level)
             self._counts = read(MetricsSettings, values).metrics
-            trace_calls(read(TracingSettings, values), worker_name())
+            trace_calls(read(TracingSettings, values), worker_name(), asked_by_ours=True)
             on_finished(RequestLines(lines, time.monotonic, answered.note, is_quiet=lambda _: True).write)
             self._service = GateService(
                 key=settings.signing_key(),

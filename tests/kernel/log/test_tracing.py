@@ -21,7 +21,7 @@ from tests.kernel.sql.numbers import count, opened, put
 from tutorwamp.kernel.edges.component import Publisher
 from tutorwamp.kernel.errors import Conflict, Unavailable
 from tutorwamp.kernel.log import timed
-from tutorwamp.kernel.log.calls import Call, Edge, begin, finish
+from tutorwamp.kernel.log.calls import Call, Edge, begin, finish, tell_begun, working_for
 from tutorwamp.kernel.log.tracing import Tracing, TracingSettings, trace_calls
 from tutorwamp.kernel.settings import SettingsError
 
@@ -51,7 +51,7 @@ class Session:
 def spans() -> Iterator[InMemorySpanExporter]:
     exporter, provider = InMemorySpanExporter(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    tracing = Tracing(provider)
+    tracing = Tracing(provider, 100)
     yield exporter
     tracing.stop()
     provider.shutdown()
@@ -144,6 +144,36 @@ def test_only_what_we_failed_at_is_an_error(spans: InMemorySpanExporter, error: 
     Deferred.fromCoroutine(fail())
     (span,) = _all(spans)
     assert (span.status.status_code, span.attributes["outcome"], span.parent) == (status, error.uri, None)
+
+
+@pytest.mark.parametrize(
+    ("traceparent", "drawn", "is_traced"),
+    [
+        ("", 0.009, True),
+        ("", 0.01, False),
+        (PARENT, 0.9, True),
+        (f"{PARENT[:-2]}00", 0.0, False),
+        (f"{PARENT[:-2]}03", 0.9, True),
+        ("no trace context", 0.9, False),
+    ],
+    ids=["drawn", "not drawn", "a proxy traces it", "a proxy does not", "more flags", "nonsense"],
+)
+def test_one_call_of_a_hundred_is_traced_and_what_a_proxy_has_decided_stays(
+    traceparent: str, drawn: float, is_traced: bool
+) -> None:
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    tracing = Tracing(provider, TracingSettings().percent, lambda: drawn)
+    call = Call("tutorwamp.chat.send", Edge.WAMP, traceparent=traceparent)
+    try:
+        with working_for([call]):
+            tell_begun(call)
+            finish(call)
+    finally:
+        tracing.stop()
+    assert (call.steps is not None, len(exporter.get_finished_spans())) == (is_traced, int(is_traced))
+    if not is_traced:
+        assert call.traceparent == traceparent, "another process is told the same"
 
 
 def test_where_no_traces_are_wanted_nothing_of_it_is_imported() -> None:

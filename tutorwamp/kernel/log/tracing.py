@@ -1,12 +1,16 @@
 """Traces (OpenTelemetry): a span for each call, and below it what was done for it, also in another process.
 
 An extra: ``pip install tutorwamp[tracing]``. Where ``TRACING_URL`` is not set nothing of it is imported, and a call
-collects no steps. How much is sampled, and what else the exporter wants, are the library's own variables (OTEL_…).
+collects no steps. So it is for calls that are not drawn: to trace one costs half of what answering it does. What else
+the exporter wants are the library's own variables (OTEL_…).
 """
 
 from __future__ import annotations
 
+import random
+import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,18 +35,31 @@ class TracingSettings:
         None,
         "Unset: no traces. OTLP over HTTP, http://HOST:4318/v1/traces; needs the extra tutorwamp[tracing].",
     )
+    percent: int = setting(
+        "TRACING_PERCENT",
+        1,
+        "Of the calls; what a proxy's traceparent says stays. A traced one costs a half more.",
+    )
+
+
+_DECIDED: Final = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+"""W3C's Trace Context; the last bit says whether it is traced."""
 
 
 class Tracing:
-    """Makes the spans of one process, from when it is made until ``stop``."""
+    """Makes the spans of one process, from when it is made until ``stop``.
 
-    def __init__(self, provider: TracerProvider) -> None:
+    ``percent``: of the calls about which nobody has decided. ``drawn`` gives a number from 0 to 1.
+    """
+
+    def __init__(self, provider: TracerProvider, percent: int, drawn: Callable[[], float] = random.random) -> None:
         from opentelemetry import trace
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
         self._trace: Any = trace
         self._propagator = TraceContextTextMapPropagator()
         self._tracer = provider.get_tracer("tutorwamp")
+        self._share, self._drawn = percent / 100, drawn
         self._ends = [on_begun(self._begun), on_finished(self._finished)]
 
     def stop(self) -> None:
@@ -51,6 +68,8 @@ class Tracing:
             end()
 
     def _begun(self, call: Call) -> None:
+        if not self._is_wanted(call.traceparent):
+            return
         parent = self._propagator.extract({"traceparent": call.traceparent})
         call.span = self._tracer.start_span(
             call.name, parent, self._trace.SpanKind.SERVER, {"edge": str(call.edge)}, start_time=_ns(call.began_s)
@@ -58,11 +77,15 @@ class Tracing:
         carrier: dict[str, str] = {}
         self._propagator.inject(carrier, self._below(call.span))
         call.traceparent = carrier.get("traceparent", "")
-        if call.span.is_recording():
-            call.steps = []
+        call.steps = []
+
+    def _is_wanted(self, traceparent: str) -> bool:
+        if _DECIDED.fullmatch(traceparent):
+            return bool(int(traceparent[-2:], 16) & 1)
+        return self._drawn() < self._share
 
     def _finished(self, call: Call) -> None:
-        if call.span is None:  # it had begun before
+        if call.span is None:
             return
         for step in call.steps or ():
             self._tell(step, self._below(call.span))
@@ -86,8 +109,11 @@ def _ns(monotonic_s: float) -> int:
     return _SEEN_FROM + round(monotonic_s * 1e9)
 
 
-def trace_calls(settings: TracingSettings, process: str) -> None:
-    """Trace this process's calls, where that is wanted. Raises SettingsError where the extra is not installed."""
+def trace_calls(settings: TracingSettings, process: str, *, asked_by_ours: bool = False) -> None:
+    """Trace this process's calls, where that is wanted. Raises SettingsError where the extra is not installed.
+
+    ``asked_by_ours``: only our own processes ask this one, and have decided.
+    """
     if settings.url is None:
         return
     try:
@@ -95,8 +121,10 @@ def trace_calls(settings: TracingSettings, process: str) -> None:
         from opentelemetry.sdk.resources import Resource
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
+        from opentelemetry.sdk.trace.sampling import ALWAYS_ON
     except ImportError as error:
         raise SettingsError(f"{PREFIX}TRACING_URL needs the extra: pip install tutorwamp[tracing]") from error
-    provider = TracerProvider(resource=Resource.create({"service.name": "tutorwamp", "process": process}))
+    resource = Resource.create({"service.name": "tutorwamp", "process": process})
+    provider = TracerProvider(sampler=ALWAYS_ON, resource=resource)  # those not drawn have no span at all
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=settings.url)))
-    Tracing(provider)
+    Tracing(provider, 0 if asked_by_ours else settings.percent)
