@@ -15,7 +15,7 @@ from tutorwamp.chat.settings import ChatSettings
 from tutorwamp.gate.settings import GateSettings
 from tutorwamp.kernel.limits import LimitSettings
 from tutorwamp.kernel.log.lines import LogSettings
-from tutorwamp.kernel.log.tracing import TracingSettings
+from tutorwamp.kernel.log.tracing import TracingSettings, require_tracing
 from tutorwamp.kernel.metrics.settings import MetricsSettings
 from tutorwamp.kernel.node_settings import NodeSettings
 from tutorwamp.kernel.redis_url import CacheSettings, require_url
@@ -62,6 +62,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     require_database_url(read(DatabaseSettings, values).url)
     require_url(read(CacheSettings, values).redis_url)
     _require_push(read(PushSettings, values))
+    require_tracing(read(TracingSettings, values))
     return Settings(**{name: read(settings_class, values) for name, settings_class in SETTINGS_CLASSES.items()})
 
 

@@ -18,11 +18,12 @@ from opentelemetry.trace import StatusCode
 from twisted.internet.defer import Deferred
 
 from tests.kernel.sql.numbers import count, opened, put
+from tutorwamp.app.settings import read_settings
 from tutorwamp.kernel.edges.component import Publisher
 from tutorwamp.kernel.errors import Conflict, Unavailable
 from tutorwamp.kernel.log import timed
 from tutorwamp.kernel.log.calls import Call, Edge, begin, finish, tell_begun, working_for
-from tutorwamp.kernel.log.tracing import Tracing, TracingSettings, trace_calls
+from tutorwamp.kernel.log.tracing import Tracing, TracingSettings
 from tutorwamp.kernel.settings import SettingsError
 
 LESSON = "tutorwamp.lesson.01a22e01-b66c-7211-9bd5-0b14b489138a.chat"
@@ -185,4 +186,5 @@ def test_where_no_traces_are_wanted_nothing_of_it_is_imported() -> None:
 def test_without_the_extra_a_node_that_should_trace_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
     with pytest.raises(SettingsError, match=r"pip install tutorwamp\[tracing\]"):
-        trace_calls(TracingSettings("http://collector:4318/v1/traces"), "router")
+        read_settings({"TUTORWAMP_TRACING_URL": "http://collector:4318/v1/traces"})
+    read_settings({})

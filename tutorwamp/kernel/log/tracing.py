@@ -12,6 +12,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 from tutorwamp.kernel.errors import Internal, Unavailable
@@ -109,21 +110,32 @@ def _ns(monotonic_s: float) -> int:
     return _SEEN_FROM + round(monotonic_s * 1e9)
 
 
+def require_tracing(settings: TracingSettings) -> None:
+    """Raises SettingsError where traces are wanted and the extra is not installed."""
+    if settings.url is None:
+        return
+    try:
+        found = all(find_spec(name) for name in ("opentelemetry.sdk.trace", "opentelemetry.exporter.otlp.proto.http"))
+    except ModuleNotFoundError:  # what it is a part of is not there
+        found = False
+    if not found:
+        raise SettingsError(f"{PREFIX}TRACING_URL needs the extra: pip install tutorwamp[tracing]")
+
+
 def trace_calls(settings: TracingSettings, process: str, *, asked_by_ours: bool = False) -> None:
-    """Trace this process's calls, where that is wanted. Raises SettingsError where the extra is not installed.
+    """Trace this process's calls, where that is wanted.
 
     ``asked_by_ours``: only our own processes ask this one, and have decided.
     """
     if settings.url is None:
         return
-    try:
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-        from opentelemetry.sdk.resources import Resource
-        from opentelemetry.sdk.trace import TracerProvider
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor
-        from opentelemetry.sdk.trace.sampling import ALWAYS_ON
-    except ImportError as error:
-        raise SettingsError(f"{PREFIX}TRACING_URL needs the extra: pip install tutorwamp[tracing]") from error
+    require_tracing(settings)
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    from opentelemetry.sdk.trace.sampling import ALWAYS_ON
+
     resource = Resource.create({"service.name": "tutorwamp", "process": process})
     provider = TracerProvider(sampler=ALWAYS_ON, resource=resource)  # those not drawn have no span at all
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=settings.url)))
