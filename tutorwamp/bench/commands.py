@@ -125,9 +125,11 @@ def bench_report(names: tuple[str, ...], folder: Path, runs: int, short: bool) -
 @bench.command("watched")
 @click.option("--rounds", default=5, show_default=True, help="Of each node, after one to warm up.")
 @click.option("--calls", default=2_000, show_default=True, type=click.IntRange(100), help="In each round.")
-@click.option("--traced", is_flag=True, help="Calls are traced, in a third node all; wants tutorwamp[tracing].")
+@click.option(
+    "--traced", metavar="PERCENT", type=click.IntRange(0, 100), help="Of the calls; wants tutorwamp[tracing]."
+)
 @_as_json
-def bench_watched(rounds: int, calls: int, traced: bool, as_json: bool) -> None:  # as above
+def bench_watched(rounds: int, calls: int, traced: int | None, as_json: bool) -> None:  # as above
     """What logging, metrics and tracing cost chat."""
     from tutorwamp.bench.watched import lines, run
 

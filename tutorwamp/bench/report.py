@@ -185,7 +185,7 @@ SCENARIOS: Final = (
     ),
     Scenario(
         "watched", "What logging, metrics and tracing cost",
-        ("watched", "--traced", "--rounds", "3", "--calls", "1000"), ("watched", "--traced", *_FEW),
+        ("watched", "--traced", "1", "--rounds", "5", "--calls", "3000"), ("watched", "--traced", "1", *_FEW),
         "a node with all of it off", _watched, ", calls/s",
     ),
 )  # fmt: skip
