@@ -78,6 +78,13 @@ def test_the_report_tells_medians_spread_machine_and_command_and_keeps_what_is_n
         assert parse(str(tmp_path / f"{name}.svg")).getElementsByTagName("rect")  # noqa: S318  # our own
 
 
+def test_a_benchmark_has_to_be_named() -> None:
+    done = tutorwamp("bench")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "tutorwamp bench --help" in done.stderr
+    assert "--report" in tutorwamp("bench", "--help").stdout
+
+
 def test_nodes_with_everything_off_and_on_take_turns() -> None:
     rows = run("watched", "--rounds", "1", "--calls", "100", "--traced", "100")
     assert [row["name"] for row in rows] == ["off", "on"]

@@ -11,9 +11,15 @@ from typing import Any
 import click
 
 
-@click.group()
-def bench() -> None:
+@click.group(invoke_without_command=True)
+@click.option("--report", is_flag=True, help="Every scenario, and the page of them: as `bench report`.")
+@click.pass_context
+def bench(context: click.Context, report: bool) -> None:  # click passes flags by name
     """Measure, on a node of its own; see docs/performance/."""
+    if context.invoked_subcommand is None:
+        if not report:
+            raise click.UsageError("Which benchmark? See: tutorwamp bench --help")
+        context.invoke(bench_report)
 
 
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
