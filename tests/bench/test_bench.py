@@ -11,10 +11,14 @@ from xml.dom.minidom import parse  # our own pictures
 
 import cbor2
 import pytest
+from click.testing import CliRunner
 
 from tests.support.command import tutorwamp
+from tests.support.node import ROOT
+from tutorwamp.bench import report as report_of_all
 from tutorwamp.bench.board import Latency, _delays, _told, latency
 from tutorwamp.bench.chat import lines as chat_lines
+from tutorwamp.bench.commands import bench
 from tutorwamp.bench.drawing import Drawn, Turned, lesson, submissions_of
 from tutorwamp.bench.members import Job, Report, Submission, Writers, _Heard
 from tutorwamp.bench.school import Row
@@ -78,11 +82,22 @@ def test_the_report_tells_medians_spread_machine_and_command_and_keeps_what_is_n
         assert parse(str(tmp_path / f"{name}.svg")).getElementsByTagName("rect")  # noqa: S318  # our own
 
 
-def test_a_benchmark_has_to_be_named() -> None:
-    done = tutorwamp("bench")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "tutorwamp bench --help" in done.stderr
-    assert "--report" in tutorwamp("bench", "--help").stdout
+def test_a_benchmark_has_to_be_named_or_all_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(report_of_all, "run", lambda *how, short: asked.append((*how, short)))
+    done = CliRunner().invoke(bench, [])
+    assert (done.exit_code, asked) == (2, [])
+    assert "tutorwamp bench --help" in done.output
+    for words in (["--report"], ["report"], ["report", "chat", "--runs", "2", "--short"]):
+        assert CliRunner().invoke(bench, words).exit_code == 0
+    assert asked == [(Path("docs/performance"), (), 3, False)] * 2 + [(Path("docs/performance"), ("chat",), 2, True)]
+    assert CliRunner().invoke(bench, ["report", "chess"]).exit_code == 2
+
+
+def test_the_page_of_the_report_says_what_its_figures_say() -> None:
+    folder = ROOT / "docs" / "performance"
+    known = json.loads((folder / report_of_all.FIGURES).read_text())
+    assert (folder / report_of_all.PAGE).read_text() == "\n".join(report_of_all.page(known)) + "\n"
 
 
 def test_nodes_with_everything_off_and_on_take_turns() -> None:

@@ -37,7 +37,28 @@ if os.getppid() == parent:  # otherwise the parent died before the kernel was as
 """
 
 
-class Server:
+class Started:
+    """What is started for the length of a ``with``, and leaves nothing behind."""
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def start(self) -> None:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+
+class Server(Started):
     """One server with a data folder of its own: ``with`` it, or ``start()`` and ``stop()`` or ``kill()`` it, again
     and again, and ``close()`` it. Start it from the main thread: it dies with the thread."""
 
@@ -52,17 +73,6 @@ class Server:
         self._environment: Mapping[str, str] | None = None
         self._user: tuple[int, int] | None = None
         """A uid and gid to run as; only root can ask for it."""
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     @property
     def pid(self) -> int:

@@ -11,14 +11,14 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Self
 
 from tests.support.node import ROOT, free_port
+from tests.support.server import Started
 
 START_WITHIN_S = 90.0
 
 
-class Supervised:
+class Supervised(Started):
     """One ``tutorwamp up`` with a data folder and ports of its own; ``url`` and ``ws_url`` as a Node has them."""
 
     def __init__(self, *options: str, env: dict[str, str] | None = None, executable: str | None = None) -> None:
@@ -40,17 +40,6 @@ class Supervised:
     def _of_this_tree() -> dict[str, str]:
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
         return {"PYTHONPATH": path, "TUTORWAMP_REGISTRATION": "open"}
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def start(self) -> None:
         """Start it, again if need be, and wait for its line ``ready http://…``."""

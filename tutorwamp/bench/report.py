@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
@@ -60,28 +61,25 @@ class Told:
             self.values.setdefault(name, []).append(value)
 
 
-def _chat(rows: Any) -> Found:
-    found: dict[str, float] = {}
-    for row in rows:
-        found[f"{row['name']}, calls/s"] = row["calls_per_s"]
-        found[f"{row['name']}, x floor"] = row["rate_to_floor"]
-        found[f"{row['name']}, p50 ms"] = row["p50_ms"]
-        found[f"{row['name']}, p99 ms"] = row["p99_ms"]
-        found[f"{row['name']}, cpu ms a call"] = row["cpu_ms"]
-    return found
+_TIMES: Final = {"p50_ms": "p50 ms", "p99_ms": "p99 ms", "cpu_ms": "cpu ms a call"}
+_CHAT: Final = {"calls_per_s": "calls/s", "rate_to_floor": "x floor", **_TIMES}
+_SCHOOL: Final = {"calls_per_s": "calls/s", "to_floor": "x floor", **_TIMES}
+_LIST: Final = {"requests_per_s": "requests/s", "to_floor": "x floor", "p50_ms": "p50 ms"}
+_WATCHED: Final = {"calls_per_s": "calls/s", "of_off": "x off", "cpu_ms": "cpu ms a call"}
+
+
+def _of_rows(told: Mapping[str, str], rows: Any) -> Found:
+    """These fields of each contender's row, by what they are called."""
+    return {f"{row['name']}, {unit}": row[field] for row in rows for field, unit in told.items()}
 
 
 def _school(rows: Any) -> Found:
-    found: dict[str, float] = {}
-    for row in rows:
-        name = f"{row['name']} with {row['in_flight']} in flight"
-        found[f"{name}, calls/s"] = row["calls_per_s"]
-        found[f"{name}, x floor"] = row["to_floor"]
-        found[f"{name}, p50 ms"] = row["p50_ms"]
-        found[f"{name}, p99 ms"] = row["p99_ms"]
-        found[f"{name}, cpu ms a call"] = sum(row["cpu_ms"].values())
-    found["lost, doubled or in another order"] = sum(row["lost"] + row["doubled"] + row["disordered"] for row in rows)
-    return found
+    named = [
+        {**row, "name": f"{row['name']} with {row['in_flight']} in flight", "cpu_ms": sum(row["cpu_ms"].values())}
+        for row in rows
+    ]
+    wrong = sum(row["lost"] + row["doubled"] + row["disordered"] for row in rows)
+    return {**_of_rows(_SCHOOL, named), "lost, doubled or in another order": wrong}
 
 
 def _board(result: Any) -> Found:
@@ -114,15 +112,6 @@ def _unread(result: Any) -> Found:
     return {**ways, "cached, x SQL": result["ratio"]}
 
 
-def _list(rows: Any) -> Found:
-    found: dict[str, float] = {}
-    for row in rows:
-        found[f"{row['name']}, requests/s"] = row["requests_per_s"]
-        found[f"{row['name']}, x floor"] = row["to_floor"]
-        found[f"{row['name']}, p50 ms"] = row["p50_ms"]
-    return found
-
-
 def _sessions(result: Any) -> Found:
     return {
         "join storm: people a second": result["people"] / result["entered_in_s"],
@@ -135,21 +124,12 @@ def _sessions(result: Any) -> Found:
     }
 
 
-def _watched(rows: Any) -> Found:
-    found: dict[str, float] = {}
-    for row in rows:
-        found[f"{row['name']}, calls/s"] = row["calls_per_s"]
-        found[f"{row['name']}, x off"] = row["of_off"]
-        found[f"{row['name']}, cpu ms a call"] = row["cpu_ms"]
-    return found
-
-
 _FEW: Final = ("--rounds", "1", "--calls", "100")
 _AT_ONCE: Final = ("--in-flight", "1,16,64")
 SCENARIOS: Final = (
     Scenario(
         "chat", "One lesson of two", ("chat", "--rounds", "3", "--calls", "1000"), ("chat", *_FEW),
-        "the same router and shapes without a database", _chat, ", calls/s",
+        "the same router and shapes without a database", partial(_of_rows, _CHAT), ", calls/s",
     ),
     Scenario(
         "fifty-lessons", "Fifty lessons", ("chat", "--lessons", "50", *_AT_ONCE, "--rounds", "2", "--calls", "600"),
@@ -174,8 +154,8 @@ SCENARIOS: Final = (
     ),
     Scenario(
         "lesson-list", "The list of lessons over REST", ("lesson-list", "--rounds", "3"),
-        ("lesson-list", "--lessons", "5", "--requests", "64", "--rounds", "1"), "the smallest answer of REST", _list,
-        ", requests/s",
+        ("lesson-list", "--lessons", "5", "--requests", "64", "--rounds", "1"), "the smallest answer of REST",
+        partial(_of_rows, _LIST), ", requests/s",
     ),
     Scenario(
         "sessions", "People who come, are there, and come back",
@@ -186,7 +166,7 @@ SCENARIOS: Final = (
     Scenario(
         "watched", "What logging, metrics and tracing cost",
         ("watched", "--traced", "1", "--rounds", "5", "--calls", "3000"), ("watched", "--traced", "1", *_FEW),
-        "a node with all of it off", _watched, ", calls/s",
+        "a node with all of it off", partial(_of_rows, _WATCHED), ", calls/s",
     ),
 )  # fmt: skip
 

@@ -53,7 +53,7 @@ from tutorwamp.gate.rules import Authorization, address_of
 from tutorwamp.gate.service import GateService
 from tutorwamp.gate.settings import GateSettings
 from tutorwamp.kernel.contracts import NOTHING, Answer, Arguments, Procedure, from_ms, new_id, to_ms, utc_now
-from tutorwamp.kernel.edges.answered import LINES, answered, error_of
+from tutorwamp.kernel.edges.answered import answered, error_of
 from tutorwamp.kernel.edges.arguments import bound_recursion, check, collect_seldom
 from tutorwamp.kernel.edges.component import application_error
 from tutorwamp.kernel.edges.open_files import accept_with_care, open_files
@@ -63,7 +63,7 @@ from tutorwamp.kernel.lifeline import BEAT_EVERY_S, Lifeline
 from tutorwamp.kernel.limits import JOINS, Limits, LimitSettings
 from tutorwamp.kernel.log.calls import Call, Edge, finish, on_finished, tell_begun, working_for
 from tutorwamp.kernel.log.lines import LogSettings, configure, get_logger, obey_signals, tame_crossbar
-from tutorwamp.kernel.log.requests import RequestLines
+from tutorwamp.kernel.log.requests import ERRORS, RequestLines
 from tutorwamp.kernel.log.tracing import TracingSettings, trace_calls
 from tutorwamp.kernel.metrics.pages import noted_page
 from tutorwamp.kernel.metrics.process import watch_process
@@ -109,7 +109,7 @@ class GateComponent(ApplicationSession):
         self._limited = limited = read(LimitSettings, values).rate_limits
         self._files = raise_open_files()
         accept_with_care()
-        self._audits, self._proxies = Limits(LINES, time.monotonic), settings.trusted_proxies
+        self._audits, self._proxies = Limits(ERRORS, time.monotonic), settings.trusted_proxies
         sessions_at_most = min(read(GateSettings, values).sessions_at_most, sessions_in(self._files))
         with self._lifeline.making("gate"):
             lines = read(LogSettings, values)

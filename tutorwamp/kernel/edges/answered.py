@@ -12,21 +12,19 @@ from typing import Final
 from twisted.internet import defer
 
 from tutorwamp.kernel.errors import Internal, RateLimited, TutorwampError, Unavailable
-from tutorwamp.kernel.limits import Allowance, Limits
+from tutorwamp.kernel.limits import Limits
 from tutorwamp.kernel.log.calls import Call
 from tutorwamp.kernel.log.lines import get_logger
+from tutorwamp.kernel.log.requests import ERRORS
 
 log = get_logger(__name__)
-
-LINES: Final = Allowance(per_s=5, burst=500)
-"""Of a process, and of each kind: ours and the callers'. Some 200 bytes a line: 90 MB a day where it never ends."""
 
 
 class AnsweredErrors:
     """The lines of one process. ``now_s`` is a clock that never goes back."""
 
     def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
-        self._lines = Limits(LINES, now_s)
+        self._lines = Limits(ERRORS, now_s)
         self._left_out = {"warning": 0, "info": 0}
 
     def note(self, error: TutorwampError, request_id: str) -> None:

@@ -23,7 +23,7 @@ ALL: Final = Allowance(per_s=50, burst=500)
 """Lines of a process, but for the next two: 350 bytes each, 1.5 GB a day where it never ends."""
 SLOW: Final = Allowance(per_s=20, burst=200)
 ERRORS: Final = Allowance(per_s=5, burst=500)
-"""Of each level: whoever asks wrongly again and again must not fill the disk."""
+"""Of a process and of each level: whoever asks wrongly again and again must not fill the disk (90 MB a day)."""
 
 _ID: Final = re.compile(r"[0-9a-f-]{36}")
 
