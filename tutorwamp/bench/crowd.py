@@ -32,7 +32,7 @@ from tutorwamp.sessions.contracts import HEARTBEAT, RESUME
 REALM: Final = "tutor"
 _UNMASKED: Final = b"\0\0\0\0"
 """The mask of what we send; all zeros leave it as it is, which costs nothing (RFC 6455 section 5.3)."""
-_CLOSE, _PING, _PONG, _BINARY = 8, 9, 10, 2
+_CLOSE, _PING, _PONG, _BINARY, TEXT = 8, 9, 10, 2, 1
 _HELLO, _WELCOME, _ABORT, _CHALLENGE, _AUTHENTICATE, _GOODBYE = 1, 2, 3, 4, 5, 6
 _ERROR, _SUBSCRIBE, _SUBSCRIBED, EVENT, _CALL, _RESULT = 8, 32, 33, 36, 48, 50
 
@@ -42,6 +42,10 @@ Hear = Callable[[str, dict[str, Any]], object]
 
 class Light(Protocol):
     """One session. ``joined`` fires with its id or fails with Disconnected; ``over`` with why it ended, never fails."""
+
+    path = "/ws"
+    protocol = "wamp.2.cbor"
+    """Of the WebSocket, none where it is empty."""
 
     def __init__(self, ticket: str, hear: Hear = lambda *_: None) -> None:
         self.joined: Deferred[int] = Deferred()
@@ -88,13 +92,13 @@ class Light(Protocol):
     def start(self, host: str, address: str | None) -> None:
         """Ask for the WebSocket; ``address`` is where a proxy would say that we come from."""
         lines = [
-            "GET /ws HTTP/1.1",
+            f"GET {self.path} HTTP/1.1",
             f"Host: {host}",
             "Upgrade: websocket",
             "Connection: Upgrade",
             "Sec-WebSocket-Version: 13",
             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-            "Sec-WebSocket-Protocol: wamp.2.cbor",
+            *([f"Sec-WebSocket-Protocol: {self.protocol}"] if self.protocol else []),
             *([f"X-Forwarded-For: {address}"] if address else []),
         ]
         self._write("".join(f"{line}\r\n" for line in [*lines, ""]).encode())
@@ -110,15 +114,19 @@ class Light(Protocol):
                 self.cut()
                 return
             self._upgraded, self._unread = True, bytearray(rest)
-            details = {"authmethods": ["ticket"], "authid": "whoever", "roles": {"caller": {}, "subscriber": {}}}
-            self._say([_HELLO, REALM, details])
+            self.greet()
         for opcode, payload in self._frames():
-            if opcode == _BINARY:
+            if opcode in (_BINARY, TEXT):
                 self.take(payload)
             elif opcode == _PING:
-                self._send(_PONG, payload)
+                self.send_frame(_PONG, payload)
             elif opcode == _CLOSE and not self.stubborn:
-                self._send(_CLOSE, payload[:2])
+                self.send_frame(_CLOSE, payload[:2])
+
+    def greet(self) -> None:
+        """The first words over the WebSocket."""
+        details = {"authmethods": ["ticket"], "authid": "whoever", "roles": {"caller": {}, "subscriber": {}}}
+        self._say([_HELLO, REALM, details])
 
     def _frames(self) -> Iterator[tuple[int, bytes]]:
         unread = self._unread
@@ -136,9 +144,10 @@ class Light(Protocol):
             yield opcode, payload
 
     def _say(self, message: list[Any]) -> None:
-        self._send(_BINARY, cbor2.dumps(message))
+        self.send_frame(_BINARY, cbor2.dumps(message))
 
-    def _send(self, opcode: int, payload: bytes) -> None:
+    def send_frame(self, opcode: int, payload: bytes) -> None:
+        """One frame, masked with nothing."""
         length = len(payload)
         if length < 126:
             head = bytes([0x80 | opcode, 0x80 | length])
@@ -188,7 +197,7 @@ class Light(Protocol):
             self._reason = message[2]
             if not self.stubborn:
                 self._say([_GOODBYE, {}, "wamp.close.goodbye_and_out"])
-                self._send(_CLOSE, struct.pack("!H", 1000))
+                self.send_frame(_CLOSE, struct.pack("!H", 1000))
             self.told.callback(self._reason)
 
 

@@ -35,11 +35,16 @@ def on_node(
     measure: Callable[[Settings, Prepared], Awaitable[Result]],
     *,
     with_floor: bool = False,
+    limited: bool = False,
 ) -> Result:
-    """Prepare an empty node, start it as ``tutorwamp up`` does, measure, stop it. Takes the process's only reactor."""
+    """Prepare an empty node, start it as ``tutorwamp up`` does, measure, stop it. Takes the process's only reactor.
+
+    ``limited``: with the limits that a node has by default; for benchmarks whose callers stay below them.
+    """
+    limits = {"TUTORWAMP_RATE_LIMITS": "on" if limited else "off"}
 
     async def main(teller: Teller) -> Result:
-        async with _running(teller, prepare, {}, with_floor=with_floor) as (settings, prepared):
+        async with _running(teller, prepare, limits, with_floor=with_floor) as (settings, prepared):
             return await measure(settings, prepared)
 
     return _reacting(main)
@@ -54,7 +59,10 @@ def on_nodes(
 
     async def main(teller: Teller) -> Result:
         async with AsyncExitStack() as nodes:
-            started = [await nodes.enter_async_context(_running(teller, prepare, more)) for more in variants]
+            unlimited = {"TUTORWAMP_RATE_LIMITS": "off"}  # one caller asks for more than a lesson's people together
+            started = [
+                await nodes.enter_async_context(_running(teller, prepare, unlimited | dict(more))) for more in variants
+            ]
             return await measure([settings for settings, _ in started])
 
     return _reacting(main)
@@ -117,7 +125,6 @@ def _tell(teller: Teller, line: str) -> None:
 def _settings(folder: Path, *, with_floor: bool) -> Settings:
     """Those of the environment, for a node in the folder, on ports of its own."""
     os.environ["TUTORWAMP_DATA_DIR"] = str(folder)
-    os.environ["TUTORWAMP_RATE_LIMITS"] = "off"  # one of our callers asks for more than a lesson's people together
     os.environ["TUTORWAMP_PORT"] = str(_free_port())
     os.environ["TUTORWAMP_REST_PORT"] = str(_free_port())
     if with_floor:
