@@ -7,7 +7,6 @@ pauses, enters its lesson again, resumes, and sends heartbeats with its position
 
 from __future__ import annotations
 
-import itertools
 import random
 import struct
 import time
@@ -34,7 +33,7 @@ _UNMASKED: Final = b"\0\0\0\0"
 """The mask of what we send; all zeros leave it as it is, which costs nothing (RFC 6455 section 5.3)."""
 _CLOSE, _PING, _PONG, _BINARY, TEXT = 8, 9, 10, 2, 1
 _HELLO, _WELCOME, _ABORT, _CHALLENGE, _AUTHENTICATE, _GOODBYE = 1, 2, 3, 4, 5, 6
-_ERROR, _SUBSCRIBE, _SUBSCRIBED, EVENT, _CALL, _RESULT = 8, 32, 33, 36, 48, 50
+_ERROR, _SUBSCRIBE, _SUBSCRIBED, EVENT, _CALL, RESULT = 8, 32, 33, 36, 48, 50
 
 Hear = Callable[[str, dict[str, Any]], object]
 """Called with the topic and the event's keyword arguments."""
@@ -58,7 +57,8 @@ class Light(Protocol):
         self._hear = hear
         self._topics: dict[int, str] = {}
         self._asked: dict[int, tuple[Deferred[Any], str]] = {}
-        self._numbers = itertools.count(1)
+        self.asked = 0
+        """The number of the newest request."""
         self._unread = bytearray()
         self._upgraded = False
         self._reason = ""
@@ -81,11 +81,15 @@ class Light(Protocol):
     def _call(self, code: int, about: str, *more: Any) -> Deferred[Any]:
         if self.over.called:
             return defer.fail(Disconnected(self._reason or TRANSPORT_LOST))
-        number = next(self._numbers)
+        number = self.asked = self.asked + 1
         answer: Deferred[Any] = Deferred()
         self._asked[number] = (answer, about)
         self._say([code, number, {}, about, *more])
         return answer
+
+    def answer(self, number: int, result: Any) -> None:
+        """A call is answered."""
+        self._asked.pop(number)[0].callback(result)
 
     # the wire
 
@@ -176,8 +180,8 @@ class Light(Protocol):
         code = message[0]
         if code == EVENT:
             self._hear(self._topics.get(message[1], ""), message[5] if len(message) > 5 else {})
-        elif code == _RESULT:
-            self._asked.pop(message[1])[0].callback(message[3][0] if len(message) > 3 and message[3] else None)
+        elif code == RESULT:
+            self.answer(message[1], message[3][0] if len(message) > 3 and message[3] else None)
         elif code == _SUBSCRIBED:
             answer, topic = self._asked.pop(message[1])
             self._topics[message[2]] = topic

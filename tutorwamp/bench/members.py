@@ -18,7 +18,7 @@ from twisted.internet import task
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
 
-from tutorwamp.bench.crowd import EVENT, Light, connect
+from tutorwamp.bench.crowd import EVENT, RESULT, Light, connect
 from tutorwamp.bench.drawing import stroke
 from tutorwamp.board.contracts import BOARD_TOPIC, OPEN, SUBMIT
 from tutorwamp.client.replica import Replica
@@ -27,6 +27,9 @@ from tutorwamp.lessons.contracts import JOIN
 
 EVENT_CODE: Final = bytes([0x18, EVENT])
 """In CBOR, behind the byte that begins the list."""
+RESULT_CODE: Final = bytes([0x18, RESULT])
+_NUMBER_BYTES: Final = {0x18: 1, 0x19: 2, 0x1A: 4, 0x1B: 8}
+"""By the byte before a number that is above 23 (RFC 8949 section 3)."""
 STROKE_SUBMISSIONS: Final = 40
 """Two seconds at twenty a second."""
 SILENCE_S: Final = 20.0
@@ -39,11 +42,22 @@ class Member(Light):
     def __init__(self, token: str) -> None:
         super().__init__(token)
         self.hear_bytes: Callable[[bytes], None] = lambda _: None
+        self._unread_answers: set[int] = set()
+
+    def say(self, uri: str, /, **arguments: Any) -> Deferred[None]:
+        """Call; fires with the answer's arrival, without having read it. Fails with CallError."""
+        answer = self.call(uri, **arguments)
+        self._unread_answers.add(self.asked)
+        return answer
 
     def take(self, payload: bytes) -> None:
-        """Everything but events."""
-        if payload[1:3] == EVENT_CODE:
+        """Everything but events, and answers that are only waited for."""
+        code = payload[1:3]
+        if code == EVENT_CODE:
             self.hear_bytes(payload)
+        elif code == RESULT_CODE and (number := _number_at(payload, 3)) in self._unread_answers:
+            self._unread_answers.remove(number)
+            self.answer(number, None)
         else:
             super().take(payload)
 
@@ -53,6 +67,11 @@ class Member(Light):
         await self.subscribe(BOARD_TOPIC.of(lesson_id))
         opened: dict[str, Any] = await self.call(OPEN.uri, lesson_id=lesson_id)
         return opened
+
+
+def _number_at(payload: bytes, place: int) -> int:
+    size = _NUMBER_BYTES.get(payload[place], 0)
+    return int.from_bytes(payload[place + 1 : place + 1 + size]) if size else payload[place]
 
 
 async def arrive(port: int, token: str) -> Member:
