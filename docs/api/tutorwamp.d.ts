@@ -27,7 +27,7 @@ export type BoardAt = { lesson_id: string; seq: number };
 /** A page. */
 export type BoardPage = { id: string };
 
-/** A board and the position it belongs to. `elements` are in the order they are drawn, plain. */
+/** A board and the position it belongs to. `pages` are all there are; `elements` in the order they are drawn. */
 export type BoardState = { pages: Array<BoardPage>; elements: Array<Record<string, unknown>>; head: number };
 
 /** Call a lesson off before it has started. */
@@ -146,6 +146,9 @@ export type OneNotification = { notification_id: string };
 
 /** Just which picture. */
 export type OnePicture = { lesson_id: string; picture_id: string };
+
+/** All of it, or only the elements of these pages (none at all: just which pages there are, and the position). */
+export type OpenBoard = { lesson_id: string; pages?: Array<string> | null };
 
 /** The page (null: all) and the event that tells of it; `changed` false: it was empty, and nothing is told. */
 export type PageChanged = { seq: number; page: string | null; changed: boolean };
@@ -291,7 +294,7 @@ export interface Procedures {
   "tutorwamp.board.clear": { arguments: ClearBoard; result: PageChanged };
   "tutorwamp.board.export": { arguments: ExportBoard; result: Exported };
   "tutorwamp.board.import": { arguments: ImportScene; result: Imported };
-  "tutorwamp.board.open": { arguments: OneBoard; result: BoardState };
+  "tutorwamp.board.open": { arguments: OpenBoard; result: BoardState };
   "tutorwamp.board.remove_page": { arguments: RemovePage; result: PageChanged };
   "tutorwamp.board.submit": { arguments: SubmitChanges; result: Submitted };
   "tutorwamp.chat.delete": { arguments: DeleteMessage; result: Message };

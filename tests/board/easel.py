@@ -13,7 +13,7 @@ from tutorwamp.board.contracts import (
     BoardChanged,
     BoardState,
     ClearBoard,
-    OneBoard,
+    OpenBoard,
     PageChanged,
     RemovePage,
     SubmitChanges,
@@ -61,8 +61,8 @@ class Easel(Cast):
         asked = ClearBoard(lesson_id=self.lesson.id, page=page, client_id=client_id)
         return await self.machine.board.clear(caller, asked)
 
-    async def open(self, caller: Caller | None = None) -> BoardState:
-        return await self.machine.board.open(caller or self.tutor, OneBoard(lesson_id=self.lesson.id))
+    async def open(self, caller: Caller | None = None, *, pages: list[str] | None = None) -> BoardState:
+        return await self.machine.board.open(caller or self.tutor, OpenBoard(lesson_id=self.lesson.id, pages=pages))
 
     async def at(self, seq: int, caller: Caller | None = None) -> BoardState:
         return await self.machine.board.at(caller or self.tutor, BoardAt(lesson_id=self.lesson.id, seq=seq))

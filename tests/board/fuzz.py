@@ -26,7 +26,7 @@ from tests.board.fuzz_deeds import Deeds
 from tests.board.fuzz_ledger import Ledger, Told
 from tests.board.fuzz_process import Process, World, noticing, small_limits
 from tests.board.fuzz_stored import Stored
-from tutorwamp.board.contracts import BOARD_TOPIC, BoardAt, OneBoard
+from tutorwamp.board.contracts import BOARD_TOPIC, BoardAt, OpenBoard
 from tutorwamp.board.store import BoardStore, KeptPicture
 from tutorwamp.client import board as client_board
 from tutorwamp.client.heartbeat import FIRST_INTERVAL_S, Heartbeat
@@ -365,7 +365,7 @@ class Storm:
         process, tutor = self.process, self.world.tutor
         events = self.stored.events()
         told = self.ledger.check(self.lesson_id, events, self.stored.versions())
-        state = process.settle(process.machine.board.open(tutor, OneBoard(lesson_id=self.lesson_id))).plain()
+        state = process.settle(process.machine.board.open(tutor, OpenBoard(lesson_id=self.lesson_id))).plain()
         assert state == told.state(), "the database is not what was told"
         assert self.drawers[0].board.state() == state, "the clients see another board"
         for seq in {self.head, *(self.random.randint(0, self.head) for _ in range(4))}:

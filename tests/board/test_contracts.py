@@ -12,9 +12,6 @@ from tests.kernel.test_text import UNSEEN
 from tutorwamp.board import rules
 from tutorwamp.board.contracts import (
     CHANGES_AT_MOST,
-    COORDINATE_AT_MOST,
-    EXTENT_AT_MOST,
-    POINTS_AT_MOST,
     AddPage,
     Append,
     BoardAt,
@@ -26,6 +23,7 @@ from tutorwamp.board.contracts import (
     RemovePage,
     SubmitChanges,
 )
+from tutorwamp.board.elements import COORDINATE_AT_MOST, EXTENT_AT_MOST, POINTS_AT_MOST
 from tutorwamp.kernel.edges.arguments import check
 from tutorwamp.kernel.errors import Invalid, TooLarge
 

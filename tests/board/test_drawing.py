@@ -19,8 +19,8 @@ from PIL import Image
 from PIL.ExifTags import Base as ExifTag
 from pydantic import TypeAdapter
 
-from tutorwamp.board import contracts
 from tutorwamp.board.drawing import AREA_AT_MOST, MARGIN, SIDE_AT_MOST, svg
+from tutorwamp.board.elements import Element
 
 SVG: Final = "{http://www.w3.org/2000/svg}"
 PAGE_ID: Final = "01a20a15-05e3-76a3-9f7a-e3e0d1dc0c31"
@@ -372,7 +372,7 @@ def corners(one: dict[str, Any]) -> list[tuple[float, float]]:
 @given(page=st.lists(any_element, max_size=8))
 def test_B28_any_page_gives_a_sound_file_that_names_nothing_outside(page: list[dict[str, Any]]) -> None:
     for one in page:
-        TypeAdapter(contracts.Element).validate_python(one)
+        TypeAdapter(Element).validate_python(one)
     root = drawn(*page, pictures={ASSET_IDS[0]: ("image/png", b"png")})
     for tag in root.iter():
         assert set(tag.attrib) <= ALLOWED[tag.tag.removeprefix(SVG)]

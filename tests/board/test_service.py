@@ -14,7 +14,7 @@ from tests.support.machine import Stage
 from tests.support.refused import refused
 from tutorwamp.app.assembly import Machine
 from tutorwamp.board import rules
-from tutorwamp.board.contracts import BoardAt, BoardChanged, BoardState, OneBoard, Plain, SubmitChanges, Submitted
+from tutorwamp.board.contracts import BoardAt, BoardChanged, BoardState, OpenBoard, Plain, SubmitChanges, Submitted
 from tutorwamp.board.errors import Full, NoPen
 from tutorwamp.board.store import KeptPicture
 from tutorwamp.board.tables import elements, pictures
@@ -188,7 +188,7 @@ async def test_B23_to_outsiders_the_board_does_not_exist(stage: Stage) -> None:
                 stage, easel.machine, easel.lesson.model_copy(update={"id": lesson_id}), caller, caller, caller
             )
             for attempt in (
-                board.open(caller, OneBoard(lesson_id=lesson_id)),
+                board.open(caller, OpenBoard(lesson_id=lesson_id)),
                 board.at(caller, BoardAt(lesson_id=lesson_id, seq=9)),
                 board.submit(caller, SubmitChanges(lesson_id=lesson_id, changes=[change], client_id="one")),
                 board.submit(caller, SubmitChanges(lesson_id=lesson_id, changes=[change])),

@@ -25,7 +25,7 @@ from tutorwamp.kernel.contracts import Value, new_id
 from tutorwamp.kernel.edges.component import served_by
 
 CONTRACT = {
-    "tutorwamp.board.open": contracts.OneBoard,
+    "tutorwamp.board.open": contracts.OpenBoard,
     "tutorwamp.board.submit": contracts.SubmitChanges,
     "tutorwamp.board.add_page": contracts.AddPage,
     "tutorwamp.board.remove_page": contracts.RemovePage,
@@ -47,7 +47,7 @@ async def test_every_procedure_answers_and_every_change_goes_out_on_the_board_to
     easel, page = await Easel.meets(stage), new_id()
     here = {"lesson_id": easel.lesson.id}
     steps: dict[str, Value] = {
-        "open": contracts.OneBoard(**here),
+        "open": contracts.OpenBoard(lesson_id=here["lesson_id"]),
         "submit": contracts.SubmitChanges(**here, changes=[put(easel.rect()), delete(easel.rect(), 1)]),
         "add_page": contracts.AddPage(**here, page=page),
         "remove_page": contracts.RemovePage(**here, page=page),

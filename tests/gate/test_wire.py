@@ -26,7 +26,7 @@ from tests.gate.people import COMPONENTS, SERIALIZERS, Guest, Office, Refused, V
 from tests.support.node import Node
 from tests.support.refused import refused
 from tests.support.waiting import until
-from tutorwamp.board.contracts import COORDINATE_AT_MOST
+from tutorwamp.board.elements import COORDINATE_AT_MOST
 from tutorwamp.gate.contracts import CLOSE_SLOW, POINTED_AT_MOST
 from tutorwamp.gate.rules import PUBLICATIONS_A_SECOND
 from tutorwamp.kernel.contracts import new_id

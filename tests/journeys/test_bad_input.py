@@ -84,7 +84,7 @@ def valid(lesson_id: str, student_id: str, message_id: str, version: int) -> dic
         "tutorwamp.chat.history": {**here, **page},
         "tutorwamp.chat.search": {"query": "x", **here, **page},
         "tutorwamp.chat.mark_read": {**here, "seq": 1},
-        "tutorwamp.board.open": here,
+        "tutorwamp.board.open": {**here, "pages": [lesson_id]},
         "tutorwamp.board.submit": {**here, "changes": [{"op": "delete", "id": message_id, "version": 1}], **once},
         "tutorwamp.board.add_page": {**here, "page": message_id, **once},
         "tutorwamp.board.remove_page": {**here, "page": message_id, **once},

@@ -19,7 +19,7 @@ from tests.listeners.ears import Ears, JavaScript, Python
 from tests.listeners.sender import ERROR, HERE, PUBLISHED, Sender
 from tests.support.node import Node
 from tests.support.people import PythonPerson, planned_lesson, register
-from tutorwamp.board.contracts import COORDINATE_AT_MOST
+from tutorwamp.board.elements import COORDINATE_AT_MOST
 from tutorwamp.kernel.contracts import new_id
 
 PAGE = new_id()

@@ -31,7 +31,8 @@ from tutorwamp.sessions.contracts import HEARTBEAT, RESUME
 REALM: Final = "tutor"
 _UNMASKED: Final = b"\0\0\0\0"
 """The mask of what we send; all zeros leave it as it is, which costs nothing (RFC 6455 section 5.3)."""
-_CLOSE, _PING, _PONG, _BINARY, TEXT = 8, 9, 10, 2, 1
+_CLOSE, _PING, _PONG, _BINARY, TEXT, _CONTINUED = 8, 9, 10, 2, 1, 0
+_LAST = 0x80
 _HELLO, _WELCOME, _ABORT, _CHALLENGE, _AUTHENTICATE, _GOODBYE = 1, 2, 3, 4, 5, 6
 _ERROR, _SUBSCRIBE, _SUBSCRIBED, EVENT, _CALL, RESULT = 8, 32, 33, 36, 48, 50
 
@@ -60,6 +61,8 @@ class Light(Protocol):
         self.asked = 0
         """The number of the newest request."""
         self._unread = bytearray()
+        self._fragments: list[bytes] = []
+        self._kind = _BINARY
         self._upgraded = False
         self._reason = ""
 
@@ -143,8 +146,16 @@ class Light(Protocol):
                 length = int.from_bytes(unread[2:begins])
             if len(unread) < begins + length:
                 return
-            opcode, payload = unread[0] & 15, bytes(unread[begins : begins + length])
+            first, payload = unread[0], bytes(unread[begins : begins + length])
             del unread[: begins + length]
+            opcode = first & 15
+            if opcode in (_CONTINUED, _BINARY, TEXT):  # a large message comes in fragments, with pings between them
+                self._kind = opcode or self._kind
+                self._fragments.append(payload)
+                if not first & _LAST:
+                    continue
+                opcode, payload = self._kind, b"".join(self._fragments)
+                self._fragments.clear()
             yield opcode, payload
 
     def _say(self, message: list[Any]) -> None:

@@ -6,128 +6,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    Field,
+    PlainSerializer,
+    SkipValidation,
+    TypeAdapter,
+    ValidationError,
+)
 
+from tutorwamp.board.elements import Element, Points, Version
 from tutorwamp.board.scenes import SCHEMA
-from tutorwamp.kernel.contracts import WHOLE, ClientId, Id, Procedure, Readable, Seq, StreamEvent, Value
+from tutorwamp.kernel.contracts import WHOLE, ClientId, Cost, Id, Procedure, Seq, StreamEvent, Value
 from tutorwamp.kernel.topics import Topic
 
 CHANGES_AT_MOST: Final = 200
 """In one submission."""
-POINTS_AT_MOST: Final = 500
-"""Of a stroke."""
-ELEMENT_BYTES_AT_MOST: Final = 64 * 1024
-"""Of one element as JSON in UTF-8."""
-COORDINATE_AT_MOST: Final = 1_000_000
-"""Pixels from the middle; beyond, canvases and printers lose precision."""
-EXTENT_AT_MOST: Final = 10_000
-"""Pixels: widths of lines, sizes of text; ten times a screen."""
-
+PAGES_AT_MOST: Final = 40
+"""Of a board."""
 Plain = dict[str, Any]
 """An element, a change or an event's data as it goes over the wire."""
-
-
-def _known_points(points: list[list[float]]) -> list[list[float]]:
-    for point in points:
-        if len(point) == 3 and not 0 <= point[2] <= 1:
-            raise ValueError("a point's pressure is 0 to 1")
-    return points
-
-
-Coordinate = Annotated[float, Field(ge=-COORDINATE_AT_MOST, le=COORDINATE_AT_MOST, allow_inf_nan=False)]
-Extent = Annotated[float, Field(gt=0, le=EXTENT_AT_MOST, allow_inf_nan=False)]
-Length = Annotated[float, Field(ge=0, le=COORDINATE_AT_MOST, allow_inf_nan=False)]
-Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Color = Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$")]
-Version = Annotated[int, Field(ge=1, le=2**31 - 1)]
-Points = Annotated[
-    list[Annotated[list[Coordinate], Field(min_length=2, max_length=3)]],
-    Field(min_length=1, max_length=POINTS_AT_MOST),
-    AfterValidator(_known_points),
-]
-Ends = Annotated[
-    list[Annotated[list[Coordinate], Field(min_length=2, max_length=2)]], Field(min_length=2, max_length=2)
-]
-
-OWNED_BY_SERVER: Final = frozenset({"author", "created_at", "updated_at"})
-"""Fields that may come along in a put, because a client sends back what it read; they are ignored."""
-
-
-class _Drawn(Value):
-    """What every element has. Coordinates are pixels, y downwards."""
-
-    id: Id
-    page: Id
-    version: Version | None = None
-    color: Color
-    opacity: Share | None = None
-    author: Any = None
-    created_at: Any = None
-    updated_at: Any = None
-
-
-class Stroke(_Drawn):
-    """Freehand: ``[x, y]`` or ``[x, y, pressure]``; ``fill``: of what lies within."""
-
-    kind: Literal["stroke"]
-    points: Points
-    width: Extent
-    finished: bool = False
-    fill: Color | None = None
-
-
-class Line(_Drawn):
-    """From one point to another."""
-
-    kind: Literal["line", "arrow"]
-    points: Ends
-    width: Extent
-
-
-class Shape(_Drawn):
-    """A box, or the ellipse in it."""
-
-    kind: Literal["rect", "ellipse"]
-    x: Coordinate
-    y: Coordinate
-    width: Length
-    height: Length
-    stroke_width: Annotated[float, Field(ge=0, le=EXTENT_AT_MOST, allow_inf_nan=False)] | None = None
-    fill: Color | None = None
-
-
-class Words(_Drawn):
-    """Text, several lines possible; ``size`` is the font's, in pixels."""
-
-    kind: Literal["text"]
-    x: Coordinate
-    y: Coordinate
-    text: Annotated[Readable, Field(min_length=1)]
-    size: Extent
-
-
-class Image(_Drawn):
-    """A picture of this lesson in a box."""
-
-    kind: Literal["image"]
-    x: Coordinate
-    y: Coordinate
-    width: Length
-    height: Length
-    asset_id: Id
-
-
-KINDS: Final = ("stroke", "line", "arrow", "rect", "ellipse", "text", "image")
-
-
-def _of_known_kind(element: object) -> object:
-    # pydantic's own message would repeat the kind it was given, however long.
-    if isinstance(element, dict) and element.get("kind") not in KINDS:
-        raise ValueError(f"kind must be one of {', '.join(KINDS)}")
-    return element
-
-
-Element = Annotated[Stroke | Line | Shape | Words | Image, Field(discriminator="kind"), BeforeValidator(_of_known_kind)]
 
 
 class Put(Value):
@@ -190,6 +88,19 @@ class OneBoard(Value):
     """Just which lesson's."""
 
     lesson_id: Id
+
+
+def _different(pages: list[str]) -> list[str]:
+    if len(set(pages)) < len(pages):
+        raise ValueError("must not name a page twice")
+    return pages
+
+
+class OpenBoard(Value):
+    """All of it, or only the elements of these pages (none at all: just which pages there are, and the position)."""
+
+    lesson_id: Id
+    pages: Annotated[list[Id], Field(max_length=PAGES_AT_MOST), AfterValidator(_different)] | None = None
 
 
 class OnePicture(Value):
@@ -262,10 +173,10 @@ class BoardPage(Value):
 
 
 class BoardState(Value):
-    """A board and the position it belongs to. ``elements`` are in the order they are drawn, plain."""
+    """A board and the position it belongs to. ``pages`` are all there are; ``elements`` in the order they are drawn."""
 
     pages: list[BoardPage]
-    elements: list[Plain]
+    elements: Annotated[SkipValidation[Sequence[Plain]], PlainSerializer(list)]
     head: int
 
     def plain(self) -> Plain:
@@ -338,7 +249,18 @@ class Uploaded(Value):
     height: int
 
 
-OPEN: Final = Procedure("tutorwamp.board.open", OneBoard, BoardState, "The board and its position.", cost=WHOLE)
+def _units(asked: OpenBoard) -> float:
+    whole = WHOLE.units(asked)
+    return whole if asked.pages is None else min(whole, len(asked.pages))
+
+
+OPEN: Final = Procedure(
+    "tutorwamp.board.open",
+    OpenBoard,
+    BoardState,
+    "The board and its position; with ``pages`` only their elements.",
+    cost=Cost(_units, WHOLE.line),
+)
 SUBMIT: Final = Procedure("tutorwamp.board.submit", SubmitChanges, Submitted, "Draw.", writes=True)
 ADD_PAGE: Final = Procedure("tutorwamp.board.add_page", AddPage, PageChanged, "A new last page.", writes=True)
 REMOVE_PAGE: Final = Procedure("tutorwamp.board.remove_page", RemovePage, PageChanged, "Take a page away.", writes=True)

@@ -26,9 +26,10 @@ from tutorwamp.board.contracts import (
     Uploaded,
 )
 from tutorwamp.board.parcels import Parcel
+from tutorwamp.board.reading import Page
 from tutorwamp.board.service import BoardService
 from tutorwamp.board.settings import BoardSettings
-from tutorwamp.board.store import BoardStore, KeptPicture, Outline, Page
+from tutorwamp.board.store import BoardStore, KeptPicture, Outline
 from tutorwamp.board.workshop import Place, Workshop
 from tutorwamp.kernel.contracts import Caller, Clock, new_id
 from tutorwamp.kernel.edges.arguments import ARGUMENTS_BYTES_AT_MOST

@@ -7,25 +7,18 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
-from tutorwamp.board.contracts import (
-    CHANGES,
-    ELEMENT_BYTES_AT_MOST,
-    OWNED_BY_SERVER,
-    POINTS_AT_MOST,
-    Append,
-    Change,
-    Delete,
-    Plain,
-    Put,
-)
+from pydantic_core import from_json
+
+from tutorwamp.board.contracts import CHANGES, PAGES_AT_MOST, Append, Change, Delete, Plain, Put
+from tutorwamp.board.elements import ELEMENT_BYTES_AT_MOST, OWNED_BY_SERVER, POINTS_AT_MOST
 from tutorwamp.board.errors import Full, NoPen, Stale
 from tutorwamp.kernel.contracts import instant_text
 from tutorwamp.kernel.edges.arguments import check
 from tutorwamp.kernel.errors import Conflict, Invalid, NotFound, TooLarge
 
 PAGE_ELEMENTS_AT_MOST: Final = 4_000
-PAGES_AT_MOST: Final = 40
 BOARD_WEIGHT_AT_MOST: Final = 12 * 1024 * 1024
 """Bytes of all elements as CBOR, roughly. One message between the node's processes carries 16 MiB."""
 COORDINATE_WEIGHT: Final = 9
@@ -287,12 +280,28 @@ def _joined(before: Plain, after: Plain) -> Plain:
     return {**before, "by": after["by"], "element": element}
 
 
+_ID: Final = slice(len('{"id":"'), len('{"id":"') + len(str(UUID(int=0))))
+_PAGE: Final = slice(_ID.stop + len('","page":"'), _ID.stop + len('","page":"') + len(str(UUID(int=0))))
+
+
+def id_in(text: str) -> str:
+    """Of an element that was not read."""
+    return text[_ID]
+
+
+def _page_of(element: Plain | str) -> str:
+    return element[_PAGE] if isinstance(element, str) else element["page"]
+
+
 @dataclass
 class Replayed:
-    """B18: a board as it is made from its events: plain elements by id, bottom first."""
+    """B18: a board as it is made from its events: elements by id, bottom first.
+
+    An element may be JSON text that nobody had to read yet, its id and page in front (``board/reading.py``).
+    """
 
     pages: list[str]
-    elements: dict[str, Plain]
+    elements: dict[str, Plain | str]
 
     def plain(self, head: int) -> Plain:
         """As ``board.open`` gives it."""
@@ -310,7 +319,7 @@ class Replayed:
             self.elements = (
                 {}
                 if gone is None
-                else {element_id: element for element_id, element in self.elements.items() if element["page"] != gone}
+                else {element_id: element for element_id, element in self.elements.items() if _page_of(element) != gone}
             )
             if event_type == "page.removed":
                 self.pages.remove(gone)
@@ -321,7 +330,8 @@ class Replayed:
         elif told["op"] == "delete":
             self.elements.pop(told["id"], None)
         else:
-            before = self.elements[told["id"]]
+            kept = self.elements[told["id"]]
+            before: Plain = from_json(kept) if isinstance(kept, str) else kept
             grown = {"version": told["version"], "updated_at": at, "points": before["points"] + told["points"]}
             self.elements[told["id"]] = {**before, **grown, **({"finished": True} if told.get("finished") else {})}
 

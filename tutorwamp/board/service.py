@@ -22,7 +22,7 @@ from tutorwamp.board.contracts import (
     BoardState,
     Change,
     ClearBoard,
-    OneBoard,
+    OpenBoard,
     PageChanged,
     Plain,
     Put,
@@ -79,10 +79,10 @@ class BoardService:
         self._lines: dict[tuple[str, str], Line] = {}
         self._snapshots_under_way: set[str] = set()
 
-    async def open(self, caller: Caller, asked: OneBoard) -> BoardState:
-        """The board and its position. Raises NotFound."""
+    async def open(self, caller: Caller, asked: OpenBoard) -> BoardState:
+        """The board and its position. Raises NotFound (the lesson, or a page)."""
         await self._access.admit(caller, asked.lesson_id, fresh=True)
-        return _state(await self._store.read(asked.lesson_id, BOARD_TOPIC.of(asked.lesson_id)))
+        return _state(await self._store.read(asked.lesson_id, BOARD_TOPIC.of(asked.lesson_id), asked.pages))
 
     async def at(self, caller: Caller, asked: BoardAt) -> BoardState:
         """The board as it was. Raises NotFound, or Invalid beyond the head."""

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from pydantic_core import from_json, to_json
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, tuple_, update
+from sqlalchemy import Connection, delete, func, insert, select, tuple_, update
 from twisted.internet.defer import Deferred
 
-from tutorwamp.board import rules
+from tutorwamp.board import reading
 from tutorwamp.board.contracts import Plain
 from tutorwamp.board.errors import Full
-from tutorwamp.board.rules import Replayed
+from tutorwamp.board.reading import Page
 from tutorwamp.board.tables import answers, boards, elements, pictures, snapshots
-from tutorwamp.board.writing import Tick, Ticked, commit, stored_element
-from tutorwamp.kernel.contracts import instant_text
+from tutorwamp.board.writing import Tick, Ticked, commit
 from tutorwamp.kernel.errors import Invalid
 from tutorwamp.kernel.sql.columns import lock
 from tutorwamp.kernel.sql.database import Database
 from tutorwamp.kernel.sql.groups import GroupCommit
 from tutorwamp.kernel.sql.lanes import LARGE
-from tutorwamp.kernel.sql.streams import heads, read_since
+from tutorwamp.kernel.sql.streams import heads
 
 FORGOTTEN_AT_ONCE: Final = 10_000
 """Rows a compaction takes away in one transaction: some ten milliseconds in which others wait."""
@@ -61,15 +58,6 @@ class Outline:
     """The position of its stream."""
 
 
-@dataclass(frozen=True)
-class Page:
-    """A page's elements, lowest first, as a JSON list that nobody here has read; without their authors."""
-
-    elements: bytes
-    asset_ids: frozenset[str]
-    """Of the pictures it shows."""
-
-
 class BoardStore:
     """The door to SQL."""
 
@@ -81,9 +69,12 @@ class BoardStore:
         """Write a tick with whatever else waits. One board's ticks wait for one another (the caller sees to it)."""
         return self._ticks.submit(tick)
 
-    def read(self, lesson_id: str, stream: str) -> Deferred[Plain]:
-        """B25: the board and the position it belongs to, in one consistent read."""
-        return self._database.read("board.open", _state, lesson_id, stream, lane=LARGE)
+    def read(self, lesson_id: str, stream: str, pages: Sequence[str] | None = None) -> Deferred[Plain]:
+        """B25: the board, or these pages of it, and the position it belongs to, in one consistent read.
+
+        Raises NotFound (a page).
+        """
+        return self._database.read("board.open", reading.board, lesson_id, stream, pages, lane=LARGE)
 
     def outline(self, lesson_id: str, stream: str) -> Deferred[Outline]:
         """The board's pages, and how heavy it is."""
@@ -93,8 +84,8 @@ class BoardStore:
             row = connection.execute(query).one_or_none()
             head = heads(connection, [stream]).get(stream, 0)
             if row is None:
-                return Outline([*_page_ids(lesson_id, None)], 0, head)
-            return Outline([*_page_ids(lesson_id, row.pages)], row.weight, head)
+                return Outline(reading.pages_of(lesson_id, None), 0, head)
+            return Outline(reading.pages_of(lesson_id, row.pages), row.weight, head)
 
         return self._database.read("board.outline", thd)
 
@@ -102,7 +93,7 @@ class BoardStore:
         """These pages in this order, in one consistent read, for somebody else to take apart."""
 
         def thd(connection: Connection) -> list[Page]:
-            return [_page(connection, lesson_id, page_id) for page_id in page_ids]
+            return [reading.page(connection, lesson_id, page_id) for page_id in page_ids]
 
         return self._database.read("board.pages", thd, lane=LARGE)
 
@@ -114,16 +105,12 @@ class BoardStore:
             if seq > head:
                 fault = {"loc": ["seq"], "msg": f"must be at most the stream's head, {head}"}
                 raise Invalid("That has not happened yet.", details=[fault])
-            return _replayed(connection, lesson_id, stream, seq).plain(seq)
+            return reading.replayed(connection, lesson_id, stream, seq)
 
         return self._database.read("board.at", thd, lane=LARGE)
 
     async def snapshot(self, lesson_id: str, stream: str) -> None:
         """B19: keep the board as it is now. Read beside the writers, so that nobody waits for it."""
-
-        def read(connection: Connection) -> tuple[int, bytes]:
-            state = _state(connection, lesson_id, stream)
-            return state["head"], zlib.compress(to_json(state), 1)
 
         def write(connection: Connection) -> None:
             lock(connection, f"snapshot:{lesson_id}")  # another process may find it due as well
@@ -133,7 +120,7 @@ class BoardStore:
             newer = update(boards).where(boards.c.lesson_id == lesson_id, boards.c.snapshot_seq < seq)
             connection.execute(newer.values(snapshot_seq=seq))
 
-        seq, state = await self._database.read("board.snapshot", read, lane=LARGE)
+        seq, state = await self._database.read("board.snapshot", reading.snapshot, lesson_id, stream, lane=LARGE)
         await self._database.write("board.keep_snapshot", write)
 
     def compact(self, before: datetime) -> Deferred[int]:
@@ -198,62 +185,3 @@ def _same(connection: Connection, lesson_id: str, sha256: str) -> KeptPicture | 
 
 def _picture(row: Any) -> KeptPicture:
     return KeptPicture(**row._asdict())
-
-
-def _state(connection: Connection, lesson_id: str, stream: str) -> Plain:
-    board = connection.execute(select(boards.c.pages).where(boards.c.lesson_id == lesson_id)).scalar()
-    standing = select(elements).where(elements.c.lesson_id == lesson_id, elements.c.look.is_not(None))
-    rows = connection.execute(standing.order_by(elements.c.place))
-    return {
-        "pages": [{"id": page} for page in _page_ids(lesson_id, board)],
-        "elements": [stored_element(row).plain() for row in rows],
-        "head": heads(connection, [stream]).get(stream, 0),
-    }
-
-
-def _page_ids(lesson_id: str, pages: str | None) -> Iterable[str]:
-    """In their order. ``pages``: what the board's row says; null where it has none yet."""
-    ids: Iterable[str] = from_json(pages) if pages is not None else rules.first_page(lesson_id)
-    return ids
-
-
-_LOOKS: Final = (
-    select(*(elements.c[name] for name in ("id", "page", "version", "created_at", "updated_at", "look")))
-    .where(elements.c.lesson_id == bindparam("lesson_id"), elements.c.page == bindparam("page"))
-    .where(elements.c.look.is_not(None))
-    .order_by(elements.c.place)
-)
-
-
-def _page(connection: Connection, lesson_id: str, page_id: str) -> Page:
-    rows = connection.execute(_LOOKS, {"lesson_id": lesson_id, "page": page_id}).all()
-    maybe = (from_json(row.look) for row in rows if '"asset_id"' in row.look)
-    shown = frozenset(look["asset_id"] for look in maybe if look["kind"] == "image")
-    return Page(b"[%s]" % ",".join(map(_element_text, rows)).encode(), shown)
-
-
-def _element_text(row: Any) -> str:
-    """An element as JSON: a look is an object that is never empty."""
-    created_at, updated_at = instant_text(row.created_at), instant_text(row.updated_at)
-    known = f'"id":"{row.id}","page":"{row.page}","version":{row.version}'
-    return f'{{{known},"created_at":"{created_at}","updated_at":"{updated_at}",{row.look[1:]}'
-
-
-def _replayed(connection: Connection, lesson_id: str, stream: str, seq: int) -> Replayed:
-    nearest = (
-        select(snapshots)
-        .where(snapshots.c.lesson_id == lesson_id, snapshots.c.seq <= seq)
-        .order_by(snapshots.c.seq.desc())
-        .limit(1)
-    )
-    row = connection.execute(nearest).one_or_none()
-    board, after = rules.replay(lesson_id), 0
-    if row is not None:
-        state = from_json(zlib.decompress(row.state))
-        after = row.seq
-        board = Replayed(
-            [page["id"] for page in state["pages"]], {element["id"]: element for element in state["elements"]}
-        )
-    for event in read_since(connection, stream, after, seq - after):
-        board.take(event.type, event.plain()["at"], event.data)
-    return board

@@ -11,7 +11,8 @@ from pydantic_core import from_json, to_json  # for lists of numbers four times 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from tutorwamp.board import rules
-from tutorwamp.board.contracts import Change, Image, Plain, Put
+from tutorwamp.board.contracts import Change, Plain, Put
+from tutorwamp.board.elements import Image
 from tutorwamp.board.rules import StoredElement, WorkingBoard, Writer
 from tutorwamp.board.tables import answers, boards, elements, pictures
 from tutorwamp.kernel.contracts import StreamEvent

@@ -13,7 +13,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -274,16 +274,34 @@ class Board(Kept):
 
     async def _read(self) -> None:
         try:
-            await self._listen()
-            state = await self._call("open")  # heard before it is read: nothing is missed between state and events
+            await self._listen()  # heard before it is read: nothing is missed between state and events
+            parts = await self._read_pages()
+            if not self._replica.open_in_parts(parts):
+                self._replica.open(await self._call("open"))
         except CallError as error:
             _log.warn("{topic} cannot be opened: {error}", topic=self._topic, error=error)
             self._opening = False
             self._give_up(error)
             return
         self._opening = False
-        self._replica.open(state)
         self._notify({"type": "board.opened", "seq": self.head})
+
+    async def _read_pages(self) -> list[tuple[Collection[str], Plain]]:
+        """One after another: a large board is not in anybody's way, nor all of it in memory twice."""
+        wanted: list[str] = [self._lesson_id]  # the first one's id, unless it was removed
+        parts: list[tuple[Collection[str], Plain]] = []
+        while wanted or not parts:
+            asked, wanted = wanted[:1], wanted[1:]
+            try:
+                state = await self._call("open", pages=asked)
+            except CallError as error:
+                if error.uri != "tutorwamp.error.not_found" or not asked:
+                    raise
+                continue  # this page is gone
+            if not parts:
+                wanted = [page["id"] for page in state["pages"] if page["id"] not in asked]
+            parts.append((asked, state))
+        return parts
 
     def _receive(self, event: Event) -> None:
         # In order and without a gap (``client/streams.py``), but for what was missed for good.

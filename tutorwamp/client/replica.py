@@ -6,9 +6,11 @@ changed in place: what was read once stays as it was read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from heapq import merge
+from math import inf
 from typing import Any, Final
 
 Plain = dict[str, Any]
@@ -40,6 +42,8 @@ class Replica:
         """The ``seq`` of the newest event that is in it; -1 before the first ``open``."""
         self._opening = True
         self._early: dict[int, Plain] = {}
+        self._unread: set[str] = set()
+        """Pages whose elements we do not have; what events say of them is in what will be read, or they are gone."""
 
     def hold(self) -> None:
         """Keep what comes from now on for ``open``: a state that is read meanwhile may be older, or newer."""
@@ -48,9 +52,40 @@ class Replica:
 
     def open(self, state: Mapping[str, Any]) -> None:
         """Begin anew with an answer of ``tutorwamp.board.open``, then apply what was kept and is newer."""
+        self._begin(state)
+        self._unread = set()
+        self._follow()
+
+    def open_in_parts(self, parts: Sequence[tuple[Collection[str], Mapping[str, Any]]]) -> bool:
+        """The same with answers that have only the elements of the pages named beside them, in the order of asking.
+
+        Between two of them the board has changed: what is there already follows the events that were kept, up to where
+        the next part begins. Returns false, and stays as it was, where one of these has not come.
+        """
+        heads = [state["head"] for _, state in parts]
+        if any(seq not in self._early for seq in range(heads[0] + 1, heads[-1] + 1)):
+            return False
+        self._begin(parts[0][1])
+        self._unread = {*self.pages}
+        for pages, state in parts:
+            self._apply_kept(state["head"])
+            self._unread.difference_update(pages)
+            self._add(state["elements"])
+        self._follow()
+        return True
+
+    def _begin(self, state: Mapping[str, Any]) -> None:
         self.pages = [page["id"] for page in state["pages"]]
-        self.elements = {element["id"]: element for element in state["elements"]}
+        self.elements = {}
+        self._add(state["elements"])
         self.head = state["head"]
+
+    def _add(self, elements: Iterable[Plain]) -> None:
+        """Among those that are there: in the order in which they were made; each of both keeps its own."""
+        both = merge(self.elements.values(), elements, key=lambda one: one["created_at"]) if self.elements else elements
+        self.elements = {element["id"]: element for element in both}
+
+    def _follow(self) -> None:
         self._opening = False
         self._early = {seq: event for seq, event in self._early.items() if seq > self.head}
         self._apply_kept()
@@ -77,9 +112,9 @@ class Replica:
             "head": self.head,
         }
 
-    def _apply_kept(self) -> list[Plain]:
+    def _apply_kept(self, up_to: float = inf) -> list[Plain]:
         applied = []
-        while event := self._early.pop(self.head + 1, None):
+        while self.head < up_to and (event := self._early.pop(self.head + 1, None)):
             self._take(event)
             self.head += 1
             applied.append(event)
@@ -96,18 +131,29 @@ class Replica:
             case "page.removed":
                 self.pages = [page for page in self.pages if page != data["page"]]
                 self._empty(data["page"])
+                self._unread.discard(data["page"])
             case "board.cleared":
                 self._empty(data["page"])
 
     def _change(self, told: Plain, at: str) -> None:
         if told["op"] == "put":
-            self.elements[told["element"]["id"]] = told["element"]
+            self._put(told["element"], at)
+        elif self._unread and told["op"] == "append" and told["id"] not in self.elements:
+            pass  # it stands on a page that is not read yet
         elif told["op"] == "delete":
             self.elements.pop(told["id"], None)  # it may have come and gone within one event (B16)
         elif told["op"] == "append":
             before = self.elements[told["id"]]
             grown = {"points": [*before["points"], *told["points"]], "version": told["version"], "updated_at": at}
             self.elements[told["id"]] = {**before, **grown, **({"finished": True} if told.get("finished") else {})}
+
+    def _put(self, element: Plain, at: str) -> None:
+        if element["page"] in self._unread:
+            self.elements.pop(element["id"], None)
+        elif self._unread and element["id"] not in self.elements and element["created_at"] != at:
+            self._add([element])  # it comes from a page that is not read yet
+        else:
+            self.elements[element["id"]] = element
 
     def _empty(self, page: str | None) -> None:
         kept = () if page is None else self.elements.items()

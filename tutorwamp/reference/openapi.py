@@ -101,7 +101,9 @@ def _request_body(found: Catalogue, one: ServedRoute, fields: dict[str, Any]) ->
 
 
 def _parameter(place: str, name: str, schema: dict[str, Any], *, required: bool = False) -> dict[str, Any]:
-    return {"in": place, "name": name, "required": required, "schema": schema}
+    said = {"in": place, "name": name, "required": required, "schema": schema}
+    is_list = any(one.get("type") == "array" for one in (schema, *schema.get("anyOf", ())))
+    return said | ({"style": "form", "explode": False} if is_list else {})
 
 
 def _success(found: Catalogue, one: ServedRoute) -> dict[str, Any]:

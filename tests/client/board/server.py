@@ -10,7 +10,7 @@ from autobahn.wamp.types import RegisterOptions
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
-from tests.client.board.model import BoardModel, Plain
+from tests.client.board.model import PAGE, BoardModel, Plain
 from tests.client.talk import patiently
 from tutorwamp.client.wamp import Session, join
 from tutorwamp.kernel.contracts import new_id
@@ -22,7 +22,7 @@ class BoardServer:
     """One lesson, whose board is a ``BoardModel``. Events are published before the answers, unless they are lost."""
 
     def __init__(self) -> None:
-        self.lesson_id = new_id()
+        self.lesson_id = PAGE  # as the first page is named
         self.topics = {
             kind: f"tutorwamp.lesson.{self.lesson_id}.{kind}"
             for kind in ("state", "chat", "board", "presence", "typing", "cursor")
@@ -137,8 +137,13 @@ class BoardServer:
                 self.publish(event["seq"])
         return answer
 
-    def _open(self, by: str) -> Plain:
-        return self.model.state()
+    def _open(self, by: str, pages: list[str] | None = None) -> Plain:
+        state = self.model.state()
+        if pages is None:
+            return state
+        if not {*pages} <= {*self.model.pages}:
+            raise ApplicationError("tutorwamp.error.not_found", message="There is no such page.", action="stop")
+        return state | {"elements": [one for one in state["elements"] if one["page"] in pages]}
 
     def _submit(self, by: str, changes: list[Plain]) -> Plain:
         return self.model.submit(by, changes)

@@ -49,6 +49,48 @@ def test_B18_whatever_comes_in_whatever_order_is_the_board(model: BoardModel, da
     assert replica.head == len(model.events)
 
 
+@given(histories(), st.data())
+def test_B31_pages_that_are_read_one_after_another_make_the_board(model: BoardModel, data: st.DataObject) -> None:
+    heads = sorted(data.draw(st.lists(st.integers(0, len(model.events)), min_size=1, max_size=5)))
+    parts, wanted = [], [PAGE, *(page["id"] for page in model.states[heads[0]]["pages"] if page["id"] != PAGE)]
+    replica = Replica()
+    for page in wanted:
+        state = deepcopy(model.states[heads.pop(0) if len(heads) > 1 else heads[0]])
+        if page in {one["id"] for one in state["pages"]}:
+            some = [one for one in state["elements"] if one["page"] == page]
+            parts.append(([page], {**state, "elements": some}))
+    if not parts:
+        return
+    for event in data.draw(st.permutations(model.events)):
+        replica.apply(deepcopy(event))
+    assert replica.open_in_parts(parts)
+    assert (replica.pages, replica.head) == ([one["id"] for one in model.state()["pages"]], len(model.events))
+    assert by_page(replica.state()) == by_page(model.state())
+
+
+def by_page(state: Plain) -> dict[str, list[Plain]]:
+    """Nobody sees which of two elements on different pages is above."""
+    return {page["id"]: [one for one in state["elements"] if one["page"] == page["id"]] for page in state["pages"]}
+
+
+def test_B31_between_two_pages_nothing_may_be_missing() -> None:
+    model = BoardModel()
+    model.add_page(OTHER, "other")
+    for name in "abc":
+        model.submit(OTHER, [put(box(name, page="other"))])
+    first, later = ({**deepcopy(model.states[head]), "elements": []} for head in (1, 3))
+    later["elements"] = deepcopy(model.states[3]["elements"])
+    replica = Replica()
+    for event in (model.events[1], model.events[3]):
+        replica.apply(deepcopy(event))
+    parts = [([PAGE], first), (["other"], later)]
+    assert not replica.open_in_parts(parts)
+    assert (replica.head, replica.elements) == (-1, {})
+    replica.apply(deepcopy(model.events[2]))
+    assert replica.open_in_parts(parts)
+    assert replica.state() == model.state()
+
+
 def subsets(events: Sequence[Plain]) -> st.SearchStrategy[list[Plain]]:
     return st.lists(st.sampled_from(events)) if events else st.just([])
 

@@ -6,9 +6,10 @@ from autobahn.wamp.exception import ApplicationError
 from twisted.internet.defer import gatherResults
 from twisted.internet.task import Clock
 
-from tests.client.board.model import BoardModel
+from tests.client.board.model import PAGE, BoardModel
 from tests.client.board.server import BoardServer
 from tests.client.board.talk import Arrive, box, cut, doing, half_open, put, same, told
+from tests.client.board.test_replica import by_page
 from tests.client.talk import Watcher, opened
 from tests.support.refused import refused
 from tutorwamp.client import Board, CallError, Disconnected
@@ -25,6 +26,52 @@ async def test_B31_what_happens_while_it_is_opened_is_not_lost(server: BoardServ
     await board.caught_up(2)
     assert board.state() == server.model.state()
     assert len(server.asked("open")) == 1
+
+
+async def test_B31_what_changes_while_later_pages_are_read_is_not_lost(server: BoardServer, arrive: Arrive) -> None:
+    for page in ("two", "three"):
+        server.model.add_page("other", page)
+    server.draw(put("a"), put("b", page="two"), put("c", page="three"), put("d", page="three"))
+    lesson = await arrive()
+    release, opening = await half_open(lesson, server)
+    moved = {"op": "put", "element": {**server.model.elements[3], "page": PAGE, "version": 1}}
+    server.draw(put("e", page="two"), moved)
+    second = server.next("open")
+    release()
+    await second  # the second page is being answered; nothing of it is here before the third
+    server.draw(put("f", page="two"), put("g"), {"op": "delete", "id": "c", "version": 1})
+    board = await opening
+    await board.caught_up(5)
+    assert by_page(board.state()) == by_page(server.model.state())
+    assert [asked["pages"] for asked in server.asked("open")] == [[PAGE], ["two"], ["three"]]
+
+
+async def test_B31_a_first_page_that_is_gone_and_one_that_goes_meanwhile(server: BoardServer, arrive: Arrive) -> None:
+    for page in ("two", "three"):
+        server.model.add_page("other", page)
+    server.model.remove_page("other", PAGE)
+    server.draw(put("a", page="two"), put("b", page="three"))
+    lesson = await arrive()
+    release, opening = await half_open(lesson, server)
+    removed = server.model.remove_page("other", "three")["seq"]
+    server.publish(removed)
+    release()
+    board = await opening
+    await same(board, server, removed)
+    assert [asked["pages"] for asked in server.asked("open")] == [[PAGE], [], ["two"], ["three"]]
+
+
+async def test_B31_where_events_between_two_pages_are_missing_the_whole_is_read(
+    server: BoardServer, arrive: Arrive
+) -> None:
+    server.model.add_page("other", "two")
+    lesson = await arrive()
+    release, opening = await half_open(lesson, server)
+    server.draw(put("a", page="two"), lost=True)
+    release()
+    board = await opening
+    await same(board, server, 2)
+    assert [asked.get("pages") for asked in server.asked("open")] == [[PAGE], ["two"], None]
 
 
 async def test_B31_events_that_were_overtaken_are_waited_for(server: BoardServer, board: Board, clock: Clock) -> None:

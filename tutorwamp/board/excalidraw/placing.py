@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from unicodedata import east_asian_width
 
-from tutorwamp.board.contracts import COORDINATE_AT_MOST, LeftOut, Plain
+from tutorwamp.board.contracts import LeftOut, Plain
+from tutorwamp.board.elements import COORDINATE_AT_MOST
 from tutorwamp.board.excalidraw.form import OURS
 from tutorwamp.board.excalidraw.geometry import Box
 from tutorwamp.board.excalidraw.opening import box_around, elements_of, moved

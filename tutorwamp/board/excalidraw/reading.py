@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tutorwamp.board.contracts import ELEMENT_BYTES_AT_MOST, EXTENT_AT_MOST, LeftOut, Plain
+from tutorwamp.board.contracts import LeftOut, Plain
+from tutorwamp.board.elements import ELEMENT_BYTES_AT_MOST, EXTENT_AT_MOST
 from tutorwamp.board.excalidraw import geometry
 from tutorwamp.board.excalidraw.form import DOT, FREEHAND_WIDTH, Point
 from tutorwamp.board.excalidraw.opening import elements_of

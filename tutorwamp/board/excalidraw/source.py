@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from pydantic.color import parse_str
 
-from tutorwamp.board.contracts import COORDINATE_AT_MOST, EXTENT_AT_MOST, POINTS_AT_MOST, Plain
+from tutorwamp.board.contracts import Plain
+from tutorwamp.board.elements import COORDINATE_AT_MOST, EXTENT_AT_MOST, POINTS_AT_MOST
 from tutorwamp.board.excalidraw.form import DEFAULT_WIDTH, Point
 from tutorwamp.board.excalidraw.geometry import Box
 

@@ -64,10 +64,15 @@ def check(model: type[Arguments], arguments: Mapping[str, Any], size: int | None
 
 
 def read_text(text: str, model: type[Value], name: str) -> Any:
-    """A query's text as what the model's field wants; where it is not, it stays text and is refused."""
+    """A query's text as what the model's field wants; where it is not, it stays text and is refused.
+
+    The values of a list stand behind one another, with commas between.
+    """
     wanted = _types_in(model.model_fields[name].annotation) if name in model.model_fields else set()
     if bool in wanted and text in ("true", "false"):
         return text == "true"
+    if any(get_origin(one) is list for one in wanted):
+        return text.split(",") if text else []
     return int(text) if int in wanted and _INTEGER.fullmatch(text) else text
 
 

@@ -34,7 +34,7 @@ from tutorwamp.kernel.contracts import Answer, Arguments, AuthRole, Caller, Proc
 from tutorwamp.kernel.edges.answered import answered, error_of
 from tutorwamp.kernel.edges.arguments import check, size_of
 from tutorwamp.kernel.edges.deadline import DEADLINE_S, answer_by_work
-from tutorwamp.kernel.edges.portions import LARGE_FROM_BYTES, portions, with_rests
+from tutorwamp.kernel.edges.portions import LARGE_FROM_BYTES, portions, read_out, with_rests
 from tutorwamp.kernel.errors import Invalid, TooLarge, TutorwampError, Unavailable
 from tutorwamp.kernel.limits import Bill, CallLimits
 from tutorwamp.kernel.log import timed
@@ -278,7 +278,7 @@ async def _run(served: Served, bill: Bill, caller: Caller, arguments: Any, call:
         call.bytes_out = size
         bill.answer(size)
         is_small = size < LARGE_FROM_BYTES or not portioned.lists
-        return plain if is_small else CallResult(**portioned.plain())
+        return read_out(plain) if is_small else CallResult(**portioned.plain())
 
 
 def _require_room(size: int) -> None:

@@ -14,6 +14,8 @@ from typing import Any, Final, TypeVar
 import cbor2
 from twisted.internet.task import deferLater
 
+from tutorwamp.kernel.json_list import JsonList
+
 Done = TypeVar("Done")
 
 PORTIONED: Final = "portioned"
@@ -55,7 +57,7 @@ class Portioned:
 
 def portions(answer: dict[str, Any]) -> Generator[int, None, Portioned]:
     """Write an answer; yields the bytes of each portion."""
-    long: dict[str, list[Any]] = {}
+    long: dict[str, Sequence[Any]] = {}
     # Nobody knows the mark before, so that no text of anybody's can be one.
     rest = _marked(answer, secrets.token_hex(_MARK_BYTES), long, DEPTH_AT_MOST)
     yield len(cbor2.dumps(rest))
@@ -70,14 +72,14 @@ def portions(answer: dict[str, Any]) -> Generator[int, None, Portioned]:
 
 def as_json(answer: dict[str, Any], write: Callable[[Any], bytes]) -> Generator[int, None, bytes]:
     """The same for REST: in the end all of it, as ``write`` would write it, with ", " between the values of a list."""
-    long: dict[str, list[Any]] = {}
+    long: dict[str, Sequence[Any]] = {}
     rest = write(_marked(answer, secrets.token_hex(_MARK_BYTES), long, DEPTH_AT_MOST))
     yield len(rest)
     pieces: list[bytes] = []
     for mark, values in long.items():
         before, _, rest = rest.partition(write(mark))
         pieces += (before, b"[")
-        for number, (_, written) in enumerate(_written(values, lambda some: write(some)[1:-1])):
+        for number, (_, written) in enumerate(_written(values, lambda some: _as_json(some, write))):
             pieces += (b", " if number else b"", written)
             yield len(written)
         pieces.append(b"]")
@@ -115,8 +117,19 @@ def list_head(count: int) -> bytes:
     return bytes([0x98 + size.bit_length() - 1]) + count.to_bytes(size)
 
 
-def _marked(value: Any, mark: str, long: dict[str, list[Any]], depth: int) -> Any:
-    if type(value) is list and (len(value) >= LONG_FROM or (value and type(value[0]) is dict)):
+def read_out(value: Any, depth: int = DEPTH_AT_MOST) -> Any:
+    """A small answer as it goes in one piece: lists that are written already are read."""
+    if isinstance(value, JsonList):
+        return value.read()
+    if type(value) is dict and depth:
+        return {key: read_out(part, depth - 1) for key, part in value.items()}
+    return value
+
+
+def _marked(value: Any, mark: str, long: dict[str, Sequence[Any]], depth: int) -> Any:
+    if isinstance(value, JsonList) and not value:
+        return []
+    if isinstance(value, JsonList) or _is_long(value):
         name = f"{mark}{len(long):x}."
         long[name] = value
         return name
@@ -125,11 +138,20 @@ def _marked(value: Any, mark: str, long: dict[str, list[Any]], depth: int) -> An
     return value
 
 
-def _as_cbor(values: list[Any]) -> bytes:
-    return cbor2.dumps(values)[len(list_head(len(values))) :]
+def _is_long(value: Any) -> bool:
+    return type(value) is list and (len(value) >= LONG_FROM or (len(value) > 0 and type(value[0]) is dict))
 
 
-def _written(values: list[Any], write: Callable[[list[Any]], bytes]) -> Generator[Portion, None, None]:
+def _as_cbor(values: Sequence[Any]) -> bytes:
+    read = values.read() if isinstance(values, JsonList) else values
+    return cbor2.dumps(read)[len(list_head(len(values))) :]
+
+
+def _as_json(values: Sequence[Any], write: Callable[[Any], bytes]) -> bytes:
+    return values.inside().encode() if isinstance(values, JsonList) else write(values)[1:-1]
+
+
+def _written(values: Sequence[Any], write: Callable[[Sequence[Any]], bytes]) -> Generator[Portion, None, None]:
     at, count = 0, 1
     while at < len(values):
         some = values[at : at + count]
