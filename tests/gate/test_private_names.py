@@ -5,9 +5,12 @@ That these names still *do* the same is what test_wamp.py shows on a real node.
 
 from __future__ import annotations
 
+import ast
 import inspect
+import sys
 import warnings
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,6 +32,7 @@ with warnings.catch_warnings():
     from crossbar.router.dealer import Dealer, InvocationRequest
     from crossbar.router.observation import UriObservation
     from crossbar.router.protocol import WampWebSocketServerFactory, WampWebSocketServerProtocol
+    from crossbar.router.role import RouterRoleDynamicAuth
     from crossbar.router.router import Router
     from crossbar.router.session import RouterApplicationSession, RouterSession
     from crossbar.worker import transport
@@ -38,6 +42,7 @@ with warnings.catch_warnings():
 
     from crossbar import _logging
     from tutorwamp.gate import door, router
+    from tutorwamp.kernel.log.unsaid import READ_IN, WORDS
 
 
 def parameters(function: Any) -> list[str]:
@@ -46,12 +51,13 @@ def parameters(function: Any) -> list[str]:
 
 def test_the_version_these_were_read_in() -> None:
     assert version("crossbar") == "26.10.1", "read the names below again in the new source, then change this"
+    assert {name: version(name) for name in READ_IN} == READ_IN, "the same, and the words of kernel.log.unsaid"
 
 
 @pytest.mark.parametrize(
     ("owner", "names"),
     [
-        (Router.__init__, ["_session_id_to_session", "_broker", "_dealer"]),
+        (Router.__init__, ["_session_id_to_session", "_broker", "_dealer", "_roles"]),
         (RouterApplicationSession.__init__, ["_router"]),
         (RouterSession.__init__, ["_transport", "_goodbye_sent", "_router"]),
         (Dealer.__init__, ["_caller_to_invocations", "_invocations_by_call"]),
@@ -76,6 +82,35 @@ def test_functions() -> None:
 def test_where_publications_come_by() -> None:
     assert parameters(Broker.processPublish) == ["self", "session", "publish"]
     assert "self._broker.processPublish(session, msg)" in inspect.getsource(Router.process)
+
+
+def test_where_clients_steps_are_answered() -> None:
+    """``Router.answer_steps`` stands in for what Crossbar would call the role's authorizer by, and is told the same."""
+    assert parameters(RouterRoleDynamicAuth.authorize) == ["self", "session", "uri", "action", "options"]
+    asks = inspect.getsource(Router.authorize)
+    assert "authorize = self._roles[authrole].authorize" in asks
+    assert "txaio.as_future(authorize, session, uri, action, options)" in asks
+    assert "self.call(" not in asks
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_words_that_nobody_reads_are_nothing_but_arguments_of_lines(name: str) -> None:
+    """``kernel.log.unsaid`` has them found later, or never: whoever adds to them or gives them back would notice."""
+    tree = ast.parse(Path(str(sys.modules[name].__file__)).read_text())
+    above = {below: node for node in ast.walk(tree) for below in ast.iter_child_nodes(node)}
+    called: set[str] = set()
+    for call in ast.walk(tree):
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in WORDS[name]:
+            called.add(call.func.id)
+            node: ast.AST = above[call]
+            while isinstance(node, ast.IfExp):
+                node = above[node]
+            line = above[node]
+            assert isinstance(node, ast.keyword), call.lineno
+            assert isinstance(line, ast.Call), call.lineno
+            assert isinstance(line.func, ast.Attribute), call.lineno
+            assert line.func.attr in {"trace", "debug", "info", "warn", "error"}, call.lineno
+    assert called == set(WORDS[name])
 
 
 def test_what_a_wire_stands_in_for() -> None:

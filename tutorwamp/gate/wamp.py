@@ -65,6 +65,7 @@ from tutorwamp.kernel.log.calls import Call, Edge, finish, on_finished, tell_beg
 from tutorwamp.kernel.log.lines import LogSettings, configure, get_logger, obey_signals, tame_crossbar
 from tutorwamp.kernel.log.requests import ERRORS, RequestLines
 from tutorwamp.kernel.log.tracing import TracingSettings, trace_calls
+from tutorwamp.kernel.log.unsaid import say_when_read
 from tutorwamp.kernel.metrics.pages import noted_page
 from tutorwamp.kernel.metrics.process import watch_process
 from tutorwamp.kernel.metrics.settings import MetricsSettings
@@ -144,6 +145,8 @@ class GateComponent(ApplicationSession):
     async def _open(self) -> None:
         from tutorwamp.gate.wire import stand_at_the_door  # late: Crossbar takes a second to import
 
+        if other := say_when_read():  # the door has loaded what is left of Crossbar
+            log.warning("words of Crossbar that nobody reads", reason=other)
         self._router = Router(self)
         self._router.check_publications(self._service.check_publication)
         stand_at_the_door(self._arrivals, self._too_slow, connections_at_most=self._files, limited=self._limited)
@@ -151,6 +154,7 @@ class GateComponent(ApplicationSession):
         await self.subscribe(self._on_leave, "wamp.session.on_leave")
         await self.register(self._authenticate, AUTHENTICATE)
         await self.register(self._authorize, AUTHORIZE)
+        self._router.answer_steps(CLIENT_ROLES, self._service.authorize)
         await self._serve(READY, self._ready)
         await self._serve(ALIVE, self._service.alive)
         await self._serve(GRANT, lambda command, _: self._service.grant(command))

@@ -27,6 +27,7 @@ from twisted.logger import LogEvent, Logger, LogLevel
 from twisted.python.threadable import isInIOThread
 
 from tutorwamp.kernel.log.calls import call_under_way
+from tutorwamp.kernel.log.unsaid import Unsaid
 from tutorwamp.kernel.reactor import running_reactor
 from tutorwamp.kernel.settings import setting
 
@@ -263,4 +264,5 @@ def tame_crossbar() -> None:
 
 
 def _cut_for_format(value: Any) -> Any:
+    value = str(value) if isinstance(value, Unsaid) else value
     return value if isinstance(value, Finished) else _cut(value, EVENT_CHARACTERS_AT_MOST // 2)
