@@ -134,7 +134,7 @@ async def test_L20_a_tutor_who_goes_while_the_database_is_away_is_missed(stage_o
     hall.lessons.forget(hall.lesson.id)  # as by memory that is full
     away = AwayFor(stage_on_both, "SELECT lessons")
     hall.lose(hall.tutor)
-    await refused(Unavailable, hall.lessons.lesson(hall.lesson.id))
+    await refused(Unavailable, hall.lessons.lessons([hall.lesson.id], fresh=True))
     away.back()
     await hall.pass_time(seconds=30)
     assert await hall.state() == "interrupted"

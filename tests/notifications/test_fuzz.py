@@ -41,7 +41,8 @@ from tutorwamp.notifications.contracts import Kind, ReadNotifications, stream_of
 from tutorwamp.notifications.counts import IN_DOUBT_FOR_S, UnreadCounts
 from tutorwamp.notifications.rules import NotificationDraft
 from tutorwamp.notifications.service import NotificationsService
-from tutorwamp.notifications.writing import Counted
+from tutorwamp.notifications.store import Look
+from tutorwamp.notifications.writing import Counted, New
 
 SEEDS = range(6)
 ROUNDS = 10
@@ -125,7 +126,8 @@ class Fuzz:
     async def tell(self) -> None:
         data = {"lesson_id": self.house.lesson.id, "starts_at": "soon"}
         told = NotificationDraft(self.anna.user_id, Kind.LESSON_CHANGED, new_id(), "Fractions", "Changed.", data)
-        await self.chance.choice(self.machines).notifier._add([told, told])
+        twice = Look(None, (New(new_id(), told), New(new_id(), told)))
+        await self.chance.choice(self.machines).notifier._add([twice])
 
     async def read(self) -> None:
         listed = await self.house.told(self.anna)

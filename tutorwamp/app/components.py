@@ -94,6 +94,7 @@ def machine() -> Machine:
     reactor.addSystemEventTrigger(
         "before", "shutdown", lambda: Deferred.fromCoroutine(made.push.dispatcher.stop(reactor))
     )
+    reactor.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(made.notifier.stop()))
     reactor.addSystemEventTrigger("during", "shutdown", made.stop)
     LoopingCall(_show_life, made).start(BEAT_EVERY_S)
     _count(made, reactor)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import datetime
 
@@ -49,9 +49,15 @@ class LessonAccess:
                 return replace(admission, closed=closed)
         return admission
 
-    async def lesson(self, lesson_id: str) -> Lesson:
+    async def lessons(self, lesson_ids: Iterable[str], *, fresh: bool) -> Mapping[str, Lesson]:
         """See LessonDirectory."""
-        return await self._read(lesson_id)
+        wanted = set(lesson_ids)
+        known = {} if fresh else self._lessons.known(wanted)
+        unknown = sorted(wanted - known.keys())
+        if not unknown:
+            return known
+        # Not remembered: one of them may have been changed, and forgotten, while they were read.
+        return known | {one.id: one for one in await self._with_people(await self._store.by_ids(unknown))}
 
     async def starting(self, after: datetime, before: datetime) -> Sequence[Lesson]:
         """See LessonDirectory."""

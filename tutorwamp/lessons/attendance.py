@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -58,6 +58,12 @@ class Stay:
     node: str | None = None
 
 
+CRASHED: Final = "crash"
+"""The cause of an end that nobody saw."""
+SEEN_LATE_BY: Final = timedelta(seconds=15)
+"""Who is there is noted every ten seconds; the rest is a busy database."""
+
+
 class PresentElsewhereError(Exception):
     """The person is in the lesson on another node."""
 
@@ -107,7 +113,7 @@ class AttendanceStore:
             orphaned = _UNENDED & (attendance.c.node.is_(None) | attendance.c.node.not_in(sorted(spoken_for)))
             stays = [Stay(**row._asdict()) for row in connection.execute(select(attendance).where(orphaned))]
             if stays:
-                ended = {"left_at": attendance.c.seen_at, "cause": "crash"}
+                ended = {"left_at": attendance.c.seen_at, "cause": CRASHED}
                 connection.execute(update(attendance).where(orphaned).values(ended))
             return stays
 
@@ -123,6 +129,31 @@ class AttendanceStore:
             .distinct()
         )
         return self._database.read("lessons.taught", lambda connection: set(connection.execute(query).scalars()))
+
+    def covers(self, when: Collection[tuple[str, datetime]]) -> Deferred[set[tuple[str, datetime]]]:
+        """Those of these people and moments at which the person was in some lesson, or perhaps was.
+
+        Of a node that died nobody knows how long after it was last seen a session of it was still there.
+        """
+        moments: dict[str, list[datetime]] = {}
+        for user_id, at in when:
+            moments.setdefault(user_id, []).append(at)
+        first, last = min(at for _, at in when), max(at for _, at in when)
+        theirs = select(attendance).where(
+            attendance.c.user_id.in_(sorted(moments)),
+            attendance.c.since <= last,
+            attendance.c.seen_at >= first - SEEN_LATE_BY,
+        )
+
+        def thd(connection: Connection) -> set[tuple[str, datetime]]:
+            found: set[tuple[str, datetime]] = set()
+            for row in connection.execute(theirs):
+                is_exact = row.left_at is not None and row.cause != CRASHED
+                until = row.seen_at if is_exact else row.seen_at + SEEN_LATE_BY
+                found |= {(row.user_id, at) for at in moments[row.user_id] if row.since <= at <= until}
+            return found
+
+        return self._database.read("lessons.covers", thd)
 
     def stays(self, lesson_id: str) -> Deferred[list[Stay]]:
         """All stays in a lesson, in the order they began."""

@@ -357,8 +357,8 @@ class Admission:
 class LessonDirectory(Protocol):
     """The port by which other domains find lessons for their own work, on nobody's behalf."""
 
-    async def lesson(self, lesson_id: str) -> Lesson:
-        """One lesson, from the database. Raises NotFound."""
+    async def lessons(self, lesson_ids: Iterable[str], *, fresh: bool) -> Mapping[str, Lesson]:
+        """Those of these there are, by id. Without ``fresh`` memory may be as old as the last write admitted here."""
         ...
 
     async def starting(self, after: datetime, before: datetime) -> Sequence[Lesson]:

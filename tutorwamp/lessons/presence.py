@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -86,6 +86,15 @@ class Presence:
             if stay.user_id in people:
                 self.roster.remember(stay.lesson_id, stay.session, people[stay.user_id], stay.joined_at)
         return sorted({stay.lesson_id for stay in stays})
+
+    def present(self, lesson_id: str) -> set[str]:
+        """The ids of the people who are in the room now; nobody where another process keeps the rooms."""
+        return self.roster.present(lesson_id)
+
+    async def were_there(self, when: Collection[tuple[str, datetime]]) -> set[tuple[str, datetime]]:
+        """L22: those of these people and moments of which the record says that they were in the room of some lesson."""
+        await self._kept()
+        return await self._record.covers(when)
 
     async def taught(self, tutor_id: str, user_ids: Sequence[str]) -> set[str]:
         """Those of these people who were ever in the room in a lesson of this tutor."""

@@ -125,6 +125,10 @@ class Roster:
         found = [self._participant(lesson_id, person) for person in people.values()]
         return [participant for participant in found if participant is not None]
 
+    def present(self, lesson_id: str) -> set[str]:
+        """The ids of the people who are there; places that are kept do not count."""
+        return {place.person.id for place in self._in(lesson_id) if place.lost_until is None}
+
     def sessions_in(self, lesson_id: str) -> int:
         """How many sessions are there, of whoever."""
         return sum(place.lost_until is None for place in self._in(lesson_id))

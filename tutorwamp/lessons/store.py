@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -178,6 +178,11 @@ class LessonsStore:
             return next(iter(_kept(rows)), None)
 
         return self._database.read("lessons.by_id", thd)
+
+    def by_ids(self, lesson_ids: Sequence[str]) -> Deferred[list[KeptLesson]]:
+        """Those of these lessons that there are."""
+        query = _LESSONS.where(lessons.c.id.in_(lesson_ids))
+        return self._database.read("lessons.by_ids", lambda connection: _kept(connection.execute(query).all()))
 
     def page(self, caller: Caller, asked: ListLessons) -> Deferred[tuple[list[KeptLesson], str | None]]:
         """The caller's lessons, newest start first, in one query whatever their number. Raises Invalid (cursor)."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final, Protocol
 
@@ -168,8 +169,16 @@ class Connected(Protocol):
         ...
 
 
-class Acquaintance(Protocol):
-    """The port by which one learns whether people know each other; the lessons' presence is one."""
+class Rooms(Protocol):
+    """The port by which one learns who is and was in which room; the lessons' presence is one."""
+
+    def present(self, lesson_id: str) -> set[str]:
+        """The people who are in the room now, with a live session; nobody where another process keeps the rooms."""
+        ...
+
+    async def were_there(self, when: Collection[tuple[str, datetime]]) -> set[tuple[str, datetime]]:
+        """Those of these people and moments of which the record says that they were in the room of some lesson."""
+        ...
 
     async def taught(self, tutor_id: str, user_ids: Sequence[str]) -> set[str]:
         """Those of these people who were ever in the room in a lesson of this tutor."""

@@ -17,7 +17,7 @@ from prometheus_client import Counter
 from tutorwamp.kernel.cache import Cache, Cached
 from tutorwamp.kernel.errors import Retryable, TutorwampError
 from tutorwamp.kernel.log.lines import get_logger
-from tutorwamp.notifications.store import NotificationsStore, OvertakenError
+from tutorwamp.notifications.store import NotificationsStore
 from tutorwamp.notifications.writing import Counted
 
 log = get_logger(__name__)
@@ -95,7 +95,7 @@ class UnreadCounts:
             return Changed(result, all(heard))
         except Exception as error:
             # Only after a refusal is it known that nothing was committed, nor will be.
-            if not isinstance(error, (TutorwampError, OvertakenError)) or isinstance(error, Retryable):
+            if not isinstance(error, TutorwampError) or isinstance(error, Retryable):
                 await self._doubt(keys)
             raise
         finally:

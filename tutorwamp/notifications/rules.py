@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from tutorwamp.kernel.text import straight
 from tutorwamp.notifications.contracts import Channel, Choices, Kind
 
+JUST_NOW: Final = timedelta(seconds=5)
+"""N6: what was said longer ago is judged as of then: a process has died since, or the database was away."""
 _NOT_BY_DEFAULT: Final = {
     # Nobody wants a letter for what is over before it is read.
     (Kind.LESSON_STARTING, Channel.EMAIL),
@@ -35,6 +38,12 @@ class NotificationDraft:
     """P8: the lesson's tutor, where it is their doing."""
     is_known: bool = True
     """P8: whether the person was ever in a lesson of that tutor."""
+    said_at: datetime | None = None
+    """N6: when it was said."""
+
+    def since(self, now: datetime) -> datetime:
+        """N6: the instant as of which it is judged whether somebody is told what was said."""
+        return now if self.said_at is None or self.said_at > now - JUST_NOW else self.said_at
 
 
 def defaults() -> Choices:

@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
-from sqlalchemy import Connection, and_, func, insert, or_, select
+from sqlalchemy import Connection, insert, select
 from twisted.internet.defer import Deferred
 
-from tutorwamp.chat.contracts import CHAT_TOPIC
 from tutorwamp.kernel.contracts import StreamEvent, cursor_from, to_ms
 from tutorwamp.kernel.errors import NotFound
-from tutorwamp.kernel.sql.columns import lock, newest_first, put
+from tutorwamp.kernel.sql.columns import newest_first, put
 from tutorwamp.kernel.sql.database import Database
 from tutorwamp.kernel.sql.groups import GroupRead
-from tutorwamp.kernel.sql.streams import append, ensure_streams, head_events, locked, read_since, streams
-from tutorwamp.lessons.contracts import STATE_TOPIC
+from tutorwamp.kernel.sql.streams import append, ensure_streams, head_events, locked
 from tutorwamp.notifications.contracts import (
     Choices,
-    Kind,
     ListNotifications,
     Notification,
     Outbox,
     stream_of,
 )
-from tutorwamp.notifications.tables import is_unread, notifications, preferences, progress
+from tutorwamp.notifications.progress import BEHIND, Backlog, Known, backlogs, go_on, keep
+from tutorwamp.notifications.tables import is_unread, notifications, preferences
 from tutorwamp.notifications.writing import (
     Counted,
     New,
     Seen,
+    Told,
     choices_of,
     columns,
     created,
@@ -40,31 +38,31 @@ from tutorwamp.notifications.writing import (
     reading,
     shown,
     suppress,
+    told_query,
     unread_counts,
 )
 
-EVENTS_AT_ONCE: Final = 300
-"""Of a lesson's stream, projected in one transaction."""
+
+@dataclass(frozen=True)
+class Look:
+    """What one look at a stream came to; without a backlog, what was made of no stream."""
+
+    backlog: Backlog | None
+    new: tuple[New, ...]
+    seen: tuple[Seen, ...] = ()
+
+    @property
+    def about(self) -> str:
+        """For the log."""
+        return self.new[0].notification.source if self.backlog is None else self.backlog.stream
 
 
 @dataclass(frozen=True)
-class Backlog:
-    """A lesson's stream, as far as it is not projected into notifications. ``seq`` null: nothing of it was ever."""
+class Added:
+    """What a transaction has told; ``overtaken``: the streams that another process had projected meanwhile."""
 
-    stream: str
-    seq: int | None
-    members: tuple[str, ...] | None
-    """Null: nobody knows who they were."""
-    events: tuple[StreamEvent, ...]
-
-    @property
-    def next_seq(self) -> int:
-        """Where it will be once these events are projected."""
-        return self.events[-1].seq if self.events else (self.seq or 0)
-
-
-class OvertakenError(Exception):
-    """The stream was turned meanwhile, by another process or an earlier try: look again."""
+    events: list[StreamEvent]
+    overtaken: frozenset[str] = frozenset()
 
 
 class NotificationsStore:
@@ -77,83 +75,48 @@ class NotificationsStore:
 
     # Projecting streams into notifications
 
-    def backlog(self, stream: str) -> Deferred[Backlog]:
-        """What of a lesson's stream is still to be projected, a part of it where it is much."""
+    def backlogs(self, seen: Mapping[str, Known | None]) -> Deferred[list[Backlog]]:
+        """What of these streams is still to be projected, a part of it where it is much; ``seen``: how far each is."""
+        return self._database.read("notifications.turning", lambda connection: backlogs(connection, seen))
 
-        def thd(connection: Connection) -> Backlog:
-            row = connection.execute(select(progress).where(progress.c.stream == stream)).one_or_none()
-            seq = None if row is None else row.seq
-            events = read_since(connection, stream, seq or 0, EVENTS_AT_ONCE)
-            members = None if row is None else json.loads(row.members)
-            return Backlog(stream, seq, None if members is None else tuple(members), tuple(events))
+    def behind(self, limit: int) -> Deferred[dict[str, int]]:
+        """Lessons' streams that have gone on since they were projected, or never were, and where each is now."""
 
-        return self._database.read("notifications.turning", thd)
+        def thd(connection: Connection) -> dict[str, int]:
+            return {row.name: row.head for row in connection.execute(BEHIND.limit(limit))}
 
-    def behind(self, limit: int) -> Deferred[list[str]]:
-        """Lessons' streams that have gone on since they were projected, or never were."""
-        of_state = streams.c.name.like(STATE_TOPIC.pattern)
-        query = (
-            select(streams.c.name)
-            .outerjoin(progress, progress.c.stream == streams.c.name)
-            .where(
-                or_(
-                    and_(of_state, progress.c.stream.is_(None)),
-                    and_(
-                        or_(of_state, streams.c.name.like(CHAT_TOPIC.pattern)),
-                        streams.c.head > func.coalesce(progress.c.seq, 0),
-                    ),
-                )
-            )
-            .order_by(streams.c.name)
-            .limit(limit)
-        )
-        return self._database.read("notifications.behind", lambda connection: list(connection.execute(query).scalars()))
+        return self._database.read("notifications.behind", thd)
 
-    def unread_of_chat(self, lesson_id: str, read_up_to: Mapping[str, int]) -> Deferred[dict[str, list[str]]]:
-        """N6: by person the unread notifications of a lesson's chat, of messages up to the one they have read."""
-        query = select(notifications.c.user_id, notifications.c.id, notifications.c.data).where(
-            notifications.c.user_id.in_(sorted(read_up_to)),
-            notifications.c.lesson_id == lesson_id,
-            notifications.c.kind == Kind.CHAT_MESSAGE.value,
-            notifications.c.read_at.is_(None),
-        )
+    def keep(self, known: Mapping[str, Known]) -> Deferred[None]:
+        """Write how far these streams are projected, where nothing was to be told; nothing goes back."""
+        return self._database.write("notifications.progress", lambda connection: keep(connection, known))
 
-        def thd(connection: Connection) -> dict[str, list[str]]:
-            found: dict[str, list[str]] = {}
-            for user_id, notification_id, data in connection.execute(query):
-                if json.loads(data)["seq"] <= read_up_to[user_id]:
-                    found.setdefault(user_id, []).append(notification_id)
-            return found
+    def told(
+        self, user_ids: Collection[str], lesson_ids: Collection[str], now: datetime, *, since: datetime | None = None
+    ) -> Deferred[Told]:
+        """N6: what these people were told of the chat of these lessons, as far as it matters for what is told now.
 
-        return self._database.read("notifications.unread_of_chat", thd)
+        ``since``: what they have read after that instant as well.
+        """
+        query = told_query(user_ids, lesson_ids, now, since)
+        return self._database.read("notifications.told", lambda connection: Told.of(connection.execute(query), now))
 
-    def add(
-        self,
-        new: Sequence[New],
-        now: datetime,
-        *,
-        backlog: Backlog | None = None,
-        members: Sequence[str] = (),
-        seen: Sequence[Seen] = (),
-    ) -> Deferred[list[StreamEvent]]:
-        """Keep notifications and write them into their people's streams; ``backlog``: what they were made of.
+    def add(self, looks: Sequence[Look], now: datetime) -> Deferred[Added]:
+        """Keep notifications and write them into their people's streams, with how far the streams are projected.
 
-        ``seen`` are read from now on. What is known already (N3) is left out. Answers the events.
-        Raises OvertakenError.
+        What is known already (N3) is left out, and so is what was made of a stream that has gone on meanwhile.
         """
 
-        def thd(connection: Connection) -> list[StreamEvent]:
-            if backlog is not None:
-                lock(connection, f"notify {backlog.stream}")
-                _require_next(connection, backlog)
-                row = {"stream": backlog.stream, "seq": backlog.next_seq, "members": json.dumps(list(members))}
-                put(connection, progress, [row])
+        def thd(connection: Connection) -> Added:
+            overtaken = go_on(connection, [look.backlog for look in looks if look.backlog is not None])
+            valid = [look for look in looks if look.backlog is None or look.backlog.stream not in overtaken]
+            new, seen = [one for look in valid for one in look.new], [one for look in valid for one in look.seen]
             people = [*(stream_of(one.notification.user_id) for one in new), *(one.draft.stream for one in seen)]
             ensure_streams(connection, people)
             at = locked(connection, people)  # from here on nobody else changes their counts
             read = [mark(connection, one.draft, one.notification_ids, at[one.draft.stream].head)[1] for one in seen]
             suppress(connection, seen, now)
-            return [*filter(None, read), *self._insert(connection, new, now)]
+            return Added([*filter(None, read), *self._insert(connection, new, now)], overtaken)
 
         return self._database.write("notifications.add", thd)
 
@@ -257,13 +220,6 @@ def _counted(connection: Connection, user_ids: Sequence[str]) -> list[Counted]:
     return [
         Counted(seq, rows.get(user_id, 0) if data is None else data["unread_count"]) for user_id, seq, data in found
     ]
-
-
-def _require_next(connection: Connection, backlog: Backlog) -> None:
-    """Raises OvertakenError where the stream is not any more where it was."""
-    row = connection.execute(select(progress.c.seq).where(progress.c.stream == backlog.stream)).scalar_one_or_none()
-    if row != backlog.seq:
-        raise OvertakenError(backlog.stream)
 
 
 def _require_all(connection: Connection, mine: Any, notification_ids: Sequence[str]) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import CompoundSelect, Connection, and_, func, select, update
+from sqlalchemy import CompoundSelect, Connection, and_, func, select, union_all, update
 
 from tutorwamp.kernel.contracts import StreamEvent
 from tutorwamp.kernel.sql.streams import append_one
@@ -27,6 +27,9 @@ from tutorwamp.notifications.tables import is_unread, notifications, preferences
 
 CHAT_QUIET_FOR: Final = timedelta(minutes=15)
 """N6, for who has chat off in-app and so cannot read it: a push for each conversation, not for each sentence."""
+
+UNSENT_FOR: Final = timedelta(days=1)
+"""P2: a push that has waited for longer is given up; nobody has to know whether it is needed still."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,59 @@ def suppress(connection: Connection, seen: Sequence[Seen], now: datetime) -> Non
         connection.execute(rest.values(read_at=now))
 
 
+@dataclass(frozen=True)
+class Told:
+    """N6: what some people were told of the chat of some lessons."""
+
+    unread: dict[tuple[str, str], list[tuple[int, str]]]
+    """By person and lesson what they have not read: the message's number and the notification's id."""
+    until: dict[tuple[str, str], datetime | None]
+    """Until when they need not be told more of that chat; null: it is not over."""
+
+    def enough(self, user_id: str, lesson_id: str, now: datetime) -> bool:
+        """Whether somebody is not to be told what is said in a lesson at this instant."""
+        key = (user_id, lesson_id)
+        until = self.until.get(key, now)
+        return until is None or until > now
+
+    def read(self, lesson_id: str, read_up_to: Mapping[str, int]) -> dict[str, list[str]]:
+        """By person the notifications of a lesson's chat that are unread, of messages that they have read there."""
+        found = {
+            user_id: [one for seq, one in self.unread.get((user_id, lesson_id), ()) if seq <= up_to]
+            for user_id, up_to in read_up_to.items()
+        }
+        return {user_id: ids for user_id, ids in found.items() if ids}
+
+    @classmethod
+    def of(cls, rows: Iterable[Any], now: datetime) -> Told:
+        """Made of the rows of ``told_query``."""
+        told = cls({}, {})
+        for row in rows:
+            key = (row.user_id, row.lesson_id)
+            if row.read_at is None:
+                told.unread.setdefault(key, []).append((json.loads(row.data)["seq"], row.id))
+            until = row.read_at if row.in_app else row.created_at + CHAT_QUIET_FOR
+            before = told.until.get(key, until)
+            told.until[key] = None if until is None or before is None else max(until, before)
+        return told
+
+
+def told_query(
+    user_ids: Collection[str], lesson_ids: Collection[str], now: datetime, since: datetime | None
+) -> CompoundSelect[Any]:
+    """The notifications of ``Told``; ``since``: those as well that were read after that instant."""
+    n = notifications.c
+    said = select(n.user_id, n.lesson_id, n.id, n.data, n.in_app, n.created_at, n.read_at).where(
+        n.user_id.in_(sorted(user_ids)),
+        n.lesson_id.in_(sorted(lesson_ids)),
+        n.kind == Kind.CHAT_MESSAGE.value,
+    )
+    parts = [said.where(is_unread), said.where(n.in_app.is_(False), n.created_at > now - UNSENT_FOR)]
+    if since is not None and since < now:
+        parts.append(said.where(n.in_app, n.read_at > since))
+    return union_all(*parts)  # each has its index
+
+
 def fresh(connection: Connection, new: Sequence[New], now: datetime) -> list[New]:
     """N3, N6: without those that are there already, and what is said where something is unread already."""
     # Two lists, not one of pairs: for pairs SQLite reads the whole index. What it finds too much is no pair of ours.
@@ -109,31 +165,28 @@ def fresh(connection: Connection, new: Sequence[New], now: datetime) -> list[New
         notifications.c.source.in_(sorted({one.notification.source for one in new})),
     )
     known = {(row.user_id, row.source) for row in connection.execute(known_query)}
-    talked = {(row.user_id, row.lesson_id) for row in connection.execute(_talked(new, now))}
+    chats = [one.notification for one in new if one.notification.kind is Kind.CHAT_MESSAGE]
+    told = _told(connection, chats, now) if chats else Told({}, {})
     kept: list[New] = []
     for one in new:
         notification = one.notification
-        where = (notification.user_id, notification.data["lesson_id"])
+        key = (notification.user_id, notification.data["lesson_id"])
+        is_chat = notification.kind is Kind.CHAT_MESSAGE
         if (notification.user_id, notification.source) in known or (
-            notification.kind is Kind.CHAT_MESSAGE and where in talked
+            is_chat and told.enough(*key, notification.since(now))
         ):
             continue
         known.add((notification.user_id, notification.source))
-        if notification.kind is Kind.CHAT_MESSAGE:
-            talked.add(where)
+        if is_chat:
+            told.until[key] = None
         kept.append(one)
     return kept
 
 
-def _talked(new: Sequence[New], now: datetime) -> CompoundSelect[Any]:
-    """N6: who was told of which lesson's chat and has not read it, or cannot, and was told just now."""
-    said = select(notifications.c.user_id, notifications.c.lesson_id).where(
-        notifications.c.user_id.in_(sorted({one.notification.user_id for one in new})),
-        notifications.c.lesson_id.in_(sorted({one.notification.data["lesson_id"] for one in new})),
-        notifications.c.kind == Kind.CHAT_MESSAGE.value,
-    )
-    just_now = said.where(notifications.c.in_app.is_(False), notifications.c.created_at > now - CHAT_QUIET_FOR)
-    return said.where(is_unread).union_all(just_now)  # each half has its index
+def _told(connection: Connection, chats: Sequence[NotificationDraft], now: datetime) -> Told:
+    lessons = {one.data["lesson_id"] for one in chats}
+    query = told_query({one.user_id for one in chats}, lessons, now, min(one.since(now) for one in chats))
+    return Told.of(connection.execute(query), now)
 
 
 def unread_counts(connection: Connection, users: Sequence[str]) -> dict[str, int]:

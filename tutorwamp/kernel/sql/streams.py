@@ -189,6 +189,15 @@ def read_since(connection: Connection, stream: str, after: int, limit: int) -> l
     return [_event(row) for row in rows]
 
 
+def read_at(connection: Connection, where: Sequence[tuple[str, int]]) -> list[StreamEvent]:
+    """The events at these places, stream and number, in their order; those that are gone are left out."""
+    if not where:
+        return []
+    place = tuple_(stream_events.c.stream, stream_events.c.seq)
+    query = select(stream_events).where(place.in_(where)).order_by(stream_events.c.stream, stream_events.c.seq)
+    return [_event(row) for row in connection.execute(query)]
+
+
 def read_together(
     connection: Connection, names: Sequence[str], after: Moment | None, limit: int, characters_at_most: int
 ) -> tuple[list[StreamEvent], bool]:
