@@ -30,9 +30,10 @@ from tutorwamp.kernel.errors import Invalid, RateLimited, TooLarge, TutorwampErr
 reactor: Any = installed_reactor
 ADVICE = "Do less."
 EMPTY = Parcel({"format": "svg", "pictures": []}, [b"[]"])
-SHEET = {"x": 0.0, "y": 0.0, "width": 4000.0, "height": 2000.0, "fill": "#ff0000", "opacity": 0.5}
-ENDLESS = Parcel({"format": "png", "pictures": []}, [json.dumps([element("rect", **SHEET)] * 4000).encode()])
-"""A minute's work in half a megabyte: a page of 4,000 sheets that are looked through."""
+LINES = "\n".join(f"नमस्ते office {number}" for number in range(1_000))
+WORDS = [{**element("text", x=0, y=0, size=12), "text": f"{page} {LINES}"} for page in range(15)]
+SLOW = Parcel({"format": "pdf", "pictures": []}, [json.dumps(WORDS).encode()])
+"""Five seconds' work of a processor that a page may ask for: each line is set by itself, for no font has all of it."""
 
 
 async def made(place: workshop.Place, name: str, job: Parcel, *, large: bool = False) -> Parcel:
@@ -167,7 +168,7 @@ async def test_B36_a_job_that_takes_too_long_is_killed_and_its_caller_told_what_
     monkeypatch.setattr(workshop, "JOB_AT_MOST_S", 1.0)
     monkeypatch.setattr(workshop, "CPU_FAIR_S", 0.0)
     before = children()
-    work = asking(made(Workshop(reactor).place("anna"), "export", ENDLESS))
+    work = asking(made(Workshop(reactor).place("anna"), "export", SLOW))
     (pid,) = children() - before
     error = await refused(TooLarge, work)
     assert error.message.endswith(ADVICE)
@@ -176,14 +177,14 @@ async def test_B36_a_job_that_takes_too_long_is_killed_and_its_caller_told_what_
 
 async def test_B36_a_job_that_got_no_processor_is_not_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workshop, "JOB_AT_MOST_S", 1.0)
-    await refused(RateLimited, made(Workshop(reactor).place("anna"), "export", ENDLESS))
+    await refused(RateLimited, made(Workshop(reactor).place("anna"), "export", SLOW))
 
 
 async def test_B35_the_process_of_a_job_that_nobody_waits_for_is_killed() -> None:
     before, shop = children(), Workshop(reactor)
 
     async def call() -> None:
-        await made(shop.place("anna"), "export", ENDLESS)
+        await made(shop.place("anna"), "export", SLOW)
 
     answer = answer_by_work(10, call(), reactor)
     (pid,) = children() - before

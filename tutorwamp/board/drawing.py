@@ -11,7 +11,7 @@ import cmath
 import math
 import re
 from base64 import b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from html import escape
@@ -119,12 +119,22 @@ def svg(elements: Sequence[Element], pictures: Pictures) -> str:
     return sheet.file({use: (pictures[use[0]][0], _as_seen(pictures[use[0]][1])) for use in sheet.ids})
 
 
-def draw(elements: Sequence[Element], pictures: Pictures, *, sized: bool = False) -> Sheet:
-    """As ``svg`` does, without what is in the pictures. ``sized``: one picture in two sizes is two."""
+def draw(
+    elements: Sequence[Element],
+    pictures: Pictures,
+    *,
+    sized: bool = False,
+    coarser: Callable[[Sequence[Element], float], float] = lambda _, scale: scale,
+) -> Sheet:
+    """As ``svg`` does, without what is in the pictures. ``sized``: one picture in two sizes is two.
+
+    ``coarser`` may choose a smaller scale.
+    """
     ids = _picture_ids(elements, pictures, sized=sized)
     drawn = [_draw(element, ids) for element in elements]
     left, top, width, height = _frame([box for _, box in drawn])
     scale = min(1.0, SIDE_AT_MOST / max(width, height), math.sqrt(AREA_AT_MOST / (width * height)))
+    scale = coarser(elements, scale)
     uses = [use for use in map(_use, _images(elements)) if use in ids]
     shown = [(use, (_whole(use[1] * scale), _whole(use[2] * scale))) for use in uses]
     return Sheet([markup for markup, _ in drawn], (left, top, width, height), scale, ids, shown)

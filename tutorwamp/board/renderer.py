@@ -90,9 +90,10 @@ def _pdf(pages: Sequence[Page], pictures: Pictures) -> File:
 
 def _drawn(pages: Sequence[Page], pictures: Pictures, *, sharper: float) -> list[str]:
     """The pages as SVG files to be printed. Each picture is decoded once, and is as large as it is shown."""
-    from tutorwamp.board import drawing, imaging
+    from tutorwamp.board import drawing, effort, imaging
 
-    sheets = [drawing.draw(page, pictures, sized=True) for page in pages]
+    more: Any = {"coarser": effort.affordable} if sharper == SEEN else {}  # paper has lines, no pixels
+    sheets = [drawing.draw(page, pictures, sized=True, **more) for page in pages]
     shown = [size for sheet in sheets for size in sheet.shown]
     finer = sharper * imaging.coarseness(_times(size, sharper) for _, size in shown)
     sizes: dict[str, set[imaging.Size]] = {}
