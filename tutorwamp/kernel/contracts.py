@@ -65,7 +65,8 @@ class Clock(Protocol):
 
 def utc_now() -> datetime:
     """The real clock, cut to the contract's milliseconds."""
-    return from_ms(to_ms(datetime.now(UTC)))
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
 def to_ms(instant: datetime) -> int:
@@ -84,7 +85,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def instant_text(instant: datetime) -> str:
     """RFC 3339, UTC, milliseconds, ``Z``."""
-    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    there = instant if instant.tzinfo is UTC else instant.astimezone(UTC)
+    return there.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 def new_id() -> str:

@@ -77,7 +77,10 @@ def key_for(client_id: str | None) -> str:
 
 def digest_of(*content: Any) -> str:
     """A fingerprint of what was asked for, to tell a repetition from another request under the same key."""
-    return hashlib.sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()
+    return hashlib.sha256(_COMPACT.encode(content).encode()).hexdigest()
+
+
+_COMPACT: Final = json.JSONEncoder(separators=(",", ":"))
 
 
 @dataclass(frozen=True)

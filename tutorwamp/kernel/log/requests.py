@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from tutorwamp.kernel.errors import Internal, RateLimited, TutorwampError, Unavailable
+from tutorwamp.kernel.errors import Internal, TutorwampError, Unavailable
 from tutorwamp.kernel.limits import Allowance, Limits
 from tutorwamp.kernel.log.calls import Call
 from tutorwamp.kernel.log.lines import LogSettings, RequestLogging, get_logger
@@ -60,9 +60,7 @@ class RequestLines:
         fault = isinstance(call.error, Unavailable | Internal) and not call.given_up
         kind = "slow" if slow else "fault" if fault else "refused" if call.error is not None else "done"
         key = (kind, call.name)
-        try:
-            self._take(kind, call.name)
-        except RateLimited:
+        if not self._has_room(kind, call.name):
             self._left_out[key] = self._left_out.get(key, 0) + 1
             return
         more: dict[str, Any] = {"slow": True} if slow else {}
@@ -71,14 +69,12 @@ class RequestLines:
         tell = log.warning if slow or fault else log.debug if self._is_quiet(call) else log.info
         tell("call", **dict(_fields(call)), **more)
 
-    def _take(self, kind: str, name: str) -> None:
+    def _has_room(self, kind: str, name: str) -> bool:
         if kind == "slow":
-            self._slow.take(kind)
-        elif kind == "done":
-            self._repeated.take(name)
-            self._all.take(kind)
-        else:
-            self._errors.take(kind)
+            return self._slow.has(kind)
+        if kind == "done":
+            return self._repeated.has(name) and self._all.has(kind)
+        return self._errors.has(kind)
 
 
 def _fields(call: Call) -> Iterator[tuple[str, Any]]:
