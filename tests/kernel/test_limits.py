@@ -84,6 +84,15 @@ def test_S7_being_refused_costs_nothing() -> None:
     bucket.take("anna")
 
 
+def test_what_is_asked_without_an_error_takes_the_same_and_says_how_long_to_wait() -> None:
+    clock = Clock()
+    bucket = Limits(FIVE_AT_ONCE, clock.seconds)
+    assert [bucket.wait_s("anna") for _ in range(7)] == [0, 0, 0, 0, 0, 0.5, 0.5]
+    clock.advance(0.5)
+    assert bucket.wait_s("anna") == 0
+    assert taken(bucket, 1) == 0
+
+
 def test_S7_everybody_has_a_bucket_of_their_own() -> None:
     bucket = Limits(FIVE_AT_ONCE, Clock().seconds)
     assert (taken(bucket, 9, "anna"), taken(bucket, 9, "ben")) == (5, 5)

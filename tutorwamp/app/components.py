@@ -25,7 +25,7 @@ from tutorwamp.app.settings import read_settings
 from tutorwamp.app.site import PROBES, make_site
 from tutorwamp.gate.wamp import GateClient
 from tutorwamp.kernel.edges.answered import answered
-from tutorwamp.kernel.edges.arguments import collect_seldom
+from tutorwamp.kernel.edges.arguments import collect_seldom, spare_what_is_made
 from tutorwamp.kernel.edges.component import Component
 from tutorwamp.kernel.edges.open_files import accept_with_care, open_files
 from tutorwamp.kernel.errors import Retryable, TutorwampError
@@ -156,6 +156,7 @@ class PeriodicComponent(Component):
             raise
         await GateClient(session.call).ready(self.name, procedures)
         _ready.append(self.name)
+        spare_what_is_made()
         _show_life(machine())
         await self._go_on()
 

@@ -54,7 +54,7 @@ from tutorwamp.gate.service import GateService
 from tutorwamp.gate.settings import GateSettings
 from tutorwamp.kernel.contracts import NOTHING, Answer, Arguments, Procedure, from_ms, new_id, to_ms, utc_now
 from tutorwamp.kernel.edges.answered import answered, error_of
-from tutorwamp.kernel.edges.arguments import bound_recursion, check, collect_seldom
+from tutorwamp.kernel.edges.arguments import bound_recursion, check, collect_seldom, spare_what_is_made
 from tutorwamp.kernel.edges.component import application_error
 from tutorwamp.kernel.edges.open_files import accept_with_care, open_files
 from tutorwamp.kernel.errors import Internal, RateLimited, TutorwampError
@@ -261,6 +261,8 @@ class GateComponent(ApplicationSession):
     def _ready(self, report: ReportReady, session: SessionId) -> None:
         self._service.report_ready(report, session)
         missing = self._service.missing()
+        if not missing:
+            spare_what_is_made()
         self.log.info(
             "{component} is ready, {rest}",
             component=report.component,

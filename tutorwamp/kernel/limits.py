@@ -114,22 +114,16 @@ class Limits:
 
     def take(self, name: str, amount: float = 1) -> None:
         """Take so much; what is more than a burst waits for a full bucket. Raises RateLimited with the seconds."""
-        missing = self._missing(name, amount)
-        if missing > 0:
-            wait_ms = math.ceil(missing / self._allowance.per_s * 1000)
-            raise RateLimited("Too much at once. Come back in a moment.", retry_after_s=wait_ms / 1000)
+        if wait_s := self.wait_s(name, amount):
+            raise RateLimited("Too much at once. Come back in a moment.", retry_after_s=wait_s)
 
-    def has(self, name: str) -> bool:
-        """Take one where it is there; for what nobody has to be told of, at a fifth of an error's price."""
-        return self._missing(name, 1) <= 0
-
-    def _missing(self, name: str, amount: float) -> float:
-        """Take so much, or say how many tokens are missing for that; 0 where it was taken."""
+    def wait_s(self, name: str, amount: float = 1) -> float:
+        """The same without an error, which may cost more than the work: 0, or the seconds where nothing was taken."""
         tokens, now_s = self._count(name)
         wanted = min(amount, self._allowance.burst)
         enough = tokens >= wanted - _NEARLY
         self._put(name, tokens - amount if enough else tokens, now_s)
-        return 0.0 if enough else wanted - tokens
+        return 0.0 if enough else math.ceil((wanted - tokens) / self._allowance.per_s * 1000) / 1000
 
     def charge(self, name: str, amount: float) -> None:
         """Take so much whether it is there or not; a negative amount is given back."""
@@ -181,14 +175,11 @@ class CallLimits:
 
     def write_in(self, lesson_id: str, bytes_written: int) -> None:
         """Count what a lesson is to keep; for those who may write in it only. Raises RateLimited."""
-        if self._on:
-            try:
-                self._written_in.take(lesson_id, bytes_written)
-            except RateLimited as error:
-                raise RateLimited(
-                    "So much is written in this lesson that others would have to wait. Come back in a moment.",
-                    retry_after_s=error.retry_after_s,
-                ) from None
+        if self._on and (wait_s := self._written_in.wait_s(lesson_id, bytes_written)):
+            raise RateLimited(
+                "So much is written in this lesson that others would have to wait. Come back in a moment.",
+                retry_after_s=wait_s,
+            )
 
     def charge_written(self, user_id: str, bytes_written: int) -> None:
         """Count what a person's change has written again besides what was sent."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from typing import Annotated, Any
 
@@ -12,7 +13,7 @@ from pydantic import Field
 
 from tutorwamp.accounts.contracts import LogIn
 from tutorwamp.kernel.contracts import Line, Value
-from tutorwamp.kernel.edges.arguments import ARGUMENTS_BYTES_AT_MOST, FAULTS_AT_MOST, check, size_of
+from tutorwamp.kernel.edges.arguments import ARGUMENTS_BYTES_AT_MOST, FAULTS_AT_MOST, check, size_of, spare_what_is_made
 from tutorwamp.kernel.errors import Invalid, TooLarge
 
 
@@ -127,3 +128,14 @@ def test_size_is_near_the_wires() -> None:
 
 def test_a_text_counts_by_its_bytes() -> None:
     assert [size_of(text * 100) for text in ("a", "ü", "漢", "😀", "\ud800")] == [102, 202, 302, 402, 302]
+
+
+def test_what_is_made_when_a_node_is_ready_is_not_looked_through_again() -> None:
+    made: list[object] = []
+    made.append(made)
+    try:
+        spare_what_is_made()
+        assert not any(one is made for one in gc.get_objects())
+    finally:
+        gc.unfreeze()
+    assert any(one is made for one in gc.get_objects())

@@ -60,7 +60,7 @@ class RequestLines:
         fault = isinstance(call.error, Unavailable | Internal) and not call.given_up
         kind = "slow" if slow else "fault" if fault else "refused" if call.error is not None else "done"
         key = (kind, call.name)
-        if not self._has_room(kind, call.name):
+        if self._wait_s(kind, call.name):
             self._left_out[key] = self._left_out.get(key, 0) + 1
             return
         more: dict[str, Any] = {"slow": True} if slow else {}
@@ -69,12 +69,12 @@ class RequestLines:
         tell = log.warning if slow or fault else log.debug if self._is_quiet(call) else log.info
         tell("call", **dict(_fields(call)), **more)
 
-    def _has_room(self, kind: str, name: str) -> bool:
+    def _wait_s(self, kind: str, name: str) -> float:
         if kind == "slow":
-            return self._slow.has(kind)
+            return self._slow.wait_s(kind)
         if kind == "done":
-            return self._repeated.has(name) and self._all.has(kind)
-        return self._errors.has(kind)
+            return self._repeated.wait_s(name) or self._all.wait_s(kind)
+        return self._errors.wait_s(kind)
 
 
 def _fields(call: Call) -> Iterator[tuple[str, Any]]:
