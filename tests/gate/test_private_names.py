@@ -27,7 +27,9 @@ from twisted.web.server import Request, Site
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of the libraries Crossbar imports, not of ours
     from crossbar.common.twisted.web import Site as CrossbarSite
+    from crossbar.node.controller import NodeController
     from crossbar.node.native import NativeWorkerClientProtocol
+    from crossbar.node.node import Node
     from crossbar.router.broker import Broker
     from crossbar.router.dealer import Dealer, InvocationRequest
     from crossbar.router.observation import UriObservation
@@ -242,6 +244,16 @@ def test_the_end_of_a_worker_is_told_to_its_protocol() -> None:
     """``supervision.node`` hears there how each has ended."""
     assert parameters(NativeWorkerClientProtocol.connectionLost) == ["self", "reason"]
     assert "self._pid = self.transport.pid" in inspect.getsource(NativeWorkerClientProtocol.connectionMade)
+
+
+def test_a_node_loads_its_keys_by_a_name_and_uses_two_things_of_them() -> None:
+    """``supervision.node`` has it load none."""
+    assert parameters(Node.load_keys) == ["self", "cbdir", "privfile", "pubfile"]
+    source = inspect.getsource(Node)
+    assert "self._node_secmod = SecurityModuleMemory.from_keyfile(" in source
+    assert "if not self._node_secmod.is_open:" in source
+    assert "if self._node_secmod.is_locked:" in source
+    assert "return self._node.secmod[1].public_key(binary=False)" in inspect.getsource(NodeController.get_public_key)
 
 
 def test_lines_of_the_log_are_made_of_names_looked_up_each_time() -> None:

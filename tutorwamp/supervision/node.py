@@ -9,6 +9,7 @@ import ctypes
 import os
 import signal
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +18,10 @@ from tutorwamp.kernel.lifeline import BEAT_EVERY_S, Lifeline
 from tutorwamp.kernel.metrics import sockets
 from tutorwamp.kernel.metrics.pages import noted_page
 from tutorwamp.kernel.metrics.process import watch_process
+from tutorwamp.kernel.metrics.settings import MetricsSettings
 from tutorwamp.kernel.metrics.turns import watch_reactor
+from tutorwamp.kernel.node_settings import NodeSettings
+from tutorwamp.kernel.settings import gather, read
 
 PR_SET_PDEATHSIG: Final = 1
 """prctl(2), Linux only: the signal a process gets when its parent dies."""
@@ -50,17 +54,18 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)
     os.setsid()  # so that all our processes are found, and Ctrl-C is for the supervisor alone
     import crossbar  # late: it takes a second
-    from tutorwamp.app.settings import read_settings  # late: who only asks for the configuration need not wait
 
-    settings = read_settings(os.environ)
-    node_dir = settings.node.node_dir.absolute()
+    values = gather(os.environ)  # the supervisor has read them all; every domain's would be ten megabytes here
+    settings = read(NodeSettings, values)
+    node_dir = settings.node_dir.absolute()
     node_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     for name in LEFT_BEHIND:
         (node_dir / name).unlink(missing_ok=True)
     sockets.clear(node_dir)
     _show_life(Lifeline(node_dir))
-    _count(node_dir, turns=settings.metrics.metrics)
-    config = (settings.node.node_config or config_file()).absolute()
+    _have_no_keys()
+    _count(node_dir, turns=read(MetricsSettings, values).metrics)
+    config = (settings.node_config or config_file()).absolute()
     os.chdir(node_dir)  # where all our processes work: by that they are known
     # crossbar.run() reads the command line of its process.
     sys.argv = [
@@ -96,6 +101,32 @@ def _show_life(lifeline: Lifeline) -> None:
         connection_lost(worker, reason)
 
     NativeWorkerClientProtocol.connectionLost = report_and_go_on
+
+
+@dataclass
+class _NoKeys:
+    """In place of the keys by which a node is known to others of its cluster, which need Ethereum's libraries."""
+
+    is_open: bool = True
+    is_locked: bool = False
+
+    def __getitem__(self, _number: int) -> _NoKeys:
+        return self
+
+    def public_key(self, *, binary: bool) -> str:
+        """What each worker is told when it has come."""
+        return ""
+
+
+def _have_no_keys() -> None:
+    """Spare the node's keys: nobody asks a node of its own who it is."""
+    from crossbar.node.node import Node
+
+    def load_none(node: Any, _folder: str, **_files: str) -> bool:
+        node._node_secmod = _NoKeys()  # noqa: SLF001  # pinned by a test
+        return False
+
+    Node.load_keys = load_none
 
 
 def _count(node_dir: Path, *, turns: bool) -> None:
