@@ -107,6 +107,16 @@ def test_nodes_with_everything_off_and_on_take_turns() -> None:
     assert all(row["cpu_ms"] > 0 and row["p50_ms"] > 0 for row in rows)
 
 
+def test_a_node_with_nobody_there_is_seen_process_by_process() -> None:
+    found = run("idle", "--seconds", "1")
+    assert set(found["cpu_percent"]) >= {"supervisor", "controller", "router", "container"}
+    assert found["ready_cpu_s"] > 0
+    memory = sum(found["pss_mib"].values())
+    assert 0 < memory <= sum(found["rss_mib"].values())
+    assert found["peak_pss_mib"] > 0
+    assert 1 <= found["watched_s"]
+
+
 def test_everything_drawn_by_all_arrives_at_all() -> None:
     result = run("board", "--writers", "3", "--seconds", "1", "--hz", "30", "--processes", "2")
     assert result["writers"] == 3

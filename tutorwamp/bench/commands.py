@@ -143,5 +143,16 @@ def bench_watched(rounds: int, calls: int, traced: int | None, as_json: bool) ->
     _print([asdict(row) for row in rows], lines(rows), as_json=as_json)
 
 
+@bench.command("idle")
+@click.option("--seconds", default=60.0, show_default=True, type=click.FloatRange(0.1), help="To watch it.")
+@_as_json
+def bench_idle(seconds: float, as_json: bool) -> None:  # as above
+    """How long a node takes to be ready, and what it costs when nobody is there."""
+    from tutorwamp.bench.idle import lines, run
+
+    result = run(seconds)
+    _print(asdict(result), lines(result), as_json=as_json)
+
+
 def _print(result: Any, lines: Iterable[str], *, as_json: bool) -> None:
     click.echo(json.dumps(result, indent=2) if as_json else "\n".join(lines))

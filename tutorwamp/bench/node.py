@@ -125,8 +125,8 @@ def _tell(teller: Teller, line: str) -> None:
 def _settings(folder: Path, *, with_floor: bool) -> Settings:
     """Those of the environment, for a node in the folder, on ports of its own."""
     os.environ["TUTORWAMP_DATA_DIR"] = str(folder)
-    os.environ["TUTORWAMP_PORT"] = str(_free_port())
-    os.environ["TUTORWAMP_REST_PORT"] = str(_free_port())
+    os.environ["TUTORWAMP_PORT"] = str(free_port())
+    os.environ["TUTORWAMP_REST_PORT"] = str(free_port())
     if with_floor:
         os.environ["TUTORWAMP_NODE_CONFIG"] = str(_with_floor(folder))
     return read_settings(os.environ)
@@ -151,7 +151,8 @@ def _with_floor(folder: Path) -> Path:
     return path
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A TCP port on loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
