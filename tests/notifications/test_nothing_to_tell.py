@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import timedelta
+from typing import Any
 
 import pytest
 import pytest_twisted
+from sqlalchemy import event
 from twisted.internet.defer import succeed
 from twisted.internet.task import Clock
 
@@ -16,6 +19,8 @@ from tutorwamp.app.assembly import Machine
 from tutorwamp.kernel.contracts import Caller
 from tutorwamp.lessons.contracts import SetPen
 from tutorwamp.notifications.notifier import PATIENCE_S, Notifier
+from tutorwamp.notifications.progress import backlogs
+from tutorwamp.notifications.writing import told_query
 
 LESSONS = 50
 DIED_AFTER_S = 20
@@ -230,3 +235,25 @@ async def test_N3_N6_after_a_crash_who_was_away_is_told(stage_on_both: Stage, ho
     for _ in range(2):
         await house.turn()
     assert [await working.chats(who) for who in (house.tutor, house.anna, house.ben)] == [0, 0, 1]
+
+
+async def test_what_is_asked_every_second_is_found_by_keys(stage: Stage, working: Working) -> None:
+    house, engine, now = working.house, stage.machine.database.engine, stage.clock()
+    await house.say(house.tutor)
+    asked: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, values: Any, *_: Any) -> None:
+        if statement.startswith("SELECT"):
+            asked.append((statement, values))
+
+    event.listen(engine, "before_cursor_execute", note)
+    with engine.connect().execution_options(writes=False) as connection:
+        (backlog,) = backlogs(connection, {house.stream: None})
+        people = [house.anna.user_id, house.ben.user_id]
+        connection.execute(told_query(people, [house.lesson.id], now, now - timedelta(minutes=1))).all()
+        event.remove(engine, "before_cursor_execute", note)
+        explained = [connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {one}", values) for one, values in asked]
+        plan = [row.detail for rows in explained for row in rows]
+    assert len(backlog.events) == 1
+    assert [one for one in plan if one.startswith("SEARCH")]
+    assert not [one for one in plan if one.startswith("SCAN")], plan

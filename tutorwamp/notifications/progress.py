@@ -12,7 +12,7 @@ from sqlalchemy import Connection, and_, bindparam, func, or_, select, update
 from tutorwamp.chat.contracts import CHAT_TOPIC
 from tutorwamp.kernel.contracts import StreamEvent
 from tutorwamp.kernel.sql.columns import insert_new, lock, put
-from tutorwamp.kernel.sql.streams import heads, read_at, streams
+from tutorwamp.kernel.sql.streams import heads, read_parts, streams
 from tutorwamp.lessons.contracts import STATE_TOPIC
 from tutorwamp.notifications.tables import progress
 
@@ -86,18 +86,21 @@ def backlogs(connection: Connection, seen: Mapping[str, Known | None]) -> list[B
     rows = {row.stream: row for row in connection.execute(select(progress).where(progress.c.stream.in_(seen)))}
     newest = heads(connection, seen)
     found: list[Backlog] = []
-    places: list[tuple[str, int]] = []
+    parts: list[tuple[str, int, int]] = []
+    room = EVENTS_AT_ONCE
     for stream, known in seen.items():
         row, head = rows.get(stream), newest.get(stream, 0)
         kept = None if row is None else int(row.seq)
         seq, members = kept or 0, None if row is None else tuple(json.loads(row.members))
         if known is not None and seq <= known.seq <= head:  # else the database is another one, or others were quicker
             seq, members = known.seq, known.members
-        upto = min(head, seq + EVENTS_AT_ONCE - len(places))
-        places += [(stream, one) for one in range(seq + 1, upto + 1)]
+        upto = min(head, seq + room)
+        if upto > seq:
+            parts.append((stream, seq + 1, upto))
+            room -= upto - seq
         found.append(Backlog(stream, seq, kept, members, (), head))
     events: dict[str, list[StreamEvent]] = {}
-    for event in read_at(connection, places):
+    for event in read_parts(connection, parts):
         events.setdefault(event.stream, []).append(event)
     return [
         Backlog(one.stream, one.seq, one.kept, one.members, tuple(events.get(one.stream, ())), one.head)

@@ -52,6 +52,15 @@ async def test_P1_who_is_away_is_told_by_each_channel_once(stage_on_both: Stage,
     assert len(desk.given) == 3
 
 
+async def test_P1_a_second_in_which_nothing_is_due_writes_nothing(stage_on_both: Stage, desk: Desk) -> None:
+    await desk.house.turn()
+    counts = stage_on_both.machine.database.counts.by_name
+    for _ in range(3):
+        await desk.pass_s(1)
+    assert "push.take_due" not in counts
+    assert counts["push.look"].transactions == 3
+
+
 async def test_P1_who_is_there_or_has_read_it_or_does_not_want_it_is_not_told(stage_on_both: Stage, desk: Desk) -> None:
     house = desk.house
     await house.turn()

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, case, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, case, delete, exists, func, select, update
 from twisted.internet.defer import Deferred
 
 from tutorwamp.kernel.contracts import Clock
@@ -85,12 +85,18 @@ class PushQueue:
 
     # Taking out
 
-    def take_due(self, at_most: int) -> Deferred[list[Delivery]]:
+    async def take_due(self, at_most: int) -> list[Delivery]:
         """Deliveries that are due, nobody else's for TAKEN_FOR; what is too old is given up.
 
         Each person's and each lesson's first before anybody's second, and of these the earliest first.
+        Where there is nothing to do, which is most seconds, nothing is written.
         """
         now = self._clock()
+        is_due = (deliveries.c.state == "waiting") & (deliveries.c.due_at <= now)
+        is_old = deliveries.c.queued_at <= now - KEPT
+        something = select(exists().where(is_due) | exists().where(is_old))
+        if not await self._database.read("push.look", lambda connection: connection.execute(something).scalar()):
+            return []
         columns = (
             deliveries.c.id.label("delivery_id"),
             notifications.c.user_id,
@@ -113,20 +119,17 @@ class PushQueue:
         source = deliveries.join(notifications, notifications.c.id == deliveries.c.notification_id).outerjoin(
             subscriptions, _IS_TARGET & _IS_STILL_THEIRS
         )
-        is_due = (deliveries.c.state == "waiting") & (deliveries.c.due_at <= now)
         fair = select(_in_turn(is_due).limit(at_most).subquery().c.id)
         due = select(deliveries.c.id).where(deliveries.c.id.in_(fair), is_due).with_for_update(skip_locked=True)
 
         def thd(connection: Connection) -> list[Delivery]:
-            connection.execute(delete(deliveries).where(deliveries.c.queued_at <= now - KEPT))
+            connection.execute(delete(deliveries).where(is_old))
             ids = list(connection.execute(due).scalars())
-            if not ids:
-                return []
             connection.execute(update(deliveries).where(deliveries.c.id.in_(ids)).values(due_at=now + TAKEN_FOR))
             rows: Any = connection.execute(select(*columns).select_from(source).where(deliveries.c.id.in_(ids)))
             return [_delivery(row) for row in rows]
 
-        return self._database.write("push.take_due", thd)
+        return await self._database.write("push.take_due", thd)
 
     def due(self) -> Deferred[Due]:
         """What is due and nobody's just now."""
