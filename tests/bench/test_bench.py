@@ -114,7 +114,7 @@ def test_a_node_with_nobody_there_is_seen_process_by_process() -> None:
     memory = sum(found["pss_mib"].values())
     assert 0 < memory <= sum(found["rss_mib"].values())
     assert found["peak_pss_mib"] > 0
-    assert 1 <= found["watched_s"]
+    assert found["watched_s"] >= 1
 
 
 def test_everything_drawn_by_all_arrives_at_all() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -72,3 +74,9 @@ def test_all_that_a_process_imports_is_in_the_lock(imported: dict[str, set[str]]
             name for name in libraries if not {canonicalize_name(one) for one in of.get(name, ())} & set(locked())
         }
         assert without - not_ours - BY_THE_WAY == set(), process
+
+
+def test_who_migrates_nothing_imports_no_alembic() -> None:
+    asked = "import sys, tutorwamp.cli.commands as c; c.schema.newest_revision(); print('alembic' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)  # noqa: S603  # ours
+    assert done.stdout == "False\n"

@@ -65,7 +65,7 @@ class _Commands(click.Group):
 
 
 def _of_the_database(error: Exception) -> str | None:
-    from alembic.util import CommandError  # late: whoever raised one of these has imported them
+    from alembic.util import CommandError  # late, as all that takes time to import
     from sqlalchemy.exc import SQLAlchemyError
 
     from tutorwamp.kernel.sql.migrate import reason_of

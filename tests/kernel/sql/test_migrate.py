@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, MetaData, insert, inspect, select
 
 from tests.support.schema import metadata
@@ -27,6 +28,13 @@ def check_complete(engine: Engine) -> None:
         options = {"compare_type": True, "compare_server_default": True}
         context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, metadata) == []
+
+
+def test_files_are_named_as_alembic_orders_their_revisions() -> None:
+    """A start asks the names: alembic would take longer to import than all the rest of the question."""
+    script = ScriptDirectory.from_config(migrate._config())
+    assert migrate.newest_revision() == script.get_current_head()
+    assert migrate._revisions() == [one.revision for one in script.walk_revisions()][::-1]
 
 
 def test_up_down_up(engine: Engine) -> None:

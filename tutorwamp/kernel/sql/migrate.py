@@ -1,4 +1,7 @@
-"""The database's schema: where it is, where it should be, and how it gets there (alembic)."""
+"""The database's schema: where it is, where it should be, and how it gets there (alembic).
+
+Alembic is imported where something is migrated: each start asks where the database is, and nearly always it is there.
+"""
 
 from __future__ import annotations
 
@@ -8,23 +11,27 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, column, inspect, select, table
 from sqlalchemy.exc import SQLAlchemyError
 
 from tutorwamp.kernel.settings import SettingsError
 from tutorwamp.kernel.sql.columns import lock
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+_VERSION: Final = table("alembic_version", column("version_num"))
+"""Alembic's own table, of one row at most."""
+_MIGRATIONS: Final = Path(__file__).parents[2] / "migrations" / "versions"
 EMPTY: Final = "base"
 """Alembic's word for a database without anything."""
 
 
 def _config() -> Config:
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", "tutorwamp:migrations")
     return config
@@ -37,9 +44,7 @@ def reason_of(error: SQLAlchemyError) -> str:
 
 def newest_revision() -> str:
     """The revision this code needs."""
-    head = ScriptDirectory.from_config(_config()).get_current_head()
-    assert head is not None  # noqa: S101  # the package ships its migrations
-    return head
+    return _revisions()[-1]
 
 
 def current_revision(engine: Engine) -> str | None:
@@ -71,6 +76,8 @@ def upgrade(engine: Engine) -> str | None:
 
     Of several at once one works, the others wait for it.
     """
+    from alembic import command
+
     config = _config()
     with _alone(engine) as connection:
         before = _revision_in(connection)
@@ -82,6 +89,8 @@ def upgrade(engine: Engine) -> str | None:
 
 def downgrade(engine: Engine, revision: str = EMPTY) -> str | None:
     """Take the database back, to nothing by default; where it was. Raises SettingsError where that is no way back."""
+    from alembic import command
+
     config = _config()
     with _alone(engine) as connection:
         before = _revision_in(connection)
@@ -131,12 +140,16 @@ def _folder_to_ourselves(folder: Path) -> Iterator[None]:
 
 def upgrade_sql(url: str, before: str | None = None) -> str:
     """The statements from a revision, or from an empty database, for operators who run them by hand."""
+    from alembic import command
+
     require_known(before)
     return _as_sql(url, lambda config: command.upgrade(config, f"{before}:head" if before else "head", sql=True))
 
 
 def downgrade_sql(url: str, before: str | None, revision: str) -> str:
     """The statements of the way back. Raises SettingsError where that is none."""
+    from alembic import command
+
     _require_way_back(before, revision)
     return _as_sql(url, lambda config: command.downgrade(config, f"{before}:{revision}", sql=True))
 
@@ -150,9 +163,11 @@ def _as_sql(url: str, write: Callable[[Config], None]) -> str:
 
 
 def _revision_in(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
+    if not inspect(connection).has_table(_VERSION.name):
+        return None
+    return connection.scalar(select(_VERSION.c.version_num))
 
 
 def _revisions() -> list[str]:
-    """All that this code knows, oldest first."""
-    return sorted(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
+    """All that this code knows, oldest first: each migration's file begins with its number."""
+    return sorted(path.name.partition("_")[0] for path in _MIGRATIONS.glob("[0-9]*_*.py"))

@@ -78,6 +78,7 @@ def _run_what_this_stands_before() -> None:
         spec.loader.exec_module(importlib.util.module_from_spec(spec))
 
 
-sys.meta_path.insert(0, _Spare())
-sys.modules.update(dict.fromkeys(ABSENT))  # type: ignore[arg-type]  # None: importing it fails
-_run_what_this_stands_before()
+if __name__ == "sitecustomize":  # not where a test reads what is spared
+    sys.meta_path.insert(0, _Spare())
+    sys.modules.update(dict.fromkeys(ABSENT))  # type: ignore[arg-type]  # None: importing it fails
+    _run_what_this_stands_before()
