@@ -14,11 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from autobahn.twisted import websocket
 from autobahn.twisted.rawsocket import WampRawSocketServerProtocol
 from autobahn.twisted.websocket import WebSocketServerFactory
+from autobahn.wamp import protocol as wamp_protocol
 from autobahn.wamp import serializer
+from autobahn.wamp import websocket as wamp_websocket
 from autobahn.wamp.message import Event
 from autobahn.wamp.types import TransportDetails
+from autobahn.websocket import protocol
 from autobahn.websocket.protocol import WebSocketProtocol, WebSocketServerProtocol
 from twisted.internet import abstract, tcp
 from twisted.web.http import HTTPChannel
@@ -30,6 +34,7 @@ with warnings.catch_warnings():
     from crossbar.node.controller import NodeController
     from crossbar.node.native import NativeWorkerClientProtocol
     from crossbar.node.node import Node
+    from crossbar.router import protocol as crossbar_protocol
     from crossbar.router.broker import Broker
     from crossbar.router.dealer import Dealer, InvocationRequest
     from crossbar.router.observation import UriObservation
@@ -44,6 +49,7 @@ with warnings.catch_warnings():
 
     from crossbar import _logging
     from tutorwamp.gate import door, router
+    from tutorwamp.gate.resting import FIELDS
     from tutorwamp.kernel.log.unsaid import READ_IN, WORDS
 
 
@@ -77,8 +83,8 @@ def test_attributes(owner: Any, names: list[str]) -> None:
 def test_functions() -> None:
     assert parameters(RouterSession.leave) == ["self", "reason", "message"]
     assert parameters(Broker._unsubscribe) == ["self", "subscription", "session", "unsubscribe"]
-    for protocol in (WampWebSocketServerProtocol, WampRawSocketServerProtocol):
-        assert parameters(protocol.close) == ["self"]
+    for wire in (WampWebSocketServerProtocol, WampRawSocketServerProtocol):
+        assert parameters(wire.close) == ["self"]
 
 
 def test_where_publications_come_by() -> None:
@@ -117,7 +123,9 @@ def test_words_that_nobody_reads_are_nothing_but_arguments_of_lines(name: str) -
 
 def test_what_a_wire_stands_in_for() -> None:
     """Every WebSocket is made of the factory's class, and what it says goes through these, down to the socket."""
-    assert isinstance(inspect.getattr_static(WampWebSocketServerFactory, "protocol"), type)
+    assert isinstance(
+        inspect.getattr_static(WampWebSocketServerFactory, "protocol"), type
+    )  # a function is given the factory
     assert "self.protocol()" in inspect.getsource(WebSocketServerFactory.buildProtocol)
     assert parameters(WampWebSocketServerProtocol.sendMessage)[:4] == ["self", "payload", "isBinary", "fragmentSize"]
     assert parameters(WampWebSocketServerProtocol.sendFrame)[:4] == ["self", "opcode", "payload", "fin"]
@@ -149,6 +157,25 @@ def test_what_a_websocket_keeps_of_its_request() -> None:
     assert parameters(WampWebSocketServerProtocol.unregisterProducer) == ["self"]
     assert "self.http_headers" in inspect.getsource(WebSocketServerProtocol.processHandshake)
     assert isinstance(inspect.getattr_static(TransportDetails, "http_headers_received"), property)
+
+
+def test_what_a_connection_is_made_of() -> None:
+    """``gate.resting`` keeps these in the class, in eight bytes each, or not at all."""
+    copied = inspect.getsource(WebSocketProtocol._connectionMade)
+    assert "if not hasattr(self, configAttr):\n                setattr(self, configAttr, getattr" in copied
+    sources = "".join(map(inspect.getsource, (protocol, websocket, wamp_websocket, crossbar_protocol)))
+    for name in (*FIELDS, "trafficStats", "send_queue"):
+        assert f"self.{name} =" in sources or f"self.{name}: " in sources or f"self.{name}, " in sources, name
+    assert not any(name in vars(kind) for kind in WampWebSocketServerProtocol.__mro__ for name in FIELDS)
+    for name in WebSocketServerProtocol.CONFIG_ATTRS:
+        assert f"self.{name} =" not in inspect.getsource(protocol.WebSocketServerProtocol)
+    beginning = inspect.getsource(wamp_protocol.BaseSession.__init__)
+    for name in ("self.log = txaio.make_logger()", "self._uri_to_ecls", "self._ecls_to_uri_pat"):
+        assert name in beginning, name
+    assert "log" in vars(RouterSession)
+    assert "self._testaments: " in inspect.getsource(RouterSession.__init__)
+    assert "self._pending_auth.authenticate(signature)" in inspect.getsource(RouterSession.onAuthenticate)
+    assert "copy.copy(self.factory._serializers[serializerId])" in inspect.getsource(wamp_websocket)
 
 
 def test_what_our_intake_stands_on() -> None:

@@ -27,7 +27,7 @@ from tutorwamp.chat.contracts import CHAT_TOPIC, SEND
 from tutorwamp.kernel.contracts import AuthRole
 from tutorwamp.kernel.reactor import running_reactor
 
-AIM_KIB: Final = 25.0
+AIM_KIB: Final = 22.0
 """Of memory for a person who is there, in all the node's processes together."""
 AIM_BACK_S: Final = 30.0
 """For the last of those who were cut; the grace time."""

@@ -1,4 +1,4 @@
-"""What the gate does to Crossbar's router itself: every private name of Crossbar that we use is in this room.
+"""What the gate does to Crossbar's router itself: every private name of Crossbar that we use is here or in ``resting``.
 
 ``tests/gate/test_private_names.py`` pins them.
 """
@@ -14,6 +14,7 @@ from autobahn.wamp.message import Call, Error, Publish
 
 from tutorwamp.gate.contracts import CLIENT_ROLES, SessionId
 from tutorwamp.gate.counts import REFUSED_AT_DOOR
+from tutorwamp.gate.resting import let_go
 from tutorwamp.gate.rules import Authorization
 from tutorwamp.kernel.contracts import new_id
 from tutorwamp.kernel.edges.component import wamp_error
@@ -40,15 +41,11 @@ class Router:
             found.leave(reason=reason, message=message)
 
     def welcome(self, session: SessionId) -> None:
-        """A client has come: its wire stops to wait for it, and lets go of the HTTP request it began with.
-
-        That would be kept for as long as the WebSocket lasts, its headers twice more. With the producer that the wire
-        puts away when it opens, a fifth of what a person costs the router (docs/performance/sessions.md).
-        """
+        """A client has come: its wire stops to wait for it, and what it came with is let go of."""
         found = self._session(session)
         if found is not None and found._transport is not None:  # noqa: SLF001  # the purpose of this room
             found._transport.welcome()  # noqa: SLF001  # as above
-            found._transport.http_headers = found._transport.transport_details.http_headers_received = None  # noqa: SLF001  # as above
+            let_go(found)
 
     def check_publications(self, check: Callable[..., None]) -> None:
         """Ask ``check`` about whatever a client publishes, before anybody is told.

@@ -15,7 +15,7 @@ class GateSettings:
     sessions_at_most: int = setting(
         "SESSIONS_AT_MOST",
         10_000,
-        "Live sessions of one node (about 22 KB each). More: tutorwamp.error.unavailable. Fewer where files are few.",
+        "Live sessions of one node (about 13 KB each). More: tutorwamp.error.unavailable. Fewer where files are few.",
     )
     request_body_limit: int = setting(
         "REQUEST_BODY_LIMIT",

@@ -24,6 +24,7 @@ from tutorwamp.gate.counts import traffic
 from tutorwamp.gate.door import Door
 from tutorwamp.gate.portions import Desk
 from tutorwamp.gate.refusals import Refusals
+from tutorwamp.gate.resting import FIELDS, with_settings_of
 from tutorwamp.kernel.errors import TutorwampError
 from tutorwamp.kernel.limits import Allowance
 from tutorwamp.kernel.reactor import running_reactor
@@ -56,6 +57,8 @@ _CLOSE, _PING, _PONG = 8, 9, 10
 
 class ClientWire(Door):
     """One client's WebSocket. It is the push producer of its own socket, which says when it is full."""
+
+    __slots__ = FIELDS
 
     arrivals: Arrivals
     """Of this process, as is the next; set by ``stand_at_the_door``."""
@@ -301,5 +304,5 @@ def stand_at_the_door(
     ClientWire.arrivals, ClientWire.too_slow, ClientWire.limited = arrivals, too_slow, limited
     ClientWire.desk = Desk(running_reactor())
     ClientWire.refusals = Refusals(time.monotonic) if limited else None
-    WampWebSocketServerFactory.protocol = ClientWire
+    WampWebSocketServerFactory.protocol = with_settings_of(ClientWire)
     listening.DEFAULT_MAX_CONNECTIONS = connections_at_most
