@@ -151,7 +151,7 @@ async def test_H12_who_may_not_draw_is_told_so_before_anything_of_a_file_is_read
 
 async def test_S13_a_board_is_paid_for_by_its_bytes_over_both_doors(stage: Stage, site: Loopback, easel: Easel) -> None:
     await easel.submit(
-        easel.anna, *(put(easel.element("text", x=1, y=1, size=12, text="x" * 60_000)) for _ in range(6))
+        easel.anna, *(put(easel.element("text", x=1, y=1, size=12, text="x" * 60_000)) for _ in range(15))
     )
     asking, limits = asking_as(site, easel, easel.ben), stage.machine.limits
     answered = await asking("GET", "")

@@ -54,6 +54,9 @@ STOP_WITHIN_S: Final = 7.0
 LEFT_WITHIN_S: Final = 2.0
 """For the rest of a node whose first process has ended; then they are killed."""
 LOOK_EVERY_S: Final = 0.1
+MALLOC: Final = {"MALLOC_ARENA_MAX": "2"}
+"""Of glibc, unless the operator says something else: with a heap for each thread (eight a processor) what large boards
+leave behind lies in all of them, and is never given back. Python's lock lets one thread at a time ask for memory."""
 
 
 class CannotGoOnError(Exception):
@@ -191,6 +194,7 @@ class Supervisor:
             return f"database: {reason_of(error)}"
         node = self._node = _Node(self._tell)
         environment = {
+            **MALLOC,
             **os.environ,
             RESTARTS: str(self._restarts),
             "TUTORWAMP_DATA_DIR": str(self._settings.node.data_dir.absolute()),
