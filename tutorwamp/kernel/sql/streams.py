@@ -215,18 +215,20 @@ def read_together(
         query = query.where(tuple_(*order) > last)
     # The keys first: events are large, and are not sorted but looked up.
     keys, size = connection.execute(query.order_by(*order).limit(limit + 1)).all(), 0
-    chosen: list[tuple[str, int]] = []
+    chosen: dict[str, list[int]] = {}
+    count = 0
     for _, stream, seq, characters in keys[:limit]:
         size += characters
         if chosen and size > characters_at_most:
             break
-        chosen.append((stream, seq))
+        chosen.setdefault(stream, []).append(seq)
+        count += 1
     if not chosen:
         return [], False
-    rows = connection.execute(
-        select(stream_events).where(tuple_(stream_events.c.stream, stream_events.c.seq).in_(chosen)).order_by(*order)
-    )
-    return [_event(row) for row in rows], len(keys) > len(chosen)
+    # Stream by stream, not pairs of stream and number: for pairs SQLite reads the whole index.
+    of_stream = (and_(stream_events.c.stream == one, stream_events.c.seq.in_(seqs)) for one, seqs in chosen.items())
+    rows = connection.execute(select(stream_events).where(or_(*of_stream)).order_by(*order))
+    return [_event(row) for row in rows], len(keys) > count
 
 
 def compacted(connection: Connection, names: Sequence[str]) -> dict[str, int]:
