@@ -18,6 +18,7 @@ with warnings.catch_warnings():
     from crossbar.router.session import RouterSessionFactory
 
     from tutorwamp.gate.resting import FIELDS, let_go, with_settings_of
+    from tutorwamp.gate.wire import _BINARY, _TEXT, _framed
 
 ASKED = b"\r\n".join(
     [
@@ -72,6 +73,15 @@ def test_settings_are_the_classs_and_each_factorys_own(door: Any, tmp_path: Path
     assert (first.autoPingInterval, second.autoPingInterval, foreign.autoPingInterval) == (25.0, 25.0, 7.0)
     assert type(first) is type(second)
     assert not set(vars(first)) & {*Wire.CONFIG_ATTRS, *FIELDS}
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 65_535, 65_536, 1 << 20])
+def test_a_message_is_framed_as_autobahn_frames_it(door: Any, tmp_path: Path, size: int) -> None:
+    wire, payload = door(factory(tmp_path)), b"x" * size
+    for binary, opcode in ((True, _BINARY), (False, _TEXT)):
+        wire.transport.clear()
+        wire.sendMessage(payload, isBinary=binary)
+        assert wire.transport.value() == _framed(payload, opcode)
 
 
 def test_what_somebody_came_with_is_let_go(door: Any, tmp_path: Path) -> None:
