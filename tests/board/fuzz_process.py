@@ -33,7 +33,7 @@ from tutorwamp.kernel.contracts import Caller
 from tutorwamp.kernel.edges.arguments import check
 from tutorwamp.kernel.edges.component import Served, served_by, wamp_error
 from tutorwamp.kernel.errors import TutorwampError
-from tutorwamp.kernel.sql import database, migrate, writers
+from tutorwamp.kernel.sql import database, migrate, transactions, writer
 from tutorwamp.lessons.wamp import LESSONS_PROCEDURES
 from tutorwamp.sessions.wamp import SESSIONS_PROCEDURES
 
@@ -52,7 +52,8 @@ SMALL = (
     (client_stroke, "POINTS_AT_MOST", 30),
     (client_board, "CHANGES_AT_MOST", 3),
     (client_streams, "GAP_PATIENCE_S", 0.2),
-    (database, "RETRY_PAUSE_S", 0),
+    (transactions, "RETRY_PAUSE_S", 0),
+    (writer, "SHARED_AT_MOST", 1),  # the ledger looks after each change what it has left
 )
 """Limits at which everything happens within three hundred operations."""
 
@@ -78,6 +79,13 @@ class Lane:
                 on_result(True, result)  # noqa: FBT003  # Twisted's form
 
         self.jobs.append(run)
+
+    def call(self, job: Callable[[], None]) -> None:
+        """What a lane of writes asks of its thread."""
+        self.jobs.append(job)
+
+    def start(self) -> None:
+        """There is no thread to start."""
 
     def stop(self) -> None:
         """There is no thread to wait for."""
@@ -113,7 +121,7 @@ class Process:
 
         with (
             patch.object(database, "ThreadPool", lane),
-            patch.object(writers, "ThreadPool", lane),
+            patch.object(writer, "Worker", lambda name: lane(1, 1, name)),
             patch.object(accounts_service, "ThreadPool", lane),
             patch.object(assembly, "engine_for", lambda _: engine),  # compiling SQL anew takes longer than a storm
         ):

@@ -29,8 +29,9 @@ from tutorwamp.kernel.errors import Conflict, Invalid, NotFound, TooLarge
 from tutorwamp.kernel.sql.columns import lock
 from tutorwamp.kernel.sql.database import Database
 from tutorwamp.kernel.sql.groups import GroupCommit
+from tutorwamp.kernel.sql.hot import Hot, pipelined, run
 from tutorwamp.kernel.sql.lanes import SEARCHES
-from tutorwamp.kernel.sql.streams import append, append_one, heads, restate
+from tutorwamp.kernel.sql.streams import append_one, heads, number, restate
 from tutorwamp.kernel.streams import Draft, Repeated
 from tutorwamp.kernel.text import folded
 
@@ -231,7 +232,8 @@ def _send(connection: Connection, jobs: Sequence[Sending]) -> list[Sent | Except
         if job.message.reply_to is not None and (job.message.lesson_id, job.message.reply_to) not in known_replies
     }
     admitted = [job for index, job in enumerate(jobs) if index not in refused]
-    outcomes = iter(append(connection, [job.draft for job in admitted]))
+    numbered = number(connection, [job.draft for job in admitted])
+    outcomes = iter(numbered.outcomes)
     results: list[Sent | Exception] = []
     written: list[KeptMessage] = []
     for index, job in enumerate(jobs):
@@ -248,8 +250,13 @@ def _send(connection: Connection, jobs: Sequence[Sending]) -> list[Sent | Except
         else:
             results.append(outcome)
     if written:
-        connection.execute(insert(messages), [_row(message) for message in written])
+        with pipelined(connection):
+            numbered.write(connection)
+            run(connection, _ADD_MESSAGES, [_row(message) for message in written])
     return results
+
+
+_ADD_MESSAGES: Final = Hot(insert(messages), messages.c.keys())
 
 
 def _repeated(connection: Connection, outcome: Repeated, written: Sequence[KeptMessage]) -> Sent:

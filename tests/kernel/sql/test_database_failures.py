@@ -20,7 +20,8 @@ from tests.kernel.sql.numbers import PATIENCE_S, count, numbers, opened, put
 from tests.support.postgres import Postgres
 from tests.support.refused import refused
 from tutorwamp.kernel.errors import Unavailable
-from tutorwamp.kernel.sql.database import TRIES_AT_MOST, Database
+from tutorwamp.kernel.sql.database import Database
+from tutorwamp.kernel.sql.transactions import TRIES_AT_MOST
 
 
 def raise_value(connection: Connection, number: int, value: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -9,15 +10,15 @@ from pathlib import Path
 import psycopg
 import pytest
 from structlog.testing import capture_logs
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import gatherResults
 
-from tests.kernel.sql.numbers import count, opened, put
+from tests.kernel.sql.numbers import PATIENCE_S, count, opened, put
 from tests.support.postgres import Postgres
 from tests.support.refused import refused
 from tutorwamp.kernel.errors import Unavailable
 from tutorwamp.kernel.sql import writers
 from tutorwamp.kernel.sql.database import Database
-from tutorwamp.kernel.sql.writers import WAITING_AT_MOST, Writers
+from tutorwamp.kernel.sql.writers import OTHERS
 
 IMPATIENT = "options=-c%20lock_timeout%3D20ms"
 
@@ -40,7 +41,8 @@ async def test_a_server_that_only_reads_is_unavailable_for_writes_and_noticed_wh
             for number in range(3):
                 assert (await refused(Unavailable, database.write("put", put, number + 2))).retry_after_s > 0
                 assert await database.read("count", count) == 1, "reads go on"
-        assert [(line["event"], line["what"], line["reason"][:5]) for line in logs] == [
+        told = [line for line in logs if line["event"] != "slow transaction"]  # on a busy machine it is one
+        assert [(line["event"], line["what"], line["reason"][:5]) for line in told] == [
             ("the database does not do its work", "writes", "25006")
         ], "one line, however often"
         admin.execute("ALTER DATABASE standby RESET default_transaction_read_only")
@@ -111,7 +113,7 @@ async def test_a_lock_on_one_kinds_table_stops_no_other_kind(postgres: Postgres)
 async def test_what_waited_longer_than_anybody_waits_for_it_does_not_happen(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tutorwamp.kernel.sql.database.WAITED_AT_MOST_S", -1.0)
+    monkeypatch.setattr("tutorwamp.kernel.sql.transactions.WAITED_AT_MOST_S", -1.0)
     await refused(Unavailable, database.write("put", put, 1))
     monkeypatch.undo()
     assert await database.read("count", count) == 0
@@ -123,20 +125,19 @@ def database(tmp_path: Path) -> Iterator[Database]:
         yield made
 
 
-def test_a_full_lane_refuses_and_a_lane_whose_first_waits_is_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
-    lanes, held = Writers(several=True), Deferred[int]()
-    lanes.submit("chat.send", lambda _pool: held)
-    assert lanes.stuck() == []
+async def test_a_full_lane_refuses_and_a_lane_whose_first_waits_is_stuck(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = threading.Event()
+    held = database.write("chat.send", lambda _connection: go_on.wait(PATIENCE_S))
+    assert database.writers.stuck() == []
     monkeypatch.setattr(writers, "STUCK_AFTER_S", 0.0)
-    assert lanes.stuck() == ["chat"]
+    assert database.writers.stuck() == [OTHERS]
     monkeypatch.undo()
-    for _ in range(WAITING_AT_MOST - 1):
-        lanes.submit("chat.send", lambda _pool: Deferred())
-    errors: list[object] = []
-    lanes.submit("chat.edit", lambda _pool: Deferred()).addErrback(lambda failure: errors.append(failure.type))
-    assert errors == [Unavailable]
-    ended: list[int] = []
-    lanes.submit("board.tick", lambda _pool: Deferred()).addCallback(ended.append)
-    held.callback(1)
-    lanes.submit("chat.edit", lambda _pool: Deferred()).addErrback(lambda failure: errors.append(failure.type))
-    assert errors == [Unavailable], "there is room again"
+    monkeypatch.setattr(writers, "WAITING_AT_MOST", 5)
+    behind = [database.write("chat.send", count) for _ in range(4)]
+    await refused(Unavailable, database.write("chat.edit", count))
+    go_on.set()
+    assert await held
+    assert await gatherResults(behind) == [0] * 4
+    assert await database.write("chat.edit", count) == 0, "there is room again"

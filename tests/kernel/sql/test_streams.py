@@ -21,8 +21,9 @@ from tests.accounts.test_store import somebody_waits
 from tutorwamp.kernel.contracts import StreamEvent
 from tutorwamp.kernel.errors import Conflict
 from tutorwamp.kernel.sql.columns import metadata
-from tutorwamp.kernel.sql.database import Database, _Try, make_engine
+from tutorwamp.kernel.sql.database import Database, make_engine
 from tutorwamp.kernel.sql.groups import GroupCommit
+from tutorwamp.kernel.sql.running import Tried
 from tutorwamp.kernel.sql.streams import (
     append,
     append_one,
@@ -328,12 +329,12 @@ async def test_a_commit_that_was_not_done_is_done_by_the_second_try(writer: Writ
 async def test_whether_a_commit_was_done_is_known_when_it_has_ended(writer: Writer) -> None:
     database = writer.database
     for ends, is_there in ((Transaction.rollback, False), (Transaction.commit, True)):
-        options = {"writes": True, "this_try": (this := _Try[Any]())}
+        options = {"writes": True, "tried": (tried := Tried())}
         with database.engine.connect().execution_options(**options) as under_way:
             transaction = under_way.begin()
             append(under_way, [draft()])
-            assert this.trace is not None
-            looking = database.write("look", this.trace)
+            assert tried.now.trace is not None
+            looking = database.write("look", tried.now.trace)
             if database.engine.dialect.name == "postgresql":
                 await somebody_waits(database)
             assert not looking.called

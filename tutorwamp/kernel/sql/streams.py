@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Column,
     Connection,
@@ -23,6 +25,7 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    any_,
     bindparam,
     cast,
     func,
@@ -33,11 +36,13 @@ from sqlalchemy import (
     tuple_,
     update,
 )
+from sqlalchemy import column as sql_column
 
 from tutorwamp.kernel.contracts import StreamEvent, new_id
 from tutorwamp.kernel.errors import Conflict
 from tutorwamp.kernel.sql.columns import InstantColumn, insert_new, metadata
-from tutorwamp.kernel.sql.database import leave_trace
+from tutorwamp.kernel.sql.hot import Hot, ask, ask_each, pipelined, run
+from tutorwamp.kernel.sql.running import leave_trace
 from tutorwamp.kernel.streams import Draft, Heads, Moment, Position, Repeated, StaleGuardError, UnknownStreamError
 
 streams = Table(
@@ -91,64 +96,113 @@ def set_guard(connection: Connection, names: Sequence[str], guard: int) -> None:
 
 _LOCK_STREAMS = (
     select(streams.c.name, streams.c.head, streams.c.guard)
-    .where(streams.c.name.in_(bindparam("names", expanding=True)))
     .order_by(streams.c.name)  # one order of locking for everybody: no deadlock
     .with_for_update()
 )
-_FIND_KEYS = select(
-    stream_events.c.stream,
-    stream_events.c.actor_id,
-    stream_events.c.key,
-    stream_events.c.digest,
-    stream_events.c.seq,
-    stream_events.c.subject,
-).where(
-    tuple_(stream_events.c.stream, stream_events.c.actor_id, stream_events.c.key).in_(bindparam("keys", expanding=True))
+_LOCK_ONE = Hot(_LOCK_STREAMS.where(streams.c.name == bindparam("name", type_=String)))
+_LOCK_ALL = Hot(_LOCK_STREAMS.where(streams.c.name == any_(bindparam("names", type_=ARRAY(String)))))
+_KEY = (stream_events.c.stream, stream_events.c.actor_id, stream_events.c.key)
+_FIND_KEYS = select(*_KEY, stream_events.c.digest, stream_events.c.seq, stream_events.c.subject)
+_FIND_ONE = Hot(_FIND_KEYS.where(*(column == bindparam(column.name) for column in _KEY)))
+_WANTED = (
+    func.unnest(*(bindparam(f"{column.name}s", type_=ARRAY(String)) for column in _KEY))
+    .table_valued(*(sql_column(column.name, String) for column in _KEY), name="wanted")
+    .render_derived()
 )
-_MOVE_HEAD = update(streams).where(streams.c.name == bindparam("stream_name")).values(head=bindparam("new_head"))
+_FIND_ALL = Hot(_FIND_KEYS.where(*(column == _WANTED.c[column.name] for column in _KEY)))
+_MOVE_HEAD = Hot(update(streams).where(streams.c.name == bindparam("stream_name")).values(head=bindparam("new_head")))
+_ADD_EVENTS = Hot(insert(stream_events), stream_events.c.keys())
 
 
 def locked(connection: Connection, names: Iterable[str]) -> dict[str, Position]:
     """Let nobody else write these streams until the transaction ends; unknown ones are left out."""
-    rows = connection.execute(_LOCK_STREAMS, {"names": sorted(set(names))})
+    wanted = sorted(set(names))
+    if connection.dialect.name == "postgresql":
+        (rows,) = ask(connection, [(_LOCK_ALL, {"names": wanted})])
+    else:
+        rows = ask_each(connection, _LOCK_ONE, [{"name": name} for name in wanted])
+    return _positions(rows)
+
+
+def _positions(rows: Iterable[Any]) -> dict[str, Position]:
     return {name: Position(head, guard) for name, head, guard in rows}
 
 
-def append(connection: Connection, drafts: Sequence[Draft]) -> list[StreamEvent | Repeated | Exception]:
-    """Number and write a batch, in its order, in four statements whatever its size.
+_Keys = dict[tuple[str, str, str], tuple[str, int, str]]
+"""Digest, number and subject of the events that are known, by stream, actor and key."""
+
+
+def _lock_and_look(connection: Connection, drafts: Sequence[Draft]) -> tuple[dict[str, Position], _Keys]:
+    """Lock the streams, then see which keys are known: to a server on one way, and in this order."""
+    keys = [(draft.stream, draft.actor_id, draft.key) for draft in drafts]
+    if connection.dialect.name == "postgresql":
+        names = sorted({stream for stream, _, _ in keys})
+        columns = {f"{column.name}s": [key[place] for key in keys] for place, column in enumerate(_KEY)}
+        rows, found = ask(connection, [(_LOCK_ALL, {"names": names}), (_FIND_ALL, columns)])
+        positions = _positions(rows)
+    else:
+        positions = locked(connection, (stream for stream, _, _ in keys))
+        each = [{"stream": stream, "actor_id": actor_id, "key": key} for stream, actor_id, key in keys]
+        found = ask_each(connection, _FIND_ONE, each)
+    known = {(stream, actor_id, key): (digest, seq, subject) for stream, actor_id, key, digest, seq, subject in found}
+    return positions, known
+
+
+@dataclass(frozen=True)
+class Numbered:
+    """A batch of drafts that has its numbers, and is not written yet.
 
     For each draft the event, or Repeated, or the error that refuses it alone: UnknownStreamError, StaleGuardError, or
     Conflict where the same key came with other content.
     """
-    positions = locked(connection, (draft.stream for draft in drafts))
+
+    outcomes: list[StreamEvent | Repeated | Exception]
+    rows: list[dict[str, Any]]
+    moved: dict[str, int]
+
+    def write(self, connection: Connection) -> None:
+        """Write what has a number, and leave its trace."""
+        if not self.rows:
+            return
+        run(connection, _ADD_EVENTS, self.rows)
+        run(connection, _MOVE_HEAD, [{"stream_name": name, "new_head": head} for name, head in self.moved.items()])
+        first = self.rows[0]
+        leave_trace(connection, partial(_is_written, **{name: first[name] for name in ("stream", "seq", "key")}))
+
+
+def number(connection: Connection, drafts: Sequence[Draft]) -> Numbered:
+    """Lock the streams of a batch, and number it in its order."""
+    positions, known = _lock_and_look(connection, drafts)
     newest = {name: position.head for name, position in positions.items()}
-    known = _known_keys(connection, drafts)
-    outcomes: list[StreamEvent | Repeated | Exception] = []
-    written: list[dict[str, Any]] = []
-    moved: dict[str, int] = {}
+    numbered = Numbered([], [], {})
     for draft in drafts:
         if draft.stream not in newest:
-            outcomes.append(UnknownStreamError(draft.stream))
+            numbered.outcomes.append(UnknownStreamError(draft.stream))
             continue
-        first = known.get((draft.stream, draft.actor_id, draft.key))
+        key = (draft.stream, draft.actor_id, draft.key)
+        first = known.get(key)
         if first is not None:
-            outcomes.append(_repeated(draft, *first))
+            numbered.outcomes.append(_repeated(draft, *first))
             continue
         if draft.guard is not None and draft.guard != positions[draft.stream].guard:
-            outcomes.append(StaleGuardError(draft.stream))
+            numbered.outcomes.append(StaleGuardError(draft.stream))
             continue
-        seq = newest[draft.stream] = moved[draft.stream] = newest[draft.stream] + 1
+        seq = newest[draft.stream] = numbered.moved[draft.stream] = newest[draft.stream] + 1
         event = StreamEvent(
             draft.stream, seq, draft.type, draft.at, dict(draft.actor) if draft.actor else None, draft.data(seq)
         )
-        outcomes.append(event)
-        written.append(_row(draft, event))
-        known[draft.stream, draft.actor_id, draft.key] = (draft.digest, seq, draft.subject)
-    if written:
-        connection.execute(insert(stream_events), written)
-        connection.execute(_MOVE_HEAD, [{"stream_name": name, "new_head": head} for name, head in moved.items()])
-        leave_trace(connection, partial(_is_written, **{name: written[0][name] for name in ("stream", "seq", "key")}))
-    return outcomes
+        numbered.outcomes.append(event)
+        numbered.rows.append(_row(draft, event))
+        known[key] = (draft.digest, seq, draft.subject)
+    return numbered
+
+
+def append(connection: Connection, drafts: Sequence[Draft]) -> list[StreamEvent | Repeated | Exception]:
+    """Number and write a batch, in its order, in four statements whatever its size; see ``Numbered.outcomes``."""
+    numbered = number(connection, drafts)
+    with pipelined(connection):
+        numbered.write(connection)
+    return numbered.outcomes
 
 
 def _is_written(connection: Connection, stream: str, seq: int, key: str) -> bool:
@@ -288,14 +342,6 @@ def _event(row: Row[Any]) -> StreamEvent:
         actor=json.loads(row.actor) if row.actor else None,
         data=json.loads(row.data),
     )
-
-
-def _known_keys(connection: Connection, drafts: Sequence[Draft]) -> dict[tuple[str, str, str], tuple[str, int, str]]:
-    keys = [(draft.stream, draft.actor_id, draft.key) for draft in drafts]
-    return {
-        (row.stream, row.actor_id, row.key): (row.digest, row.seq, row.subject)
-        for row in connection.execute(_FIND_KEYS, {"keys": keys})
-    }
 
 
 def _repeated(draft: Draft, digest: str, seq: int, subject: str) -> Repeated | Exception:
