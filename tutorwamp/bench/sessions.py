@@ -7,6 +7,7 @@ the node runs, a message is sent in each of their lessons, and the time is taken
 
 from __future__ import annotations
 
+import os
 import resource
 import statistics
 import sys
@@ -92,6 +93,7 @@ class Result:
 def run(people: int, cut: int, seconds: float) -> Result:
     """Run the benchmark; progress goes to standard error. Takes the process's only reactor."""
     allow_files(people + SPARE_FILES)
+    os.environ.setdefault("TUTORWAMP_SESSIONS_AT_MOST", str(people + SPARE_FILES))
 
     async def measure(settings: Settings, guests: list[Guest]) -> Result:
         return await _Crowd(settings, guests).measured(cut, seconds)
@@ -102,9 +104,11 @@ def run(people: int, cut: int, seconds: float) -> Result:
 def allow_files(wanted: int) -> None:
     """So many descriptors for this process and those it starts. Raises OSError where the machine does not let us."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY and hard < wanted:
-        raise OSError(f"{wanted} open files are needed and {hard} are allowed (ulimit -Hn)")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+    most = hard if hard == resource.RLIM_INFINITY else max(hard, wanted)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), most))  # root may have more than it was given
+    except (ValueError, OSError) as error:
+        raise OSError(f"{wanted} open files are needed and {hard} are allowed (ulimit -Hn)") from error
 
 
 async def prepare(machine: Machine, lessons: int) -> list[Guest]:
