@@ -31,7 +31,7 @@ BATCH_SIZES: Final = Histogram(
     "tutorwamp_database_batch_size",
     "How many share a transaction, by its name.",
     ["transaction"],
-    buckets=(1, 2, 4, 8, 16),
+    buckets=(1, 2, 4, 8, 16, 32, 64),
 )
 BATCH_WAITS: Final = Histogram(
     "tutorwamp_database_batch_wait_seconds",

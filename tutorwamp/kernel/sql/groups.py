@@ -17,8 +17,8 @@ from tutorwamp.kernel.sql.database import Database
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
-BATCH_AT_MOST: Final = 16
-"""Messages in one group commit. Larger ones make callers wait in step, see docs/decisions/0001-one-writer-lane.md."""
+BATCH_AT_MOST: Final = 64
+"""Jobs in one group commit, a millisecond or two of work: docs/decisions/0024-one-commit-for-whatever-waits.md."""
 READS_AT_ONCE: Final = 2
 """Batches of one question: should a connection hang, the others are not held up by it alone."""
 WAITING_AT_MOST: Final = 5_000
