@@ -36,7 +36,9 @@ MODELS = {
 INTEGERS = {"limit", "seq", "version"}
 NUMBERS = {"x", "y", "width", "height", "stroke_width", "size"}
 FLAGS = {"on", "finished"}
-LISTS = {"student_ids"}
+LISTS = {"student_ids", "pages"}
+EMPTY_LISTS = {"tutorwamp.lesson.set_pen", "tutorwamp.board.open"}
+"""Where a list may be empty: the pen for nobody, a board's pages without their elements."""
 
 ILL_TYPED: list[Any] = [7, -1, 1.5, True, [], {}, [[]], {"a": 1}, [1], 2**70]
 UNSEEN = "\N{HANGUL FILLER}\N{ZERO WIDTH SPACE}"
@@ -184,7 +186,7 @@ def bad_variants(arguments: dict[str, Any], required: set[str], *, empty: bool) 
         for text in HOSTILE_TEXTS:
             yield {**arguments, name: [text]}
         yield {**arguments, name: arguments[name] * 2}
-        yield {**arguments, name: [new_id() for _ in range(31)]}
+        yield {**arguments, name: [new_id() for _ in range(41)]}
 
 
 def rows(node: Node) -> dict[str, int]:
@@ -203,7 +205,7 @@ async def try_everything(session: BareSession, calls: dict[str, dict[str, Any]])
     tried = 0
     for uri, arguments in calls.items():
         required = {name for name, field in MODELS[uri].model_fields.items() if field.is_required()}
-        for variant in bad_variants(arguments, required, empty=uri == "tutorwamp.lesson.set_pen"):
+        for variant in bad_variants(arguments, required, empty=uri in EMPTY_LISTS):
             error = await refused(ApplicationError, session.ask(uri, **variant))
             shown = {name: repr(value)[:60] for name, value in variant.items()}
             assert error.error in REFUSALS, (uri, shown, error.error)
