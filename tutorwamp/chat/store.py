@@ -267,8 +267,10 @@ def _repeated(connection: Connection, outcome: Repeated, written: Sequence[KeptM
 
 def _existing(connection: Connection, among: Sequence[KeptMessage]) -> set[tuple[str, str]]:
     wanted = {message.reply_to for message in among if message.reply_to is not None}
+    if not wanted:
+        return set()
     query = select(messages.c.lesson_id, messages.c.id).where(messages.c.id.in_(wanted))
-    return {(row.lesson_id, row.id) for row in connection.execute(query)} if wanted else set()
+    return {(row.lesson_id, row.id) for row in connection.execute(query)}
 
 
 _IN_BOTH: Final = [name for name in KeptMessage.model_fields if name in messages.c]

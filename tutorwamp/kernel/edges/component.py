@@ -105,21 +105,27 @@ def _published(topic: str) -> Any:
 class Publisher:
     """The process's one way to publish and to call: the first of its component sessions that is joined.
 
-    One for all domains, so that events leave in the order they were announced.
+    What is said on a topic leaves in the order it was announced. Chat and board go out where their calls are answered:
+    an event and its answer are one piece for the socket, and one turn of the router's.
     """
 
     def __init__(self) -> None:
         self._sessions: list[ApplicationSession] = []
+        self._own: dict[str, ApplicationSession] = {}
         self._logged = False
         self.receivers: Callable[[str], int] = lambda _lesson_id: 0
         """How many sessions are in a lesson, as far as this process knows."""
 
-    def attach(self, session: ApplicationSession) -> None:
-        """Use this session once those before it are gone."""
+    def attach(self, session: ApplicationSession, kinds: Iterable[str] = ()) -> None:
+        """Use this session once those before it are gone; for topics of these kinds from now on."""
         self._sessions.append(session)
+        self._own.update(dict.fromkeys(kinds, session))
         self._logged = False
 
-    def _session(self) -> ApplicationSession:
+    def _session(self, topic: str = "") -> ApplicationSession:
+        own = self._own.get(topic.rpartition(".")[2])
+        if own is not None and own.is_attached():
+            return own
         self._sessions = [session for session in self._sessions if session.is_attached()]
         if not self._sessions:
             raise Unavailable("The router cannot be reached just now.")
@@ -134,7 +140,7 @@ class Publisher:
         for call in calls_under_way():
             self._account(call, topic)
         try:
-            self._session().publish(topic, **event, options=options)
+            self._session(topic).publish(topic, **event, options=options)
             _published(topic).inc()
         except (Unavailable, TransportLost):
             if not self._logged:  # once an outage, not once an event
@@ -193,7 +199,8 @@ class Component(ApplicationSession):
     async def onJoin(self, details: SessionDetails) -> None:  # noqa: N802  # autobahn's name
         """Register everything, or leave: the container ends with us and the supervisor starts the node again."""
         try:
-            self._publisher.attach(self)
+            # ``tutorwamp.chat.send`` is answered where the topic ``tutorwamp.lesson.<id>.chat`` is published
+            self._publisher.attach(self, {served.procedure.uri.split(".")[1] for served in self._served})
             for served in self._served:
                 await self.register(
                     _endpoint(served, self._limits), served.procedure.uri, options=RegisterOptions(details_arg=_DETAILS)
