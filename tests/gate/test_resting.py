@@ -29,6 +29,7 @@ ASKED = b"\r\n".join(
         b"Sec-WebSocket-Version: 13",
         b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
         b"Sec-WebSocket-Protocol: wamp.2.cbor",
+        b"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits",  # as every browser does
         b"",
         b"",
     ]
@@ -73,6 +74,12 @@ def test_settings_are_the_classs_and_each_factorys_own(door: Any, tmp_path: Path
     assert (first.autoPingInterval, second.autoPingInterval, foreign.autoPingInterval) == (25.0, 25.0, 7.0)
     assert type(first) is type(second)
     assert not set(vars(first)) & {*Wire.CONFIG_ATTRS, *FIELDS}
+
+
+def test_a_setting_that_is_a_function_stays_one(door: Any, tmp_path: Path) -> None:
+    made = factory(tmp_path)
+    made.setProtocolOptions(perMessageCompressionAccept=lambda offers: None if len(offers) == 1 else 1)
+    assert b"permessage-deflate" not in door(made).transport.value()
 
 
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 65_535, 65_536, 1 << 20])

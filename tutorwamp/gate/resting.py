@@ -8,7 +8,7 @@ are pinned with those of ``gate/router.py``.
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import MappingProxyType
+from types import FunctionType, MappingProxyType
 from typing import Any, Final
 
 from autobahn.websocket.protocol import TrafficStats
@@ -54,13 +54,18 @@ def with_settings_of(wire: type[Any]) -> Callable[[Any], Any]:
     def connection(factory: Any) -> Any:
         made = classes.get(factory)
         if made is None:
-            settings = {name: getattr(factory, name) for name in wire.CONFIG_ATTRS}
+            settings = {name: _as_it_is(getattr(factory, name)) for name in wire.CONFIG_ATTRS}
             # Counted for each connection, and read by nobody; what waits for a slow network, which we never ask for.
             settings.update(trafficStats=TrafficStats(), send_queue=(), __slots__=())
             made = classes[factory] = type(wire.__name__, (wire,), settings)
         return made()
 
     return connection
+
+
+def _as_it_is(setting: Any) -> Any:
+    """In a class a function would become a method, and be called with the connection as well."""
+    return staticmethod(setting) if isinstance(setting, FunctionType) else setting
 
 
 def let_go(session: Any) -> None:
