@@ -231,10 +231,14 @@ class Notifier:
     async def _keep(self) -> None:
         """Write how far streams are projected of which nothing was told."""
         unkept = {stream: one for stream, one in self._known.items() if not one.is_kept}
-        if unkept:
-            await self._store.keep(unkept)
+        kept = await self._store.keep(unkept) if unkept else frozenset()
         for stream, one in unkept.items():
-            self._known[stream] = Known(one.seq, one.seq, one.members)
+            if self._known.get(stream) is not one:  # it has gone on meanwhile
+                continue
+            if stream in kept:
+                self._known[stream] = Known(one.seq, one.seq, one.members)
+            else:
+                del self._known[stream]
         while len(self._known) > REMEMBERED:
             del self._known[next(iter(self._known))]
 

@@ -116,7 +116,8 @@ def go_on(connection: Connection, done: Sequence[Backlog]) -> frozenset[str]:
     query = select(progress.c.stream, progress.c.seq).where(progress.c.stream.in_(names)).order_by(progress.c.stream)
     at = {row.stream: row.seq for row in connection.execute(query.with_for_update())} if names else {}
     overtaken = frozenset(one.stream for one in done if at.get(one.stream) != one.kept)
-    put(connection, progress, [_row(one.stream, one.known(kept=True)) for one in done if one.stream not in overtaken])
+    ours = sorted((one for one in done if one.stream not in overtaken), key=lambda one: one.stream)
+    put(connection, progress, [_row(one.stream, one.known(kept=True)) for one in ours])
     return overtaken
 
 
@@ -127,14 +128,21 @@ _MOVE: Final = (
 )
 
 
-def keep(connection: Connection, known: Mapping[str, Known]) -> None:
-    """Write how far these are; nothing goes back, nor further than the stream itself (a restored database's)."""
+def keep(connection: Connection, known: Mapping[str, Known]) -> frozenset[str]:
+    """Write how far these are; which of them the database says now.
+
+    Not further than the stream itself (a restored database's), and not where another process has gone on: it may have
+    told what was read in an event that we had nothing to tell of, so those are looked at again.
+    """
     newest = heads(connection, known)
     valid = {name: one for name, one in sorted(known.items()) if one.seq <= newest.get(name, -1)}
     insert_new(connection, progress, [_row(name, one) for name, one in valid.items() if one.kept is None])
-    moved = [{"name": name, "upto": one.seq} for name, one in valid.items() if one.kept is not None]
+    rows = select(progress.c.stream, progress.c.seq).where(progress.c.stream.in_(valid)).order_by(progress.c.stream)
+    at = {row.stream: row.seq for row in connection.execute(rows.with_for_update())}
+    moved = [name for name, one in valid.items() if one.kept is not None and at.get(name) == one.kept]
     if moved:
-        connection.execute(_MOVE, moved)
+        connection.execute(_MOVE, [{"name": name, "upto": valid[name].seq} for name in moved])
+    return frozenset(moved) | {name for name, one in valid.items() if at.get(name) == one.seq}
 
 
 def _row(stream: str, known: Known) -> dict[str, object]:

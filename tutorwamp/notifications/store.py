@@ -87,7 +87,7 @@ class NotificationsStore:
 
         return self._database.read("notifications.behind", thd)
 
-    def keep(self, known: Mapping[str, Known]) -> Deferred[None]:
+    def keep(self, known: Mapping[str, Known]) -> Deferred[frozenset[str]]:
         """Write how far these streams are projected, where nothing was to be told; nothing goes back."""
         return self._database.write("notifications.progress", lambda connection: keep(connection, known))
 

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     bindparam,
+    create_engine,
     insert,
     select,
     update,
@@ -120,3 +121,12 @@ async def test_a_mistake_of_ours_is_no_weather_here_either(postgres: Postgres) -
         with pytest.raises(ProgrammingError):
             await database.write("mistake", ask_each, wrong, [{"which": 1}])
         assert database.counts.of("mistake").retries == 0
+
+
+def test_the_plan_of_a_hot_statement_can_be_asked_for() -> None:
+    engine = create_engine("sqlite://")
+    kinds.create(engine)
+    made = Hot(select(kinds.c.id).where(kinds.c.id == bindparam("wanted"))).compiled(engine.dialect)
+    with engine.connect() as connection:
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {made.sql}", made.bind({"wanted": 1})).all()
+    assert "PRIMARY KEY" in str(plan)

@@ -90,6 +90,29 @@ async def test_one_that_fails_takes_nobody_along(database_url: str, monkeypatch:
         assert await database.read("count", count) == 3
 
 
+async def test_a_thread_that_was_away_for_a_while_forgets_nobody(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tutorwamp.kernel.sql.writer.SHARED_FOR_S", -1.0)  # the time to share is over when it begins
+    with not_begun(database_url) as database:
+        asked: list[Deferred[Any]] = [database.write("lessons.put", put, number) for number in range(3)]
+        database.start()
+        assert await outcomes(asked) == [0, 1, 2]
+
+
+async def test_who_has_waited_too_long_is_told_so_without_the_database(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with not_begun(database_url) as database:
+        asked: list[Deferred[Any]] = [database.write("lessons.put", put, number) for number in range(3)]
+        monkeypatch.setattr("tutorwamp.kernel.sql.transactions.WAITED_AT_MOST_S", -1.0)
+        begun: list[None] = []
+        event.listen(database.engine, "begin", lambda _connection: begun.append(None))
+        database.start()
+        assert await outcomes(asked) == [Unavailable] * 3
+        assert not begun, "another process's lock would keep each of them waiting"
+
+
 async def test_each_of_them_costs_what_it_asked_and_is_done_for_its_call(database_url: str) -> None:
     with not_begun(database_url) as database:
         calls = [Call(f"tutorwamp.chat.{name}", Edge.WAMP) for name in ("edit", "react")]

@@ -53,6 +53,7 @@ def spare_what_is_made() -> None:
 
     With Crossbar imported that is 232,000 objects, and each look at them a pause of 80 ms and more.
     """
+    gc.collect()  # or what is garbage now, such as connections that were refused meanwhile, would stay for ever
     gc.freeze()
 
 

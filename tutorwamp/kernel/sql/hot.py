@@ -34,7 +34,7 @@ class _Compiled:
     def bind(self, values: Values) -> Any:
         """The driver's values."""
         if self.by_place:
-            return [values[name] if process is None else process(values[name]) for name, process in self.places]
+            return tuple(values[name] if process is None else process(values[name]) for name, process in self.places)
         return {name: values[name] if process is None else process(values[name]) for name, process in self.places}
 
 

@@ -70,9 +70,13 @@ class Transactions:
             self.account(one, went_well=went_well)
         return result
 
+    def is_late(self, one: Asked) -> bool:
+        """Whether it has waited for longer than anybody waits for it."""
+        return one.writes and time.monotonic() > one.asked_at + WAITED_AT_MOST_S
+
     def require_in_time(self, one: Asked) -> None:
-        """Raises Unavailable where it has waited for longer than anybody waits for it."""
-        if one.writes and time.monotonic() > one.asked_at + WAITED_AT_MOST_S:
+        """Raises Unavailable where it is late."""
+        if self.is_late(one):
             raise Unavailable("The database cannot keep up just now.", retry_after_s=2.0)
 
     def account(self, one: Asked, *, went_well: bool) -> None:

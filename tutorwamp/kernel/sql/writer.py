@@ -167,6 +167,8 @@ class Writer:
 
     def _work_off(self) -> None:
         """One transaction. It is called once for each job; those that were taken in before leave nothing to do."""
+        while self._waiting and self._transactions.is_late(self._waiting[0].asked):
+            self._alone(self._waiting.popleft())  # which says so at once, while a lock may keep the others waiting
         if self._shares and len(self._waiting) > 1:
             self._together()
         elif self._waiting:
@@ -212,9 +214,9 @@ class Writer:
         self._tell([part.job for part in parts])
 
     def _parts(self, connection: Connection, parts: list[_Part]) -> float:
-        """Take in what waits; how long they took. Raises what is wrong with the transaction itself."""
+        """Take in what waits, one at least; how long they took. Raises what is wrong with the transaction itself."""
         own_s, until_s = 0.0, time.monotonic() + SHARED_FOR_S
-        while self._waiting and len(parts) < SHARED_AT_MOST and time.monotonic() < until_s:
+        while self._waiting and (not parts or (len(parts) < SHARED_AT_MOST and time.monotonic() < until_s)):
             parts.append(part := _Part(self._waiting.popleft()))
             one = part.job.asked
             one.began(one.asked_at)
