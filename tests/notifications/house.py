@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import Any
 
+from twisted.internet.task import Clock
+
 from tests.support.cast import Cast
+from tests.support.machine import Stage
 from tutorwamp.chat.contracts import CHAT_TOPIC, MarkRead, SendMessage
 from tutorwamp.kernel.contracts import Caller, StreamEvent
 from tutorwamp.notifications.contracts import ListNotifications, Notification, NotificationsChanged
+from tutorwamp.notifications.notifier import Notifier
 
 
 class House(Cast):
@@ -50,3 +54,19 @@ class House(Cast):
     def heard_by(self, who: Caller) -> list[StreamEvent]:
         """The events of somebody's stream."""
         return [one.event for one in self.heard if who.user_id in one.event.stream]
+
+
+def notifier_of(stage: Stage, clock: Clock) -> Notifier:
+    """One more notifier of the stage's machine, by a clock that is turned by hand."""
+    machine = stage.machine
+    return Notifier(
+        machine.notifications._store,
+        machine.counts,
+        machine.lessons,
+        machine.lessons._presence,
+        stage.gate,
+        machine.events,
+        settings=machine.settings.notifications,
+        clock=stage.clock,
+        reactor=clock,
+    )

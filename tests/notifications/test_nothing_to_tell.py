@@ -12,13 +12,13 @@ from sqlalchemy import event
 from twisted.internet.defer import succeed
 from twisted.internet.task import Clock
 
-from tests.notifications.house import House
+from tests.notifications.house import House, notifier_of
 from tests.support.cast import one_lesson
 from tests.support.machine import Stage
 from tutorwamp.app.assembly import Machine
 from tutorwamp.kernel.contracts import Caller
 from tutorwamp.lessons.contracts import SetPen
-from tutorwamp.notifications.notifier import PATIENCE_S, Notifier
+from tutorwamp.notifications.notifier import PATIENCE_S
 from tutorwamp.notifications.progress import backlogs
 from tutorwamp.notifications.writing import told_query
 
@@ -31,18 +31,7 @@ class Working:
 
     def __init__(self, house: House) -> None:
         self.house, self.clock = house, Clock()
-        stage, machine = house.stage, house.stage.machine
-        self.notifier = Notifier(
-            machine.notifications._store,
-            machine.counts,
-            machine.lessons,
-            machine.lessons._presence,
-            stage.gate,
-            machine.events,
-            settings=machine.settings.notifications,
-            clock=stage.clock,
-            reactor=self.clock,
-        )
+        self.notifier = notifier_of(house.stage, self.clock)
         self.notifier.start()
 
     async def second(self) -> None:

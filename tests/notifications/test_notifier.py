@@ -13,13 +13,13 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import Clock
 
 from tests.kernel.sql.test_streams import answer_lost_once
-from tests.notifications.house import House
+from tests.notifications.house import House, notifier_of
 from tests.support.machine import Stage
 from tutorwamp.app.assembly import Machine
 from tutorwamp.chat.contracts import DeleteMessage, SendMessage
 from tutorwamp.lessons.contracts import CancelLesson
 from tutorwamp.notifications.contracts import Kind, SetPreferences
-from tutorwamp.notifications.notifier import PATIENCE_S, Notifier
+from tutorwamp.notifications.notifier import PATIENCE_S
 from tutorwamp.notifications.tables import notifications
 from tutorwamp.notifications.writing import CHAT_QUIET_FOR
 
@@ -235,24 +235,13 @@ async def test_N6_an_answer_of_the_database_that_is_lost_reads_once_and_is_annou
 
 async def test_what_is_announced_is_turned_by_itself_and_a_lively_chat_together(stage: Stage) -> None:
     clock = Clock()
-    machine = stage.machine
-    notifier = Notifier(
-        machine.notifications._store,
-        machine.counts,
-        machine.lessons,
-        machine.lessons._presence,
-        stage.gate,
-        machine.events,
-        settings=machine.settings.notifications,
-        clock=stage.clock,
-        reactor=clock,
-    )
+    notifier = notifier_of(stage, clock)
     notifier.start()
     house = await House.meets(stage)
     assert len(clock.getDelayedCalls()) == 1
     clock.advance(0)
     while len(house.heard) < 2:
-        await machine.database.read("test", lambda _: None)  # until the writer has had its turn
+        await stage.machine.database.read("test", lambda _: None)  # until the writer has had its turn
     for _ in range(5):
         await house.say(house.tutor)
     assert [call.getTime() for call in clock.getDelayedCalls()] == [PATIENCE_S]
