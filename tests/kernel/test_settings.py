@@ -16,7 +16,7 @@ import pytest
 
 from tests.support.node import ROOT
 from tutorwamp.app.settings import SETTINGS_CLASSES, read_settings
-from tutorwamp.kernel.node_settings import NodeSettings
+from tutorwamp.kernel.node_settings import NodeSettings, require_public_url
 from tutorwamp.kernel.settings import PREFIX, SettingsError, describe, gather, read, refuse_unknown, setting
 
 
@@ -230,3 +230,29 @@ def test_proxies_are_addresses_and_networks() -> None:
     for wrong in ("proxy.example", "10.0.0.5/8", "10.0.0", "10.0.0.5;10.0.0.6"):
         with pytest.raises(SettingsError, match=r"TUTORWAMP_TRUSTED_PROXIES.*expected addresses or networks"):
             read(NodeSettings, {"TUTORWAMP_TRUSTED_PROXIES": wrong})
+
+
+@pytest.mark.parametrize(
+    ("url", "begins"),
+    [
+        (None, "http://127.0.0.1:8080"),
+        ("https://tutor.school.example/", "https://tutor.school.example"),
+        ("http://school.example:8443/tutor", "http://school.example:8443/tutor"),
+    ],
+)
+def test_links_begin_with_the_public_address(url: str | None, begins: str) -> None:
+    require_public_url(url)
+    assert NodeSettings(public_url=url).page_url == begins
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "", "tutor.school.example", "ftp://school.example", "https://", "https://a.example/?x", "https://a.example/#x",
+        "https://me@a.example", "https://a.example:0", "https://a.example:x", "https://a b.example",
+        "https://a.example/\nx", "https://ä.example", "https://[::1",
+    ],
+)  # fmt: skip
+def test_an_address_that_no_link_begins_with_is_refused(url: str) -> None:
+    with pytest.raises(SettingsError, match="TUTORWAMP_PUBLIC_URL"):
+        require_public_url(url)

@@ -17,7 +17,7 @@ from tutorwamp.kernel.limits import LimitSettings
 from tutorwamp.kernel.log.lines import LogSettings
 from tutorwamp.kernel.log.tracing import TracingSettings, require_tracing
 from tutorwamp.kernel.metrics.settings import MetricsSettings
-from tutorwamp.kernel.node_settings import NodeSettings
+from tutorwamp.kernel.node_settings import NodeSettings, require_public_url
 from tutorwamp.kernel.redis_url import CacheSettings, require_url
 from tutorwamp.kernel.settings import PREFIX, SettingsError, gather, read, refuse_unknown
 from tutorwamp.kernel.sql.database import DatabaseSettings, make_engine
@@ -59,6 +59,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     """Read them all. Raises SettingsError, one clear line, for an unknown or ill-formed one."""
     values = gather(environment)
     refuse_unknown(values, SETTINGS_CLASSES.values())
+    require_public_url(read(NodeSettings, values).public_url)
     require_database_url(read(DatabaseSettings, values).url)
     require_url(read(CacheSettings, values).redis_url)
     _require_push(read(PushSettings, values))

@@ -6,6 +6,7 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from tutorwamp.kernel.private_files import write_new_private
 from tutorwamp.kernel.settings import PREFIX, Network, Port, SettingsError, setting
@@ -32,6 +33,12 @@ class NodeSettings:
     allowed_origins: tuple[str, ...] = setting(
         "ALLOWED_ORIGINS", (), "Other web origins whose pages may connect, comma-separated; the node's own always may."
     )
+    public_url: str | None = setting(
+        "PUBLIC_URL",
+        None,
+        "Where people reach the page, https://tutor.school.example: links in mails and invitations begin with it. "
+        "Unset: this machine's own address, which only this machine can follow.",
+    )
     trusted_proxies: tuple[Network, ...] = setting(
         "TRUSTED_PROXIES",
         (),
@@ -52,6 +59,11 @@ class NodeSettings:
         """Where components reach the router; who may open the file is a component."""
         return self.node_dir / "router.sock"
 
+    @property
+    def page_url(self) -> str:
+        """Where the page is, without a slash at the end; never as a request says it (``Host`` is anybody's)."""
+        return self.public_url.rstrip("/") if self.public_url is not None else f"http://127.0.0.1:{self.port}"
+
     def signing_key(self) -> bytes:
         """The key of access tokens. Makes and keeps one where none is set.
 
@@ -68,3 +80,17 @@ class NodeSettings:
         if len(key) < SECRET_KEY_BYTES_AT_LEAST:
             raise SettingsError(f"{PREFIX}SECRET_KEY must have at least {SECRET_KEY_BYTES_AT_LEAST} bytes.")
         return key
+
+
+def require_public_url(url: str | None) -> None:
+    """Raise SettingsError unless links can begin with it: http or https, a host, at most a path."""
+    if url is None:
+        return
+    try:
+        parts = urlsplit(url)
+        fits = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        fits = fits and parts.username is None and not parts.query and not parts.fragment
+    except ValueError:
+        fits = False
+    if not fits or not url.isascii() or not url.isprintable() or " " in url:
+        raise SettingsError(f"{PREFIX}PUBLIC_URL: https://HOST or https://HOST/PATH is expected")
