@@ -110,6 +110,8 @@ def deeds(draw: st.DrawFn) -> Plain:
         "finished": draw(st.sampled_from([False, False, False, True])),
         "by": draw(st.integers(0, 2)),
         "may_draw": draw(st.sampled_from([True] * 9 + [False])),
+        "moderates": draw(st.booleans()),
+        "locked": draw(st.sampled_from([False] * 4 + [True])),
     }
 
 
@@ -127,7 +129,7 @@ def change_of(deed: Plain, board: WorkingBoard) -> Change:
 
 
 def element_of(deed: Plain) -> Plain:
-    made = {"id": deed["id"], "page": deed["page"], "kind": deed["kind"], "color": "#000000"}
+    made = {"id": deed["id"], "page": deed["page"], "kind": deed["kind"], "color": "#000000", "locked": deed["locked"]}
     if deed["kind"] == "stroke":
         return {**made, "points": deed["points"], "width": 1, "finished": deed["finished"]}
     if deed["kind"] == "text":
@@ -166,12 +168,15 @@ def tick(board: WorkingBoard, wishes: Iterable[Plain], now: datetime) -> list[Pl
         before = copy.deepcopy(board)
         try:
             change = change_of(deed, board)
-            told.append(rules.apply(board, change, Writer(PEOPLE[deed["by"]], deed["may_draw"], now)))
+            writer = Writer(PEOPLE[deed["by"]], deed["may_draw"], now, moderates=deed["moderates"])
+            told.append(rules.apply(board, change, writer))
         except TutorwampError:
             assert board == before, "a rejected change left a trace"
         else:
             versions = {**before.elements, **board.elements}
             was = before.elements[change.id].version if change.id in before.elements else 0
+            looks = [one.elements[change.id].look for one in (before, board) if change.id in one.elements]
+            assert deed["moderates"] or not any(look and look.get("locked") for look in looks), "B40"
             assert versions[change.id].version == was + 1
         require_exact(board)
     return told

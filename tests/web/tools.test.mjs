@@ -60,6 +60,7 @@ test("a line is hit near its way, and not at the corner of its box", () => {
   assert.equal(isHit(stroke, [50, 8], 5), false);
   assert.equal(isHit(stroke, [20, 80], 5), false);
   assert.equal(isHit({ ...stroke, points: [[5, 5]] }, [9, 5], 5), true);
+  assert.equal(isHit({ ...stroke, locked: true }, [50, 6], 5), false);
 });
 
 test("a shape is hit on its border, and inside where it is filled", () => {

@@ -45,13 +45,14 @@ OWNED_BY_SERVER: Final = frozenset({"author", "created_at", "updated_at"})
 
 
 class _Drawn(Value):
-    """What every element has. Coordinates are pixels, y downwards."""
+    """What every element has. Coordinates are pixels, y downwards; ``locked``: only who moderates the lesson changes it."""
 
     id: Id
     page: Id
     version: Version | None = None
     color: Color
     opacity: Share | None = None
+    locked: bool = False
     author: Any = None
     created_at: Any = None
     updated_at: Any = None

@@ -13,5 +13,9 @@ class NoPen(Forbidden, uri="tutorwamp.error.board.no_pen"):
     """Only the lesson's tutor and the students who have the pen draw."""
 
 
+class Locked(Forbidden, uri="tutorwamp.error.board.locked"):
+    """The element, or something on the page, is locked: only the lesson's tutor and admins change it, lock and unlock."""
+
+
 class Full(Conflict, uri="tutorwamp.error.board.full", action=Action.FIX):
     """No room for more: elements of a page, pages of a board, or all of them together."""

@@ -115,13 +115,13 @@ class Exchange:
 
     async def import_scene(self, caller: Caller, asked: ImportScene) -> Imported:
         """B29: put a scene on a page. Raises NotFound, WrongState, NoPen, Invalid (no scene) or Conflict."""
-        await self._board.require_pen(caller, asked.lesson_id)
+        admission = await self._board.require_pen(caller, asked.lesson_id)
         page = asked.page or (await self._outline(asked.lesson_id)).pages[0]
         with self._workshop.place(caller.user_id) as place:
             scene = await self._in_thread(_written, asked.scene)
             async with place.turn(large=len(scene) > SMALL_AT_MOST):
                 asset_ids, left_out = await self._keep_pictures(caller, asked.lesson_id, place, scene)
-                values = {"page": page, "seed": _seed(caller, asked), "asset_ids": asset_ids}
+                values = {"page": page, "seed": _seed(caller, asked), "asset_ids": asset_ids, "locks": admission.moderates}
                 read = await place.work("scene_elements", Parcel(values, [scene]), advice=SMALLER_SCENE)
         left_out += [LeftOut(**one) for one in read.values["left_out"]]
         seq, applied, rejected = await self._draw(caller, asked, from_json(read.parts[0]))

@@ -144,7 +144,10 @@ def scene_pictures(job: Parcel) -> Parcel:
 
 
 def scene_elements(job: Parcel) -> Parcel:
-    """B29: a scene's elements for ``page``, with ``asset_ids`` and ids from a ``seed``. Parts: the scene; elements."""
+    """B29: a scene's elements for ``page``, with ``asset_ids`` and ids from a ``seed``. Parts: the scene; elements.
+
+    Without ``locks`` nothing is locked any more (B40).
+    """
     from pydantic_core import to_json
 
     from tutorwamp.board import excalidraw
@@ -154,7 +157,10 @@ def scene_elements(job: Parcel) -> Parcel:
     near = excalidraw.within_reach(scene)
     read = excalidraw.from_scene(near, page=page, new_id=_ids(seed), asset_ids=asset_ids)
     elements, moved = excalidraw.fitted(read.elements, source=scene.get("source"), was_moved=near is not scene)
-    return Parcel({"left_out": [one.plain() for one in [*moved, *read.left_out]]}, [to_json(elements)])
+    left_out = [one.plain() for one in [*moved, *read.left_out]]
+    if not job.values["locks"] and sum([element.pop("locked", False) for element in elements]):
+        left_out.append({"id": "", "kind": "", "reason": "Nothing is locked any more: only the lesson's tutor locks."})
+    return Parcel({"left_out": left_out}, [to_json(elements)])
 
 
 def _ids(seed: str | None) -> Callable[[], str]:

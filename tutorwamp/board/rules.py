@@ -13,7 +13,7 @@ from pydantic_core import from_json
 
 from tutorwamp.board.contracts import CHANGES, PAGES_AT_MOST, Append, Change, Delete, Plain, Put
 from tutorwamp.board.elements import ELEMENT_BYTES_AT_MOST, OWNED_BY_SERVER, POINTS_AT_MOST
-from tutorwamp.board.errors import Full, NoPen, Stale
+from tutorwamp.board.errors import Full, Locked, NoPen, Stale
 from tutorwamp.kernel.contracts import instant_text
 from tutorwamp.kernel.edges.arguments import check
 from tutorwamp.kernel.errors import Conflict, Invalid, NotFound, TooLarge
@@ -84,6 +84,8 @@ class Writer:
     person: Plain
     may_draw: bool
     now: datetime
+    moderates: bool = False
+    """Whether they lock and unlock, and change what is locked."""
 
 
 def first_page(lesson_id: str) -> dict[str, int]:
@@ -109,8 +111,13 @@ def look_of(change: Put) -> Plain:
 
 
 def apply(board: WorkingBoard, change: Change, writer: Writer) -> Plain:
-    """B1 to B13: take one change, and give what readers are told. Raises what rejects it; the board is as before."""
+    """B1 to B13, B40: take one change, and give what readers are told.
+
+    Raises what rejects it; the board is as before.
+    """
     require_pen(writer.may_draw)
+    if not writer.moderates:
+        _require_unlocked(board, change)
     if isinstance(change, Put):
         return _put(board, change, writer)
     stored = _at_version(board, change.id, change.version)
@@ -123,6 +130,15 @@ def require_pen(may_draw: bool) -> None:
     """B9. Raises NoPen."""
     if not may_draw:
         raise NoPen("Only the tutor and the students who have the pen draw.")
+
+
+def _require_unlocked(board: WorkingBoard, change: Change) -> None:
+    """B40, whatever version the change names: who cannot change an element need not learn which one it is at."""
+    stored = board.elements.get(change.id)
+    if stored is not None and stored.look is not None and stored.look.get("locked"):
+        raise Locked("The element is locked: only the lesson's tutor changes it.")
+    if isinstance(change, Put) and change.element.locked:
+        raise Locked("Only the lesson's tutor locks an element.")
 
 
 def _put(board: WorkingBoard, change: Put, writer: Writer) -> Plain:

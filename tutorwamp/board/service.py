@@ -116,10 +116,12 @@ class BoardService:
         """Raises NotFound."""
         await self._access.admit(caller, lesson_id, fresh=True)
 
-    async def require_pen(self, caller: Caller, lesson_id: str) -> None:
+    async def require_pen(self, caller: Caller, lesson_id: str) -> Admission:
         """B9, before work that is lost without it. Raises NotFound, WrongState or NoPen."""
         await self.require_member(caller, lesson_id)
-        rules.require_pen(_may_draw(caller, await self._access.admit_writer(caller, lesson_id)))
+        admission = await self._access.admit_writer(caller, lesson_id)
+        rules.require_pen(_may_draw(caller, admission))
+        return admission
 
     async def compact(self) -> int:
         """B27: forget what nobody may ask for any more; how much it was."""
@@ -179,7 +181,7 @@ class BoardService:
         """The call with what memory says of its lesson. Raises NotFound, or WrongState unless it may be repeated."""
         admission = await self._access.admit_writer(pending.caller, lesson_id, repeating=repeatable)
         may_draw = _may_draw(pending.caller, admission)
-        submission = dataclasses.replace(pending.submission, guard=admission.guard, may_draw=may_draw)
+        submission = dataclasses.replace(pending.submission, guard=admission.guard, may_draw=may_draw, moderates=admission.moderates)
         return dataclasses.replace(pending, submission=submission, closed=admission.closed)
 
     async def _readmit(self, lesson_id: str, pending: PendingCall) -> PendingCall:

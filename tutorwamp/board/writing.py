@@ -13,6 +13,7 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 from tutorwamp.board import rules
 from tutorwamp.board.contracts import Change, Plain, Put
 from tutorwamp.board.elements import Image
+from tutorwamp.board.errors import Locked
 from tutorwamp.board.rules import StoredElement, WorkingBoard, Writer
 from tutorwamp.board.tables import answers, boards, elements, pictures
 from tutorwamp.kernel.contracts import StreamEvent
@@ -48,6 +49,7 @@ class Submission:
     key: bytes
     digest: bytes
     wish: Sequence[Change | MalformedChange] | PageWish
+    moderates: bool = False
 
 
 @dataclass(frozen=True)
@@ -162,7 +164,7 @@ def _judge(
         except TutorwampError as error:
             return error
     judged = _Judged(one)
-    writer = Writer(one.person, one.may_draw, tick.at)
+    writer = Writer(one.person, one.may_draw, tick.at, moderates=one.moderates)
     for index, change in enumerate(one.wish):
         try:
             if isinstance(change, MalformedChange):
@@ -177,7 +179,7 @@ def _judge(
 def _turn(
     connection: Connection, tick: Tick, board: WorkingBoard, one: Submission, wish: PageWish, told: list[Plain]
 ) -> bool:
-    """Do what is wished of a page; whether there was anything to do. Raises NoPen or what the rules raise."""
+    """Do what is wished of a page; whether there was anything to do. Raises NoPen, Locked or what the rules raise."""
     rules.require_pen(one.may_draw)
     emptied = list(board.counts) if wish.page is None else [wish.page]
     if wish.type == "page.added":
@@ -189,11 +191,21 @@ def _turn(
             return False
         if wish.type == "page.removed":
             rules.require_another(board.counts)
+        if not one.moderates:
+            _require_unlocked(connection, tick.lesson_id, emptied)
         _empty(connection, tick, board, emptied)
         if wish.type == "page.removed":
             del board.counts[emptied[0]]
     told.append({"by": one.person["id"], "page": wish.page})
     return True
+
+
+def _require_unlocked(connection: Connection, lesson_id: str, pages: Sequence[str]) -> None:
+    """B40. Raises Locked."""
+    locked = elements.c.look.contains('"locked":true')  # in a text there would be a backslash before each quote
+    query = select(elements.c.id).where(elements.c.lesson_id == lesson_id, elements.c.page.in_(pages), locked)
+    if connection.execute(query.limit(1)).first() is not None:
+        raise Locked("Something on the page is locked: only the lesson's tutor takes it away.")
 
 
 def _empty(connection: Connection, tick: Tick, board: WorkingBoard, pages: Sequence[str]) -> None:

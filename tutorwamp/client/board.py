@@ -41,6 +41,7 @@ _ACTIONS: Final[Mapping[str, Action]] = {
     # A rejection is part of an answer, and comes without an action.
     "tutorwamp.error.board.stale": Action.RELOAD,
     "tutorwamp.error.board.no_pen": Action.STOP,
+    "tutorwamp.error.board.locked": Action.STOP,
     "tutorwamp.error.board.full": Action.FIX,
 }
 _OVERTAKEN: Final = {"tutorwamp.error.board.stale", "tutorwamp.error.not_found"}

@@ -74,13 +74,13 @@ async def test_B7_a_rejected_change_is_raised_with_the_element_as_it_is(server: 
 def test_B7_what_to_do_about_a_rejection_is_known_without_the_server() -> None:
     program = """if True:
         from tutorwamp.client import Rejected
-        for name in ("board.stale", "board.no_pen", "board.full", "too_large"):
+        for name in ("board.stale", "board.no_pen", "board.locked", "board.full", "too_large"):
             rejection = {"error": f"tutorwamp.error.{name}", "message": "", "details": {}, "element": None}
             print(Rejected(rejection).action)
     """
     command = [sys.executable, "-Wignore", "-c", program]
     output = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout  # noqa: S603 - ours
-    assert output.split() == ["reload", "stop", "fix", "fix"]
+    assert output.split() == ["reload", "stop", "stop", "fix", "fix"]
 
 
 async def test_every_submission_has_a_client_id_of_its_own(server: BoardServer, arrive: Arrive) -> None:

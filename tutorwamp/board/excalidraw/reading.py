@@ -1,6 +1,6 @@
 """From a scene to elements of the board. A scene comes from anywhere: it is any JSON until it is read.
 
-Lost without a word: deleted elements; how lines, corners, arrowheads and letters are styled; groups and locks.
+Lost without a word: deleted elements; how lines, corners, arrowheads and letters are styled; groups.
 All else that is not as it was is told.
 """
 

@@ -154,7 +154,8 @@ class Source:
         if color is None:
             raise Unusable("it is transparent.")
         opacity = min(max(number_of(self.raw.get("opacity"), 100) / 100, 0), 1)
-        return {"kind": kind, "color": color, **({"opacity": opacity} if opacity < 1 else {}), **more}
+        locked = {"locked": True} if self.raw.get("locked") is True else {}
+        return {"kind": kind, "color": color, **({"opacity": opacity} if opacity < 1 else {}), **locked, **more}
 
     def filled(self, points: Sequence[Point], width: float, colors: tuple[str | None, str | None]) -> list[Plain]:
         """As ``strokes``, and filled. Where that takes many, the first one is the fill, coarser. Raises Unusable."""

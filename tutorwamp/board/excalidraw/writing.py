@@ -77,7 +77,7 @@ def _out(element: Mapping[str, Any]) -> Plain:
         "boundElements": [],
         "updated": _ms(element["updated_at"]),
         "link": None,
-        "locked": False,
+        "locked": element.get("locked", False),
         **_OUT[element["kind"]](element),
     }
 

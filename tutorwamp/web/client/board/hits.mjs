@@ -5,8 +5,9 @@ import { LINE_HEIGHT } from "./shapes.mjs";
 const LETTER = 0.6; // a letter's usual width, in font sizes
 const boxes = new WeakMap(); // element -> [left, top, right, bottom]
 
-/** Whether `point` is on the element, or nearer to it than `reach`. An empty box is hit on its border only. */
+/** Whether `point` is on the element, or nearer to it than `reach`. An empty box is hit on its border only, what is locked never. */
 export function isHit(element, point, reach) {
+  if (element.locked) return false;
   const box = boxOf(element);
   const edge = reach + thickness(element) / 2;
   if (!isInBox(box, point, edge)) return false;
