@@ -30,6 +30,9 @@ export type BoardPage = { id: string };
 /** A board and the position it belongs to. `pages` are all there are; `elements` in the order they are drawn. */
 export type BoardState = { pages: Array<BoardPage>; elements: Array<Record<string, unknown>>; head: number };
 
+/** The new pages, in their order, and the last event that tells of them. */
+export type Brought = { seq: number; pages: Array<BoardPage>; left_out: Array<LeftOut> };
+
 /** Call a lesson off before it has started. */
 export type CancelLesson = { lesson_id: string; reason?: string | null };
 
@@ -41,6 +44,9 @@ export type ChangesDone = { changes: Array<PutDone | AppendDone | DeleteDone> };
 
 /** Empty a page, or with none named all of them. */
 export type ClearBoard = { lesson_id: string; page?: string | null; client_id?: string | null };
+
+/** Bring pages (null: all) of one lesson's board, in this order, to the end of another's. */
+export type CopyBoard = { lesson_id: string; from_lesson_id: string; pages?: Array<string> | null; client_id?: string | null };
 
 /** Plan a lesson; the caller is its tutor. */
 export type CreateLesson = { title: string; subject?: string | null; student_ids: Array<string>; starts_at: string; ends_at: string; client_id?: string | null };
@@ -73,7 +79,7 @@ export type Health = { status: "ok" | "down"; dependencies: Record<string, "ok" 
 export type Heartbeat = { positions?: Record<string, unknown>; epoch?: string | null };
 
 /** A picture of this lesson in a box. */
-export type Image = { id: string; page: string; version?: number | null; color: string; opacity?: number | null; author?: unknown; created_at?: unknown; updated_at?: unknown; kind: "image"; x: number; y: number; width: number; height: number; asset_id: string };
+export type Image = { id: string; page: string; version?: number | null; color: string; opacity?: number | null; locked?: boolean; author?: unknown; created_at?: unknown; updated_at?: unknown; kind: "image"; x: number; y: number; width: number; height: number; asset_id: string };
 
 /** Put a scene of Excalidraw, what it copies, or an `.excalidrawlib` on a page (null: the first). */
 export type ImportScene = { lesson_id: string; scene: { type: "excalidraw" | "excalidraw/clipboard" | "excalidraw-api/clipboard" | "excalidrawlib"; elements?: Array<unknown>; libraryItems?: Array<unknown>; library?: Array<unknown> } & Record<string, unknown>; page?: string | null; client_id?: string | null };
@@ -90,7 +96,7 @@ export type Keys = { p256dh: string; auth: string };
 /** What a notification is about. */
 export type Kind = "lesson.invited" | "lesson.changed" | "lesson.cancelled" | "lesson.starting" | "chat.message";
 
-/** Something of an imported scene that is not on the board, or not as it was. */
+/** Something of what was brought that is not on the board, or not as it was. */
 export type LeftOut = { id: string; kind: string; reason: string };
 
 /** A lesson as its members see it. */
@@ -100,7 +106,7 @@ export type Lesson = { id: string; title: string; subject: string | null; state:
 export type LessonState = "scheduled" | "live" | "interrupted" | "ended" | "cancelled";
 
 /** From one point to another. */
-export type Line = { id: string; page: string; version?: number | null; color: string; opacity?: number | null; author?: unknown; created_at?: unknown; updated_at?: unknown; kind: "line" | "arrow"; points: Array<Array<number>>; width: number };
+export type Line = { id: string; page: string; version?: number | null; color: string; opacity?: number | null; locked?: boolean; author?: unknown; created_at?: unknown; updated_at?: unknown; kind: "line" | "arrow"; points: Array<Array<number>>; width: number };
 
 /** Which of the caller's lessons; `starts_after` and `starts_before` are exclusive. */
 export type ListLessons = { state?: LessonState | null; starts_after?: string | null; starts_before?: string | null; limit?: number; cursor?: string | null };
@@ -238,13 +244,13 @@ export type SetPen = { lesson_id: string; student_ids: Array<string> };
 export type SetPreferences = { preferences: Record<string, Record<string, boolean>> };
 
 /** A box, or the ellipse in it. */
-export type Shape = { id: string; page: string; version?: number | null; color: string; opacity?: number | null; author?: unknown; created_at?: unknown; updated_at?: unknown; kind: "rect" | "ellipse"; x: number; y: number; width: number; height: number; stroke_width?: number | null; fill?: string | null };
+export type Shape = { id: string; page: string; version?: number | null; color: string; opacity?: number | null; locked?: boolean; author?: unknown; created_at?: unknown; updated_at?: unknown; kind: "rect" | "ellipse"; x: number; y: number; width: number; height: number; stroke_width?: number | null; fill?: string | null };
 
 /** One entry of a stream, as it is published and as `read since` gives it back. `actor` and `data` are plain values; `data` is what a reader would read now. */
 export type StreamEvent = { stream: string; seq: number; type: string; at: string; actor: Record<string, unknown> | null; data: Record<string, unknown> };
 
 /** Freehand: `[x, y]` or `[x, y, pressure]`; `fill`: of what lies within. */
-export type Stroke = { id: string; page: string; version?: number | null; color: string; opacity?: number | null; author?: unknown; created_at?: unknown; updated_at?: unknown; kind: "stroke"; points: Array<Array<number>>; width: number; finished?: boolean; fill?: string | null };
+export type Stroke = { id: string; page: string; version?: number | null; color: string; opacity?: number | null; locked?: boolean; author?: unknown; created_at?: unknown; updated_at?: unknown; kind: "stroke"; points: Array<Array<number>>; width: number; finished?: boolean; fill?: string | null };
 
 /** Draw. Each change is judged by itself, so its form is checked later (`rules.read_change`). */
 export type SubmitChanges = { lesson_id: string; changes: Array<Record<string, unknown>>; client_id?: string | null };
@@ -286,12 +292,13 @@ export type Uploaded = { id: string; media_type: string; bytes: number; width: n
 export type User = { id: string; email: string; name: string; role: AuthRole; created_at: string };
 
 /** Text, several lines possible; `size` is the font's, in pixels. */
-export type Words = { id: string; page: string; version?: number | null; color: string; opacity?: number | null; author?: unknown; created_at?: unknown; updated_at?: unknown; kind: "text"; x: number; y: number; text: string; size: number };
+export type Words = { id: string; page: string; version?: number | null; color: string; opacity?: number | null; locked?: boolean; author?: unknown; created_at?: unknown; updated_at?: unknown; kind: "text"; x: number; y: number; text: string; size: number };
 
 export interface Procedures {
   "tutorwamp.board.add_page": { arguments: AddPage; result: PageChanged };
   "tutorwamp.board.at": { arguments: BoardAt; result: BoardState };
   "tutorwamp.board.clear": { arguments: ClearBoard; result: PageChanged };
+  "tutorwamp.board.copy": { arguments: CopyBoard; result: Brought };
   "tutorwamp.board.export": { arguments: ExportBoard; result: Exported };
   "tutorwamp.board.import": { arguments: ImportScene; result: Imported };
   "tutorwamp.board.open": { arguments: OpenBoard; result: BoardState };
@@ -342,4 +349,4 @@ export interface Published {
   [topic: `tutorwamp.user.${string}.notifications`]: EventOf<"notification.created", NotificationCreated> | EventOf<"notification.read", NotificationRead>;
 }
 
-export type ErrorUri = "tutorwamp.error.account.email_taken" | "tutorwamp.error.board.full" | "tutorwamp.error.board.no_pen" | "tutorwamp.error.board.stale" | "tutorwamp.error.chat.edit_window" | "tutorwamp.error.conflict" | "tutorwamp.error.forbidden" | "tutorwamp.error.internal" | "tutorwamp.error.invalid" | "tutorwamp.error.lesson.overlap" | "tutorwamp.error.lesson.state" | "tutorwamp.error.malformed" | "tutorwamp.error.method_not_allowed" | "tutorwamp.error.not_found" | "tutorwamp.error.rate_limited" | "tutorwamp.error.too_large" | "tutorwamp.error.unauthenticated" | "tutorwamp.error.unavailable" | "tutorwamp.error.unsupported_media_type";
+export type ErrorUri = "tutorwamp.error.account.email_taken" | "tutorwamp.error.board.full" | "tutorwamp.error.board.locked" | "tutorwamp.error.board.no_pen" | "tutorwamp.error.board.stale" | "tutorwamp.error.chat.edit_window" | "tutorwamp.error.conflict" | "tutorwamp.error.forbidden" | "tutorwamp.error.internal" | "tutorwamp.error.invalid" | "tutorwamp.error.lesson.overlap" | "tutorwamp.error.lesson.state" | "tutorwamp.error.malformed" | "tutorwamp.error.method_not_allowed" | "tutorwamp.error.not_found" | "tutorwamp.error.rate_limited" | "tutorwamp.error.too_large" | "tutorwamp.error.unauthenticated" | "tutorwamp.error.unavailable" | "tutorwamp.error.unsupported_media_type";

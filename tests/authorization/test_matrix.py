@@ -140,6 +140,7 @@ def arguments(cast: Cast, uri: str, lesson: dict[str, Any]) -> dict[str, Any]:
         "tutorwamp.board.export": {**here, "format": "svg"},
         "tutorwamp.board.submit": {**here, "changes": [{"op": "delete", "id": new_id(), "version": 1}]},
         "tutorwamp.board.import": {**here, "scene": {"type": "excalidraw", "elements": []}},
+        "tutorwamp.board.copy": {**here, "from_lesson_id": lesson["id"]},
         "tutorwamp.board.remove_page": {**here, "page": lesson["id"]},
         "tutorwamp.notification.mark_read": {"notification_ids": [cast.notification_id]},
         "tutorwamp.notification.set_preferences": {"preferences": {}},
@@ -210,6 +211,7 @@ def body(cast: Cast, method: str, path: str, lesson: dict[str, Any], name: str) 
         ("POST", "/api/lessons/{lesson_id}/messages"): {"body": "hi"},
         ("PATCH", "/api/lessons/{lesson_id}/messages/{message_id}"): {"body": "hi"},
         ("POST", "/api/lessons/{lesson_id}/board/import"): {"type": "excalidraw", "elements": []},
+        ("POST", "/api/lessons/{lesson_id}/board/copy"): {"from_lesson_id": lesson["id"]},
         ("PATCH", "/api/notifications/preferences"): {"preferences": {}},
         ("DELETE", "/api/push/subscriptions"): {"endpoint": "https://push.example/1"},
         ("POST", "/api/push/subscriptions"): {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ CONTRACT = {
     "tutorwamp.board.at": contracts.BoardAt,
     "tutorwamp.board.export": contracts.ExportBoard,
     "tutorwamp.board.import": contracts.ImportScene,
+    "tutorwamp.board.copy": contracts.CopyBoard,
 }
 """The public contract's names, spelled out: they are fixed."""
 
@@ -58,7 +60,9 @@ async def test_every_procedure_answers_and_every_change_goes_out_on_the_board_to
     }
     board, exchange = stage.machine.board, stage.machine.exchange
     served = [*served_by(board, BOARD_PROCEDURES), *served_by(exchange, EXCHANGE_PROCEDURES)]
-    answers = await try_all(served, easel.anna, steps)
+    answers = await try_all(served[:-1], easel.anna, steps)
+    asked = contracts.CopyBoard(lesson_id=easel.lesson.id, from_lesson_id=easel.lesson.id)
+    answers |= await try_all(served[-1:], easel.tutor, {"copy": asked})
     assert {name: type(one).model_validate(one.plain()) for name, one in answers.items()} == answers
     topic = f"tutorwamp.lesson.{easel.lesson.id}.board"
     assert paper.published == [(topic, one.event.plain()) for one in heard]
@@ -67,6 +71,7 @@ async def test_every_procedure_answers_and_every_change_goes_out_on_the_board_to
         "page.added",
         "page.removed",
         "board.cleared",
+        "page.added",
     ]
 
 
@@ -163,6 +168,27 @@ async def test_B9_B23_who_did_not_join_hears_nothing_and_strangers_know_nothing(
     assert (await at.ask(at.ben, "open"))["head"] == 0
     stranger.leave()
     await stranger.left
+    await at.leave()
+
+
+async def test_B40_B41_what_the_tutor_locked_stays_and_comes_along_in_a_copy(node: Node) -> None:
+    at = await Class.meets(node, "json", "cbor", "json")
+    sheet = at.element(locked=True)
+    assert (await at.ask(at.tutor, "submit", changes=[put(sheet)]))["applied"] == [sheet["id"]]
+    for change in (put({**sheet, "version": 1}), delete(sheet, 1), put(at.element(locked=True))):
+        (rejected,) = (await at.ask(at.anna, "submit", changes=[change]))["rejected"]
+        assert rejected["error"] == "tutorwamp.error.board.locked"
+    await refused("tutorwamp.error.board.locked", at.ask(at.anna, "clear"))
+    begins = datetime.now(UTC) + timedelta(days=1)
+    other = await planned_lesson(at.tutor.ask, begins=begins, student_ids=[at.lesson["students"][0]["id"]])
+    wanted = {"lesson_id": other["id"], "from_lesson_id": at.lesson["id"], "client_id": "once"}
+    await refused("tutorwamp.error.forbidden", at.anna.ask("tutorwamp.board.copy", **wanted))
+    await refused("tutorwamp.error.not_found", at.ben.ask("tutorwamp.board.copy", **wanted))
+    brought = await at.tutor.ask("tutorwamp.board.copy", **wanted)
+    assert await at.tutor.ask("tutorwamp.board.copy", **wanted) == brought
+    opened = await at.tutor.ask("tutorwamp.board.open", lesson_id=other["id"])
+    assert opened["pages"] == [{"id": other["id"]}, *brought["pages"]]
+    assert [(one["locked"], one["page"]) for one in opened["elements"]] == [(True, brought["pages"][0]["id"])]
     await at.leave()
 
 
@@ -285,6 +311,7 @@ async def test_B14_what_only_cbor_can_carry_is_refused_as_well(node: Node) -> No
         ("remove_page", {"lesson_id": board, "page": 7}),
         ("export", {"lesson_id": board, "format": b"svg"}),
         ("import", {"lesson_id": board, "scene": b"{}"}),
+        ("copy", {"lesson_id": board, "from_lesson_id": board.encode()}),
     ]
     for verb, arguments in others:
         await refused("tutorwamp.error.invalid", at.anna.ask_raw(f"tutorwamp.board.{verb}", arguments))

@@ -94,6 +94,7 @@ def valid(lesson_id: str, student_id: str, message_id: str, version: int) -> dic
         "tutorwamp.board.at": {**here, "seq": 1},
         "tutorwamp.board.export": {**here, "format": "svg", "page": message_id},
         "tutorwamp.board.import": {**here, "scene": {"type": "excalidraw", "elements": []}, "page": message_id, **once},
+        "tutorwamp.board.copy": {**here, "from_lesson_id": lesson_id, "pages": [lesson_id], **once},
     }  # fmt: skip
 
 

@@ -24,6 +24,8 @@ CHANGES_AT_MOST: Final = 200
 """In one submission."""
 PAGES_AT_MOST: Final = 40
 """Of a board."""
+COPY_UNITS: Final = 20
+"""Of a person's two hundred: bringing a whole board is some seconds' work. Its bytes are counted besides."""
 Plain = dict[str, Any]
 """An element, a change or an event's data as it goes over the wire."""
 
@@ -166,6 +168,15 @@ class ImportScene(Value):
     client_id: ClientId | None = None
 
 
+class CopyBoard(Value):
+    """Bring pages (null: all) of one lesson's board, in this order, to the end of another's."""
+
+    lesson_id: Id
+    from_lesson_id: Id
+    pages: Annotated[list[Id], Field(min_length=1, max_length=PAGES_AT_MOST), AfterValidator(_different)] | None = None
+    client_id: ClientId | None = None
+
+
 class BoardPage(Value):
     """A page."""
 
@@ -211,7 +222,7 @@ class PageChanged(Value):
 
 
 class LeftOut(Value):
-    """Something of an imported scene that is not on the board, or not as it was."""
+    """Something of what was brought that is not on the board, or not as it was."""
 
     id: str
     kind: str
@@ -224,6 +235,14 @@ class Imported(Value):
     seq: int
     applied: list[Id]
     rejected: list[Rejected]
+    left_out: list[LeftOut]
+
+
+class Brought(Value):
+    """The new pages, in their order, and the last event that tells of them."""
+
+    seq: int
+    pages: list[BoardPage]
     left_out: list[LeftOut]
 
 
@@ -268,6 +287,14 @@ CLEAR: Final = Procedure("tutorwamp.board.clear", ClearBoard, PageChanged, "Empt
 AT: Final = Procedure("tutorwamp.board.at", BoardAt, BoardState, "The board as it was.", cost=WHOLE)
 EXPORT: Final = Procedure("tutorwamp.board.export", ExportBoard, Exported, "A page as a file.")
 IMPORT: Final = Procedure("tutorwamp.board.import", ImportScene, Imported, "Put a scene on a page.", writes=True)
+COPY: Final = Procedure(
+    "tutorwamp.board.copy",
+    CopyBoard,
+    Brought,
+    "Bring pages of another lesson's board, with all that is on them, as new last pages.",
+    writes=True,
+    cost=Cost(lambda _: COPY_UNITS, line="copies"),
+)
 
 
 class PutDone(Put):

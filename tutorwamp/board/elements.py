@@ -45,7 +45,7 @@ OWNED_BY_SERVER: Final = frozenset({"author", "created_at", "updated_at"})
 
 
 class _Drawn(Value):
-    """What every element has. Coordinates are pixels, y downwards; ``locked``: only who moderates the lesson changes it."""
+    """What every element has. Coordinates are pixels, y downwards; ``locked``: only the tutor changes it."""
 
     id: Id
     page: Id

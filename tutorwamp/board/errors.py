@@ -14,7 +14,7 @@ class NoPen(Forbidden, uri="tutorwamp.error.board.no_pen"):
 
 
 class Locked(Forbidden, uri="tutorwamp.error.board.locked"):
-    """The element, or something on the page, is locked: only the lesson's tutor and admins change it, lock and unlock."""
+    """The element, or something on the page, is locked: only the lesson's tutor and admins change or unlock it."""
 
 
 class Full(Conflict, uri="tutorwamp.error.board.full", action=Action.FIX):

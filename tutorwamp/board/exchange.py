@@ -15,6 +15,8 @@ from tutorwamp.board.blobs import BlobStore, MissingBlobError
 from tutorwamp.board.contracts import (
     BOARD_TOPIC,
     CHANGES_AT_MOST,
+    Brought,
+    CopyBoard,
     ExportBoard,
     Exported,
     Imported,
@@ -25,6 +27,7 @@ from tutorwamp.board.contracts import (
     SubmitChanges,
     Uploaded,
 )
+from tutorwamp.board.copying import Copying
 from tutorwamp.board.parcels import Parcel
 from tutorwamp.board.reading import Page
 from tutorwamp.board.service import BoardService
@@ -78,6 +81,7 @@ class Exchange:
         self._clock = clock
         self._reactor = reactor
         self._workshop = Workshop(reactor)
+        self._copying = Copying(board, store, blobs, keep=self._keep, clock=clock)
 
     # Out
 
@@ -121,11 +125,20 @@ class Exchange:
             scene = await self._in_thread(_written, asked.scene)
             async with place.turn(large=len(scene) > SMALL_AT_MOST):
                 asset_ids, left_out = await self._keep_pictures(caller, asked.lesson_id, place, scene)
-                values = {"page": page, "seed": _seed(caller, asked), "asset_ids": asset_ids, "locks": admission.moderates}
+                values = {
+                    "page": page,
+                    "seed": _seed(caller, asked),
+                    "asset_ids": asset_ids,
+                    "locks": admission.moderates,
+                }
                 read = await place.work("scene_elements", Parcel(values, [scene]), advice=SMALLER_SCENE)
         left_out += [LeftOut(**one) for one in read.values["left_out"]]
         seq, applied, rejected = await self._draw(caller, asked, from_json(read.parts[0]))
         return Imported(seq=seq, applied=applied, rejected=rejected, left_out=left_out)
+
+    async def copy(self, caller: Caller, asked: CopyBoard) -> Brought:
+        """B41: bring pages of another lesson's board. Raises what ``Copying.copy`` does."""
+        return await self._copying.copy(caller, asked)
 
     async def _draw(
         self, caller: Caller, asked: ImportScene, elements: Sequence[Plain]

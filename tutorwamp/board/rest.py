@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import Final
 
 from tutorwamp.board import contracts
-from tutorwamp.board.contracts import ExportBoard, Imported, ImportScene, OneBoard, OnePicture, Uploaded
+from tutorwamp.board.contracts import (
+    Brought,
+    CopyBoard,
+    ExportBoard,
+    Imported,
+    ImportScene,
+    OneBoard,
+    OnePicture,
+    Uploaded,
+)
 from tutorwamp.board.exchange import Exchange
 from tutorwamp.board.labels import LABELS
 from tutorwamp.board.service import BoardService
@@ -57,6 +66,10 @@ class BoardFiles:
         scene = await request.json_file(SCENE_BYTES_AT_MOST, SCENE_VALUES_AT_MOST)
         return await self._exchange.import_scene(caller, asked.model_copy(update={"scene": scene}))
 
+    async def copy(self, caller: Caller, request: Request, lesson_id: str) -> Brought:
+        """Bring pages of another lesson's board, with all that is on them, as new last pages."""
+        return await self._exchange.copy(caller, request.creation(CopyBoard, lesson_id=lesson_id))
+
     async def upload(self, caller: Caller, request: Request, lesson_id: str) -> Uploaded:
         """Keep a picture: 201, and its id for ``asset_id``. The same content again gets the same id."""
         asked = request.query(OneBoard, lesson_id=lesson_id)
@@ -92,6 +105,7 @@ BOARD_FILE_ROUTES: Final = (
         gives=Imported,
         body="application/json",
     ),
+    Route("POST", f"{BOARD}/copy", BoardFiles.copy, asks=CopyBoard, gives=Brought, line=contracts.COPY.cost.line),
     Route("POST", PICTURES, BoardFiles.upload, asks=OneBoard, gives=Uploaded, status=201, body="image/*"),
     Route("GET", f"{PICTURES}/<picture_id>", BoardFiles.picture, asks=OnePicture, gives="image/*"),
 )

@@ -305,8 +305,13 @@ def id_in(text: str) -> str:
     return text[_ID]
 
 
+def page_in(text: str) -> str:
+    """The same for its page."""
+    return text[_PAGE]
+
+
 def _page_of(element: Plain | str) -> str:
-    return element[_PAGE] if isinstance(element, str) else element["page"]
+    return page_in(element) if isinstance(element, str) else element["page"]
 
 
 @dataclass

@@ -38,9 +38,9 @@ from tutorwamp.board.ticks import PendingCall, Ticks
 from tutorwamp.board.writing import Accepted, MalformedChange, PageWish, Submission, Tick
 from tutorwamp.kernel.contracts import Caller, Clock, new_id
 from tutorwamp.kernel.edges.arguments import size_of
-from tutorwamp.kernel.errors import TutorwampError
+from tutorwamp.kernel.errors import Forbidden, TutorwampError
 from tutorwamp.kernel.events import Events
-from tutorwamp.kernel.limits import CallLimits
+from tutorwamp.kernel.limits import UPLOADED, WRITTEN, CallLimits
 from tutorwamp.kernel.log.lines import get_logger
 from tutorwamp.kernel.streams import LETS_NOTHING_NEW_IN, digest_of, key_for
 from tutorwamp.lessons.contracts import Admission, LessonAccessChecker
@@ -100,9 +100,20 @@ class BoardService:
         pending = self._pending_call(caller, asked.lesson_id, changes, asked.client_id, content, size, part)
         return _submitted(await self._in_line(caller, asked.lesson_id, pending))
 
-    async def add_page(self, caller: Caller, asked: AddPage) -> PageChanged:
-        """A new last page. Raises NotFound, WrongState, NoPen, Full or Conflict."""
-        return await self._turn(caller, asked, PageWish("page.added", asked.page or new_id()))
+    async def draw(
+        self, caller: Caller, lesson_id: str, changes: Sequence[Change], client_id: str, *, size: int, part: int
+    ) -> Submitted:
+        """As ``submit``, what the board itself has made: nobody has to look again how large and of which form it is.
+
+        ``client_id`` and ``part`` say what it is, down to the ids; ``size`` is the elements' bytes.
+        """
+        content = [change.id for change in changes]
+        pending = self._pending_call(caller, lesson_id, changes, client_id, content, size, part)
+        return _submitted(await self._in_line(caller, lesson_id, pending))
+
+    async def add_page(self, caller: Caller, asked: AddPage, *, part: int = 0) -> PageChanged:
+        """A new last page. Raises NotFound, WrongState, NoPen, Full or Conflict. ``part``: as in ``submit``."""
+        return await self._turn(caller, asked, PageWish("page.added", asked.page or new_id()), part)
 
     async def remove_page(self, caller: Caller, asked: RemovePage) -> PageChanged:
         """Take a page away. Raises NotFound, WrongState, NoPen or Conflict (the last one)."""
@@ -116,6 +127,16 @@ class BoardService:
         """Raises NotFound."""
         await self._access.admit(caller, lesson_id, fresh=True)
 
+    async def require_moderator(self, caller: Caller, lesson_id: str) -> None:
+        """Raises NotFound, or Forbidden to members who are neither its tutor nor an admin."""
+        if not (await self._access.admit(caller, lesson_id, fresh=True)).moderates:
+            raise Forbidden("Only the lesson's tutor may do this.")
+
+    def count_written(self, caller: Caller, elements_bytes: int, pictures_bytes: int) -> None:
+        """Take what somebody wants to have kept from their allowances, all of these at most. Raises RateLimited."""
+        self._limits.write(caller.user_id, min(elements_bytes, WRITTEN.burst))  # who brings a lot can draw afterwards
+        self._limits.upload(caller.user_id, min(pictures_bytes, UPLOADED.burst))
+
     async def require_pen(self, caller: Caller, lesson_id: str) -> Admission:
         """B9, before work that is lost without it. Raises NotFound, WrongState or NoPen."""
         await self.require_member(caller, lesson_id)
@@ -127,8 +148,11 @@ class BoardService:
         """B27: forget what nobody may ask for any more; how much it was."""
         return await self._store.compact(self._clock() - REMEMBERED_FOR)
 
-    async def _turn(self, caller: Caller, asked: AddPage | RemovePage | ClearBoard, wish: PageWish) -> PageChanged:
-        pending = self._pending_call(caller, asked.lesson_id, wish, asked.client_id, [wish.type, asked.page], 0)
+    async def _turn(
+        self, caller: Caller, asked: AddPage | RemovePage | ClearBoard, wish: PageWish, part: int = 0
+    ) -> PageChanged:
+        content = [wish.type, asked.page]
+        pending = self._pending_call(caller, asked.lesson_id, wish, asked.client_id, content, 0, part)
         accepted = await self._in_line(caller, asked.lesson_id, pending)
         return PageChanged(seq=accepted.seq, page=accepted.page, changed=accepted.changed)
 
@@ -167,8 +191,8 @@ class BoardService:
             person=person.plain(),
             may_draw=False,
             guard=LETS_NOTHING_NEW_IN,
-            key=_digest(lesson_id, caller.user_id, key_for(client_id), str(part)),
-            digest=_digest(digest_of(content)) if client_id is not None else b"",
+            key=answer_key(lesson_id, caller, key_for(client_id), part),
+            digest=short_digest(digest_of(content)) if client_id is not None else b"",
             wish=wish,
         )
         pending = await self._admitted(
@@ -181,7 +205,9 @@ class BoardService:
         """The call with what memory says of its lesson. Raises NotFound, or WrongState unless it may be repeated."""
         admission = await self._access.admit_writer(pending.caller, lesson_id, repeating=repeatable)
         may_draw = _may_draw(pending.caller, admission)
-        submission = dataclasses.replace(pending.submission, guard=admission.guard, may_draw=may_draw, moderates=admission.moderates)
+        submission = dataclasses.replace(
+            pending.submission, guard=admission.guard, may_draw=may_draw, moderates=admission.moderates
+        )
         return dataclasses.replace(pending, submission=submission, closed=admission.closed)
 
     async def _readmit(self, lesson_id: str, pending: PendingCall) -> PendingCall:
@@ -230,7 +256,13 @@ def _content(change: Change | MalformedChange) -> object:
     return change.plain()
 
 
-def _digest(*parts: str) -> bytes:
+def answer_key(lesson_id: str, caller: Caller, key: str, part: int) -> bytes:
+    """B21: under which the answer to a part of what somebody asked for is kept."""
+    return short_digest(lesson_id, caller.user_id, key, str(part))
+
+
+def short_digest(*parts: str) -> bytes:
+    """A fingerprint of 16 bytes."""
     return hashlib.blake2b("|".join(parts).encode(), digest_size=16).digest()
 
 

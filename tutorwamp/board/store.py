@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from sqlalchemy import Connection, delete, func, insert, select, tuple_, update
 from twisted.internet.defer import Deferred
@@ -16,8 +16,8 @@ from tutorwamp.board.errors import Full
 from tutorwamp.board.reading import Page
 from tutorwamp.board.tables import answers, boards, elements, pictures, snapshots
 from tutorwamp.board.writing import Tick, Ticked, commit
-from tutorwamp.kernel.errors import Invalid
-from tutorwamp.kernel.sql.columns import lock
+from tutorwamp.kernel.errors import Conflict, Invalid
+from tutorwamp.kernel.sql.columns import insert_new, lock
 from tutorwamp.kernel.sql.database import Database
 from tutorwamp.kernel.sql.groups import GroupCommit
 from tutorwamp.kernel.sql.lanes import LARGE
@@ -137,6 +137,30 @@ class BoardStore:
 
         return self._database.write("board.compact", thd)
 
+    def copied_from(self, key: bytes, digest: bytes) -> Deferred[int | None]:
+        """B41: the position of the source that was copied under this key; null where none was. Raises Conflict."""
+        return self._database.read("board.copied_from", _copied_from, key, digest)
+
+    def begin_copy(self, key: bytes, digest: bytes, seq: int, at: datetime) -> Deferred[int]:
+        """Copy the source as it is at this position, or as it was when this was begun before. Raises Conflict."""
+
+        def thd(connection: Connection) -> int:
+            insert_new(connection, answers, [{"key": key, "digest": digest, "seq": seq, "at": at, "outcome": None}])
+            return cast("int", _copied_from(connection, key, digest))
+
+        return self._database.write("board.begin_copy", thd)
+
+    def weight(self, lesson_id: str, page_ids: Sequence[str]) -> Deferred[int]:
+        """Bytes of the elements of these pages, see ``rules.weight_of``."""
+
+        def thd(connection: Connection) -> int:
+            on_pages = (elements.c.lesson_id == lesson_id, elements.c.page.in_(page_ids))
+            return int(
+                connection.execute(select(func.coalesce(func.sum(elements.c.weight), 0)).where(*on_pages)).scalar_one()
+            )
+
+        return self._database.read("board.weight", thd)
+
     def add_picture(self, picture: KeptPicture) -> Deferred[KeptPicture]:
         """Enter a picture; where the lesson has the same content already, that one is given. Raises Full."""
 
@@ -175,6 +199,13 @@ class BoardStore:
             return [_picture(row) for row in connection.execute(query)]
 
         return self._database.read("board.pictures", thd)
+
+
+def _copied_from(connection: Connection, key: bytes, digest: bytes) -> int | None:
+    row = connection.execute(select(answers.c.digest, answers.c.seq).where(answers.c.key == key)).one_or_none()
+    if row is not None and row.digest != digest:
+        raise Conflict("This client_id was used before, with other content.")
+    return None if row is None else row.seq
 
 
 def _same(connection: Connection, lesson_id: str, sha256: str) -> KeptPicture | None:

@@ -22,6 +22,7 @@ BOARD_PROCEDURES: Final = (
 EXCHANGE_PROCEDURES: Final = (
     serve(contracts.EXPORT, Exchange.export),
     serve(contracts.IMPORT, Exchange.import_scene),
+    serve(contracts.COPY, Exchange.copy),
 )
 
 

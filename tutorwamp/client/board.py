@@ -177,6 +177,14 @@ class Board(Kept):
         """Remove a page with what is on it; answers ``seq`` and ``page``. No undo brings it back."""
         return await self._in_turn(lambda: self._change("remove_page", page=page))
 
+    async def copy(self, from_lesson_id: str, *, pages: Sequence[str] | None = None) -> Plain:
+        """Bring pages, by default all, of another lesson's board to the end; for the tutor of both.
+
+        Answers ``seq``, the new ``pages`` (each with its ``id``), and ``left_out``. No undo takes it back.
+        """
+        named = None if pages is None else list(pages)
+        return await self._in_turn(lambda: self._change("copy", from_lesson_id=from_lesson_id, pages=named))
+
     async def undo(self) -> Plain | None:
         """B30: take back the last of our submissions, strokes and clears that can be; null where there is none.
 
