@@ -37,7 +37,7 @@ export type Brought = { seq: number; pages: Array<BoardPage>; left_out: Array<Le
 export type CancelLesson = { lesson_id: string; reason?: string | null };
 
 /** The data of `lesson.cancelled`. */
-export type CancelledLesson = { id: string; title: string; subject: string | null; state: LessonState; tutor: Person; students: Array<Person>; starts_at: string; ends_at: string; started_at: string | null; ended_at: string | null; pen: Array<string>; version: number; created_at: string; reason: string | null };
+export type CancelledLesson = { id: string; title: string; subject: string | null; state: LessonState; tutor: Person; students: Array<Person>; starts_at: string; ends_at: string; started_at: string | null; ended_at: string | null; pen: Array<string>; rules?: Rules; hands?: Array<HandPerson>; timer?: Timer | null; version: number; created_at: string; reason: string | null };
 
 /** The data of `board.changed`: what was done within a tick, in its order. */
 export type ChangesDone = { changes: Array<PutDone | AppendDone | DeleteDone> };
@@ -72,6 +72,8 @@ export type ExportBoard = { lesson_id: string; format: "svg" | "png" | "pdf" | "
 /** A file. `missing`: characters that no font has, boxes in it; the first hundred different ones. */
 export type Exported = { media_type: string; data: Uint8Array; missing: Array<string> };
 
+export type HandPerson = { person: Person; at: string };
+
 /** Each dependency with its state; `status` is `ok` where all are that were asked for (the cache never is). */
 export type Health = { status: "ok" | "down"; dependencies: Record<string, "ok" | "down"> };
 
@@ -100,7 +102,7 @@ export type Kind = "lesson.invited" | "lesson.changed" | "lesson.cancelled" | "l
 export type LeftOut = { id: string; kind: string; reason: string };
 
 /** A lesson as its members see it. */
-export type Lesson = { id: string; title: string; subject: string | null; state: LessonState; tutor: Person; students: Array<Person>; starts_at: string; ends_at: string; started_at: string | null; ended_at: string | null; pen: Array<string>; version: number; created_at: string };
+export type Lesson = { id: string; title: string; subject: string | null; state: LessonState; tutor: Person; students: Array<Person>; starts_at: string; ends_at: string; started_at: string | null; ended_at: string | null; pen: Array<string>; rules?: Rules; hands?: Array<HandPerson>; timer?: Timer | null; version: number; created_at: string };
 
 /** `scheduled` → `live` ⇄ `interrupted` → `ended`, or `cancelled`. */
 export type LessonState = "scheduled" | "live" | "interrupted" | "ended" | "cancelled";
@@ -189,6 +191,9 @@ export type PushKey = { key: string };
 /** An element as it is now, and whose doing it is. */
 export type PutDone = { op: "put"; element: Stroke | Line | Shape | Words | Image; by: string };
 
+/** Raise one's own hand, or lower one: one's own, `user_id`'s (the tutor), or `all` (the tutor). */
+export type RaiseHand = { lesson_id: string; up: boolean; user_id?: string | null; all?: boolean };
+
 /** Put an emoji on a message, or take one's own off again. */
 export type React = { message_id: string; on: boolean; emoji: string };
 
@@ -231,6 +236,9 @@ export type Resumed = { streams: Record<string, ResumedStream>; epoch: string };
 /** Everything after the position (`complete`), or nothing: then the client reads the state afresh. `error`: the URI of why the stream cannot be had at all, such as `tutorwamp.error.not_found`. */
 export type ResumedStream = { complete: boolean; events?: Array<Record<string, unknown>> | null; head: number; error?: string | null };
 
+/** What students may do in a lesson; its tutor and admins may always. `chat`: who writes. `unattended`: whether students write and draw while the tutor is not in the room. `muted`: students who only read. */
+export type Rules = { chat?: "everyone" | "tutors"; unattended?: "open" | "closed"; muted?: Array<string> };
+
 /** Messages that contain all words of the query, whatever their case. */
 export type SearchMessages = { query: string; lesson_id?: string | null; limit?: number; cursor?: string | null };
 
@@ -242,6 +250,12 @@ export type SetPen = { lesson_id: string; student_ids: Array<string> };
 
 /** Those that are given change, the others stay. */
 export type SetPreferences = { preferences: Record<string, Record<string, boolean>> };
+
+/** What is given changes, the rest stays; `muted` is the whole list. */
+export type SetRules = { lesson_id: string; chat?: "everyone" | "tutors" | null; unattended?: "open" | "closed" | null; muted?: Array<string> | null };
+
+/** When the time is over, within a day from now; null takes the timer away, whatever the title. */
+export type SetTimer = { lesson_id: string; ends_at: string | null; title?: string | null };
 
 /** A box, or the ellipse in it. */
 export type Shape = { id: string; page: string; version?: number | null; color: string; opacity?: number | null; locked?: boolean; author?: unknown; created_at?: unknown; updated_at?: unknown; kind: "rect" | "ellipse"; x: number; y: number; width: number; height: number; stroke_width?: number | null; fill?: string | null };
@@ -266,6 +280,9 @@ export type Subscribed = { endpoint: string; created_at: string };
 
 /** The session that hears it has shown no life for too long, and is ended. */
 export type TimeoutMessage = { session: number; last_seen: string; timeout_s: number; action: "retry"; retry_after_s: number };
+
+/** What everybody sees run out. It stays when it has, until another one is set or the lesson is over. */
+export type Timer = { title: string | null; ends_at: string };
 
 /** What a login gives. */
 export type Tokens = { access_token: string; token_type?: "Bearer"; expires_in: number; refresh_token: string; user: User };
@@ -319,8 +336,11 @@ export interface Procedures {
   "tutorwamp.lesson.join": { arguments: OneLesson; result: Joined };
   "tutorwamp.lesson.leave": { arguments: OneLesson; result: Nothing };
   "tutorwamp.lesson.list": { arguments: ListLessons; result: PageLesson };
+  "tutorwamp.lesson.raise_hand": { arguments: RaiseHand; result: Lesson };
   "tutorwamp.lesson.replay": { arguments: ReplayLesson; result: Replayed };
   "tutorwamp.lesson.set_pen": { arguments: SetPen; result: Lesson };
+  "tutorwamp.lesson.set_rules": { arguments: SetRules; result: Lesson };
+  "tutorwamp.lesson.set_timer": { arguments: SetTimer; result: Lesson };
   "tutorwamp.lesson.start": { arguments: OneLesson; result: Lesson };
   "tutorwamp.lesson.update": { arguments: UpdateLesson; result: Lesson };
   "tutorwamp.notification.list": { arguments: ListNotifications; result: PageNotification };
@@ -344,9 +364,9 @@ export interface Published {
   [topic: `tutorwamp.lesson.${string}.chat`]: EventOf<"message.created", Message> | EventOf<"message.updated", Message> | EventOf<"message.deleted", Message> | EventOf<"reaction.changed", Message> | EventOf<"read.advanced", ReadAdvanced>;
   [topic: `tutorwamp.lesson.${string}.cursor`]: CursorAt;
   [topic: `tutorwamp.lesson.${string}.presence`]: PresenceMessage;
-  [topic: `tutorwamp.lesson.${string}.state`]: EventOf<"lesson.updated", Lesson> | EventOf<"lesson.started", Lesson> | EventOf<"lesson.interrupted", Lesson> | EventOf<"lesson.continued", Lesson> | EventOf<"lesson.ended", Lesson> | EventOf<"lesson.cancelled", CancelledLesson> | EventOf<"pen.changed", Lesson>;
+  [topic: `tutorwamp.lesson.${string}.state`]: EventOf<"lesson.updated", Lesson> | EventOf<"lesson.started", Lesson> | EventOf<"lesson.interrupted", Lesson> | EventOf<"lesson.continued", Lesson> | EventOf<"lesson.ended", Lesson> | EventOf<"lesson.cancelled", CancelledLesson> | EventOf<"pen.changed", Lesson> | EventOf<"rules.changed", Lesson> | EventOf<"hand.changed", Lesson> | EventOf<"timer.changed", Lesson>;
   [topic: `tutorwamp.lesson.${string}.typing`]: Typing;
   [topic: `tutorwamp.user.${string}.notifications`]: EventOf<"notification.created", NotificationCreated> | EventOf<"notification.read", NotificationRead>;
 }
 
-export type ErrorUri = "tutorwamp.error.account.email_taken" | "tutorwamp.error.board.full" | "tutorwamp.error.board.locked" | "tutorwamp.error.board.no_pen" | "tutorwamp.error.board.stale" | "tutorwamp.error.chat.edit_window" | "tutorwamp.error.conflict" | "tutorwamp.error.forbidden" | "tutorwamp.error.internal" | "tutorwamp.error.invalid" | "tutorwamp.error.lesson.overlap" | "tutorwamp.error.lesson.state" | "tutorwamp.error.malformed" | "tutorwamp.error.method_not_allowed" | "tutorwamp.error.not_found" | "tutorwamp.error.rate_limited" | "tutorwamp.error.too_large" | "tutorwamp.error.unauthenticated" | "tutorwamp.error.unavailable" | "tutorwamp.error.unsupported_media_type";
+export type ErrorUri = "tutorwamp.error.account.email_taken" | "tutorwamp.error.board.full" | "tutorwamp.error.board.locked" | "tutorwamp.error.board.no_pen" | "tutorwamp.error.board.stale" | "tutorwamp.error.chat.edit_window" | "tutorwamp.error.conflict" | "tutorwamp.error.forbidden" | "tutorwamp.error.internal" | "tutorwamp.error.invalid" | "tutorwamp.error.lesson.muted" | "tutorwamp.error.lesson.overlap" | "tutorwamp.error.lesson.state" | "tutorwamp.error.malformed" | "tutorwamp.error.method_not_allowed" | "tutorwamp.error.not_found" | "tutorwamp.error.rate_limited" | "tutorwamp.error.too_large" | "tutorwamp.error.unauthenticated" | "tutorwamp.error.unavailable" | "tutorwamp.error.unsupported_media_type";

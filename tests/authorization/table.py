@@ -30,6 +30,8 @@ OWNER_IS_STUDENT: Final = ("yes", "none", "none", "none", "none")
 IN_THE_ROOM: Final = ("yes", "deny", "yes", "deny", "yes")
 """Who has joined; who cannot join is refused by the router."""
 NOBODY: Final = ("deny",) * 5
+STUDENTS: Final = ("yes", "none", "no", "none", "no")
+"""It is asked for oneself."""
 
 PROCEDURES: Final[dict[str, tuple[str, ...]]] = {
     "tutorwamp.lesson.create": PLANNERS,
@@ -42,6 +44,9 @@ PROCEDURES: Final[dict[str, tuple[str, ...]]] = {
     "tutorwamp.lesson.join": MEMBERS,
     "tutorwamp.lesson.leave": MEMBERS,
     "tutorwamp.lesson.set_pen": MODERATORS,
+    "tutorwamp.lesson.set_rules": MODERATORS,
+    "tutorwamp.lesson.raise_hand": STUDENTS,
+    "tutorwamp.lesson.set_timer": MODERATORS,
     "tutorwamp.lesson.attendance": MODERATORS,
     "tutorwamp.lesson.replay": MEMBERS,
     "tutorwamp.chat.send": MEMBERS,
@@ -121,6 +126,9 @@ ROUTES: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("POST", "/api/lessons/{lesson_id}/start"): _with_token(MODERATORS),
     ("POST", "/api/lessons/{lesson_id}/end"): _with_token(MODERATORS),
     ("POST", "/api/lessons/{lesson_id}/cancel"): _with_token(MODERATORS),
+    ("POST", "/api/lessons/{lesson_id}/rules"): _with_token(MODERATORS),
+    ("POST", "/api/lessons/{lesson_id}/hand"): _with_token(STUDENTS),
+    ("POST", "/api/lessons/{lesson_id}/timer"): _with_token(MODERATORS),
     ("GET", "/api/lessons/{lesson_id}/attendance"): _with_token(MODERATORS),
     ("GET", "/api/lessons/{lesson_id}/replay"): _with_token(MEMBERS),
     ("GET", "/api/lessons/{lesson_id}/messages"): _with_token(MEMBERS),

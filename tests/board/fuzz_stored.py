@@ -11,7 +11,7 @@ from tests.board.fuzz_ledger import Plain, Told
 from tests.board.fuzz_process import World
 from tutorwamp.board.tables import answers, boards, elements
 from tutorwamp.kernel.sql.streams import read_since, streams
-from tutorwamp.lessons.store import lessons
+from tutorwamp.lessons.tables import lessons
 
 _PEN = select(lessons.c.pen).where(lessons.c.id == bindparam("lesson_id")).scalar_subquery()
 _POSITION = select(streams.c.head, _PEN.label("pen")).where(streams.c.name == bindparam("stream"))

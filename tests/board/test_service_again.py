@@ -161,10 +161,10 @@ class Hesitant:
     async def admit(self, caller: Caller, lesson_id: str, *, fresh: bool) -> Admission:
         return await self.access.admit(caller, lesson_id, fresh=fresh)
 
-    async def admit_writer(self, caller: Caller, lesson_id: str, *, repeating: bool = False) -> Admission:
+    async def admit_writer(self, caller: Caller, lesson_id: str, **how: Any) -> Admission:
         self.waiting.append(Deferred())
         await self.waiting[-1]
-        return await self.access.admit_writer(caller, lesson_id, repeating=repeating)
+        return await self.access.admit_writer(caller, lesson_id, **how)
 
     def forget(self, lesson_id: str) -> None:
         self.access.forget(lesson_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from datetime import UTC, datetime
 from typing import Any
 
@@ -35,10 +35,12 @@ MODELS = {
 
 INTEGERS = {"limit", "seq", "version"}
 NUMBERS = {"x", "y", "width", "height", "stroke_width", "size"}
-FLAGS = {"on", "finished"}
-LISTS = {"student_ids", "pages"}
-EMPTY_LISTS = {"tutorwamp.lesson.set_pen", "tutorwamp.board.open"}
-"""Where a list may be empty: the pen for nobody, a board's pages without their elements."""
+FLAGS = {"on", "finished", "up"}
+LISTS = {"student_ids", "pages", "muted"}
+EMPTY_LISTS = {"tutorwamp.lesson.set_pen", "tutorwamp.lesson.set_rules", "tutorwamp.board.open"}
+"""Where a list may be empty: the pen for nobody, nobody muted, a board's pages without their elements."""
+NULL = {"tutorwamp.lesson.set_timer": {"ends_at"}}
+"""What has to be said, and may be null."""
 
 ILL_TYPED: list[Any] = [7, -1, 1.5, True, [], {}, [[]], {"a": 1}, [1], 2**70]
 UNSEEN = "\N{HANGUL FILLER}\N{ZERO WIDTH SPACE}"
@@ -79,6 +81,9 @@ def valid(lesson_id: str, student_id: str, message_id: str, version: int) -> dic
         "tutorwamp.lesson.attendance": here,
         "tutorwamp.lesson.replay": {**here, "limit": 10},
         "tutorwamp.lesson.set_pen": {**here, "student_ids": [student_id]},
+        "tutorwamp.lesson.set_rules": {**here, "chat": "tutors", "unattended": "closed", "muted": [student_id]},
+        "tutorwamp.lesson.raise_hand": {**here, "up": False, "user_id": student_id},
+        "tutorwamp.lesson.set_timer": {**here, "ends_at": times["ends_at"], "title": "T"},
         "tutorwamp.chat.send": {**here, "body": "hi", "client_id": "c", "reply_to": message_id},
         "tutorwamp.chat.edit": {**there, "body": "hi"},
         "tutorwamp.chat.delete": there,
@@ -168,13 +173,16 @@ def fits(name: str, value: Any) -> bool:
     return False
 
 
-def bad_variants(arguments: dict[str, Any], required: set[str], *, empty: bool) -> Iterator[dict[str, Any]]:
-    """``empty``: a list may be so."""
+def bad_variants(
+    arguments: dict[str, Any], required: set[str], *, empty: bool, null: Set[str]
+) -> Iterator[dict[str, Any]]:
+    """``empty``: a list may be so; ``null``: what of the required may be so."""
     yield {**arguments, "unknown": 1}
     yield {**arguments, "\0unknown": 1}
     yield {**arguments, "details": {}, "self": 1, "request": 1, "args": [], "kwargs": {}}
     for name in required:
         yield {key: value for key, value in arguments.items() if key != name}
+    for name in required - null:
         yield {**arguments, name: None}
     for name in arguments:
         for value in [*ILL_TYPED, *HOSTILE_TEXTS]:
@@ -206,7 +214,7 @@ async def try_everything(session: BareSession, calls: dict[str, dict[str, Any]])
     tried = 0
     for uri, arguments in calls.items():
         required = {name for name, field in MODELS[uri].model_fields.items() if field.is_required()}
-        for variant in bad_variants(arguments, required, empty=uri in EMPTY_LISTS):
+        for variant in bad_variants(arguments, required, empty=uri in EMPTY_LISTS, null=NULL.get(uri, set())):
             error = await refused(ApplicationError, session.ask(uri, **variant))
             shown = {name: repr(value)[:60] for name, value in variant.items()}
             assert error.error in REFUSALS, (uri, shown, error.error)

@@ -6,8 +6,9 @@ from typing import Any
 
 from tests.support.cast import Cast, one_lesson
 from tutorwamp.kernel.contracts import Caller
-from tutorwamp.lessons.contracts import STATE_TOPIC, Attended, LessonChanged, LessonState, PresenceChanged, UpdateLesson
+from tutorwamp.lessons.contracts import STATE_TOPIC, LessonChanged, LessonState, PresenceChanged, UpdateLesson
 from tutorwamp.lessons.service import LessonsService
+from tutorwamp.lessons.values import Attended
 
 
 class Hall(Cast):

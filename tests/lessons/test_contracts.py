@@ -9,7 +9,8 @@ import pytest
 from tutorwamp.kernel.contracts import new_id
 from tutorwamp.kernel.edges.arguments import check
 from tutorwamp.kernel.errors import Invalid
-from tutorwamp.lessons.contracts import STUDENTS_AT_MOST, CreateLesson, ListLessons, streams_of, topics_of
+from tutorwamp.lessons.contracts import CreateLesson, ListLessons, streams_of, topics_of
+from tutorwamp.lessons.values import STUDENTS_AT_MOST
 
 ANNA = new_id()
 GOOD: dict[str, Any] = {

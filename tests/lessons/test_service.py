@@ -19,7 +19,7 @@ from tutorwamp.kernel.contracts import Caller, new_id
 from tutorwamp.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from tutorwamp.lessons.contracts import CancelLesson, CreateLesson, Lesson, ListLessons, OneLesson, SetPen, UpdateLesson
 from tutorwamp.lessons.errors import Overlap, WrongState
-from tutorwamp.lessons.store import lesson_students, lessons
+from tutorwamp.lessons.tables import lesson_students, lessons
 
 HOUR = timedelta(hours=1)
 

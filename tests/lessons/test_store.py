@@ -20,7 +20,8 @@ from tutorwamp.kernel.streams import Draft, key_for
 from tutorwamp.lessons import rules
 from tutorwamp.lessons.contracts import STATE_TOPIC, KeptLesson, Lesson, LessonState, ListLessons, streams_of
 from tutorwamp.lessons.errors import Overlap
-from tutorwamp.lessons.store import LessonsStore, StaleVersionError
+from tutorwamp.lessons.store import LessonsStore
+from tutorwamp.lessons.writing import StaleVersionError
 
 HOUR = timedelta(hours=1)
 
@@ -64,7 +65,7 @@ class School:
 
     async def change(self, before: Lesson, **changes: Any) -> Lesson:
         after = before.model_copy(update={**changes, "version": before.version + 1})
-        await self.store.change(before, after, self.draft(after))
+        await self.store.change(before, after, self.draft)
         return after
 
     async def guards(self, lesson_id: str) -> list[tuple[int, int]]:
@@ -192,7 +193,8 @@ async def test_L12_a_change_is_kept_with_its_event_and_guard(stage_on_both: Stag
     lesson = school.lesson()
     first = await school.add(lesson)
     after = lesson.model_copy(update={"title": "Roots", "students": [school.ben], "version": 2})
-    event = await school.store.change(lesson, after, school.draft(after))
+    event = (await school.store.change(lesson, after, school.draft)).event
+    assert event is not None
     assert (event.stream, event.seq, event.data) == (STATE_TOPIC.of(lesson.id), 1, {"seq": 1})
     assert await school.store.by_id(lesson.id) == first.model_copy(
         update={"title": "Roots", "students": [school.ben.id], "version": 2}
@@ -210,7 +212,7 @@ async def test_L12_of_several_who_change_one_version_one_wins(stage_on_both: Sta
         machine = (school.stage.machine, other_on_both)[number % 2]
         store = LessonsStore(machine.database, machine.nodes)
         after = lesson.model_copy(update={"title": title, "version": 2})
-        asked.append(store.change(lesson, after, school.draft(after)))
+        asked.append(store.change(lesson, after, school.draft))
     outcomes = await together(asked)
     winners = [title for title, outcome in zip(titles, outcomes, strict=True) if not isinstance(outcome, Exception)]
     assert [type(one) for one in outcomes].count(StaleVersionError) == 7

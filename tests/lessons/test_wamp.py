@@ -13,10 +13,10 @@ from tutorwamp.lessons.contracts import (
     CreateLesson,
     ListLessons,
     OneLesson,
-    ReplayLesson,
     SetPen,
     UpdateLesson,
 )
+from tutorwamp.lessons.values import RaiseHand, ReplayLesson, SetRules, SetTimer
 from tutorwamp.lessons.wamp import LESSONS_PROCEDURES, publish_lessons
 
 CONTRACT = {
@@ -30,6 +30,9 @@ CONTRACT = {
     "tutorwamp.lesson.join": OneLesson,
     "tutorwamp.lesson.leave": OneLesson,
     "tutorwamp.lesson.set_pen": SetPen,
+    "tutorwamp.lesson.set_rules": SetRules,
+    "tutorwamp.lesson.raise_hand": RaiseHand,
+    "tutorwamp.lesson.set_timer": SetTimer,
     "tutorwamp.lesson.attendance": OneLesson,
     "tutorwamp.lesson.replay": ReplayLesson,
 }
@@ -56,6 +59,9 @@ async def test_every_procedure_of_the_door_answers_with_its_result(stage: Stage)
         "join": one,
         "leave": one,
         "set_pen": SetPen(lesson_id=lesson.id, student_ids=[anna.user_id]),
+        "set_rules": SetRules(lesson_id=lesson.id, chat="tutors"),
+        "raise_hand": RaiseHand(lesson_id=lesson.id, up=False, all=True),
+        "set_timer": SetTimer(lesson_id=lesson.id, ends_at=None),
         "attendance": one,
         "replay": ReplayLesson(lesson_id=lesson.id),
         "end": one,

@@ -23,7 +23,8 @@ from tutorwamp.kernel.contracts import StreamEvent, Value
 from tutorwamp.kernel.edges import arguments
 from tutorwamp.kernel.edges.origins import TAKEN
 from tutorwamp.kernel.errors import Invalid
-from tutorwamp.lessons.contracts import LessonChanged, OneLesson, ReplayLesson, topics_of
+from tutorwamp.lessons.contracts import LessonChanged, OneLesson, topics_of
+from tutorwamp.lessons.values import ReplayLesson
 from tutorwamp.reference.catalogue import as_json, catalogue
 from tutorwamp.reference.openapi import document
 from tutorwamp.reference.pages import pages

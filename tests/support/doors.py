@@ -35,6 +35,6 @@ async def try_all(served: Iterable[Served], caller: Caller, steps: Mapping[str, 
         answer: Any = await by_name[name].method(caller, arguments)
         result = by_name[name].procedure.result
         assert isinstance(answer, result), name
-        assert result.model_validate_json(answer.model_dump_json()) == answer, name
+        assert result.model_validate_json(answer.model_dump_json()).plain() == answer.plain(), name
         answers[name] = answer
     return answers

@@ -176,6 +176,7 @@ def assemble(
         events,
         presence,
         remembered=settings.lessons.remembered,
+        unattended=settings.lessons.unattended.value,
         clock=clock,
     )
     chat = ChatService(ChatStore(database), lessons, accounts, events, limits, settings=settings.chat, clock=clock)

@@ -90,7 +90,7 @@ class BoardService:
         return _state(await self._store.read_at(asked.lesson_id, BOARD_TOPIC.of(asked.lesson_id), asked.seq))
 
     async def submit(self, caller: Caller, asked: SubmitChanges, *, part: int = 0) -> Submitted:
-        """Draw. Raises NotFound, WrongState, Conflict (client_id) or Unavailable; each change has its own answer.
+        """Draw. Raises NotFound, WrongState, Muted, Conflict (client_id) or Unavailable; each change is answered.
 
         ``part``: which of several submissions under one client_id.
         """
@@ -112,15 +112,15 @@ class BoardService:
         return _submitted(await self._in_line(caller, lesson_id, pending))
 
     async def add_page(self, caller: Caller, asked: AddPage, *, part: int = 0) -> PageChanged:
-        """A new last page. Raises NotFound, WrongState, NoPen, Full or Conflict. ``part``: as in ``submit``."""
+        """A new last page. Raises NotFound, WrongState, Muted, NoPen, Full or Conflict. ``part``: as in ``submit``."""
         return await self._turn(caller, asked, PageWish("page.added", asked.page or new_id()), part)
 
     async def remove_page(self, caller: Caller, asked: RemovePage) -> PageChanged:
-        """Take a page away. Raises NotFound, WrongState, NoPen or Conflict (the last one)."""
+        """Take a page away. Raises NotFound, WrongState, Muted, NoPen or Conflict (the last one)."""
         return await self._turn(caller, asked, PageWish("page.removed", asked.page))
 
     async def clear(self, caller: Caller, asked: ClearBoard) -> PageChanged:
-        """Empty a page or all. Raises NotFound, WrongState or NoPen."""
+        """Empty a page or all. Raises NotFound, WrongState, Muted or NoPen."""
         return await self._turn(caller, asked, PageWish("board.cleared", asked.page))
 
     async def require_member(self, caller: Caller, lesson_id: str) -> None:
@@ -138,9 +138,9 @@ class BoardService:
         self._limits.upload(caller.user_id, min(pictures_bytes, UPLOADED.burst))
 
     async def require_pen(self, caller: Caller, lesson_id: str) -> Admission:
-        """B9, before work that is lost without it. Raises NotFound, WrongState or NoPen."""
+        """B9, before work that is lost without it. Raises NotFound, WrongState, Muted or NoPen."""
         await self.require_member(caller, lesson_id)
-        admission = await self._access.admit_writer(caller, lesson_id)
+        admission = await self._access.admit_writer(caller, lesson_id, to="draw")
         rules.require_pen(_may_draw(caller, admission))
         return admission
 
@@ -202,8 +202,8 @@ class BoardService:
         return pending
 
     async def _admitted(self, lesson_id: str, pending: PendingCall, *, repeatable: bool) -> PendingCall:
-        """The call with what memory says of its lesson. Raises NotFound, or WrongState unless it may be repeated."""
-        admission = await self._access.admit_writer(pending.caller, lesson_id, repeating=repeatable)
+        """The call with what memory says of its lesson. Raises NotFound, and of a new call WrongState or Muted."""
+        admission = await self._access.admit_writer(pending.caller, lesson_id, to="draw", repeating=repeatable)
         may_draw = _may_draw(pending.caller, admission)
         submission = dataclasses.replace(
             pending.submission, guard=admission.guard, may_draw=may_draw, moderates=admission.moderates

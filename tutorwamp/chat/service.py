@@ -33,7 +33,7 @@ from tutorwamp.kernel.streams import Draft, StaleGuardError, UnknownStreamError,
 from tutorwamp.lessons.contracts import Admission, LessonAccessChecker
 
 TRIES_AT_MOST: Final = 5
-"""Of a send whose lesson changes at the same moment; each try has read the newest version."""
+"""Of a write whose lesson changes at the same moment; each try has read the newest version."""
 
 
 class ChatService:
@@ -59,7 +59,7 @@ class ChatService:
         self._clock = clock
 
     async def send_message(self, caller: Caller, asked: SendMessage) -> Message:
-        """Say something. Raises NotFound, WrongState, Conflict (client_id) or Invalid (reply_to)."""
+        """Say something. Raises NotFound, WrongState, Muted, Conflict (client_id) or Invalid (reply_to)."""
         author = await self._people.person(caller.user_id)
         kept = _new_message(asked, author.id, self._clock())
         message = kept.by(author)
@@ -67,7 +67,7 @@ class ChatService:
         key, digest = key_for(asked.client_id), digest_of(asked.body, asked.reply_to)
         for tried in range(TRIES_AT_MOST):
             repeating = asked.client_id is not None
-            admission = await self._access.admit_writer(caller, asked.lesson_id, repeating=repeating)
+            admission = await self._access.admit_writer(caller, asked.lesson_id, to="say", repeating=repeating)
             if not tried:
                 self._limits.write_in(asked.lesson_id, len(asked.body.encode()))
             draft = Draft(
@@ -96,7 +96,7 @@ class ChatService:
         raise Unavailable("The lesson is being changed just now.")
 
     async def edit_message(self, caller: Caller, asked: EditMessage, *, lesson_id: str | None = None) -> Message:
-        """Mend one's own words. Raises NotFound, Forbidden, Conflict or EditWindow.
+        """Mend one's own words. Raises NotFound, Forbidden, Muted, Conflict or EditWindow.
 
         ``lesson_id``: where the caller takes the message to be; in another lesson it is not found.
         """
@@ -107,6 +107,7 @@ class ChatService:
             lesson_id,
             "message.updated",
             lambda _: lambda kept: rules.edit(kept, caller.user_id, asked.body, now, self._settings.edit_window),
+            says=True,
         )
 
     async def delete_message(self, caller: Caller, asked: DeleteMessage, *, lesson_id: str | None = None) -> Message:
@@ -121,15 +122,20 @@ class ChatService:
         )
 
     async def react(self, caller: Caller, asked: React) -> Message:
-        """Put an emoji on, or take one's own off. Raises NotFound, WrongState, Conflict or TooLarge."""
-        kept, _ = await self._admitted(caller, asked.message_id)
-        await self._access.admit_writer(caller, kept.lesson_id)
-        actor, message = await self._named(caller, kept)
-        draft = self._drafting("reaction.changed", actor, message)
-        changed = await self._store.react(
-            asked.message_id, caller.user_id, asked.emoji, self._clock(), draft, on=asked.on
-        )
-        return self._announced(caller, message, changed)
+        """Put an emoji on, or take one's own off. Raises NotFound, WrongState, Muted, Conflict or TooLarge."""
+        for _ in range(TRIES_AT_MOST):
+            kept, _admission = await self._admitted(caller, asked.message_id)
+            admission = await self._access.admit_writer(caller, kept.lesson_id, to="say")
+            actor, message = await self._named(caller, kept)
+            draft = self._drafting("reaction.changed", actor, message, admission.guard)
+            try:
+                changed = await self._store.react(
+                    asked.message_id, caller.user_id, asked.emoji, self._clock(), draft, on=asked.on
+                )
+            except StaleGuardError:
+                continue
+            return self._announced(caller, message, changed)
+        raise Unavailable("The lesson is being changed just now.")
 
     async def history(self, caller: Caller, asked: ReadHistory) -> Page[Message]:
         """A lesson's messages, newest first. Raises NotFound or Invalid."""
@@ -176,11 +182,22 @@ class ChatService:
         lesson_id: str | None,
         event_type: str,
         deciding: Callable[[Admission], Callable[[KeptMessage], KeptMessage]],
+        *,
+        says: bool = False,
     ) -> Message:
-        kept, admission = await self._admitted(caller, message_id, lesson_id)
-        actor, message = await self._named(caller, kept)
-        changed = await self._store.change(message_id, deciding(admission), self._drafting(event_type, actor, message))
-        return self._announced(caller, message, changed)
+        """``says``: the lesson's rules count (C16), as they are when it is written."""
+        for _ in range(TRIES_AT_MOST):
+            kept, admission = await self._admitted(caller, message_id, lesson_id)
+            if says and admission.muted is not None:
+                raise admission.muted
+            actor, message = await self._named(caller, kept)
+            draft = self._drafting(event_type, actor, message, admission.guard if says else None)
+            try:
+                changed = await self._store.change(message_id, deciding(admission), draft)
+            except StaleGuardError:
+                continue
+            return self._announced(caller, message, changed)
+        raise Unavailable("The lesson is being changed just now.")
 
     async def _admitted(
         self, caller: Caller, message_id: str, lesson_id: str | None = None
@@ -198,7 +215,9 @@ class ChatService:
         actor = await self._people.person(caller.user_id)
         return actor, (await self._with_people([kept]))[0]
 
-    def _drafting(self, event_type: str, actor: Person, message: Message) -> Callable[[KeptMessage], Draft]:
+    def _drafting(
+        self, event_type: str, actor: Person, message: Message, guard: int | None
+    ) -> Callable[[KeptMessage], Draft]:
         now = self._clock()
         key = key_for(None)  # one for all tries of the transaction
 
@@ -206,7 +225,7 @@ class ChatService:
             data = after.by(message.author).plain()
             return Draft(
                 stream=CHAT_TOPIC.of(after.lesson_id),
-                guard=None,
+                guard=guard,
                 type=event_type,
                 at=now,
                 actor=actor.plain(),

@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from math import inf
@@ -34,7 +34,7 @@ CURSOR_INTERVAL_S: Final = 1 / 20
 KIND_OF: Final[Mapping[str, str]] = {
     # The part of an event's type before the dot says on which topic it comes, where it is not the topic's own name.
     "lesson": "state",
-    "pen": "state",
+    **dict.fromkeys(("pen", "rules", "hand", "timer"), "state"),
     "message": "chat",
     "reaction": "chat",
     "read": "chat",
@@ -249,6 +249,34 @@ class Lesson:
 
     async def _call(self, verb: str, **arguments: Any) -> dict[str, Any]:
         answer: dict[str, Any] = await self._connection.call_until_answered(f"tutorwamp.chat.{verb}", **arguments)
+        return answer
+
+    # The classroom
+
+    async def set_rules(
+        self, *, chat: str | None = None, unattended: str | None = None, muted: Sequence[str] | None = None
+    ) -> dict[str, Any]:
+        """Say what students may do (the tutor): what is given changes; ``muted`` is all of them. Answers the lesson."""
+        given = _given(chat=chat, unattended=unattended, muted=None if muted is None else list(muted))
+        return await self._ask("set_rules", **given)
+
+    async def raise_hand(self) -> dict[str, Any]:
+        """Raise one's own hand; answers the lesson, whose ``hands`` stand in the order they went up."""
+        return await self._ask("raise_hand", up=True)
+
+    async def lower_hand(self, user_id: str | None = None, *, everybody: bool = False) -> dict[str, Any]:
+        """Lower one's own hand, or (the tutor) somebody's, or everybody's; answers the lesson."""
+        all_of_them = {"all": True} if everybody else {}
+        return await self._ask("raise_hand", up=False, **_given(user_id=user_id), **all_of_them)
+
+    async def set_timer(self, ends_at: str | None, *, title: str | None = None) -> dict[str, Any]:
+        """Show everybody when the time is over (the tutor), or take the timer away; answers the lesson."""
+        return await self._ask("set_timer", ends_at=ends_at, **_given(title=title))
+
+    async def _ask(self, verb: str, **arguments: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = await self._connection.call_until_answered(
+            f"tutorwamp.lesson.{verb}", lesson_id=self.id, **arguments
+        )
         return answer
 
     def _receive(self, kind: str, event: Event) -> None:

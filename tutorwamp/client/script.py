@@ -165,6 +165,24 @@ class ScriptLesson:
         """Say that everything up to ``seq`` was read."""
         return wait_for(lambda: self.lesson.mark_read(seq))
 
+    def set_rules(
+        self, *, chat: str | None = None, unattended: str | None = None, muted: Sequence[str] | None = None
+    ) -> dict[str, Any]:
+        """Say what students may do."""
+        return wait_for(lambda: self.lesson.set_rules(chat=chat, unattended=unattended, muted=muted))
+
+    def raise_hand(self) -> dict[str, Any]:
+        """Raise one's own hand."""
+        return wait_for(self.lesson.raise_hand)
+
+    def lower_hand(self, user_id: str | None = None, *, everybody: bool = False) -> dict[str, Any]:
+        """Lower one's own hand, somebody's or everybody's."""
+        return wait_for(lambda: self.lesson.lower_hand(user_id, everybody=everybody))
+
+    def set_timer(self, ends_at: str | None, *, title: str | None = None) -> dict[str, Any]:
+        """Show everybody when the time is over, or take the timer away."""
+        return wait_for(lambda: self.lesson.set_timer(ends_at, title=title))
+
 
 def wait_for(doing: Callable[[], Awaitable[Answer]]) -> Answer:
     """Do something in the reactor's thread and wait here for its answer.

@@ -11,8 +11,8 @@ from tutorwamp.kernel.contracts import AuthRole, Caller
 from tutorwamp.kernel.errors import NotFound
 from tutorwamp.kernel.memo import Memo
 from tutorwamp.lessons import rules
-from tutorwamp.lessons.contracts import OPEN_STATES, Admission, KeptLesson, Lesson
-from tutorwamp.lessons.errors import WrongState
+from tutorwamp.lessons.contracts import Admission, Deed, KeptLesson, Lesson
+from tutorwamp.lessons.errors import Muted, WrongState
 from tutorwamp.lessons.store import LessonsStore
 
 
@@ -33,20 +33,23 @@ class LessonAccess:
             if fresh:
                 raise NotFound("There is no such lesson.")
             return await self.admit(caller, lesson_id, fresh=True)  # added by another process, perhaps
-        return Admission(lesson, rules.moderates(caller, lesson))
+        return Admission(
+            lesson, rules.moderates(caller, lesson), rules.silence(caller, lesson), rules.shut_out(caller, lesson)
+        )
 
-    async def admit_writer(self, caller: Caller, lesson_id: str, *, repeating: bool = False) -> Admission:
+    async def admit_writer(
+        self, caller: Caller, lesson_id: str, *, to: Deed | None = None, repeating: bool = False
+    ) -> Admission:
         """See LessonAccessChecker."""
         admission = await self.admit(caller, lesson_id, fresh=False)
-        if admission.lesson.state not in OPEN_STATES:
+        if _refusal(admission, to) is not None:
             # Memory may be old where another process has changed the lesson: refuse only what the database refuses.
             admission = await self.admit(caller, lesson_id, fresh=True)
-            try:
-                rules.require_open(admission.lesson)
-            except WrongState as closed:
+            refusal = _refusal(admission, to)
+            if refusal is not None:
                 if not repeating:
-                    raise
-                return replace(admission, closed=closed)
+                    raise refusal
+                return replace(admission, closed=refusal)
         return admission
 
     async def lessons(self, lesson_ids: Iterable[str], *, fresh: bool) -> Mapping[str, Lesson]:
@@ -88,3 +91,11 @@ class LessonAccess:
         wanted = dict.fromkeys(person for one in kept for person in (one.tutor, *one.students))
         people = {person.id: person for person in await self._people.persons(list(wanted))}
         return [one.with_people(people) for one in kept]
+
+
+def _refusal(admission: Admission, to: Deed | None) -> WrongState | Muted | None:
+    try:
+        rules.require_open(admission.lesson)
+    except WrongState as closed:
+        return closed
+    return {None: None, "say": admission.muted, "draw": admission.shut_out}[to]

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Final, Generic, Literal, Protocol, TypeVar
+from typing import Annotated, Any, Final, Generic, Literal, Protocol
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from tutorwamp.accounts.contracts import Person
 from tutorwamp.gate.contracts import CursorAt, Typing
@@ -31,9 +32,22 @@ from tutorwamp.kernel.contracts import (
 )
 from tutorwamp.kernel.streams import LETS_NOTHING_NEW_IN
 from tutorwamp.kernel.topics import Topic, topics
-from tutorwamp.lessons.errors import WrongState
-
-STUDENTS_AT_MOST: Final = 30
+from tutorwamp.lessons.errors import Muted, WrongState
+from tutorwamp.lessons.values import (
+    Attendance,
+    Hand,
+    Participant,
+    RaiseHand,
+    Replayed,
+    ReplayLesson,
+    Rules,
+    SetRules,
+    SetTimer,
+    Students,
+    Timer,
+    Title,
+    Who,
+)
 
 
 class LessonState(StrEnum):
@@ -48,8 +62,6 @@ class LessonState(StrEnum):
 
 OPEN_STATES: Final = frozenset({LessonState.SCHEDULED, LessonState.LIVE, LessonState.INTERRUPTED})
 """In these a lesson can be joined and written to: people talk before it starts, too."""
-
-Who = TypeVar("Who")
 
 
 class LessonFields(Value, Generic[Who]):
@@ -67,8 +79,27 @@ class LessonFields(Value, Generic[Who]):
     ended_at: Instant | None
     pen: list[Id]
     """Students who may draw; the tutor always may."""
+    rules: Rules = Rules()
+    hands: list[Hand[Who]] = Field(default_factory=list)
+    """In the order they went up."""
+    timer: Timer | None = None
     version: int
     created_at: Instant
+    attended: SkipJsonSchema[bool] = Field(default=False, exclude=True)
+    """Whether the tutor counts as there (L25). Not told: who is there is told on ``presence``."""
+
+    @property
+    def is_shut(self) -> bool:
+        """Whether students neither write nor draw, because nobody attends to them."""
+        return self.rules.unattended == "closed" and not self.attended and self.state in OPEN_STATES
+
+    @property
+    def guard(self) -> int:
+        """What the lesson's streams are guarded by: another number whenever writers are to be admitted anew.
+
+        The version; and while the lesson is shut one below -1, so that a tutor's coming and going makes no versions.
+        """
+        return -1 - self.version if self.is_shut else self.version
 
 
 class Lesson(LessonFields[Person]):
@@ -76,7 +107,11 @@ class Lesson(LessonFields[Person]):
 
     def kept(self) -> KeptLesson:
         """With ids in place of people."""
-        ids = {"tutor": self.tutor.id, "students": [student.id for student in self.students]}
+        ids = {
+            "tutor": self.tutor.id,
+            "students": [student.id for student in self.students],
+            "hands": [Hand[str].model_construct(person=hand.person.id, at=hand.at) for hand in self.hands],
+        }
         return KeptLesson.model_construct(**{**self.__dict__, **ids})  # checked when it was made
 
 
@@ -85,23 +120,15 @@ class KeptLesson(LessonFields[Id]):
 
     def with_people(self, people: Mapping[str, Person]) -> Lesson:
         """With their names; ``people`` by id."""
-        named = {"tutor": people[self.tutor], "students": [people[student] for student in self.students]}
+        named = {
+            "tutor": people[self.tutor],
+            "students": [people[student] for student in self.students],
+            "hands": [Hand[Person].model_construct(person=people[hand.person], at=hand.at) for hand in self.hands],
+        }
         return Lesson.model_construct(**{**self.__dict__, **named})  # checked when it was made
 
 
-def _all_different(ids: list[str]) -> list[str]:
-    if len(set(ids)) != len(ids):
-        raise ValueError("must not name anybody twice")
-    return ids
-
-
-Title = Annotated[Line, Field(min_length=1, max_length=200)]
 Subject = Annotated[Line, Field(min_length=1, max_length=100)]
-Students = Annotated[
-    list[Id],
-    Field(max_length=STUDENTS_AT_MOST, json_schema_extra={"uniqueItems": True}),
-    AfterValidator(_all_different),
-]
 StudentIds = Annotated[Students, Field(min_length=1)]
 
 
@@ -171,58 +198,6 @@ class SetPen(Value):
     student_ids: Students
 
 
-class Participant(Value):
-    """A person in the room, with however many sessions.
-
-    ``reconnecting``: the connection is lost, and the place is kept until ``deadline``. ``left`` in the last event only.
-    """
-
-    person: Person
-    state: Literal["present", "reconnecting", "left"]
-    joined_at: Instant
-    deadline: Instant | None
-
-
-class Attended(Value):
-    """How long somebody was in the lesson. ``last_left_at`` null: is there."""
-
-    person: Person
-    connected_s: float
-    first_joined_at: Instant
-    last_left_at: Instant | None
-
-
-class Attendance(Value):
-    """Everybody who was ever there, in the order they came."""
-
-    items: list[Attended]
-
-
-class ReplayLesson(Value):
-    """A page of everything that happened; ``after`` is the ``next_cursor`` of the page before."""
-
-    lesson_id: Id
-    after: Cursor | None = None
-    limit: Limit = PAGE_LIMIT_DEFAULT
-
-
-class Replayed(Value):
-    """Events as they were published, oldest first.
-
-    ``compacted`` names the streams whose oldest events are not kept any more, with the number of the last of those:
-    the replay of such a stream begins after it.
-    """
-
-    items: list[StreamEvent]
-    next_cursor: str | None
-    compacted: dict[str, int]
-
-    def plain(self) -> dict[str, Any]:
-        """Events are not copied."""
-        items = [event.plain() for event in self.items]
-        return {"items": items, "next_cursor": self.next_cursor, "compacted": self.compacted}
-
-
 def _name_topics(schema: dict[str, Any]) -> None:
     kinds = [topic.kind for topic in topics("lesson")]
     named = {kind: {"title": kind.title(), "type": "string"} for kind in kinds}
@@ -264,6 +239,11 @@ ATTENDANCE: Final = Procedure(
 )
 REPLAY: Final = Procedure("tutorwamp.lesson.replay", ReplayLesson, Replayed, "What happened, in order.", cost=REPLAYED)
 SET_PEN: Final = Procedure("tutorwamp.lesson.set_pen", SetPen, Lesson, "Say who may draw.", writes=True)
+SET_RULES: Final = Procedure("tutorwamp.lesson.set_rules", SetRules, Lesson, "Say who may write.", writes=True)
+RAISE_HAND: Final = Procedure(
+    "tutorwamp.lesson.raise_hand", RaiseHand, Lesson, "Raise one's hand, or lower it.", writes=True
+)
+SET_TIMER: Final = Procedure("tutorwamp.lesson.set_timer", SetTimer, Lesson, "Say when the time is over.", writes=True)
 
 
 class CancelledLesson(Lesson):
@@ -288,7 +268,7 @@ STATE_TOPIC: Final = Topic(
         **dict.fromkeys(("lesson.updated", "lesson.started", "lesson.interrupted", "lesson.continued"), Lesson),
         "lesson.ended": Lesson,
         "lesson.cancelled": CancelledLesson,
-        "pen.changed": Lesson,
+        **dict.fromkeys(("pen.changed", "rules.changed", "hand.changed", "timer.changed"), Lesson),
     },
 )
 PRESENCE_TOPIC: Final = Topic(
@@ -338,6 +318,10 @@ class PresenceChanged:
     participant: Participant
 
 
+Deed = Literal["say", "draw"]
+"""What somebody is admitted to do, beside being there: write in the chat, or on the board."""
+
+
 @dataclass(frozen=True)
 class Admission:
     """A person belongs to a lesson."""
@@ -345,13 +329,17 @@ class Admission:
     lesson: Lesson
     moderates: bool
     """Its tutor, or an admin."""
-    closed: WrongState | None = None
+    muted: Muted | None = None
+    """What is raised where they write in the chat (L24)."""
+    shut_out: Muted | None = None
+    """What is raised where they draw (L25), whoever has the pen."""
+    closed: WrongState | Muted | None = None
     """What is raised where the write is no repetition after all."""
 
     @property
     def guard(self) -> int:
         """What a write to the lesson's streams shows, to prove that it was admitted under the current rules."""
-        return self.lesson.version if self.closed is None else LETS_NOTHING_NEW_IN
+        return self.lesson.guard if self.closed is None else LETS_NOTHING_NEW_IN
 
 
 class LessonDirectory(Protocol):
@@ -376,8 +364,10 @@ class LessonAccessChecker(Protocol):
         """
         ...
 
-    async def admit_writer(self, caller: Caller, lesson_id: str, *, repeating: bool = False) -> Admission:
-        """The same from memory, and raise WrongState unless the lesson is open for writing.
+    async def admit_writer(
+        self, caller: Caller, lesson_id: str, *, to: Deed | None = None, repeating: bool = False
+    ) -> Admission:
+        """The same from memory, and raise WrongState unless the lesson is open, or Muted where its rules forbid ``to``.
 
         ``repeating``: it may have been written before, and is then answered like the first time, even when the lesson
         has ended meanwhile. The guard lets nothing new in, and the error comes with it as ``closed``.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tutorwamp.kernel.errors import Conflict
+from tutorwamp.kernel.errors import Conflict, Forbidden
 
 
 class WrongState(Conflict, uri="tutorwamp.error.lesson.state"):
@@ -11,3 +11,7 @@ class WrongState(Conflict, uri="tutorwamp.error.lesson.state"):
 
 class Overlap(Conflict, uri="tutorwamp.error.lesson.overlap"):
     """The tutor has another lesson at that time."""
+
+
+class Muted(Forbidden, uri="tutorwamp.error.lesson.muted"):
+    """The lesson's rules do not let this person write now. ``details.rule`` says which: chat, muted or unattended."""

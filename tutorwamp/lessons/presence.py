@@ -13,9 +13,10 @@ from tutorwamp.kernel.contracts import Clock
 from tutorwamp.kernel.events import Events
 from tutorwamp.kernel.log.lines import get_logger
 from tutorwamp.lessons.attendance import AttendanceStore, Stay, connected
-from tutorwamp.lessons.contracts import Attended, Lesson, Participant
+from tutorwamp.lessons.contracts import Lesson
 from tutorwamp.lessons.roster import Place, Roster
 from tutorwamp.lessons.settings import LessonsSettings
+from tutorwamp.lessons.values import Attended, Participant
 
 log = get_logger(__name__)
 
@@ -39,6 +40,7 @@ class Presence:
         self._now_s = now_s  # of a clock that never goes back: whoever sets the machine's ends no grace and keeps none
         self._grace_s = settings.grace.total_seconds()
         self._tutorless: dict[str, float] = {}
+        self._unsettled: dict[tuple[str, str], float] = {}
         self._unkept: list[Stay] = []
         """Notes for the record, in their order; whatever waits goes into one transaction."""
         self._turn = DeferredLock()
@@ -74,6 +76,28 @@ class Presence:
         """L20: the lesson has its tutor, or it is written that it has none."""
         self._tutorless.pop(lesson_id, None)
 
+    def has(self, lesson_id: str, user_id: str) -> bool:
+        """L15: whether somebody is in the room, or is kept a place."""
+        return any(one.person.id == user_id for one in self.participants(lesson_id))
+
+    def unsettle(self, lesson_id: str, user_id: str) -> None:
+        """L25, L26: somebody came or went; it is to be written whether they count as there."""
+        self._unsettled[lesson_id, user_id] = self._now_s()
+
+    def miss(self, lesson_id: str, user_id: str) -> None:
+        """L25, L26: somebody counts as there and is in nobody's room: it is written when the grace time is over."""
+        if not self.has(lesson_id, user_id):
+            self._unsettled.setdefault((lesson_id, user_id), self._now_s() + self._grace_s)
+
+    def unsettled(self) -> list[tuple[str, str]]:
+        """Lessons and people of whom it is to be written now."""
+        now_s = self._now_s()
+        return [key for key, due_s in self._unsettled.items() if due_s <= now_s]
+
+    def take_unsettled(self, lesson_id: str, user_id: str) -> bool:
+        """It is being written now; whether it was to be."""
+        return self._unsettled.pop((lesson_id, user_id), None) is not None
+
     def participants(self, lesson_id: str) -> list[Participant]:
         """Who is in the room."""
         return self.roster.participants(lesson_id)
@@ -93,7 +117,7 @@ class Presence:
 
     async def were_there(self, when: Collection[tuple[str, datetime]]) -> set[tuple[str, datetime]]:
         """L22: those of these people and moments of which the record says that they were in the room of some lesson."""
-        await self._kept()
+        await self.kept()
         return await self._record.covers(when)
 
     async def taught(self, tutor_id: str, user_ids: Sequence[str]) -> set[str]:
@@ -102,12 +126,12 @@ class Presence:
 
     async def seen(self) -> None:
         """L22: note that everybody who is there is there still; so a crash costs the record some seconds at most."""
-        await self._kept()
+        await self.kept()
         await self._record.seen(self._clock())
 
     async def attendance(self, lesson_id: str) -> list[Attended]:
         """L21: everybody who was ever in the room, in the order they came."""
-        await self._kept()
+        await self.kept()
         by_person: dict[str, list[Stay]] = {}
         for stay in await self._record.stays(lesson_id):
             by_person.setdefault(stay.user_id, []).append(stay)
@@ -135,9 +159,9 @@ class Presence:
         if not self._waits_for_turn:
             self._waits_for_turn = True
             # Where the database is away they wait for the next note, or the next look at who is there.
-            self._kept().addErrback(lambda failure: log.warning("attendance is kept later", error=str(failure.value)))
+            self.kept().addErrback(lambda failure: log.warning("attendance is kept later", error=str(failure.value)))
 
-    def _kept(self) -> Deferred[None]:
+    def kept(self) -> Deferred[None]:
         """Fires when everything that was to be noted until now is kept."""
         return self._turn.run(lambda: Deferred.fromCoroutine(self._save()))
 

@@ -15,7 +15,8 @@ from typing import Final
 from tutorwamp.accounts.contracts import Person
 from tutorwamp.kernel.contracts import Clock, instant_text, new_id
 from tutorwamp.kernel.events import Events
-from tutorwamp.lessons.contracts import Participant, PresenceChanged
+from tutorwamp.lessons.contracts import PresenceChanged
+from tutorwamp.lessons.values import Participant
 
 GONE_REMEMBERED: Final = 10_000
 """Session ids that have left; a join still under way when its session leaves must not bring it back as a ghost."""

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Set
+from datetime import datetime, timedelta
+from typing import Final
 
 from tutorwamp.accounts.contracts import Person
 from tutorwamp.kernel.contracts import AuthRole, Caller
 from tutorwamp.kernel.errors import Conflict, Forbidden, Invalid
 from tutorwamp.lessons.contracts import OPEN_STATES, Lesson, LessonState, UpdateLesson
-from tutorwamp.lessons.errors import WrongState
+from tutorwamp.lessons.errors import Muted, WrongState
+from tutorwamp.lessons.values import Hand, RaiseHand, SetRules, SetTimer, Timer
+
+TIMER_AT_MOST: Final = timedelta(hours=24)
+"""What runs longer is no part of a lesson; and a wrong year is noticed."""
 
 
 def belongs(caller: Caller, lesson: Lesson) -> bool:
@@ -80,7 +86,10 @@ def update(lesson: Lesson, asked: UpdateLesson, students: list[Person] | None) -
         _require(lesson, LessonState.SCHEDULED)
     if students is not None and [student.id for student in students] != [student.id for student in lesson.students]:
         changes["students"] = students
-        changes["pen"] = [holder for holder in lesson.pen if any(student.id == holder for student in students)]
+        stay = {student.id for student in students}
+        changes["pen"] = [holder for holder in lesson.pen if holder in stay]
+        muted = [person for person in lesson.rules.muted if person in stay]
+        changes["rules"] = lesson.rules.model_copy(update={"muted": muted})
     if not changes:
         return lesson
     changed = _next(lesson, **changes)
@@ -95,17 +104,85 @@ def update(lesson: Lesson, asked: UpdateLesson, students: list[Person] | None) -
 def set_pen(lesson: Lesson, student_ids: list[str]) -> Lesson:
     """L19: in an open lesson its students, and nobody else, can be given the pen. Raises WrongState or Invalid."""
     require_open(lesson)
-    students = {student.id for student in lesson.students}
-    faults = [
-        {"loc": ["student_ids", place], "msg": "not a student of this lesson"}
-        for place, student_id in enumerate(student_ids)
-        if student_id not in students
-    ]
-    if faults:
-        raise Invalid("Only the lesson's students are given the pen.", details=faults)
+    _require_members(lesson, "student_ids", student_ids, "Only the lesson's students are given the pen.")
     if set(student_ids) == set(lesson.pen):
         return lesson
     return _next(lesson, pen=list(student_ids))
+
+
+def set_rules(lesson: Lesson, asked: SetRules) -> Lesson:
+    """L24: in an open lesson; what is given changes. Raises WrongState or Invalid."""
+    require_open(lesson)
+    _require_members(lesson, "muted", asked.muted or [], "Only the lesson's students are muted.")
+    given = {name: value for name in ("chat", "unattended") if (value := getattr(asked, name)) is not None}
+    if asked.muted is not None and set(asked.muted) != set(lesson.rules.muted):
+        given["muted"] = list(asked.muted)
+    changed = lesson.rules.model_copy(update=given)
+    return lesson if changed == lesson.rules else _next(lesson, rules=changed)
+
+
+def silence(caller: Caller, lesson: Lesson) -> Muted | None:
+    """L24: why somebody may not write in the chat, who belongs to the lesson; null: they may."""
+    if moderates(caller, lesson):
+        return None
+    if caller.user_id in lesson.rules.muted:
+        return Muted("The tutor has muted you in this lesson.", details={"rule": "muted"})
+    if lesson.rules.chat == "tutors":
+        return Muted("Only the tutor writes in this lesson.", details={"rule": "chat"})
+    return shut_out(caller, lesson)
+
+
+def shut_out(caller: Caller, lesson: Lesson) -> Muted | None:
+    """L25: why somebody may neither write nor draw while nobody attends to them; null: not for that reason."""
+    if moderates(caller, lesson) or not lesson.is_shut:
+        return None
+    return Muted("Nobody writes or draws here while the tutor is away.", details={"rule": "unattended"})
+
+
+def raise_hand(caller: Caller, lesson: Lesson, asked: RaiseHand, now: datetime) -> Lesson:
+    """L26: a student raises their own hand, and it is lowered by them or by who moderates.
+
+    Raises WrongState or Forbidden.
+    """
+    require_open(lesson)
+    of = asked.user_id or caller.user_id
+    if asked.up:
+        person = next((student for student in lesson.students if student.id == caller.user_id), None)
+        if person is None or of != caller.user_id:
+            raise Forbidden("The lesson's students raise their own hands.")
+        if any(hand.person.id == of for hand in lesson.hands):
+            return lesson
+        return lesson.model_copy(update={"hands": [*lesson.hands, Hand[Person](person=person, at=now)]})
+    if asked.all or of != caller.user_id:
+        require_moderator(caller, lesson)
+    return lower(lesson, {hand.person.id for hand in lesson.hands} if asked.all else {of})
+
+
+def lower(lesson: Lesson, user_ids: Set[str]) -> Lesson:
+    """L26: without these people's hands; the same lesson where none of them is up."""
+    staying = [hand for hand in lesson.hands if hand.person.id not in user_ids]
+    return lesson if len(staying) == len(lesson.hands) else lesson.model_copy(update={"hands": staying})
+
+
+def set_timer(lesson: Lesson, asked: SetTimer, now: datetime) -> Lesson:
+    """L27: in an open lesson, within a day from now; the same again is nothing new. Raises WrongState or Invalid."""
+    require_open(lesson)
+    timer = None if asked.ends_at is None else Timer(title=asked.title, ends_at=asked.ends_at)
+    if timer == lesson.timer:
+        return lesson
+    if timer is not None and not now < timer.ends_at <= now + TIMER_AT_MOST:
+        raise Invalid(
+            "The timer must end within a day from now.",
+            details=[{"loc": ["ends_at"], "msg": "must be later than now, and 24 hours later at most"}],
+        )
+    return lesson.model_copy(update={"timer": timer})
+
+
+def tidied(lesson: Lesson) -> Lesson:
+    """L25 to L27: a lesson that is over has neither hands nor timer, and nobody attends to it."""
+    if lesson.state in OPEN_STATES:
+        return lesson
+    return lesson.model_copy(update={"hands": [], "timer": None, "attended": False})
 
 
 def require_students(asked_ids: list[str], found: list[Person]) -> list[Person]:
@@ -119,6 +196,17 @@ def require_students(asked_ids: list[str], found: list[Person]) -> list[Person]:
     if faults:
         raise Invalid("Some students do not exist.", details=faults)
     return [by_id[student_id] for student_id in asked_ids]
+
+
+def _require_members(lesson: Lesson, where: str, user_ids: list[str], message: str) -> None:
+    students = {student.id for student in lesson.students}
+    faults = [
+        {"loc": [where, place], "msg": "not a student of this lesson"}
+        for place, user_id in enumerate(user_ids)
+        if user_id not in students
+    ]
+    if faults:
+        raise Invalid(message, details=faults)
 
 
 def _require(lesson: Lesson, *states: LessonState) -> None:

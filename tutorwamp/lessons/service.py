@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Final
 
 from prometheus_client import Counter
 from twisted.internet.defer import Deferred
@@ -14,14 +13,12 @@ from tutorwamp.kernel.contracts import NOTHING, AuthRole, Caller, Clock, Nothing
 from tutorwamp.kernel.errors import Forbidden, NotFound, TutorwampError, Unavailable
 from tutorwamp.kernel.events import Events
 from tutorwamp.kernel.log.lines import get_logger
-from tutorwamp.kernel.streams import Draft, digest_of, key_for
+from tutorwamp.kernel.streams import digest_of
 from tutorwamp.kernel.topics import topics
 from tutorwamp.lessons import rules
-from tutorwamp.lessons.access import LessonAccess
 from tutorwamp.lessons.attendance import PresentElsewhereError
+from tutorwamp.lessons.classroom import TRIES_AT_MOST, Classroom
 from tutorwamp.lessons.contracts import (
-    STATE_TOPIC,
-    Attendance,
     CancelLesson,
     CreateLesson,
     Joined,
@@ -31,10 +28,7 @@ from tutorwamp.lessons.contracts import (
     LessonState,
     ListLessons,
     OneLesson,
-    Participant,
     PresenceChanged,
-    Replayed,
-    ReplayLesson,
     SetPen,
     Topics,
     UpdateLesson,
@@ -42,19 +36,18 @@ from tutorwamp.lessons.contracts import (
 )
 from tutorwamp.lessons.errors import WrongState
 from tutorwamp.lessons.presence import Presence
-from tutorwamp.lessons.store import LessonsStore, StaleVersionError
+from tutorwamp.lessons.store import LessonsStore
+from tutorwamp.lessons.values import Attendance, Participant, Replayed, ReplayLesson, Rules, SetRules, UnattendedRule
+from tutorwamp.lessons.writing import StaleVersionError
 
 log = get_logger(__name__)
-
-TRIES_AT_MOST: Final = 5
-"""Of a change that others keep overtaking; each try has read the newest version."""
 
 
 _pens = Counter("tutorwamp_pens", "Pens that were given to students, and taken from them.", ["change"])
 PEN_GIVEN, PEN_TAKEN = _pens.labels("given"), _pens.labels("taken")
 
 
-class LessonsService(LessonAccess):
+class LessonsService(Classroom):
     """Everything that happens to lessons."""
 
     def __init__(
@@ -66,14 +59,12 @@ class LessonsService(LessonAccess):
         presence: Presence,
         *,
         remembered: int,
+        unattended: UnattendedRule = "open",
         clock: Clock,
     ) -> None:
-        super().__init__(store, people, remembered=remembered)
+        super().__init__(store, people, events, presence, remembered=remembered, clock=clock)
         self._gate = gate
-        self._events = events
-        self._clock = clock
-        self._presence = presence
-        self._roster = presence.roster
+        self._unattended = unattended
         events.listen(PresenceChanged, self._somebody_moved)
 
     async def create(self, caller: Caller, asked: CreateLesson) -> Lesson:
@@ -96,6 +87,7 @@ class LessonsService(LessonAccess):
             started_at=None,
             ended_at=None,
             pen=[],
+            rules=Rules(unattended=self._unattended),
             version=1,
             created_at=self._clock(),
         )
@@ -163,12 +155,19 @@ class LessonsService(LessonAccess):
         PEN_TAKEN.inc(len(set(before.pen) - set(after.pen)))
         return after
 
+    async def set_rules(self, caller: Caller, asked: SetRules) -> Lesson:
+        """Say what students may do. Raises NotFound, Forbidden, WrongState or Invalid."""
+        _, after = await self._change(
+            caller, asked.lesson_id, "rules.changed", lambda lesson: rules.set_rules(lesson, asked)
+        )
+        return after
+
     async def join(self, caller: Caller, asked: OneLesson) -> Joined:
         """Enter the room: its topics open to this session. Raises NotFound or WrongState."""
         if caller.session is None:
             raise Forbidden("A lesson is joined over WAMP.")
         lesson_id = asked.lesson_id
-        await self.admit_writer(caller, lesson_id)  # from memory: what counts is asked again below
+        known = (await self.admit_writer(caller, lesson_id)).lesson  # from memory: what counts is asked again below
         person = await self._people.person(caller.user_id)
         await self._gate.grant(
             caller.session,
@@ -180,6 +179,9 @@ class LessonsService(LessonAccess):
         # asked the gate, is found by asking the database again.
         came = self._roster.add(lesson_id, caller.session, person)
         try:
+            if person.id == known.tutor.id:
+                self._presence.unsettle(lesson_id, person.id)
+                await self._settle(lesson_id, person.id)
             # Heads before the lesson: what happens between the two is then told twice, and never missed.
             heads = await self._store.heads(lesson_id)
             lesson = (await self.admit(caller, lesson_id, fresh=True)).lesson
@@ -205,6 +207,7 @@ class LessonsService(LessonAccess):
         if caller.session is not None:
             self._roster.remove(asked.lesson_id, caller.session, "left")
             await self._gate.revoke_grants(asked.lesson_id, session=caller.session)
+            await self._settle(asked.lesson_id, caller.user_id)
         return NOTHING
 
     def session_left(self, session: int, *_: object) -> None:
@@ -232,10 +235,13 @@ class LessonsService(LessonAccess):
         """
         for lesson_id in await self._presence.recover(own=own):
             self._presence.look_for_tutor(await self._read(lesson_id))
+        for lesson_id, user_id in await self._store.unaccounted():
+            self._presence.miss(lesson_id, user_id)
 
     async def pass_time(self) -> None:
         """End the places that were kept long enough, interrupt lessons without tutor. To be called every second."""
         self._roster.expire()
+        await self._settle_all()
         for lesson_id in self._presence.abandoned():
             try:
                 await self._interrupt(lesson_id)
@@ -327,33 +333,21 @@ class LessonsService(LessonAccess):
         *,
         if_tutor_absent: bool = False,
     ) -> tuple[Lesson, Lesson]:
+        draft = self._drafting(event_type, actor, more)
         for _ in range(TRIES_AT_MOST):
             before = await read()
             after = decide(before)
             if after is before:
                 return before, before
-            draft = self._draft(after, event_type, actor, {**after.plain(), **(more or {})})
             try:
-                event = await self._store.change(before, after, draft, if_tutor_absent=if_tutor_absent)
+                changed = await self._store.change(before, after, draft, if_tutor_absent=if_tutor_absent)
             except StaleVersionError:
                 continue
             self._lessons.forget(after.id)
-            self._events.announce(LessonChanged(event, before, after))
-            return before, after
+            if changed.event is not None:
+                self._events.announce(LessonChanged(changed.event, before, changed.after))
+            return before, changed.after
         raise Unavailable("The lesson is being changed by others just now.")
-
-    def _draft(self, lesson: Lesson, event_type: str, actor: Person | None, data: dict[str, object]) -> Draft:
-        return Draft(
-            stream=STATE_TOPIC.of(lesson.id),
-            guard=None,
-            type=event_type,
-            at=self._clock(),
-            actor=None if actor is None else actor.plain(),
-            key=key_for(None),
-            digest="",
-            subject=lesson.id,
-            data=lambda _seq: data,
-        )
 
     async def _close(self, lesson_id: str) -> None:
         self._roster.clear(lesson_id)

@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import (
-    Column,
-    Connection,
-    ForeignKey,
-    Index,
-    Integer,
-    Row,
-    Select,
-    String,
-    Table,
-    Text,
-    cast,
-    delete,
-    func,
-    insert,
-    select,
-    update,
-)
+from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 from twisted.internet.defer import Deferred
 
+from tutorwamp.accounts.contracts import Person
 from tutorwamp.kernel.contracts import (
     SEQ_AT_MOST,
     AuthRole,
@@ -38,75 +21,33 @@ from tutorwamp.kernel.contracts import (
     to_ms,
 )
 from tutorwamp.kernel.errors import Conflict, Invalid
-from tutorwamp.kernel.sql.columns import InstantColumn, lock, metadata, newest_first
+from tutorwamp.kernel.sql.columns import lock, newest_first
 from tutorwamp.kernel.sql.database import Database
 from tutorwamp.kernel.sql.lanes import LARGE
 from tutorwamp.kernel.sql.nodes import Nodes
 from tutorwamp.kernel.sql.streams import append_one, compacted, heads_now, open_stream, read_together, set_guard
 from tutorwamp.kernel.streams import Draft, Heads, Moment
+from tutorwamp.lessons import writing
 from tutorwamp.lessons.attendance import require_absent
 from tutorwamp.lessons.contracts import (
     OPEN_STATES,
     KeptLesson,
     Lesson,
-    LessonFields,
     LessonState,
     ListLessons,
-    Replayed,
-    ReplayLesson,
     streams_of,
     topics_of,
 )
 from tutorwamp.lessons.errors import Overlap
+from tutorwamp.lessons.tables import ASIDE, LESSONS, kept_from, lesson_students, lessons, row_of
+from tutorwamp.lessons.values import Replayed, ReplayLesson
+from tutorwamp.lessons.writing import Changed, Decide, StaleVersionError
 
 REPLAYED_CHARACTERS_AT_MOST: Final = 1024 * 1024
 """Of the events of one page; four bytes each at most, and a message between the node's processes carries 16 MiB."""
 
-lessons = Table(
-    "lessons",
-    metadata,
-    Column("id", String(36), primary_key=True),
-    Column("title", String(200), nullable=False),
-    Column("subject", String(100)),
-    Column("state", String(12), nullable=False),
-    Column("tutor_id", String(36), ForeignKey("users.id"), nullable=False),
-    Column("starts_at", InstantColumn, nullable=False),
-    Column("ends_at", InstantColumn, nullable=False),
-    Column("started_at", InstantColumn),
-    Column("ended_at", InstantColumn),
-    Column("pen", Text, nullable=False),
-    Column("version", Integer, nullable=False),
-    Column("created_at", InstantColumn, nullable=False),
-    Column("client_id", String(64)),
-    Column("digest", String(64)),
-    Index("ix_lessons_tutor", "tutor_id", "starts_at", "id"),
-    Index("ix_lessons_starts_at", "starts_at", "id"),
-    Index("uq_lessons_client_id", "tutor_id", "client_id", unique=True),
-)
 
-lesson_students = Table(
-    "lesson_students",
-    metadata,
-    Column("lesson_id", String(36), ForeignKey("lessons.id"), primary_key=True),
-    Column("student_id", String(36), ForeignKey("users.id"), primary_key=True),
-    Column("position", Integer, nullable=False),
-    Index("ix_lesson_students_student_id", "student_id", "lesson_id"),
-)
-
-
-_member = lesson_students.alias()
-_LESSONS: Final = select(
-    lessons,
-    select(func.aggregate_strings(cast(_member.c.position, String) + ":" + _member.c.student_id, ","))
-    .where(_member.c.lesson_id == lessons.c.id)
-    .scalar_subquery()
-    .label("students"),
-)
-"""Lessons with their students as one text, ``0:<id>,1:<id>``: one query for a page, whatever its length."""
-
-
-class StaleVersionError(Exception):
-    """The lesson has changed since it was read: read it again, then decide again."""
+_ASIDE: Final = frozenset(column.name for column in ASIDE)
 
 
 class LessonsStore:
@@ -128,11 +69,11 @@ class LessonsStore:
             if known is not None:
                 if known.digest != digest:
                     raise Conflict("This client_id was used before, with other content.")
-                return _kept([known])[0]
+                return kept_from([known])[0]
             if connection.execute(select(lessons.c.id).where(lessons.c.id == lesson.id)).scalar() is not None:
                 return lesson.kept()  # an earlier try was committed, and only its answer was lost
             _refuse_overlap(connection, lesson)
-            connection.execute(insert(lessons), {**_row(lesson), "client_id": client_id, "digest": digest})
+            connection.execute(insert(lessons), {**row_of(lesson), "client_id": client_id, "digest": digest})
             _save_students(connection, lesson)
             for name in streams_of(lesson.id):
                 open_stream(connection, name, lesson.version)
@@ -141,56 +82,89 @@ class LessonsStore:
         return self._database.write("lessons.add", thd)
 
     def change(
-        self, before: Lesson, after: Lesson, draft: Draft, *, if_tutor_absent: bool = False
-    ) -> Deferred[StreamEvent]:
-        """Replace a lesson by its next version and write that into its state stream.
+        self, before: Lesson, after: Lesson, draft: Callable[[Lesson], Draft], *, if_tutor_absent: bool = False
+    ) -> Deferred[Changed]:
+        """Replace a lesson by its next version and write that into its state stream, with hands and timer as they are.
 
         Raises StaleVersionError where ``before`` is not what is kept, Overlap, or, with ``if_tutor_absent``,
         PresentElsewhereError where the tutor is in the lesson on another node: that one knows when they have gone.
         """
+        columns = {name: value for name, value in row_of(after).items() if name not in _ASIDE}
 
-        def thd(connection: Connection) -> StreamEvent:
+        def thd(connection: Connection) -> Changed:
             lock(connection, f"tutor:{after.tutor.id}")
             if if_tutor_absent:
-                require_absent(connection, after.id, after.tutor.id, self._nodes.id, draft.at)
-            changed = connection.execute(
-                update(lessons)
-                .where(lessons.c.id == before.id, lessons.c.version == before.version)
-                .values(_row(after))
-            )
-            if changed.rowcount != 1:
+                require_absent(connection, after.id, after.tutor.id, self._nodes.id, draft(after).at)
+            is_same = (lessons.c.id == before.id) & (lessons.c.version == before.version)
+            aside = connection.execute(update(lessons).where(is_same).values(columns).returning(*ASIDE)).one_or_none()
+            if aside is None:
                 raise StaleVersionError
             if (before.starts_at, before.ends_at) != (after.starts_at, after.ends_at):
                 _refuse_overlap(connection, after)
             if before.students != after.students:
                 connection.execute(delete(lesson_students).where(lesson_students.c.lesson_id == after.id))
                 _save_students(connection, after)
-            set_guard(connection, streams_of(after.id), after.version)
-            return append_one(connection, draft)
+            final = writing.keep_aside(connection, after, aside)
+            set_guard(connection, streams_of(after.id), final.guard)
+            return Changed(append_one(connection, draft(final)), before, final)
 
         return self._database.write("lessons.change", thd)
+
+    def revise(
+        self,
+        lesson_id: str,
+        people: Mapping[str, Person],
+        decide: Decide,
+        draft: Callable[[Lesson], Draft],
+        *,
+        gone: tuple[str, datetime] | None = None,
+    ) -> Deferred[Changed]:
+        """Change a lesson's hands or timer as they are now, whoever else does; no event where nothing changed.
+
+        ``people``: the lesson's; where somebody is missing, StaleVersionError. ``gone``: who has left, and when; where
+        they are in the lesson on another node, PresentElsewhereError. Raises what ``decide`` raises.
+        """
+
+        def thd(connection: Connection) -> Changed:
+            if gone is not None:
+                require_absent(connection, lesson_id, gone[0], self._nodes.id, gone[1])
+            return writing.revise(connection, lesson_id, people, decide, draft)
+
+        return self._database.write("lessons.revise", thd)
+
+    def attend(self, lesson_id: str, now: datetime, *, there: bool) -> Deferred[None]:
+        """L25: note whether a lesson's tutor counts as there. Raises NotFound or PresentElsewhereError."""
+
+        def thd(connection: Connection) -> None:
+            writing.attend(connection, lesson_id, there=there, node=self._nodes.id, now=now)
+
+        return self._database.write("lessons.attend", thd)
+
+    def unaccounted(self) -> Deferred[list[tuple[str, str]]]:
+        """Lessons and people who count as there, and have no session there on any node."""
+        return self._database.read("lessons.unaccounted", writing.unaccounted)
 
     def by_id(self, lesson_id: str) -> Deferred[KeptLesson | None]:
         """One lesson."""
 
         def thd(connection: Connection) -> KeptLesson | None:
-            rows = connection.execute(_LESSONS.where(lessons.c.id == lesson_id)).all()
-            return next(iter(_kept(rows)), None)
+            rows = connection.execute(LESSONS.where(lessons.c.id == lesson_id)).all()
+            return next(iter(kept_from(rows)), None)
 
         return self._database.read("lessons.by_id", thd)
 
     def by_ids(self, lesson_ids: Sequence[str]) -> Deferred[list[KeptLesson]]:
         """Those of these lessons that there are."""
-        query = _LESSONS.where(lessons.c.id.in_(lesson_ids))
-        return self._database.read("lessons.by_ids", lambda connection: _kept(connection.execute(query).all()))
+        query = LESSONS.where(lessons.c.id.in_(lesson_ids))
+        return self._database.read("lessons.by_ids", lambda connection: kept_from(connection.execute(query).all()))
 
     def page(self, caller: Caller, asked: ListLessons) -> Deferred[tuple[list[KeptLesson], str | None]]:
         """The caller's lessons, newest start first, in one query whatever their number. Raises Invalid (cursor)."""
-        query = _filtered(_of(caller, _LESSONS), asked)
+        query = _filtered(_of(caller, LESSONS), asked)
 
         def thd(connection: Connection) -> tuple[list[KeptLesson], str | None]:
             rows = connection.execute(query).all()
-            found = _kept(rows[: asked.limit])
+            found = kept_from(rows[: asked.limit])
             more = len(rows) > asked.limit
             return found, cursor_from(to_ms(found[-1].starts_at), found[-1].id) if more else None
 
@@ -199,10 +173,10 @@ class LessonsStore:
     def starting(self, after: datetime, before: datetime) -> Deferred[list[KeptLesson]]:
         """The scheduled lessons that start within this time, the soonest first."""
         begins = lessons.c.starts_at
-        query = _LESSONS.where(begins > after, begins <= before, lessons.c.state == LessonState.SCHEDULED.value)
+        query = LESSONS.where(begins > after, begins <= before, lessons.c.state == LessonState.SCHEDULED.value)
 
         def thd(connection: Connection) -> list[KeptLesson]:
-            return _kept(connection.execute(query.order_by(begins, lessons.c.id)).all())
+            return kept_from(connection.execute(query.order_by(begins, lessons.c.id)).all())
 
         return self._database.read("lessons.starting", thd)
 
@@ -268,7 +242,7 @@ def _by_client_id(connection: Connection, tutor_id: str, client_id: str | None) 
     if client_id is None:
         return None
     return connection.execute(
-        _LESSONS.where(lessons.c.tutor_id == tutor_id, lessons.c.client_id == client_id)
+        LESSONS.where(lessons.c.tutor_id == tutor_id, lessons.c.client_id == client_id)
     ).one_or_none()
 
 
@@ -294,31 +268,3 @@ def _save_students(connection: Connection, lesson: Lesson) -> None:
         for position, student in enumerate(lesson.students)
     ]
     connection.execute(insert(lesson_students), rows)
-
-
-_IN_BOTH: Final = [name for name in LessonFields.model_fields if name in lessons.c]
-"""The fields that have a column of their name. The tutor's is ``tutor_id``; students are rows of their own."""
-
-
-def _row(lesson: Lesson) -> dict[str, Any]:
-    same = {name: getattr(lesson, name) for name in _IN_BOTH}
-    return {**same, "state": str(lesson.state), "pen": json.dumps(lesson.pen), "tutor_id": lesson.tutor.id}
-
-
-def _kept(rows: Iterable[Row[Any]]) -> list[KeptLesson]:
-    """Rows of ``_LESSONS``, whose values were checked when they came."""
-    return [
-        KeptLesson.model_construct(
-            **{name: getattr(row, name) for name in _IN_BOTH}
-            | {"state": LessonState(row.state), "pen": json.loads(row.pen)},
-            tutor=row.tutor_id,
-            students=_student_ids(row.students),
-        )
-        for row in rows
-    ]
-
-
-def _student_ids(text: str) -> list[str]:
-    """In their order, which the database does not promise for what it joins."""
-    placed = (one.split(":") for one in text.split(","))
-    return [student_id for _, student_id in sorted((int(position), student_id) for position, student_id in placed)]

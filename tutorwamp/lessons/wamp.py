@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from tutorwamp.kernel.edges.component import Publisher, serve
+from tutorwamp.kernel.edges.component import Publisher, Serving, serve
 from tutorwamp.kernel.events import Events
 from tutorwamp.lessons import contracts
 from tutorwamp.lessons.contracts import PRESENCE_TOPIC, LessonChanged, PresenceChanged
 from tutorwamp.lessons.service import LessonsService
 
-LESSONS_PROCEDURES: Final = (
+LESSONS_PROCEDURES: Final[tuple[Serving[LessonsService], ...]] = (
     serve(contracts.CREATE, LessonsService.create),
     serve(contracts.GET, LessonsService.get),
     serve(contracts.LIST, LessonsService.list_lessons),
@@ -23,6 +23,9 @@ LESSONS_PROCEDURES: Final = (
     serve(contracts.ATTENDANCE, LessonsService.attendance),
     serve(contracts.REPLAY, LessonsService.replay),
     serve(contracts.SET_PEN, LessonsService.set_pen),
+    serve(contracts.SET_RULES, LessonsService.set_rules),
+    serve(contracts.RAISE_HAND, LessonsService.raise_hand),
+    serve(contracts.SET_TIMER, LessonsService.set_timer),
 )
 
 

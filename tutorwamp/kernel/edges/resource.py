@@ -30,7 +30,8 @@ from tutorwamp.kernel.log.calls import Call
 BODY_BYTES_AT_MOST: Final = 1_048_576
 READING_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 """RFC 9110, 9.2.1: safe. All others count as writes."""
-_VERSION_TAG: Final = re.compile(r'(?:W/)?"([1-9][0-9]{0,9})"')
+_VERSION_TAG: Final = re.compile(r'(?:W/)?"([1-9][0-9]{0,9})(?:-[0-9a-f]{1,32})?"')
+"""A version, and where more than a version tells answers apart, a digest of the rest."""
 
 
 @dataclass

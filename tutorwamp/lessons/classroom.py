@@ -1,0 +1,153 @@
+"""What happens in a classroom: hands go up, a timer runs, and whoever has gone for good counts as there no longer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from twisted.internet.defer import Deferred, DeferredLock
+
+from tutorwamp.accounts.contracts import People, Person
+from tutorwamp.kernel.contracts import Caller, Clock
+from tutorwamp.kernel.errors import NotFound, TutorwampError, Unavailable
+from tutorwamp.kernel.events import Events
+from tutorwamp.kernel.log.lines import get_logger
+from tutorwamp.kernel.streams import Draft, key_for
+from tutorwamp.lessons import rules
+from tutorwamp.lessons.access import LessonAccess
+from tutorwamp.lessons.attendance import PresentElsewhereError
+from tutorwamp.lessons.contracts import OPEN_STATES, STATE_TOPIC, Lesson, LessonChanged, PresenceChanged
+from tutorwamp.lessons.presence import Presence
+from tutorwamp.lessons.store import LessonsStore
+from tutorwamp.lessons.values import RaiseHand, SetTimer
+from tutorwamp.lessons.writing import Decide, StaleVersionError
+
+log = get_logger(__name__)
+
+TRIES_AT_MOST: Final = 5
+"""Of a change that others keep overtaking; each try has read the newest version."""
+
+
+class Classroom(LessonAccess):
+    """Hands, the timer, and who counts as there."""
+
+    def __init__(
+        self,
+        store: LessonsStore,
+        people: People,
+        events: Events,
+        presence: Presence,
+        *,
+        remembered: int,
+        clock: Clock,
+    ) -> None:
+        super().__init__(store, people, remembered=remembered)
+        self._events = events
+        self._clock = clock
+        self._presence = presence
+        self._roster = presence.roster
+        self._settling = DeferredLock()  # who comes back while it is written that they went is written after that
+        events.listen(PresenceChanged, self._somebody_left)
+
+    async def raise_hand(self, caller: Caller, asked: RaiseHand) -> Lesson:
+        """Raise a hand, or lower it. Raises NotFound, Forbidden or WrongState."""
+        now = self._clock()
+        return await self._revise(
+            caller, asked.lesson_id, "hand.changed", lambda lesson: rules.raise_hand(caller, lesson, asked, now)
+        )
+
+    async def set_timer(self, caller: Caller, asked: SetTimer) -> Lesson:
+        """Say when the time is over. Raises NotFound, Forbidden, WrongState or Invalid."""
+        now = self._clock()
+
+        def decide(lesson: Lesson) -> Lesson:
+            rules.require_moderator(caller, lesson)
+            return rules.set_timer(lesson, asked, now)
+
+        return await self._revise(caller, asked.lesson_id, "timer.changed", decide)
+
+    async def _revise(self, caller: Caller, lesson_id: str, event_type: str, decide: Decide) -> Lesson:
+        actor = await self._people.person(caller.user_id)
+        draft = self._drafting(event_type, actor)
+
+        def decide_as_member(lesson: Lesson) -> Lesson:
+            if not rules.belongs(caller, lesson):
+                raise NotFound("There is no such lesson.")
+            return decide(lesson)
+
+        for _ in range(TRIES_AT_MOST):
+            lesson = (await self.admit(caller, lesson_id, fresh=True)).lesson
+            try:
+                return await self._revised(lesson, decide_as_member, draft)
+            except StaleVersionError:
+                continue
+        raise Unavailable("The lesson is being changed by others just now.")
+
+    async def _revised(
+        self, lesson: Lesson, decide: Decide, draft: Callable[[Lesson], Draft], gone: str | None = None
+    ) -> Lesson:
+        people = {person.id: person for person in (lesson.tutor, *lesson.students)}
+        left = None if gone is None else (gone, self._clock())
+        changed = await self._store.revise(lesson.id, people, decide, draft, gone=left)
+        if changed.event is not None:
+            self._lessons.forget(lesson.id)
+            self._events.announce(LessonChanged(changed.event, changed.before, changed.after))
+        return changed.after
+
+    def _drafting(
+        self, event_type: str, actor: Person | None, more: dict[str, object] | None = None
+    ) -> Callable[[Lesson], Draft]:
+        """Makes the event of what becomes of a lesson; one key for all tries."""
+        key, now = key_for(None), self._clock()
+
+        def draft(after: Lesson) -> Draft:
+            data = {**after.plain(), **(more or {})}
+            return Draft(
+                stream=STATE_TOPIC.of(after.id),
+                guard=None,
+                type=event_type,
+                at=now,
+                actor=None if actor is None else actor.plain(),
+                key=key,
+                digest="",
+                subject=after.id,
+                data=lambda _seq: data,
+            )
+
+        return draft
+
+    # who counts as there
+
+    def _somebody_left(self, moved: PresenceChanged) -> None:
+        if moved.type == "participant.left":
+            self._presence.unsettle(moved.lesson_id, moved.participant.person.id)
+
+    async def _settle_all(self) -> None:
+        """L25, L26: write of whoever came or went, and of whom a crash has left, whether they count as there."""
+        for lesson_id, user_id in self._presence.unsettled():
+            await self._settle(lesson_id, user_id)
+
+    async def _settle(self, lesson_id: str, user_id: str) -> None:
+        """The same of one person, where there is anything to write. What fails is tried again with the next look."""
+        if not self._presence.take_unsettled(lesson_id, user_id):
+            return
+        try:
+            await self._settling.run(lambda: Deferred.fromCoroutine(self._write_presence(lesson_id, user_id)))
+        except (NotFound, PresentElsewhereError):
+            pass  # another node will say when they have gone
+        except (StaleVersionError, TutorwampError) as error:
+            log.warning("who counts as there is written later", lesson=lesson_id, error=str(error))
+            self._presence.unsettle(lesson_id, user_id)
+
+    async def _write_presence(self, lesson_id: str, user_id: str) -> None:
+        if (await self._lessons.get(lesson_id)).state not in OPEN_STATES:  # as of most who leave: at the lesson's end
+            return
+        lesson, there = await self._read(lesson_id), self._presence.has(lesson_id, user_id)
+        if user_id == lesson.tutor.id:
+            if there:
+                await self._presence.kept()  # before it is asked on another node whether they are here
+            await self._store.attend(lesson_id, self._clock(), there=there)
+            self._lessons.forget(lesson_id)
+        elif not there and any(hand.person.id == user_id for hand in lesson.hands):
+            draft = self._drafting("hand.changed", None)
+            await self._revised(lesson, lambda now: rules.lower(now, {user_id}), draft, user_id)
