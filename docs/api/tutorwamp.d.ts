@@ -39,11 +39,20 @@ export type CancelLesson = { lesson_id: string; reason?: string | null };
 /** The data of `lesson.cancelled`. */
 export type CancelledLesson = { id: string; title: string; subject: string | null; state: LessonState; tutor: Person; students: Array<Person>; starts_at: string; ends_at: string; started_at: string | null; ended_at: string | null; pen: Array<string>; rules?: Rules; hands?: Array<HandPerson>; timer?: Timer | null; version: number; created_at: string; reason: string | null };
 
+/** Change what others see of oneself. */
+export type ChangeMe = { name: string };
+
+/** A new password of one's own. The old one's form is not checked, as in a login. */
+export type ChangePassword = { current_password: string; password: string };
+
 /** The data of `board.changed`: what was done within a tick, in its order. */
 export type ChangesDone = { changes: Array<PutDone | AppendDone | DeleteDone> };
 
 /** Empty a page, or with none named all of them. */
 export type ClearBoard = { lesson_id: string; page?: string | null; client_id?: string | null };
+
+/** Mail reaches me: the token of the mail that came says so. */
+export type ConfirmEmail = { token: string };
 
 /** Bring pages (null: all) of one lesson's board, in this order, to the end of another's. */
 export type CopyBoard = { lesson_id: string; from_lesson_id: string; pages?: Array<string> | null; client_id?: string | null };
@@ -71,6 +80,9 @@ export type ExportBoard = { lesson_id: string; format: "svg" | "png" | "pdf" | "
 
 /** A file. `missing`: characters that no font has, boxes in it; the first hundred different ones. */
 export type Exported = { media_type: string; data: Uint8Array; missing: Array<string> };
+
+/** Have a mail sent, by which a new password can be set. */
+export type ForgotPassword = { email: string };
 
 export type HandPerson = { person: Person; at: string };
 
@@ -227,6 +239,9 @@ export type ReplayLesson = { lesson_id: string; after?: string | null; limit?: n
 /** Events as they were published, oldest first. `compacted` names the streams whose oldest events are not kept any more, with the number of the last of those: the replay of such a stream begins after it. */
 export type Replayed = { items: Array<StreamEvent>; next_cursor: string | null; compacted: Record<string, number> };
 
+/** Set a new password, with the token of that mail. */
+export type ResetPassword = { token: string; password: string };
+
 /** Ask what came after these positions. */
 export type Resume = { positions: Record<string, unknown>; epoch?: string | null };
 
@@ -306,7 +321,7 @@ export type UpdateLesson = { lesson_id: string; version: number; title?: string 
 export type Uploaded = { id: string; media_type: string; bytes: number; width: number; height: number };
 
 /** A person as they see themselves. */
-export type User = { id: string; email: string; name: string; role: AuthRole; created_at: string };
+export type User = { id: string; email: string; name: string; role: AuthRole; created_at: string; email_confirmed?: boolean };
 
 /** Text, several lines possible; `size` is the font's, in pixels. */
 export type Words = { id: string; page: string; version?: number | null; color: string; opacity?: number | null; locked?: boolean; author?: unknown; created_at?: unknown; updated_at?: unknown; kind: "text"; x: number; y: number; text: string; size: number };

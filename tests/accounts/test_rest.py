@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 from twisted.internet import reactor
 from twisted.internet.task import Clock
 
+from tests.accounts.mailbox import Mailbox, token_in
 from tests.kernel.edges.loopback import Answered, Loopback
 from tests.support.machine import PASSWORD, HeardGate, Stage
 from tutorwamp.accounts.login_throttle import LoginThrottle
@@ -46,6 +47,7 @@ async def test_the_whole_way_from_registering_to_leaving(site: Loopback, stage_o
         "name": "Ada",
         "role": "tutor",
         "created_at": "2026-11-23T09:00:00.000Z",
+        "email_confirmed": False,
     }
 
     tokens = (await site.ask("POST", "/api/auth/login", CREDENTIALS)).json
@@ -207,3 +209,78 @@ async def test_A28_a_weak_password_is_invalid(site: Loopback, stage_on_both: Sta
     refused(answered, 422, "invalid", "fix")
     assert [fault["loc"] for fault in answered.json["details"]] == [["password"]]
     assert b"ada12345" not in answered.body
+
+
+async def test_A32_A33_ones_own_account_over_rest(site: Loopback, stage_on_both: Stage) -> None:
+    user = (await site.ask("POST", "/api/auth/register", ADA)).json
+
+    async def asked(method: str, path: str, body: Any, token: str) -> Answered:
+        return await site.ask(method, f"/api/auth/{path}", body, headers={"Authorization": f"Bearer {token}"})
+
+    token = (await site.ask("POST", "/api/auth/login", CREDENTIALS)).json["access_token"]
+    changed = await asked("PATCH", "me", {"name": " Grace "}, token)
+    assert (changed.status, changed.json) == (200, {**user, "name": "Grace"})
+    assert (await me(site, token)).json == changed.json
+    for body in ({}, {"name": ""}, {"name": "a\nb"}, {"name": "x" * 101}, {"name": 1}, {"name": "A", "role": "admin"}):
+        refused(await asked("PATCH", "me", body, token), 422, "invalid", "fix")
+    new = "a battery staple"
+    for body in (
+        {},
+        {"password": new},
+        {"current_password": PASSWORD, "password": "short"},
+        {"current_password": "x" * 129, "password": new},
+    ):
+        answered = await asked("POST", "password", body, token)
+        refused(answered, 422, "invalid", "fix")
+        assert new.encode() not in answered.body
+    wrong = await asked("POST", "password", {"current_password": "wrong", "password": new}, token)
+    refused(wrong, 422, "invalid", "fix")
+    assert wrong.json["details"] == [{"loc": ["current_password"], "msg": "is another"}]
+    stage_on_both.clock.turn(milliseconds=1)
+    tokens = await asked("POST", "password", {"current_password": PASSWORD, "password": new}, token)
+    assert (tokens.status, tokens.json["user"]) == (200, changed.json)
+    refused(await me(site, token), 401, "unauthenticated", "reauth")
+    token = tokens.json["access_token"]
+    assert (await me(site, token)).status == 200
+    stage_on_both.clock.turn(milliseconds=1)
+    left = await asked("POST", "logout-everywhere", None, token)
+    assert (left.status, left.body) == (204, b"")
+    refused(await me(site, token), 401, "unauthenticated", "reauth")
+    for method, path in (("PATCH", "me"), ("POST", "password"), ("POST", "logout-everywhere")):
+        refused(await asked(method, path, {}, token), 401, "unauthenticated", "reauth")
+
+
+async def test_A34_A38_what_goes_by_mail_over_rest(site: Loopback, stage_on_both: Stage) -> None:
+    mailbox = Mailbox.of(stage_on_both)
+    await site.ask("POST", "/api/auth/register", ADA)
+    for email in (ADA["email"], "nobody@school.example"):
+        answered = await site.ask("POST", "/api/auth/password/forgot", {"email": email})
+        assert (answered.status, answered.body) == (202, b"")
+    while await stage_on_both.machine.recovery.send_due():
+        pass
+    tokens = {subject: token_in(text) for _, subject, text in mailbox.mails}
+    assert sorted(tokens) == ["Confirm your e-mail address", "Set a new password"]
+    reset, new = tokens["Set a new password"], "a battery staple"
+    for path, body in (
+        ("password/forgot", {"email": "x"}),
+        ("password/forgot", {}),
+        ("password/reset", {"token": "ä", "password": new}),
+        ("password/reset", {"token": "x" * 201, "password": new}),
+        ("password/reset", {"token": reset, "password": "password"}),
+        ("email/confirm", {"token": ""}),
+    ):
+        answered = await site.ask("POST", f"/api/auth/{path}", body)
+        refused(answered, 422, "invalid", "fix")
+        assert reset.encode() not in answered.body
+    unknown = await site.ask("POST", "/api/auth/password/reset", {"token": "unknown", "password": new})
+    refused(unknown, 404, "not_found", "stop")
+    refused(await site.ask("POST", "/api/auth/email/confirm", {"token": reset}), 404, "not_found", "stop")
+    confirmed = await site.ask("POST", "/api/auth/email/confirm", {"token": tokens["Confirm your e-mail address"]})
+    assert (confirmed.status, confirmed.body) == (204, b"")
+    done = await site.ask("POST", "/api/auth/password/reset", {"token": reset, "password": new})
+    assert (done.status, done.body) == (204, b"")
+    entered = await site.ask("POST", "/api/auth/login", {**CREDENTIALS, "password": new})
+    assert entered.json["user"]["email_confirmed"]
+    headers: Any = {"Authorization": f"Bearer {entered.json['access_token']}"}
+    again = await site.ask("POST", "/api/auth/email/confirmation", headers=headers)
+    assert (again.status, again.body) == (202, b"")

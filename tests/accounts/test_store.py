@@ -21,7 +21,9 @@ from tests.support.postgres import Postgres
 from tests.support.waiting import until
 from tutorwamp.accounts.contracts import User
 from tutorwamp.accounts.errors import EmailTaken
-from tutorwamp.accounts.store import Account, AccountsStore, RefreshToken, Spent, refresh_tokens
+from tutorwamp.accounts.store import AccountsStore, RefreshToken, Spent
+from tutorwamp.accounts.tables import refresh_tokens
+from tutorwamp.accounts.writing import Account
 from tutorwamp.kernel.contracts import AuthRole, new_id
 from tutorwamp.kernel.sql.database import Database, make_engine
 

@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from tests.support.cast import one_lesson
 from tests.support.machine import Stage
 from tests.support.metrics import samples_in, value_in
-from tutorwamp.accounts.store import users
+from tutorwamp.accounts.tables import users
 from tutorwamp.app.metrics import noted
 from tutorwamp.chat.contracts import SendMessage
 from tutorwamp.gate.contracts import CLOSE_PING_TIMEOUT, Grant, ReportReady, RevokeGrants

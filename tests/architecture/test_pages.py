@@ -116,6 +116,7 @@ def test_a_route_answers_everybody_only_where_it_must() -> None:
     public = {f"{one.route.method} {one.route.path}" for one in catalogue().routes if one.route.public}
     assert public == {
         *(f"POST /api/auth/{what}" for what in ("register", "login", "refresh", "logout")),
+        *(f"POST /api/auth/{what}" for what in ("password/forgot", "password/reset", "email/confirm")),
         *(f"GET /api/{path}" for path in ("health", "health/live", "health/ready", "docs", "openapi.json", "push/key")),
         "GET /metrics",
     }

@@ -119,6 +119,13 @@ ROUTES: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("POST", "/api/auth/refresh"): ("who",) * 7,
     ("POST", "/api/auth/logout"): OPEN,
     ("GET", "/api/auth/me"): TOKEN,
+    ("PATCH", "/api/auth/me"): TOKEN,
+    ("POST", "/api/auth/password"): TOKEN,
+    ("POST", "/api/auth/logout-everywhere"): TOKEN,
+    ("POST", "/api/auth/password/forgot"): OPEN,
+    ("POST", "/api/auth/password/reset"): ("none",) * 7,
+    ("POST", "/api/auth/email/confirmation"): TOKEN,
+    ("POST", "/api/auth/email/confirm"): ("none",) * 7,
     ("GET", "/api/lessons"): TOKEN,
     ("POST", "/api/lessons"): _with_token(PLANNERS),
     ("GET", "/api/lessons/{lesson_id}"): _with_token(MEMBERS),
@@ -151,7 +158,8 @@ ROUTES: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("POST", "/api/push/subscriptions"): TOKEN,
     ("DELETE", "/api/push/subscriptions"): TOKEN,
 }
-"""The students have no pen. ``login`` is asked with one's own password, ``anonymous`` with a stranger's of theirs."""
+"""The students have no pen. What a mail's link does is asked with a token that nobody was sent. ``login`` is asked
+with one's own password, ``anonymous`` with a stranger's of theirs."""
 
 
 def cells() -> int:

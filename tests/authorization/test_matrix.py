@@ -38,6 +38,8 @@ REFUSED = {
 }
 COMES_OF_IT: Final = frozenset({"tutorwamp.error.lesson.state", "tutorwamp.error.conflict"})
 """What may come of it all the same where it is allowed. Anything else is shown as it is, and is in no cell."""
+ENDS_LOGINS: Final = frozenset({"/api/auth/password", "/api/auth/logout-everywhere"})
+"""Asked by people who have nothing else to do here."""
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c636460f8cfc000000301010018dd"
     "8db00000000049454e44ae426082"
@@ -208,6 +210,11 @@ def body(cast: Cast, method: str, path: str, lesson: dict[str, Any], name: str) 
         ("POST", "/api/auth/login"): {"email": cast.emails.get(name, cast.emails["admin"]), "password": PASSWORD},
         ("POST", "/api/auth/refresh"): {"refresh_token": "unknown"},
         ("POST", "/api/auth/logout"): {"refresh_token": "unknown"},
+        ("PATCH", "/api/auth/me"): {"name": "N"},
+        ("POST", "/api/auth/password"): {"current_password": PASSWORD, "password": "a battery staple"},
+        ("POST", "/api/auth/password/forgot"): {"email": f"{new_id()}@x.example"},
+        ("POST", "/api/auth/password/reset"): {"token": "unknown", "password": "a battery staple"},
+        ("POST", "/api/auth/email/confirm"): {"token": "unknown"},
         ("POST", "/api/lessons"): arguments(cast, "tutorwamp.lesson.create", lesson),
         ("PATCH", "/api/lessons/{lesson_id}"): {"version": lesson["version"], "title": "Halves"},
         ("POST", "/api/lessons/{lesson_id}/messages"): {"body": "hi"},
@@ -240,9 +247,8 @@ async def test_routes(cast: Cast, method: str, path: str) -> None:
             picture_id=picture,
         )
         query = {"/export": "?format=svg", "/import": f"?page={lesson['id']}"}.get(f"/{path.rpartition('/')[2]}", "")
-        headers: dict[bytes | str, bytes | str] = (
-            {"authorization": f"Bearer {cast.tokens[name]}"} if name in cast.tokens else {}
-        )
+        token = await _leaving(cast, name) if path in ENDS_LOGINS and name in PEOPLE else cast.tokens.get(name)
+        headers: dict[bytes | str, bytes | str] = {"authorization": f"Bearer {token}"} if token is not None else {}
         value: Any = body(cast, method, path, lesson, name)
         raw = json.dumps(value).encode() if value is not None else None
         if path.endswith("/board/pictures"):
@@ -253,6 +259,13 @@ async def test_routes(cast: Cast, method: str, path: str) -> None:
         content = await answer.content()
         seen.append(_read(answer.code, content, path))
     assert tuple(seen) == ROUTES[method, path]
+
+
+async def _leaving(cast: Cast, name: str) -> str:
+    """The token of another such person, who may be thrown out."""
+    email = f"{new_id()}@school.example"
+    await _account(cast.node, email, name, {"admin": "admin"}.get(name, "student" if "student" in name else "tutor"))
+    return await ticket_of(cast.node, email)
 
 
 async def _picture(cast: Cast, lesson: dict[str, Any]) -> str:

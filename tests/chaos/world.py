@@ -22,7 +22,7 @@ from tests.support.postgres import Postgres
 from tests.support.redis import RedisServer
 from tests.support.supervised import Supervised
 from tests.support.wamp import BareSession
-from tutorwamp.accounts.store import refresh_tokens
+from tutorwamp.accounts.tables import refresh_tokens
 from tutorwamp.gate.contracts import STATUS, Status
 from tutorwamp.kernel.sql import migrate
 from tutorwamp.kernel.sql.database import make_engine

@@ -43,7 +43,8 @@ class Browser:
     """Makes requests, good and bad, for one of several people."""
 
     def __init__(self, hostile: Hostile, tokens: list[str], known: dict[str, list[str]]) -> None:
-        self._hostile, self._tokens, self._known = hostile, tokens, known
+        self._hostile, self._known = hostile, known
+        *self._tokens, self._leaving = tokens
         self._random = hostile.random
 
     def request(self, one: ServedRoute) -> tuple[str, str, dict[str, str], bytes | None]:
@@ -54,6 +55,8 @@ class Browser:
         path = one.path.format(**{name: self._part(name) for name in one.in_path})
         named = {name: value for name, value in arguments.items() if name not in one.in_path}
         headers = self._headers()
+        if one.path == "/api/auth/logout-everywhere" and "authorization" in headers:
+            headers["authorization"] = f"Bearer {self._leaving}"  # or nobody would be let in from here on
         if one.route.method == "GET":
             return one.route.method, f"{path}?{self._query(named)}", headers, None
         if self._random.random() < 0.1:
@@ -104,9 +107,9 @@ def faults(one: ServedRoute, status: int, media_type: str, request_id: str | Non
 
 
 async def furnished(node: Node) -> tuple[list[str], dict[str, list[str]]]:
-    """Tokens of a tutor, a student and a stranger; ids of what the first two have."""
+    """Tokens of a tutor, a student, a stranger and somebody who leaves; ids of what the first two have."""
     tokens, people = [], []
-    for name, role in (("Tina", "tutor"), ("Stan", "student"), ("Sven", "tutor")):
+    for name, role in (("Tina", "tutor"), ("Stan", "student"), ("Sven", "tutor"), ("Lea", "student")):
         email, user = await register(node, name, role)
         login = Login(node.url)
         await login.log_in(email, PASSWORD)

@@ -18,6 +18,7 @@ import pytest
 import yaml
 from autobahn.wamp.exception import ApplicationError
 from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThread
 
 from tests.conftest import HURRIED, migrated_node
 from tests.monitoring.blocker import BLOCK
@@ -25,7 +26,7 @@ from tests.monitoring.promql import History
 from tests.monitoring.test_alerts import TARGET, raised
 from tests.support.metrics import page_of
 from tests.support.node import CONFIG, Node, free_port
-from tests.support.people import PythonPerson, bare, planned_lesson, register
+from tests.support.people import PythonPerson, bare, confirm, planned_lesson, register
 from tests.support.postgres import Postgres
 from tests.support.redis import RedisServer
 from tests.support.supervised import Supervised, children
@@ -82,7 +83,8 @@ class Ground:
     async def talking(self) -> tuple[PythonPerson, str]:
         """A tutor, and a lesson of hers."""
         tina_email, _ = await register(self.node, "Tina", "tutor")
-        _, anna = await register(self.node, "Anna", "student")
+        anna_email, anna = await register(self.node, "Anna", "student")
+        await deferToThread(confirm, self.node, anna_email)
         tina = await PythonPerson.enter(self.node, tina_email)
         return tina, (await planned_lesson(tina.call, anna))["id"]
 

@@ -11,7 +11,10 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
 from tests.support.machine import PASSWORD
+from tests.support.node import Node
 from tests.support.wamp import PATIENCE_S, BareSession, Reachable, connect
+from tutorwamp.app.offline import run_offline
+from tutorwamp.app.settings import read_settings
 from tutorwamp.client import Backoff, Client, Login
 from tutorwamp.kernel.contracts import instant_text, new_id
 
@@ -36,6 +39,12 @@ async def register(node: Reachable, name: str, role: str) -> tuple[str, dict[str
     """A new account: its e-mail address and its user."""
     email = f"{new_id()}@school.example"
     return email, await Login(node.url).register(email, PASSWORD, name=name, role=role)
+
+
+def confirm(node: Node, email: str) -> None:
+    """Mail reaches somebody, as `tutorwamp user confirm` says: notifications go there from now on. Blocks."""
+    settings = {name: text for name, text in node.env().items() if name.startswith("TUTORWAMP_")}
+    run_offline(read_settings(settings), lambda machine: machine.accounts.confirm_address(email))
 
 
 async def ticket_of(node: Reachable, email: str) -> str:

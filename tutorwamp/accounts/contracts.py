@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Literal, Protocol
 
 from email_validator import EmailNotValidError, validate_email
@@ -63,6 +66,8 @@ class User(Value):
     name: str
     role: AuthRole
     created_at: Instant
+    email_confirmed: bool = False
+    """Whether mail is known to reach them; notifications by mail wait for it."""
 
     @property
     def person(self) -> Person:
@@ -88,6 +93,19 @@ class OneAccount(Value):
 class SetPassword(OneAccount):
     """A new password for an account (command line)."""
 
+    password: Password
+
+
+class ChangeMe(Value):
+    """Change what others see of oneself."""
+
+    name: Name
+
+
+class ChangePassword(Value):
+    """A new password of one's own. The old one's form is not checked, as in a login."""
+
+    current_password: Annotated[str, Field(max_length=PASSWORD_LENGTH_AT_MOST)]
     password: Password
 
 
@@ -126,11 +144,45 @@ class Tokens(Value):
     user: User
 
 
+@dataclass(frozen=True)
+class PersonChanged:
+    """Somebody has another name or role, or their account was opened or closed, perhaps by another process."""
+
+    user_id: str
+
+
 class Addresses(Protocol):
     """The port by which somebody's e-mail address is found, for mail to them."""
 
     async def address_of(self, user_id: str) -> str | None:
-        """The address, or None where the account is closed or was never there."""
+        """The address, or None where the account is closed, was never there, or has not confirmed it."""
+        ...
+
+    async def reachable(self, user_ids: Collection[str]) -> set[str]:
+        """Those of these people who have such an address."""
+        ...
+
+
+class MailPurpose(StrEnum):
+    """What a mail about an account is for."""
+
+    RESET = "reset"
+    CONFIRM = "confirm"
+
+
+class Posted(StrEnum):
+    """What became of a mail: ``LATER``: it was surely not taken, and may be another time."""
+
+    SENT = "sent"
+    LATER = "later"
+    REFUSED = "refused"
+
+
+class Mailer(Protocol):
+    """The port by which mail about an account goes out."""
+
+    async def post(self, address: str, subject: str, text: str, at: datetime) -> Posted:
+        """Hand one mail over, written at that instant. What may have arrived is SENT or REFUSED."""
         ...
 
 

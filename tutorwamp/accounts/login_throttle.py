@@ -37,10 +37,14 @@ ADDRESS_FORGIVEN_S: Final = 18.0
 """Two hundred an hour."""
 REGISTRATIONS: Final = Allowance(per_s=1 / 18, burst=200)
 """From one address: several classes may register together; who looks for taken addresses learns 200 an hour."""
+ASKED: Final = REGISTRATIONS
+"""Mails, and tries with what is in one, from one address: a class that forgot over the holidays does not meet it."""
+MAILED: Final = Allowance(per_s=3 / 3600, burst=3)
+"""To one mailbox, whoever asks: enough for who looks in the wrong folder, too little to be a nuisance."""
 
 
 class LoginThrottle:
-    """Failed logins and registrations of late. ``now_s`` is a clock that never goes back."""
+    """Failed logins and registrations of late, and mails about accounts. ``now_s`` is a clock that never goes back."""
 
     def __init__(self, settings: LimitSettings, now_s: Callable[[], float]) -> None:
         self._on = settings.rate_limits
@@ -49,11 +53,23 @@ class LoginThrottle:
         self._sites = Failures(ATTACKED_FORGIVEN_S, now_s)
         self._addresses = Failures(ADDRESS_FORGIVEN_S, now_s)
         self._registrations = Limits(REGISTRATIONS, now_s)
+        self._asked = Limits(ASKED, now_s)
+        self._mailed = Limits(MAILED, now_s)
 
     def register(self, address: str | None) -> None:
         """Count an attempt to register. Raises RateLimited. An ``address`` of None is our own code: never counted."""
         if self._on and address is not None:
             self._registrations.take(network_of(address))
+
+    def ask(self, address: str | None) -> None:
+        """Count a mail that is asked for, or a try with what is in one. Raises RateLimited. ``address`` as above."""
+        if self._on and address is not None:
+            self._asked.take(network_of(address))
+
+    def mail(self, email: str) -> None:
+        """Count a mail to this address. Raises RateLimited."""
+        if self._on:
+            self._mailed.take(email)
 
     def begin(self, email: str, address: str | None) -> None:
         """Count a login as failed. Raises RateLimited, which costs nothing, with the seconds to wait."""
@@ -69,6 +85,11 @@ class LoginThrottle:
         """The login begun was a good one: what failed before it, from here, was this person mistyping."""
         if self._on and address is not None:
             self.take_back(email, address)
+            self.forgive(email, address)
+
+    def forgive(self, email: str, address: str | None) -> None:
+        """Whoever is there is this person, as a mail has shown: what failed from here was them mistyping."""
+        if address is not None:
             self._here.forget(_pair(email, network_of(address)))
 
     def take_back(self, email: str, address: str | None) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -12,14 +13,26 @@ from twisted.python.threadpool import ThreadPool
 
 from tutorwamp.accounts import rules
 from tutorwamp.accounts.audit import OURS, Origin, audit
-from tutorwamp.accounts.contracts import LogIn, LogOut, Person, Refresh, Register, Tokens, User
+from tutorwamp.accounts.contracts import (
+    ChangeMe,
+    ChangePassword,
+    LogIn,
+    LogOut,
+    Refresh,
+    Register,
+    Tokens,
+    User,
+)
 from tutorwamp.accounts.login_throttle import LoginThrottle
+from tutorwamp.accounts.people import KnownPeople
 from tutorwamp.accounts.settings import AccountsSettings
-from tutorwamp.accounts.store import Account, AccountsStore, RefreshToken, Spent
+from tutorwamp.accounts.store import AccountsStore, RefreshToken, Spent
+from tutorwamp.accounts.writing import Account
 from tutorwamp.gate.contracts import CLOSE_REVOKED, Gate
 from tutorwamp.kernel import tokens
 from tutorwamp.kernel.contracts import AuthRole, Caller, Clock, new_id
 from tutorwamp.kernel.errors import Invalid, NotFound, RateLimited, TutorwampError, Unauthenticated, Unavailable
+from tutorwamp.kernel.events import Events
 from tutorwamp.kernel.log import timed
 from tutorwamp.kernel.memo import Memo
 
@@ -31,19 +44,18 @@ _NOT_REACHED: Final = (
 _NO_MATCH: Final = "E-mail address and password do not match."
 HASHING_AT_MOST: Final = 200
 """Waiting or under way: about three seconds of two threads at 25 ms each."""
-PEOPLE_AT_MOST: Final = 20_000
-"""Names kept in memory (about 400 bytes each)."""
 LISTED_AT_ONCE: Final = 1_000
 """Accounts in one query of a list of all."""
 
 
-class AccountsService:
+class AccountsService(KnownPeople):
     """Everything that happens to accounts."""
 
     def __init__(
         self,
         store: AccountsStore,
         gate: Gate,
+        events: Events,
         key: bytes,
         *,
         settings: AccountsSettings,
@@ -51,20 +63,23 @@ class AccountsService:
         clock: Clock,
         reactor: IReactorThreads,
         mail_takes_utf8: Callable[[], bool] = lambda: False,
+        sends_mail: bool = False,
     ) -> None:
-        """``mail_takes_utf8``: whether mail is known to get to addresses that are not ASCII. May block."""
-        self._store = store
+        """``mail_takes_utf8``: whether mail is known to get to addresses that are not ASCII. May block.
+
+        ``sends_mail``: whether a new account is sent the mail by which its address is confirmed.
+        """
+        super().__init__(store, events, clock)
         self._gate = gate
         self._key = key
         self._settings = settings
         self._throttle = throttle
-        self._clock = clock
         self._reactor = reactor
         self._hashing = ThreadPool(0, HASHING_THREADS, "argon2")
         self._asking = ThreadPool(0, 1, "mail")
         self._mail_takes_utf8 = mail_takes_utf8
         self._reached: Memo[str, bool] = Memo(self._ask_mail, at_most=1)
-        self._people: Memo[str, Person] = Memo(self._look_up_person, at_most=PEOPLE_AT_MOST)
+        self._sends_mail = sends_mail
         self._told: dict[str, datetime] = {}
         self._hashing_now = 0
 
@@ -102,7 +117,7 @@ class AccountsService:
         if not email.rpartition("@")[0].isascii():
             await self._reached.get("")
         user = User(id=new_id(), email=email, name=name, role=role, created_at=self._clock())
-        await self._store.add(user, await self._hash(rules.hash_password, password))
+        await self._store.add(user, await self._hash(rules.hash_password, password), mailed=self._sends_mail)
         audit("registered", origin, user.id, role=str(role))
         return user
 
@@ -181,11 +196,58 @@ class AccountsService:
         audit("logged out everywhere", origin, user_id)
         await self._revoke(user_id, "You have logged out everywhere.")
 
+    async def change_me(self, caller: Caller, asked: ChangeMe, origin: Origin = OURS) -> User:
+        """Another name; others see it from now on, also on what was said before. Raises NotFound."""
+        await self._store.rename(caller.user_id, asked.name, self._clock())
+        audit("name changed", origin, caller.user_id)
+        self._forget(caller.user_id)
+        account = await self._store.by_id(caller.user_id)
+        if account is None:
+            raise NotFound("There is no such person.")
+        return account.user
+
+    async def change_password(self, caller: Caller, user: User, asked: ChangePassword, origin: Origin = OURS) -> Tokens:
+        """Set another password of one's own; all logins and live sessions end, and these tokens begin a new login.
+
+        Raises Invalid where the old one is wrong or the new one weak, RateLimited: tries count as logins do.
+        """
+        self._throttle.begin(user.email, origin.address)
+        try:
+            issued = await self._checked_change(caller, asked)
+        except Unavailable:
+            self._throttle.take_back(user.email, origin.address)
+            raise
+        if issued is None:
+            audit("password change refused", origin, user.id)
+            raise Invalid("This is not your password.", details=[{"loc": ["current_password"], "msg": "is another"}])
+        self._throttle.succeeded(user.email, origin.address)
+        audit("password changed", origin, user.id)
+        return issued
+
+    async def _checked_change(self, caller: Caller, asked: ChangePassword) -> Tokens | None:
+        account = await self._store.by_id(caller.user_id)
+        if account is None or not await self._hash(rules.password_fits, account.password_hash, asked.current_password):
+            return None
+        hashed = await self.new_hash(asked.password, account.user)
+        secret, expires_at = rules.new_refresh_token(), self._clock() + self._settings.refresh_token_lifetime
+        token = RefreshToken(rules.token_hash(secret), new_id(), account.user.id, expires_at)
+        revoked_at = await self._store.change_password(account, hashed, token, self._clock)
+        if revoked_at is None:
+            return None  # another one was set, while the old one was checked
+        await self.end_sessions(account.user.id, revoked_at, "Your password was changed.")
+        changed = replace(account, revoked_at=revoked_at)
+        return self._tokens(changed, token.family_id, secret, self._clock())
+
+    async def new_hash(self, password: str, user: User) -> str:
+        """See Passwords."""
+        _refuse_weak(password, user.email, user.name)
+        hashed: str = await self._hash(rules.hash_password, password)
+        return hashed
+
     async def set_password(self, email: str, password: str) -> User:
         """Set a new password; all logins and live sessions end. Raises NotFound or Invalid."""
         user = await self._user_by_email(email)
-        _refuse_weak(password, user.email, user.name)
-        hashed = await self._hash(rules.hash_password, password)
+        hashed = await self.new_hash(password, user)
         await self._revoke(user.id, "Your password was changed.", password_hash=hashed)
         audit("password set", OURS, user.id)
         return user
@@ -195,7 +257,7 @@ class AccountsService:
         user = await self._user_by_email(email)
         await self._revoke(user.id, "Your account was deactivated.", deactivate=True)
         audit("deactivated", OURS, user.id)
-        self._people.forget(user.id)
+        self._forget(user.id)
         return user
 
     async def activate(self, email: str) -> User:
@@ -205,13 +267,20 @@ class AccountsService:
         audit("activated", OURS, user.id)
         return user
 
+    async def confirm_address(self, email: str) -> User:
+        """The school knows that mail to this address reaches its owner. Raises NotFound."""
+        user = await self._user_by_email(email)
+        await self._store.confirm_address(user.id, self._clock())
+        audit("address confirmed", OURS, user.id)
+        return user.model_copy(update={"email_confirmed": True})
+
     async def set_role(self, email: str, role: AuthRole) -> User:
         """Make somebody something else; all logins and live sessions end, for they say what one is. Raises NotFound."""
         user = await self._user_by_email(email)
         if user.role is not role:
             await self._revoke(user.id, "Your role was changed.", role=role)
             audit("role set", OURS, user.id, role=str(role), before=str(user.role))
-            self._people.forget(user.id)
+            self._forget(user.id)
         return user.model_copy(update={"role": role})
 
     async def accounts(self) -> AsyncIterator[Account]:
@@ -234,29 +303,6 @@ class AccountsService:
             raise Unauthenticated("This access token was revoked.")
         return Caller(account.user.id, account.user.role), account.user
 
-    async def address_of(self, user_id: str) -> str | None:
-        """See Addresses."""
-        account = await self._store.by_id(user_id)
-        return account.user.email if account is not None and account.active else None
-
-    async def person(self, user_id: str) -> Person:
-        """One person, from memory where known. Raises NotFound."""
-        return await self._people.get(user_id)
-
-    async def persons(self, user_ids: Sequence[str], *, active_only: bool = False) -> list[Person]:
-        """Several people, in the order asked for; those who do not exist are left out.
-
-        One query, or none where all are in memory: a person's name and role never change. Whether an account is active
-        may, so ``active_only`` always asks.
-        """
-        found = {} if active_only else self._people.known(user_ids)
-        unknown = [user_id for user_id in user_ids if user_id not in found]
-        if unknown:
-            for user_id, person in (await self._store.persons(unknown, active_only=active_only)).items():
-                found[user_id] = person
-                self._people.remember(user_id, person)
-        return [found[user_id] for user_id in user_ids if user_id in found]
-
     async def tell_gate_of_revocations(self) -> None:
         """Tell the gate of every revocation that unexpired tokens could still ignore and it has not heard of.
 
@@ -267,8 +313,7 @@ class AccountsService:
         recent = await self._store.revoked_since(now - self._settings.access_token_lifetime)
         for user_id, revoked_at in recent.items():
             if self._told.get(user_id) != revoked_at:
-                self._people.forget(user_id)
-                await self._drop(user_id, revoked_at, "Your sessions were ended.")
+                await self.end_sessions(user_id, revoked_at, "Your sessions were ended.")
         kept_since = now - self._settings.access_token_lifetime
         self._told = {user_id: at for user_id, at in self._told.items() if at >= kept_since}
 
@@ -284,9 +329,10 @@ class AccountsService:
         revoked_at = await self._store.revoke_user(
             user_id, self._clock, deactivate=deactivate, password_hash=password_hash, role=role
         )
-        await self._drop(user_id, revoked_at, message)
+        await self.end_sessions(user_id, revoked_at, message)
 
-    async def _drop(self, user_id: str, revoked_at: datetime, message: str) -> None:
+    async def end_sessions(self, user_id: str, revoked_at: datetime, message: str) -> None:
+        """See Passwords."""
         await self._gate.drop_user(user_id, before=revoked_at, reason=CLOSE_REVOKED, message=message)
         self._told[user_id] = revoked_at
 
@@ -295,12 +341,6 @@ class AccountsService:
         if account is None:
             raise NotFound("There is no account with this e-mail address.")
         return account.user
-
-    async def _look_up_person(self, user_id: str) -> Person:
-        account = await self._store.by_id(user_id)
-        if account is None:
-            raise NotFound("There is no such person.")
-        return account.user.person
 
     def _tokens(self, account: Account, family_id: str, refresh_token: str, now: datetime) -> Tokens:
         user, lifetime = account.user, self._settings.access_token_lifetime

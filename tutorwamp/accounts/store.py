@@ -2,57 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import Column, Connection, ForeignKey, Index, Row, String, Table, and_, delete, insert, select, update
+from sqlalchemy import Connection, Row, and_, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from twisted.internet.defer import Deferred
 
-from tutorwamp.accounts.contracts import Person, User
+from tutorwamp.accounts.contracts import MailPurpose, Person, User
 from tutorwamp.accounts.errors import EmailTaken
+from tutorwamp.accounts.tables import refresh_tokens, users
+from tutorwamp.accounts.writing import Account, account_of, confirm_address, end_logins, locked_account, queue_mail
 from tutorwamp.kernel.contracts import AuthRole, Clock
-from tutorwamp.kernel.sql.columns import InstantColumn, metadata
 from tutorwamp.kernel.sql.database import Database
 from tutorwamp.kernel.sql.groups import GroupRead
-
-users = Table(
-    "users",
-    metadata,
-    Column("id", String(36), primary_key=True),
-    Column("email", String(254), nullable=False, unique=True),
-    Column("name", String(100), nullable=False),
-    Column("role", String(10), nullable=False),
-    Column("password_hash", String(200), nullable=False),
-    Column("created_at", InstantColumn, nullable=False),
-    Column("deactivated_at", InstantColumn),
-    Column("revoked_at", InstantColumn, index=True),
-)
-
-refresh_tokens = Table(
-    "refresh_tokens",
-    metadata,
-    Column("hash", String(64), primary_key=True),
-    Column("family_id", String(36), nullable=False, index=True),
-    Column("user_id", String(36), ForeignKey("users.id"), nullable=False),
-    Column("expires_at", InstantColumn, nullable=False),
-    Column("spent_at", InstantColumn),
-    Column("revoked_at", InstantColumn),
-    Index("ix_refresh_tokens_user_id", "user_id"),
-)
-
-
-@dataclass(frozen=True)
-class Account:
-    """A user with what only accounts may know."""
-
-    user: User
-    password_hash: str
-    active: bool
-    revoked_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -84,17 +50,21 @@ class AccountsStore:
         self._database = database
         self._by_id: GroupRead[str, Account | None] = GroupRead(database, "accounts.by_id", _by_id)
 
-    def add(self, user: User, password_hash: str) -> Deferred[None]:
-        """Keep a new user. Raises EmailTaken."""
+    def add(self, user: User, password_hash: str, *, mailed: bool = False) -> Deferred[None]:
+        """Keep a new user; ``mailed``: with the mail by which the address is confirmed. Raises EmailTaken."""
 
         def thd(connection: Connection) -> None:
             if connection.execute(select(users.c.id).where(users.c.id == user.id)).one_or_none() is not None:
                 return
             try:
-                row = {**user.model_dump(mode="python"), "role": str(user.role), "password_hash": password_hash}
-                connection.execute(insert(users), row)
+                row = user.model_dump(mode="python", exclude={"email_confirmed"})
+                confirmed_at = user.created_at if user.email_confirmed else None
+                more = {"role": str(user.role), "password_hash": password_hash, "email_confirmed_at": confirmed_at}
+                connection.execute(insert(users), {**row, **more})
             except IntegrityError as error:
                 raise EmailTaken("Somebody has registered with this e-mail address already.") from error
+            if mailed:
+                queue_mail(connection, user.email, MailPurpose.CONFIRM, user.created_at)
 
         return self._database.write("accounts.add", thd)
 
@@ -102,7 +72,7 @@ class AccountsStore:
         """The account with this e-mail address, deactivated or not."""
 
         def thd(connection: Connection) -> Account | None:
-            return _account(connection.execute(select(users).where(users.c.email == email)).one_or_none())
+            return account_of(connection.execute(select(users).where(users.c.email == email)).one_or_none())
 
         return self._database.read("accounts.by_email", thd)
 
@@ -127,7 +97,7 @@ class AccountsStore:
         """Keep the first token of a family. False where the account is no longer what the login was checked against."""
 
         def thd(connection: Connection) -> bool:
-            if _locked_account(connection, token.user_id) != account:
+            if locked_account(connection, token.user_id) != account:
                 return False
             if _token(connection, token.hash) is None:
                 _forget_expired(connection, token.user_id, now)
@@ -187,24 +157,57 @@ class AccountsStore:
         """
 
         def thd(connection: Connection) -> datetime:
-            _locked_account(connection, user_id)
+            locked_account(connection, user_id)
             now = clock()
-            values: dict[str, object] = {"revoked_at": now}
+            values: dict[str, object] = {}
             if deactivate:
-                values["deactivated_at"] = now
+                values |= {"deactivated_at": now, "changed_at": now}
             if password_hash is not None:
                 values["password_hash"] = password_hash
             if role is not None:
-                values["role"] = str(role)
-            connection.execute(update(users).where(users.c.id == user_id).values(values))
-            connection.execute(
-                update(refresh_tokens)
-                .where(refresh_tokens.c.user_id == user_id, refresh_tokens.c.revoked_at.is_(None))
-                .values(revoked_at=now)
-            )
-            return now
+                values |= {"role": str(role), "changed_at": now}
+            return end_logins(connection, user_id, now, values)
 
         return self._database.write("accounts.revoke_user", thd)
+
+    def change_password(
+        self, before: Account, password_hash: str, token: RefreshToken, clock: Clock
+    ) -> Deferred[datetime | None]:
+        """Set a password, end all logins and begin one with this token. From when it holds.
+
+        None where the account is no longer what the old password was checked against.
+        """
+
+        def thd(connection: Connection) -> datetime | None:
+            account = locked_account(connection, token.user_id)
+            if account is not None and account.password_hash == password_hash:
+                return account.revoked_at  # hashes are salted: we have written it ourselves, before
+            if account != before:
+                return None
+            now = end_logins(connection, token.user_id, clock(), {"password_hash": password_hash})
+            _add_token(connection, token)
+            return now
+
+        return self._database.write("accounts.change_password", thd)
+
+    def rename(self, user_id: str, name: str, now: datetime) -> Deferred[None]:
+        """Another name, from now on."""
+
+        def thd(connection: Connection) -> None:
+            connection.execute(update(users).where(users.c.id == user_id).values(name=name, changed_at=now))
+
+        return self._database.write("accounts.rename", thd)
+
+    def confirm_address(self, user_id: str, now: datetime) -> Deferred[None]:
+        """The school knows that mail reaches them."""
+        return self._database.write("accounts.confirm_address", lambda one: confirm_address(one, user_id, now))
+
+    def reachable(self, user_ids: Collection[str]) -> Deferred[set[str]]:
+        """Those of these whose account is open and whose address is confirmed."""
+        query = select(users.c.id).where(
+            users.c.id.in_(user_ids), users.c.deactivated_at.is_(None), users.c.email_confirmed_at.is_not(None)
+        )
+        return self._database.read("accounts.reachable", lambda one: set(one.scalars(query)))
 
     def activate(self, user_id: str) -> Deferred[None]:
         """Open a closed account again; its logins stay ended."""
@@ -219,9 +222,16 @@ class AccountsStore:
         query = select(users).where(users.c.email > after).order_by(users.c.email).limit(at_most)
 
         def thd(connection: Connection) -> list[Account]:
-            return [account for row in connection.execute(query) if (account := _account(row)) is not None]
+            return [account for row in connection.execute(query) if (account := account_of(row)) is not None]
 
         return self._database.read("accounts.all", thd)
+
+    def changed_since(self, instant: datetime) -> Deferred[dict[str, datetime]]:
+        """Who was changed at or after an instant, and when; see PersonChanged."""
+        query = select(users.c.id, users.c.changed_at).where(users.c.changed_at >= instant)
+        return self._database.read(
+            "accounts.changed_since", lambda one: {row.id: row.changed_at for row in one.execute(query)}
+        )
 
     def revoked_since(self, instant: datetime) -> Deferred[dict[str, datetime]]:
         """Who was revoked at or after an instant, and when."""
@@ -233,23 +243,10 @@ class AccountsStore:
         return self._database.read("accounts.revoked_since", thd)
 
 
-def _account(row: Row[tuple[object, ...]] | None) -> Account | None:
-    if row is None:
-        return None
-    user = User(id=row.id, email=row.email, name=row.name, role=AuthRole(row.role), created_at=row.created_at)
-    return Account(user, row.password_hash, row.deactivated_at is None, row.revoked_at)
-
-
 def _by_id(connection: Connection, user_ids: Sequence[str]) -> list[Account | None]:
     rows = connection.execute(select(users).where(users.c.id.in_(set(user_ids))))
-    found = {row.id: _account(row) for row in rows}
+    found = {row.id: account_of(row) for row in rows}
     return [found.get(user_id) for user_id in user_ids]
-
-
-def _locked_account(connection: Connection, user_id: str) -> Account | None:
-    # key_share: those who only refer to the user, such as a new lesson, need not wait.
-    query = select(users).where(users.c.id == user_id).with_for_update(key_share=True)
-    return _account(connection.execute(query).one_or_none())
 
 
 def _forget_expired(connection: Connection, user_id: str, now: datetime) -> None:
@@ -266,7 +263,7 @@ def _token_of_locked_user(connection: Connection, token_hash: str) -> Row[Any] |
     row = _token(connection, token_hash)
     if row is None:
         return None
-    _locked_account(connection, row.user_id)
+    locked_account(connection, row.user_id)
     return _token(connection, token_hash)
 
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tutorwamp.accounts.login_throttle import LoginThrottle
-from tutorwamp.accounts.rest import ACCOUNTS_ROUTES
+from tutorwamp.accounts.recovery.service import RecoveryService
+from tutorwamp.accounts.recovery.store import RecoveryStore
+from tutorwamp.accounts.rest import ACCOUNTS_ROUTES, RECOVERY_ROUTES
 from tutorwamp.accounts.service import AccountsService
 from tutorwamp.accounts.store import AccountsStore
 from tutorwamp.app.settings import Settings, engine_for
@@ -42,7 +44,7 @@ from tutorwamp.lessons.wamp import LESSONS_PROCEDURES, publish_lessons
 from tutorwamp.notifications.counts import UnreadCounts
 from tutorwamp.notifications.notifier import Notifier
 from tutorwamp.notifications.push.queue import PushQueue
-from tutorwamp.notifications.push.service import PushService, asking_the_relay, providers_of
+from tutorwamp.notifications.push.service import PushService, asking_the_relay, mailer_of, providers_of
 from tutorwamp.notifications.rest import NOTIFICATIONS_ROUTES, PUSH_ROUTES
 from tutorwamp.notifications.service import NotificationsService
 from tutorwamp.notifications.store import NotificationsStore
@@ -64,7 +66,10 @@ class Domain:
 
 
 DOMAINS: Final = (
-    Domain("accounts", rest=lambda made: routed_to(made.accounts, ACCOUNTS_ROUTES)),
+    Domain(
+        "accounts",
+        rest=lambda made: [*routed_to(made.accounts, ACCOUNTS_ROUTES), *routed_to(made.recovery, RECOVERY_ROUTES)],
+    ),
     Domain(
         "lessons",
         wamp=lambda made: served_by(made.lessons, LESSONS_PROCEDURES),
@@ -112,6 +117,7 @@ class Machine:
     publisher: Publisher
     limits: CallLimits
     accounts: AccountsService
+    recovery: RecoveryService
     lessons: LessonsService
     chat: ChatService
     board: BoardService
@@ -148,7 +154,6 @@ def assemble(
 
     ``now_s``: seconds of a clock that nobody sets, for everything that lasts.
     """
-    key = settings.node.signing_key()
     database = Database(engine_for(settings), reactor, settings.slow_queries)
     probe = WriteProbe(database, reactor, clock=clock)
     events = Events()
@@ -156,16 +161,7 @@ def assemble(
     if gate is None:
         gate = GateClient(publisher.call)
 
-    accounts = AccountsService(
-        AccountsStore(database),
-        gate,
-        key,
-        settings=settings.accounts,
-        throttle=LoginThrottle(settings.limits, now_s),
-        clock=clock,
-        reactor=reactor,
-        mail_takes_utf8=asking_the_relay(settings.push),
-    )
+    accounts, recovery = _accounts(settings, database, gate, events, reactor, clock, now_s)
     nodes = Nodes(database, settings.node.data_dir, clock)
     record = AttendanceStore(database, nodes)
     presence = Presence(record, accounts, events, settings=settings.lessons, clock=clock, now_s=now_s)
@@ -201,7 +197,7 @@ def assemble(
     cache = make_cache(settings.cache, reactor)
     providers = providers_of(settings.push, settings.node.data_dir, accounts, reactor)
     queue = PushQueue(database, providers, clock, limited=settings.limits.rate_limits)
-    push = PushService(queue, providers, gate, accounts, settings.node.data_dir, clock)
+    push = PushService(queue, providers, gate, accounts, accounts, settings.node.data_dir, clock)
     told = NotificationsStore(database, queue)
     counts = UnreadCounts(cache, told, now_s)
     notifications = NotificationsService(told, counts, accounts, events, clock=clock)
@@ -213,9 +209,39 @@ def assemble(
     for domain in DOMAINS:
         domain.publish(events, publisher)
     return Machine(
-        settings, database, nodes, probe, events, publisher, limits, accounts, lessons, chat, board, exchange, pictures,
+        settings, database, nodes, probe, events, publisher, limits, accounts, recovery,
+        lessons, chat, board, exchange, pictures,
         sessions, cache, counts, notifications, notifier, push, clock,
     )  # fmt: skip
+
+
+def _accounts(
+    settings: Settings,
+    database: Database,
+    gate: Gate,
+    events: Events,
+    reactor: Any,
+    clock: Clock,
+    now_s: Callable[[], float],
+) -> tuple[AccountsService, RecoveryService]:
+    """Who people are, and what they do about it by mail: both count in the same throttle."""
+    mailer, throttle = mailer_of(settings.push, reactor), LoginThrottle(settings.limits, now_s)
+    accounts = AccountsService(
+        AccountsStore(database),
+        gate,
+        events,
+        settings.node.signing_key(),
+        settings=settings.accounts,
+        throttle=throttle,
+        clock=clock,
+        reactor=reactor,
+        mail_takes_utf8=asking_the_relay(settings.push),
+        sends_mail=mailer is not None,
+    )
+    recovery = RecoveryService(
+        RecoveryStore(database), accounts, mailer, throttle, page_url=settings.node.page_url, clock=clock
+    )
+    return accounts, recovery
 
 
 def _pictures(settings: Settings, reactor: Any) -> BlobStore:

@@ -63,6 +63,10 @@ COMPARISON_INTERVAL_S: Final = 10.0
 """How long a wrong count could stay, were there ever one."""
 PUSH_INTERVAL_S: Final = 1.0
 """Up to twenty deliveries are taken each time, and more once they are through."""
+MAIL_INTERVAL_S: Final = 2.0
+"""A mail about an account takes longer than that by itself."""
+CHANGES_NOTICED_EVERY_S: Final = 5.0
+"""How long another process may show somebody's old name; two readings a second of all processes would be felt."""
 MEASURE_INTERVAL_S: Final = 15.0
 """How old what the metrics say of waiting deliveries may be: as often as Prometheus asks mostly."""
 COMPACTION_INTERVAL_S: Final = 60.0
@@ -97,6 +101,7 @@ def machine() -> Machine:
     reactor.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(made.notifier.stop()))
     reactor.addSystemEventTrigger("during", "shutdown", made.stop)
     LoopingCall(_show_life, made).start(BEAT_EVERY_S)
+    recurring.every(CHANGES_NOTICED_EVERY_S, "accounts.notice_changes", made.accounts.notice_changes)
     _count(made, reactor)
     return made
 
@@ -200,7 +205,7 @@ class PeriodicComponent(Component):
 
 
 class AccountsComponent(PeriodicComponent):
-    """Watches for revocations; accounts are asked for over REST only."""
+    """Watches for revocations and sends mail about accounts; they are asked for over REST only."""
 
     name = "accounts"
 
@@ -208,6 +213,7 @@ class AccountsComponent(PeriodicComponent):
         accounts = machine().accounts
         await accounts.tell_gate_of_revocations()
         self._every(machine().settings.accounts.revocation_poll.total_seconds(), accounts.tell_gate_of_revocations)
+        self._every(MAIL_INTERVAL_S, machine().recovery.send_due)
 
 
 class LessonsComponent(PeriodicComponent):

@@ -9,7 +9,7 @@ from typing import Final
 
 from sqlalchemy import Connection, insert
 
-from tutorwamp.accounts.store import users
+from tutorwamp.accounts.tables import users
 from tutorwamp.app.assembly import Machine
 from tutorwamp.kernel.contracts import AuthRole, Caller, new_id, utc_now
 from tutorwamp.kernel.tokens import sign

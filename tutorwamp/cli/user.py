@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from tutorwamp.accounts.contracts import OneAccount, Register, SetPassword
-from tutorwamp.accounts.store import Account
+from tutorwamp.accounts.writing import Account
 from tutorwamp.app.assembly import Machine
 from tutorwamp.cli.commands import on_machine, settings_of
 from tutorwamp.kernel.contracts import AuthRole
@@ -85,6 +85,15 @@ def user_activate(email: str) -> None:
     asked = _checked(OneAccount, {"email": email})
     opened = on_machine(settings_of(), lambda machine: machine.accounts.activate(asked.email))
     click.echo(f"activated {opened.email}; a new login is needed")
+
+
+@user.command("confirm")
+@click.argument("email")
+def user_confirm(email: str) -> None:
+    """Say that mail to this address reaches its owner: notifications go there without the mail that asks."""
+    asked = _checked(OneAccount, {"email": email})
+    confirmed = on_machine(settings_of(), lambda machine: machine.accounts.confirm_address(asked.email))
+    click.echo(f"{confirmed.email} is confirmed; notifications go there")
 
 
 @user.command("role")

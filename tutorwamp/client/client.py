@@ -54,6 +54,15 @@ class Client:
         """Log in and answer the user."""
         return await self.login.log_in(email, password)
 
+    async def change_password(self, current_password: str, password: str) -> dict[str, Any]:
+        """Set another password and answer the user. Every session ends, and this one comes back with the new login."""
+        was_open = self.connection.state.kind != "closed"
+        user = await self.login.change_password(current_password, password)
+        if was_open:
+            await self.connection.close()  # whether or not it has heard already that it is over
+            await self.connection.open()
+        return user
+
     async def open(self) -> None:
         """Connect, and stay connected from now on; see ``Connection.open``."""
         await self.connection.open()

@@ -97,6 +97,37 @@ class Login:
         """The user as the server knows them now."""
         return await self.request("GET", "/api/auth/me")
 
+    async def change_name(self, name: str) -> dict[str, Any]:
+        """Be called otherwise, and answer the user."""
+        self.user = await self.request("PATCH", "/api/auth/me", {"name": composed(name)})
+        return self.user
+
+    async def change_password(self, current_password: str, password: str) -> dict[str, Any]:
+        """Set another password; all logins and live sessions end but this one. ``Client`` has one that reconnects."""
+        body = {"current_password": current_password, "password": password}
+        return self._take(await self.request("POST", "/api/auth/password", body))
+
+    async def log_out_everywhere(self) -> None:
+        """End all of this person's logins and live sessions, this one too, and forget the tokens."""
+        await self.request("POST", "/api/auth/logout-everywhere")
+        self._tokens = None
+
+    async def forgot_password(self, email: str) -> None:
+        """Have a mail sent by which a new password can be set, where there is such an account: nobody is told."""
+        await self._exchange("POST", "/api/auth/password/forgot", {"email": email})
+
+    async def reset_password(self, token: str, password: str) -> None:
+        """Set a new password with the token of that mail; all logins and live sessions end. Does not log in."""
+        await self._exchange("POST", "/api/auth/password/reset", {"token": token, "password": password})
+
+    async def ask_confirmation(self) -> None:
+        """Have the mail sent again by which one's e-mail address is confirmed."""
+        await self.request("POST", "/api/auth/email/confirmation")
+
+    async def confirm_email(self, token: str) -> None:
+        """Confirm one's e-mail address with the token of that mail: notifications may go there."""
+        await self._exchange("POST", "/api/auth/email/confirm", {"token": token})
+
     async def request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Ask any REST route as this person; a refused token is replaced once and the request made again."""
         token = await self.access_token()

@@ -57,6 +57,12 @@ class Memo(Generic[Key, Answer]):
         self._answers.pop(key, None)
         self._fetching.pop(key, None)
 
+    def forget_where(self, is_old: Callable[[Answer], bool]) -> None:
+        """Forget all answers of which this is true, and those on their way, of which nobody knows."""
+        for key in [key for key, answer in self._answers.items() if is_old(answer)]:
+            del self._answers[key]
+        self._fetching.clear()
+
     async def _fetch(self, key: Key, waiting: list[Deferred[Answer]]) -> None:
         try:
             answer = await self._look_up(key)

@@ -81,6 +81,10 @@ class LessonAccess:
         """See LessonAccessChecker."""
         self._lessons.forget(lesson_id)
 
+    def forget_person(self, user_id: str) -> None:
+        """Ask again how somebody is called in lessons; what is on its way may bring the old name."""
+        self._lessons.forget_where(lambda lesson: user_id in {lesson.tutor.id, *(one.id for one in lesson.students)})
+
     async def _read(self, lesson_id: str) -> Lesson:
         kept = await self._store.by_id(lesson_id)
         if kept is None:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from twisted.internet.defer import Deferred, DeferredLock
 
-from tutorwamp.accounts.contracts import People, Person
+from tutorwamp.accounts.contracts import People, Person, PersonChanged
 from tutorwamp.kernel.contracts import Clock
 from tutorwamp.kernel.events import Events
 from tutorwamp.kernel.log.lines import get_logger
@@ -45,6 +45,7 @@ class Presence:
         """Notes for the record, in their order; whatever waits goes into one transaction."""
         self._turn = DeferredLock()
         self._waits_for_turn = False
+        events.listen(PersonChanged, self._person_changed)
         self.roster = Roster(events, clock, now_s=now_s, grace=settings.grace, came=self._came, went=self._went)
 
     def look_for_tutor(self, lesson: Lesson) -> bool:
@@ -97,6 +98,14 @@ class Presence:
     def take_unsettled(self, lesson_id: str, user_id: str) -> bool:
         """It is being written now; whether it was to be."""
         return self._unsettled.pop((lesson_id, user_id), None) is not None
+
+    def _person_changed(self, changed: PersonChanged) -> None:
+        if self.roster.is_anywhere(changed.user_id):
+            renaming = Deferred.fromCoroutine(self._rename(changed.user_id))
+            renaming.addErrback(lambda failure: log.warning("an old name is shown", error=str(failure.value)))
+
+    async def _rename(self, user_id: str) -> None:
+        self.roster.rename(await self._people.person(user_id))
 
     def participants(self, lesson_id: str) -> list[Participant]:
         """Who is in the room."""

@@ -84,6 +84,22 @@ class Roster:
             self._announce(lesson_id, person, "participant.joined", at=now)  # the very moment of joined_at
         return True
 
+    def rename(self, person: Person) -> None:
+        """Somebody is called otherwise from now on: others in the room are told as if they had just come.
+
+        A place that is kept is not touched: who comes back gets a new one.
+        """
+        for lesson_id, room in self._rooms.items():
+            old = [one for one in room.values() if one.person.id == person.id and one.lost_until is None]
+            for place in old:
+                room[place.session] = replace(place, person=person)
+            if any(place.person != person for place in old):
+                self._announce(lesson_id, person, "participant.joined")
+
+    def is_anywhere(self, user_id: str) -> bool:
+        """Whether somebody is in a room."""
+        return any(place.person.id == user_id for room in self._rooms.values() for place in room.values())
+
     def remember(self, lesson_id: str, session: int, person: Person, joined_at: datetime) -> None:
         """Somebody was in the room when the node went down: the place is kept for the grace time."""
         place = self._lost_from_now(Place(new_id(), lesson_id, session, person, joined_at, since=self._clock()))

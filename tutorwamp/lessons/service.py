@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from prometheus_client import Counter
 from twisted.internet.defer import Deferred
 
-from tutorwamp.accounts.contracts import People, Person
+from tutorwamp.accounts.contracts import People, Person, PersonChanged
 from tutorwamp.gate.contracts import Gate
 from tutorwamp.kernel.contracts import NOTHING, AuthRole, Caller, Clock, Nothing, Page, new_id
 from tutorwamp.kernel.errors import Forbidden, NotFound, TutorwampError, Unavailable
@@ -66,6 +66,7 @@ class LessonsService(Classroom):
         self._gate = gate
         self._unattended = unattended
         events.listen(PresenceChanged, self._somebody_moved)
+        events.listen(PersonChanged, lambda changed: self.forget_person(changed.user_id))
 
     async def create(self, caller: Caller, asked: CreateLesson) -> Lesson:
         """Plan a lesson. Raises Forbidden, Invalid, Overlap or Conflict."""

@@ -21,11 +21,12 @@ from tests.notifications.push.devices import Browser
 from tests.notifications.push.test_web_push import delivery
 from tests.support.node import free_port
 from tests.support.wamp import PATIENCE_S
+from tutorwamp.kernel.contracts import new_id, utc_now
 from tutorwamp.kernel.errors import Unavailable
 from tutorwamp.kernel.settings import SettingsError
 from tutorwamp.notifications.contracts import Channel, Kind
 from tutorwamp.notifications.push.contracts import Delivery, Later, Outcome, Refused, Sent
-from tutorwamp.notifications.push.mail import SUBJECTS, Mail, Relay, letter
+from tutorwamp.notifications.push.mail import SUBJECTS, Mail, Post, Relay, letter
 
 ADA = "ada@school.example"
 
@@ -99,7 +100,7 @@ def mail(port: int, address: str | None = ADA) -> Mail:
     async def address_of(_user_id: str) -> str | None:
         return address
 
-    return Mail(reactor, Relay.from_url(f"smtp://127.0.0.1:{port}?from=school@tutor.example"), address_of)
+    return Mail(Post(reactor, Relay.from_url(f"smtp://127.0.0.1:{port}?from=school@tutor.example")), address_of)
 
 
 async def test_P4_the_mail_says_what_the_notification_says(server: MailServer) -> None:
@@ -131,7 +132,7 @@ async def test_P2_a_mail_whose_address_cannot_be_asked_for_is_sent_later(server:
         raise Unavailable("The database cannot be reached just now.")
 
     relay = Relay.from_url(f"smtp://127.0.0.1:{server.port}?from=school@tutor.example")
-    assert isinstance(await Mail(reactor, relay, address_of).send(told()), Later)
+    assert isinstance(await Mail(Post(reactor, relay), address_of).send(told()), Later)
 
 
 async def test_a_password_is_not_sent_in_the_clear(server: MailServer) -> None:
@@ -139,7 +140,7 @@ async def test_a_password_is_not_sent_in_the_clear(server: MailServer) -> None:
         return ADA
 
     url = f"smtp://ada:secret@127.0.0.1:{server.port}?from=school@tutor.example"
-    outcome = await Mail(reactor, Relay.from_url(url), address_of).send(told())
+    outcome = await Mail(Post(reactor, Relay.from_url(url)), address_of).send(told())
     assert not isinstance(outcome, Sent)
     assert server.mails == []
 
@@ -161,7 +162,8 @@ TITLES = [
 @pytest.mark.parametrize("policy", [compat32, default, SMTP])
 def test_P4_what_people_write_stands_in_the_text_as_it_is_and_in_no_header(kind: Kind, title: str, policy: Any) -> None:
     address = "=?utf-8?q?a=0D=0AReply-To:_x?=@school.example"
-    made = letter(told(kind=kind, title=title, body=f"{title} has invited you."), relay(), address)
+    text = f"{title}\n\n{title} has invited you.\n"
+    made = letter(relay(), address, new_id(), SUBJECTS[kind], text, utc_now())
     assert made.isascii()
     assert max(map(len, made.splitlines())) <= 998, "RFC 5322 section 2.1.1"
     read: Message = email.message_from_bytes(made, policy=policy)
@@ -169,13 +171,13 @@ def test_P4_what_people_write_stands_in_the_text_as_it_is_and_in_no_header(kind:
     assert read["subject"] == SUBJECTS[kind]
     body = read.get_payload(decode=True)
     assert isinstance(body, bytes)
-    assert body.decode() == f"{title}\n\n{title} has invited you.\n"
+    assert body.decode() == text
     assert not read.defects
 
 
 @pytest.mark.parametrize("name", ["Schule Süd", "=?utf-8?q?a=0D=0ABcc:_x@b.example?=", 'The "old" school', "a" * 300])
 def test_P4_the_senders_name_is_a_name(name: str) -> None:
-    made = letter(told(), replace(relay("a@b.example"), name=name), ADA)
+    made = letter(replace(relay("a@b.example"), name=name), ADA, new_id(), "Hello", "Hello", utc_now())
     read = email.message_from_bytes(made, policy=default)
     assert (read["from"].addresses[0].addr_spec, read["bcc"]) == ("a@b.example", None)
     shown = email.message_from_bytes(made)["from"].rpartition(" <")[0]

@@ -12,7 +12,7 @@ from prometheus_client import Counter, Gauge
 from twisted.internet.defer import Deferred, DeferredList, DeferredLock, DeferredSemaphore
 from twisted.internet.defer import TimeoutError as Late
 
-from tutorwamp.accounts.contracts import People
+from tutorwamp.accounts.contracts import Addresses, People
 from tutorwamp.kernel.contracts import Clock
 from tutorwamp.kernel.errors import TutorwampError
 from tutorwamp.kernel.log.lines import get_logger
@@ -54,6 +54,7 @@ class Dispatcher:
         providers: Mapping[Channel, Provider],
         connected: Connected,
         people: People,
+        addresses: Addresses,
         *,
         clock: Clock,
         chance: Any = random.random,
@@ -62,6 +63,7 @@ class Dispatcher:
         self._providers = providers
         self._connected = connected
         self._people = people
+        self._addresses = addresses
         self._clock = clock
         self._chance = chance
         self._turns = DeferredSemaphore(AT_ONCE)
@@ -110,15 +112,23 @@ class Dispatcher:
         return len(taken)
 
     async def _wanted(self, taken: Sequence[Delivery]) -> set[str]:
-        """Those for people who are not there, have not read it, want it, and have an account still."""
+        """Those for people who are not there, have not read it, want it, and have an account still.
+
+        Mail goes only where its owner has shown that it reaches them (P10).
+        """
         people = sorted({one.user_id for one in taken})
         there = await self._connected.connected(people)
         choices = await self._queue.choices(people)
         active = {one.id for one in await self._people.persons(people, active_only=True)}
+        mailed = sorted({one.user_id for one in taken if one.channel is Channel.EMAIL})
+        reachable = await self._addresses.reachable(mailed) if mailed else set()
         return {
             one.delivery_id
             for one in taken
-            if one.read_at is None and one.user_id in active - there and choices[one.user_id][one.kind][one.channel]
+            if (one.channel is not Channel.EMAIL or one.user_id in reachable)
+            and one.read_at is None
+            and one.user_id in active - there
+            and choices[one.user_id][one.kind][one.channel]
         }
 
     async def _all(self, doing: Any) -> None:

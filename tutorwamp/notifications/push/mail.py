@@ -1,4 +1,4 @@
-"""Notifications by e-mail."""
+"""Mail, handed over to a relay: notifications, and what accounts have to say."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from email.header import Header
 from email.utils import format_datetime, make_msgid, parseaddr
 from functools import partial
@@ -20,11 +21,16 @@ from twisted.internet.error import ConnectError, DNSLookupError
 from twisted.internet.protocol import Factory
 from twisted.internet.ssl import optionsForClientTLS
 
+from tutorwamp.accounts.contracts import Posted
+from tutorwamp.kernel.contracts import new_id
 from tutorwamp.kernel.errors import TutorwampError
+from tutorwamp.kernel.log.lines import get_logger
 from tutorwamp.kernel.settings import SettingsError
 from tutorwamp.notifications.contracts import Kind
-from tutorwamp.notifications.push.contracts import Delivery, Later, Outcome, Refused
+from tutorwamp.notifications.push.contracts import Delivery, Later, Outcome, Refused, Sent
 from tutorwamp.notifications.push.smtp import Conversation
+
+log = get_logger(__name__)
 
 ANSWER_WITHIN_S: Final = 30.0
 ASKED_WITHIN_S: Final = 5.0
@@ -100,31 +106,32 @@ def wire_address(address: str) -> str | None:
     return f"{found.local_part}@{found.ascii_domain}"
 
 
-class Mail:
-    """A provider. ``address_of``: a person's address, or None where there is none any more."""
+class Post:
+    """Hands mail over to a relay."""
 
-    def __init__(self, reactor: Any, relay: Relay, address_of: Callable[[str], Awaitable[str | None]]) -> None:
+    def __init__(self, reactor: Any, relay: Relay) -> None:
         self._reactor = reactor
         self._relay = relay
-        self._address_of = address_of
 
-    async def send(self, delivery: Delivery) -> Outcome:
-        """See Provider. What may have arrived is not sent again."""
-        try:
-            address = await self._address_of(delivery.user_id)
-        except TutorwampError as error:
-            return Later(f"nobody says to which address: {error}")
-        if address is None:
-            return Refused("the account is closed")
+    async def post(self, address: str, subject: str, text: str, at: datetime) -> Posted:
+        """See Mailer."""
+        outcome = await self.hand_over(address, new_id(), subject, text, at)
+        if isinstance(outcome, Sent):
+            return Posted.SENT
+        log.warning("a mail was not taken", reason=getattr(outcome, "reason", None))
+        return Posted.LATER if isinstance(outcome, Later) else Posted.REFUSED
+
+    async def hand_over(self, address: str, mail_id: str, subject: str, text: str, at: datetime) -> Outcome:
+        """What became of one mail; what may have arrived is not to be sent again. ``mail_id`` stands in its headers."""
         recipient = wire_address(address)
         if recipient is None:
             return Refused("no mail goes to such an address")
         try:
-            return await self._hand_over(recipient, letter(delivery, self._relay, recipient))
+            return await self._talk(recipient, letter(self._relay, recipient, mail_id, subject, text, at))
         except (ConnectError, DNSLookupError) as error:
             return Later(f"cannot be reached: {error}")
 
-    async def _hand_over(self, recipient: str, mail: bytes) -> Outcome:
+    async def _talk(self, recipient: str, mail: bytes) -> Outcome:
         relay = self._relay
         login = None if relay.user is None else (relay.user, relay.password or "")
         said = Conversation(login, relay.sender, recipient, mail)
@@ -141,7 +148,36 @@ class Mail:
         return await said.outcome.addTimeout(ANSWER_WITHIN_S, self._reactor, onTimeoutCancel=said.late)
 
 
-def letter(delivery: Delivery, relay: Relay, recipient: str) -> bytes:
+class LogPost:
+    """Writes into the log that a mail would be sent; never what is in it, for it lets its reader in."""
+
+    async def post(self, _address: str, subject: str, _text: str, _at: datetime) -> Posted:
+        """Nothing leaves."""
+        log.info("mail", subject=subject)
+        return Posted.SENT
+
+
+class Mail:
+    """A provider. ``address_of``: a person's address, or None where none is known to reach them."""
+
+    def __init__(self, post: Post, address_of: Callable[[str], Awaitable[str | None]]) -> None:
+        self._post = post
+        self._address_of = address_of
+
+    async def send(self, delivery: Delivery) -> Outcome:
+        """See Provider. What may have arrived is not sent again."""
+        try:
+            address = await self._address_of(delivery.user_id)
+        except TutorwampError as error:
+            return Later(f"nobody says to which address: {error}")
+        if address is None:
+            return Refused("the account is closed, or has confirmed no address")
+        text = f"{delivery.title}\n\n{delivery.text}\n"
+        subject, at = SUBJECTS[delivery.kind], delivery.created_at
+        return await self._post.hand_over(address, delivery.notification_id, subject, text, at)
+
+
+def letter(relay: Relay, recipient: str, mail_id: str, subject: str, text: str, at: datetime) -> bytes:
     """The mail: plain text, with line feeds. What people have written stands in the text, never in a header.
 
     The headers are written by hand: ``email.message`` reads encoded words (RFC 2047) that stand in what it is given,
@@ -150,16 +186,16 @@ def letter(delivery: Delivery, relay: Relay, recipient: str) -> bytes:
     headers = {
         "From": f"{_phrase(relay.name)} <{relay.sender}>" if relay.name else relay.sender,
         "To": recipient,
-        "Subject": SUBJECTS[delivery.kind],
-        "Date": format_datetime(delivery.created_at),
-        "Message-ID": make_msgid(delivery.notification_id, domain=relay.sender.rpartition("@")[2]),
+        "Subject": subject,
+        "Date": format_datetime(at),
+        "Message-ID": make_msgid(mail_id, domain=relay.sender.rpartition("@")[2]),
         "Auto-Submitted": "auto-generated",
         "MIME-Version": "1.0",
         "Content-Type": 'text/plain; charset="utf-8"',
         "Content-Transfer-Encoding": "quoted-printable",
     }
-    head = "".join(f"{name}: {text}\n" for name, text in headers.items())
-    return f"{head}\n".encode() + quopri.encodestring(f"{delivery.title}\n\n{delivery.text}\n".encode())
+    head = "".join(f"{name}: {value}\n" for name, value in headers.items())
+    return f"{head}\n".encode() + quopri.encodestring(text.encode())
 
 
 def _phrase(name: str) -> str:

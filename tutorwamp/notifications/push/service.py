@@ -8,7 +8,7 @@ from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
 
-from tutorwamp.accounts.contracts import Addresses, People
+from tutorwamp.accounts.contracts import Addresses, Mailer, People
 from tutorwamp.kernel.contracts import Caller, Clock
 from tutorwamp.kernel.errors import Invalid, NotFound
 from tutorwamp.kernel.settings import SettingsError
@@ -16,7 +16,7 @@ from tutorwamp.notifications.contracts import Channel, Connected
 from tutorwamp.notifications.push.addresses import require_endpoint
 from tutorwamp.notifications.push.contracts import Provider, PushKey, Subscribe, Subscribed, Unsubscribe, to_base64url
 from tutorwamp.notifications.push.dispatcher import Dispatcher, LogProvider
-from tutorwamp.notifications.push.mail import Mail, Relay, takes_utf8
+from tutorwamp.notifications.push.mail import LogPost, Mail, Post, Relay, takes_utf8
 from tutorwamp.notifications.push.queue import PushQueue
 from tutorwamp.notifications.push.settings import PushSettings
 from tutorwamp.notifications.push.web_push import WebPush, load_key, public_bytes
@@ -59,8 +59,15 @@ def providers_of(settings: PushSettings, data_dir: Path, addresses: Addresses, r
     if settings.web_push_subject is not None:
         providers[Channel.WEB_PUSH] = WebPush(reactor, load_key(data_dir / KEY_FILE), settings.web_push_subject)
     if settings.smtp_url is not None:
-        providers[Channel.EMAIL] = Mail(reactor, Relay.from_url(settings.smtp_url), addresses.address_of)
+        providers[Channel.EMAIL] = Mail(Post(reactor, Relay.from_url(settings.smtp_url)), addresses.address_of)
     return providers
+
+
+def mailer_of(settings: PushSettings, reactor: Any) -> Mailer | None:
+    """What sends mail about accounts, None where no mail is sent."""
+    if settings.push_log:
+        return LogPost()
+    return None if settings.smtp_url is None else Post(reactor, Relay.from_url(settings.smtp_url))
 
 
 class PushService:
@@ -72,13 +79,14 @@ class PushService:
         providers: Mapping[Channel, Provider],
         connected: Connected,
         people: People,
+        addresses: Addresses,
         data_dir: Path,
         clock: Clock,
     ) -> None:
         self._data_dir = data_dir
         self._providers = providers
         self._queue = queue
-        self.dispatcher = Dispatcher(queue, providers, connected, people, clock=clock)
+        self.dispatcher = Dispatcher(queue, providers, connected, people, addresses, clock=clock)
 
     def key(self) -> PushKey:
         """The application server's key. Raises NotFound where there is no Web Push."""
