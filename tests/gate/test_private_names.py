@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from autobahn.twisted import websocket
-from autobahn.twisted.rawsocket import WampRawSocketServerProtocol
+from autobahn.twisted.rawsocket import WampRawSocketProtocol, WampRawSocketServerProtocol
 from autobahn.twisted.websocket import WebSocketServerFactory
 from autobahn.wamp import protocol as wamp_protocol
 from autobahn.wamp import serializer
@@ -290,3 +290,13 @@ def test_lines_of_the_log_are_made_of_names_looked_up_each_time() -> None:
     assert 'done_json["text"] = escape_formatting(eventText)' in source
     assert parameters(_logging.escape_formatting) == ["text"]
     assert parameters(_logging.strip_ansi) == ["text"]
+
+
+def test_what_a_component_sends_and_hears_by_itself() -> None:
+    """``kernel.edges.component`` answers calls and publishes in the place of autobahn's session."""
+    beginning = inspect.getsource(wamp_protocol.BaseSession.__init__)
+    assert "self._request_id_gen = IdGenerator()" in beginning
+    assert "request_id = self._request_id_gen.next()" in inspect.getsource(wamp_protocol.ApplicationSession.publish)
+    assert "payload, _ = self._serializer.serialize(msg)" in inspect.getsource(WampRawSocketProtocol.send)
+    assert "msg.serialize(self._serializer)" in inspect.getsource(serializer.Serializer.serialize)
+    assert "txaio.cancel(invoked.on_reply)" in inspect.getsource(wamp_protocol.ApplicationSession.onMessage)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Annotated, Any
 from uuid import UUID
@@ -211,6 +212,19 @@ def test_a_value_is_strict_frozen_and_closed() -> None:
     assert not fits(unknown=1)
     with pytest.raises(ValidationError):
         Sample().seq = 1
+
+
+def test_a_value_of_fields_that_were_checked_is_as_any_other() -> None:
+    page = Page[Sample](items=[Sample()], next_cursor="c")
+    made = Page[Sample].of_checked(dict(page.__dict__))
+    assert made == page
+    assert hash(Sample.of_checked(dict(Sample().__dict__))) == hash(Sample())
+    assert repr(made) == repr(page)
+    assert made.plain() == page.plain()
+    assert made.model_copy(update={"next_cursor": None}) == Page[Sample](items=[Sample()], next_cursor=None)
+    assert pickle.loads(pickle.dumps(Sample.of_checked(dict(Sample().__dict__)))) == Sample()  # noqa: S301  # our own
+    with pytest.raises(ValidationError):
+        made.next_cursor = "d"
 
 
 def test_a_page_and_an_event_are_plain() -> None:

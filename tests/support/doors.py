@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tutorwamp.kernel.contracts import Caller
+from tutorwamp.kernel.contracts import Caller, Stated
 from tutorwamp.kernel.edges.component import Publisher, Served, Serving
 
 
@@ -34,6 +34,9 @@ async def try_all(served: Iterable[Served], caller: Caller, steps: Mapping[str, 
     for name, arguments in steps.items():
         answer: Any = await by_name[name].method(caller, arguments)
         result = by_name[name].procedure.result
+        if isinstance(answer, Stated):
+            assert answer.plain() == answer.value.plain(), name
+            answer = answer.value
         assert isinstance(answer, result), name
         assert result.model_validate_json(answer.model_dump_json()).plain() == answer.plain(), name
         answers[name] = answer

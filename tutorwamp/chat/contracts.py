@@ -65,11 +65,7 @@ class KeptMessage(MessageFields[Id]):
 
     def by(self, author: Person) -> Message:
         """With its author's name."""
-        return _A_MESSAGE.model_copy(update={**self.__dict__, "author": author})  # checked when it was made
-
-
-_A_MESSAGE: Final = Message.model_construct(**dict.fromkeys(Message.model_fields))
-"""A copy with all fields replaced is the quick way to a model that need not be checked: a third of the time."""
+        return Message.of_checked({**self.__dict__, "author": author})  # checked when it was made
 
 
 _SKIN_TONES: Final = frozenset("🏻🏼🏽🏾🏿")

@@ -242,7 +242,7 @@ def _send(connection: Connection, jobs: Sequence[Sending]) -> list[Sent | Except
             continue
         outcome = next(outcomes)
         if isinstance(outcome, StreamEvent):
-            message = job.message.model_copy(update={"seq": outcome.seq})
+            message = KeptMessage.of_checked({**job.message.__dict__, "seq": outcome.seq})
             written.append(message)
             results.append(Sent(message, outcome))
         elif isinstance(outcome, Repeated):

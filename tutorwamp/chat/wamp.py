@@ -11,7 +11,7 @@ from tutorwamp.kernel.edges.component import Publisher, serve
 from tutorwamp.kernel.events import Events
 
 CHAT_PROCEDURES: Final = (
-    serve(contracts.SEND, ChatService.send_message),
+    serve(contracts.SEND, ChatService.say),
     serve(contracts.EDIT, ChatService.edit_message),
     serve(contracts.DELETE, ChatService.delete_message),
     serve(contracts.REACT, ChatService.react),

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Final, Generic, Protocol, TypeVar
+from typing import Annotated, Any, Final, Generic, Protocol, Self, TypeVar
 
 import uuid_utils
 from pydantic import (
@@ -53,6 +53,20 @@ class Value(BaseModel):
     def plain(self) -> dict[str, Any]:
         """As it goes over the wire: text, numbers, lists and dicts only."""
         return self.model_dump(mode="json")
+
+    @classmethod
+    def of_checked(cls, fields: dict[str, Any]) -> Self:
+        """Of all its fields, which were checked already; ``model_construct``, in a third of its time."""
+        made = cls.__new__(cls)
+        _set(made, "__dict__", fields)
+        _set(made, "__pydantic_fields_set__", set(fields))
+        _set(made, "__pydantic_extra__", None)
+        _set(made, "__pydantic_private__", None)
+        return made
+
+
+_set: Final = object.__setattr__
+"""A frozen value lets nobody else."""
 
 
 class Clock(Protocol):
@@ -246,6 +260,18 @@ def place_in(cursor: str) -> tuple[datetime, str]:
 
 Arguments = TypeVar("Arguments", bound=Value)
 Answer = TypeVar("Answer", bound=Value)
+
+
+@dataclass(frozen=True)
+class Stated(Generic[Answer]):
+    """An answer whose plain form is there already, so that nobody makes it a second time."""
+
+    value: Answer
+    stated: dict[str, Any]
+
+    def plain(self) -> dict[str, Any]:
+        """See Value."""
+        return self.stated
 
 
 @dataclass(frozen=True)

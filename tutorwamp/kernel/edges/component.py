@@ -9,33 +9,39 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from autobahn.twisted.wamp import ApplicationSession
 from autobahn.wamp import message
-from autobahn.wamp.exception import ApplicationError, TransportLost
+from autobahn.wamp.exception import ApplicationError, ProtocolError, TransportLost
 from autobahn.wamp.serializer import CBORSerializer
-from autobahn.wamp.types import (
-    CallDetails,
-    CallResult,
-    ComponentConfig,
-    PublishOptions,
-    RegisterOptions,
-    SessionDetails,
-)
+from autobahn.wamp.types import CallResult, ComponentConfig, PublishOptions, SessionDetails
 from prometheus_client import Counter
 from pydantic_core import to_json
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
+from twisted.python.failure import Failure
 
-from tutorwamp.kernel.contracts import Answer, Arguments, AuthRole, Caller, Procedure, StreamEvent, Value
+from tutorwamp.kernel.contracts import (
+    Answer,
+    Arguments,
+    AuthRole,
+    Caller,
+    Procedure,
+    Stated,
+    StreamEvent,
+    Value,
+    new_id,
+)
 from tutorwamp.kernel.edges.answered import answered, error_of
 from tutorwamp.kernel.edges.arguments import check, size_of
 from tutorwamp.kernel.edges.deadline import DEADLINE_S, answer_by_work
 from tutorwamp.kernel.edges.portions import LARGE_FROM_BYTES, portions, read_out, with_rests
-from tutorwamp.kernel.errors import Invalid, TooLarge, TutorwampError, Unavailable
+from tutorwamp.kernel.edges.said import Said
+from tutorwamp.kernel.errors import Internal, Invalid, TooLarge, TutorwampError, Unavailable
 from tutorwamp.kernel.limits import Bill, CallLimits
 from tutorwamp.kernel.log import timed
 from tutorwamp.kernel.log.calls import Call, Edge, Step, begin, call_under_way, calls_under_way, finish
@@ -49,13 +55,19 @@ MESSAGE_BYTES_AT_MOST: Final = 16 * 1024 * 1024 - 1024
 """Of one answer: what the private socket takes (crossbar/config.yaml), and room for the message around it."""
 _CBOR_OF_JSON_AT_MOST: Final = 2.5
 """``1.5,`` is four bytes of JSON and nine of CBOR; nothing else grows as much."""
-_DETAILS: Final = "details"
-_ARGUMENTS: Final = "arguments"
-"""The only two keywords autobahn calls us with, see ``Component.onMessage``."""
 
 
 PlainAnswer = dict[str, Any] | CallResult
 """An answer, as it is or in portions (``kernel/edges/portions.py``)."""
+Endpoint = Callable[..., Deferred[PlainAnswer]]
+
+
+class Calling(Protocol):
+    """Who calls, as an invocation says it."""
+
+    caller: int | None
+    caller_authid: str | None
+    caller_authrole: str | None
 
 
 Service = TypeVar("Service")
@@ -66,7 +78,7 @@ class Serving(Generic[Service]):
     """A row of a domain's table: a procedure, and the method of the service's class that answers it."""
 
     procedure: Procedure[Any, Any]
-    method: Callable[[Service, Caller, Any], Awaitable[Value]]
+    method: Callable[[Service, Caller, Any], Awaitable[Value | Stated[Any]]]
 
 
 @dataclass(frozen=True)
@@ -74,11 +86,12 @@ class Served:
     """The same of one service."""
 
     procedure: Procedure[Any, Any]
-    method: Callable[[Caller, Any], Awaitable[Value]]
+    method: Callable[[Caller, Any], Awaitable[Value | Stated[Any]]]
 
 
 def serve(
-    procedure: Procedure[Arguments, Answer], method: Callable[[Service, Caller, Arguments], Awaitable[Answer]]
+    procedure: Procedure[Arguments, Answer],
+    method: Callable[[Service, Caller, Arguments], Awaitable[Answer | Stated[Answer]]],
 ) -> Serving[Service]:
     """A row; the types of the procedure and of the method are found to fit here."""
     return Serving(procedure, method)
@@ -98,8 +111,8 @@ def _kinds() -> dict[str, Any]:
     return {one.kind: PUBLISHED.labels(one.kind) for one in topics()}
 
 
-def _published(topic: str) -> Any:
-    return _kinds().get(topic.rpartition(".")[2]) or PUBLISHED.labels("other")
+def _published(kind: str) -> Any:
+    return _kinds().get(kind) or PUBLISHED.labels("other")
 
 
 class Publisher:
@@ -122,8 +135,8 @@ class Publisher:
         self._own.update(dict.fromkeys(kinds, session))
         self._logged = False
 
-    def _session(self, topic: str = "") -> ApplicationSession:
-        own = self._own.get(topic.rpartition(".")[2])
+    def _session(self, kind: str = "") -> ApplicationSession:
+        own = self._own.get(kind)
         if own is not None and own.is_attached():
             return own
         self._sessions = [session for session in self._sessions if session.is_attached()]
@@ -137,11 +150,12 @@ class Publisher:
         Without a router the event is dropped; readers find the gap in ``seq``.
         """
         options = None if only is None else PublishOptions(eligible=[only])
+        kind = topic.rpartition(".")[2]
         for call in calls_under_way():
             self._account(call, topic)
         try:
-            self._session(topic).publish(topic, **event, options=options)
-            _published(topic).inc()
+            self._session(kind).publish(topic, **event, options=options)
+            _published(kind).inc()
         except (Unavailable, TransportLost):
             if not self._logged:  # once an outage, not once an event
                 log.warning("not published: there is no router", topic=topic)
@@ -191,6 +205,10 @@ class Component(ApplicationSession):
         self._publisher = publisher
         self._served = served
         self._ready = ready
+        self._endpoints: dict[int, Endpoint] = {}
+        """By the number of their registration."""
+        self._under_way: dict[int, Deferred[PlainAnswer]] = {}
+        """Answers that are not given yet, by the number of their invocation."""
 
     def onConnect(self) -> None:  # noqa: N802  # autobahn's name
         """Join over the node's private socket, where opening the file is the credential."""
@@ -202,24 +220,64 @@ class Component(ApplicationSession):
             # ``tutorwamp.chat.send`` is answered where the topic ``tutorwamp.lesson.<id>.chat`` is published
             self._publisher.attach(self, {served.procedure.uri.split(".")[1] for served in self._served})
             for served in self._served:
-                await self.register(
-                    _endpoint(served, self._limits), served.procedure.uri, options=RegisterOptions(details_arg=_DETAILS)
-                )
+                endpoint = _endpoint(served, self._limits)
+                registered = await self.register(endpoint, served.procedure.uri)
+                self._endpoints[registered.id] = endpoint
             await self._ready(self, [served.procedure.uri for served in self._served])
         except Exception:
             log.exception("a component could not start", component=type(self).__name__)
             self.leave()
 
-    def onMessage(self, msg: Any) -> None:  # noqa: N802  # autobahn's name
-        """Put a caller's arguments into one of our own.
+    def publish(self, topic: str, *args: Any, **event: Any) -> Any:
+        """As autobahn's; what asks for nothing but to be told goes out without a second look."""
+        if args or event.get("options") is not None or self.transport is None:
+            return super().publish(topic, *args, **event)
+        event.pop("options", None)
+        number = self._request_id_gen.next()
+        self.transport.send(Said(message.Publish.MESSAGE_TYPE, number, {}, topic, [], event))
+        return None
 
-        Autobahn hands them on as Python keywords: one named ``self`` or ``fun``, or a key that is no text, would raise
-        outside of our wrapper and end this component's connection.
+    def onMessage(self, msg: Any) -> None:  # noqa: N802  # autobahn's name
+        """Answer calls here, and leave all else to autobahn.
+
+        Autobahn hands a caller's arguments on as Python keywords: one named ``self`` or ``fun``, or a key that is no
+        text, would raise outside of our wrapper and end this component's connection. And it makes two Deferreds more.
         """
-        if isinstance(msg, message.Invocation):
-            msg.kwargs = {_ARGUMENTS: (msg.args or (), msg.kwargs or {})}
-            msg.args = None
-        super().onMessage(msg)
+        if isinstance(msg, message.Invocation) and msg.registration in self._endpoints and msg.enc_algo is None:
+            self._invoked(msg)
+        elif isinstance(msg, message.Interrupt) and msg.request in self._under_way:
+            self._under_way[msg.request].cancel()
+        else:
+            super().onMessage(msg)
+
+    def _invoked(self, msg: message.Invocation) -> None:
+        request = msg.request
+        if request in self._under_way:
+            raise ProtocolError(f"the invocation {request} was there before")
+        answer = self._endpoints[msg.registration](details=msg, arguments=(msg.args or (), msg.kwargs or {}))
+        self._under_way[request] = answer
+        answer.addCallbacks(self._answered, self._refused, callbackArgs=(request,), errbackArgs=(request,))
+
+    def _answered(self, plain: PlainAnswer, request: int) -> None:
+        if isinstance(plain, CallResult):
+            self._say(request, message.Yield(request, args=plain.results, kwargs=plain.kwresults))
+        else:
+            self._say(request, Said(message.Yield.MESSAGE_TYPE, request, {}, [plain]))
+
+    def _refused(self, failure: Failure, request: int) -> None:
+        self._say(request, _refusal(request, failure.value))
+
+    def _say(self, request: int, answer: Any) -> None:
+        del self._under_way[request]
+        if self.transport is None:
+            return  # nobody is there to hear it
+        try:
+            self.transport.send(answer)
+        except TransportLost:
+            pass
+        except Exception:  # what cannot be written: nobody may wait for ever
+            log.exception("an answer could not be sent", component=type(self).__name__)
+            self.transport.send(_refusal(request, application_error(Internal(), new_id())))
 
     def onUserError(self, fail: Any, msg: str) -> None:  # noqa: N802  # autobahn's name
         """Autobahn logs every ApplicationError as an error of ours; contract errors are answers, not faults."""
@@ -227,43 +285,57 @@ class Component(ApplicationSession):
             log.error("unexpected error in a WAMP handler", message=msg, error=repr(fail.value))
 
 
-def _endpoint(served: Served, limits: CallLimits) -> Callable[..., Deferred[PlainAnswer]]:
-    def endpoint(*, details: CallDetails, arguments: tuple[Any, Any]) -> Deferred[PlainAnswer]:
-        return Deferred.fromCoroutine(_answer(served, limits, details, *arguments))
+def _refusal(request: int, raised: BaseException | None) -> message.Error:
+    error = raised if isinstance(raised, ApplicationError) else application_error(Internal(), new_id())
+    return message.Error(message.Invocation.MESSAGE_TYPE, request, error.error, [], error.kwargs)
+
+
+def _endpoint(served: Served, limits: CallLimits) -> Endpoint:
+    def endpoint(*, details: Calling, arguments: tuple[Sequence[Any], Mapping[str, Any]]) -> Deferred[PlainAnswer]:
+        return copy_context().run(_answer, served, Bill(limits), details, arguments)
 
     return endpoint
 
 
-async def _answer(
-    served: Served, limits: CallLimits, details: CallDetails, positional: Sequence[Any], arguments: Mapping[str, Any]
-) -> PlainAnswer:
-    """Run one call from its raw arguments to its plain result. Raises ApplicationError only."""
+def _answer(
+    served: Served, bill: Bill, details: Calling, raw: tuple[Sequence[Any], Mapping[str, Any]]
+) -> Deferred[PlainAnswer]:
+    """Run one call from its raw arguments to its plain result. Fails with ApplicationError only."""
     call = Call(served.procedure.uri, Edge.WAMP, user_id=str(details.caller_authid))
     begin(call)
     try:
-        answer = await _checked(served, Bill(limits), details, (positional, arguments), call)
+        work = _checked(served, bill, details, raw, call)
     except Exception as raised:  # noqa: BLE001  # whatever it was becomes an error of the contract
-        error = error_of(raised, call)
-        finish(call, error)
-        raise application_error(error, call.request_id) from None
-    finish(call)
-    return answer
+        return fail(_finished(raised, call))
+    droppable = served.procedure.is_droppable
+    answer = answer_by_work(DEADLINE_S, work, running_reactor(), droppable=droppable)
+
+    def answered(plain: PlainAnswer) -> PlainAnswer:
+        finish(call)
+        return plain
+
+    return answer.addCallbacks(answered, lambda failure: Failure(_finished(failure.value, call)))
 
 
-async def _checked(
-    served: Served, bill: Bill, details: CallDetails, raw: tuple[Sequence[Any], Mapping[str, Any]], call: Call
-) -> PlainAnswer:
-    asked = served.procedure
-    bill.open(str(details.caller_authid), writes=asked.writes)
+def _finished(raised: BaseException, call: Call) -> ApplicationError:
+    error = error_of(raised, call)
+    finish(call, error)
+    return application_error(error, call.request_id)
+
+
+def _checked(
+    served: Served, bill: Bill, details: Calling, raw: tuple[Sequence[Any], Mapping[str, Any]], call: Call
+) -> Coroutine[Any, Any, PlainAnswer]:
+    asked, user_id = served.procedure, str(details.caller_authid)
+    bill.open(user_id, writes=asked.writes)
     arguments = _by_keyword(*raw)
     call.bytes_in = size = size_of(arguments)
     checked = check(asked.arguments, arguments, size)
     call.lesson_id = getattr(checked, "lesson_id", None)
     bill.write(size)
     bill.foresee(asked.cost.units(checked))
-    caller = Caller(str(details.caller_authid), AuthRole(details.caller_authrole or ""), details.caller)
-    work = _run(served, bill, caller, checked, call)
-    return await answer_by_work(DEADLINE_S, work, running_reactor(), droppable=asked.is_droppable)
+    caller = Caller(user_id, AuthRole(details.caller_authrole or ""), details.caller)
+    return _run(served, bill, caller, checked, call)
 
 
 def _by_keyword(positional: Sequence[Any], arguments: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -275,7 +347,8 @@ def _by_keyword(positional: Sequence[Any], arguments: Mapping[str, Any]) -> Mapp
 async def _run(served: Served, bill: Bill, caller: Caller, arguments: Any, call: Call) -> PlainAnswer:
     with bill:
         line = served.procedure.cost.line
-        call.queue_s = await bill.begin(line)
+        if line is not None:
+            call.queue_s = await bill.begin(line)
         plain = (await served.method(caller, arguments)).plain()
         if line is None:
             call.bytes_out = _bytes_of(plain)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Coroutine
 from contextvars import ContextVar, copy_context
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet import defer
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 from tutorwamp.kernel.log.lines import get_logger
@@ -40,12 +41,11 @@ class Waiter:
             step.cancel()
         return step
 
-    def leave(self, outcome: Any = None) -> Any:
+    def leave(self) -> None:
         """Wait no more."""
         self._gone = True
         for step in [*self._steps]:
             step.cancel()
-        return outcome
 
 
 _WAITER: Final[ContextVar[Waiter | None]] = ContextVar("waiter", default=None)
@@ -63,24 +63,55 @@ def answer_by_work(
     context, who = copy_context(), Waiter(clock.seconds() + seconds)
     context.run(_WAITER.set, who)
     begun = context.run(Deferred.fromCoroutine, work)
-    return answer_within(seconds, begun, clock, droppable=droppable).addBoth(who.leave)
+    return answer_within(seconds, begun, clock, droppable=droppable, who=who)
 
 
 def answer_within(
-    seconds: float, work: Deferred[Result], clock: IReactorTime, *, droppable: bool = False
+    seconds: float, work: Deferred[Result], clock: IReactorTime, *, droppable: bool = False, who: Waiter | None = None
 ) -> Deferred[Result]:
-    """The work's outcome, or defer.TimeoutError after ``seconds``.
+    """The work's outcome, or defer.TimeoutError after ``seconds``. ``who`` is told when nobody waits any more.
 
     The work goes on in either case, also when the answer is cancelled because nobody waits for it any more: what it is
     about to commit must be announced, and who is to be led out must be led out. ``droppable`` is what has no effects.
     """
-    answer: Deferred[Result] = Deferred((lambda _: work.cancel()) if droppable else None)
+    return _Waiting(seconds, work, clock, droppable, who).answer
 
-    def settle(outcome: Any) -> None:
-        if not answer.called:
-            answer.callback(outcome)
-        elif isinstance(outcome, Failure) and not outcome.check(CancelledError):
+
+class _Waiting(Generic[Result]):
+    """For an outcome: until it is there, it is late, or nobody wants it."""
+
+    __slots__ = ("_droppable", "_over", "_seconds", "_timer", "_who", "_work", "answer")
+
+    def __init__(
+        self, seconds: float, work: Deferred[Result], clock: IReactorTime, droppable: bool, who: Waiter | None
+    ) -> None:
+        self._seconds, self._work, self._droppable, self._who = seconds, work, droppable, who
+        self._over = False
+        self._timer: IDelayedCall | None = None
+        self.answer: Deferred[Result] = Deferred(self._give_up)
+        work.addBoth(self._settle)
+        if not self._over:
+            self._timer = clock.callLater(seconds, self._be_late)
+
+    def _settle(self, outcome: Any) -> None:
+        if not self._over:
+            self._end()
+            self.answer.callback(outcome)
+        elif isinstance(outcome, Failure) and not outcome.check(defer.CancelledError):
             log.warning("failed after its caller was answered", error=repr(outcome.value))
 
-    work.addBoth(settle)
-    return answer.addTimeout(seconds, clock)
+    def _end(self) -> None:
+        self._over = True
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        if self._who is not None:
+            self._who.leave()
+
+    def _give_up(self, _answer: Deferred[Result]) -> None:
+        self._end()
+        if self._droppable:
+            self._work.cancel()
+
+    def _be_late(self) -> None:
+        self._give_up(self.answer)
+        self.answer.errback(defer.TimeoutError(self._seconds, "Deferred"))
