@@ -54,9 +54,11 @@ STOP_WITHIN_S: Final = 7.0
 LEFT_WITHIN_S: Final = 2.0
 """For the rest of a node whose first process has ended; then they are killed."""
 LOOK_EVERY_S: Final = 0.1
-MALLOC: Final = {"MALLOC_ARENA_MAX": "2"}
+MALLOC: Final = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "131072"}
 """Of glibc, unless the operator says something else: with a heap for each thread (eight a processor) what large boards
-leave behind lies in all of them, and is never given back. Python's lock lets one thread at a time ask for memory."""
+leave behind lies in all of them, and is never given back. Python's lock lets one thread at a time ask for memory.
+What has 128 KiB (glibc's first threshold, which it raises to whatever was given back) is a mapping of its own: a board
+that was read as a whole is given back as a whole."""
 
 
 class CannotGoOnError(Exception):
