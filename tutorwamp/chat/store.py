@@ -29,7 +29,7 @@ from tutorwamp.kernel.errors import Conflict, Invalid, NotFound, TooLarge
 from tutorwamp.kernel.sql.columns import lock
 from tutorwamp.kernel.sql.database import Database
 from tutorwamp.kernel.sql.groups import GroupCommit
-from tutorwamp.kernel.sql.hot import Hot, pipelined, run
+from tutorwamp.kernel.sql.hot import Hot, write_last
 from tutorwamp.kernel.sql.lanes import SEARCHES
 from tutorwamp.kernel.sql.streams import append_one, heads, number, restate
 from tutorwamp.kernel.streams import Draft, Repeated
@@ -250,9 +250,8 @@ def _send(connection: Connection, jobs: Sequence[Sending]) -> list[Sent | Except
         else:
             results.append(outcome)
     if written:
-        with pipelined(connection):
-            numbered.write(connection)
-            run(connection, _ADD_MESSAGES, [_row(message) for message in written])
+        rows = [_row(message) for message in written]
+        write_last(connection, [*numbered.writes(connection), (_ADD_MESSAGES, rows)])
     return results
 
 

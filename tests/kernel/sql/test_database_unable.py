@@ -82,7 +82,8 @@ async def test_a_full_or_read_only_sqlite_file_is_unavailable(tmp_path: Path) ->
         with capture_logs() as logs:
             await refused(Unavailable, database.write("fill", fill))
         assert database.counts.of("fill").retries == 0, "whoever waits for room is told at once, and so is who is next"
-        assert [(line["what"], line["reason"]) for line in logs] == [("writes", "database or disk is full")]
+        told = [line for line in logs if line["event"] != "slow transaction"]  # on a busy machine it is one
+        assert [(line["what"], line["reason"]) for line in told] == [("writes", "database or disk is full")]
 
         def forbid(connection: object) -> int:
             raise_room(connection, "PRAGMA query_only = on")

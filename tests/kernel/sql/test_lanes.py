@@ -81,7 +81,8 @@ async def test_a_read_that_takes_too_long_is_ended_once_and_its_connection_goes_
 
     with capture_logs() as said, pytest.raises(OutOfTime):
         await database.read("long", long, lane=lane).addTimeout(PATIENCE_S, reactor)
-    assert [line["event"] for line in said] == ["transaction out of time"]
+    told = [line["event"] for line in said if line["event"] != "slow transaction"]  # on a busy machine it is one
+    assert told == ["transaction out of time"]
     assert database.counts.of("long").retries == 0
     assert database.counts.of("long").queries == 1
     assert await database.read("count", count) == 0

@@ -81,7 +81,11 @@ def make_engine(url: str, *, create: bool = True) -> Engine:
     }
     if parsed.get_backend_name() != "sqlite":
         given = {name: value for name, value in SERVER_TIMEOUTS.items() if name not in parsed.query}
-        return create_engine(parsed, connect_args=given, **common)
+        server = create_engine(parsed, connect_args=given, **common)
+        from tutorwamp.kernel.sql.pipeline import roll_back  # with psycopg, which who is on SQLite never loads
+
+        event.listen(server, "rollback", roll_back)
+        return server
     engine = create_engine(parsed, connect_args={"timeout": SQLITE_LOCK_TIMEOUT_S}, **common)
     file = watch_file(engine, create=create)
 

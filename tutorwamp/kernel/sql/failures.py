@@ -9,19 +9,22 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 LOCKED: Final = "55P03"
 READ_ONLY: Final = "25006"
 """A server that has become a standby: others, reached by a new connection, may write."""
+_OTHERS_PREPARED: Final = ("26000", "42P05")
+"""A statement's name is not known, or known already: something between us and the server shares its connections."""
 
 
 def passes_by_itself(error: DBAPIError) -> bool:
     """Whether the same transaction may go through when tried again.
 
     Serialization failures, deadlocks and locks; connections that break; a server that is stopped or starts, has no room
-    left, or only reads (PostgreSQL's appendix A; SQLite's operational errors are all of this kind).
+    left, or only reads; a statement's name that is out of step (PostgreSQL's appendix A; SQLite's operational errors
+    are all of this kind).
     """
     if error.connection_invalidated:
         return True
     state = state_of(error)
     if state is not None:
-        return state in ("40001", "40P01", LOCKED, READ_ONLY) or state[:2] in ("08", "53", "57")
+        return state in ("40001", "40P01", LOCKED, READ_ONLY, *_OTHERS_PREPARED) or state[:2] in ("08", "53", "57")
     return isinstance(error, OperationalError)
 
 

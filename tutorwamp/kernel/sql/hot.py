@@ -7,18 +7,23 @@ come as the driver gives them: only for columns whose values need no type of our
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Connection, Executable, Insert
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError
 
-from tutorwamp.kernel.sql.running import statement_begins, statement_ended
+from tutorwamp.kernel.sql.running import statement_begins, statement_ended, statement_under_way, try_of
+
+if TYPE_CHECKING:  # with psycopg, which who is on SQLite never loads
+    from tutorwamp.kernel.sql.pipeline import Request, Wire
 
 Values = Mapping[str, Any]
+_POSTGRESQL: Final = "postgresql"
 _Process = Callable[[Any], Any] | None
 
 
@@ -30,6 +35,8 @@ class _Compiled:
     places: tuple[tuple[str, _Process], ...]
     by_place: bool
     """Whether the driver takes values by their places, or by their names."""
+    wire: Wire | None = None
+    """For PostgreSQL, which takes them in the order of ``places``."""
 
     def bind(self, values: Values) -> Any:
         """The driver's values."""
@@ -50,30 +57,80 @@ class Hot:
         """Its text for an engine; made at first use."""
         known = self._by_engine.get(dialect.name)
         if known is None:
-            made = self._statement.compile(dialect=dialect, column_keys=self._columns, for_executemany=True)
-            names = made.positiontup if made.positional else list(made.binds)
-            places = tuple(
-                (name, made.binds[name].type.dialect_impl(dialect).bind_processor(dialect)) for name in names
-            )
-            known = self._by_engine[dialect.name] = _Compiled(str(made), places, bool(made.positional))
+            known = self._by_engine[dialect.name] = self._compile(dialect)
         return known
+
+    def _compile(self, dialect: Dialect) -> _Compiled:
+        how: dict[str, Any] = {"column_keys": self._columns, "for_executemany": True}
+        made, wire = self._statement.compile(dialect=dialect, **how), None
+        names = made.positiontup if made.positional else list(made.binds)
+        if dialect.name == _POSTGRESQL:
+            from tutorwamp.kernel.sql.pipeline import Wire
+
+            with_numbers: Any = type(dialect)
+            numbered = self._statement.compile(dialect=with_numbers(paramstyle="numeric_dollar"), **how)
+            sql, names = str(numbered), numbered.positiontup
+            wire = Wire(sql.encode(), f"tutorwamp {hashlib.sha256(sql.encode()).hexdigest()[:16]}".encode())
+        places = tuple((name, made.binds[name].type.dialect_impl(dialect).bind_processor(dialect)) for name in names)
+        return _Compiled(str(made), places, bool(made.positional), wire)
+
+
+Write = tuple[Hot, Sequence[Values]]
+"""A statement, and for each time it is run its values; at least once."""
 
 
 def ask(connection: Connection, questions: Sequence[tuple[Hot, Values]]) -> list[list[Any]]:
     """The rows that answer each of these: for PostgreSQL, to which all go on one way."""
-    made = [(hot.compiled(connection.dialect), values) for hot, values in questions]
-    answers: list[list[Any]] = []
-    with pipelined(connection):
-        driver: Any = connection.connection.driver_connection
-        asked = [(one.sql, bound, driver.execute(one.sql, bound)) for one, bound in _bound(made)]
-        for sql, bound, cursor in asked:
-            with _driver(connection, sql, bound):
-                answers.append(cursor.fetchall())
-    return answers
+    return _exchange(connection, [(hot, [values]) for hot, values in questions])
 
 
-def _bound(made: Sequence[tuple[_Compiled, Values]]) -> list[tuple[_Compiled, Any]]:
-    return [(one, one.bind(values)) for one, values in made]
+def write(connection: Connection, writes: Sequence[Write]) -> None:
+    """Do all of these, in their order: to a server they go on one way."""
+    if connection.dialect.name == _POSTGRESQL:
+        _exchange(connection, writes)
+        return
+    for hot, rows in writes:
+        run(connection, hot, rows)
+
+
+def write_last(connection: Connection, writes: Sequence[Write]) -> None:
+    """The same, and nothing else is done in this transaction: to a server they go on one way with its commit."""
+    this = try_of(connection)
+    if connection.dialect.name != _POSTGRESQL or this is None:
+        write(connection, writes)
+        return
+    from tutorwamp.kernel.sql.pipeline import commit
+
+    requests = _requests(connection, writes)
+    this.at_commit = lambda: _sent(connection, [*requests, commit()])
+
+
+def _exchange(connection: Connection, writes: Sequence[Write]) -> list[list[Any]]:
+    return _sent(connection, _requests(connection, writes))
+
+
+def _requests(connection: Connection, writes: Sequence[Write]) -> list[Request]:
+    from tutorwamp.kernel.sql.pipeline import Request, parameter
+
+    driver: Any = connection.connection.driver_connection
+    encoding, requests = driver.info.encoding, []
+    for hot, rows in writes:
+        made = hot.compiled(connection.dialect)
+        bound = [made.bind(row) for row in rows]
+        with _errors(connection, made.sql):
+            values = [[parameter(row[name], encoding) for name, _ in made.places] for row in bound]
+        assert made.wire is not None  # noqa: S101  # it is PostgreSQL that we ask
+        requests.append(Request(made.wire, values, made.sql, bound[0]))
+    return requests
+
+
+def _sent(connection: Connection, requests: list[Request]) -> list[list[Any]]:
+    from tutorwamp.kernel.sql import pipeline
+
+    driver: Any = connection.connection.driver_connection
+    first = [pipeline.begin(driver)] if pipeline.begins(driver) else []
+    with _errors(connection):
+        return pipeline.exchange(driver, pipeline.prepared_by(connection), [*first, *requests])[len(first) :]
 
 
 def ask_each(connection: Connection, hot: Hot, all_values: Sequence[Values]) -> list[Any]:
@@ -87,6 +144,9 @@ def ask_each(connection: Connection, hot: Hot, all_values: Sequence[Values]) -> 
 
 def run(connection: Connection, hot: Hot, rows: Sequence[Values]) -> None:
     """Do it for each of the rows."""
+    if connection.dialect.name == _POSTGRESQL:
+        _exchange(connection, [(hot, rows)])
+        return
     made = hot.compiled(connection.dialect)
     bound = [made.bind(row) for row in rows]
     with _driver(connection, made.sql, bound[0]) as driver:
@@ -98,38 +158,26 @@ def run(connection: Connection, hot: Hot, rows: Sequence[Values]) -> None:
 
 def say(connection: Connection, sql: str) -> None:
     """A word without values to the driver, such as SAVEPOINT: it is none of a transaction's queries."""
-    try:
+    with _errors(connection, sql):
         connection.connection.driver_connection.execute(sql)  # type: ignore[union-attr]  # of an open connection
-    except connection.dialect.loaded_dbapi.Error as error:
-        raise _wrapped(connection, sql, error) from error
-
-
-@contextmanager
-def pipelined(connection: Connection) -> Iterator[None]:
-    """What is ``run`` in here may go to a server together; its errors come at the end at the latest."""
-    if connection.dialect.name != _POSTGRESQL:
-        yield
-        return
-    driver: Any = connection.connection.driver_connection
-    try:
-        with driver.pipeline():
-            yield
-    except connection.dialect.loaded_dbapi.Error as error:
-        raise _wrapped(connection, "", error) from error
-
-
-_POSTGRESQL: Final = "postgresql"
 
 
 @contextmanager
 def _driver(connection: Connection, sql: str, bound: Any) -> Iterator[Any]:
     """The driver's connection, for one statement, which is noted; its errors are SQLAlchemy's."""
     statement_begins(sql, bound)
-    try:
+    with _errors(connection, sql):
         yield connection.connection.driver_connection
-    except connection.dialect.loaded_dbapi.Error as error:
-        raise _wrapped(connection, sql, error) from error
     statement_ended()
+
+
+@contextmanager
+def _errors(connection: Connection, sql: str | None = None) -> Iterator[None]:
+    """The driver's are SQLAlchemy's. ``sql``: None is whatever statement was under way."""
+    try:
+        yield
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise _wrapped(connection, statement_under_way() if sql is None else sql, error) from error
 
 
 def _wrapped(connection: Connection, sql: str, error: Any) -> DBAPIError:

@@ -104,6 +104,11 @@ def statement_ended() -> None:
         one.statements.append(Statement(sql, values, began_s, time.monotonic() - began_s))
 
 
+def statement_under_way() -> str:
+    """The text of the one that has begun and not ended, such as one that failed."""
+    return "" if _running.statement is None else _running.statement[0]
+
+
 Trace = Callable[[Connection], bool]
 """Looks in another transaction whether this one was committed, and waits where it still may be."""
 
@@ -113,6 +118,8 @@ class Try(Generic[Result]):
     """One run of a transaction, up to its commit."""
 
     trace: Trace | None = None
+    at_commit: Callable[[], object] | None = None
+    """What is left to be written, and goes with the commit."""
     results: list[Result] = field(default_factory=list)
 
     def is_committed(self, connection: Connection) -> bool:
@@ -137,8 +144,14 @@ def begin_try(connection: Connection, this: Try[Any]) -> None:
         tried.now = this
 
 
+def try_of(connection: Connection) -> Try[Any] | None:
+    """The try that runs on it; none where it was opened by hand: what is done there is not tried again."""
+    tried = connection.get_execution_options().get("tried")
+    return None if tried is None else tried.now
+
+
 def leave_trace(connection: Connection, trace: Trace) -> None:
     """Say how one sees whether the transaction was committed, should the answer to its commit be lost."""
-    tried = connection.get_execution_options().get("tried")
-    if tried is not None:  # who opened the connection by hand tries nothing again
-        tried.now.trace = trace
+    this = try_of(connection)
+    if this is not None:
+        this.trace = trace

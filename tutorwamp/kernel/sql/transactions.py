@@ -106,6 +106,8 @@ class Transactions:
                     whole = within(connection, one.within_s)
                     with one.cost.running(), self.file.unmoved(one.writes), connection.begin(), whole:
                         this.results.append(thd(connection, *args))
+                        if this.at_commit is not None:
+                            this.at_commit()  # its result is known before, for the trace
                 return this.results[0]
             except IntegrityError:
                 raise
