@@ -198,3 +198,15 @@ def test_H8_ranges_that_are_one(asked: bytes, given: tuple[int, int] | None) -> 
 
 def test_H8_nothing_has_no_range() -> None:
     assert one_range(b"bytes=0-", 0) is None
+
+
+def test_silence_closes_a_topic_for_publishing_only_and_opening_again_opens_it() -> None:
+    grants = Grants()
+    grants.open(1, "one", ["one.typing"], ["one.typing", "one.cursor"])
+    grants.silence(1, "one", ["one.typing"])
+    grants.silence(2, "one", ["one.typing"])
+    assert [grants.may_publish(1, topic) for topic in ("one.typing", "one.cursor")] == [False, True]
+    assert grants.may_subscribe(1, "one.typing")
+    assert len(grants) == 1
+    grants.open(1, "one", [], ["one.typing"])
+    assert grants.may_publish(1, "one.typing")

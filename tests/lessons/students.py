@@ -17,6 +17,7 @@ DEEDS: Final = (
     "draw with the pen",
     "draw without",
     "raise a hand",
+    "tell that one types",
 )
 
 NO_RULE: Final = "no rule"
@@ -25,23 +26,23 @@ MUTED: Final = "`muted`"
 ATTENDED: Final = "`unattended: closed`, tutor there"
 UNATTENDED: Final = "`unattended: closed`, tutor away"
 
-FREE: Final = ("yes", "yes", "yes", "yes", "yes", "yes", "no_pen", "yes")
-SILENT: Final = ("muted", "muted", "yes", "muted", "yes", "yes", "no_pen", "yes")
+FREE: Final = ("yes", "yes", "yes", "yes", "yes", "yes", "no_pen", "yes", "yes")
+SILENT: Final = ("muted", "muted", "yes", "muted", "yes", "yes", "no_pen", "yes", "deny")
 OPEN: Final = {
     NO_RULE: FREE,
     TUTORS: SILENT,
     MUTED: SILENT,
     ATTENDED: FREE,
-    UNATTENDED: ("muted", "muted", "yes", "muted", "yes", "muted", "muted", "yes"),
+    UNATTENDED: ("muted", "muted", "yes", "muted", "yes", "muted", "muted", "yes", "deny"),
 }
 """In a lesson that is scheduled, live or interrupted."""
 
-DONE: Final = ("state", "yes", "yes", "state", "yes", "state", "state", "state")
-SILENT_DONE: Final = ("state", "muted", "yes", "state", "yes", "state", "state", "state")
+DONE: Final = ("state", "yes", "yes", "state", "yes", "state", "state", "state", "deny")
+SILENT_DONE: Final = ("state", "muted", "yes", "state", "yes", "state", "state", "state", "deny")
 OVER: Final = {NO_RULE: DONE, TUTORS: SILENT_DONE, MUTED: SILENT_DONE, UNATTENDED: DONE}
 """In a lesson that has ended or was cancelled: nobody is there."""
 
-STRONGEST: Final = ("state", "muted", "no_pen", "yes")
+STRONGEST: Final = ("deny", "state", "muted", "no_pen", "yes")
 """Where several rules hold, the strongest answer is given."""
 
 
@@ -60,7 +61,7 @@ def page() -> str:
         "It is made from `tests/lessons/students.py`; a real node is asked about each cell, and all rules together.",
         "",
         "`yes`: allowed. `muted`: `tutorwamp.error.lesson.muted`. `state`: `tutorwamp.error.lesson.state`.",
-        "`no_pen`: `tutorwamp.error.board.no_pen`.",
+        "`no_pen`: `tutorwamp.error.board.no_pen`. `deny`: the router passes nothing on.",
         "Where several rules hold, what one of them refuses is refused: first `state`, then `muted`, then `no_pen`.",
         "The lesson's tutor and admins are bound by no rule but the state. To edit there are 24 hours.",
         "The tutor is there while in the room or kept a place for the grace time (L25).",

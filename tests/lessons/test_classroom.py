@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from tests.chat.room import Room
 from tests.lessons.hall import Hall
 from tests.lessons.test_presence import AwayFor
 from tests.support.cast import Cast, one_lesson, under_way
-from tests.support.machine import Stage
+from tests.support.machine import Stage, set_stage
 from tests.support.refused import refused
 from tutorwamp.app.assembly import Machine
 from tutorwamp.kernel.contracts import Caller
@@ -123,6 +124,42 @@ async def test_L24_L25_a_rule_comes_into_force_between_two_of_many_writes(
         await set_rules(hall, chat="everyone", unattended="open")
 
 
+async def test_L24_L25_who_may_not_write_does_not_tell_that_they_are_typing(stage: Stage, hall: Hall) -> None:
+    heard, anna, ben = stage.gate.heard, hall.anna, hall.again(hall.ben)
+    lesson_id, typing = hall.lesson.id, f"tutorwamp.lesson.{hall.lesson.id}.typing"
+    cursor = f"tutorwamp.lesson.{lesson_id}.cursor"
+    await set_rules(hall, muted=[anna.user_id])
+    await hall.join(hall.tutor, anna, hall.ben, ben)
+    assert [one[4] for one in heard] == [(cursor, typing), (cursor,), (cursor, typing), (cursor, typing)]
+    closes = [("revoke_grants", lesson_id, one.session, None, (typing,)) for one in (hall.ben, ben)]
+    opens = [("grant", one.session, lesson_id, (), (typing,)) for one in (anna, hall.ben, ben)]
+    for rule, told in (
+        ({"chat": "tutors"}, closes),
+        ({"muted": []}, []),
+        ({"chat": "everyone"}, opens),
+        ({"unattended": "closed"}, []),
+    ):
+        heard.clear()
+        await set_rules(hall, **rule)
+        assert heard == told
+    await leave(hall, hall.tutor)
+    assert heard[1:] == [("revoke_grants", lesson_id, one.session, None, (typing,)) for one in (anna, hall.ben, ben)]
+    heard.clear()
+    await hall.join(hall.again(hall.tutor))
+    assert heard[1:] == opens
+
+
+async def test_L24_who_is_muted_while_the_gate_is_asked_does_not_type(stage: Stage, other_on_both: Machine) -> None:
+    hall = await Hall.meets(stage)
+    await hall.lessons.admit_writer(hall.anna, hall.lesson.id)
+    await set_rules(hall.on(other_on_both), muted=[hall.anna.user_id])
+    await hall.join(hall.anna)
+    granted, closed = stage.gate.heard
+    typing = f"tutorwamp.lesson.{hall.lesson.id}.typing"
+    assert typing in granted[4]
+    assert closed == ("revoke_grants", hall.lesson.id, hall.anna.session, None, (typing,))
+
+
 async def test_L24_a_repetition_is_answered_though_the_writer_is_muted_now(stage_on_both: Stage) -> None:
     room = await Room.meets(stage_on_both)
     hall = hall_of(room)
@@ -190,10 +227,12 @@ async def test_L25_the_rule_counts_at_once_whichever_process_it_is_said_to(
     assert [await is_shut(one) for one in (hall, there)] == [False, False]
 
 
-async def test_L25_new_lessons_begin_as_the_setting_says(stage: Stage, hall: Hall) -> None:
+async def test_L25_new_lessons_begin_as_the_setting_says(hall: Hall, tmp_path: Path) -> None:
     assert hall.lesson.rules.unattended == "open"
-    hall.lessons._unattended = "closed"
-    assert (await stage.given.lesson(hall.tutor, hall.anna)).rules.unattended == "closed"
+    stage, stop = set_stage(tmp_path / "closed", TUTORWAMP_UNATTENDED_LESSONS="closed")
+    tutor = await stage.given.caller("tutor")
+    assert (await stage.given.lesson(tutor, await stage.given.caller())).rules.unattended == "closed"
+    stop()
 
 
 async def test_L25_after_a_crash_the_tutor_counts_as_there_for_the_grace_time(

@@ -31,6 +31,7 @@ TOLD: Final = {
     "tutorwamp.error.lesson.muted": "muted",
     "tutorwamp.error.lesson.state": "state",
     "tutorwamp.error.board.no_pen": "no_pen",
+    "wamp.error.not_authorized": "deny",
 }
 RULES: Final = [
     {"chat": chat, "unattended": unattended, "muted": muted}
@@ -93,6 +94,7 @@ class Class:
             _draw(anna, lesson_id),
             _draw(ben, lesson_id),
             anna("tutorwamp.lesson.raise_hand", **here, up=True),
+            self.anna.publish_raw(f"tutorwamp.lesson.{lesson_id}.typing", {"typing": True}),
         ]
         return tuple([await _cell(attempt) for attempt in attempts])
 
@@ -138,6 +140,7 @@ def rows(rules: dict[str, Any], *, there: bool) -> list[str]:
 async def test_L24_L25_in_an_open_lesson(pupils: Class, state: str, there: bool) -> None:
     lesson_id = await pupils.lesson()
     here = {"lesson_id": lesson_id}
+    await pupils.anna.ask("tutorwamp.lesson.join", **here)
     if state != "scheduled":
         await pupils.tutor.ask("tutorwamp.lesson.start", **here)
     if there or state == "interrupted":
@@ -157,7 +160,6 @@ async def test_L24_L25_in_an_open_lesson(pupils: Class, state: str, there: bool)
 
 async def interrupted(pupils: Class, lesson_id: str) -> None:
     """The tutor leaves, and stays away for the grace time."""
-    await pupils.anna.ask("tutorwamp.lesson.join", lesson_id=lesson_id)
     state = f"tutorwamp.lesson.{lesson_id}.state"
     await pupils.anna.hear(state)
     await pupils.tutor.ask("tutorwamp.lesson.leave", lesson_id=lesson_id)
@@ -170,6 +172,7 @@ async def interrupted(pupils: Class, lesson_id: str) -> None:
 async def test_L24_L25_when_the_lesson_is_over(pupils: Class, end: str) -> None:
     for rules in RULES:
         lesson_id = await pupils.lesson()
+        await pupils.anna.ask("tutorwamp.lesson.join", lesson_id=lesson_id)
         messages = await pupils.said(lesson_id)
         await pupils.set_rules(lesson_id, rules)
         if end == "end":

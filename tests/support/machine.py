@@ -52,8 +52,16 @@ class HeardGate:
     async def grant(self, session: int, key: str, *, subscribe: Sequence[str], publish: Sequence[str] = ()) -> None:
         self.heard.append(("grant", session, key, tuple(subscribe), tuple(publish)))
 
-    async def revoke_grants(self, key: str, *, session: int | None = None, user_id: str | None = None) -> None:
-        self.heard.append(("revoke_grants", key, session, user_id))
+    async def revoke_grants(
+        self,
+        key: str,
+        *,
+        session: int | None = None,
+        user_id: str | None = None,
+        publish: Sequence[str] | None = None,
+    ) -> None:
+        topics = [] if publish is None else [tuple(publish)]
+        self.heard.append(("revoke_grants", key, session, user_id, *topics))
 
     async def connected(self, user_ids: Iterable[str]) -> set[str]:
         return self.here & set(user_ids)

@@ -23,7 +23,9 @@ class NoGate:
     async def grant(self, session: int, key: str, *, subscribe: Any, publish: Any = ()) -> None:
         """Nobody is connected here."""
 
-    async def revoke_grants(self, key: str, *, session: int | None = None, user_id: str | None = None) -> None:
+    async def revoke_grants(
+        self, key: str, *, session: int | None = None, user_id: str | None = None, publish: Any = None
+    ) -> None:
         """Nobody is connected here."""
 
     async def connected(self, user_ids: Any) -> set[str]:

@@ -103,6 +103,8 @@ class RevokeGrants(Value):
     key: str
     session: SessionId | None = None
     user_id: Id | None = None
+    publish: list[str] | None = None
+    """Only these, and only for publishing; null: all of them, for everything."""
 
 
 class Drop(Value):
@@ -180,8 +182,15 @@ class Gate(Protocol):
         """Open topics to a session that is still there; a session already gone is no error."""
         ...
 
-    async def revoke_grants(self, key: str, *, session: SessionId | None = None, user_id: str | None = None) -> None:
-        """Close what was granted under ``key``."""
+    async def revoke_grants(
+        self,
+        key: str,
+        *,
+        session: SessionId | None = None,
+        user_id: str | None = None,
+        publish: Sequence[str] | None = None,
+    ) -> None:
+        """Close what was granted under ``key``. ``publish``: only these topics, and only for publishing."""
         ...
 
     async def connected(self, user_ids: Iterable[str]) -> set[str]:

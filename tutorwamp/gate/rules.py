@@ -91,6 +91,13 @@ class Grants:
             return frozenset()
         return frozenset(topic for topic in closed.subscribe if not self.may_subscribe(session, topic))
 
+    def silence(self, session: SessionId, key: str, topics: Collection[str]) -> None:
+        """Close some topics of a key for publishing; what is heard on them goes on."""
+        keys = self._topics.get(session, {})
+        if key in keys:
+            publish = tuple(topic for topic in keys[key].publish if topic not in topics)
+            keys[key] = keys[key]._replace(publish=publish)
+
     def holders(self, key: str) -> list[SessionId]:
         """All sessions that hold a key."""
         return [session for session, keys in self._topics.items() if key in keys]

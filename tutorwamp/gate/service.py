@@ -235,6 +235,10 @@ class GateService:
             sessions &= {command.session}
         if command.user_id is not None:
             sessions &= set(self._sessions_of(command.user_id))
+        if command.publish is not None:
+            for session in sessions:
+                self._grants.silence(session, command.key, command.publish)
+            return {}
         CLOSED.inc(len(sessions))
         return {session: self._grants.close(session, command.key) for session in sessions}
 

@@ -363,9 +363,17 @@ class GateClient:
         command = Grant(session=session, key=key, subscribe=list(subscribe), publish=list(publish))
         await self._request(GRANT, command)
 
-    async def revoke_grants(self, key: str, *, session: SessionId | None = None, user_id: str | None = None) -> None:
-        """Close what was granted under ``key``."""
-        await self._request(REVOKE_GRANTS, RevokeGrants(key=key, session=session, user_id=user_id))
+    async def revoke_grants(
+        self,
+        key: str,
+        *,
+        session: SessionId | None = None,
+        user_id: str | None = None,
+        publish: Sequence[str] | None = None,
+    ) -> None:
+        """Close what was granted under ``key``. ``publish``: only these topics, and only for publishing."""
+        topics = None if publish is None else list(publish)
+        await self._request(REVOKE_GRANTS, RevokeGrants(key=key, session=session, user_id=user_id, publish=topics))
 
     async def connected(self, user_ids: Iterable[str]) -> set[str]:
         """Those of these people who have a live session on this node."""

@@ -8,15 +8,17 @@ from typing import Final
 from twisted.internet.defer import Deferred, DeferredLock
 
 from tutorwamp.accounts.contracts import People, Person
+from tutorwamp.gate.contracts import Gate
 from tutorwamp.kernel.contracts import Caller, Clock
 from tutorwamp.kernel.errors import NotFound, TutorwampError, Unavailable
 from tutorwamp.kernel.events import Events
 from tutorwamp.kernel.log.lines import get_logger
 from tutorwamp.kernel.streams import Draft, key_for
+from tutorwamp.kernel.topics import topics
 from tutorwamp.lessons import rules
 from tutorwamp.lessons.access import LessonAccess
 from tutorwamp.lessons.attendance import PresentElsewhereError
-from tutorwamp.lessons.contracts import OPEN_STATES, STATE_TOPIC, Lesson, LessonChanged, PresenceChanged
+from tutorwamp.lessons.contracts import OPEN_STATES, STATE_TOPIC, TYPING_TOPIC, Lesson, LessonChanged, PresenceChanged
 from tutorwamp.lessons.presence import Presence
 from tutorwamp.lessons.store import LessonsStore
 from tutorwamp.lessons.values import RaiseHand, SetTimer
@@ -35,6 +37,7 @@ class Classroom(LessonAccess):
         self,
         store: LessonsStore,
         people: People,
+        gate: Gate,
         events: Events,
         presence: Presence,
         *,
@@ -42,10 +45,12 @@ class Classroom(LessonAccess):
         clock: Clock,
     ) -> None:
         super().__init__(store, people, remembered=remembered)
+        self._gate = gate
         self._events = events
         self._clock = clock
         self._presence = presence
         self._roster = presence.roster
+        self._letting_type = DeferredLock()
         self._settling = DeferredLock()  # who comes back while it is written that they went is written after that
         events.listen(PresenceChanged, self._somebody_left)
 
@@ -116,6 +121,30 @@ class Classroom(LessonAccess):
 
         return draft
 
+    # who says that they are typing
+
+    def _members_topics(self, caller: Caller, lesson: Lesson) -> list[str]:
+        """Where somebody may publish. Who may not write in the chat does not tell that they are typing (L24)."""
+        is_silent = rules.silence(caller, lesson) is not None
+        theirs = [topic for topic in topics("lesson") if topic.publisher == "members"]
+        return [topic.of(lesson.id) for topic in theirs if not (is_silent and topic is TYPING_TOPIC)]
+
+    async def _let_type(self, before: Lesson, after: Lesson, only: int | None = None) -> None:
+        """The same for those who are in the room, or one session, when the lesson has changed; in its order."""
+        await self._letting_type.run(lambda: Deferred.fromCoroutine(self._open_and_close_typing(before, after, only)))
+
+    async def _open_and_close_typing(self, before: Lesson, after: Lesson, only: int | None) -> None:
+        typing = [TYPING_TOPIC.of(after.id)]
+        for session, person in self._roster.sessions(after.id):
+            if only not in (None, session) or (session, person) not in self._roster.sessions(after.id):
+                continue  # who has gone while others were told is not let in again
+            caller = Caller(person.id, person.role, session)
+            was_silent, is_silent = (rules.silence(caller, lesson) is not None for lesson in (before, after))
+            if is_silent and not was_silent:
+                await self._gate.revoke_grants(after.id, session=session, publish=typing)
+            elif was_silent and not is_silent:
+                await self._gate.grant(session, after.id, subscribe=[], publish=typing)
+
     # who counts as there
 
     def _somebody_left(self, moved: PresenceChanged) -> None:
@@ -148,6 +177,7 @@ class Classroom(LessonAccess):
                 await self._presence.kept()  # before it is asked on another node whether they are here
             await self._store.attend(lesson_id, self._clock(), there=there)
             self._lessons.forget(lesson_id)
+            await self._let_type(lesson, lesson.model_copy(update={"attended": there}))
         elif not there and any(hand.person.id == user_id for hand in lesson.hands):
             draft = self._drafting("hand.changed", None)
             await self._revised(lesson, lambda now: rules.lower(now, {user_id}), draft, user_id)

@@ -146,6 +146,10 @@ class Roster:
         """The ids of the people who are there; places that are kept do not count."""
         return {place.person.id for place in self._in(lesson_id) if place.lost_until is None}
 
+    def sessions(self, lesson_id: str) -> list[tuple[int, Person]]:
+        """Those that are there, and whose they are."""
+        return [(place.session, place.person) for place in self._in(lesson_id) if place.lost_until is None]
+
     def sessions_in(self, lesson_id: str) -> int:
         """How many sessions are there, of whoever."""
         return sum(place.lost_until is None for place in self._in(lesson_id))

@@ -14,7 +14,6 @@ from tutorwamp.kernel.errors import Forbidden, NotFound, TutorwampError, Unavail
 from tutorwamp.kernel.events import Events
 from tutorwamp.kernel.log.lines import get_logger
 from tutorwamp.kernel.streams import digest_of
-from tutorwamp.kernel.topics import topics
 from tutorwamp.lessons import rules
 from tutorwamp.lessons.attendance import PresentElsewhereError
 from tutorwamp.lessons.classroom import TRIES_AT_MOST, Classroom
@@ -62,8 +61,7 @@ class LessonsService(Classroom):
         unattended: UnattendedRule = "open",
         clock: Clock,
     ) -> None:
-        super().__init__(store, people, events, presence, remembered=remembered, clock=clock)
-        self._gate = gate
+        super().__init__(store, people, gate, events, presence, remembered=remembered, clock=clock)
         self._unattended = unattended
         events.listen(PresenceChanged, self._somebody_moved)
         events.listen(PersonChanged, lambda changed: self.forget_person(changed.user_id))
@@ -158,9 +156,10 @@ class LessonsService(Classroom):
 
     async def set_rules(self, caller: Caller, asked: SetRules) -> Lesson:
         """Say what students may do. Raises NotFound, Forbidden, WrongState or Invalid."""
-        _, after = await self._change(
+        before, after = await self._change(
             caller, asked.lesson_id, "rules.changed", lambda lesson: rules.set_rules(lesson, asked)
         )
+        await self._let_type(before, after)
         return after
 
     async def join(self, caller: Caller, asked: OneLesson) -> Joined:
@@ -174,7 +173,7 @@ class LessonsService(Classroom):
             caller.session,
             lesson_id,
             subscribe=list(topics_of(lesson_id).values()),
-            publish=[topic.of(lesson_id) for topic in topics("lesson") if topic.publisher == "members"],
+            publish=self._members_topics(caller, known),
         )
         # From here on a removal or the lesson's end finds this session and leads it out; one that came before, while we
         # asked the gate, is found by asking the database again.
@@ -187,6 +186,7 @@ class LessonsService(Classroom):
             heads = await self._store.heads(lesson_id)
             lesson = (await self.admit(caller, lesson_id, fresh=True)).lesson
             rules.require_open(lesson)
+            await self._let_type(known, lesson, caller.session)
         except Exception as error:
             # A session that was in the room before stays, unless it does not belong there any more.
             if came or isinstance(error, (NotFound, WrongState)):
