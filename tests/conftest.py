@@ -17,6 +17,7 @@ from tests.kernel.edges.loopback import Loopback
 from tests.support.machine import HeardGate, Stage, set_stage
 from tests.support.node import Node
 from tests.support.postgres import Postgres
+from tests.support.s3 import S3Server
 from tutorwamp.app.assembly import Machine, assemble
 from tutorwamp.app.site import make_site
 from tutorwamp.kernel.sql import migrate
@@ -167,3 +168,11 @@ def postgres_node(postgres: Postgres) -> Iterator[Node]:
     made = migrated_node(postgres.create_database("node"), env=HURRIED)
     with made.running():
         yield made
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3Server]:
+    """Real S3-compatible storage with a bucket ``pictures``; one for each worker process."""
+    with S3Server() as server:
+        server.make_bucket("pictures")
+        yield server

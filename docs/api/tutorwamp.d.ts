@@ -116,6 +116,9 @@ export type LeftOut = { id: string; kind: string; reason: string };
 /** A lesson as its members see it. */
 export type Lesson = { id: string; title: string; subject: string | null; state: LessonState; tutor: Person; students: Array<Person>; starts_at: string; ends_at: string; started_at: string | null; ended_at: string | null; pen: Array<string>; rules?: Rules; hands?: Array<HandPerson>; timer?: Timer | null; version: number; created_at: string };
 
+/** A file that was sent into a lesson. `size` may be less than was sent: pictures are kept without notes. */
+export type LessonFile = { id: string; name: string; media_type: string; size: number; lesson_id: string; created_at: string };
+
 /** `scheduled` → `live` ⇄ `interrupted` → `ended`, or `cancelled`. */
 export type LessonState = "scheduled" | "live" | "interrupted" | "ended" | "cancelled";
 
@@ -141,7 +144,10 @@ export type MarkRead = { lesson_id: string; seq: number };
 export type Me = { session: number; user: Person; now: string };
 
 /** One message. A deleted one keeps its place, with `body` null. */
-export type Message = { id: string; lesson_id: string; seq: number; author: Person; body: string | null; reply_to: string | null; reactions: Record<string, Array<string>>; created_at: string; edited_at: string | null; deleted_at: string | null; client_id: string | null };
+export type Message = { id: string; lesson_id: string; seq: number; author: Person; body: string | null; reply_to: string | null; files: Array<MessageFile>; reactions: Record<string, Array<string>>; created_at: string; edited_at: string | null; deleted_at: string | null; client_id: string | null };
+
+/** A file as a message shows it. `size` is bytes; the type is known by the content. */
+export type MessageFile = { id: string; name: string; media_type: string; size: number };
 
 /** The answer of a call that has nothing to say: `{}`. */
 export type Nothing = {  };
@@ -157,6 +163,9 @@ export type NotificationRead = { notification_ids: Array<string> | null; read_at
 
 /** Just which lesson's. */
 export type OneBoard = { lesson_id: string };
+
+/** A file of a lesson. */
+export type OneFile = { lesson_id: string; file_id: string };
 
 /** Just which lesson. */
 export type OneLesson = { lesson_id: string };
@@ -257,8 +266,11 @@ export type Rules = { chat?: "everyone" | "tutors"; unattended?: "open" | "close
 /** Messages that contain all words of the query, whatever their case. */
 export type SearchMessages = { query: string; lesson_id?: string | null; limit?: number; cursor?: string | null };
 
-/** Say something in a lesson. */
-export type SendMessage = { lesson_id: string; body: string; client_id?: string | null; reply_to?: string | null };
+/** Send a file into a lesson; the body is its bytes. */
+export type SendFile = { lesson_id: string; name: string; client_id?: string | null };
+
+/** Say something in a lesson, with files or without; with files it may be no words at all. */
+export type SendMessage = { lesson_id: string; file_ids?: Array<string>; body: string; client_id?: string | null; reply_to?: string | null };
 
 /** Which students may draw from now on, instead of those who could; the tutor always may. */
 export type SetPen = { lesson_id: string; student_ids: Array<string> };

@@ -142,6 +142,8 @@ ROUTES: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("POST", "/api/lessons/{lesson_id}/messages"): _with_token(MEMBERS),
     ("PATCH", "/api/lessons/{lesson_id}/messages/{message_id}"): _with_token(AUTHOR_IS_TUTOR),
     ("DELETE", "/api/lessons/{lesson_id}/messages/{message_id}"): _with_token(MODERATORS),
+    ("POST", "/api/lessons/{lesson_id}/files"): _with_token(MEMBERS),
+    ("GET", "/api/lessons/{lesson_id}/files/{file_id}"): _with_token(MEMBERS),
     ("GET", "/api/lessons/{lesson_id}/board"): _with_token(MEMBERS),
     ("GET", "/api/lessons/{lesson_id}/board/export"): _with_token(MEMBERS),
     ("POST", "/api/lessons/{lesson_id}/board/import"): _with_token(MODERATORS),
@@ -185,7 +187,7 @@ def page() -> str:
             "In and out, of and other say what somebody is to the lesson; students have no pen."
         ),
         "Over WAMP anonymous and deactivated people cannot connect: ABORT `tutorwamp.error.unauthenticated`.",
-        "The message is the tutor's, the notification and its topic are the student's in the lesson.",
+        "The message and its file are the tutor's, the notification and its topic are the student's in the lesson.",
     ]
     lines += _section("Procedures", ("procedure", *PEOPLE), [(f"`{uri}`", *row) for uri, row in PROCEDURES.items()])
     topics = [(action, f"`{uri}`".replace("{", "<").replace("}", ">"), *row) for (action, uri), row in TOPICS.items()]

@@ -240,18 +240,21 @@ async def test_routes(cast: Cast, method: str, path: str) -> None:
     for name in (*PEOPLE, *NOBODIES):
         lesson = await cast.lesson()
         picture = await _picture(cast, lesson) if "picture_id" in path else ""
+        file = await _file(cast, lesson) if "file_id" in path else ""
         where = path.format(
             lesson_id=lesson["id"],
             message_id=lesson["message_id"],
             notification_id=cast.notification_id,
             picture_id=picture,
+            file_id=file,
         )
-        query = {"/export": "?format=svg", "/import": f"?page={lesson['id']}"}.get(f"/{path.rpartition('/')[2]}", "")
+        queries = {"/export": "?format=svg", "/files": "?name=notes.txt", "/import": f"?page={lesson['id']}"}
+        query = queries.get(f"/{path.rpartition('/')[2]}", "")
         token = await _leaving(cast, name) if path in ENDS_LOGINS and name in PEOPLE else cast.tokens.get(name)
         headers: dict[bytes | str, bytes | str] = {"authorization": f"Bearer {token}"} if token is not None else {}
         value: Any = body(cast, method, path, lesson, name)
         raw = json.dumps(value).encode() if value is not None else None
-        if path.endswith("/board/pictures"):
+        if path.endswith(("/board/pictures", "/files")):
             raw, headers = PNG, {**headers, "content-type": "image/png"}
         elif raw is not None:
             headers = {**headers, "content-type": "application/json"}
@@ -266,6 +269,16 @@ async def _leaving(cast: Cast, name: str) -> str:
     email = f"{new_id()}@school.example"
     await _account(cast.node, email, name, {"admin": "admin"}.get(name, "student" if "student" in name else "tutor"))
     return await ticket_of(cast.node, email)
+
+
+async def _file(cast: Cast, lesson: dict[str, Any]) -> str:
+    """A file of a message of the tutor's."""
+    headers: dict[bytes | str, bytes | str] = {"authorization": f"Bearer {cast.tokens['tutor of']}"}
+    url = f"{cast.node.url}/api/lessons/{lesson['id']}/files?name=notes.txt"
+    kept = await (await treq.post(url, data=PNG, headers=headers)).json()
+    here = {"lesson_id": lesson["id"], "body": ""}
+    await cast.sessions["tutor of"].ask("tutorwamp.chat.send", **here, file_ids=[kept["id"]])
+    return str(kept["id"])
 
 
 async def _picture(cast: Cast, lesson: dict[str, Any]) -> str:

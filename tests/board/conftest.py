@@ -1,8 +1,6 @@
-"""What the board's tests share: a board with three people at it, and a storage of pictures."""
+"""What the board's tests share: a board with three people at it."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import pytest
 import pytest_twisted
@@ -10,7 +8,6 @@ import pytest_twisted
 from tests.board.desk import Desk
 from tests.board.easel import Easel
 from tests.support.machine import Stage
-from tests.support.s3 import S3Server
 from tutorwamp.app.assembly import Machine
 
 
@@ -30,11 +27,3 @@ def elsewhere(easel: Easel, other_on_both: Machine) -> Easel:
 async def desk(easel: Easel) -> Desk:
     """Writes ticks of their board straight into the database."""
     return Desk(easel)
-
-
-@pytest.fixture(scope="session")
-def s3() -> Iterator[S3Server]:
-    """Real S3-compatible storage with a bucket ``pictures``; one for each worker process."""
-    with S3Server() as server:
-        server.make_bucket("pictures")
-        yield server

@@ -9,6 +9,7 @@ from typing import Any
 from tests.board.easel import Easel, put
 from tests.board.test_exchange import MADE_BY_EXCALIDRAW, export, picture
 from tests.kernel.edges.loopback import Loopback
+from tests.kernel.media.test_notes import taken, tells
 from tests.support.asking import Asking, told
 from tests.support.machine import Stage
 from tutorwamp.kernel.contracts import Caller, new_id
@@ -175,3 +176,21 @@ async def test_S15_what_is_imported_and_uploaded_is_counted_in_bytes(
     limits.write(easel.anna.user_id, WRITTEN.burst)
     scene = json.dumps({"type": "excalidraw", "elements": [], "note": "x" * 3_000_000}).encode()
     assert told(await asking("POST", "/import", raw=scene)) == (429, "rate_limited")
+
+
+async def test_B43_a_picture_is_kept_without_the_place_where_it_was_taken(site: Loopback, easel: Easel) -> None:
+    asking = asking_as(site, easel, easel.anna)
+    sent = taken("JPEG", 6)
+    first = await asking("POST", "/pictures", raw=sent, Content_Type="image/jpeg")
+    again = await asking("POST", "/pictures", raw=sent, Content_Type="image/jpeg")
+    assert (first.status, again.json) == (201, first.json)
+    assert (first.json["width"], first.json["height"]) == (120, 160), "upright"
+    kept = (await asking("GET", f"/pictures/{first.json['id']}")).body
+    assert first.json["bytes"] == len(kept) < len(sent)
+    assert not tells(kept)
+    url = "data:image/jpeg;base64," + b64encode(taken("JPEG", 3)).decode()
+    shown = {"type": "image", "fileId": "f", "x": 9, "y": 9, "width": 40, "height": 30}
+    scene = {"type": "excalidraw", "elements": [shown], "files": {"f": {"dataURL": url, "mimeType": "image/jpeg"}}}
+    assert (await asking("POST", "/import", scene)).status == 200
+    (element,) = (await easel.open()).elements
+    assert not tells((await asking("GET", f"/pictures/{element['asset_id']}")).body)

@@ -27,6 +27,7 @@ async def test_a_message_comes_back_is_announced_and_is_kept_the_same(stage_on_b
         "author": person.plain(),
         "body": "Grüße \n an alle",
         "reply_to": None,
+        "files": [],
         "reactions": {},
         "created_at": "2026-11-23T09:00:00.000Z",
         "edited_at": None,

@@ -87,7 +87,8 @@ def furnish(url: str) -> dict[str, str]:
     here = f"/api/lessons/{lesson['id']}"
     message = ask(url, f"{here}/messages", {"body": "hello"}, token=token)
     picture = ask(url, f"{here}/board/pictures", PNG, token=token, media_type="image/png")
-    there = {"lesson_id": lesson["id"], "message_id": message["id"], "picture_id": picture["id"]}
+    file = ask(url, f"{here}/files?name=notes.png", PNG, token=token, media_type="image/png")
+    there = {"lesson_id": lesson["id"], "message_id": message["id"], "picture_id": picture["id"], "file_id": file["id"]}
     return {
         "TUTORWAMP_FUZZ_URL": url,
         "TUTORWAMP_FUZZ_EMAIL": emails["tutor"],

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tutorwamp.gate.rules import Client, Grants, address_of, decide, one_range
+from tutorwamp.gate.rules import Client, Grants, address_of, decide
+from tutorwamp.kernel.edges.ranges import one_range
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ANNA = Client(session=1, user_id="anna", issued_at=NOON)

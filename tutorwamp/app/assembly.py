@@ -14,7 +14,6 @@ from tutorwamp.accounts.rest import ACCOUNTS_ROUTES, RECOVERY_ROUTES
 from tutorwamp.accounts.service import AccountsService
 from tutorwamp.accounts.store import AccountsStore
 from tutorwamp.app.settings import Settings, engine_for
-from tutorwamp.board.blobs import BlobStore, FolderBlobStore
 from tutorwamp.board.exchange import Exchange
 from tutorwamp.board.rest import BOARD_FILE_ROUTES, BOARD_ROUTES, BoardFiles
 from tutorwamp.board.service import BoardService
@@ -24,14 +23,20 @@ from tutorwamp.chat.rest import CHAT_ROUTES
 from tutorwamp.chat.service import ChatService
 from tutorwamp.chat.store import ChatStore
 from tutorwamp.chat.wamp import CHAT_PROCEDURES, publish_chat
+from tutorwamp.files.looking import Looking
+from tutorwamp.files.rest import FILES_ROUTES
+from tutorwamp.files.service import SENT, FilesService
+from tutorwamp.files.store import FilesStore
 from tutorwamp.gate.contracts import Gate
 from tutorwamp.gate.wamp import GateClient
+from tutorwamp.kernel.blobs.folder import FolderBlobStore
+from tutorwamp.kernel.blobs.port import BlobStore
 from tutorwamp.kernel.cache import Cache, make_cache
 from tutorwamp.kernel.contracts import Clock, utc_now
 from tutorwamp.kernel.edges.component import Publisher, Served, served_by
 from tutorwamp.kernel.edges.resource import Routed, routed_to
 from tutorwamp.kernel.events import Events
-from tutorwamp.kernel.limits import CallLimits
+from tutorwamp.kernel.limits import CallLimits, Limits
 from tutorwamp.kernel.sql.database import Database
 from tutorwamp.kernel.sql.nodes import Nodes
 from tutorwamp.kernel.sql.probe import WriteProbe
@@ -77,6 +82,7 @@ DOMAINS: Final = (
         publish=publish_lessons,
     ),
     Domain("sessions", wamp=lambda made: served_by(made.sessions, SESSIONS_PROCEDURES), publish=publish_sessions),
+    Domain("files", rest=lambda made: routed_to(made.files, FILES_ROUTES)),
     Domain(
         "chat",
         wamp=lambda made: served_by(made.chat, CHAT_PROCEDURES),
@@ -119,6 +125,7 @@ class Machine:
     accounts: AccountsService
     recovery: RecoveryService
     lessons: LessonsService
+    files: FilesService
     chat: ChatService
     board: BoardService
     exchange: Exchange
@@ -175,12 +182,13 @@ def assemble(
         unattended=settings.lessons.unattended.value,
         clock=clock,
     )
-    chat = ChatService(ChatStore(database), lessons, accounts, events, limits, settings=settings.chat, clock=clock)
+    files = _files(settings, database, lessons, reactor, clock, now_s)
+    chat = _chat(settings, database, lessons, accounts, files, events, limits, clock)
     boards = BoardStore(database)
     board = BoardService(
         boards, lessons, accounts, events, limits, settings=settings.board, clock=clock, reactor=reactor
     )
-    pictures = _pictures(settings, reactor)
+    pictures = _blobs(settings, reactor, "pictures")
     exchange = Exchange(board, boards, pictures, settings=settings.board, clock=clock, reactor=reactor)
 
     sessions = SessionsService(
@@ -210,7 +218,7 @@ def assemble(
         domain.publish(events, publisher)
     return Machine(
         settings, database, nodes, probe, events, publisher, limits, accounts, recovery,
-        lessons, chat, board, exchange, pictures,
+        lessons, files, chat, board, exchange, pictures,
         sessions, cache, counts, notifications, notifier, push, clock,
     )  # fmt: skip
 
@@ -244,10 +252,54 @@ def _accounts(
     return accounts, recovery
 
 
-def _pictures(settings: Settings, reactor: Any) -> BlobStore:
-    """The bucket that the setting names, or a folder of the data folder. Raises SettingsError."""
-    if settings.board.pictures_url is None:
-        return FolderBlobStore(settings.node.data_dir / "pictures", reactor)
-    from tutorwamp.board.s3 import Bucket, BucketAddress, S3BlobStore  # late: its library takes 60 ms to import
+def _chat(
+    settings: Settings,
+    database: Database,
+    lessons: LessonsService,
+    accounts: AccountsService,
+    files: FilesService,
+    events: Events,
+    limits: CallLimits,
+    clock: Clock,
+) -> ChatService:
+    store = ChatStore(database, files.store)
+    return ChatService(store, lessons, accounts, files, events, limits, settings=settings.chat, clock=clock)
 
-    return S3BlobStore(Bucket(BucketAddress.parse(settings.board.pictures_url)), reactor)
+
+def _files(
+    settings: Settings,
+    database: Database,
+    lessons: LessonsService,
+    reactor: Any,
+    clock: Clock,
+    now_s: Callable[[], float],
+) -> FilesService:
+    return FilesService(
+        FilesStore(database, lesson_bytes=settings.files.lesson_bytes),
+        _blobs(settings, reactor, "files"),
+        Looking(settings.files.scanner, reactor),
+        lessons,
+        limits=Limits(SENT, now_s) if settings.limits.rate_limits else None,
+        settings=settings.files,
+        clock=clock,
+    )
+
+
+def _blobs(settings: Settings, reactor: Any, what: str) -> BlobStore:
+    """The bucket that the setting names, or a folder of the data folder; for "pictures" or "files".
+
+    Raises SettingsError.
+    """
+    title = what.title()
+    if settings.board.pictures_url is None:
+        return FolderBlobStore(settings.node.data_dir / what, reactor, what=title)
+    from tutorwamp.kernel.blobs.s3 import Bucket, BucketAddress, S3BlobStore  # late: its library takes 60 ms to import
+
+    bucket = Bucket(BucketAddress.parse(settings.board.pictures_url))
+    if what == "pictures":
+        return S3BlobStore(bucket, reactor)
+    return S3BlobStore(bucket, reactor, timeout_s=FILE_STORED_WITHIN_S, prefix=f"{what}/", what=title)
+
+
+FILE_STORED_WITHIN_S: Final = 20.0
+"""A request about a file: they are larger than pictures, and who sends one waits longer."""

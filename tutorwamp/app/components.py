@@ -69,6 +69,8 @@ CHANGES_NOTICED_EVERY_S: Final = 5.0
 """How long another process may show somebody's old name; two readings a second of all processes would be felt."""
 MEASURE_INTERVAL_S: Final = 15.0
 """How old what the metrics say of waiting deliveries may be: as often as Prometheus asks mostly."""
+SWEEP_INTERVAL_S: Final = 600.0
+"""Of files that nobody has sent on, which wait for a day."""
 COMPACTION_INTERVAL_S: Final = 60.0
 """A minute's share of what a lesson leaves behind is forgotten in one short transaction."""
 
@@ -254,6 +256,15 @@ class SessionsComponent(PeriodicComponent):
         await session.subscribe(sessions.session_joined, "wamp.session.on_join")
         await session.subscribe(sessions.session_left, "wamp.session.on_leave")
         self._watch(session, sessions.end_silent)
+
+
+class FilesComponent(PeriodicComponent):
+    """Sweeps away files that nobody has sent on; files themselves are asked for over REST only."""
+
+    name = "files"
+
+    async def _go_on(self) -> None:
+        self._every(SWEEP_INTERVAL_S, machine().files.sweep)
 
 
 class BoardComponent(PeriodicComponent):

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from tutorwamp.accounts.settings import AccountsSettings
 from tutorwamp.board.settings import BoardSettings
 from tutorwamp.chat.settings import ChatSettings
+from tutorwamp.files.settings import FilesSettings
 from tutorwamp.gate.settings import GateSettings
 from tutorwamp.kernel.limits import LimitSettings
 from tutorwamp.kernel.log.lines import LogSettings
@@ -42,6 +43,7 @@ class Settings:
     gate: GateSettings
     accounts: AccountsSettings
     lessons: LessonsSettings
+    files: FilesSettings
     chat: ChatSettings
     board: BoardSettings
     sessions: SessionsSettings

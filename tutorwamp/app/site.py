@@ -12,8 +12,9 @@ from twisted.web.server import Site
 from tutorwamp.app.assembly import DOMAINS, Machine
 from tutorwamp.app.health import HEALTH_ROUTES, HealthResource
 from tutorwamp.app.metrics import noted
+from tutorwamp.kernel.edges.admission import Admission
 from tutorwamp.kernel.edges.app import make_app, mount
-from tutorwamp.kernel.edges.intake import Admission, BoundedRequest, Channel
+from tutorwamp.kernel.edges.intake import BoundedRequest, Channel
 from tutorwamp.kernel.edges.origins import CrossOrigin, FromGate
 from tutorwamp.kernel.edges.resource import Answer, Request, Route, routed_to
 from tutorwamp.kernel.metrics.aside import aside
@@ -52,7 +53,8 @@ def make_site(machine: Machine) -> ServerFactory:
     mount(app, table, machine.accounts.authenticate, machine.limits)
     node = machine.settings.node
     key = node.signing_key()
-    admission = Admission(key, machine.settings.gate.request_body_limit, machine.clock)
+    gate = machine.settings.gate
+    admission = Admission(key, gate.request_body_limit, machine.clock, file_limit=gate.file_bytes)
     resource = FromGate(CrossOrigin(app.resource(), node.allowed_origins), gate_word(key))
     site: Any = Site(resource, partial(BoundedRequest, admission))
     site.protocol = Channel

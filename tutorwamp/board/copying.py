@@ -18,7 +18,6 @@ from pydantic_core import from_json
 from twisted.internet.defer import Deferred
 
 from tutorwamp.board import rules
-from tutorwamp.board.blobs import BlobStore, MissingBlobError
 from tutorwamp.board.contracts import (
     BOARD_TOPIC,
     PAGES_AT_MOST,
@@ -38,6 +37,7 @@ from tutorwamp.board.elements import OWNED_BY_SERVER
 from tutorwamp.board.errors import Full
 from tutorwamp.board.service import BoardService, answer_key, short_digest
 from tutorwamp.board.store import BoardStore, KeptPicture
+from tutorwamp.kernel.blobs.port import BlobStore, MissingBlobError
 from tutorwamp.kernel.contracts import Caller, Clock, new_id
 from tutorwamp.kernel.streams import digest_of
 
@@ -51,7 +51,7 @@ AT_ONCE: Final = 3
 _SHOWN: Final = re.compile(r'"asset_id":"([0-9a-f-]{36})"')
 """In an element's JSON; where a text says so there are backslashes."""
 
-Keep = Callable[[Caller, str, bytes, Mapping[str, Any]], Awaitable[Uploaded]]
+Keep = Callable[[Caller, str, bytes, Mapping[str, Any], str], Awaitable[Uploaded]]
 """Keeps a picture's bytes for a lesson. Raises Full or Unavailable."""
 
 
@@ -153,7 +153,7 @@ class Copying:
             except MissingBlobError:
                 continue
             seen = {"media_type": one.media_type, "width": one.width, "height": one.height}
-            kept[one.id] = (await self._keep(caller, lesson_id, content, seen)).id
+            kept[one.id] = (await self._keep(caller, lesson_id, content, seen, one.sha256)).id
         return kept
 
     def _steps(

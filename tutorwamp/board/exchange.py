@@ -11,7 +11,6 @@ from pydantic_core import from_json
 from twisted.internet.threads import deferToThreadPool
 
 from tutorwamp.board import rules
-from tutorwamp.board.blobs import BlobStore, MissingBlobError
 from tutorwamp.board.contracts import (
     BOARD_TOPIC,
     CHANGES_AT_MOST,
@@ -34,6 +33,7 @@ from tutorwamp.board.service import BoardService
 from tutorwamp.board.settings import BoardSettings
 from tutorwamp.board.store import BoardStore, KeptPicture, Outline
 from tutorwamp.board.workshop import Place, Workshop
+from tutorwamp.kernel.blobs.port import BlobStore, MissingBlobError
 from tutorwamp.kernel.contracts import Caller, Clock, new_id
 from tutorwamp.kernel.edges.arguments import ARGUMENTS_BYTES_AT_MOST
 from tutorwamp.kernel.errors import Invalid, NotFound, TooLarge, TutorwampError
@@ -166,9 +166,9 @@ class Exchange:
         read = await place.work("scene_pictures", job, advice=SMALLER_SCENE)
         left_out, asset_ids = [LeftOut(**one) for one in read.values["left_out"]], {}
         for seen, content in zip(read.values["pictures"], read.parts, strict=True):
-            file_id = seen.pop("file_id")
+            file_id, sha256 = seen.pop("file_id"), seen.pop("sha256")
             try:
-                asset_ids[file_id] = (await self._keep(caller, lesson_id, content, seen)).id
+                asset_ids[file_id] = (await self._keep(caller, lesson_id, content, seen, sha256)).id
             except TutorwampError as error:
                 left_out.append(LeftOut(id=file_id, kind="file", reason=error.message))
         return asset_ids, left_out
@@ -179,17 +179,19 @@ class Exchange:
         Raises NotFound, WrongState, NoPen, Full, RateLimited or what ``imaging.recognise`` does.
         """
         await self._board.require_pen(caller, lesson_id)
-        kept = await self._store.same_picture(lesson_id, _digest(content))
+        sha256 = hashlib.sha256(content).hexdigest()
+        kept = await self._store.same_picture(lesson_id, sha256)
         if kept is not None:
             return _uploaded(kept)
         with self._workshop.place(caller.user_id) as place:
             async with place.turn(large=False):
                 seen = await place.work("recognise", Parcel({}, [content]), advice="Send a smaller picture.")
-        return await self._keep(caller, lesson_id, content, seen.values)
+        return await self._keep(caller, lesson_id, seen.parts[0], seen.values, sha256)
 
-    async def _keep(self, caller: Caller, lesson_id: str, content: bytes, seen: Mapping[str, Any]) -> Uploaded:
-        """Keep a picture that was recognised. Raises Full or Unavailable."""
-        sha256 = _digest(content)
+    async def _keep(
+        self, caller: Caller, lesson_id: str, content: bytes, seen: Mapping[str, Any], sha256: str
+    ) -> Uploaded:
+        """Keep a picture that was recognised; ``sha256``: as it was sent. Raises Full or Unavailable."""
         kept = await self._store.same_picture(lesson_id, sha256)
         if kept is None:
             mine = KeptPicture(
@@ -242,10 +244,6 @@ def _written(scene: Plain) -> bytes:
     except (ValueError, RecursionError):
         fault = {"loc": ["scene"], "msg": "must be JSON that is not nested too deeply"}
         raise Invalid("This is no scene of Excalidraw.", details=[fault]) from None
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
 
 
 def _uploaded(kept: KeptPicture) -> Uploaded:

@@ -18,6 +18,7 @@ from PIL import Image, ImageOps, JpegImagePlugin, UnidentifiedImageError, WebPIm
 from PIL.ExifTags import Base as ExifTag
 
 from tutorwamp.kernel.errors import Invalid, TooLarge, TutorwampError, UnsupportedMediaType
+from tutorwamp.kernel.media.notes import BrokenPictureError, cleaned
 
 # What a picture is
 
@@ -98,6 +99,14 @@ def _count_scans(jpeg: bytes) -> int:
         if marker[1] != _START_OF_IMAGE:
             place += int.from_bytes(jpeg[place : place + 2])
     return scans
+
+
+def without_notes(content: bytes, media_type: str) -> bytes:
+    """What was recognised, without what it tells of places and people. Raises Invalid."""
+    try:
+        return cleaned(content, media_type)
+    except BrokenPictureError:
+        raise _invalid("The picture cannot be read: it is broken or cut off.") from None
 
 
 def _too_large() -> TooLarge:

@@ -119,10 +119,11 @@ _FORMATS: Final[Mapping[str, Callable[[Sequence[Page], Pictures], File]]] = {
 
 
 def recognise(job: Parcel) -> Parcel:
-    """What a picture is; part: its content."""
+    """What a picture is; part: its content. Part of the answer: the same without notes of places and people (B43)."""
     from tutorwamp.board import imaging
 
-    return Parcel(vars(imaging.recognise(job.parts[0])))
+    seen = imaging.recognise(job.parts[0])
+    return Parcel(vars(seen), [imaging.without_notes(job.parts[0], seen.media_type)])
 
 
 def scene_pictures(job: Parcel) -> Parcel:
@@ -136,8 +137,10 @@ def scene_pictures(job: Parcel) -> Parcel:
         try:
             if len(content) > job.values["bytes_at_most"]:
                 raise TooLarge("The picture is too large.")
-            seen.append({"file_id": file_id, **vars(imaging.recognise(content))})
-            contents.append(content)
+            known = imaging.recognise(content)
+            clean = imaging.without_notes(content, known.media_type)
+            seen.append({"file_id": file_id, "sha256": hashlib.sha256(content).hexdigest(), **vars(known)})
+            contents.append(clean)
         except TutorwampError as error:
             refused.append({"id": file_id, "kind": "file", "reason": error.message})
     return Parcel({"pictures": seen, "left_out": refused}, contents)

@@ -20,7 +20,7 @@ class BoardSettings:
     pictures_url: str | None = setting(
         "BOARD_PICTURES_URL",
         None,
-        "Unset: the data folder. S3-compatible storage: s3+https://ACCESS:SECRET@HOST/BUCKET?region=REGION.",
+        "Pictures, and files in chat. Unset: the data folder. S3: s3+https://ACCESS:SECRET@HOST/BUCKET?region=REGION.",
     )
     picture_limit: int = setting(
         "BOARD_PICTURE_LIMIT",

@@ -9,6 +9,7 @@ from emoji import EMOJI_DATA
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from tutorwamp.accounts.contracts import Person
+from tutorwamp.files.contracts import FileIds, MessageFile
 from tutorwamp.kernel.contracts import (
     LISTED,
     PAGE_LIMIT_DEFAULT,
@@ -49,6 +50,7 @@ class MessageFields(Value, Generic[Who]):
     author: Who
     body: str | None
     reply_to: Id | None
+    files: list[MessageFile]
     reactions: dict[str, list[Id]]
     created_at: Instant
     edited_at: Instant | None
@@ -98,17 +100,26 @@ def _few_words(query: str) -> str:
 
 
 Body = Annotated[Text, Field(min_length=1, max_length=BODY_LENGTH_AT_MOST)]
+BodyOrNone = Annotated[Text, Field(max_length=BODY_LENGTH_AT_MOST)]
 Emoji = Annotated[Line, Field(min_length=1, max_length=EMOJI_LENGTH_AT_MOST, json_schema_extra={"format": "emoji"})]
 Query = Annotated[Line, Field(min_length=1, max_length=200), AfterValidator(_few_words)]
 
 
 class SendMessage(Value):
-    """Say something in a lesson."""
+    """Say something in a lesson, with files or without; with files it may be no words at all."""
 
     lesson_id: Id
-    body: Body
+    file_ids: FileIds = Field(default_factory=list)
+    body: BodyOrNone
     client_id: ClientId | None = None
     reply_to: Id | None = None
+
+    @field_validator("body")
+    @classmethod
+    def _words_or_files(cls, body: str, info: ValidationInfo) -> str:
+        if not body and not info.data.get("file_ids"):
+            raise ValueError("must not be empty where there are no files")
+        return body
 
 
 class EditMessage(Value):

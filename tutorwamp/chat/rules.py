@@ -28,4 +28,4 @@ def delete(message: KeptMessage, deleter_id: str, now: datetime, *, moderates: b
         raise Forbidden("Only its author or the lesson's tutor may delete a message.")
     if message.deleted_at is not None:
         return message
-    return message.model_copy(update={"body": None, "deleted_at": now})
+    return message.model_copy(update={"body": None, "files": [], "deleted_at": now})

@@ -25,6 +25,7 @@ from tutorwamp.chat.contracts import (
 )
 from tutorwamp.chat.settings import ChatSettings
 from tutorwamp.chat.store import Changed, ChatStore, Sending
+from tutorwamp.files.contracts import LessonFiles, MessageFile
 from tutorwamp.kernel.contracts import Caller, Clock, Page, Stated, new_id
 from tutorwamp.kernel.errors import NotFound, OutOfTime, TooLarge, Unavailable
 from tutorwamp.kernel.events import Events
@@ -44,6 +45,7 @@ class ChatService:
         store: ChatStore,
         access: LessonAccessChecker,
         people: People,
+        files: LessonFiles,
         events: Events,
         limits: CallLimits,
         *,
@@ -54,22 +56,24 @@ class ChatService:
         self._store = store
         self._access = access
         self._people = people
+        self._files = files
         self._events = events
         self._settings = settings
         self._clock = clock
 
     async def send_message(self, caller: Caller, asked: SendMessage) -> Message:
-        """Say something. Raises NotFound, WrongState, Muted, Conflict (client_id) or Invalid (reply_to)."""
+        """Say something. Raises NotFound, WrongState, Muted, Conflict (client_id) or Invalid (reply_to, file_ids)."""
         said = await self.say(caller, asked)
         return said.value if isinstance(said, Stated) else said
 
     async def say(self, caller: Caller, asked: SendMessage) -> Message | Stated[Message]:
         """The same, for who wants it plain: as its event has it already."""
         author = await self._people.person(caller.user_id)
-        kept = _new_message(asked, author.id, self._clock())
+        files = await self._files.described(caller, asked.lesson_id, asked.file_ids) if asked.file_ids else []
+        kept = _new_message(asked, author.id, self._clock(), files)
         message = kept.by(author)
         plain = message.plain()
-        key, digest = key_for(asked.client_id), digest_of(asked.body, asked.reply_to)
+        key, digest = key_for(asked.client_id), digest_of(asked.body, asked.reply_to, *asked.file_ids)
         for tried in range(TRIES_AT_MOST):
             repeating = asked.client_id is not None
             admission = await self._access.admit_writer(caller, asked.lesson_id, to="say", repeating=repeating)
@@ -87,7 +91,7 @@ class ChatService:
                 data=lambda seq: {**plain, "seq": seq},
             )
             try:
-                sent = await self._store.send(Sending(draft, kept))
+                sent = await self._store.send(Sending(draft, kept, asked.file_ids))
             except (StaleGuardError, UnknownStreamError):
                 if admission.closed is not None:
                     raise admission.closed from None
@@ -139,6 +143,7 @@ class ChatService:
                 )
             except StaleGuardError:
                 continue
+            self._files.discard(changed.dropped)
             return self._announced(caller, message, changed)
         raise Unavailable("The lesson is being changed just now.")
 
@@ -201,6 +206,7 @@ class ChatService:
                 changed = await self._store.change(message_id, deciding(admission), draft)
             except StaleGuardError:
                 continue
+            self._files.discard(changed.dropped)
             return self._announced(caller, message, changed)
         raise Unavailable("The lesson is being changed just now.")
 
@@ -255,7 +261,7 @@ class ChatService:
         return [one.by(people[one.author]) for one in kept]
 
 
-def _new_message(asked: SendMessage, author_id: str, now: datetime) -> KeptMessage:
+def _new_message(asked: SendMessage, author_id: str, now: datetime, files: Sequence[MessageFile] = ()) -> KeptMessage:
     """A message that has no number yet, of what was checked when it came."""
     return KeptMessage.of_checked(
         {
@@ -265,6 +271,7 @@ def _new_message(asked: SendMessage, author_id: str, now: datetime) -> KeptMessa
             "author": author_id,
             "body": asked.body,
             "reply_to": asked.reply_to,
+            "files": [*files],
             "reactions": {},
             "created_at": now,
             "edited_at": None,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -24,6 +25,8 @@ from twisted.internet.defer import Deferred
 
 from tutorwamp.chat.contracts import EMOJI_PER_MESSAGE_AT_MOST, KeptMessage, ReadHistory, ReadMark, SearchMessages
 from tutorwamp.chat.tables import messages, reactions, read_marks
+from tutorwamp.chat.writing import Asking, files_in, files_text, without_files
+from tutorwamp.files.contracts import FilesOfMessages, Wanted
 from tutorwamp.kernel.contracts import SEQ_AT_MOST, StreamEvent, cursor_from, cursor_parts
 from tutorwamp.kernel.errors import Conflict, Invalid, NotFound, TooLarge
 from tutorwamp.kernel.sql.columns import lock
@@ -42,6 +45,16 @@ class Sending:
 
     draft: Draft
     message: KeptMessage
+    file_ids: Sequence[str] = ()
+    """The files it is to have; ``message.files`` are those of them that its author has sent into the lesson."""
+
+    @property
+    def asking(self) -> Asking | None:
+        """For its files."""
+        if not self.file_ids:
+            return None
+        wanted = Wanted(self.message.id, self.message.lesson_id, self.message.author, self.file_ids)
+        return Asking(self.draft, wanted, are_known=len(self.message.files) == len(self.file_ids))
 
 
 @dataclass(frozen=True)
@@ -69,14 +82,17 @@ class Changed:
     event: StreamEvent | None
     rewritten_bytes: int = 0
     """Of earlier events, which say what a reader would read now."""
+    dropped: Sequence[str] = ()
+    """Files that there are no more."""
 
 
 class ChatStore:
     """What is remembered of chat."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, files: FilesOfMessages) -> None:
         self._database = database
-        self._sends: GroupCommit[Sending, Sent] = GroupCommit(database, "chat.send", _send)
+        self._files = files
+        self._sends: GroupCommit[Sending, Sent] = GroupCommit(database, "chat.send", partial(_send, files))
 
     def send(self, sending: Sending) -> Deferred[Sent]:
         """Keep a message with whatever else waits. Raises StaleGuardError, UnknownStreamError, Conflict or Invalid."""
@@ -104,12 +120,14 @@ class ChatStore:
                 .where(messages.c.id == message_id)
                 .values(
                     body=after.body,
+                    files=files_text(after),
                     folded=folded(after.body),
                     edited_at=after.edited_at,
                     deleted_at=after.deleted_at,
                 )
             )
-            return _announce(connection, after, draft(after))
+            dropped = self._files.drop(connection, message_id) if before.files and not after.files else []
+            return replace(_announce(connection, after, draft(after)), dropped=dropped)
 
         return self._database.write("chat.change", thd)
 
@@ -223,14 +241,16 @@ def _page_of(
     return found, cursor_from(key(found[-1])) if len(rows) > limit else None
 
 
-def _send(connection: Connection, jobs: Sequence[Sending]) -> list[Sent | Exception]:
+def _send(files: FilesOfMessages, connection: Connection, jobs: Sequence[Sending]) -> list[Sent | Exception]:
     """Keep a batch of messages: the streams' four statements, one insert, and one look at what is replied to."""
     known_replies = _existing(connection, [job.message for job in jobs])
-    refused = {
+    refused: dict[int, Exception] = {
         index: Invalid("There is no such message.", details=[{"loc": ["reply_to"], "msg": "no such message here"}])
         for index, job in enumerate(jobs)
         if job.message.reply_to is not None and (job.message.lesson_id, job.message.reply_to) not in known_replies
     }
+    asking = {index: job.asking for index, job in enumerate(jobs) if job.asking is not None}
+    refused |= without_files(files, connection, asking)
     admitted = [job for index, job in enumerate(jobs) if index not in refused]
     numbered = number(connection, [job.draft for job in admitted])
     outcomes = iter(numbered.outcomes)
@@ -250,6 +270,9 @@ def _send(connection: Connection, jobs: Sequence[Sending]) -> list[Sent | Except
         else:
             results.append(outcome)
     if written:
+        said = {message.id for message in written if message.files}
+        if said:
+            files.take(connection, [one.wanted for one in asking.values() if one.wanted.message_id in said])
         rows = [_row(message) for message in written]
         write_last(connection, [*numbered.writes(connection), (_ADD_MESSAGES, rows)])
     return results
@@ -272,18 +295,20 @@ def _existing(connection: Connection, among: Sequence[KeptMessage]) -> set[tuple
     return {(row.lesson_id, row.id) for row in connection.execute(query)}
 
 
-_IN_BOTH: Final = [name for name in KeptMessage.model_fields if name in messages.c]
-"""The fields that are columns as they are. The author's column is ``author_id``; reactions are rows of their own."""
+_IN_BOTH: Final = [name for name in KeptMessage.model_fields if name in messages.c and name != "files"]
+"""The fields that are columns as they are. The author's column is ``author_id``; reactions are rows of their own.
+Files, which never change, stand with their message as text; whose they are, and that they are taken, is a row each."""
 
 
 def _row(message: KeptMessage) -> dict[str, Any]:
     same = {name: getattr(message, name) for name in _IN_BOTH}
-    return {**same, "author_id": message.author, "folded": folded(message.body)}
+    return {**same, "files": files_text(message), "author_id": message.author, "folded": folded(message.body)}
 
 
 def _from_row(row: Row[Any], reacted: dict[str, list[str]]) -> KeptMessage:
     same = {name: getattr(row, name) for name in _IN_BOTH}
-    return KeptMessage.model_construct(**same, author=row.author_id, reactions=reacted)  # it was checked when it came
+    # It was checked when it came.
+    return KeptMessage.model_construct(**same, author=row.author_id, files=files_in(row.files), reactions=reacted)
 
 
 def _announce(connection: Connection, message: KeptMessage, draft: Draft) -> Changed:

@@ -20,6 +20,7 @@ messages = Table(
     Column("edited_at", InstantColumn),
     Column("deleted_at", InstantColumn),
     Column("client_id", String(64)),
+    Column("files", Text),
     Index("uq_messages_seq", "lesson_id", "seq", unique=True),
 )
 

@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tutorwamp.app.settings import Settings, engine_for, read_settings
 from tutorwamp.cli.config_check import ConfigCheck, begin_config_check
+from tutorwamp.files.scanner import Scanner, ScannerError
 from tutorwamp.gate.settings import GateSettings
 from tutorwamp.kernel.contracts import utc_now
 from tutorwamp.kernel.files import RESERVED_AT_MOST, open_files_at_most, sessions_in
@@ -78,6 +80,7 @@ def ask_others(settings: Settings) -> list[Asked]:
     return [
         Asked("database", lambda: list(_database(settings))),
         Asked("pictures", lambda: list(_pictures(settings))),
+        Asked("scanner", lambda: list(_scanner(settings))),
         Asked("Redis", lambda: list(_redis(settings))),
     ]
 
@@ -203,7 +206,11 @@ def _pictures(settings: Settings) -> Iterator[Finding]:
     """Put an object into the storage and take it out again."""
     if settings.board.pictures_url is None:
         return
-    from tutorwamp.board.s3 import Bucket, BucketAddress, BucketError  # late: most nodes keep theirs in the data folder
+    from tutorwamp.kernel.blobs.s3 import (  # late: most nodes keep theirs in the data folder
+        Bucket,
+        BucketAddress,
+        BucketError,
+    )
 
     until_s = time.monotonic() + ANSWERED_WITHIN_S
     try:
@@ -215,6 +222,18 @@ def _pictures(settings: Settings) -> Iterator[Finding]:
         yield Finding("pictures", fine=False, text=f"{error}; check TUTORWAMP_BOARD_PICTURES_URL")
     else:
         yield Finding("pictures", fine=True, text=f"{address.scheme}://{address.host}/{address.bucket}")
+
+
+def _scanner(settings: Settings) -> Iterator[Finding]:
+    """Have it look at a byte."""
+    if settings.files.scanner is None:
+        return
+    try:
+        fine = Scanner.parse(settings.files.scanner).is_clean(BytesIO(b"?"), within_s=ANSWERED_WITHIN_S)
+    except (SettingsError, ScannerError) as error:
+        yield Finding("scanner", fine=False, text=f"{error}; check TUTORWAMP_FILE_SCANNER")
+    else:
+        yield Finding("scanner", fine=fine, text=settings.files.scanner)
 
 
 def _redis(settings: Settings) -> Iterator[Finding]:

@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Final
 from uuid import uuid4
@@ -83,7 +83,7 @@ class Chat(Kept):
 
     # Speaking
 
-    async def send(self, body: str, *, reply_to: str | None = None) -> Plain:
+    async def send(self, body: str, *, reply_to: str | None = None, file_ids: Sequence[str] = ()) -> Plain:
         """Say something; it is shown at once, and answered as it was stored. In order, once, however long it takes.
 
         A refusal (``fix``, ``stop``, ``reload``) is raised, and the words are not shown any more.
@@ -93,7 +93,7 @@ class Chat(Kept):
         self._pending[client_id] = {"id": None, "seq": None, "lesson_id": self._lesson_id, **said, "pending": True}
         self._notify({"type": "chat.pending", "client_id": client_id})
         try:
-            message = await self._send(body, client_id=client_id, reply_to=reply_to)
+            message = await self._send(body, client_id=client_id, reply_to=reply_to, file_ids=file_ids)
         except CallError:
             if self._pending.pop(client_id, None) is not None:
                 self._notify({"type": "chat.pending", "client_id": client_id})

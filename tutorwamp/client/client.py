@@ -11,10 +11,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 from tutorwamp.client.connection import Connection
 from tutorwamp.client.errors import CallError
+from tutorwamp.client.files import Files
 from tutorwamp.client.lesson import Lesson
 from tutorwamp.client.login import Login
 from tutorwamp.client.notifications import Notifications
@@ -39,6 +41,7 @@ class Client:
             socket_url(base_url), self.login, serializer=serializer, backoff=backoff, reactor=reactor
         )
         self.connection.on_arrival(self._enter_lessons_again)
+        self.files = Files(self.login)
         self.streams = Streams(self.connection)
         self._lessons: dict[str, Lesson] = {}
         self._notifications: Notifications | None = None
@@ -88,6 +91,14 @@ class Client:
         await lesson.enter()
         self._lessons[lesson_id] = lesson
         return lesson
+
+    async def upload(self, lesson_id: str, file: Path | bytes, *, name: str | None = None) -> dict[str, Any]:
+        """Send a file into a lesson, for ``file_ids`` of a message; see ``Files.upload``."""
+        return await self.files.upload(lesson_id, file, name=name)
+
+    async def download(self, lesson_id: str, file_id: str, into: Path | None = None) -> bytes:
+        """A file of a message; see ``Files.download``."""
+        return await self.files.download(lesson_id, file_id, into)
 
     async def notifications(self) -> Notifications:
         """What one should know, kept as it is from now on; the same one every time."""

@@ -215,9 +215,18 @@ class Lesson:
 
     # Speaking
 
-    async def send(self, body: str, *, client_id: str | None = None, reply_to: str | None = None) -> dict[str, Any]:
-        """Send a message and answer it as it was stored."""
-        arguments = {"body": composed(body), "client_id": client_id or uuid4().hex, **_given(reply_to=reply_to)}
+    async def send(
+        self,
+        body: str,
+        *,
+        client_id: str | None = None,
+        reply_to: str | None = None,
+        file_ids: Sequence[str] | None = None,
+    ) -> dict[str, Any]:
+        """Send a message, with files that were uploaded (``Client.upload``) or without, and answer it as stored."""
+        files = list(file_ids) if file_ids else None
+        given = _given(reply_to=reply_to, file_ids=files)
+        arguments = {"body": composed(body), "client_id": client_id or uuid4().hex, **given}
         return await self._in_turn("send", lesson_id=self.id, **arguments)
 
     async def edit(self, message_id: str, body: str) -> dict[str, Any]:

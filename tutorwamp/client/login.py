@@ -36,7 +36,7 @@ ANSWER_TIMEOUT_S: Final = 20.0
 
 UNAUTHENTICATED: Final = "tutorwamp.error.unauthenticated"
 
-_NOT_ANSWERED: Final = (
+NOT_ANSWERED: Final = (
     ConnectError,
     ConnectionClosed,
     DNSLookupError,
@@ -44,6 +44,7 @@ _NOT_ANSWERED: Final = (
     ResponseFailed,
     DeferredTimeout,
 )
+"""What a request ends with where nobody has answered it."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,8 @@ class Login:
         self.base_url = base_url.rstrip("/")
         self.user: dict[str, Any] | None = None
         """Who is logged in, as the server said at the last login or refresh."""
-        self._clock: IReactorTime = reactor if clock is None else clock
-        self._http = HTTPClient(Agent(reactor, connectTimeout=ANSWER_TIMEOUT_S))
+        self.clock: IReactorTime = reactor if clock is None else clock
+        self.http = HTTPClient(Agent(reactor, connectTimeout=ANSWER_TIMEOUT_S))
         self._tokens: _Tokens | None = None
         self._waiting: list[Deferred[str]] = []
 
@@ -140,7 +141,7 @@ class Login:
 
     async def access_token(self) -> str:
         """A token with some life left in it."""
-        if self._tokens is not None and self._clock.seconds() < self._tokens.stale_at:
+        if self._tokens is not None and self.clock.seconds() < self._tokens.stale_at:
             return self._tokens.access_token
         return await self._next_token()
 
@@ -181,7 +182,7 @@ class Login:
     def _take(self, answer: Mapping[str, Any]) -> dict[str, Any]:
         lifetime_s = float(answer["expires_in"])
         ahead_s = min(REFRESH_AHEAD_S, lifetime_s * REFRESH_AHEAD_SHARE)
-        stale_at = self._clock.seconds() + lifetime_s - ahead_s
+        stale_at = self.clock.seconds() + lifetime_s - ahead_s
         self._tokens = _Tokens(answer["access_token"], answer["refresh_token"], uuid4().hex, stale_at)
         self.user = dict(answer["user"])
         return self.user
@@ -191,8 +192,8 @@ class Login:
     ) -> dict[str, Any]:
         answering = Deferred.fromCoroutine(self._request(method, path, body, token))
         try:
-            status, content = await answering.addTimeout(ANSWER_TIMEOUT_S, self._clock)
-        except _NOT_ANSWERED as error:
+            status, content = await answering.addTimeout(ANSWER_TIMEOUT_S, self.clock)
+        except NOT_ANSWERED as error:
             raise CallError("tutorwamp.error.unavailable", f"{self.base_url} does not answer.") from error
         try:
             answer = json.loads(content) if content else {}
@@ -209,7 +210,7 @@ class Login:
         if token is not None:
             headers.addRawHeader("Authorization", f"Bearer {token}")
         if body is None:
-            response = await self._http.request(method, self.base_url + path, headers=headers)
+            response = await self.http.request(method, self.base_url + path, headers=headers)
         else:
-            response = await self._http.request(method, self.base_url + path, headers=headers, json=dict(body))
+            response = await self.http.request(method, self.base_url + path, headers=headers, json=dict(body))
         return response.code, await response.content()

@@ -30,11 +30,13 @@ from twisted.web.static import File
 from tutorwamp.gate.contracts import Status
 from tutorwamp.gate.health import Standing, without_rest
 from tutorwamp.gate.health import standing as of_this_process
-from tutorwamp.gate.rules import address_of, one_range
+from tutorwamp.gate.rules import address_of
 from tutorwamp.gate.settings import GateSettings
 from tutorwamp.kernel.contracts import utc_now
 from tutorwamp.kernel.edges import problems
-from tutorwamp.kernel.edges.intake import Admission, BoundedRequest, Channel
+from tutorwamp.kernel.edges.admission import Admission
+from tutorwamp.kernel.edges.intake import BoundedRequest, Channel
+from tutorwamp.kernel.edges.ranges import one_range
 from tutorwamp.kernel.errors import Malformed, MethodNotAllowed, NotFound, TooLarge, TutorwampError, Unavailable
 from tutorwamp.kernel.node_settings import NodeSettings
 from tutorwamp.kernel.settings import Network, gather, read
@@ -91,9 +93,9 @@ def make_page(extra: dict[str, Any]) -> IResource:
     from crossbar.common.twisted.web import Site  # late: tests need no Crossbar for the rest of this file
 
     values = gather(os.environ)
-    admission = Admission(
-        read(NodeSettings, values).signing_key(), read(GateSettings, values).request_body_limit, utc_now
-    )
+    gate = read(GateSettings, values)
+    key = read(NodeSettings, values).signing_key()
+    admission = Admission(key, gate.request_body_limit, utc_now, file_limit=gate.file_bytes)
     Site.protocol = Channel
     Site.acceptableProtocols = lambda _: [b"http/1.1"]
     Site.requestFactory = partial(BoundedRequest, admission)
@@ -136,7 +138,7 @@ class Proxy(Resource):
         self._proxies = proxies
         self._word = word
         self._standing = standing or Standing()
-        self._body_limit = settings.request_body_limit
+        self._limits = Admission(b"", settings.request_body_limit, utc_now, file_limit=settings.file_bytes)
         self._timeout_s = settings.upstream_timeout.total_seconds()
         self._reactor: Any = reactor
         self._pool = HTTPConnectionPool(reactor)
@@ -169,7 +171,9 @@ class Proxy(Resource):
         request.setResponseCode(response.code, response.phrase)
         for name, values in _end_to_end(response.headers):
             request.responseHeaders.setRawHeaders(name, values)
-        if request.method != b"HEAD" and response.code not in NO_BODY_CODES and response.length is not UNKNOWN_LENGTH:
+        if request.method == b"HEAD":
+            _set_length_of_unsent(response, request)
+        elif response.code not in NO_BODY_CODES and response.length is not UNKNOWN_LENGTH:
             request.setHeader(b"content-length", b"%d" % response.length)
         await _pass_body(response, request)
 
@@ -182,8 +186,9 @@ class Proxy(Resource):
         content = cast("BinaryIO", request.content)  # there since the body was read
         length = content.seek(0, os.SEEK_END)
         content.seek(0)
-        if length > self._body_limit:
-            raise TooLarge("The body is too large.", details={"bytes_at_most": self._body_limit})
+        limit = self._limits.body_limit(request.path)
+        if length > limit:
+            raise TooLarge("The body is too large.", details={"bytes_at_most": limit})
         return length
 
     def _forwarded_headers(self, request: Request) -> Headers:
@@ -241,6 +246,12 @@ def _end_to_end(headers: Headers) -> list[tuple[bytes, Sequence[bytes]]]:
     named = {name.strip().lower() for value in headers.getRawHeaders(b"connection", []) for name in value.split(b",")}
     left_out = _OF_ONE_HOP | named | {b"server"}
     return [(name, values) for name, values in headers.getAllRawHeaders() if name.lower() not in left_out]
+
+
+def _set_length_of_unsent(response: IResponse, request: Request) -> None:
+    """HEAD: how long the body would be; of this alone the header says it, and not the client's library."""
+    for length in response.headers.getRawHeaders(b"content-length", []):
+        request.setHeader(b"content-length", length)
 
 
 async def _pass_body(response: IResponse, request: Request) -> None:

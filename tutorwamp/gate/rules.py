@@ -5,7 +5,6 @@ Pure and quick: it runs for every call, subscription and publication of every cl
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,7 +31,6 @@ _PUBLISH_OPTIONS: Final = frozenset({"acknowledge", "exclude_me"})
 
 _THIS_MACHINE: Final = (ip_network("127.0.0.1"), ip_network("::1"))
 
-_RANGE: Final = re.compile(rb"([0-9]{0,18})-([0-9]{0,18})")
 
 PUBLICATIONS_A_SECOND: Final = 30
 """Of one session, on all topics together: the client points at most 20 times a second, and types now and then."""
@@ -206,33 +204,6 @@ def address_of(peer: str, headers: Mapping[str, str], proxies: Collection[Networ
 def _is_in(address: str, networks: Collection[Network]) -> bool:
     known = read_address(address)
     return known is not None and any(known in network for network in networks)
-
-
-def one_range(asked: bytes, size: int) -> tuple[int, int] | None:
-    """The first and last byte of what a ``Range`` asks of a file of this size; null where that is not one range.
-
-    Ranges that touch or overlap are one. One behind the end stays as it is, to be told so.
-    """
-    unit, _, said = asked.partition(b"=")
-    parts = [part.strip() for part in said.split(b",") if part.strip()]
-    found = [_RANGE.fullmatch(part) for part in parts]
-    if unit.strip() != b"bytes" or not found or size == 0:
-        return None
-    spans = []
-    for part in found:
-        if part is None or not (part[1] or part[2]):
-            return None
-        begin, end = (int(part[1]), int(part[2] or size - 1)) if part[1] else (max(0, size - int(part[2])), size - 1)
-        if part[1] and part[2] and begin > end:
-            return None  # the other way round it is none, and the header says nothing (RFC 9110, 14.1.1)
-        spans.append((begin, max(begin, min(end, size - 1))))
-    reached = sorted(span for span in spans if span[0] < size) or spans[:1]
-    span = reached[0]
-    for begin, end in reached[1:]:
-        if begin > span[1] + 1:
-            return None
-        span = (span[0], max(span[1], end))
-    return span
 
 
 def _only(options: Mapping[str, Any], allowed: frozenset[str]) -> bool:

@@ -22,6 +22,11 @@ class GateSettings:
         6 * 1024 * 1024,
         "Bytes a request to /api may carry: a picture for the board. Above: tutorwamp.error.too_large.",
     )
+    file_bytes: int = setting(
+        "FILE_BYTES",
+        25 * 1024 * 1024,
+        "Bytes of one file in chat: what mail servers let through. Above: tutorwamp.error.too_large.",
+    )
     upstream_timeout: timedelta = setting(
         "UPSTREAM_TIMEOUT",
         timedelta(seconds=30),

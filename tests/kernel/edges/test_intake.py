@@ -19,12 +19,11 @@ from tests.kernel.edges.loopback import Loopback, nobody
 from tests.kernel.edges.test_resource import SAMPLE_ROUTES, SampleDoor, check_problem
 from tutorwamp.kernel.contracts import AuthRole, new_id, utc_now
 from tutorwamp.kernel.edges import intake
+from tutorwamp.kernel.edges.admission import BYTES_BEFORE_LOGIN, Admission
 from tutorwamp.kernel.edges.app import make_app, mount
 from tutorwamp.kernel.edges.intake import (
     BODY_BYTES_A_S,
-    BYTES_BEFORE_LOGIN,
     HEAD_WITHIN_S,
-    Admission,
     BoundedRequest,
     Channel,
 )
@@ -35,6 +34,7 @@ from tutorwamp.kernel.tokens import sign
 
 KEY = b"a key that is known to these tests only"
 LIMIT = 100_000
+FILE_LIMIT = 6_000_000
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
@@ -106,7 +106,8 @@ def test_H1_no_form_and_nothing_compressed() -> None:
 
 
 def bounded(resource: Any, **options: Any) -> Any:
-    site: Any = Site(resource, partial(BoundedRequest, Admission(KEY, LIMIT, utc_now)), **options)
+    admission = Admission(KEY, LIMIT, utc_now, file_limit=FILE_LIMIT)
+    site: Any = Site(resource, partial(BoundedRequest, admission), **options)
     site.protocol = Channel
     return site
 
@@ -323,6 +324,38 @@ def test_H5_a_body_has_the_time_of_a_slow_line() -> None:
         line.channel.dataReceived(b"x")
         line.clock.advance(1)
     assert line.ends_after(HEAD_WITHIN_S + 1 - 10)
+
+
+def test_H5_a_large_body_does_not_pause_for_long_however_fast_it_came() -> None:
+    head = b"POST /api/lessons/x/files HTTP/1.1\r\nAuthorization: %s\r\nContent-Length: 6000000\r\n\r\n"
+    line = Line()
+    line.channel.dataReceived(head % token(utc_now()) + b"x" * 5_000_000)
+    line.clock.advance(29)
+    line.channel.dataReceived(b"x")
+    assert line.ends_after(intake.BODY_PAUSES_AT_MOST_S)
+    slow = Line()
+    slow.channel.dataReceived(head % token(utc_now()))
+    passed_s = 0
+    while not slow.transport.disconnecting:
+        slow.channel.dataReceived(b"x" * 1_000)
+        slow.clock.advance(10)
+        passed_s += 10
+    assert passed_s == pytest.approx(HEAD_WITHIN_S + 6_000_000 / BODY_BYTES_A_S, abs=11)
+
+
+def test_H2_a_file_of_a_lesson_may_be_larger_and_of_any_type() -> None:
+    admission = Admission(KEY, LIMIT, lambda: NOON, file_limit=LIMIT * 3)
+    given = Headers({b"authorization": [token()], b"content-type": [b"multipart/form-data; boundary=x"]})
+    for target in (b"/api/lessons/x/files?name=y", b"/api/lessons/%78/files/", b"/api/lessons/x/file%73"):
+        room = admission.admit(target, given, LIMIT * 3)
+        assert (room.bytes, room.person is not None) == (LIMIT * 3, True)
+        with pytest.raises(TooLarge):
+            admission.admit(target, given, LIMIT * 3 + 1)
+        with pytest.raises(Unauthenticated):
+            admission.admit(target, Headers(), LIMIT)
+    for target in (b"/api/lessons/x/files/y", b"/api/lessons/x/y/files", b"/api/lessons//files", b"/lessons/x/files"):
+        with pytest.raises(TooLarge):
+            admission.admit(target, given, LIMIT + 1)
 
 
 def test_H6_an_answer_that_nobody_reads_is_given_up() -> None:

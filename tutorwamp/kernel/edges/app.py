@@ -8,11 +8,11 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Final, cast
 
 from klein import Klein
 from klein.resource import KleinResource
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
 from werkzeug.exceptions import HTTPException
@@ -23,9 +23,19 @@ from tutorwamp.kernel.edges import problems
 from tutorwamp.kernel.edges.answered import error_of
 from tutorwamp.kernel.edges.arguments import bound_recursion
 from tutorwamp.kernel.edges.deadline import DEADLINE_S, answer_by_work
+from tutorwamp.kernel.edges.downloads import send
 from tutorwamp.kernel.edges.portions import as_json, with_rests
 from tutorwamp.kernel.edges.problems import PHRASES, begin
-from tutorwamp.kernel.edges.resource import READING_METHODS, Answer, Authenticate, Request, Routed, header, length
+from tutorwamp.kernel.edges.resource import (
+    READING_METHODS,
+    Answer,
+    Authenticate,
+    Download,
+    Request,
+    Routed,
+    header,
+    length,
+)
 from tutorwamp.kernel.errors import (
     Internal,
     Malformed,
@@ -101,9 +111,9 @@ def _handler(routed: Routed, authenticate: Authenticate, limits: CallLimits) -> 
         call.traceparent = header(http, b"traceparent")
         droppable = is_long and http.method.decode("latin-1") in READING_METHODS
         work = _run(routed, authenticate, Request(http, call, Bill(limits)), path)
-        answer = answer_by_work(DEADLINE_S, work, running_reactor(), droppable=droppable)
+        answer = answer_by_work(routed.route.deadline_s or DEADLINE_S, work, running_reactor(), droppable=droppable)
         done, failed = functools.partial(_render, http, call), functools.partial(_render_failure, http, call)
-        return answer.addCallback(done).addErrback(failed)
+        return cast("Deferred[bytes]", answer.addCallback(done).addErrback(failed))
 
     return handler
 
@@ -124,24 +134,51 @@ async def _run(
                 result = await route.answer(service, caller, route.read(request, route.asks, **path))
         answer = result if isinstance(result, Answer) else route.answered(result)
         body = await _written(answer.body, route.line)
-        request.bill.answer(len(body))
+        request.bill.answer(_weight(answer, body))
         return answer, body
 
 
-async def _written(body: Value | bytes | None, line: str | None) -> bytes:
+DOWNLOADS_ARE_LIGHTER_BY: Final = 16
+"""Than the same bytes of an answer that is written: they are only handed on."""
+
+
+def _weight(answer: Answer, body: bytes) -> int:
+    """What an answer's bytes count as."""
+    return answer.body.size // DOWNLOADS_ARE_LIGHTER_BY if isinstance(answer.body, Download) else len(body)
+
+
+async def _written(body: Value | bytes | Download | None, line: str | None) -> bytes:
     if not isinstance(body, Value):
-        return body or b""
+        return body if isinstance(body, bytes) else b""
     if line is None:
         return problems.to_json(body.plain())
     _, written = await with_rests(as_json(body.plain(), problems.to_json), running_reactor())
     return written
 
 
-def _render(http: IRequest, call: Call, done: tuple[Answer, bytes]) -> bytes:
+def _render(http: IRequest, call: Call, done: tuple[Answer, bytes]) -> bytes | Deferred[bytes]:
+    answer = done[0]
+    if isinstance(answer.body, Download):
+        return Deferred.fromCoroutine(_sent(http, call, answer, answer.body))
     body = _said(http, *done)
     call.bytes_out = 0 if http.method == b"HEAD" else len(body)
     finish(call)
     return body
+
+
+async def _sent(http: Any, call: Call, answer: Answer, download: Download) -> bytes:
+    try:
+        call.bytes_out = await send(http, answer, download)
+    except Exception as error:
+        if not http.startedWriting:
+            raise
+        # Half a file must not look like a whole one.
+        if not isinstance(error, CancelledError):
+            log.warning("a file was not sent to its end", request_id=call.request_id, error=repr(error))
+        call.given_up = True
+        http.loseConnection()
+    finish(call)
+    return b""
 
 
 def _said(http: IRequest, answer: Answer, body: bytes) -> bytes:

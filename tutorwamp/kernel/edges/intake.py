@@ -8,20 +8,18 @@ Whatever is refused here is answered at once, and nothing that still comes of it
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from typing import Any, Final
-from urllib.parse import unquote_to_bytes
 
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
-from twisted.web.http_headers import Headers
 from twisted.web.server import Request
 
 from tutorwamp.kernel.edges import problems
+from tutorwamp.kernel.edges.admission import Admission, Room
 from tutorwamp.kernel.edges.open_files import open_files
 from tutorwamp.kernel.errors import (
     Internal,
@@ -29,20 +27,19 @@ from tutorwamp.kernel.errors import (
     MethodNotAllowed,
     TooLarge,
     TutorwampError,
-    Unauthenticated,
     Unavailable,
-    UnsupportedMediaType,
 )
-from tutorwamp.kernel.tokens import verify
 
 log = Logger()
 
-BYTES_BEFORE_LOGIN: Final = 16_384
-"""Of a body that comes without an access token, or to a route that gives them out; the longest such are below 4 KiB."""
 HEAD_WITHIN_S: Final = 10.0
 """From the first byte of a request (of a connection: from its beginning) to the end of its headers."""
 BODY_BYTES_A_S: Final = 16_384
 """The slowest line a body may come over; slower than any on which a lesson can be held."""
+BODY_PAUSES_AT_MOST_S: Final = 30.0
+"""Without a byte of a body, however fast the others came: longer than a telephone takes from one cell to the next."""
+NO_ROOM_S: Final = 60.0
+"""Where the disk is full: somebody has to make room first."""
 ANSWER_STANDS_AT_MOST_S: Final = 60.0
 """How long a client may leave an answer unread before it is taken for gone."""
 LINGER_S: Final = 10.0
@@ -55,77 +52,11 @@ GO_FOR_ONE: Final = 2
 """Silent connections, for each that comes then: so there is more room than before, and who has just come stays."""
 _ALWAYS_ANSWERED: Final = (b"/api/health", b"/metrics")
 METHODS: Final = "GET, HEAD, POST, PATCH, PUT, DELETE, OPTIONS"
-_FORMS: Final = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 _HOST: Final = re.compile(rb"(?:[A-Za-z0-9_-]{1,63}\.?)*+(?::[0-9]{0,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::[0-9]{0,5})?")
 """Of names as they are on the wire (RFC 1035, 2.3.4); those that are not go to nobody who would encode them."""
 HOST_BYTES_AT_MOST: Final = 261
 """A name of 255 bytes and a port."""
 _ABSOLUTE: Final = re.compile(rb"https?://([^/?#]+)(.*)", re.IGNORECASE | re.DOTALL)
-
-
-@dataclass(frozen=True)
-class Room:
-    """How large a body may be."""
-
-    bytes: int
-    beyond: TutorwampError
-    """What a larger one is told."""
-
-
-class Admission:
-    """Decides by a request's head how large its body may be.
-
-    ``body_limit`` is bytes, for people with an access token signed with ``key``. Whether it has been revoked, and what
-    it allows, is asked later; here it only keeps large bodies of strangers out.
-    """
-
-    def __init__(self, key: bytes, body_limit: int, clock: Callable[[], datetime]) -> None:
-        self._key = key
-        self._body_limit = body_limit
-        self._clock = clock
-
-    def admit(self, target: bytes, headers: Headers, length: int | None) -> Room:
-        """The room for a body that comes; ``length`` in bytes, null: unknown.
-
-        Raises TooLarge, Unauthenticated, or UnsupportedMediaType for a form or an encoded body.
-        """
-        room = self._room(target, headers, length)
-        if length is not None and length > room.bytes:
-            raise room.beyond
-        if _text(headers, b"content-encoding").lower() not in ("", "identity"):
-            raise UnsupportedMediaType("The body must not be compressed.")
-        if length is None or length > BYTES_BEFORE_LOGIN:
-            media_type = _text(headers, b"content-type").partition(";")[0].strip().lower()
-            if media_type in _FORMS:
-                raise UnsupportedMediaType("Forms are not read here.")
-        return room
-
-    def _room(self, target: bytes, headers: Headers, length: int | None) -> Room:
-        small = Room(BYTES_BEFORE_LOGIN, _too_large(BYTES_BEFORE_LOGIN))
-        large = Room(self._body_limit, _too_large(self._body_limit))
-        path = unquote_to_bytes(target.partition(b"?")[0])
-        if not path.startswith(b"/api/") or path.startswith(b"/api/auth/"):
-            return small
-        if length is not None and not BYTES_BEFORE_LOGIN < length <= self._body_limit:
-            return small if length <= BYTES_BEFORE_LOGIN else large
-        scheme, _, token = _text(headers, b"authorization").partition(" ")
-        if scheme.lower() != "bearer":
-            return Room(
-                BYTES_BEFORE_LOGIN, Unauthenticated("This needs an access token: Authorization: Bearer <token>.")
-            )
-        try:
-            verify(self._key, token.strip(), now=self._clock())
-        except Unauthenticated as error:
-            return Room(BYTES_BEFORE_LOGIN, error)
-        return large
-
-
-def _too_large(at_most: int) -> TooLarge:
-    return TooLarge("The body is too large.", details={"bytes_at_most": at_most})
-
-
-def _text(headers: Headers, name: bytes) -> str:
-    return b",".join(headers.getRawHeaders(name, [])).decode("latin-1").strip()
 
 
 _Request: Any = Request
@@ -143,21 +74,32 @@ class BoundedRequest(_Request):  # type: ignore[misc]  # as above
         super().__init__(channel, *args, parsePOSTFormSubmission=False, **kwargs)
         self._admission = admission
         self._came = 0
-        self.room = Room(0, _too_large(0))
+        self.room = Room(0, TooLarge("The body is too large."))
 
     def gotLength(self, length: int | None) -> None:  # noqa: N802  # Twisted's name
         """The head is whole, and nobody has asked for the body yet. Raises what ``Admission.admit`` does."""
         self.content = BytesIO()  # for whom we do not admit
         if length != 0:
             self.room = self._admission.admit(self.channel._path, self.requestHeaders, length)  # noqa: SLF001  # pinned in tests/gate/test_private_names.py
-            super().gotLength(length)
+            if self.room.person is not None:
+                self._let_in(self.room.person)
+            with _room_on_disk():
+                super().gotLength(length)
+
+    def _let_in(self, person: str) -> None:
+        def gone(_: object) -> None:
+            self._admission.end(person)
+
+        self._admission.begin(person)
+        self.notifyFinish().addBoth(gone)
 
     def handleContentChunk(self, data: bytes) -> None:  # noqa: N802  # Twisted's name
         """More of the body. Raises what the room says where it is more than that."""
         self._came += len(data)
         if self._came > self.room.bytes:
             raise self.room.beyond
-        super().handleContentChunk(data)
+        with _room_on_disk():
+            super().handleContentChunk(data)
 
     def process(self) -> None:
         """Answer what is asked of the server itself; all else by the site's resources."""
@@ -204,6 +146,16 @@ class BoundedRequest(_Request):  # type: ignore[misc]  # as above
         return reason
 
 
+@contextmanager
+def _room_on_disk() -> Iterator[None]:
+    """What is larger waits in a file without a name until it is whole. Raises Unavailable where there is no room."""
+    try:
+        yield
+    except OSError as error:
+        log.warn("A body could not be written: {error}", error=repr(error))  # noqa: G010  # Twisted's logger
+        raise Unavailable("There is no room for this just now.", retry_after_s=NO_ROOM_S) from None
+
+
 class Channel(_HTTPChannel):  # type: ignore[misc]  # as above
     """A connection on which heads, bodies and answers have their time, and a refusal is said and ends it.
 
@@ -216,6 +168,7 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # as above
         self._discarded = 0
         self._begun = True
         self._idle_s: float | None = None
+        self._body_ends: Any = None
 
     def connectionMade(self) -> None:  # noqa: N802  # Twisted's name
         """The first head has its time from here. Where files are short, who has said nothing for longer goes."""
@@ -228,6 +181,7 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # as above
 
     def connectionLost(self, reason: Failure) -> None:  # noqa: N802  # Twisted's name
         """It is gone."""
+        self._body_ended()
         open_files.is_busy(self)
         super().connectionLost(reason)
 
@@ -271,13 +225,23 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # as above
             return
         if self.length != 0:
             room: Room = self.requests[-1].room
-            self.setTimeout(HEAD_WITHIN_S + (self.length or room.bytes) / BODY_BYTES_A_S)
+            whole_s = HEAD_WITHIN_S + (self.length or room.bytes) / BODY_BYTES_A_S
+            self.setTimeout(min(whole_s, BODY_PAUSES_AT_MOST_S))
+            if whole_s > BODY_PAUSES_AT_MOST_S:
+                self._body_ends = self.callLater(whole_s, self.timeoutConnection)
+
+    def _body_ended(self) -> None:
+        if self._body_ends is not None and self._body_ends.active():
+            self._body_ends.cancel()
+        self._body_ends = None
 
     def rawDataReceived(self, data: bytes) -> None:  # noqa: N802  # Twisted's name
         """Part of a body, or what comes behind it too early."""
         if self._refused:
             self._discard(data)
             return
+        if self._body_ends is not None:
+            self.setTimeout(BODY_PAUSES_AT_MOST_S)
         try:
             super().rawDataReceived(data)
         except TutorwampError as error:
@@ -288,6 +252,7 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # as above
         if self._refused:
             return
         self._begun = False
+        self._body_ended()
         self.setTimeout(self._idle_s)  # what Twisted comes back to when this one is answered
         super().allContentReceived()
 
@@ -311,6 +276,7 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # as above
         if self._refused:
             return
         self._refused = True
+        self._body_ended()
         open_files.is_silent(self)
         self.setRawMode()
         headers, body = problems.alone(error)

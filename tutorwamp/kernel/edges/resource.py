@@ -7,10 +7,12 @@ What is returned is a Value, or an Answer with a status and headers of its own; 
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Concatenate, Final, Generic, TypeVar, cast
+from io import BytesIO
+from typing import Any, BinaryIO, Concatenate, Final, Generic, TypeVar, cast
 
 from twisted.internet.threads import deferToThread
 from twisted.web.iweb import IRequest
@@ -34,11 +36,23 @@ _VERSION_TAG: Final = re.compile(r'(?:W/)?"([1-9][0-9]{0,9})(?:-[0-9a-f]{1,32})?
 """A version, and where more than a version tells answers apart, a digest of the rest."""
 
 
+@dataclass(frozen=True)
+class Download:
+    """A file that leaves a portion at a time, whole or in part, as it is asked for."""
+
+    size: int
+    """Bytes."""
+    etag: str
+    """With its quotation marks; of what never changes."""
+    read: Callable[[int, int], Awaitable[bytes]]
+    """So many bytes from a place on. Raises what the caller is told, if that was the first portion."""
+
+
 @dataclass
 class Answer:
     """A result with a status of its own. ``body`` null: no content; bytes: a file, its type among the headers."""
 
-    body: Value | bytes | None
+    body: Value | bytes | Download | None
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -105,6 +119,19 @@ class Request:
         if len(raw) > at_most:
             raise TooLarge("The body is too large.", details={"bytes_at_most": at_most})
         return cast("bytes", raw)
+
+    def whole_file(self) -> BinaryIO:
+        """The body, of any type, to be read by anybody and closed in the end; a large one is no memory.
+
+        Raises UnsupportedMediaType for a form, whose files are wrapped in other things.
+        """
+        if self._media_type().startswith("multipart/"):
+            raise UnsupportedMediaType("The body must be the file itself.")
+        content = self.http.content
+        if isinstance(content, BytesIO):
+            return BytesIO(content.getvalue())
+        # One of our own: where the client goes, this one is closed.
+        return os.fdopen(os.dup(content.fileno()), "rb")
 
     async def json_file(self, at_most: int, values_at_most: int) -> dict[str, Any]:
         """A JSON object of any content, larger than arguments may be (bytes, values). Raises as ``body`` does."""
@@ -195,6 +222,8 @@ class Route(Generic[Service]):
     """See Cost in kernel/contracts.py."""
     meaning: str = ""
     """Where it is empty, what the handler says of itself."""
+    deadline_s: float | None = None
+    """Until its caller is told to try again; null: as everywhere."""
     public: bool = False
     """Whether everybody may ask, without a token; the handler then gets no caller."""
 

@@ -166,6 +166,13 @@ def _lock_and_look(connection: Connection, drafts: Sequence[Draft]) -> tuple[dic
     return positions, known
 
 
+def is_known(connection: Connection, draft: Draft) -> bool:
+    """Whether an event with this draft's key is there: then the draft repeats it."""
+    key = zip(_KEY, (draft.stream, draft.actor_id, draft.key), strict=True)
+    found = select(stream_events.c.seq).where(*(column == value for column, value in key))
+    return connection.execute(found).first() is not None
+
+
 @dataclass(frozen=True)
 class Numbered:
     """A batch of drafts that has its numbers, and is not written yet.

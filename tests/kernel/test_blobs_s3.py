@@ -25,7 +25,7 @@ from twisted.python.failure import Failure
 
 from tests.support.s3 import ACCESS_KEY, REGION, SECRET_KEY, SECRET_KEY_ESCAPED, S3Server
 from tests.support.tls import TlsEntrance, make_certificate
-from tutorwamp.board.s3 import REQUESTS_AT_MOST, Bucket, BucketAddress, BucketError, S3BlobStore
+from tutorwamp.kernel.blobs.s3 import REQUESTS_AT_MOST, Bucket, BucketAddress, BucketError, S3BlobStore
 from tutorwamp.kernel.contracts import new_id
 from tutorwamp.kernel.errors import Unavailable
 from tutorwamp.kernel.settings import SettingsError
@@ -172,7 +172,7 @@ ENDS = """
 import sys
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from tutorwamp.board.s3 import Bucket, BucketAddress, S3BlobStore
+from tutorwamp.kernel.blobs.s3 import Bucket, BucketAddress, S3BlobStore
 from tutorwamp.kernel.contracts import new_id
 
 store = S3BlobStore(Bucket(BucketAddress.parse(sys.argv[1])), reactor, timeout_s=3600)

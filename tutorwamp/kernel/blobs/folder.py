@@ -1,57 +1,27 @@
-"""Where the bytes of pictures are stored: the port, and a folder that serves it. The other one is ``s3.py``."""
+"""Bytes in a folder: files named by their keys. The other store is ``s3.py``."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import re
+import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from heapq import nsmallest
+from io import BytesIO
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, BinaryIO, Final, TypeVar
 
 from twisted.internet.threads import deferToThreadPool
 
-from tutorwamp.kernel.errors import Unavailable
+from tutorwamp.kernel.blobs.port import PORTION_BYTES, MissingBlobError, checked, is_key, refusal
 from tutorwamp.kernel.log.lines import get_logger
 from tutorwamp.kernel.settings import SettingsError
 
 log = get_logger(__name__)
 Result = TypeVar("Result")
-
-NOBODYS: Final = "00000000-0000-0000-0000-000000000000"
-"""A key that we never make."""
-AWAY: Final = "Pictures cannot be kept or fetched just now."
-_KEY: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-
-
-class MissingBlobError(Exception):
-    """Nothing is stored under this key."""
-
-
-class BlobStore(Protocol):
-    """Bytes under keys. A key is a UUID that we made, any other raises ValueError; what is under it never changes."""
-
-    async def save(self, key: str, content: bytes, media_type: str) -> None:
-        """Save the bytes; they are safe when this returns. Raises Unavailable."""
-
-    async def fetch(self, key: str) -> bytes:
-        """The bytes. Raises MissingBlobError or Unavailable."""
-
-    async def delete(self, key: str) -> None:
-        """Forget them; where there are none: fine. Raises Unavailable."""
-
-    async def is_there(self) -> bool:
-        """Whether it answers, asked for something that nobody has stored."""
-
-
-def checked(key: str) -> str:
-    """The key, if it is one. Raises ValueError."""
-    if not _KEY.fullmatch(key):
-        raise ValueError("a picture's key is a UUID")  # without the key, whatever it was meant to do
-    return key
-
 
 DRAFTS_KEPT_S: Final = 24 * 3600
 """A draft that old is left of a killed process; writing one takes seconds."""
@@ -60,28 +30,47 @@ DRAFTS_KEPT_S: Final = 24 * 3600
 class FolderBlobStore:
     """Files named by their keys. Each is written as a draft and gets its name when all of it is on the disk."""
 
-    def __init__(self, folder: Path, reactor: Any) -> None:
-        """Make the folder. Raises SettingsError."""
+    def __init__(self, folder: Path, reactor: Any, *, what: str = "Pictures") -> None:
+        """Make the folder; ``what`` is in it. Raises SettingsError."""
         self._folder = folder
+        self._what = what
         self._drafts = folder / "drafts"
         self._reactor = reactor
         try:
             self._make()
         except OSError as error:
-            raise SettingsError(f"The pictures' folder {folder} cannot be made: {error.strerror}.") from error
+            raise SettingsError(f"The {what.lower()}' folder {folder} cannot be made: {error.strerror}.") from error
 
     async def save(self, key: str, content: bytes, media_type: str) -> None:
         """See BlobStore."""
-        await self._in_thread(self._write, checked(key), content)
+        await self.save_file(key, BytesIO(content), media_type)
+
+    async def save_file(self, key: str, file: BinaryIO, media_type: str) -> None:
+        """See BlobStore."""
+        await self._in_thread(self._write, checked(key), file)
 
     async def fetch(self, key: str) -> bytes:
         """See BlobStore."""
         return await self._in_thread(self._find, checked(key), Path.read_bytes)
 
+    async def fetch_part(self, key: str, begin: int, count: int) -> bytes:
+        """See BlobStore."""
+
+        def read(path: Path) -> bytes:
+            with path.open("rb") as file:
+                file.seek(begin)
+                return file.read(count)
+
+        return await self._in_thread(self._find, checked(key), read)
+
     async def delete(self, key: str) -> None:
         """See BlobStore."""
         with contextlib.suppress(MissingBlobError):
             await self._in_thread(self._find, checked(key), Path.unlink)
+
+    async def keys(self, after: str, before: datetime, limit: int) -> list[str]:
+        """See BlobStore."""
+        return await self._in_thread(self._keys, after, before.timestamp(), limit)
 
     async def is_there(self) -> bool:
         """See BlobStore."""
@@ -101,15 +90,27 @@ class FolderBlobStore:
             return use(self._folder / key)
         except FileNotFoundError:
             if not self._drafts.is_dir():
-                raise  # a disk that is not mounted has not lost its pictures
+                raise  # a disk that is not mounted has lost nothing
             raise MissingBlobError from None
 
-    def _write(self, key: str, content: bytes) -> None:
+    def _keys(self, after: str, before_s: float, limit: int) -> list[str]:
+        def old() -> Iterator[str]:
+            with os.scandir(self._folder) as entries:
+                for entry in entries:
+                    if entry.name > after and is_key(entry.name):
+                        with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
+                            if entry.stat().st_mtime < before_s:
+                                yield entry.name
+
+        return nsmallest(limit, old())
+
+    def _write(self, key: str, content: BinaryIO) -> None:
         descriptor, name = tempfile.mkstemp(dir=self._drafts, prefix=f"{key}.")  # mode 0600
         draft = Path(name)
         try:
             with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
+                content.seek(0)
+                shutil.copyfileobj(content, file, PORTION_BYTES)
                 file.flush()
                 os.fsync(descriptor)
             draft.replace(self._folder / key)
@@ -122,8 +123,8 @@ class FolderBlobStore:
         try:
             return await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work, *arguments)
         except OSError as error:
-            log.warning("the pictures' folder failed", error=repr(error))
-            raise Unavailable(AWAY) from None
+            log.warning("the folder failed", of=self._what.lower(), error=repr(error))
+            raise refusal(self._what, error) from None
 
 
 def _sync(folder: Path) -> None:

@@ -1,17 +1,19 @@
-"""Pictures in a bucket of S3-compatible storage, reached with ``minio`` in threads of their own (decision 16)."""
+"""Bytes in a bucket of S3-compatible storage, reached with ``minio`` in threads of their own (decision 16)."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import ssl
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import partial
 from io import BytesIO
 from threading import Thread
-from typing import Any, Final, TypeVar
+from typing import Any, BinaryIO, Final, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from minio import Minio, S3Error
@@ -22,8 +24,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 from urllib3 import BaseHTTPResponse, PoolManager, Timeout
 
-from tutorwamp.board.blobs import AWAY, NOBODYS, MissingBlobError, checked
-from tutorwamp.kernel.errors import Unavailable
+from tutorwamp.kernel.blobs.port import NOBODYS, MissingBlobError, away, checked, is_key
 from tutorwamp.kernel.log.lines import get_logger
 from tutorwamp.kernel.settings import PREFIX, SettingsError
 
@@ -106,10 +107,44 @@ class Bucket:
         with self._asking(until_s) as client:
             client.put_object(self._address.bucket, key, BytesIO(content), size, media_type, part_size=whole)
 
+    def put_file(self, key: str, file: BinaryIO, media_type: str, *, until_s: float) -> None:
+        """Store a file as an object, in one request, and a piece of it in memory at a time. Raises BucketError.
+
+        The library itself would read a whole part first; and parts of a process that was killed would stay.
+        """
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        headers = {"content-length": str(size), "content-type": media_type}
+        with self._connected(until_s) as (client, connections):
+            url = client.presigned_put_object(self._address.bucket, key, _SIGNED_FOR)
+            response = connections.request("PUT", url, body=file, headers=headers, redirect=False)
+            if response.status != 200:  # OK
+                raise BucketError(f"{response.status}: {response.data[:300]!r}")
+
     def get(self, key: str, *, until_s: float) -> bytes:
         """What an object holds. Raises MissingBlobError or BucketError."""
         with self._asking(until_s) as client, client.get_object(self._address.bucket, key) as response:
-            return _whole(response, until_s)
+            return _whole(response, until_s, 200)
+
+    def get_part(self, key: str, begin: int, count: int, *, until_s: float) -> bytes:
+        """So much of what an object holds. Raises MissingBlobError or BucketError."""
+        with (
+            self._asking(until_s) as client,
+            client.get_object(self._address.bucket, key, offset=begin, length=count) as response,
+        ):
+            return _whole(response, until_s, 206)
+
+    def keys(self, prefix: str, after: str, before: datetime, limit: int, *, until_s: float) -> list[str]:
+        """The first keys behind ``after`` of objects that are older, without the prefix. Raises BucketError."""
+        found: list[str] = []
+        with self._asking(until_s) as client:
+            for one in client.list_objects(self._address.bucket, prefix, recursive=True, start_after=prefix + after):
+                key = (one.object_name or "").removeprefix(prefix)
+                if is_key(key) and one.last_modified is not None and one.last_modified < before:
+                    found.append(key)
+                if len(found) == limit or time.monotonic() > until_s:
+                    break
+        return found
 
     def delete(self, key: str, *, until_s: float) -> None:
         """Delete an object; where there is none: fine. Raises BucketError."""
@@ -118,13 +153,20 @@ class Bucket:
 
     @contextlib.contextmanager
     def _asking(self, until_s: float) -> Iterator[Minio]:
-        """A client for one request. A connection that was kept may be closed just when a picture is on its way."""
+        with self._connected(until_s) as (client, _):
+            yield client
+
+    @contextlib.contextmanager
+    def _connected(self, until_s: float) -> Iterator[tuple[Minio, PoolManager]]:
+        """A client for one request. A connection that was kept may be closed just when bytes are on their way."""
         left_s = until_s - time.monotonic()
         if left_s <= 0:
             raise BucketError("its turn came too late")
         try:
             with PoolManager(timeout=Timeout(total=left_s), retries=False, ssl_context=self._tls) as connections:
-                yield self._client(connections)
+                yield self._client(connections), connections
+        except BucketError:
+            raise
         except S3Error as error:
             if error.code == "NoSuchKey":
                 raise MissingBlobError from None
@@ -150,9 +192,15 @@ PART_BYTES: Final = 256 * 1024
 """What is read at once, if that much has come."""
 
 
-def _whole(response: BaseHTTPResponse, until_s: float) -> bytes:
+_SIGNED_FOR: Final = timedelta(minutes=5)
+"""Longer than any request may take, and than two clocks differ."""
+
+
+def _whole(response: BaseHTTPResponse, until_s: float, status: int) -> bytes:
     """A body that is known to be whole. Raises OSError or urllib3's errors."""
-    if response.status != 200 or {"content-length", "transfer-encoding"}.isdisjoint(map(str.lower, response.headers)):
+    if response.status != status or {"content-length", "transfer-encoding"}.isdisjoint(
+        map(str.lower, response.headers)
+    ):
         raise OSError("nobody knows whether the answer is whole")
     parts = []
     while part := response.read1(PART_BYTES):
@@ -171,8 +219,13 @@ REQUESTS_AT_MOST: Final = 16
 class S3BlobStore:
     """A bucket whose requests run in threads that nothing else needs, so that storage may stand still."""
 
-    def __init__(self, bucket: Bucket, reactor: Any, *, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(
+        self, bucket: Bucket, reactor: Any, *, timeout_s: float = TIMEOUT_S, prefix: str = "", what: str = "Pictures"
+    ) -> None:
+        """``prefix``: before the names of its objects; ``what`` is in it."""
         self._bucket = bucket
+        self._prefix = prefix
+        self._what = what
         self._reactor = reactor
         self._timeout_s = timeout_s
         self._threads = ThreadPool(0, REQUESTS_AT_MOST, "s3")
@@ -182,15 +235,27 @@ class S3BlobStore:
 
     async def save(self, key: str, content: bytes, media_type: str) -> None:
         """See BlobStore."""
-        await self._in_thread(self._bucket.put, checked(key), content, media_type)
+        await self._in_thread(self._bucket.put, self._name(key), content, media_type)
+
+    async def save_file(self, key: str, file: BinaryIO, media_type: str) -> None:
+        """See BlobStore."""
+        await self._in_thread(self._bucket.put_file, self._name(key), file, media_type)
 
     async def fetch(self, key: str) -> bytes:
         """See BlobStore."""
-        return await self._in_thread(self._bucket.get, checked(key))
+        return await self._in_thread(self._bucket.get, self._name(key))
+
+    async def fetch_part(self, key: str, begin: int, count: int) -> bytes:
+        """See BlobStore."""
+        return await self._in_thread(self._bucket.get_part, self._name(key), begin, count)
 
     async def delete(self, key: str) -> None:
         """See BlobStore."""
-        await self._in_thread(self._bucket.delete, checked(key))
+        await self._in_thread(self._bucket.delete, self._name(key))
+
+    async def keys(self, after: str, before: datetime, limit: int) -> list[str]:
+        """See BlobStore."""
+        return await self._in_thread(self._bucket.keys, self._prefix, after, before, limit)
 
     async def is_there(self) -> bool:
         """See BlobStore."""
@@ -202,12 +267,15 @@ class S3BlobStore:
             return True
         return True
 
+    def _name(self, key: str) -> str:
+        return self._prefix + checked(key)
+
     async def _in_thread(self, request: Callable[..., Result], *arguments: Any) -> Result:
         try:
             return await self._begun(request, *arguments)
         except (BucketError, TimedOutError) as error:
-            log.warning("the pictures' storage failed", request=request.__name__, error=str(error))
-            raise Unavailable(AWAY) from None
+            log.warning("the storage failed", of=self._what.lower(), request=request.__name__, error=str(error))
+            raise away(self._what) from None
 
     def _begun(self, request: Callable[..., Result], *arguments: Any) -> Deferred[Result]:
         until_s = time.monotonic() + self._timeout_s

@@ -11,6 +11,8 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +25,16 @@ from twisted.protocols.portforward import ProxyFactory
 
 from tests.support.node import free_port
 from tests.support.s3 import S3Server
-from tutorwamp.board.blobs import DRAFTS_KEPT_S, BlobStore, FolderBlobStore, MissingBlobError
-from tutorwamp.board.s3 import Bucket, BucketAddress, S3BlobStore
-from tutorwamp.kernel.contracts import new_id
+from tutorwamp.kernel.blobs.folder import DRAFTS_KEPT_S, FolderBlobStore
+from tutorwamp.kernel.blobs.port import BlobStore, MissingBlobError
+from tutorwamp.kernel.blobs.s3 import Bucket, BucketAddress, S3BlobStore
+from tutorwamp.kernel.contracts import new_id, utc_now
 from tutorwamp.kernel.errors import Unavailable
 from tutorwamp.kernel.settings import SettingsError
 
 reactor: Any = installed_reactor
+
+LATER = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 @dataclass
@@ -113,6 +118,36 @@ async def test_what_was_deleted_is_gone_and_the_others_stay(backend: Backend) ->
     assert await store.fetch(other) == b"other"
 
 
+async def test_a_file_is_saved_from_its_beginning_and_comes_back_in_parts(backend: Backend) -> None:
+    key, content = new_id(), random.Random(2).randbytes(7 * 1024 * 1024 + 1)
+    file = BytesIO(content)
+    file.seek(99)
+    store = backend.open()
+    await store.save_file(key, file, "application/octet-stream")
+    for begin, count in ((0, 10), (5_000_000, 300_000), (len(content) - 3, 100)):
+        assert await store.fetch_part(key, begin, count) == content[begin : begin + count]
+    with pytest.raises(MissingBlobError):
+        await store.fetch_part(new_id(), 0, 10)
+    await _done(backend.take_away())
+    for call in (store.save_file(new_id(), file, "image/png"), store.fetch_part(key, 0, 1), store.keys("", LATER, 1)):
+        with pytest.raises(Unavailable):
+            await call
+    await _done(backend.give_back())
+
+
+async def test_keys_come_in_their_order_without_what_is_young_and_what_is_none(backend: Backend) -> None:
+    store, keys = backend.open(), sorted(new_id() for _ in range(5))
+    for key in keys:
+        await store.save_file(key, BytesIO(b"x"), "text/plain")
+    before = keys[0][:-1] + "0"
+    assert await store.keys(before, LATER, 3) == keys[:3]
+    assert await store.keys(keys[2], LATER, 9) == keys[3:]
+    assert await store.keys(before, utc_now() - timedelta(hours=1), 9) == []
+    if backend.url is None:
+        (backend.folder / "note.txt").write_text("somebody's")
+        assert await store.keys("", LATER, 99) == keys
+
+
 async def test_of_several_at_once_under_one_key_one_is_kept_whole(backend: Backend) -> None:
     store, key = backend.open(), new_id()
     contents = [bytes([number]) * 300_000 for number in range(6)]
@@ -156,7 +191,7 @@ async def test_a_key_is_a_uuid(backend: Backend, key: str) -> None:
     (backend.folder.parent / "secret.key").parent.mkdir(exist_ok=True)
     (backend.folder.parent / "secret.key").write_text("secret")
     for call in (store.save(key, b"x", "image/png"), store.fetch(key), store.delete(key)):
-        with pytest.raises(ValueError, match="a picture's key is a UUID"):
+        with pytest.raises(ValueError, match="a key is a UUID"):
             await call
     assert (backend.folder.parent / "secret.key").read_text() == "secret"
 
@@ -207,7 +242,7 @@ import os, signal, sys
 from pathlib import Path
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from tutorwamp.board.blobs import FolderBlobStore
+from tutorwamp.kernel.blobs.folder import FolderBlobStore
 
 store = FolderBlobStore(Path(sys.argv[1]), reactor)
 moment, key, before = sys.argv[2:]

@@ -1,0 +1,1 @@
+"""How files say no: by the errors everybody has."""
