@@ -6,6 +6,15 @@ export type Action = "retry" | "reauth" | "reload" | "fix" | "stop";
 /** A new last page; its id may be chosen. */
 export type AddPage = { lesson_id: string; page?: string | null; client_id?: string | null };
 
+/** Answer, in place of what one has answered before: with choices, or with a text. */
+export type AnswerPoll = { poll_id: string; choice_ids?: Array<string>; text?: string | null };
+
+/** One answer. Of an anonymous poll nobody's: `person` and `at` are null. */
+export type Answered = { person: Person | null; choice_ids: Array<string>; text: string | null; at: string | null };
+
+/** All answers in the order they were given, and the lesson's students who have given none. Of an anonymous poll in an order that says nothing, and only how many are missing. */
+export type Answers = { items: Array<Answered>; missing: Array<Person> | number };
+
 /** Points that a stroke has got; `version` is the one after it. */
 export type AppendDone = { op: "append"; id: string; version: number; points: Array<Array<number>>; finished?: boolean; by: string };
 
@@ -48,8 +57,14 @@ export type ChangePassword = { current_password: string; password: string };
 /** The data of `board.changed`: what was done within a tick, in its order. */
 export type ChangesDone = { changes: Array<PutDone | AppendDone | DeleteDone> };
 
+/** One of the answers that a poll offers. `votes`: how many have chosen it, null where that is not shown. */
+export type Choice = { id: string; text: string; votes: number | null };
+
 /** Empty a page, or with none named all of them. */
 export type ClearBoard = { lesson_id: string; page?: string | null; client_id?: string | null };
+
+/** Take no more answers; `show`: and let everybody see the votes, also of one that is closed already. */
+export type ClosePoll = { poll_id: string; show?: boolean };
 
 /** Mail reaches me: the token of the mail that came says so. */
 export type ConfirmEmail = { token: string };
@@ -102,7 +117,7 @@ export type ImportScene = { lesson_id: string; scene: { type: "excalidraw" | "ex
 export type Imported = { seq: number; applied: Array<string>; rejected: Array<Rejected>; left_out: Array<LeftOut> };
 
 /** The room as it was on entering. `heads`: each stream's newest position, and `epoch`: of which past. */
-export type Joined = { lesson: Lesson; participants: Array<Participant>; topics: Topics; heads: Record<string, number>; epoch: string };
+export type Joined = { lesson: Lesson; participants: Array<Participant>; topics: Topics; heads: Record<string, number>; epoch: string; polls: Array<Poll> };
 
 /** Of a browser's subscription, base64url. */
 export type Keys = { p256dh: string; auth: string };
@@ -176,8 +191,14 @@ export type OneNotification = { notification_id: string };
 /** Just which picture. */
 export type OnePicture = { lesson_id: string; picture_id: string };
 
+/** Just which poll. */
+export type OnePoll = { poll_id: string };
+
 /** All of it, or only the elements of these pages (none at all: just which pages there are, and the position). */
 export type OpenBoard = { lesson_id: string; pages?: Array<string> | null };
+
+/** Ask everybody in the lesson; of `single` and `multiple` with two to ten choices, of `text` with none. */
+export type OpenPoll = { lesson_id: string; question: string; kind?: "single" | "multiple" | "text"; choices?: Array<string>; anonymous?: boolean; client_id?: string | null };
 
 /** The page (null: all) and the event that tells of it; `changed` false: it was empty, and nothing is told. */
 export type PageChanged = { seq: number; page: string | null; changed: boolean };
@@ -196,6 +217,12 @@ export type Participant = { person: Person; state: "present" | "reconnecting" | 
 
 /** A person inside another value. */
 export type Person = { id: string; name: string; role: AuthRole };
+
+/** A question to the lesson. `answered`: how many people have answered it. */
+export type Poll = { id: string; lesson_id: string; question: string; kind: "single" | "multiple" | "text"; choices: Array<Choice>; anonymous: boolean; state: "open" | "closed"; shown: boolean; answered: number; created_at: string; closed_at: string | null };
+
+/** The polls of a lesson, newest first. */
+export type Polls = { items: Array<Poll> };
 
 /** All of them. */
 export type Preferences = { preferences: Record<string, Record<string, boolean>> };
@@ -315,7 +342,7 @@ export type Timer = { title: string | null; ends_at: string };
 export type Tokens = { access_token: string; token_type?: "Bearer"; expires_in: number; refresh_token: string; user: User };
 
 /** The topics of one lesson. */
-export type Topics = { board: string; chat: string; state: string; cursor: string; presence: string; typing: string };
+export type Topics = { board: string; chat: string; polls: string; state: string; cursor: string; presence: string; typing: string };
 
 /** Whether somebody is writing. */
 export type Typing = { typing: boolean };
@@ -376,6 +403,11 @@ export interface Procedures {
   "tutorwamp.notification.preferences": { arguments: Nothing; result: Preferences };
   "tutorwamp.notification.set_preferences": { arguments: SetPreferences; result: Preferences };
   "tutorwamp.notification.unread_count": { arguments: Nothing; result: Unread };
+  "tutorwamp.poll.answer": { arguments: AnswerPoll; result: Poll };
+  "tutorwamp.poll.answers": { arguments: OnePoll; result: Answers };
+  "tutorwamp.poll.close": { arguments: ClosePoll; result: Poll };
+  "tutorwamp.poll.list": { arguments: OneLesson; result: Polls };
+  "tutorwamp.poll.open": { arguments: OpenPoll; result: Poll };
   "tutorwamp.session.heartbeat": { arguments: Heartbeat; result: Beat };
   "tutorwamp.session.resume": { arguments: Resume; result: Resumed };
   "tutorwamp.session.whoami": { arguments: Nothing; result: Me };
@@ -390,6 +422,7 @@ export interface Published {
   [topic: `tutorwamp.lesson.${string}.board`]: EventOf<"board.changed", ChangesDone> | EventOf<"page.added", PageDone> | EventOf<"page.removed", PageDone> | EventOf<"board.cleared", PageDone>;
   [topic: `tutorwamp.lesson.${string}.chat`]: EventOf<"message.created", Message> | EventOf<"message.updated", Message> | EventOf<"message.deleted", Message> | EventOf<"reaction.changed", Message> | EventOf<"read.advanced", ReadAdvanced>;
   [topic: `tutorwamp.lesson.${string}.cursor`]: CursorAt;
+  [topic: `tutorwamp.lesson.${string}.polls`]: EventOf<"poll.opened", Poll> | EventOf<"poll.changed", Poll> | EventOf<"poll.closed", Poll>;
   [topic: `tutorwamp.lesson.${string}.presence`]: PresenceMessage;
   [topic: `tutorwamp.lesson.${string}.state`]: EventOf<"lesson.updated", Lesson> | EventOf<"lesson.started", Lesson> | EventOf<"lesson.interrupted", Lesson> | EventOf<"lesson.continued", Lesson> | EventOf<"lesson.ended", Lesson> | EventOf<"lesson.cancelled", CancelledLesson> | EventOf<"pen.changed", Lesson> | EventOf<"rules.changed", Lesson> | EventOf<"hand.changed", Lesson> | EventOf<"timer.changed", Lesson>;
   [topic: `tutorwamp.lesson.${string}.typing`]: Typing;

@@ -29,17 +29,17 @@ from tutorwamp.client import Client, Login
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "tests" / "template_domain"
 PAGE = (ROOT / "docs" / "adding-a-domain.md").read_text()
-RULES: Final = "docs/rules/polls.md"
+RULES: Final = "docs/rules/bookmarks.md"
 VERSIONS: Final = "tutorwamp/migrations/versions"
 
 SAYS: Final = {
     "setup.cfg": "give each one its place in [importlinter:contract:map]",
-    "tutorwamp/app/settings.py": "Give Settings in tutorwamp/app/settings.py a field polls: PollsSettings",
+    "tutorwamp/app/settings.py": "Give Settings in tutorwamp/app/settings.py a field bookmarks: BookmarksSettings",
     "tutorwamp/app/assembly.py": "Give each domain its Domain(...) in DOMAINS of tutorwamp/app/assembly.py",
     "crossbar/config.yaml": "Add an entry to the components in crossbar/config.yaml whose classname is "
-    "tutorwamp.app.components.PollsComponent",
-    VERSIONS: "Make these tables of polls in a revision under tutorwamp/migrations/versions/: ['polls']",
-    RULES: "Write the numbered rules of polls into docs/rules/polls.md",
+    "tutorwamp.app.components.BookmarksComponent",
+    VERSIONS: "Make these tables of bookmarks in a revision under tutorwamp/migrations/versions/: ['bookmarks']",
+    RULES: "Write the numbered rules of bookmarks into docs/rules/bookmarks.md",
 }
 """The six edits, and what is said where one is forgotten."""
 
@@ -63,7 +63,7 @@ EDITS: Final = _diffs(PAGE)
 
 
 class Tree:
-    """A copy of ours that has learned of polls."""
+    """A copy of ours that has learned of bookmarks."""
 
     def __init__(self, place: Path) -> None:
         self.place = place
@@ -74,8 +74,8 @@ class Tree:
             (place / "tests" / domain.stem).mkdir(exist_ok=True)
             (place / "tests" / domain.stem / "test_service.py").touch()
         shutil.copy(ROOT / "setup.cfg", place)
-        shutil.copytree(TEMPLATE / "polls", place / "tutorwamp" / "polls")
-        shutil.copytree(TEMPLATE / "tests", place / "tests" / "polls")
+        shutil.copytree(TEMPLATE / "bookmarks", place / "tutorwamp" / "bookmarks")
+        shutil.copytree(TEMPLATE / "tests", place / "tests" / "bookmarks")
         for file, changes in EDITS.items():
             text = (place / file).read_text()
             for before, after in changes:
@@ -85,7 +85,7 @@ class Tree:
         shutil.copy(TEMPLATE / "rules.md", place / RULES)
         last = max(path.name[:4] for path in (place / VERSIONS).glob("[0-9]*.py"))
         text = (TEMPLATE / "revision.py").read_text().replace("OLD", last).replace("NEW", f"{int(last) + 1:04}")
-        self.revision = place / VERSIONS / f"{int(last) + 1:04}_polls.py"
+        self.revision = place / VERSIONS / f"{int(last) + 1:04}_bookmarks.py"
         self.revision.write_text(text)
 
     def missing(self, *edits: str) -> dict[str, list[str]]:
@@ -123,7 +123,7 @@ def test_what_is_forgotten_is_named(missing: dict[str, list[str]], edit: str) ->
 
 
 @pytest.fixture
-def polling_node(tree: Tree) -> Iterator[Node]:
+def marking_node(tree: Tree) -> Iterator[Node]:
     node = Node(env={"PYTHONPATH": str(tree.place)}, config=tree.place / "crossbar" / "config.yaml")
     migrate = [sys.executable, "-m", "tutorwamp", "migrate"]
     subprocess.run(migrate, env=node.env(), cwd=tree.place, check=True, capture_output=True)  # noqa: S603  # our own
@@ -131,31 +131,31 @@ def polling_node(tree: Tree) -> Iterator[Node]:
         yield node
 
 
-async def test_a_node_has_the_new_domain(polling_node: Node) -> None:
-    node = polling_node
+async def test_a_node_has_the_new_domain(marking_node: Node) -> None:
+    node = marking_node
     pool = HTTPConnectionPool(reactor, persistent=False)
     (tutor_email, _), (anna_email, anna) = [
         await register(node, name, role) for name, role in (("Tina", "tutor"), ("Anna", "student"))
     ]
     tutor = await bare(node, tutor_email)
     lesson_id = (await planned_lesson(tutor.ask, anna))["id"]
-    stream = f"tutorwamp.lesson.{lesson_id}.polls"
+    stream = f"tutorwamp.lesson.{lesson_id}.bookmarks"
     client = Client(node.url)
     await client.log_in(anna_email, PASSWORD)
     await client.open()
     joined, heard = await client.join(lesson_id), list[dict[str, Any]]()
-    await joined.on("polls.opened", lambda event: heard.append(dict(event.values)))
-    assert (joined.topics["polls"], joined.heads[stream]) == (stream, 0)
-    poll = await tutor.ask("tutorwamp.poll.open", lesson_id=lesson_id, question="Clear so far?")
+    await joined.on("bookmarks.added", lambda event: heard.append(dict(event.values)))
+    assert (joined.topics["bookmarks"], joined.heads[stream]) == (stream, 0)
+    bookmark = await tutor.ask("tutorwamp.bookmark.add", lesson_id=lesson_id, label="Here it gets hard")
     resumed = (await client.call("tutorwamp.session.resume", positions={stream: 0}))["streams"][stream]
-    assert (resumed["complete"], [event["data"] for event in resumed["events"]]) == (True, [poll])
+    assert (resumed["complete"], [event["data"] for event in resumed["events"]]) == (True, [bookmark])
     login = Login(node.url)
     await login.log_in(anna_email, PASSWORD)
-    listed = await _rest(node, pool, f"lessons/{lesson_id}/polls", await login.access_token())
-    assert (listed, [event["data"] for event in heard]) == ({"items": [poll]}, [poll])
+    listed = await _rest(node, pool, f"lessons/{lesson_id}/bookmarks", await login.access_token())
+    assert (listed, [event["data"] for event in heard]) == ({"items": [bookmark]}, [bookmark])
     described = await _rest(node, pool, "openapi.json", "")
-    assert "/api/lessons/{lesson_id}/polls" in described["paths"]
-    assert "polls" in described["components"]["schemas"]["Topics"]["required"]
+    assert "/api/lessons/{lesson_id}/bookmarks" in described["paths"]
+    assert "bookmarks" in described["components"]["schemas"]["Topics"]["required"]
     await client.close()
     tutor.leave()
     await tutor.left

@@ -65,6 +65,11 @@ PROCEDURES: Final[dict[str, tuple[str, ...]]] = {
     "tutorwamp.board.add_page": MODERATORS,
     "tutorwamp.board.remove_page": MODERATORS,
     "tutorwamp.board.clear": MODERATORS,
+    "tutorwamp.poll.open": MODERATORS,
+    "tutorwamp.poll.answer": STUDENTS,
+    "tutorwamp.poll.close": MODERATORS,
+    "tutorwamp.poll.list": MEMBERS,
+    "tutorwamp.poll.answers": MODERATORS,
     "tutorwamp.session.heartbeat": EVERYBODY,
     "tutorwamp.session.resume": EVERYBODY,
     "tutorwamp.session.whoami": EVERYBODY,
@@ -76,7 +81,7 @@ PROCEDURES: Final[dict[str, tuple[str, ...]]] = {
     "tutorwamp.notification.set_preferences": EVERYBODY,
 }
 
-LESSON_TOPICS: Final = ("state", "chat", "board", "presence", "typing", "cursor")
+LESSON_TOPICS: Final = ("state", "chat", "board", "polls", "presence", "typing", "cursor")
 TOPICS: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     **{("subscribe", f"tutorwamp.lesson.{{lesson_id}}.{kind}"): IN_THE_ROOM for kind in LESSON_TOPICS},
     **{
@@ -150,6 +155,11 @@ ROUTES: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("POST", "/api/lessons/{lesson_id}/board/copy"): _with_token(MODERATORS),
     ("POST", "/api/lessons/{lesson_id}/board/pictures"): _with_token(MODERATORS),
     ("GET", "/api/lessons/{lesson_id}/board/pictures/{picture_id}"): _with_token(MEMBERS),
+    ("GET", "/api/lessons/{lesson_id}/polls"): _with_token(MEMBERS),
+    ("POST", "/api/lessons/{lesson_id}/polls"): _with_token(MODERATORS),
+    ("POST", "/api/lessons/{lesson_id}/polls/{poll_id}/answer"): _with_token(STUDENTS),
+    ("POST", "/api/lessons/{lesson_id}/polls/{poll_id}/close"): _with_token(MODERATORS),
+    ("GET", "/api/lessons/{lesson_id}/polls/{poll_id}/answers"): _with_token(MODERATORS),
     ("GET", "/api/notifications"): TOKEN,
     ("GET", "/api/notifications/unread-count"): TOKEN,
     ("POST", "/api/notifications/{notification_id}/read"): _with_token(OWNER_IS_STUDENT),

@@ -74,13 +74,14 @@ class Cast:
     hours: int = 0
 
     async def lesson(self) -> dict[str, Any]:
-        """A new lesson with a message of its tutor's."""
+        """A new lesson with a message of its tutor's, and a poll."""
         self.hours += 2
         begins = datetime.now(UTC) + timedelta(hours=self.hours)
         tutor = self.sessions["tutor of"]
         lesson = await planned_lesson(tutor.ask, self.users["student in"], begins=begins)
         said = await tutor.ask("tutorwamp.chat.send", lesson_id=lesson["id"], body="Good morning")
-        return {**lesson, "message_id": said["id"]}
+        asked = await tutor.ask("tutorwamp.poll.open", lesson_id=lesson["id"], question="Clear?", kind="text")
+        return {**lesson, "message_id": said["id"], "poll_id": asked["id"]}
 
 
 @pytest_twisted.async_yield_fixture(scope="module")
@@ -119,9 +120,13 @@ async def _account(node: Node, email: str, name: str, role: str) -> dict[str, An
     return user.plain()
 
 
+ABOUT: Final = {"lesson_id": "id", "message_id": "message_id", "poll_id": "poll_id"}
+"""What a call may be about, and where its id stands in the cast's lesson."""
+
+
 def arguments(cast: Cast, uri: str, lesson: dict[str, Any]) -> dict[str, Any]:
     begins = datetime.now(UTC) + timedelta(days=300, hours=cast.hours)
-    here, there = {"lesson_id": lesson["id"]}, {"message_id": lesson["message_id"]}
+    here, there, poll = ({name: lesson[of]} for name, of in ABOUT.items())
     special: dict[str, dict[str, Any]] = {
         "tutorwamp.lesson.create": {
             "title": "T",
@@ -146,6 +151,10 @@ def arguments(cast: Cast, uri: str, lesson: dict[str, Any]) -> dict[str, Any]:
         "tutorwamp.board.import": {**here, "scene": {"type": "excalidraw", "elements": []}},
         "tutorwamp.board.copy": {**here, "from_lesson_id": lesson["id"]},
         "tutorwamp.board.remove_page": {**here, "page": lesson["id"]},
+        "tutorwamp.poll.open": {**here, "question": "Why?", "kind": "text"},
+        "tutorwamp.poll.answer": {**poll, "text": "So"},
+        "tutorwamp.poll.close": poll,
+        "tutorwamp.poll.answers": poll,
         "tutorwamp.notification.mark_read": {"notification_ids": [cast.notification_id]},
         "tutorwamp.notification.set_preferences": {"preferences": {}},
         "tutorwamp.session.resume": {"positions": {}},
@@ -222,6 +231,8 @@ def body(cast: Cast, method: str, path: str, lesson: dict[str, Any], name: str) 
         ("POST", "/api/lessons/{lesson_id}/hand"): {"up": True},
         ("POST", "/api/lessons/{lesson_id}/timer"): {"ends_at": None},
         ("PATCH", "/api/lessons/{lesson_id}/messages/{message_id}"): {"body": "hi"},
+        ("POST", "/api/lessons/{lesson_id}/polls"): {"question": "Why?", "kind": "text"},
+        ("POST", "/api/lessons/{lesson_id}/polls/{poll_id}/answer"): {"text": "So"},
         ("POST", "/api/lessons/{lesson_id}/board/import"): {"type": "excalidraw", "elements": []},
         ("POST", "/api/lessons/{lesson_id}/board/copy"): {"from_lesson_id": lesson["id"]},
         ("PATCH", "/api/notifications/preferences"): {"preferences": {}},
@@ -244,6 +255,7 @@ async def test_routes(cast: Cast, method: str, path: str) -> None:
         where = path.format(
             lesson_id=lesson["id"],
             message_id=lesson["message_id"],
+            poll_id=lesson["poll_id"],
             notification_id=cast.notification_id,
             picture_id=picture,
             file_id=file,

@@ -93,7 +93,9 @@ class Hostile:
             if field in required or self.random.random() < 0.5
         }
         if name == "positions":
-            return {f"tutorwamp.lesson.{self._id('lesson_id')}.{kind}": 0 for kind in ("chat", "state", "board")}
+            return {
+                f"tutorwamp.lesson.{self._id('lesson_id')}.{kind}": 0 for kind in ("chat", "state", "board", "polls")
+            }
         if name == "scene":
             return {"type": "excalidraw", "elements": []}
         return made

@@ -126,7 +126,10 @@ async def furnished(node: Node) -> tuple[list[str], dict[str, list[str]]]:
     lesson = await (await treq.post(f"{node.url}/api/lessons", json=plan, headers=headers)).json()
     said = f"{node.url}/api/lessons/{lesson['id']}/messages"
     message = await (await treq.post(said, json={"body": "hello"}, headers=headers)).json()
+    asked = {"question": "Clear?", "choices": ["Yes", "No"]}
+    poll = await (await treq.post(f"{node.url}/api/lessons/{lesson['id']}/polls", json=asked, headers=headers)).json()
     known = {"lesson_id": [lesson["id"]], "message_id": [message["id"]], "page": [lesson["id"]]}
+    known |= {"poll_id": [poll["id"]], "choice_ids": [choice["id"] for choice in poll["choices"]]}
     return tokens, {**known, "student_ids": [people[1]["id"]]}
 
 

@@ -73,10 +73,14 @@ class Told:
         begins = datetime.now(UTC)
         lesson = await planned_lesson(tutor.ask, users[1], title=f"Title {SECRET}", begins=begins)
         message = await tutor.ask("tutorwamp.chat.send", lesson_id=lesson["id"], body=f"Words {SECRET}")
+        asked = {"lesson_id": lesson["id"], "question": f"Question {SECRET}", "choices": [f"Choice {SECRET}", "No"]}
+        poll = await tutor.ask("tutorwamp.poll.open", **asked)
         self.known = {
             "lesson_id": [lesson["id"]],
             "message_id": [message["id"]],
             "page": [lesson["id"]],
+            "poll_id": [poll["id"]],
+            "choice_ids": [choice["id"] for choice in poll["choices"]],
             "student_ids": [users[1]["id"]],
         }
         tutor.leave()

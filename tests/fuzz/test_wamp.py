@@ -71,7 +71,10 @@ class Ground:
         begins = datetime.now(UTC) + timedelta(hours=self._hours)
         lesson = await planned_lesson(self._tutor.call, self._student, begins=begins)
         message = await self._tutor.call("tutorwamp.chat.send", lesson_id=lesson["id"], body="hello")
+        asked = {"lesson_id": lesson["id"], "question": "Clear?", "choices": ["Yes", "No"]}
+        poll = await self._tutor.call("tutorwamp.poll.open", **asked)
         self.known.update(lesson_id=[lesson["id"]], page=[lesson["id"]])
+        self.known.update(poll_id=[poll["id"]], choice_ids=[choice["id"] for choice in poll["choices"]])
         self.known.update(message_id=[message["id"]], reply_to=[message["id"]])
 
 

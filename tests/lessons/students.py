@@ -18,6 +18,7 @@ DEEDS: Final = (
     "draw without",
     "raise a hand",
     "tell that one types",
+    "answer a poll",
 )
 
 NO_RULE: Final = "no rule"
@@ -26,19 +27,19 @@ MUTED: Final = "`muted`"
 ATTENDED: Final = "`unattended: closed`, tutor there"
 UNATTENDED: Final = "`unattended: closed`, tutor away"
 
-FREE: Final = ("yes", "yes", "yes", "yes", "yes", "yes", "no_pen", "yes", "yes")
-SILENT: Final = ("muted", "muted", "yes", "muted", "yes", "yes", "no_pen", "yes", "deny")
+FREE: Final = ("yes", "yes", "yes", "yes", "yes", "yes", "no_pen", "yes", "yes", "yes")
+SILENT: Final = ("muted", "muted", "yes", "muted", "yes", "yes", "no_pen", "yes", "deny", "yes")
 OPEN: Final = {
     NO_RULE: FREE,
     TUTORS: SILENT,
     MUTED: SILENT,
     ATTENDED: FREE,
-    UNATTENDED: ("muted", "muted", "yes", "muted", "yes", "muted", "muted", "yes", "deny"),
+    UNATTENDED: ("muted", "muted", "yes", "muted", "yes", "muted", "muted", "yes", "deny", "yes"),
 }
 """In a lesson that is scheduled, live or interrupted."""
 
-DONE: Final = ("state", "yes", "yes", "state", "yes", "state", "state", "state", "deny")
-SILENT_DONE: Final = ("state", "muted", "yes", "state", "yes", "state", "state", "state", "deny")
+DONE: Final = ("state", "yes", "yes", "state", "yes", "state", "state", "state", "deny", "state")
+SILENT_DONE: Final = ("state", "muted", "yes", "state", "yes", "state", "state", "state", "deny", "state")
 OVER: Final = {NO_RULE: DONE, TUTORS: SILENT_DONE, MUTED: SILENT_DONE, UNATTENDED: DONE}
 """In a lesson that has ended or was cancelled: nobody is there."""
 
@@ -57,7 +58,7 @@ def page() -> str:
     lines = [
         "# What a student may do",
         "",
-        "Rules L24 to L26 of [lessons.md](lessons.md), C16 and B42 as one table.",
+        "Rules L24 to L26 of [lessons.md](lessons.md), C16, B42 and P3 as one table.",
         "It is made from `tests/lessons/students.py`; a real node is asked about each cell, and all rules together.",
         "",
         "`yes`: allowed. `muted`: `tutorwamp.error.lesson.muted`. `state`: `tutorwamp.error.lesson.state`.",

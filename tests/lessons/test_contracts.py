@@ -71,12 +71,13 @@ def test_a_list_is_asked_for_within_bounds(more: dict[str, Any]) -> None:
         check(ListLessons, more)
 
 
-def test_the_streams_of_a_lesson_are_three_of_its_six_topics() -> None:
+def test_the_streams_of_a_lesson_are_some_of_its_topics() -> None:
     topics = topics_of(ANNA)
     assert topics == {
-        name: f"tutorwamp.lesson.{ANNA}.{name}" for name in ("state", "chat", "board", "presence", "typing", "cursor")
+        name: f"tutorwamp.lesson.{ANNA}.{name}"
+        for name in ("state", "chat", "board", "polls", "presence", "typing", "cursor")
     }
-    assert streams_of(ANNA) == [topics["board"], topics["chat"], topics["state"]]
+    assert streams_of(ANNA) == [topics["board"], topics["chat"], topics["polls"], topics["state"]]
 
 
 @pytest.mark.parametrize("state", ["asleep", 7, b"live", ["live"], {"x": "live"}])

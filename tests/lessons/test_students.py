@@ -76,14 +76,15 @@ class Class:
         return await self.tutor.ask("tutorwamp.lesson.set_rules", lesson_id=lesson_id, **{**rules, "muted": muted})
 
     async def said(self, lesson_id: str) -> list[str]:
-        """Two messages of Anna's, to edit and to delete, sent while nothing forbids it."""
+        """Two messages of Anna's, to edit and to delete, sent while nothing forbids it, and a poll."""
         await self.set_rules(lesson_id, {"chat": "everyone", "unattended": "open", "muted": False})
         sent = [await self.anna.ask("tutorwamp.chat.send", lesson_id=lesson_id, body="Hello") for _ in range(2)]
-        return [one["id"] for one in sent]
+        asked = await self.tutor.ask("tutorwamp.poll.open", lesson_id=lesson_id, question="Why?", kind="text")
+        return [one["id"] for one in (*sent, asked)]
 
     async def told(self, lesson_id: str, messages: list[str]) -> tuple[str, ...]:
         """What Anna, and of drawing without the pen Ben, is told of each deed."""
-        here, first, second = {"lesson_id": lesson_id}, *messages
+        here, first, second, poll = {"lesson_id": lesson_id}, *messages
         anna, ben = self.anna.ask, self.ben.ask
         attempts = [
             anna("tutorwamp.chat.send", **here, body="Me!"),
@@ -95,6 +96,7 @@ class Class:
             _draw(ben, lesson_id),
             anna("tutorwamp.lesson.raise_hand", **here, up=True),
             self.anna.publish_raw(f"tutorwamp.lesson.{lesson_id}.typing", {"typing": True}),
+            anna("tutorwamp.poll.answer", poll_id=poll, text="So"),
         ]
         return tuple([await _cell(attempt) for attempt in attempts])
 

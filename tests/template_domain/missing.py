@@ -1,6 +1,6 @@
 """Say, for each edit named on the command line, what the tests of the furniture miss where it is forgotten; as JSON.
 
-Run in a copy of the tree that has learned of polls: ``missing.py ORIGINAL EDIT…``. The libraries are imported once.
+Run in a copy of the tree that has learned of bookmarks: ``missing.py ORIGINAL EDIT…``. The libraries are imported once.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def said(edit: str) -> list[str]:
     for name, check in vars(furniture).items():
         if name.startswith("test_") and "domain" in name:
             try:
-                check(*["polls"] if inspect.signature(check).parameters else [])
+                check(*["bookmarks"] if inspect.signature(check).parameters else [])
             except AssertionError as error:
                 sentences.append(str(error).partition("\n")[0])
     return sentences

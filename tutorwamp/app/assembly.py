@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from tutorwamp.accounts.login_throttle import LoginThrottle
@@ -32,7 +33,7 @@ from tutorwamp.gate.wamp import GateClient
 from tutorwamp.kernel.blobs.folder import FolderBlobStore
 from tutorwamp.kernel.blobs.port import BlobStore
 from tutorwamp.kernel.cache import Cache, make_cache
-from tutorwamp.kernel.contracts import Clock, utc_now
+from tutorwamp.kernel.contracts import Clock, Value, utc_now
 from tutorwamp.kernel.edges.component import Publisher, Served, served_by
 from tutorwamp.kernel.edges.resource import Routed, routed_to
 from tutorwamp.kernel.events import Events
@@ -41,6 +42,7 @@ from tutorwamp.kernel.sql.database import Database
 from tutorwamp.kernel.sql.nodes import Nodes
 from tutorwamp.kernel.sql.probe import WriteProbe
 from tutorwamp.lessons.attendance import AttendanceStore
+from tutorwamp.lessons.contracts import Admission
 from tutorwamp.lessons.presence import Presence
 from tutorwamp.lessons.rest import LESSONS_ROUTES
 from tutorwamp.lessons.service import LessonsService
@@ -54,6 +56,11 @@ from tutorwamp.notifications.rest import NOTIFICATIONS_ROUTES, PUSH_ROUTES
 from tutorwamp.notifications.service import NotificationsService
 from tutorwamp.notifications.store import NotificationsStore
 from tutorwamp.notifications.wamp import NOTIFICATIONS_PROCEDURES, publish_notifications
+from tutorwamp.polls.ballots import BallotSeal
+from tutorwamp.polls.rest import POLLS_ROUTES
+from tutorwamp.polls.service import PollsService
+from tutorwamp.polls.store import PollsStore
+from tutorwamp.polls.wamp import POLLS_PROCEDURES, publish_polls
 from tutorwamp.sessions.service import SessionsService
 from tutorwamp.sessions.store import SessionsStore
 from tutorwamp.sessions.wamp import SESSIONS_PROCEDURES, publish_sessions
@@ -68,6 +75,8 @@ class Domain:
     wamp: Callable[[Machine], list[Served]] = lambda _: []
     rest: Callable[[Machine], list[Routed]] = lambda _: []
     publish: Callable[[Events, Publisher], None] = lambda _events, _publisher: None
+    found_on_joining: Callable[[Machine, Admission], Awaitable[Sequence[Value]]] | None = None
+    """What it has for who joins a lesson, under its name."""
 
 
 DOMAINS: Final = (
@@ -97,6 +106,13 @@ DOMAINS: Final = (
             *routed_to(BoardFiles(made.board, made.exchange, made.settings.board), BOARD_FILE_ROUTES),
         ],
         publish=publish_board,
+    ),
+    Domain(
+        "polls",
+        wamp=lambda made: served_by(made.polls, POLLS_PROCEDURES),
+        rest=lambda made: routed_to(made.polls, POLLS_ROUTES),
+        publish=publish_polls,
+        found_on_joining=lambda made, admission: made.polls.open_ones(admission),
     ),
     Domain(
         "notifications",
@@ -130,6 +146,7 @@ class Machine:
     board: BoardService
     exchange: Exchange
     pictures: BlobStore
+    polls: PollsService
     sessions: SessionsService
     cache: Cache
     counts: UnreadCounts
@@ -172,8 +189,9 @@ def assemble(
     nodes = Nodes(database, settings.node.data_dir, clock)
     record = AttendanceStore(database, nodes)
     presence = Presence(record, accounts, events, settings=settings.lessons, clock=clock, now_s=now_s)
+    questions = PollsStore(database, BallotSeal(settings.node.signing_key()), settings.polls)
     lessons = LessonsService(
-        LessonsStore(database, nodes),
+        LessonsStore(database, nodes, questions.end_with),
         accounts,
         gate,
         events,
@@ -189,6 +207,7 @@ def assemble(
         boards, lessons, accounts, events, limits, settings=settings.board, clock=clock, reactor=reactor
     )
     pictures = _blobs(settings, reactor, "pictures")
+    polls = PollsService(questions, lessons, accounts, events, limits, clock=clock)
     exchange = Exchange(board, boards, pictures, settings=settings.board, clock=clock, reactor=reactor)
 
     sessions = SessionsService(
@@ -214,13 +233,22 @@ def assemble(
     )
 
     publisher.receivers = presence.roster.sessions_in
-    for domain in DOMAINS:
-        domain.publish(events, publisher)
-    return Machine(
+    machine = Machine(
         settings, database, nodes, probe, events, publisher, limits, accounts, recovery,
         lessons, files, chat, board, exchange, pictures,
-        sessions, cache, counts, notifications, notifier, push, clock,
+        polls, sessions, cache, counts, notifications, notifier, push, clock,
     )  # fmt: skip
+    _plug_in(machine)
+    return machine
+
+
+def _plug_in(machine: Machine) -> None:
+    """What is published, and what who joins a lesson is given."""
+    for domain in DOMAINS:
+        domain.publish(machine.events, machine.publisher)
+    machine.lessons.found_on_joining = {
+        domain.name: partial(domain.found_on_joining, machine) for domain in DOMAINS if domain.found_on_joining
+    }
 
 
 def _accounts(

@@ -27,6 +27,7 @@ from tutorwamp.kernel.sql.slow import SlowSettings
 from tutorwamp.lessons.settings import LessonsSettings
 from tutorwamp.notifications.push.settings import PushSettings
 from tutorwamp.notifications.settings import NotificationsSettings
+from tutorwamp.polls.settings import PollsSettings
 from tutorwamp.sessions.settings import SessionsSettings
 
 
@@ -47,6 +48,7 @@ class Settings:
     chat: ChatSettings
     board: BoardSettings
     sessions: SessionsSettings
+    polls: PollsSettings
     notifications: NotificationsSettings
     push: PushSettings
     cache: CacheSettings

@@ -11,6 +11,7 @@ from tutorwamp.client.errors import CallError, Disconnected
 from tutorwamp.client.lesson import Lesson
 from tutorwamp.client.login import Login
 from tutorwamp.client.notifications import Notifications
+from tutorwamp.client.polls import Polls
 from tutorwamp.client.replica import Outcome, Replica
 from tutorwamp.client.rules import Backoff
 from tutorwamp.client.stroke import Stroke
@@ -29,6 +30,7 @@ __all__ = [
     "Login",
     "Notifications",
     "Outcome",
+    "Polls",
     "Rejected",
     "Replica",
     "State",

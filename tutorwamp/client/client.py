@@ -87,7 +87,7 @@ class Client:
         known = self._lessons.get(lesson_id)
         if known is not None and known.is_open:
             return known
-        lesson = Lesson(self.connection, self.streams, lesson_id)
+        lesson = Lesson(self.connection, self.streams, lesson_id, moderates=self.user["role"] != "student")
         await lesson.enter()
         self._lessons[lesson_id] = lesson
         return lesson

@@ -23,6 +23,7 @@ from tutorwamp.client.board import Board
 from tutorwamp.client.chat import Chat
 from tutorwamp.client.connection import Connection, Handler, Subscription, hand_over
 from tutorwamp.client.errors import CallError, Disconnected
+from tutorwamp.client.polls import Polls
 from tutorwamp.client.rules import repeat
 from tutorwamp.client.streams import Streams, Tail
 from tutorwamp.client.wamp import Event
@@ -39,6 +40,7 @@ KIND_OF: Final[Mapping[str, str]] = {
     "reaction": "chat",
     "read": "chat",
     "page": "board",
+    "poll": "polls",
     "participant": "presence",
 }
 
@@ -51,7 +53,7 @@ class Lesson:
     sent once however often that happens (S12).
     """
 
-    def __init__(self, connection: Connection, streams: Streams, lesson_id: str) -> None:
+    def __init__(self, connection: Connection, streams: Streams, lesson_id: str, *, moderates: bool = False) -> None:
         self.id = lesson_id
         self.lesson: dict[str, Any] = {}
         """The lesson, as of the last join, or the newest event of the topic ``state`` where that is heard."""
@@ -68,6 +70,8 @@ class Lesson:
         self._clock = connection.clock
         self._board: Board | None = None
         self._chat: Chat | None = None
+        self._polls: Polls | None = None
+        self._moderates = moderates
         self._cursor: dict[str, Any] = {}
         self._cursor_shown_at = -inf
         self._cursor_due: IDelayedCall | None = None
@@ -128,9 +132,9 @@ class Lesson:
     async def on(self, what: str, handler: Handler) -> None:
         """Hear a topic (``chat``) or one type of event (``message.created``), across reconnects.
 
-        A stream's events (``state``, ``chat``, ``board``) come in order and each once, to the first handler of a topic
-        all of them since joining. Where too many were missed, the topic's handlers get one of our own instead,
-        ``chat.reloaded`` (or ``state.``, ``board.``), with the ``seq`` they go on from: read the state afresh.
+        The events of streams (those in ``heads``) come in order and each once, to the first handler of a topic all of
+        them since joining. Where too many were missed, the topic's handlers get one of our own instead,
+        ``chat.reloaded`` (or ``state.``, ``board.`` …), with the ``seq`` they go on from: read the state afresh.
         """
         word = what.partition(".")[0]
         kind = KIND_OF.get(word, word)
@@ -212,6 +216,21 @@ class Lesson:
             self.on_closed(self._chat.close)
         await self._chat.open()
         return self._chat
+
+    async def polls(self) -> Polls:
+        """The lesson's polls, kept as they are from now on; the same ones every time."""
+        if self._polls is None:
+            self._polls = Polls(
+                self._connection,
+                self._streams,
+                self.id,
+                self.topics["polls"],
+                hear=partial(self.on, "polls"),
+                moderates=self._moderates,
+            )
+            self.on_closed(self._polls.close)
+        await self._polls.open()
+        return self._polls
 
     # Speaking
 

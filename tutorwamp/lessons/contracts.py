@@ -30,6 +30,7 @@ from tutorwamp.kernel.contracts import (
     StreamEvent,
     Value,
 )
+from tutorwamp.kernel.joining import WithWhatIsFound
 from tutorwamp.kernel.streams import LETS_NOTHING_NEW_IN
 from tutorwamp.kernel.topics import Topic, topics
 from tutorwamp.lessons.errors import Muted, WrongState
@@ -212,7 +213,7 @@ class Topics(Value):
     """By kind; which there are, the domains say."""
 
 
-class Joined(Value):
+class Joined(WithWhatIsFound):
     """The room as it was on entering. ``heads``: each stream's newest position, and ``epoch``: of which past."""
 
     lesson: Lesson
@@ -301,11 +302,12 @@ class LessonCreated:
 
 @dataclass(frozen=True)
 class LessonChanged:
-    """A lesson's state stream has grown; ``before`` and ``after`` tell what changed."""
+    """A lesson's state stream has grown; ``followed``: other domains' streams in the same transaction."""
 
     event: StreamEvent
     before: Lesson
     after: Lesson
+    followed: tuple[StreamEvent, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
 
 from prometheus_client import Counter
 from twisted.internet.defer import Deferred
 
 from tutorwamp.accounts.contracts import People, Person, PersonChanged
 from tutorwamp.gate.contracts import Gate
-from tutorwamp.kernel.contracts import NOTHING, AuthRole, Caller, Clock, Nothing, Page, new_id
+from tutorwamp.kernel.contracts import NOTHING, AuthRole, Caller, Clock, Nothing, Page, Value, new_id
 from tutorwamp.kernel.errors import Forbidden, NotFound, TutorwampError, Unavailable
 from tutorwamp.kernel.events import Events
 from tutorwamp.kernel.log.lines import get_logger
@@ -18,6 +19,7 @@ from tutorwamp.lessons import rules
 from tutorwamp.lessons.attendance import PresentElsewhereError
 from tutorwamp.lessons.classroom import TRIES_AT_MOST, Classroom
 from tutorwamp.lessons.contracts import (
+    Admission,
     CancelLesson,
     CreateLesson,
     Joined,
@@ -63,6 +65,8 @@ class LessonsService(Classroom):
     ) -> None:
         super().__init__(store, people, gate, events, presence, remembered=remembered, clock=clock)
         self._unattended = unattended
+        self.found_on_joining: Mapping[str, Callable[[Admission], Awaitable[Sequence[Value]]]] = {}
+        """What other domains have for who joins, by the names they declared (kernel/joining.py)."""
         events.listen(PresenceChanged, self._somebody_moved)
         events.listen(PersonChanged, lambda changed: self.forget_person(changed.user_id))
 
@@ -184,23 +188,27 @@ class LessonsService(Classroom):
                 await self._settle(lesson_id, person.id)
             # Heads before the lesson: what happens between the two is then told twice, and never missed.
             heads = await self._store.heads(lesson_id)
-            lesson = (await self.admit(caller, lesson_id, fresh=True)).lesson
-            rules.require_open(lesson)
-            await self._let_type(known, lesson, caller.session)
+            admission = await self.admit(caller, lesson_id, fresh=True)
+            rules.require_open(admission.lesson)
+            await self._let_type(known, admission.lesson, caller.session)
+            found = await self._found_on_joining(admission)
         except Exception as error:
             # A session that was in the room before stays, unless it does not belong there any more.
             if came or isinstance(error, (NotFound, WrongState)):
                 self._roster.remove(lesson_id, caller.session, "left")
                 await self._gate.revoke_grants(lesson_id, session=caller.session)
             raise
-        lesson = await self._go_on_with_tutor(lesson)
         return Joined(
-            lesson=lesson,
+            lesson=await self._go_on_with_tutor(admission.lesson),
             participants=self.participants(lesson_id),
             topics=Topics.model_validate(topics_of(lesson_id)),
             heads=heads.by_name,
             epoch=heads.epoch,
+            **found,
         )
+
+    async def _found_on_joining(self, admission: Admission) -> dict[str, Any]:
+        return {name: [one.plain() for one in await find(admission)] for name, find in self.found_on_joining.items()}
 
     async def leave(self, caller: Caller, asked: OneLesson) -> Nothing:
         """Go out with this session; leaving a room one is not in is no error. Raises NotFound for an outsider."""
@@ -346,7 +354,7 @@ class LessonsService(Classroom):
                 continue
             self._lessons.forget(after.id)
             if changed.event is not None:
-                self._events.announce(LessonChanged(changed.event, before, changed.after))
+                self._events.announce(LessonChanged(changed.event, before, changed.after, changed.followed))
             return before, changed.after
         raise Unavailable("The lesson is being changed by others just now.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -41,7 +42,7 @@ from tutorwamp.lessons.contracts import (
 from tutorwamp.lessons.errors import Overlap
 from tutorwamp.lessons.tables import ASIDE, LESSONS, kept_from, lesson_students, lessons, row_of
 from tutorwamp.lessons.values import Replayed, ReplayLesson
-from tutorwamp.lessons.writing import Changed, Decide, StaleVersionError
+from tutorwamp.lessons.writing import Changed, Decide, Follower, StaleVersionError
 
 REPLAYED_CHARACTERS_AT_MOST: Final = 1024 * 1024
 """Of the events of one page; four bytes each at most, and a message between the node's processes carries 16 MiB."""
@@ -53,9 +54,10 @@ _ASIDE: Final = frozenset(column.name for column in ASIDE)
 class LessonsStore:
     """What is remembered of lessons."""
 
-    def __init__(self, database: Database, nodes: Nodes) -> None:
+    def __init__(self, database: Database, nodes: Nodes, *followers: Follower) -> None:
         self._database = database
         self._nodes = nodes
+        self._followers = followers
 
     def add(self, lesson: Lesson, client_id: str | None, digest: str) -> Deferred[KeptLesson]:
         """Keep a new lesson with its empty streams; an earlier one with the same client_id is returned instead.
@@ -106,7 +108,10 @@ class LessonsStore:
                 _save_students(connection, after)
             final = writing.keep_aside(connection, after, aside)
             set_guard(connection, streams_of(after.id), final.guard)
-            return Changed(append_one(connection, draft(final)), before, final)
+            made = draft(final)
+            changed = Changed(append_one(connection, made), before, final)
+            followed = [event for follow in self._followers for event in follow(connection, final, made)]
+            return replace(changed, followed=tuple(followed))
 
         return self._database.write("lessons.change", thd)
 

@@ -38,5 +38,9 @@ def publish_lessons(events: Events, publisher: Publisher) -> None:
         told = {"type": change.type, "at": change.at, "participant": participant, **deadline}
         publisher.publish(PRESENCE_TOPIC.of(change.lesson_id), told)
 
-    events.listen(LessonChanged, lambda changed: publisher.publish_stream_event(changed.event))
+    def changed(change: LessonChanged) -> None:
+        for event in (*change.followed, change.event):  # this one last: it may be the last that is heard
+            publisher.publish_stream_event(event)
+
+    events.listen(LessonChanged, changed)
     events.listen(PresenceChanged, presence)

@@ -49,6 +49,12 @@ class Changed:
     event: StreamEvent | None
     before: Lesson
     after: Lesson
+    followed: tuple[StreamEvent, ...] = ()
+    """Those of other domains."""
+
+
+Follower = Callable[[Connection, Lesson, Draft], list[StreamEvent]]
+"""What another domain does in the transaction that gives a lesson its next version; its events."""
 
 
 def keep_aside(connection: Connection, lesson: Lesson, row: Row[Any]) -> Lesson:

@@ -1,7 +1,7 @@
-"""Polls."""
+"""Bookmarks."""
 
-from tutorwamp.polls.contracts import POLLS_TOPIC
+from tutorwamp.bookmarks.contracts import BOOKMARKS_TOPIC
 
 
-def test_a_poll_is_told_on_a_stream() -> None:
-    assert POLLS_TOPIC.is_stream
+def test_a_bookmark_is_told_on_a_stream() -> None:
+    assert BOOKMARKS_TOPIC.is_stream

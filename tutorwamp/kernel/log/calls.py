@@ -134,6 +134,14 @@ def working_for(calls: Sequence[Call]) -> Iterator[None]:
         _CALLS.reset(before)
 
 
+def leave_unnamed() -> None:
+    """Nothing that tells of the call under way is to say who asked, nor how much they had to say."""
+    call = call_under_way()
+    if call is not None:
+        call.user_id = None
+        call.bytes_in = 0
+
+
 def note_cached(*, found: bool, seconds: float = 0.0) -> None:
     """The cache was asked for something."""
     for call in _CALLS.get():

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
+from tutorwamp.kernel.edges.component import Publisher, serve
+from tutorwamp.kernel.events import Events
 from tutorwamp.polls import contracts
 from tutorwamp.polls.contracts import PollsChanged
 from tutorwamp.polls.service import PollsService
 
-from tutorwamp.kernel.edges.component import Publisher, serve
-from tutorwamp.kernel.events import Events
-
 POLLS_PROCEDURES: Final = (
     serve(contracts.OPEN, PollsService.open_poll),
+    serve(contracts.ANSWER, PollsService.answer),
+    serve(contracts.CLOSE, PollsService.close_poll),
     serve(contracts.LIST, PollsService.list_polls),
+    serve(contracts.ANSWERS, PollsService.answers),
 )
 
 

@@ -1,0 +1,1 @@
+"""What the tutor marks, to be found again after the lesson."""

@@ -1,1 +1,0 @@
-"""What the tutor asks everybody in the lesson."""
