@@ -177,6 +177,13 @@ class CopyBoard(Value):
     client_id: ClientId | None = None
 
 
+class BringWorksheet(Value):
+    """Bring a PDF to the end of a lesson's board; its bytes come beside it."""
+
+    lesson_id: Id
+    client_id: ClientId | None = None
+
+
 class BoardPage(Value):
     """A page."""
 

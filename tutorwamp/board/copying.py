@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID, uuid5
@@ -51,8 +51,10 @@ AT_ONCE: Final = 3
 _SHOWN: Final = re.compile(r'"asset_id":"([0-9a-f-]{36})"')
 """In an element's JSON; where a text says so there are backslashes."""
 
+Step = Coroutine[Any, Any, PageChanged | Submitted]
+"""A call that draws."""
 Keep = Callable[[Caller, str, bytes, Mapping[str, Any], str], Awaitable[Uploaded]]
-"""Keeps a picture's bytes for a lesson. Raises Full or Unavailable."""
+"""Keeps a picture's bytes for a lesson; the text is the SHA-256 of what was sent. Raises Full or Unavailable."""
 
 
 @dataclass(frozen=True)
@@ -90,10 +92,10 @@ class Copying:
         client_id = asked.client_id or new_id()
         source, pictures = await self._begin(caller, asked, client_id)
         asset_ids = await self._keep_pictures(caller, asked.lesson_id, pictures)
-        new = {page: _id_for(asked.lesson_id, caller, client_id, page) for page in source.texts}
+        new = {page: id_for(asked.lesson_id, caller, client_id, page) for page in source.texts}
         steps = self._steps(caller, asked.lesson_id, client_id, _Copier(source, new, asset_ids))
         seq, rejected = 0, list[Rejected]()
-        async for done in _in_a_row(steps):
+        async for done in in_a_row(steps):
             seq = done.seq
             rejected += done.rejected if isinstance(done, Submitted) else ()
         lost = [one for one in source.asset_ids if one not in asset_ids]
@@ -105,14 +107,14 @@ class Copying:
         """What is to be copied: where it was begun before, that; else what is there now, if there is room for it."""
         key = answer_key(asked.lesson_id, caller, client_id, 0)
         digest = short_digest(digest_of("copy", asked.from_lesson_id, asked.pages))
-        seq = await self._store.copied_from(key, digest)
+        seq = await self._store.begun(key, digest)
         if seq is None:
             await self._board.require_pen(caller, asked.lesson_id)
             source = await self._read(asked, None)
             pictures = await self._store.pictures(asked.from_lesson_id, source.asset_ids)
             await self._require_room(asked, source)
             self._board.count_written(caller, source.characters, sum(one.bytes for one in pictures))
-            seq = await self._store.begin_copy(key, digest, source.seq, self._clock())
+            seq = await self._store.begin(key, digest, source.seq, self._clock())
             if seq == source.seq:
                 return source, pictures
         source = await self._read(asked, seq)
@@ -156,9 +158,7 @@ class Copying:
             kept[one.id] = (await self._keep(caller, lesson_id, content, seen, one.sha256)).id
         return kept
 
-    def _steps(
-        self, caller: Caller, lesson_id: str, client_id: str, copier: _Copier
-    ) -> Iterator[Coroutine[Any, Any, PageChanged | Submitted]]:
+    def _steps(self, caller: Caller, lesson_id: str, client_id: str, copier: _Copier) -> Iterator[Step]:
         """The calls that draw the copy, in their order, each repeatable by itself. Part 0 is the copy as a whole."""
         part = 0
         for page, new in copier.new.items():
@@ -198,7 +198,7 @@ class _Copier:
         return Put.model_validate({"op": "put", "element": new})
 
 
-def _id_for(lesson_id: str, caller: Caller, client_id: str, page: str) -> str:
+def id_for(lesson_id: str, caller: Caller, client_id: str, page: str) -> str:
     """Of a new page: the same for the same copy of the same page."""
     return str(uuid5(UUID(lesson_id), f"{caller.user_id}|{client_id}|{page}"))
 
@@ -217,8 +217,8 @@ def _portions(texts: Iterable[str]) -> Iterator[list[str]]:
         yield portion
 
 
-async def _in_a_row(steps: Iterator[Coroutine[Any, Any, Any]]) -> Any:
-    """The outcomes in their order, a few on their way at a time. Raises the first error; no further step is begun."""
+async def in_a_row(steps: Iterator[Step]) -> AsyncIterator[PageChanged | Submitted]:
+    """Their outcomes in their order, a few on their way at a time. Raises the first error; no further step is begun."""
     under_way: deque[Deferred[Any]] = deque()
     try:
         for step in steps:

@@ -14,6 +14,7 @@ from tutorwamp.board import rules
 from tutorwamp.board.contracts import (
     BOARD_TOPIC,
     CHANGES_AT_MOST,
+    BringWorksheet,
     Brought,
     CopyBoard,
     ExportBoard,
@@ -32,6 +33,7 @@ from tutorwamp.board.reading import Page
 from tutorwamp.board.service import BoardService
 from tutorwamp.board.settings import BoardSettings
 from tutorwamp.board.store import BoardStore, KeptPicture, Outline
+from tutorwamp.board.worksheets import Worksheets
 from tutorwamp.board.workshop import Place, Workshop
 from tutorwamp.kernel.blobs.port import BlobStore, MissingBlobError
 from tutorwamp.kernel.contracts import Caller, Clock, new_id
@@ -46,6 +48,8 @@ MEDIA_TYPES: Final = {
 }
 EXPORT_PICTURE_BYTES_AT_MOST: Final = 8 * 1024 * 1024
 """Of the pictures inside one file; as base64 a third more."""
+PDF_PICTURE_BYTES_AT_MOST: Final = 48 * 1024 * 1024
+"""The same for a PDF, in which pictures are made anew, as fine as there is room for: forty scanned pages."""
 SMALL_AT_MOST: Final = 256 * 1024
 """Bytes of a board or scene that is done in a second."""
 _FEWER: Final = "Export one page, or put fewer elements and pictures on it."
@@ -82,6 +86,7 @@ class Exchange:
         self._reactor = reactor
         self._workshop = Workshop(reactor)
         self._copying = Copying(board, store, blobs, keep=self._keep, clock=clock)
+        self._worksheets = Worksheets(board, store, self._workshop, keep=self._keep, clock=clock)
 
     # Out
 
@@ -93,19 +98,22 @@ class Exchange:
             wanted = _pages_for(asked, outline.pages)
             async with place.turn(large=outline.weight > SMALL_AT_MOST):
                 pages = await place.load(self._store.pages(asked.lesson_id, wanted))
-                pictures = await self._pictures_on(asked.lesson_id, pages)
+                pictures = await self._pictures_on(asked.lesson_id, pages, asked.format)
                 known = [(picture_id, media_type) for picture_id, (media_type, _) in pictures.items()]
                 parts = [*(content for _, content in pictures.values()), *(page.elements for page in pages)]
                 job = Parcel({"format": asked.format, "pictures": known}, parts)
                 done = await place.work("export", job, advice=ADVICE[asked.format])
         return Exported(media_type=MEDIA_TYPES[asked.format], data=done.parts[0], missing=done.values["missing"])
 
-    async def _pictures_on(self, lesson_id: str, pages: Sequence[Page]) -> dict[str, tuple[str, bytes]]:
+    async def _pictures_on(
+        self, lesson_id: str, pages: Sequence[Page], file_format: str
+    ) -> dict[str, tuple[str, bytes]]:
         """The bytes of every picture on the pages, by asset id. Raises TooLarge; one that was lost is left out."""
         wanted = frozenset[str]().union(*(page.asset_ids for page in pages))
         kept = await self._store.pictures(lesson_id, sorted(wanted)) if wanted else []
-        if sum(picture.bytes for picture in kept) > EXPORT_PICTURE_BYTES_AT_MOST:
-            limit = {"bytes_at_most": EXPORT_PICTURE_BYTES_AT_MOST}
+        at_most = PDF_PICTURE_BYTES_AT_MOST if file_format == "pdf" else EXPORT_PICTURE_BYTES_AT_MOST
+        if sum(picture.bytes for picture in kept) > at_most:
+            limit = {"bytes_at_most": at_most}
             raise TooLarge("The pictures are too large for one file. Export one page, or fewer of them.", details=limit)
         found = {}
         for picture in kept:
@@ -139,6 +147,10 @@ class Exchange:
     async def copy(self, caller: Caller, asked: CopyBoard) -> Brought:
         """B41: bring pages of another lesson's board. Raises what ``Copying.copy`` does."""
         return await self._copying.copy(caller, asked)
+
+    async def bring_worksheet(self, caller: Caller, asked: BringWorksheet, read: Callable[[], bytes]) -> Brought:
+        """B44: bring the pages of a PDF. Raises what ``Worksheets.bring`` does."""
+        return await self._worksheets.bring(caller, asked, read)
 
     async def _draw(
         self, caller: Caller, asked: ImportScene, elements: Sequence[Plain]

@@ -15,6 +15,7 @@ import resource
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from itertools import count
 from typing import Any, Final
 from uuid import UUID
@@ -176,15 +177,32 @@ def _ids(seed: str | None) -> Callable[[], str]:
     return lambda: str(UUID(bytes=hashlib.sha256(f"{seed}|{next(counted)}".encode()).digest()[:16], version=5))
 
 
+def pdf_pages(job: Parcel) -> Parcel:
+    """B44: pages ``first`` to ``last`` of a PDF, as many as go into one job; part: the PDF. Parts: their pictures."""
+    from contextlib import closing
+
+    from tutorwamp.board.sheets import Document, Sheet
+
+    with closing(Document(job.parts[0])) as document:
+        made = list(document.sheets(job.values["first"], job.values["last"]))
+        values = {"pages": document.pages, "done": [{**vars(one), "content": isinstance(one, Sheet)} for one in made]}
+    return Parcel(values, [one.content for one in made if isinstance(one, Sheet)])
+
+
 JOBS: Final[Mapping[str, Callable[[Parcel], Parcel]]] = {
-    job.__name__: job for job in (export, recognise, scene_pictures, scene_elements)
+    job.__name__: job for job in (export, recognise, scene_pictures, scene_elements, pdf_pages)
 }
+SHUT: Final[Mapping[str, str]] = {pdf_pages.__name__: "tutorwamp.board.sheets"}
+"""Jobs that are done without files, and the module to be loaded before."""
 
 
 def main() -> None:
     """Do the job that standard input holds."""
     _be_bounded(parent=int(sys.argv[1]))
     job = Parcel.unpack(sys.stdin.buffer.read())
+    if (needed := SHUT.get(job.values["job"])) is not None:
+        import_module(needed)
+        _be_shut()
     try:
         answer = JOBS[job.values["job"]](job)
     except TutorwampError as error:
@@ -206,6 +224,12 @@ def _be_bounded(*, parent: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_AT_MOST, MEMORY_AT_MOST))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_AT_MOST_S, CPU_AT_MOST_S))
+
+
+def _be_shut() -> None:
+    """From now on no file, no socket and no process can be opened, whatever a job is talked into."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from typing import Final
 
 from tutorwamp.board import contracts
 from tutorwamp.board.contracts import (
+    BringWorksheet,
     Brought,
     CopyBoard,
     ExportBoard,
@@ -32,6 +33,7 @@ SUFFIXES: Final = {
     "application/pdf": "pdf",
     "application/json": "excalidraw",
 }
+PDF: Final = "application/pdf"
 SCENE_BYTES_AT_MOST: Final = 6 * 1024 * 1024
 """A scene has its pictures inside."""
 SCENE_VALUES_AT_MOST: Final = 524_288
@@ -58,8 +60,23 @@ class BoardFiles:
         missing = " ".join(f"U+{ord(character):04X}" for character in done.missing)
         return _file(done.data, done.media_type, name, **({"missing-glyphs": missing} if missing else {}))
 
-    async def import_scene(self, caller: Caller, request: Request, lesson_id: str) -> Imported:
-        """Put a file of Excalidraw on a page: a scene, what it copies, or a library."""
+    async def bring(self, caller: Caller, request: Request, lesson_id: str) -> Imported | Brought:
+        """Put a file of Excalidraw on a page (a scene, what it copies, or a library), or bring a PDF as new pages."""
+        if request.media_type() == PDF:
+            return await self._bring_worksheet(caller, request, lesson_id)
+        return await self._import_scene(caller, request, lesson_id)
+
+    async def _bring_worksheet(self, caller: Caller, request: Request, lesson_id: str) -> Brought:
+        asked = request.query(BringWorksheet, lesson_id=lesson_id, client_id=request.client_id())
+
+        def read() -> bytes:
+            content = request.file((PDF,), self._settings.worksheet_limit)
+            request.bill.upload(len(content))
+            return content
+
+        return await self._exchange.bring_worksheet(caller, asked, read)
+
+    async def _import_scene(self, caller: Caller, request: Request, lesson_id: str) -> Imported:
         asked = request.query(ImportScene, lesson_id=lesson_id, scene={}, client_id=request.client_id())
         await self._board.require_pen(caller, asked.lesson_id)
         # Past the limit of arguments: a file may be larger.
@@ -100,10 +117,11 @@ BOARD_FILE_ROUTES: Final = (
     Route(
         "POST",
         f"{BOARD}/import",
-        BoardFiles.import_scene,
+        BoardFiles.bring,
         asks=ImportScene,
         gives=Imported,
         body="application/json",
+        other=(PDF, Brought),
     ),
     Route("POST", f"{BOARD}/copy", BoardFiles.copy, asks=CopyBoard, gives=Brought, line=contracts.COPY.cost.line),
     Route("POST", PICTURES, BoardFiles.upload, asks=OneBoard, gives=Uploaded, status=201, body="image/*"),

@@ -27,3 +27,8 @@ class BoardSettings:
         5 * 1024 * 1024,
         "Bytes of one picture: a photo of a telephone. REQUEST_BODY_LIMIT must let it through.",
     )
+    worksheet_limit: int = setting(
+        "BOARD_WORKSHEET_LIMIT",
+        25 * 1024 * 1024,
+        "Bytes of one PDF: forty scanned pages. FILE_BYTES must let it through.",
+    )

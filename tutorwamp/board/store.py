@@ -137,18 +137,18 @@ class BoardStore:
 
         return self._database.write("board.compact", thd)
 
-    def copied_from(self, key: bytes, digest: bytes) -> Deferred[int | None]:
-        """B41: the position of the source that was copied under this key; null where none was. Raises Conflict."""
-        return self._database.read("board.copied_from", _copied_from, key, digest)
+    def begun(self, key: bytes, digest: bytes) -> Deferred[int | None]:
+        """B41, B44: the position of the source of what was begun under this key; null: nothing was. Raises Conflict."""
+        return self._database.read("board.begun", _begun, key, digest)
 
-    def begin_copy(self, key: bytes, digest: bytes, seq: int, at: datetime) -> Deferred[int]:
-        """Copy the source as it is at this position, or as it was when this was begun before. Raises Conflict."""
+    def begin(self, key: bytes, digest: bytes, seq: int, at: datetime) -> Deferred[int]:
+        """Begin with the source as it is at this position, or was when it was begun before. Raises Conflict."""
 
         def thd(connection: Connection) -> int:
             insert_new(connection, answers, [{"key": key, "digest": digest, "seq": seq, "at": at, "outcome": None}])
-            return cast("int", _copied_from(connection, key, digest))
+            return cast("int", _begun(connection, key, digest))
 
-        return self._database.write("board.begin_copy", thd)
+        return self._database.write("board.begin", thd)
 
     def weight(self, lesson_id: str, page_ids: Sequence[str]) -> Deferred[int]:
         """Bytes of the elements of these pages, see ``rules.weight_of``."""
@@ -201,7 +201,7 @@ class BoardStore:
         return self._database.read("board.pictures", thd)
 
 
-def _copied_from(connection: Connection, key: bytes, digest: bytes) -> int | None:
+def _begun(connection: Connection, key: bytes, digest: bytes) -> int | None:
     row = connection.execute(select(answers.c.digest, answers.c.seq).where(answers.c.key == key)).one_or_none()
     if row is not None and row.digest != digest:
         raise Conflict("This client_id was used before, with other content.")

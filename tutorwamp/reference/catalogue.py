@@ -169,5 +169,7 @@ def _models(found: Catalogue) -> Iterator[tuple[type, Mode]]:
             yield one.route.asks, "validation"
         if inspect.isclass(one.route.gives):
             yield one.route.gives, "serialization"
+        if one.route.other is not None:
+            yield one.route.other[1], "serialization"
     yield StreamEvent, "serialization"
     yield Problem, "serialization"

@@ -91,7 +91,10 @@ def _required(found: Catalogue, one: ServedRoute) -> list[str]:
 def _request_body(found: Catalogue, one: ServedRoute, fields: dict[str, Any]) -> dict[str, Any]:
     if one.route.body:
         schema = _properties(found, one).get(CONTENT, {"type": "string", "format": "binary"})
-        return {"requestBody": {"required": True, "content": {one.route.body: {"schema": schema}}}}
+        content = {one.route.body: {"schema": schema}}
+        if one.route.other is not None:
+            content[one.route.other[0]] = {"schema": {"type": "string", "format": "binary"}}
+        return {"requestBody": {"required": True, "content": content}}
     if not fields:
         return {}
     required = _required(found, one)
@@ -113,6 +116,8 @@ def _success(found: Catalogue, one: ServedRoute) -> dict[str, Any]:
     if isinstance(one.route.gives, str):
         return {"description": "A file.", "headers": headers, "content": {one.route.gives: {}}}
     schema = found.schema(one.route.gives, "serialization")
+    if one.route.other is not None:
+        schema = {"oneOf": [schema, found.schema(one.route.other[1], "serialization")]}
     return {"description": "Done.", "headers": headers, "content": {"application/json": {"schema": schema}}}
 
 

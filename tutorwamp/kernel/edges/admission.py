@@ -21,8 +21,8 @@ FILES_AT_ONCE: Final = 20
 """Of one person, on their way; each waits on the disk until it is whole."""
 FILES_BACK_AFTER_S: Final = 5.0
 _FORMS: Final = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
-_FILES: Final = re.compile(rb"/api/lessons/[^/]{1,64}/files/?")
-"""The one address that takes larger bodies, of any media type."""
+_FILES: Final = re.compile(rb"/api/lessons/[^/]{1,64}/(?:files|board/import)/?")
+"""The addresses that take larger bodies, of any media type."""
 
 
 @dataclass(frozen=True)

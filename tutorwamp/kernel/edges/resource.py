@@ -113,7 +113,7 @@ class Request:
 
     def file(self, media_types: Collection[str], at_most: int) -> bytes:
         """The body as it is. Raises UnsupportedMediaType where it says to be something else, or TooLarge (bytes)."""
-        if self._media_type() not in media_types:
+        if self.media_type() not in media_types:
             raise UnsupportedMediaType(f"The body must be one of: {', '.join(sorted(media_types))}.")
         raw = self.http.content.read(at_most + 1)
         if len(raw) > at_most:
@@ -125,7 +125,7 @@ class Request:
 
         Raises UnsupportedMediaType for a form, whose files are wrapped in other things.
         """
-        if self._media_type().startswith("multipart/"):
+        if self.media_type().startswith("multipart/"):
             raise UnsupportedMediaType("The body must be the file itself.")
         content = self.http.content
         if isinstance(content, BytesIO):
@@ -160,7 +160,8 @@ class Request:
         self.bill.write(len(raw))
         return raw
 
-    def _media_type(self) -> str:
+    def media_type(self) -> str:
+        """What the body says it is, in small letters."""
         return header(self.http, b"content-type").partition(";")[0].strip().lower()
 
     @property
@@ -218,6 +219,8 @@ class Route(Generic[Service]):
     """Of success; null: 200, or 204 where there is nothing to say."""
     body: str | None = None
     """The media type of a body that is a file and not the arguments."""
+    other: tuple[str, type[Value]] | None = None
+    """Another media type that the body may have, and the model of the answer then."""
     line: str | None = None
     """See Cost in kernel/contracts.py."""
     meaning: str = ""
