@@ -146,6 +146,9 @@ export type ListLessons = { state?: LessonState | null; starts_after?: string | 
 /** A page of one's own notifications, newest first. */
 export type ListNotifications = { unread_only?: boolean; limit?: number; cursor?: string | null };
 
+/** A page of reports, newest first. */
+export type ListReports = { state?: "open" | "resolved" | null; limit?: number; cursor?: string | null };
+
 /** Credentials. The password's form is not checked here: that would tell a guesser something. */
 export type LogIn = { email: string; password: string };
 
@@ -212,6 +215,8 @@ export type PageMessage = { items: Array<Message>; next_cursor: string | null };
 
 export type PageNotification = { items: Array<Notification>; next_cursor: string | null };
 
+export type PageReport = { items: Array<Report>; next_cursor: string | null };
+
 /** A person in the room, with however many sessions. `reconnecting`: the connection is lost, and the place is kept until `deadline`. `left` in the last event only. */
 export type Participant = { person: Person; state: "present" | "reconnecting" | "left"; joined_at: string; deadline: string | null };
 
@@ -275,8 +280,22 @@ export type ReplayLesson = { lesson_id: string; after?: string | null; limit?: n
 /** Events as they were published, oldest first. `compacted` names the streams whose oldest events are not kept any more, with the number of the last of those: the replay of such a stream begins after it. */
 export type Replayed = { items: Array<StreamEvent>; next_cursor: string | null; compacted: Record<string, number> };
 
+/** What somebody has reported; admins only. */
+export type Report = { id: string; state: "open" | "resolved"; message_id: string; lesson_id: string; author: Person; reporter: Person; reason: string; body: string | null; files: Array<string>; said_at: string; edited_at: string | null; created_at: string; resolution: ResolutionFieldsPerson | null };
+
+/** Tell the admins of a message; the reason is for them. */
+export type ReportMessage = { message_id: string; reason: string };
+
+/** Under which id the admins find it. Who reports a message again is answered the same. */
+export type Reported = { report_id: string };
+
 /** Set a new password, with the token of that mail. */
 export type ResetPassword = { token: string; password: string };
+
+export type ResolutionFieldsPerson = { by: Person; at: string; note: string | null; muted: boolean; deactivated: boolean };
+
+/** Be done with a report; `note` is for the other admins. */
+export type ResolveReport = { report_id: string; note?: string | null; mute?: boolean; deactivate?: boolean };
 
 /** Ask what came after these positions. */
 export type Resume = { positions: Record<string, unknown>; epoch?: string | null };
@@ -380,6 +399,7 @@ export interface Procedures {
   "tutorwamp.chat.history": { arguments: ReadHistory; result: PageMessage };
   "tutorwamp.chat.mark_read": { arguments: MarkRead; result: ReadMark };
   "tutorwamp.chat.react": { arguments: React; result: Message };
+  "tutorwamp.chat.report": { arguments: ReportMessage; result: Reported };
   "tutorwamp.chat.search": { arguments: SearchMessages; result: PageMessage };
   "tutorwamp.chat.send": { arguments: SendMessage; result: Message };
   "tutorwamp.lesson.attendance": { arguments: OneLesson; result: Attendance };

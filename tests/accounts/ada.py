@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.machine import PASSWORD, Stage, set_stage
-from tutorwamp.accounts.audit import Origin
 from tutorwamp.accounts.contracts import LogIn, LogOut, Refresh, Register, Tokens, User
 from tutorwamp.accounts.service import AccountsService
 from tutorwamp.kernel.errors import Unauthenticated
+from tutorwamp.kernel.log.audit import Origin
 
 EMAIL = "ada@school.example"
 

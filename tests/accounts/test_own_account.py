@@ -13,7 +13,6 @@ from tests.accounts.ada import EMAIL, Ada, Elsewhere
 from tests.support.machine import PASSWORD, Stage
 from tests.support.refused import refused
 from tutorwamp.accounts import service
-from tutorwamp.accounts.audit import OURS, Origin
 from tutorwamp.accounts.contracts import ChangeMe, ChangePassword, PersonChanged, Tokens
 from tutorwamp.accounts.login_throttle import LoginThrottle
 from tutorwamp.accounts.rules import hash_password
@@ -21,6 +20,7 @@ from tutorwamp.accounts.store import RefreshToken
 from tutorwamp.gate.contracts import CLOSE_REVOKED
 from tutorwamp.kernel.contracts import Caller, new_id
 from tutorwamp.kernel.errors import Invalid, RateLimited, Unavailable
+from tutorwamp.kernel.log.audit import OURS, Origin
 from tutorwamp.lessons.contracts import OneLesson, UpdateLesson
 
 NEW = "a battery staple"

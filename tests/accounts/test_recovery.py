@@ -16,7 +16,6 @@ from tests.accounts.ada import EMAIL, Ada, Elsewhere
 from tests.accounts.mailbox import Mailbox
 from tests.support.machine import PASSWORD, Stage, set_stage
 from tests.support.refused import refused
-from tutorwamp.accounts.audit import Origin
 from tutorwamp.accounts.contracts import MailPurpose, Posted
 from tutorwamp.accounts.recovery import rules
 from tutorwamp.accounts.recovery.contracts import ConfirmEmail, ForgotPassword, ResetPassword
@@ -26,6 +25,7 @@ from tutorwamp.accounts.tables import account_mails, mailed_tokens
 from tutorwamp.gate.contracts import CLOSE_REVOKED
 from tutorwamp.kernel.contracts import Caller, utc_now
 from tutorwamp.kernel.errors import Invalid, NotFound, RateLimited
+from tutorwamp.kernel.log.audit import Origin
 
 NEW = "a battery staple"
 HERE = Origin("192.0.2.7")

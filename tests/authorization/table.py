@@ -23,6 +23,7 @@ EVERYBODY: Final = ("yes",) * 5
 MEMBERS: Final = ("yes", "none", "yes", "none", "yes")
 MODERATORS: Final = ("no", "none", "yes", "none", "yes")
 PLANNERS: Final = ("no", "no", "yes", "yes", "yes")
+ADMINS: Final = ("no", "no", "no", "no", "yes")
 AUTHOR_IS_TUTOR: Final = ("no", "none", "yes", "none", "no")
 """The message that is asked about is the tutor's own."""
 OWNER_IS_STUDENT: Final = ("yes", "none", "none", "none", "none")
@@ -56,6 +57,7 @@ PROCEDURES: Final[dict[str, tuple[str, ...]]] = {
     "tutorwamp.chat.history": MEMBERS,
     "tutorwamp.chat.search": MEMBERS,
     "tutorwamp.chat.mark_read": MEMBERS,
+    "tutorwamp.chat.report": MEMBERS,
     "tutorwamp.board.open": MEMBERS,
     "tutorwamp.board.at": MEMBERS,
     "tutorwamp.board.export": MEMBERS,
@@ -149,6 +151,9 @@ ROUTES: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("DELETE", "/api/lessons/{lesson_id}/messages/{message_id}"): _with_token(MODERATORS),
     ("POST", "/api/lessons/{lesson_id}/files"): _with_token(MEMBERS),
     ("GET", "/api/lessons/{lesson_id}/files/{file_id}"): _with_token(MEMBERS),
+    ("POST", "/api/lessons/{lesson_id}/messages/{message_id}/report"): _with_token(MEMBERS),
+    ("GET", "/api/reports"): _with_token(ADMINS),
+    ("POST", "/api/reports/{report_id}/resolve"): _with_token(ADMINS),
     ("GET", "/api/lessons/{lesson_id}/board"): _with_token(MEMBERS),
     ("GET", "/api/lessons/{lesson_id}/board/export"): _with_token(MEMBERS),
     ("POST", "/api/lessons/{lesson_id}/board/import"): _with_token(MODERATORS),

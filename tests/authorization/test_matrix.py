@@ -144,6 +144,7 @@ def arguments(cast: Cast, uri: str, lesson: dict[str, Any]) -> dict[str, Any]:
         "tutorwamp.chat.delete": there,
         "tutorwamp.chat.react": {**there, "emoji": "👍", "on": True},
         "tutorwamp.chat.search": {**here, "query": "x"},
+        "tutorwamp.chat.report": {**there, "reason": "R"},
         "tutorwamp.chat.mark_read": {**here, "seq": 1},
         "tutorwamp.board.at": {**here, "seq": 0},
         "tutorwamp.board.export": {**here, "format": "svg"},
@@ -233,6 +234,8 @@ def body(cast: Cast, method: str, path: str, lesson: dict[str, Any], name: str) 
         ("PATCH", "/api/lessons/{lesson_id}/messages/{message_id}"): {"body": "hi"},
         ("POST", "/api/lessons/{lesson_id}/polls"): {"question": "Why?", "kind": "text"},
         ("POST", "/api/lessons/{lesson_id}/polls/{poll_id}/answer"): {"text": "So"},
+        ("POST", "/api/lessons/{lesson_id}/messages/{message_id}/report"): {"reason": "R"},
+        ("POST", "/api/reports/{report_id}/resolve"): {"note": "N"},
         ("POST", "/api/lessons/{lesson_id}/board/import"): {"type": "excalidraw", "elements": []},
         ("POST", "/api/lessons/{lesson_id}/board/copy"): {"from_lesson_id": lesson["id"]},
         ("PATCH", "/api/notifications/preferences"): {"preferences": {}},
@@ -259,6 +262,7 @@ async def test_routes(cast: Cast, method: str, path: str) -> None:
             notification_id=cast.notification_id,
             picture_id=picture,
             file_id=file,
+            report_id=await _report(cast, lesson) if "report_id" in path else "",
         )
         queries = {"/export": "?format=svg", "/files": "?name=notes.txt", "/import": f"?page={lesson['id']}"}
         query = queries.get(f"/{path.rpartition('/')[2]}", "")
@@ -291,6 +295,12 @@ async def _file(cast: Cast, lesson: dict[str, Any]) -> str:
     here = {"lesson_id": lesson["id"], "body": ""}
     await cast.sessions["tutor of"].ask("tutorwamp.chat.send", **here, file_ids=[kept["id"]])
     return str(kept["id"])
+
+
+async def _report(cast: Cast, lesson: dict[str, Any]) -> str:
+    asked = {"message_id": lesson["message_id"], "reason": "R"}
+    kept = await cast.sessions["tutor of"].ask("tutorwamp.chat.report", **asked)
+    return str(kept["report_id"])
 
 
 async def _picture(cast: Cast, lesson: dict[str, Any]) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from tutorwamp.accounts.audit import Origin
 from tutorwamp.accounts.contracts import ChangeMe, ChangePassword, LogIn, LogOut, Refresh, Register, Tokens, User
 from tutorwamp.accounts.recovery.contracts import ConfirmEmail, ForgotPassword, ResetPassword
 from tutorwamp.accounts.recovery.service import RecoveryService
 from tutorwamp.accounts.service import AccountsService
 from tutorwamp.kernel.contracts import Caller
 from tutorwamp.kernel.edges.resource import Request, Route
+from tutorwamp.kernel.log.audit import Origin
 
 
 async def _register(accounts: AccountsService, request: Request) -> User:

@@ -12,7 +12,6 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
 from tutorwamp.accounts import rules
-from tutorwamp.accounts.audit import OURS, Origin, audit
 from tutorwamp.accounts.contracts import (
     ChangeMe,
     ChangePassword,
@@ -34,6 +33,7 @@ from tutorwamp.kernel.contracts import AuthRole, Caller, Clock, new_id
 from tutorwamp.kernel.errors import Invalid, NotFound, RateLimited, TutorwampError, Unauthenticated, Unavailable
 from tutorwamp.kernel.events import Events
 from tutorwamp.kernel.log import timed
+from tutorwamp.kernel.log.audit import OURS, Origin, audit
 from tutorwamp.kernel.memo import Memo
 
 HASHING_THREADS: Final = 2
@@ -259,6 +259,13 @@ class AccountsService(KnownPeople):
         audit("deactivated", OURS, user.id)
         self._forget(user.id)
         return user
+
+    async def close_account(self, user_id: str) -> None:
+        """Close an account by its id; all logins and live sessions end. Raises NotFound."""
+        account = await self._store.by_id(user_id)
+        if account is None:
+            raise NotFound("There is no such person.")
+        await self.deactivate(account.user.email)
 
     async def activate(self, email: str) -> User:
         """Open a closed account again, for a new login. Raises NotFound."""

@@ -20,10 +20,13 @@ from tutorwamp.board.rest import BOARD_FILE_ROUTES, BOARD_ROUTES, BoardFiles
 from tutorwamp.board.service import BoardService
 from tutorwamp.board.store import BoardStore
 from tutorwamp.board.wamp import BOARD_PROCEDURES, EXCHANGE_PROCEDURES, publish_board
-from tutorwamp.chat.rest import CHAT_ROUTES
+from tutorwamp.chat.reports.rules import REPORTS
+from tutorwamp.chat.reports.service import ReportsService
+from tutorwamp.chat.reports.store import ReportsStore
+from tutorwamp.chat.rest import CHAT_ROUTES, REPORTS_ROUTES
 from tutorwamp.chat.service import ChatService
 from tutorwamp.chat.store import ChatStore
-from tutorwamp.chat.wamp import CHAT_PROCEDURES, publish_chat
+from tutorwamp.chat.wamp import CHAT_PROCEDURES, REPORTS_PROCEDURES, publish_chat
 from tutorwamp.files.looking import Looking
 from tutorwamp.files.rest import FILES_ROUTES
 from tutorwamp.files.service import SENT, FilesService
@@ -94,8 +97,8 @@ DOMAINS: Final = (
     Domain("files", rest=lambda made: routed_to(made.files, FILES_ROUTES)),
     Domain(
         "chat",
-        wamp=lambda made: served_by(made.chat, CHAT_PROCEDURES),
-        rest=lambda made: routed_to(made.chat, CHAT_ROUTES),
+        wamp=lambda made: [*served_by(made.chat, CHAT_PROCEDURES), *served_by(made.reports, REPORTS_PROCEDURES)],
+        rest=lambda made: [*routed_to(made.chat, CHAT_ROUTES), *routed_to(made.reports, REPORTS_ROUTES)],
         publish=publish_chat,
     ),
     Domain(
@@ -143,6 +146,7 @@ class Machine:
     lessons: LessonsService
     files: FilesService
     chat: ChatService
+    reports: ReportsService
     board: BoardService
     exchange: Exchange
     pictures: BlobStore
@@ -202,6 +206,7 @@ def assemble(
     )
     files = _files(settings, database, lessons, reactor, clock, now_s)
     chat = _chat(settings, database, lessons, accounts, files, events, limits, clock)
+    reports = _reports(settings, database, lessons, accounts, clock, now_s)
     boards = BoardStore(database)
     board = BoardService(
         boards, lessons, accounts, events, limits, settings=settings.board, clock=clock, reactor=reactor
@@ -235,7 +240,7 @@ def assemble(
     publisher.receivers = presence.roster.sessions_in
     machine = Machine(
         settings, database, nodes, probe, events, publisher, limits, accounts, recovery,
-        lessons, files, chat, board, exchange, pictures,
+        lessons, files, chat, reports, board, exchange, pictures,
         polls, sessions, cache, counts, notifications, notifier, push, clock,
     )  # fmt: skip
     _plug_in(machine)
@@ -292,6 +297,18 @@ def _chat(
 ) -> ChatService:
     store = ChatStore(database, files.store)
     return ChatService(store, lessons, accounts, files, events, limits, settings=settings.chat, clock=clock)
+
+
+def _reports(
+    settings: Settings,
+    database: Database,
+    lessons: LessonsService,
+    accounts: AccountsService,
+    clock: Clock,
+    now_s: Callable[[], float],
+) -> ReportsService:
+    limits = Limits(REPORTS, now_s) if settings.limits.rate_limits else None
+    return ReportsService(ReportsStore(database), lessons, accounts, accounts, lessons, limits=limits, clock=clock)
 
 
 def _files(

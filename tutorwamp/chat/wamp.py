@@ -6,6 +6,8 @@ from typing import Final
 
 from tutorwamp.chat import contracts
 from tutorwamp.chat.contracts import ChatChanged
+from tutorwamp.chat.reports.contracts import REPORT
+from tutorwamp.chat.reports.service import ReportsService
 from tutorwamp.chat.service import ChatService
 from tutorwamp.kernel.edges.component import Publisher, serve
 from tutorwamp.kernel.events import Events
@@ -19,6 +21,7 @@ CHAT_PROCEDURES: Final = (
     serve(contracts.SEARCH, ChatService.search),
     serve(contracts.MARK_READ, ChatService.mark_read),
 )
+REPORTS_PROCEDURES: Final = (serve(REPORT, ReportsService.report),)
 
 
 def publish_chat(events: Events, publisher: Publisher) -> None:

@@ -260,6 +260,10 @@ class Lesson:
         """Put a reaction on a message, or take it back; answers the message."""
         return await self._in_turn("react", message_id=message_id, emoji=emoji, on=on)
 
+    async def report(self, message_id: str, reason: str) -> dict[str, Any]:
+        """Tell the admins of a message: its ``report_id``. Nobody else hears of it."""
+        return await self._call("report", message_id=message_id, reason=composed(reason))
+
     async def history(self, *, limit: int | None = None, cursor: str | None = None) -> dict[str, Any]:
         """A page of messages, newest first: ``items`` and ``next_cursor``."""
         return await self._call_here("history", **_given(limit=limit, cursor=cursor))

@@ -166,6 +166,15 @@ class LessonsService(Classroom):
         await self._let_type(before, after)
         return after
 
+    async def mute(self, caller: Caller, lesson_id: str, user_id: str) -> None:
+        """Let a student only read, beside those who do already. Raises as ``set_rules`` does."""
+
+        def decide(lesson: Lesson) -> Lesson:
+            muted = list(dict.fromkeys([*lesson.rules.muted, user_id]))
+            return rules.set_rules(lesson, SetRules(lesson_id=lesson_id, muted=muted))
+
+        await self._change(caller, lesson_id, "rules.changed", decide)
+
     async def join(self, caller: Caller, asked: OneLesson) -> Joined:
         """Enter the room: its topics open to this session. Raises NotFound or WrongState."""
         if caller.session is None:

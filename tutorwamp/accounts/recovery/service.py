@@ -8,7 +8,6 @@ from typing import Final
 
 from twisted.internet.defer import Deferred, DeferredLock, gatherResults
 
-from tutorwamp.accounts.audit import OURS, Origin, audit
 from tutorwamp.accounts.contracts import Mailer, MailPurpose, Posted
 from tutorwamp.accounts.login_throttle import LoginThrottle
 from tutorwamp.accounts.recovery import rules
@@ -17,6 +16,7 @@ from tutorwamp.accounts.recovery.store import RecoveryStore, TakenMail
 from tutorwamp.accounts.rules import token_hash
 from tutorwamp.kernel.contracts import Caller, Clock
 from tutorwamp.kernel.errors import NotFound, RateLimited
+from tutorwamp.kernel.log.audit import OURS, Origin, audit
 from tutorwamp.kernel.log.lines import get_logger
 
 log = get_logger(__name__)

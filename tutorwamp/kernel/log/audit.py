@@ -1,4 +1,4 @@
-"""Who came in, who was refused, and whose account was changed: a line in the log for each.
+"""Who came in, who was refused, whose account was changed and what was reported: a line in the log for each.
 
 Nothing that somebody typed is in it, for people type passwords into the wrong field: an account is named by its id.
 """
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tutorwamp.kernel.contracts import new_id
+from tutorwamp.kernel.log.calls import call_under_way
 from tutorwamp.kernel.log.lines import get_logger
 
 log = get_logger(__name__)
@@ -23,6 +24,12 @@ class Origin:
 
 
 OURS: Final = Origin()
+
+
+def origin_of_call() -> Origin:
+    """Of the call under way, whose line in the log has the same ``request_id``; over WAMP nobody says from where."""
+    call = call_under_way()
+    return OURS if call is None else Origin(None, call.request_id)
 
 
 def audit(what: str, origin: Origin, user_id: str | None, **more: str) -> None:

@@ -1,0 +1,1 @@
+"""Words that somebody reports, kept for admins as they read then."""
