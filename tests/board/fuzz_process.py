@@ -31,7 +31,8 @@ from tutorwamp.client import streams as client_streams
 from tutorwamp.client import stroke as client_stroke
 from tutorwamp.kernel.contracts import Caller
 from tutorwamp.kernel.edges.arguments import check
-from tutorwamp.kernel.edges.component import Served, served_by, wamp_error
+from tutorwamp.kernel.edges.component import Served, served_by
+from tutorwamp.kernel.edges.refusals import wamp_error
 from tutorwamp.kernel.errors import TutorwampError
 from tutorwamp.kernel.sql import database, migrate, transactions, writer
 from tutorwamp.lessons.wamp import LESSONS_PROCEDURES

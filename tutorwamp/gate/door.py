@@ -35,8 +35,8 @@ from tutorwamp.gate.refusals import Refusals
 from tutorwamp.gate.router import calls_waiting, forget_cancelled_calls, is_of_the_dead, is_waiting, was_given_up
 from tutorwamp.kernel.contracts import new_id
 from tutorwamp.kernel.edges.arguments import ARGUMENTS_BYTES_AT_MOST, ARGUMENTS_VALUES_AT_MOST
-from tutorwamp.kernel.edges.component import wamp_error
 from tutorwamp.kernel.edges.plain import VALUES_AT_MOST
+from tutorwamp.kernel.edges.refusals import wamp_error
 from tutorwamp.kernel.errors import Internal, Invalid, RateLimited, TooLarge, TutorwampError, Unavailable
 from tutorwamp.kernel.reactor import running_reactor
 

@@ -17,7 +17,7 @@ from tutorwamp.gate.counts import REFUSED_AT_DOOR
 from tutorwamp.gate.resting import let_go
 from tutorwamp.gate.rules import Authorization
 from tutorwamp.kernel.contracts import new_id
-from tutorwamp.kernel.edges.component import wamp_error
+from tutorwamp.kernel.edges.refusals import wamp_error
 from tutorwamp.kernel.errors import RateLimited, TutorwampError
 
 _IN_FLIGHT: Final = "callee disconnected from in-flight request"

@@ -55,8 +55,8 @@ from tutorwamp.gate.settings import GateSettings
 from tutorwamp.kernel.contracts import NOTHING, Answer, Arguments, Procedure, from_ms, new_id, to_ms, utc_now
 from tutorwamp.kernel.edges.answered import answered, error_of
 from tutorwamp.kernel.edges.arguments import bound_recursion, check, collect_seldom, spare_what_is_made
-from tutorwamp.kernel.edges.component import application_error
 from tutorwamp.kernel.edges.open_files import accept_with_care, open_files
+from tutorwamp.kernel.edges.refusals import application_error
 from tutorwamp.kernel.errors import Internal, RateLimited, TutorwampError
 from tutorwamp.kernel.files import raise_open_files, sessions_in
 from tutorwamp.kernel.lifeline import BEAT_EVERY_S, Lifeline

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import cbor2
@@ -18,6 +18,7 @@ from tutorwamp.kernel.contracts import Caller, Nothing, Procedure, Value
 from tutorwamp.kernel.edges.component import Component, Publisher, Served
 from tutorwamp.kernel.errors import Conflict
 from tutorwamp.kernel.limits import UNCOUNTED
+from tutorwamp.kernel.log.calls import Call, on_begun, on_finished
 
 CALLER: dict[str, Any] = {"caller": 1, "caller_authid": "ada", "caller_authrole": "student"}
 TOPIC = "tutorwamp.lesson.01a22f8c-46c1-715e-a855-b03879e447a1.chat"
@@ -133,7 +134,34 @@ def test_an_answer_that_cannot_be_written_is_an_error_of_ours(router: Router) ->
     with capture_logs() as said:
         router.call(11)
     assert [one[:5] for one in router.sent] == [[8, 68, 11, {}, "tutorwamp.error.internal"]]
-    assert [line["event"] for line in said] == ["an answer could not be sent"]
+    told = router.sent[0][6]["request_id"]
+    assert [(line["event"], line["request_id"]) for line in said] == [("an answer could not be sent", told)]
+
+
+@pytest.mark.parametrize("listen", [on_begun, on_finished])
+def test_who_listens_to_calls_and_fails_costs_that_call_only(
+    router: Router, listen: Callable[[Callable[[Call], None]], Callable[[], None]]
+) -> None:
+    def fail(_call: Call) -> None:
+        raise LookupError
+
+    forget = listen(fail)
+    try:
+        with capture_logs() as said:
+            router.call(11)
+            router.call(12, {"self": 1})
+            for work in router.work:
+                work.callback(Given(values=1))
+    finally:
+        forget()
+    assert [(one[0], one[2], one[4]) for one in router.sent] == [
+        (8, request, "tutorwamp.error.internal") for request in sorted((11, 12), reverse=listen is on_finished)
+    ]
+    told = [(line["event"], line["request_id"]) for line in said]
+    assert told == [("a call could not be done", one[6]["request_id"]) for one in router.sent]
+    router.call(13)
+    router.work[-1].callback(Given(values=1))
+    assert router.sent[-1] == [70, 13, {}, [{"values": 1}]]
 
 
 def test_nobody_is_answered_once_the_router_is_gone(router: Router) -> None:

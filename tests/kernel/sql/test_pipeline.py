@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -11,6 +12,7 @@ import pytest
 import pytest_twisted
 from sqlalchemy import ARRAY, Connection, Float, String, Text, bindparam, cast, func, insert, select
 from sqlalchemy.exc import DataError, IntegrityError
+from structlog.testing import capture_logs
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
@@ -24,10 +26,12 @@ from tutorwamp.kernel.sql.columns import metadata
 from tutorwamp.kernel.sql.database import Database
 from tutorwamp.kernel.sql.hot import Hot, ask, write, write_last
 from tutorwamp.kernel.sql.pipeline import Request, exchange
+from tutorwamp.kernel.sql.slow import SlowSettings
 from tutorwamp.kernel.sql.streams import number, open_stream, stream_events, streams
 
 ADD = Hot(insert(numbers), numbers.c.keys())
 TEXT = Hot(select(cast(bindparam("text", type_=Text), Text)))
+SLOW = Hot(select(cast(func.pg_sleep(cast(bindparam("seconds", type_=Text), Float)), Text)))
 TEXTS = Hot(select(func.unnest(bindparam("texts", type_=ARRAY(String)))))
 
 
@@ -180,9 +184,37 @@ async def test_what_is_prepared_outlives_a_refusal_and_is_prepared_again_where_i
     assert await database.read("count", count) == 2
 
 
+async def test_names_that_are_there_already_are_not_needed(database: Database) -> None:
+    def thd(connection: Connection) -> None:
+        numbered = number(connection, [draft(), draft()])
+        write_last(connection, numbered.writes(connection))
+
+    await database.write("append", thd)
+    # As where a pooler gives us what another connection of ours has prepared on.
+    await database.write("numbers.forget", lambda connection: pipeline.prepared_by(connection).clear())
+    await database.write("append", thd)
+    assert database.counts.of("append").retries == 1
+    await database.write("append", thd)
+    assert database.counts.of("append").retries == 1
+    stored = select(func.count()).select_from(stream_events)
+    assert await database.read("count", lambda connection: connection.scalar(stored)) == 6
+    error = await refused(IntegrityError, database.write("numbers.add", adding_last, 1, 1))
+    assert "INSERT INTO numbers" in str(error)
+
+
+async def test_what_was_waited_for_is_told_with_the_statement_that_comes_first(postgres: Postgres) -> None:
+    with opened(postgres.create_database(new_id()), SlowSettings(threshold=timedelta(seconds=0.2))) as database:
+        with capture_logs() as logs:
+            await database.write("numbers.slow", ask, [(SLOW, {"seconds": "0.3"}), (TEXT, {"text": "quick"})])
+        (line,) = (one for one in logs if one["event"] == "slow transaction")
+    assert line["queries"] == 2
+    first, _ = line["statements"]
+    assert "pg_sleep" in first["sql"]
+    assert first["ms"] >= 290
+
+
 async def test_nobody_is_kept_from_working_while_a_server_takes_its_time(database: Database) -> None:
-    slow = Hot(select(cast(func.pg_sleep(cast(bindparam("seconds", type_=Text), Float)), Text)))
-    waiting = database.write("numbers.slow", ask, [(slow, {"seconds": "0.2"})])
+    waiting = database.write("numbers.slow", ask, [(SLOW, {"seconds": "0.2"})])
     turns = 0
     while not waiting.called:
         await deferLater(reactor, 0)

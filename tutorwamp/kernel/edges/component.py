@@ -34,14 +34,14 @@ from tutorwamp.kernel.contracts import (
     Stated,
     StreamEvent,
     Value,
-    new_id,
 )
-from tutorwamp.kernel.edges.answered import answered, error_of
+from tutorwamp.kernel.edges.answered import error_of
 from tutorwamp.kernel.edges.arguments import check, size_of
 from tutorwamp.kernel.edges.deadline import DEADLINE_S, answer_by_work
 from tutorwamp.kernel.edges.portions import LARGE_FROM_BYTES, portions, read_out, with_rests
+from tutorwamp.kernel.edges.refusals import application_error, refusal, unable
 from tutorwamp.kernel.edges.said import Said
-from tutorwamp.kernel.errors import Internal, Invalid, TooLarge, TutorwampError, Unavailable
+from tutorwamp.kernel.errors import Invalid, TooLarge, Unavailable
 from tutorwamp.kernel.limits import Bill, CallLimits
 from tutorwamp.kernel.log import timed
 from tutorwamp.kernel.log.calls import Call, Edge, Step, begin, call_under_way, calls_under_way, finish
@@ -254,7 +254,10 @@ class Component(ApplicationSession):
         request = msg.request
         if request in self._under_way:
             raise ProtocolError(f"the invocation {request} was there before")
-        answer = self._endpoints[msg.registration](details=msg, arguments=(msg.args or (), msg.kwargs or {}))
+        try:
+            answer = self._endpoints[msg.registration](details=msg, arguments=(msg.args or (), msg.kwargs or {}))
+        except Exception as raised:  # noqa: BLE001  # such as by who listens to calls: it is this call's trouble only
+            answer = fail(raised)
         self._under_way[request] = answer
         answer.addCallbacks(self._answered, self._refused, callbackArgs=(request,), errbackArgs=(request,))
 
@@ -265,7 +268,10 @@ class Component(ApplicationSession):
             self._say(request, Said(message.Yield.MESSAGE_TYPE, request, {}, [plain]))
 
     def _refused(self, failure: Failure, request: int) -> None:
-        self._say(request, _refusal(request, failure.value))
+        error = failure.value
+        if not isinstance(error, ApplicationError):
+            error = unable("a call could not be done", error)
+        self._say(request, refusal(request, error))
 
     def _say(self, request: int, answer: Any) -> None:
         del self._under_way[request]
@@ -275,19 +281,13 @@ class Component(ApplicationSession):
             self.transport.send(answer)
         except TransportLost:
             pass
-        except Exception:  # what cannot be written: nobody may wait for ever
-            log.exception("an answer could not be sent", component=type(self).__name__)
-            self.transport.send(_refusal(request, application_error(Internal(), new_id())))
+        except Exception as raised:  # noqa: BLE001  # what cannot be written: nobody may wait for ever
+            self.transport.send(refusal(request, unable("an answer could not be sent", raised)))
 
     def onUserError(self, fail: Any, msg: str) -> None:  # noqa: N802  # autobahn's name
         """Autobahn logs every ApplicationError as an error of ours; contract errors are answers, not faults."""
         if not isinstance(fail.value, ApplicationError):
             log.error("unexpected error in a WAMP handler", message=msg, error=repr(fail.value))
-
-
-def _refusal(request: int, raised: BaseException | None) -> message.Error:
-    error = raised if isinstance(raised, ApplicationError) else application_error(Internal(), new_id())
-    return message.Error(message.Invocation.MESSAGE_TYPE, request, error.error, [], error.kwargs)
 
 
 def _endpoint(served: Served, limits: CallLimits) -> Endpoint:
@@ -379,20 +379,3 @@ def _bytes_of(plain: dict[str, Any]) -> int:
 def _too_large() -> TooLarge:
     limit = {"bytes_at_most": MESSAGE_BYTES_AT_MOST}
     return TooLarge("The answer is too large. Ask for less of it.", details=limit)
-
-
-def wamp_error(error: TutorwampError, request_id: str) -> ApplicationError:
-    """The contract's form of an error: the URI, no positional arguments, four keywords. Noted in the log."""
-    answered.note(error, request_id)
-    return application_error(error, request_id)
-
-
-def application_error(error: TutorwampError, request_id: str) -> ApplicationError:
-    """The same, where it is told by the line of a call."""
-    return ApplicationError(
-        error.uri,
-        message=error.message,
-        action=str(error.action),
-        details=error.details,
-        request_id=request_id,
-    )

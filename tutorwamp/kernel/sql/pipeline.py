@@ -10,7 +10,7 @@ from __future__ import annotations
 import select
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from psycopg import Binary, Connection, DataError, Error, OperationalError
@@ -44,6 +44,8 @@ class Request:
     """BEGIN and COMMIT are none of a transaction's queries."""
 
 
+_NAMELESS: Final = b""
+"""PostgreSQL's name for what has none. Among the names that a connection knows: it prepares under no other."""
 _ROWS_ARE: Final = {20: int, 21: int, 23: int}
 """By PostgreSQL's number of the type: int8, int2, int4. Anything else is text."""
 
@@ -118,8 +120,15 @@ def exchange(driver: Connection[Any], prepared: set[bytes], requests: Sequence[R
 
     ``prepared``: what this connection knows by name. Raises psycopg's errors; a connection that is lost, or of which
     nobody knows where it is, is closed.
+
+    The answers come together, in the end: the time of all is the first statement's. Such as a wait for a lock.
     """
     pgconn = driver.pgconn
+    if _NAMELESS in prepared:
+        requests = [replace(one, wire=Wire(one.wire.sql, _NAMELESS)) for one in requests]
+    first = next((one for one in requests if one.noted), None)
+    if first is not None:
+        statement_begins(first.sql, first.bound)
     known = set(prepared)
     new = [_is_new(one.wire.name, known) for one in requests]
     try:
@@ -128,7 +137,7 @@ def exchange(driver: Connection[Any], prepared: set[bytes], requests: Sequence[R
         answers = _Answers(pgconn, driver.info.encoding)
         answers.send_all()
         for one, is_new in zip(requests, new, strict=True):
-            answers.take(one, prepared, is_new=is_new)
+            answers.take(one, prepared, is_new=is_new, has_begun=one is first)
         answers.end()
         pgconn.exit_pipeline_mode()
     except BaseException:
@@ -141,7 +150,7 @@ def exchange(driver: Connection[Any], prepared: set[bytes], requests: Sequence[R
 
 
 def _is_new(name: bytes, known: set[bytes]) -> bool:
-    if name in known:
+    if name in known and name != _NAMELESS:
         return False
     known.add(name)
     return True
@@ -178,19 +187,20 @@ class _Answers:
                     self._pgconn.consume_input()
         self._poll.register(self._pgconn.socket, select.POLLIN)
 
-    def take(self, one: Request, prepared: set[bytes], *, is_new: bool) -> None:
+    def take(self, one: Request, prepared: set[bytes], *, is_new: bool, has_begun: bool) -> None:
         """The answers to a request. ``prepared`` is what it has found out."""
-        if one.noted and self.error is None:
+        if one.noted and not has_begun and self.error is None:
             statement_begins(one.sql, one.bound)
         results = [self._result() for _ in range(is_new + len(one.parameters))]
         failed = next((result for result in results if result.status == ExecStatus.FATAL_ERROR), None)
         if failed is not None:
             self.error = error_from_result(failed, self._encoding)
-        there_already = failed is not None and isinstance(self.error, DuplicatePreparedStatement)
-        if is_new and (results[0].status == ExecStatus.COMMAND_OK or there_already):
-            prepared.add(one.wire.name)  # if it is there already it is this very statement: its name is made of it
+        if is_new and one.wire.name != _NAMELESS and results[0].status == ExecStatus.COMMAND_OK:
+            prepared.add(one.wire.name)
         if isinstance(self.error, InvalidSqlStatementName):
             prepared.clear()  # somebody on the way has forgotten them
+        if isinstance(self.error, DuplicatePreparedStatement):
+            prepared.add(_NAMELESS)  # others prepare where this ends, and what will be there next nobody knows
         if self.error is not None:
             return
         if one.noted:
