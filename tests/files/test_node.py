@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 import treq
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.web.http_headers import Headers
@@ -86,6 +87,24 @@ async def test_a_message_with_a_file_in_plain_json(node: Node) -> None:
     assert said["files"] == [{"id": file["id"], "name": "hello.txt", "media_type": "text/plain", "size": 5}]
     session.leave()
     await session.left
+
+
+async def test_a_file_is_sent_again_when_its_token_is_spent(
+    node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found by the chaos harness: what had been refused once was closed, and could not be sent again."""
+    tutor, _, lesson_id = await couple(node)
+    path = tmp_path / "notes.txt"
+    path.write_bytes(b"hello")
+    contents: list[Path | bytes] = [path, b"hello"]
+
+    async def spent() -> str:
+        return "spent"
+
+    monkeypatch.setattr(tutor.client.login, "access_token", spent)
+    for content in contents:
+        kept = await tutor.client.upload(lesson_id, content)
+        assert await tutor.client.download(lesson_id, kept["id"]) == b"hello"
 
 
 async def test_memory_stays_flat_while_half_a_gigabyte_comes_in_and_goes_out(node: Node, tmp_path: Path) -> None:

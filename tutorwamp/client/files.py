@@ -53,8 +53,7 @@ class Files:
         key = uuid4().hex
         for tried in range(1, TRIES_AT_MOST + 1):
             try:
-                with file.open("rb") if isinstance(file, Path) else BytesIO(file) as body:
-                    return await self._with_token(partial(self._send, path, key, body))
+                return await self._with_token(partial(self._send, path, key, file))
             except CallError as error:
                 if error.uri != "tutorwamp.error.unavailable" or tried == TRIES_AT_MOST:
                     raise
@@ -80,12 +79,14 @@ class Files:
                 raise
         return await ask(await self._login.replace(token))
 
-    async def _send(self, path: str, key: str, body: BinaryIO, token: str) -> dict[str, Any]:
-        size = body.seek(0, os.SEEK_END)
-        body.seek(0)
+    async def _send(self, path: str, key: str, file: Path | bytes, token: str) -> dict[str, Any]:
         headers = {"Content-Type": ["application/octet-stream"], "Idempotency-Key": [key]}
-        response = await self._ask("POST", path, headers, token, size, data=body)
-        return _read(response.code, await self._in_time(response.content(), 0))
+        # Opened for each try: whoever sends it closes it, also where it is refused before it is sent.
+        with file.open("rb") if isinstance(file, Path) else BytesIO(file) as body:
+            size = body.seek(0, os.SEEK_END)
+            body.seek(0)
+            response = await self._ask("POST", path, headers, token, size, data=body)
+            return _read(response.code, await self._in_time(response.content(), 0))
 
     async def _fetch(self, path: str, into: BinaryIO, token: str) -> dict[str, Any]:
         response = await self._ask("GET", path, {}, token, 0)
