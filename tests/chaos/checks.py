@@ -9,16 +9,21 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from tests.chaos.ledger import Ledger, Plain
+from tests.chaos.deeds import until_answered
+from tests.chaos.ledger import Ledger
 from tests.chaos.people import Person
+from tests.chaos.verdicts import Events, Plain
 from tests.chaos.whereabouts import covered_s
 from tests.chaos.world import World
 from tests.support.waiting import until
 from tutorwamp.board.tables import elements
 from tutorwamp.chat.contracts import CHAT_TOPIC
+from tutorwamp.client import CallError
+from tutorwamp.files.tables import files
 from tutorwamp.kernel.sql.streams import stream_events, streams
 from tutorwamp.lessons.attendance import Stay, attendance
 from tutorwamp.lessons.contracts import streams_of
+from tutorwamp.polls.contracts import POLLS_TOPIC
 
 TOLD_WITHIN_S = 60.0
 """Of notifications whose process died before it turned them: the next look finds them."""
@@ -39,6 +44,9 @@ async def check_everybody(people: list[Person], ledger: Ledger, lesson_id: str) 
         await _sees(person, history, board)
         await _counts(person, history, ledger)
         await _notified(person, ledger, lesson_id)
+    # All have been answered just now: who was away knows that by now.
+    await _check_classroom(people, ledger, lesson_id)
+    await _check_files(people, ledger, lesson_id)
 
 
 async def _history(person: Person, lesson_id: str) -> list[Plain]:
@@ -67,6 +75,52 @@ async def _sees(person: Person, history: list[Plain], board: Plain) -> None:
         lambda: f"{person.name} sees another board at {person.board.head}, the server's is at {board['head']}",
         within_s=15,
     )
+
+
+async def _check_classroom(people: list[Person], ledger: Ledger, lesson_id: str) -> None:
+    ask = people[0].client.call_until_answered
+    lesson = await ask("tutorwamp.lesson.get", lesson_id=lesson_id)
+    ledger.classroom.check_lesson(lesson, {person.id: person.upsets for person in people})
+    listed = (await ask("tutorwamp.poll.list", lesson_id=lesson_id))["items"]
+    answers = {poll["id"]: await ask("tutorwamp.poll.answers", poll_id=poll["id"]) for poll in listed}
+    ledger.classroom.check_polls(listed, answers, [one["id"] for one in lesson["students"]])
+    for person in people:
+        await _sees_classroom(person, lesson_id)
+
+
+async def _sees_classroom(person: Person, lesson_id: str) -> None:
+    ask = person.client.call_until_answered
+    polls = (await ask("tutorwamp.poll.list", lesson_id=lesson_id))["items"]
+    await until(
+        lambda: list(person.polls.items) == polls,
+        lambda: f"{person.name} sees the polls {person.polls.items}, there are {polls}",
+        within_s=15,
+    )
+    lesson: Plain = {}
+
+    async def sees_lesson() -> bool:
+        nonlocal lesson
+        lesson = await ask("tutorwamp.lesson.get", lesson_id=lesson_id)  # a hand may still go down with its grace time
+        return person.lesson.lesson == lesson
+
+    await until(sees_lesson, lambda: f"{person.name} sees {person.lesson.lesson}, there is {lesson}", within_s=15)
+
+
+async def _check_files(people: list[Person], ledger: Ledger, lesson_id: str) -> None:
+    """Each is asked for by one of the people, turn by turn."""
+    sent = [(said, one["id"]) for said in ledger.said if said.message is not None for one in said.files]
+    for number, (said, file_id) in enumerate(sent):
+        content = await _content(people[number % len(people)], lesson_id, file_id)
+        ledger.check_file(said, file_id, content)
+
+
+async def _content(person: Person, lesson_id: str, file_id: str) -> bytes | None:
+    try:
+        return await until_answered(lambda: person.client.download(lesson_id, file_id))
+    except CallError as error:
+        if error.uri != "tutorwamp.error.not_found":
+            raise
+        return None
 
 
 def _difference(seen: list[Plain], there: list[Plain]) -> str:
@@ -133,12 +187,19 @@ def check_stored(world: World, ledger: Ledger, lesson_id: str) -> None:
         for name in streams_of(lesson_id):
             _check_numbers(connection, ledger, name)
         chat = CHAT_TOPIC.of(lesson_id)
-        kinds = select(stream_events.c.type, stream_events.c.subject, func.count())
-        of_chat = kinds.where(stream_events.c.stream == chat).group_by(stream_events.c.type, stream_events.c.subject)
-        ledger.check_events({(kind, subject): count for kind, subject, count in connection.execute(of_chat)})
+        ledger.check_events(_events_of(connection, chat))
+        ledger.looked_up += ledger.classroom.check_poll_events(_events_of(connection, POLLS_TOPIC.of(lesson_id)))
+        shown = select(files.c.id).where(files.c.lesson_id == lesson_id, files.c.message_id.is_not(None))
+        ledger.check_stored_files(set(connection.execute(shown).scalars()))
         _check_reading(connection, ledger, chat)
         drawn = select(elements.c.id, elements.c.version).where(elements.c.lesson_id == lesson_id)
         ledger.check_versions({row.id: row.version for row in connection.execute(drawn)})
+
+
+def _events_of(connection: Connection, stream: str) -> Events:
+    kinds = select(stream_events.c.type, stream_events.c.subject, func.count()).where(stream_events.c.stream == stream)
+    found = connection.execute(kinds.group_by(stream_events.c.type, stream_events.c.subject))
+    return {(kind, subject): count for kind, subject, count in found}
 
 
 def _check_numbers(connection: Connection, ledger: Ledger, name: str) -> None:

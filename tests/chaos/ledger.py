@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from typing import Any, Literal
 
-Plain = dict[str, Any]
-Events = Mapping[tuple[str, str], int]
-"""How many events of a type there are about a thing."""
+from tests.chaos.classroom import Classroom
+from tests.chaos.verdicts import Events, Plain, Verdict, count_of
 
+MUTED = "tutorwamp.error.lesson.muted"
 REFUSALS = {
+    MUTED,  # the tutor's rules, for a moment
     "tutorwamp.error.board.no_pen",  # the pen goes round
-    "tutorwamp.error.conflict",  # a reaction on a message its author has just deleted
+    "tutorwamp.error.conflict",  # a poll that has just been closed; a title that was based on rules before
     "tutorwamp.error.lesson.state",
     "tutorwamp.error.not_found",
     "tutorwamp.error.chat.edit_window",
 }
 """What people may be told in a storm; anything else is a fault."""
-
-Verdict = Literal["lost", "doubled", "gap", "wrong"]
 
 
 @dataclass
@@ -37,22 +35,48 @@ class Said:
     edits: int = 0
     turned: int = 0
     """How often a reaction was put on or taken off."""
-    reactions: dict[tuple[str, str], bool] = field(default_factory=dict)
-    """By person and emoji, the last acknowledged word."""
+    reactions: dict[tuple[str, str], bool | None] = field(default_factory=dict)
+    """By person and emoji, the last acknowledged word; null where it is not known which was the last."""
+    files: list[Plain] = field(default_factory=list)
+    doubtful_bodies: set[str] = field(default_factory=set)
+    """What it may say instead: an edit was done or not, and the answer that told was lost."""
+    doubtful: Counter[str] = field(default_factory=Counter)
+    """By type, how many events more there may be."""
+
+    def edit(self, body: str) -> None:
+        """It was acknowledged."""
+        self.body = body
+        self.edits += 1
+        self.doubtful_bodies.clear()
+
+    def doubt_edit(self, body: str) -> None:
+        """It was refused, perhaps when it was repeated."""
+        self.doubtful_bodies.add(body)
+        self.doubtful["message.updated"] += 1
 
     def react(self, person: str, emoji: str, *, on: bool) -> None:
         """It was acknowledged. What is so already is no event."""
-        self.turned += self.reactions.get((person, emoji), False) != on
+        before = self.reactions.get((person, emoji), False)
+        if before is None:
+            self.doubtful["reaction.changed"] += 1
+        else:
+            self.turned += before != on
         self.reactions[person, emoji] = on
 
-    def events(self) -> dict[str, int]:
+    def doubt_reaction(self, person: str, emoji: str) -> None:
+        """It was refused, perhaps when it was repeated."""
+        self.reactions[person, emoji] = None
+        self.doubtful["reaction.changed"] += 1
+
+    def events(self) -> dict[str, range]:
         """How many of each type the stream must have about it, no more and no fewer."""
-        return {
+        least = {
             "message.created": 1,
             "message.updated": self.edits,
             "message.deleted": int(self.body is None),
             "reaction.changed": self.turned,
         }
+        return {kind: range(count, count + self.doubtful[kind] + 1) for kind, count in least.items()}
 
 
 @dataclass
@@ -77,6 +101,8 @@ class Ledger:
 
     def __init__(self) -> None:
         self.said: list[Said] = []
+        self.contents: dict[str, bytes] = {}
+        """By file's id, what an acknowledged message was sent with."""
         self.drawn: dict[str, Drawn] = {}
         self.read: dict[str, int] = {}
         """By person, the furthest acknowledged read mark."""
@@ -88,10 +114,15 @@ class Ledger:
         self.refused: Counter[str] = Counter()
         self.found: list[tuple[Verdict, str]] = []
         """What is wrong, and how."""
+        self.classroom = Classroom(self.note)
 
     def note(self, verdict: Verdict, what: str) -> None:
         """Something is wrong."""
         self.found.append((verdict, what))
+
+    def take_back(self, said: Said) -> None:
+        """It was refused: if it is there, nobody has said it."""
+        self.said = [one for one in self.said if one is not said]
 
     def messages_of(self, author: str | None = None) -> list[Said]:
         """Acknowledged, not deleted, nothing under way."""
@@ -119,11 +150,23 @@ class Ledger:
         for one in self.said:
             subject = one.message["id"] if one.message else ""
             for kind, expected in one.events().items():
-                self.looked_up += expected
-                there = events.get((kind, subject), 0)
-                if there != expected:
-                    verdict: Verdict = "lost" if there < expected else "doubled"
-                    self.note(verdict, f"{there} {kind} instead of {expected}: {one}")
+                self.looked_up += expected.start
+                self.found += count_of(f"{kind} of {one}", events.get((kind, subject), 0), expected)
+
+    def check_file(self, said: Said, file_id: str, content: bytes | None) -> None:
+        """Served as it was sent, and gone with its message. ``content``: null where there is no such file."""
+        if said.body is None and content is not None:
+            self.note("wrong", f"a file of a deleted message is there: {said}")
+        elif said.body is not None and content != self.contents[file_id]:
+            self.note("lost", f"{file_id} is {content and content[:50]!r}, sent was {self.contents[file_id][:50]!r}")
+
+    def check_stored_files(self, shown: Set[str]) -> None:
+        """``shown``: ids of the files that the database takes for some message's."""
+        mine = {one["id"] for said in self.said if said.message and said.body is not None for one in said.files}
+        if shown != mine:
+            self.note(
+                "wrong", f"these files are no message's: {shown - mine}, these are and are not kept: {mine - shown}"
+            )
 
     def check_board(self, elements: Sequence[Plain]) -> None:
         """The same as for the chat."""
@@ -181,9 +224,11 @@ class Ledger:
 def _differences(said: Said, message: Plain) -> Iterator[tuple[Verdict, str]]:
     if said.message is not None and message["seq"] != said.message["seq"]:
         yield "wrong", f"moved: {said}"
-    if message["body"] != said.body:
+    if message["body"] != said.body and message["body"] not in said.doubtful_bodies:
         yield "lost", f"{message['body']!r} is not what was acknowledged: {said}"
+    if message["files"] != (said.files if said.body is not None else []):
+        yield "lost", f"{message['files']} is not what was sent: {said}"
     for (person, emoji), on in said.reactions.items():
         there = person in message["reactions"].get(emoji, ())
-        if there != on:
+        if there != on and on is not None:
             yield "lost", f"{person}'s {emoji} is {'there' if there else 'gone'}: {said}"

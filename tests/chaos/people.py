@@ -13,11 +13,13 @@ from autobahn.wamp import message
 from twisted.internet import reactor as _reactor
 from twisted.internet.defer import Deferred
 
-from tests.chaos.ledger import REFUSALS, Drawn, Ledger, Plain, Said
+from tests.chaos.classroom_deeds import CLASSROOM_DEEDS
+from tests.chaos.deeds import DEEDS
+from tests.chaos.ledger import REFUSALS, Ledger
 from tests.chaos.plan import Step
 from tests.chaos.whereabouts import Whereabouts
 from tests.support.network import Line
-from tutorwamp.client import Backoff, Board, CallError, Chat, Client, Event, Lesson, State
+from tutorwamp.client import Backoff, Board, CallError, Chat, Client, Event, Lesson, Polls, State
 from tutorwamp.client import wamp as client_wamp
 from tutorwamp.client.wamp import Serializer
 
@@ -25,8 +27,14 @@ reactor = cast("Any", _reactor)
 
 AT_ONCE = 4
 """What one person has begun and nobody has answered yet; then they wait."""
-EMOJI = ("👍", "❤", "😀")
 BACKOFF = Backoff(first_ceiling_s=0.1, ceiling_cap_s=1.0)
+ALL_DEEDS = {**DEEDS, **CLASSROOM_DEEDS}
+
+
+AFRESH = {"state.reloaded", "chat.opened", "board.opened"}
+"""The client's own events: it was read afresh, as of this number."""
+AFRESH_SOMEWHERE = {"notifications.opened", "polls.opened"}
+"""The same, as of a number that they do not say."""
 
 
 class UnreliableSession(client_wamp.Session):
@@ -74,12 +82,12 @@ class Sequence:
         kind = event.type or ""
         if kind == "chat.pending":
             return
-        if kind == "notifications.opened":
+        if kind in AFRESH_SOMEWHERE:
             self.reloads += self.at is not None
             self.at = None
             return
         seq = event["seq"]
-        if kind.endswith((".opened", ".reloaded")):
+        if kind in AFRESH:
             self.reloads += 1
         else:
             self.told += 1
@@ -106,21 +114,29 @@ class Person:
         self.answers: list[float] = []
         """Seconds from the kill of PostgreSQL until this person was answered again."""
         self.drops = 0
+        self.upsets = 0
+        """How often something may have come between a call and its answer; what is refused without is not done."""
         self.sequences: list[Sequence] = []
         self.gone = False
         """Without a word; what happens to the client from then on is no drop."""
         self._fault_over_at: float | None = None
         self._lost_at: float | None = None
-        self._count = 0
-        self._sayings = 0
+        self._changes = 0
+        self.sayings = 0
         self.lesson: Lesson
         self.chat: Chat
         self.board: Board
+        self.polls: Polls
 
     @property
     def id(self) -> str:
         """The user's."""
         return str(self.client.user["id"])
+
+    def next_change(self) -> int:
+        """A number that nothing this person changes has had."""
+        self._changes += 1
+        return self._changes
 
     async def arrive(self, password: str) -> None:
         """Log in and connect."""
@@ -131,9 +147,9 @@ class Person:
         """Join the lesson and keep everything."""
         self.lesson = await self.client.join(lesson_id)
         self.whereabouts.there(time.monotonic())
-        kinds = ("state", "chat", "board", "notifications")
+        kinds = ("state", "chat", "board", "polls", "notifications")
         sequences = [Sequence(f"{self.name}'s {kind}", self.ledger) for kind in kinds]
-        state, chat, board, notifications = sequences
+        state, chat, board, polls, notifications = sequences
         self.notifications = await self.client.notifications()
         self.notifications.on_change(notifications.hear)
         await self.lesson.on("state", state.hear)
@@ -143,6 +159,9 @@ class Person:
         self.board = await self.lesson.board()
         board.at = self.board.head
         self.board.on_change(board.hear)
+        self.polls = await self.lesson.polls()
+        polls.at = self.polls.head
+        self.polls.on_change(polls.hear)
         self.sequences = sequences
 
     async def leave(self) -> None:
@@ -206,27 +225,14 @@ class Person:
             self.whereabouts.lost(now)
             self._lost_at = now if self._fault_over_at is None else self._fault_over_at
             self.drops += 1
+            self.upsets += 1
 
     # Deeds
 
     def act(self, step: Step) -> None:
         """Begin something, unless there is enough under way."""
-        deeds = {
-            "say": self._say,
-            "edit": self._edit,
-            "delete": self._delete,
-            "react": self._react,
-            "read": self._read,
-            "draw": self._draw,
-            "stroke": self._stroke,
-            "replace": self._replace,
-            "erase": self._erase,
-            "read_notifications": self._read_notifications,
-            "pass_pen": self._pass_pen,
-            "rename": self._rename,
-        }
         if self.busy < AT_ONCE:
-            self._begin(partial(deeds[step.what], Random(step.seed)))
+            self._begin(partial(ALL_DEEDS[step.what], self, Random(step.seed)))
 
     def _begin(self, deed: Callable[[], Awaitable[None]]) -> None:
         self.busy += 1
@@ -248,151 +254,3 @@ class Person:
         asked_at = time.monotonic()
         await self.lesson.mark_read(0)
         self.answers.append(time.monotonic() - asked_at)
-
-    async def _say(self, _: Random) -> None:
-        self._sayings += 1
-        said = Said(self.id, f"{self.name} {self._sayings}", self._sayings)
-        self.ledger.said.append(said)
-        said.message = await self.chat.send(str(said.body))
-        self.ledger.acknowledged += 1
-
-    async def _edit(self, random: Random) -> None:
-        async with _Turn(random, self.ledger.messages_of(self.id)) as said:
-            if said is not None:
-                self._count += 1
-                body = f"{said.body}, edited {self._count}"
-                await self.lesson.edit(said.message["id"], body)
-                said.body = body
-                said.edits += 1
-                self.ledger.acknowledged += 1
-
-    async def _delete(self, random: Random) -> None:
-        async with _Turn(random, self.ledger.messages_of(self.id)) as said:
-            if said is not None:
-                await self.lesson.delete(said.message["id"])
-                said.body = None
-                self.ledger.acknowledged += 1
-
-    async def _react(self, random: Random) -> None:
-        async with _Turn(random, self.ledger.messages_of()) as said:
-            if said is not None:
-                emoji, on = random.choice(EMOJI), random.random() < 0.7
-                await self.lesson.react(said.message["id"], emoji, on=on)
-                said.react(self.id, emoji, on=on)
-                self.ledger.acknowledged += 1
-
-    async def _read(self, _: Random) -> None:
-        seq = max((one["seq"] for one in self.chat.messages if one["seq"] is not None), default=0)
-        marked = await self.lesson.mark_read(seq)
-        before = self.ledger.read.get(self.id, 0)
-        if marked["read_seq"] < max(seq, 0):
-            self.ledger.note("lost", f"{self.name}'s read mark went back: {marked} after asking for {seq}")
-        self.ledger.read[self.id] = max(before, marked["read_seq"])
-        self.ledger.acknowledged += 1
-
-    async def _draw(self, random: Random) -> None:
-        look = {"kind": "rect", "color": "#204080", "width": 8.0, "height": 5.0, **_place(random)}
-        answer = await self.board.put(look)
-        self.ledger.drawn[answer["applied"][0]] = Drawn(self.id, look, version=1)
-        self.ledger.acknowledged += 1
-
-    async def _replace(self, random: Random) -> None:
-        element_id, drawn = self._one_of_mine(random, "rect")
-        if drawn is not None:
-            drawn.busy = True
-            try:
-                place = _place(random)
-                await self.board.put({**self.board.elements[element_id], **place})
-                drawn.changed({**(drawn.look or {}), **place})
-                self.ledger.acknowledged += 1
-            finally:
-                drawn.busy = False
-
-    async def _erase(self, random: Random) -> None:
-        element_id, drawn = self._one_of_mine(random)
-        if drawn is not None:
-            drawn.busy = True
-            try:
-                await self.board.delete(element_id)
-                drawn.changed(None)
-                self.ledger.acknowledged += 1
-            finally:
-                drawn.busy = False
-
-    async def _stroke(self, random: Random) -> None:
-        stroke = self.board.stroke(color="#c03020", width=3.0)
-        points = [[float(random.randint(0, 500)), float(number)] for number in range(random.randint(2, 12))]
-        try:
-            for point in points:
-                stroke.add(point)
-                if random.random() < 0.5:
-                    await _moment(random.random() * 0.2)
-            await stroke.finish()
-            drawn = {"kind": "stroke", "points": points, "finished": True}
-        except CallError:
-            # What of it was acknowledged before the pen went elsewhere is on the board; how much, its points say.
-            for element_id in stroke.ids:
-                self.ledger.drawn.setdefault(element_id, Drawn(self.id, None, busy=True))
-            raise
-        self.ledger.drawn[stroke.ids[0]] = Drawn(self.id, drawn)
-        self.ledger.acknowledged += 1
-
-    async def _pass_pen(self, random: Random) -> None:
-        students = [one["id"] for one in self.lesson.lesson["students"]]
-        chosen = [one for one in students if random.random() < 0.8]
-        await self.client.call_until_answered("tutorwamp.lesson.set_pen", lesson_id=self.lesson.id, student_ids=chosen)
-        self.ledger.acknowledged += 1
-
-    async def _rename(self, _: Random) -> None:
-        """Everybody is told of it."""
-        self._count += 1
-        lesson = self.lesson.lesson
-        asked = {"lesson_id": self.lesson.id, "version": lesson["version"], "title": f"Storm, {self._count}"}
-        await self.client.call_until_answered("tutorwamp.lesson.update", **asked)
-        self.ledger.renamed += 1
-        self.ledger.acknowledged += 1
-
-    async def _read_notifications(self, random: Random) -> None:
-        if random.random() < 0.3:
-            await self.notifications.mark_all_read()
-        elif unread := [one["id"] for one in self.notifications.items if one["read_at"] is None]:
-            await self.notifications.mark_read([random.choice(unread)])
-        self.ledger.acknowledged += 1
-
-    def _one_of_mine(self, random: Random, kind: str | None = None) -> tuple[str, Drawn | None]:
-        mine = [
-            one
-            for one in self.ledger.elements_of(self.id)
-            if one in self.board.elements and kind in (None, self.board.elements[one]["kind"])
-        ]
-        if not mine:
-            return "", None
-        chosen = random.choice(mine)
-        return chosen, self.ledger.drawn[chosen]
-
-
-class _Turn:
-    """One of these messages, and nobody else does anything with it meanwhile."""
-
-    def __init__(self, random: Random, messages: list[Said]) -> None:
-        self._said = random.choice(messages) if messages else None
-
-    async def __aenter__(self) -> Any:
-        if self._said is not None:
-            self._said.busy = True
-        return self._said
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._said is not None:
-            self._said.busy = False
-
-
-def _place(random: Random) -> Plain:
-    return {"x": float(random.randint(0, 900)), "y": float(random.randint(0, 600))}
-
-
-def _moment(seconds: float) -> Deferred[None]:
-    """A storm takes place in real time: real processes have no other."""
-    waiting: Deferred[None] = Deferred()
-    reactor.callLater(seconds, waiting.callback, None)
-    return waiting

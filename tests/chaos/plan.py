@@ -9,6 +9,7 @@ from typing import Final
 
 DEEDS: Final = {
     "say": 8,
+    "send_file": 1,
     "edit": 2,
     "delete": 1,
     "react": 3,
@@ -20,7 +21,16 @@ DEEDS: Final = {
     "read_notifications": 1,
 }
 """How often people do what, relative to one another."""
-TUTORS_DEEDS: Final = {**DEEDS, "pass_pen": 1, "rename": 1}
+TUTORS_DEEDS: Final = {
+    **DEEDS,
+    "pass_pen": 1,
+    "rename": 1,
+    "rule": 2,
+    "set_timer": 1,
+    "lower_hands": 1,
+    "poll": 3,
+}
+STUDENTS_DEEDS: Final = {**DEEDS, "hand": 2, "answer": 3}
 FAULTS: Final = {"cut": 2, "off": 2, "frozen": 1, "closed": 1, "slow": 1}
 """Of a person's network; the same."""
 LASTING: Final = {"off": 3.0, "frozen": 8.0, "slow": 3.0}
@@ -54,7 +64,7 @@ def make_plan(
     at_s = 0.0
     while at_s < seconds:
         who = random.randrange(people)
-        deeds = TUTORS_DEEDS if who == 0 else DEEDS
+        deeds = TUTORS_DEEDS if who == 0 else STUDENTS_DEEDS
         steps.append(Step(at_s, "deed", _one_of(random, deeds), who, random.getrandbits(32)))
         at_s += random.expovariate(people / deed_every_s)
     return sorted([*steps, *_faults(random, seconds, people)], key=lambda step: step.at_s)

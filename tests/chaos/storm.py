@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 
 from tests.chaos.checks import check_attendance, check_everybody, check_stored
+from tests.chaos.classroom_deeds import ask
 from tests.chaos.ledger import Ledger
 from tests.chaos.people import Person
 from tests.chaos.plan import Step, make_plan
@@ -43,7 +44,7 @@ class Tally:
     kills: Counter[str] = field(default_factory=Counter)
     drops: int = 0
     acknowledged: int = 0
-    refused: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
     events_told: int = 0
     reloads: int = 0
     looked_up: int = 0
@@ -63,7 +64,7 @@ class Tally:
             "tokens renewed": self.tokens_renewed,
             "events troubled": dict(sorted(self.events_troubled.items())),
             "writes acknowledged": self.acknowledged,
-            "refused": self.refused,
+            "refused": dict(sorted(self.refused.items())),
             "found again in the database": self.looked_up,
             "events told": self.events_told,
             "read afresh": self.reloads,
@@ -125,7 +126,7 @@ class Storm:
         return [tutors[tutor], *self._random.sample(pupils, students)]
 
     async def gather(self) -> None:
-        """Everybody logs in; the tutor plans and starts a lesson; everybody enters."""
+        """Everybody logs in; the tutor plans and starts a lesson; everybody enters, and is asked something."""
         await gatherResults([_doing(person.arrive(PASSWORD)) for person in self.people])
         tutor, *students = self.people
         begins = datetime.now(UTC) + timedelta(hours=2 * self.seed)  # a tutor's lessons may not overlap
@@ -137,6 +138,7 @@ class Storm:
         await gatherResults([_doing(person.enter(self.lesson_id)) for person in self.people])
         pen = [one.id for one in students]
         await tutor.client.call_until_answered("tutorwamp.lesson.set_pen", lesson_id=self.lesson_id, student_ids=pen)
+        await ask(tutor, self._random)  # or there would be nothing to answer for long
 
     async def blow(self, seconds: float, kills: list[tuple[float, str]]) -> None:
         """People act and faults happen for so long; ``kills``: what dies after how many seconds."""
@@ -167,6 +169,7 @@ class Storm:
 
     def _killed(self, what: str) -> None:
         for person in self.people:
+            person.upsets += 1
             if what == "postgresql":
                 person.database_killed()
             elif what != "redis":
@@ -216,7 +219,7 @@ class Storm:
         tally, ledger = self._tally, self._ledger
         tally.seeds += 1
         tally.acknowledged += ledger.acknowledged
-        tally.refused += ledger.refused.total()
+        tally.refused += ledger.refused
         tally.looked_up += ledger.looked_up
         tally.verdicts.update(verdict for verdict, _ in ledger.found)
         tally.tokens_renewed = self._world.tokens_renewed() - self._renewed_before

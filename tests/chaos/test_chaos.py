@@ -1,8 +1,8 @@
 """Chaos: real people's client, real node, real servers, and everything that can break breaks.
 
 A seed decides beforehand who does what, what happens to whose network and what is killed (``plan.py``); when an answer
-comes is the network's and the machine's business. The rules of sessions, chat, board and lessons (``docs/rules/``) say
-what must hold afterwards.
+comes is the network's and the machine's business. The rules of sessions, lessons, chat, files, polls and the board
+(``docs/rules/``) say what must hold afterwards.
 
 Twenty seeds run on two nodes, ten on SQLite and ten on PostgreSQL with Valkey, three seconds of faults each. ``KILLS``
 says what dies in which: each process of the node and each server at least twice, the node's apart from one another,

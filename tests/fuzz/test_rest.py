@@ -128,9 +128,12 @@ async def furnished(node: Node) -> tuple[list[str], dict[str, list[str]]]:
     message = await (await treq.post(said, json={"body": "hello"}, headers=headers)).json()
     asked = {"question": "Clear?", "choices": ["Yes", "No"]}
     poll = await (await treq.post(f"{node.url}/api/lessons/{lesson['id']}/polls", json=asked, headers=headers)).json()
+    files = f"{node.url}/api/lessons/{lesson['id']}/files?name=notes.txt"
+    file = await (await treq.post(files, data=b"notes", headers=headers)).json()
     known = {"lesson_id": [lesson["id"]], "message_id": [message["id"]], "page": [lesson["id"]]}
     known |= {"poll_id": [poll["id"]], "choice_ids": [choice["id"] for choice in poll["choices"]]}
-    return tokens, {**known, "student_ids": [people[1]["id"]]}
+    known |= {"file_id": [file["id"]], "file_ids": [file["id"]]}
+    return tokens, {**known, **{key: [people[1]["id"]] for key in ("student_ids", "muted", "user_id")}}
 
 
 async def test_hostile_requests_get_problems_of_the_contract(node: Node) -> None:

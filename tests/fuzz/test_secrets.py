@@ -27,6 +27,7 @@ from tests.support.node import Node
 from tests.support.people import bare, planned_lesson, ticket_of
 from tests.support.wamp import PATIENCE_S, BareSession, connect
 from tutorwamp.client import Login
+from tutorwamp.client.files import Files
 from tutorwamp.kernel.contracts import new_id
 from tutorwamp.reference.catalogue import ServedRoute, catalogue
 
@@ -62,7 +63,7 @@ class Told:
         self.emails: list[str] = []
 
     async def come(self, node: Node) -> None:
-        """People whose names, addresses and words are secrets, with a lesson and a message."""
+        """People whose names, addresses, words and files are secrets, with a lesson, a message, a poll and a file."""
         users = []
         for role in ("tutor", "student"):
             email = f"{role}.{SECRET.lower()}@school.example"
@@ -75,13 +76,18 @@ class Told:
         message = await tutor.ask("tutorwamp.chat.send", lesson_id=lesson["id"], body=f"Words {SECRET}")
         asked = {"lesson_id": lesson["id"], "question": f"Question {SECRET}", "choices": [f"Choice {SECRET}", "No"]}
         poll = await tutor.ask("tutorwamp.poll.open", **asked)
+        login = Login(node.url)
+        await login.log_in(self.emails[0], PASSWORD)
+        file = await Files(login).upload(lesson["id"], f"Notes {SECRET}".encode(), name=f"{SECRET}.txt")
         self.known = {
             "lesson_id": [lesson["id"]],
             "message_id": [message["id"]],
             "page": [lesson["id"]],
             "poll_id": [poll["id"]],
             "choice_ids": [choice["id"] for choice in poll["choices"]],
-            "student_ids": [users[1]["id"]],
+            "file_id": [file["id"]],
+            "file_ids": [file["id"]],
+            **{key: [users[1]["id"]] for key in ("student_ids", "muted", "user_id")},
         }
         tutor.leave()
 

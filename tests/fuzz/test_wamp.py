@@ -57,10 +57,14 @@ class Ground:
     def __init__(self, tutor: PythonPerson, student: dict[str, Any]) -> None:
         self._tutor, self._student = tutor, student
         self._hours = 0
-        self.known: dict[str, list[str]] = {"student_ids": [student["id"]]}
+        self.known: dict[str, list[str]] = {
+            "student_ids": [student["id"]],
+            "muted": [student["id"]],
+            "user_id": [student["id"]],
+        }
 
     async def renew(self) -> None:
-        """Another lesson with a message, unless a hostile one takes the time; the next is tried an hour later."""
+        """Another lesson and what is in it, unless a hostile one takes the time; the next is tried an hour later."""
         try:
             await self._renew()
         except CallError as error:
@@ -73,7 +77,8 @@ class Ground:
         message = await self._tutor.call("tutorwamp.chat.send", lesson_id=lesson["id"], body="hello")
         asked = {"lesson_id": lesson["id"], "question": "Clear?", "choices": ["Yes", "No"]}
         poll = await self._tutor.call("tutorwamp.poll.open", **asked)
-        self.known.update(lesson_id=[lesson["id"]], page=[lesson["id"]])
+        file = await self._tutor.client.upload(lesson["id"], b"notes", name="notes.txt")
+        self.known.update(lesson_id=[lesson["id"]], page=[lesson["id"]], file_ids=[file["id"]])
         self.known.update(poll_id=[poll["id"]], choice_ids=[choice["id"] for choice in poll["choices"]])
         self.known.update(message_id=[message["id"]], reply_to=[message["id"]])
 
