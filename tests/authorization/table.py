@@ -24,6 +24,8 @@ MEMBERS: Final = ("yes", "none", "yes", "none", "yes")
 MODERATORS: Final = ("no", "none", "yes", "none", "yes")
 PLANNERS: Final = ("no", "no", "yes", "yes", "yes")
 ADMINS: Final = ("no", "no", "no", "no", "yes")
+INVITED: Final = ("yes", "yes", "yes", "no", "yes")
+"""Whoever has the code; only students become members by it."""
 AUTHOR_IS_TUTOR: Final = ("no", "none", "yes", "none", "no")
 """The message that is asked about is the tutor's own."""
 OWNER_IS_STUDENT: Final = ("yes", "none", "none", "none", "none")
@@ -50,6 +52,10 @@ PROCEDURES: Final[dict[str, tuple[str, ...]]] = {
     "tutorwamp.lesson.set_timer": MODERATORS,
     "tutorwamp.lesson.attendance": MODERATORS,
     "tutorwamp.lesson.replay": MEMBERS,
+    "tutorwamp.lesson.invite": MODERATORS,
+    "tutorwamp.lesson.accept": INVITED,
+    "tutorwamp.lesson.lead": MODERATORS,
+    "tutorwamp.lesson.media": MEMBERS,
     "tutorwamp.chat.send": MEMBERS,
     "tutorwamp.chat.edit": AUTHOR_IS_TUTOR,
     "tutorwamp.chat.delete": MODERATORS,
@@ -83,7 +89,7 @@ PROCEDURES: Final[dict[str, tuple[str, ...]]] = {
     "tutorwamp.notification.set_preferences": EVERYBODY,
 }
 
-LESSON_TOPICS: Final = ("state", "chat", "board", "polls", "presence", "typing", "cursor")
+LESSON_TOPICS: Final = ("state", "chat", "board", "polls", "presence", "typing", "cursor", "view")
 TOPICS: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     **{("subscribe", f"tutorwamp.lesson.{{lesson_id}}.{kind}"): IN_THE_ROOM for kind in LESSON_TOPICS},
     **{
@@ -143,6 +149,8 @@ ROUTES: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("POST", "/api/lessons/{lesson_id}/rules"): _with_token(MODERATORS),
     ("POST", "/api/lessons/{lesson_id}/hand"): _with_token(STUDENTS),
     ("POST", "/api/lessons/{lesson_id}/timer"): _with_token(MODERATORS),
+    ("POST", "/api/lessons/{lesson_id}/invite"): _with_token(MODERATORS),
+    ("POST", "/api/lessons/accept"): _with_token(INVITED),
     ("GET", "/api/lessons/{lesson_id}/attendance"): _with_token(MODERATORS),
     ("GET", "/api/lessons/{lesson_id}/replay"): _with_token(MEMBERS),
     ("GET", "/api/lessons/{lesson_id}/messages"): _with_token(MEMBERS),

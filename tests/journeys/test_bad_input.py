@@ -24,12 +24,20 @@ from tutorwamp.board.wamp import BOARD_PROCEDURES, EXCHANGE_PROCEDURES
 from tutorwamp.chat.wamp import CHAT_PROCEDURES
 from tutorwamp.kernel.contracts import cursor_from, new_id
 from tutorwamp.kernel.sql.database import make_engine
-from tutorwamp.lessons.wamp import LESSONS_PROCEDURES
+from tutorwamp.lessons.wamp import INVITES_PROCEDURES, LEAD_PROCEDURES, LESSONS_PROCEDURES, MEDIA_PROCEDURES
 
 REFUSALS = {"tutorwamp.error.invalid", "tutorwamp.error.too_large"}
 MODELS = {
     row.procedure.uri: row.procedure.arguments
-    for table in (CHAT_PROCEDURES, LESSONS_PROCEDURES, BOARD_PROCEDURES, EXCHANGE_PROCEDURES)
+    for table in (
+        CHAT_PROCEDURES,
+        LESSONS_PROCEDURES,
+        INVITES_PROCEDURES,
+        LEAD_PROCEDURES,
+        MEDIA_PROCEDURES,
+        BOARD_PROCEDURES,
+        EXCHANGE_PROCEDURES,
+    )
     for row in table
 }
 
@@ -37,9 +45,15 @@ INTEGERS = {"limit", "seq", "version"}
 NUMBERS = {"x", "y", "width", "height", "stroke_width", "size"}
 FLAGS = {"on", "finished", "up"}
 LISTS = {"student_ids", "pages", "muted"}
-EMPTY_LISTS = {"tutorwamp.lesson.set_pen", "tutorwamp.lesson.set_rules", "tutorwamp.board.open"}
-"""Where a list may be empty: the pen for nobody, nobody muted, a board's pages without their elements."""
-NULL = {"tutorwamp.lesson.set_timer": {"ends_at"}}
+EMPTY_LISTS = {
+    "tutorwamp.lesson.create",
+    "tutorwamp.lesson.update",
+    "tutorwamp.lesson.set_pen",
+    "tutorwamp.lesson.set_rules",
+    "tutorwamp.board.open",
+}
+"""Where a list may be empty: students who come by invitation, the pen for nobody, a board's pages without elements."""
+NULL = {"tutorwamp.lesson.set_timer": {"ends_at"}, "tutorwamp.lesson.lead": {"view"}}
 """What has to be said, and may be null."""
 
 ILL_TYPED: list[Any] = [7, -1, 1.5, True, [], {}, [[]], {"a": 1}, [1], 2**70]
@@ -84,6 +98,10 @@ def valid(lesson_id: str, student_id: str, message_id: str, version: int) -> dic
         "tutorwamp.lesson.set_rules": {**here, "chat": "tutors", "unattended": "closed", "muted": [student_id]},
         "tutorwamp.lesson.raise_hand": {**here, "up": False, "user_id": student_id},
         "tutorwamp.lesson.set_timer": {**here, "ends_at": times["ends_at"], "title": "T"},
+        "tutorwamp.lesson.invite": {**here, "ttl_s": 60},
+        "tutorwamp.lesson.lead": {**here, "view": {"page": lesson_id, "x": 0, "y": 0, "width": 1, "height": 1}},
+        "tutorwamp.lesson.media": here,
+        "tutorwamp.lesson.accept": {"code": "K7QD-93XM-4TFA"},
         "tutorwamp.chat.send": {**here, "body": "hi", "client_id": "c", "reply_to": message_id},
         "tutorwamp.chat.edit": {**there, "body": "hi"},
         "tutorwamp.chat.delete": there,

@@ -46,6 +46,12 @@ def test_N4_N5_a_change_is_told_to_those_who_were_there_and_invites_who_is_new()
     assert [one.body for one in drafts if one.user_id == "cem"] == ["You are not in this lesson any more."]
 
 
+def test_N4_who_comes_by_invitation_is_told_to_the_tutor_only() -> None:
+    (told,) = rules.changed(event("lesson.updated", BEN), ["tina", "anna"])
+    assert (told.user_id, told.kind, told.body) == ("tina", "lesson.changed", "Ben has accepted your invitation.")
+    assert told.tutor_id is None, "their own mail counts against nobody (P8)"
+
+
 def test_N5_a_cancelled_lesson_is_told_with_its_reason() -> None:
     drafts = rules.changed(event("lesson.cancelled", reason="Tina is ill."), ["tina", "anna", "ben"])
     assert who(drafts) == {"anna": "lesson.cancelled", "ben": "lesson.cancelled"}

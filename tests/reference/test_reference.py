@@ -47,6 +47,10 @@ def references(value: Any) -> Iterator[str]:
             yield from references(part)
 
 
+def is_of_form(form: str, path: str) -> bool:
+    return re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", form), path) is not None
+
+
 async def test_a_node_describes_every_route_it_answers(site: Loopback) -> None:
     answered = await site.ask("GET", "/api/openapi.json")
     assert (answered.status, answered.headers["content-type"]) == (200, "application/json")
@@ -56,9 +60,14 @@ async def test_a_node_describes_every_route_it_answers(site: Loopback) -> None:
     operations = [one for path in described["paths"].values() for one in path.values()]
     assert len({one["operationId"] for one in operations}) == len(operations) > 25
     for path, methods in described["paths"].items():
-        refused = await site.ask("BREW", re.sub(r"\{\w+\}", "x", path))
+        asked = re.sub(r"\{\w+\}", "x", path)
+        refused = await site.ask("BREW", asked)
         assert refused.status == 405
-        assert {one.upper() for one in methods} == set(refused.headers["allow"].split(", ")) - {"HEAD"}
+        # A word where others have an id, such as /api/lessons/accept, is of both forms.
+        of_that_form = [there for form, there in described["paths"].items() if is_of_form(form, asked)]
+        assert methods in of_that_form
+        allowed = set(refused.headers["allow"].split(", ")) - {"HEAD"}
+        assert {one.upper() for there in of_that_form for one in there} == allowed
     schemas = described["components"]["schemas"]
     assert {one.rpartition("/")[2] for one in references(described)} <= schemas.keys()
 

@@ -46,11 +46,24 @@ from tutorwamp.kernel.sql.nodes import Nodes
 from tutorwamp.kernel.sql.probe import WriteProbe
 from tutorwamp.lessons.attendance import AttendanceStore
 from tutorwamp.lessons.contracts import Admission
+from tutorwamp.lessons.invites.service import InvitesService
+from tutorwamp.lessons.invites.store import InvitesStore
+from tutorwamp.lessons.invites.throttle import GuessThrottle
+from tutorwamp.lessons.lead.service import LeadService
+from tutorwamp.lessons.lead.store import ViewsStore
+from tutorwamp.lessons.media.service import MediaService, media_server
+from tutorwamp.lessons.media.store import MediaStore
 from tutorwamp.lessons.presence import Presence
-from tutorwamp.lessons.rest import LESSONS_ROUTES
+from tutorwamp.lessons.rest import INVITES_ROUTES, LESSONS_ROUTES
 from tutorwamp.lessons.service import LessonsService
 from tutorwamp.lessons.store import LessonsStore
-from tutorwamp.lessons.wamp import LESSONS_PROCEDURES, publish_lessons
+from tutorwamp.lessons.wamp import (
+    INVITES_PROCEDURES,
+    LEAD_PROCEDURES,
+    LESSONS_PROCEDURES,
+    MEDIA_PROCEDURES,
+    publish_lessons,
+)
 from tutorwamp.notifications.counts import UnreadCounts
 from tutorwamp.notifications.notifier import Notifier
 from tutorwamp.notifications.push.queue import PushQueue
@@ -89,8 +102,13 @@ DOMAINS: Final = (
     ),
     Domain(
         "lessons",
-        wamp=lambda made: served_by(made.lessons, LESSONS_PROCEDURES),
-        rest=lambda made: routed_to(made.lessons, LESSONS_ROUTES),
+        wamp=lambda made: [
+            *served_by(made.lessons, LESSONS_PROCEDURES),
+            *served_by(made.invites, INVITES_PROCEDURES),
+            *served_by(made.lead, LEAD_PROCEDURES),
+            *served_by(made.media, MEDIA_PROCEDURES),
+        ],
+        rest=lambda made: [*routed_to(made.lessons, LESSONS_ROUTES), *routed_to(made.invites, INVITES_ROUTES)],
         publish=publish_lessons,
     ),
     Domain("sessions", wamp=lambda made: served_by(made.sessions, SESSIONS_PROCEDURES), publish=publish_sessions),
@@ -145,6 +163,9 @@ class Machine:
     recovery: RecoveryService
     lessons: LessonsService
     files: FilesService
+    invites: InvitesService
+    lead: LeadService
+    media: MediaService
     chat: ChatService
     reports: ReportsService
     board: BoardService
@@ -204,6 +225,7 @@ def assemble(
         unattended=settings.lessons.unattended.value,
         clock=clock,
     )
+    invites, lead, media = _with_lessons(settings, database, lessons, accounts, events, reactor, clock, now_s)
     files = _files(settings, database, lessons, reactor, clock, now_s)
     chat = _chat(settings, database, lessons, accounts, files, events, limits, clock)
     reports = _reports(settings, database, lessons, accounts, clock, now_s)
@@ -240,7 +262,7 @@ def assemble(
     publisher.receivers = presence.roster.sessions_in
     machine = Machine(
         settings, database, nodes, probe, events, publisher, limits, accounts, recovery,
-        lessons, files, chat, reports, board, exchange, pictures,
+        lessons, files, invites, lead, media, chat, reports, board, exchange, pictures,
         polls, sessions, cache, counts, notifications, notifier, push, clock,
     )  # fmt: skip
     _plug_in(machine)
@@ -254,6 +276,31 @@ def _plug_in(machine: Machine) -> None:
     machine.lessons.found_on_joining = {
         domain.name: partial(domain.found_on_joining, machine) for domain in DOMAINS if domain.found_on_joining
     }
+
+
+def _with_lessons(
+    settings: Settings,
+    database: Database,
+    lessons: LessonsService,
+    accounts: AccountsService,
+    events: Events,
+    reactor: Any,
+    clock: Clock,
+    now_s: Callable[[], float],
+) -> tuple[InvitesService, LeadService, MediaService]:
+    """How people come into lessons, where they look, and what they hear."""
+    invites = InvitesService(
+        InvitesStore(database),
+        lessons,
+        GuessThrottle(settings.limits, now_s),
+        page_url=settings.node.page_url,
+        clock=clock,
+    )
+    lead = LeadService(ViewsStore(database), lessons, events, clock=clock, now_s=now_s)
+    lessons.last_view = lead.last
+    server = media_server(settings.media, reactor)
+    media = MediaService(server, MediaStore(database), lessons, accounts, events, clock=clock, reactor=reactor)
+    return invites, lead, media
 
 
 def _accounts(

@@ -229,7 +229,9 @@ class LessonsComponent(PeriodicComponent):
         await lessons.recover()
         await session.subscribe(lessons.session_left, "wamp.session.on_leave")
         self._watch(session, lessons.pass_time)
+        self._every(WATCH_INTERVAL_S, machine().lead.write)
         self._every(PRESENCE_NOTED_EVERY_S, lessons.note_presence)
+        await machine().media.recover()
 
     async def _take_lease(self) -> None:
         async def renew() -> None:

@@ -24,6 +24,7 @@ from tutorwamp.kernel.settings import PREFIX, SettingsError, gather, read, refus
 from tutorwamp.kernel.sql.database import DatabaseSettings, make_engine
 from tutorwamp.kernel.sql.database_url import require_database_url
 from tutorwamp.kernel.sql.slow import SlowSettings
+from tutorwamp.lessons.media.settings import MediaSettings, require_media
 from tutorwamp.lessons.settings import LessonsSettings
 from tutorwamp.notifications.push.settings import PushSettings
 from tutorwamp.notifications.settings import NotificationsSettings
@@ -45,6 +46,7 @@ class Settings:
     accounts: AccountsSettings
     lessons: LessonsSettings
     files: FilesSettings
+    media: MediaSettings
     chat: ChatSettings
     board: BoardSettings
     sessions: SessionsSettings
@@ -67,6 +69,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     require_database_url(read(DatabaseSettings, values).url)
     require_url(read(CacheSettings, values).redis_url)
     _require_push(read(PushSettings, values))
+    require_media(read(MediaSettings, values))
     require_tracing(read(TracingSettings, values))
     return Settings(**{name: read(settings_class, values) for name, settings_class in SETTINGS_CLASSES.items()})
 

@@ -100,6 +100,11 @@ class Client:
         """A file of a message; see ``Files.download``."""
         return await self.files.download(lesson_id, file_id, into)
 
+    async def accept(self, code: str) -> dict[str, Any]:
+        """Join a lesson's students with an invite code, however it is typed; answers the lesson."""
+        lesson: dict[str, Any] = await self.connection.call_until_answered("tutorwamp.lesson.accept", code=code)
+        return lesson
+
     async def notifications(self) -> Notifications:
         """What one should know, kept as it is from now on; the same one every time."""
         if self._notifications is None:

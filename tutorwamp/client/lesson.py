@@ -57,6 +57,8 @@ class Lesson:
         self.id = lesson_id
         self.lesson: dict[str, Any] = {}
         """The lesson, as of the last join, or the newest event of the topic ``state`` where that is heard."""
+        self.view: dict[str, Any] | None = None
+        """What the tutor leads everybody to, as of the last join, or the newest event of the topic ``view``."""
         self.participants: list[dict[str, Any]] = []
         """Who was there at the last join; the topic ``presence`` says what changed since."""
         self.topics: dict[str, str] = {}
@@ -90,6 +92,7 @@ class Lesson:
         self.participants = joined["participants"]
         self.topics = joined["topics"]
         self.heads = joined["heads"]
+        self.view = joined.get("view")
         self._streams.joined(joined.get("epoch"))
         self.is_open = True
 
@@ -168,13 +171,13 @@ class Lesson:
         """Tell the others that we are writing. Lost with a lost connection, as it should be."""
         await self._connection.publish(self.topics["typing"], typing=typing)
 
-    async def show_cursor(self, page: str, x: float, y: float) -> None:
-        """Tell the others where we point. Lost with a lost connection, as it should be.
+    async def show_cursor(self, page: str, x: float, y: float, *, laser: bool = False) -> None:
+        """Tell the others where we point, with ``laser`` from afar. Lost with a lost connection, as it should be.
 
         May be called for each movement: what is too much for the others (B32) is replaced by the next, and the last
         position follows by itself.
         """
-        self._cursor = {"page": page, "x": x, "y": y}
+        self._cursor = {"page": page, "x": x, "y": y, **({"laser": True} if laser else {})}
         if self._cursor_due is None:
             wait_s = self._cursor_shown_at + CURSOR_INTERVAL_S - self._clock.seconds()
             if wait_s <= 0:
@@ -231,6 +234,29 @@ class Lesson:
             self.on_closed(self._polls.close)
         await self._polls.open()
         return self._polls
+
+    # Leading
+
+    async def invite(self, *, ttl_s: int | None = None) -> dict[str, Any]:
+        """Make an invite code, which ends the one before: ``code``, ``url`` and ``expires_at``; for its tutor."""
+        return await self._lead("invite", **_given(ttl_s=ttl_s))
+
+    async def lead(self, page: str, x: float, y: float, width: float, height: float) -> None:
+        """Show everybody this part of the board; for its tutor. At most 20 a second, please."""
+        await self._lead("lead", view={"page": page, "x": x, "y": y, "width": width, "height": height})
+
+    async def lead_nobody(self) -> None:
+        """Let everybody look where they like."""
+        await self._lead("lead", view=None)
+
+    async def media(self) -> dict[str, Any]:
+        """How to enter the lesson's room on the media server: ``url``, ``token`` and ``expires_at``."""
+        return await self._lead("media")
+
+    async def _lead(self, verb: str, **arguments: Any) -> dict[str, Any]:
+        procedure = f"tutorwamp.lesson.{verb}"
+        answer: dict[str, Any] = await self._connection.call_until_answered(procedure, lesson_id=self.id, **arguments)
+        return answer
 
     # Speaking
 
@@ -315,6 +341,8 @@ class Lesson:
         # The one door for events of this lesson, whichever topic they come by.
         if kind == "state":
             self._see(event)
+        if kind == "view":
+            self.view = event["view"]
         for what in (kind, event.type):
             for handler in self._handlers.get(what or "", ()):
                 hand_over(event, handler)

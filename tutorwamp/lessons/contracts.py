@@ -47,6 +47,7 @@ from tutorwamp.lessons.values import (
     Students,
     Timer,
     Title,
+    View,
     Who,
 )
 
@@ -130,15 +131,14 @@ class KeptLesson(LessonFields[Id]):
 
 
 Subject = Annotated[Line, Field(min_length=1, max_length=100)]
-StudentIds = Annotated[Students, Field(min_length=1)]
 
 
 class CreateLesson(Value):
-    """Plan a lesson; the caller is its tutor."""
+    """Plan a lesson; the caller is its tutor. Without students people come by invitation."""
 
     title: Title
     subject: Subject | None = None
-    student_ids: StudentIds
+    student_ids: Students
     starts_at: Instant
     ends_at: Instant
     client_id: ClientId | None = None
@@ -182,7 +182,7 @@ class UpdateLesson(Value):
     subject: Subject | None = None
     starts_at: Instant | None = None
     ends_at: Instant | None = None
-    student_ids: StudentIds | None = None
+    student_ids: Students | None = None
 
 
 class CancelLesson(Value):
@@ -214,13 +214,17 @@ class Topics(Value):
 
 
 class Joined(WithWhatIsFound):
-    """The room as it was on entering. ``heads``: each stream's newest position, and ``epoch``: of which past."""
+    """The room as it was on entering. ``heads``: each stream's newest position, and ``epoch``: of which past.
+
+    ``view``: the part of the board that the tutor leads everybody to; null where nobody is led.
+    """
 
     lesson: Lesson
     participants: list[Participant]
     topics: Topics
     heads: dict[str, int]
     epoch: str
+    view: View | None
 
 
 ALL_WHO_CAME: Final = Cost(lambda _: 4, line="lists")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tutorwamp.kernel.errors import Conflict, Forbidden
+from tutorwamp.kernel.errors import Action, Conflict, Forbidden
 
 
 class WrongState(Conflict, uri="tutorwamp.error.lesson.state"):
@@ -11,6 +11,10 @@ class WrongState(Conflict, uri="tutorwamp.error.lesson.state"):
 
 class Overlap(Conflict, uri="tutorwamp.error.lesson.overlap"):
     """The tutor has another lesson at that time."""
+
+
+class LessonFull(Conflict, uri="tutorwamp.error.lesson.full", action=Action.STOP):
+    """The lesson has as many students as one can have."""
 
 
 class Muted(Forbidden, uri="tutorwamp.error.lesson.muted"):

@@ -5,9 +5,13 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
+from tutorwamp.kernel.contracts import Caller
 from tutorwamp.kernel.edges.resource import Request, Route, forward
 from tutorwamp.lessons import contracts
 from tutorwamp.lessons.contracts import Lesson
+from tutorwamp.lessons.invites import contracts as invites
+from tutorwamp.lessons.invites.contracts import AcceptInvitation
+from tutorwamp.lessons.invites.service import InvitesService
 from tutorwamp.lessons.service import LessonsService
 
 LESSONS: Final = "/api/lessons"
@@ -60,4 +64,15 @@ LESSONS_ROUTES: Final[tuple[Route[LessonsService], ...]] = (
     forward("POST", f"{LESSON}/timer", contracts.SET_TIMER, LessonsService.set_timer, headers=_tag),
     forward("GET", f"{LESSON}/replay", contracts.REPLAY, LessonsService.replay),
     forward("GET", f"{LESSON}/attendance", contracts.ATTENDANCE, LessonsService.attendance),
+)
+
+
+async def _accept(service: InvitesService, caller: Caller, request: Request) -> Lesson:
+    """Join a lesson's students with an invite code."""
+    return await service.accept(caller, request.body(AcceptInvitation), request.address)
+
+
+INVITES_ROUTES: Final = (
+    forward("POST", f"{LESSON}/invite", invites.INVITE, InvitesService.invite, read=Request.body_if_any),
+    Route("POST", f"{LESSONS}/accept", _accept, asks=AcceptInvitation, gives=Lesson, headers=_tag),
 )

@@ -8,10 +8,10 @@ from typing import Final
 
 from tutorwamp.accounts.contracts import Person
 from tutorwamp.kernel.contracts import AuthRole, Caller
-from tutorwamp.kernel.errors import Conflict, Forbidden, Invalid
+from tutorwamp.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from tutorwamp.lessons.contracts import OPEN_STATES, Lesson, LessonState, UpdateLesson
-from tutorwamp.lessons.errors import Muted, WrongState
-from tutorwamp.lessons.values import Hand, RaiseHand, SetRules, SetTimer, Timer
+from tutorwamp.lessons.errors import LessonFull, Muted, WrongState
+from tutorwamp.lessons.values import STUDENTS_AT_MOST, Hand, RaiseHand, SetRules, SetTimer, Timer
 
 TIMER_AT_MOST: Final = timedelta(hours=24)
 """What runs longer is no part of a lesson; and a wrong year is noticed."""
@@ -183,6 +183,22 @@ def tidied(lesson: Lesson) -> Lesson:
     if lesson.state in OPEN_STATES:
         return lesson
     return lesson.model_copy(update={"hands": [], "timer": None, "attended": False})
+
+
+def take_in(lesson: Lesson, caller: Caller, person: Person) -> Lesson:
+    """L30: who has the code of an open lesson becomes the last of its students; who belongs to it does already.
+
+    Raises NotFound, Forbidden or LessonFull.
+    """
+    if lesson.state not in OPEN_STATES:
+        raise NotFound("There is no such invitation.")
+    if belongs(caller, lesson):
+        return lesson
+    if person.role is not AuthRole.STUDENT:
+        raise Forbidden("Only students accept invitations.")
+    if len(lesson.students) >= STUDENTS_AT_MOST:
+        raise LessonFull("The lesson is full.", details={"students_at_most": STUDENTS_AT_MOST})
+    return _next(lesson, students=[*lesson.students, person])
 
 
 def require_students(asked_ids: list[str], found: list[Person]) -> list[Person]:

@@ -37,8 +37,17 @@ from tutorwamp.lessons.contracts import (
 )
 from tutorwamp.lessons.errors import WrongState
 from tutorwamp.lessons.presence import Presence
-from tutorwamp.lessons.store import LessonsStore
-from tutorwamp.lessons.values import Attendance, Participant, Replayed, ReplayLesson, Rules, SetRules, UnattendedRule
+from tutorwamp.lessons.store import LessonsStore, Requirement
+from tutorwamp.lessons.values import (
+    Attendance,
+    Participant,
+    Replayed,
+    ReplayLesson,
+    Rules,
+    SetRules,
+    UnattendedRule,
+    View,
+)
 from tutorwamp.lessons.writing import StaleVersionError
 
 log = get_logger(__name__)
@@ -67,6 +76,8 @@ class LessonsService(Classroom):
         self._unattended = unattended
         self.found_on_joining: Mapping[str, Callable[[Admission], Awaitable[Sequence[Value]]]] = {}
         """What other domains have for who joins, by the names they declared (kernel/joining.py)."""
+        self.last_view: Callable[[str], Awaitable[View | None]] = _nobody_leads
+        """What a lesson's people are led to, for who joins."""
         events.listen(PresenceChanged, self._somebody_moved)
         events.listen(PersonChanged, lambda changed: self.forget_person(changed.user_id))
 
@@ -124,6 +135,18 @@ class LessonsService(Classroom):
         for removed in {person.id for person in before.students} - {person.id for person in after.students}:
             self._roster.remove_person(asked.lesson_id, removed)
             await self._gate.revoke_grants(asked.lesson_id, user_id=removed)
+        return after
+
+    async def take_in(self, caller: Caller, lesson_id: str, only_if: Requirement) -> Lesson:
+        """L30: make the caller one of its students. Raises NotFound, Forbidden, LessonFull and as ``only_if`` does."""
+        person = await self._people.person(caller.user_id)
+        _, after = await self._replace(
+            lambda: self._read_anew(lesson_id),
+            "lesson.updated",
+            person,
+            lambda lesson: rules.take_in(lesson, caller, person),
+            only_if=only_if,
+        )
         return after
 
     async def start(self, caller: Caller, asked: OneLesson) -> Lesson:
@@ -200,6 +223,7 @@ class LessonsService(Classroom):
             admission = await self.admit(caller, lesson_id, fresh=True)
             rules.require_open(admission.lesson)
             await self._let_type(known, admission.lesson, caller.session)
+            view = await self.last_view(lesson_id)
             found = await self._found_on_joining(admission)
         except Exception as error:
             # A session that was in the room before stays, unless it does not belong there any more.
@@ -213,6 +237,7 @@ class LessonsService(Classroom):
             topics=Topics.model_validate(topics_of(lesson_id)),
             heads=heads.by_name,
             epoch=heads.epoch,
+            view=view,
             **found,
         )
 
@@ -333,13 +358,14 @@ class LessonsService(Classroom):
         self, lesson_id: str, event_type: str, decide: Callable[[Lesson], Lesson], *, if_tutor_absent: bool = False
     ) -> Lesson:
         """The same without anybody who asks: the actor is the system."""
-
-        async def read() -> Lesson:
-            self._lessons.forget(lesson_id)
-            return await self._lessons.get(lesson_id)
-
-        _, after = await self._replace(read, event_type, None, decide, if_tutor_absent=if_tutor_absent)
+        _, after = await self._replace(
+            lambda: self._read_anew(lesson_id), event_type, None, decide, if_tutor_absent=if_tutor_absent
+        )
         return after
+
+    async def _read_anew(self, lesson_id: str) -> Lesson:
+        self._lessons.forget(lesson_id)
+        return await self._lessons.get(lesson_id)
 
     async def _replace(
         self,
@@ -350,6 +376,7 @@ class LessonsService(Classroom):
         more: dict[str, object] | None = None,
         *,
         if_tutor_absent: bool = False,
+        only_if: Requirement | None = None,
     ) -> tuple[Lesson, Lesson]:
         draft = self._drafting(event_type, actor, more)
         for _ in range(TRIES_AT_MOST):
@@ -358,7 +385,9 @@ class LessonsService(Classroom):
             if after is before:
                 return before, before
             try:
-                changed = await self._store.change(before, after, draft, if_tutor_absent=if_tutor_absent)
+                changed = await self._store.change(
+                    before, after, draft, if_tutor_absent=if_tutor_absent, only_if=only_if
+                )
             except StaleVersionError:
                 continue
             self._lessons.forget(after.id)
@@ -370,3 +399,7 @@ class LessonsService(Classroom):
     async def _close(self, lesson_id: str) -> None:
         self._roster.clear(lesson_id)
         await self._gate.revoke_grants(lesson_id)
+
+
+async def _nobody_leads(_lesson_id: str) -> None:
+    """Where nothing was put in its place."""

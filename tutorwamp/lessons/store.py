@@ -22,7 +22,7 @@ from tutorwamp.kernel.contracts import (
     to_ms,
 )
 from tutorwamp.kernel.errors import Conflict, Invalid
-from tutorwamp.kernel.sql.columns import lock, newest_first
+from tutorwamp.kernel.sql.columns import insert_new, lock, newest_first
 from tutorwamp.kernel.sql.database import Database
 from tutorwamp.kernel.sql.lanes import LARGE
 from tutorwamp.kernel.sql.nodes import Nodes
@@ -40,7 +40,16 @@ from tutorwamp.lessons.contracts import (
     topics_of,
 )
 from tutorwamp.lessons.errors import Overlap
-from tutorwamp.lessons.tables import ASIDE, LESSONS, kept_from, lesson_students, lessons, row_of
+from tutorwamp.lessons.tables import (
+    ASIDE,
+    LESSONS,
+    kept_from,
+    lesson_removals,
+    lesson_students,
+    lesson_views,
+    lessons,
+    row_of,
+)
 from tutorwamp.lessons.values import Replayed, ReplayLesson
 from tutorwamp.lessons.writing import Changed, Decide, Follower, StaleVersionError
 
@@ -49,6 +58,9 @@ REPLAYED_CHARACTERS_AT_MOST: Final = 1024 * 1024
 
 
 _ASIDE: Final = frozenset(column.name for column in ASIDE)
+
+Requirement = Callable[[Connection], None]
+"""What must hold in the transaction that changes a lesson; it raises where it does not."""
 
 
 class LessonsStore:
@@ -84,12 +96,19 @@ class LessonsStore:
         return self._database.write("lessons.add", thd)
 
     def change(
-        self, before: Lesson, after: Lesson, draft: Callable[[Lesson], Draft], *, if_tutor_absent: bool = False
+        self,
+        before: Lesson,
+        after: Lesson,
+        draft: Callable[[Lesson], Draft],
+        *,
+        if_tutor_absent: bool = False,
+        only_if: Requirement | None = None,
     ) -> Deferred[Changed]:
         """Replace a lesson by its next version and write that into its state stream, with hands and timer as they are.
 
         Raises StaleVersionError where ``before`` is not what is kept, Overlap, or, with ``if_tutor_absent``,
         PresentElsewhereError where the tutor is in the lesson on another node: that one knows when they have gone.
+        Raises what ``only_if`` raises.
         """
         columns = {name: value for name, value in row_of(after).items() if name not in _ASIDE}
 
@@ -97,6 +116,8 @@ class LessonsStore:
             lock(connection, f"tutor:{after.tutor.id}")
             if if_tutor_absent:
                 require_absent(connection, after.id, after.tutor.id, self._nodes.id, draft(after).at)
+            if only_if is not None:
+                only_if(connection)
             is_same = (lessons.c.id == before.id) & (lessons.c.version == before.version)
             aside = connection.execute(update(lessons).where(is_same).values(columns).returning(*ASIDE)).one_or_none()
             if aside is None:
@@ -104,8 +125,9 @@ class LessonsStore:
             if (before.starts_at, before.ends_at) != (after.starts_at, after.ends_at):
                 _refuse_overlap(connection, after)
             if before.students != after.students:
-                connection.execute(delete(lesson_students).where(lesson_students.c.lesson_id == after.id))
-                _save_students(connection, after)
+                _replace_students(connection, before, after)
+            if after.state not in OPEN_STATES:
+                connection.execute(delete(lesson_views).where(lesson_views.c.lesson_id == after.id))
             final = writing.keep_aside(connection, after, aside)
             set_guard(connection, streams_of(after.id), final.guard)
             made = draft(final)
@@ -272,4 +294,16 @@ def _save_students(connection: Connection, lesson: Lesson) -> None:
         {"lesson_id": lesson.id, "student_id": student.id, "position": position}
         for position, student in enumerate(lesson.students)
     ]
-    connection.execute(insert(lesson_students), rows)
+    if rows:
+        connection.execute(insert(lesson_students), rows)
+
+
+def _replace_students(connection: Connection, before: Lesson, after: Lesson) -> None:
+    """Save them, and who was taken off (L31)."""
+    connection.execute(delete(lesson_students).where(lesson_students.c.lesson_id == after.id))
+    _save_students(connection, after)
+    were, are = {student.id for student in before.students}, {student.id for student in after.students}
+    back = (lesson_removals.c.lesson_id == after.id) & lesson_removals.c.user_id.in_(are - were)
+    connection.execute(delete(lesson_removals).where(back))
+    removed = [{"lesson_id": after.id, "user_id": user_id} for user_id in sorted(were - are)]
+    insert_new(connection, lesson_removals, removed)

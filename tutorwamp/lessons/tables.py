@@ -68,6 +68,22 @@ lesson_students = Table(
     Index("ix_lesson_students_student_id", "student_id", "lesson_id"),
 )
 
+lesson_removals = Table(
+    "lesson_removals",
+    metadata,
+    Column("lesson_id", String(36), ForeignKey("lessons.id"), primary_key=True),
+    Column("user_id", String(36), ForeignKey("users.id"), primary_key=True),
+)
+"""L31: who was taken off a lesson, until they are named again."""
+
+lesson_views = Table(
+    "lesson_views",
+    metadata,
+    Column("lesson_id", String(36), ForeignKey("lessons.id"), primary_key=True),
+    Column("view", Text),
+    Column("at", InstantColumn, nullable=False),
+)
+"""L33: what the tutor leads everybody to, while the lesson is open."""
 
 _member = lesson_students.alias()
 LESSONS: Final = select(
@@ -131,7 +147,7 @@ def timer_from(text: str | None) -> Timer | None:
     return Timer.model_construct(title=title, ends_at=from_ms(ends_ms))
 
 
-def _student_ids(text: str) -> list[str]:
-    """In their order, which the database does not promise for what it joins."""
-    placed = (one.split(":") for one in text.split(","))
+def _student_ids(text: str | None) -> list[str]:
+    """In their order, which the database does not promise for what it joins; null where there are none."""
+    placed = (one.split(":") for one in text.split(",")) if text else ()
     return [student_id for _, student_id in sorted((int(position), student_id) for position, student_id in placed)]

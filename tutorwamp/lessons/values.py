@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Generic, Literal, TypeVar
 from pydantic import AfterValidator, Field, model_validator
 
 from tutorwamp.accounts.contracts import Person
+from tutorwamp.gate.contracts import POINTED_AT_MOST, Pointed
 from tutorwamp.kernel.contracts import PAGE_LIMIT_DEFAULT, Cursor, Id, Instant, Limit, Line, StreamEvent, Value
 
 STUDENTS_AT_MOST: Final = 30
@@ -26,6 +27,9 @@ Students = Annotated[
     Field(max_length=STUDENTS_AT_MOST, json_schema_extra={"uniqueItems": True}),
     AfterValidator(_all_different),
 ]
+
+Extent = Annotated[float, Field(gt=0, le=2 * POINTED_AT_MOST, allow_inf_nan=False)]
+"""Pixels: from one end of a board to the other at most."""
 
 ChatRule = Literal["everyone", "tutors"]
 UnattendedRule = Literal["open", "closed"]
@@ -87,6 +91,16 @@ class SetTimer(Value):
     lesson_id: Id
     ends_at: Instant | None
     title: Title | None = None
+
+
+class View(Value):
+    """A part of a board's page, in its pixels: where it begins, and how much of it is seen."""
+
+    page: Id
+    x: Pointed
+    y: Pointed
+    width: Extent
+    height: Extent
 
 
 class Participant(Value):

@@ -8,6 +8,12 @@ from tutorwamp.kernel.edges.component import Publisher, Serving, serve
 from tutorwamp.kernel.events import Events
 from tutorwamp.lessons import contracts
 from tutorwamp.lessons.contracts import PRESENCE_TOPIC, LessonChanged, PresenceChanged
+from tutorwamp.lessons.invites import contracts as invites
+from tutorwamp.lessons.invites.service import InvitesService
+from tutorwamp.lessons.lead.contracts import LEAD, VIEW_TOPIC, ViewChanged, ViewMessage
+from tutorwamp.lessons.lead.service import LeadService
+from tutorwamp.lessons.media.contracts import MEDIA
+from tutorwamp.lessons.media.service import MediaService
 from tutorwamp.lessons.service import LessonsService
 
 LESSONS_PROCEDURES: Final[tuple[Serving[LessonsService], ...]] = (
@@ -28,6 +34,15 @@ LESSONS_PROCEDURES: Final[tuple[Serving[LessonsService], ...]] = (
     serve(contracts.SET_TIMER, LessonsService.set_timer),
 )
 
+INVITES_PROCEDURES: Final = (
+    serve(invites.INVITE, InvitesService.invite),
+    serve(invites.ACCEPT, InvitesService.accept),
+)
+
+LEAD_PROCEDURES: Final = (serve(LEAD, LeadService.lead),)
+
+MEDIA_PROCEDURES: Final = (serve(MEDIA, MediaService.media),)
+
 
 def publish_lessons(events: Events, publisher: Publisher) -> None:
     """Publish what lessons announce."""
@@ -44,3 +59,7 @@ def publish_lessons(events: Events, publisher: Publisher) -> None:
 
     events.listen(LessonChanged, changed)
     events.listen(PresenceChanged, presence)
+    events.listen(
+        ViewChanged,
+        lambda led: publisher.publish(VIEW_TOPIC.of(led.lesson_id), ViewMessage(at=led.at, view=led.view).plain()),
+    )

@@ -81,6 +81,10 @@ def changed(event: Mapping[str, Any], before: Iterable[str]) -> list[Notificatio
         reason = lesson.get("reason")
         body = f"The lesson was called off: {reason}" if reason else "The lesson was called off."
         drafts = [_draft(one, Kind.LESSON_CANCELLED, source, lesson, body) for one in after]
+    elif event["type"] == "lesson.updated" and actor in set(after[1:]) - known:
+        # By invitation: of thirty who come each would hear of all the others.
+        body = f"{straight(event['actor']['name'])} has accepted your invitation."
+        drafts = [_draft(after[0], Kind.LESSON_CHANGED, source, lesson, body)]
     elif event["type"] == "lesson.updated":
         for one in after:
             if one in known:
@@ -124,5 +128,5 @@ def _draft(
     user_id: str, kind: Kind, source: str, lesson: Mapping[str, Any], body: str, **more: Any
 ) -> NotificationDraft:
     data = {"lesson_id": lesson["id"], "starts_at": lesson["starts_at"], **more}
-    tutor_id = lesson["tutor"]["id"] if kind in _OF_THE_TUTOR else None
+    tutor_id = lesson["tutor"]["id"] if kind in _OF_THE_TUTOR and user_id != lesson["tutor"]["id"] else None
     return NotificationDraft(user_id, kind, source, lesson["title"], body, data, tutor_id)

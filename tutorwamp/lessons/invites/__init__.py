@@ -1,0 +1,1 @@
+"""Invite codes: who has one joins a lesson's students."""

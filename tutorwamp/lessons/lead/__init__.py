@@ -1,0 +1,1 @@
+"""Leading: everybody sees the part of the board that the tutor shows."""
