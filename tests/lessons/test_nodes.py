@@ -21,6 +21,7 @@ from tutorwamp.app.assembly import Machine, assemble
 from tutorwamp.kernel.sql.nodes import LEASE, nodes
 from tutorwamp.kernel.sql.streams import epochs
 from tutorwamp.lessons.contracts import LessonState
+from tutorwamp.lessons.values import RaiseHand, SetRules
 from tutorwamp.sessions.contracts import Heartbeat, Resume
 
 Start = Callable[[Path], Machine]
@@ -104,6 +105,30 @@ async def test_L20_a_tutor_who_leaves_one_node_and_is_in_the_lesson_on_another_i
     assert await hall.state() is LessonState.INTERRUPTED
     (attended,) = await there.attended()
     assert attended.last_left_at is not None
+
+
+async def test_L25_L26_who_leaves_one_node_and_is_in_the_room_on_another_counts_as_there(
+    second: Machine, hall: Hall
+) -> None:
+    await hall.machine.nodes.begin()
+    await second.nodes.begin()
+    lesson_id, there = hall.lesson.id, hall.on(second)
+    await hall.lessons.set_rules(hall.tutor, SetRules(lesson_id=lesson_id, unattended="closed"))
+    await hall.join(hall.tutor, hall.anna)
+    await hall.lessons.raise_hand(hall.anna, RaiseHand(lesson_id=lesson_id, up=True))
+    again = [hall.again(one) for one in (hall.tutor, hall.anna)]
+    await there.join(*again)
+    await second.lessons.note_presence()
+    for one in (hall.tutor, hall.anna):
+        await hall.lessons.leave(one, one_lesson(lesson_id))
+    await hall.machine.lessons.note_presence()
+    await hall.pass_time(seconds=40)
+    now = await hall.lessons.get(hall.tutor, one_lesson(lesson_id))
+    assert (now.attended, [hand.person.name for hand in now.hands]) == (True, ["Anna"])
+    for one in again:
+        await there.lessons.leave(one, one_lesson(lesson_id))
+    now = await hall.lessons.get(hall.tutor, one_lesson(lesson_id))
+    assert (now.attended, now.hands) == (False, [])
 
 
 async def test_L22_a_node_that_starts_again_ends_its_own_former_stays_and_not_those_of_others(
