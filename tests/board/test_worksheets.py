@@ -34,6 +34,13 @@ from tutorwamp.lessons.errors import WrongState
 LANDSCAPE = (842.0, 595.0)
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine nothing is left out for want of time, but where a test says how much there is."""
+    for limit in ("JOB_AT_MOST_S", "ANSWER_AT_MOST_S"):
+        monkeypatch.setattr(workshop, limit, 60.0)
+
+
 async def bring(easel: Easel, content: bytes, *, caller: Caller | None = None, client_id: str | None = None) -> Brought:
     asked = BringWorksheet(lesson_id=easel.lesson.id, client_id=client_id)
     return await easel.machine.exchange.bring_worksheet(caller or easel.tutor, asked, lambda: content)
@@ -110,10 +117,8 @@ async def test_B44_of_what_has_no_page_to_be_shown_nothing_comes_on_the_board(ea
 
 
 @pytest.mark.parametrize("name", TOO_MUCH)
-async def test_B36_B44_what_asks_for_too_much_is_too_large(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for limit in ("JOB_AT_MOST_S", "ANSWER_AT_MOST_S"):
-        monkeypatch.setattr(workshop, limit, 60.0)  # the renderer's own limits are what is tried
-    await refused(TooLarge, rendered(TOO_MUCH[name]))
+async def test_B36_B44_what_asks_for_too_much_is_too_large(name: str) -> None:
+    await refused(TooLarge, rendered(TOO_MUCH[name]))  # by the renderer's own limits
 
 
 async def test_B36_B44_what_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
