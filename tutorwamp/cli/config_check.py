@@ -14,7 +14,7 @@ from typing import Final
 from tutorwamp.kernel.node_settings import NodeSettings
 from tutorwamp.supervision.node import SPARED, config_file
 
-AS_IT_CAME: Final = "09ba14bb0e74d708874ab5c5a9101fd13d594c6953acd128fdff4ed49178fd38"
+AS_IT_CAME: Final = "4c988645c29707d2b40427efa126f866c542c67197abec1972c61dfffba55d32"
 """SHA-256 of ``crossbar/config.yaml``; tests/cli/test_check.py has Crossbar look at it, and says which it is now."""
 ConfigCheck = Callable[[], tuple[bool, str]]
 """Waits for it: whether it is fine, and which one, or what is wrong."""
