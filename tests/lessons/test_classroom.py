@@ -149,6 +149,15 @@ async def test_L24_L25_who_may_not_write_does_not_tell_that_they_are_typing(stag
     assert heard[1:] == opens
 
 
+async def test_L24_who_is_muted_beside_others_does_not_type_either(stage: Stage, hall: Hall) -> None:
+    await hall.join(hall.tutor, hall.anna, hall.ben)
+    await set_rules(hall, muted=[hall.anna.user_id])
+    stage.gate.heard.clear()
+    await hall.lessons.mute(hall.tutor, hall.lesson.id, hall.ben.user_id)
+    typing = f"tutorwamp.lesson.{hall.lesson.id}.typing"
+    assert stage.gate.heard == [("revoke_grants", hall.lesson.id, hall.ben.session, None, (typing,))]
+
+
 async def test_L24_who_is_muted_while_the_gate_is_asked_does_not_type(stage: Stage, other_on_both: Machine) -> None:
     hall = await Hall.meets(stage)
     await hall.lessons.admit_writer(hall.anna, hall.lesson.id)

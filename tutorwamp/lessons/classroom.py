@@ -1,8 +1,8 @@
-"""What happens in a classroom: hands go up, a timer runs, and whoever has gone for good counts as there no longer."""
+"""What happens in a classroom: rules change, hands go up, a timer runs, who has gone for good is there no longer."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from twisted.internet.defer import Deferred, DeferredLock
@@ -20,8 +20,8 @@ from tutorwamp.lessons.access import LessonAccess
 from tutorwamp.lessons.attendance import PresentElsewhereError
 from tutorwamp.lessons.contracts import OPEN_STATES, STATE_TOPIC, TYPING_TOPIC, Lesson, LessonChanged, PresenceChanged
 from tutorwamp.lessons.presence import Presence
-from tutorwamp.lessons.store import LessonsStore
-from tutorwamp.lessons.values import RaiseHand, SetTimer
+from tutorwamp.lessons.store import LessonsStore, Requirement
+from tutorwamp.lessons.values import RaiseHand, SetRules, SetTimer
 from tutorwamp.lessons.writing import Decide, StaleVersionError
 
 log = get_logger(__name__)
@@ -31,7 +31,7 @@ TRIES_AT_MOST: Final = 5
 
 
 class Classroom(LessonAccess):
-    """Hands, the timer, and who counts as there."""
+    """Rules, hands, the timer, who counts as there; and how a lesson is changed where others change it too."""
 
     def __init__(
         self,
@@ -54,6 +54,24 @@ class Classroom(LessonAccess):
         self._settling = DeferredLock()  # who comes back while it is written that they went is written after that
         events.listen(PresenceChanged, self._somebody_left)
 
+    async def set_rules(self, caller: Caller, asked: SetRules) -> Lesson:
+        """Say what students may do. Raises NotFound, Forbidden, WrongState or Invalid."""
+        return await self._rule(caller, asked.lesson_id, lambda lesson: rules.set_rules(lesson, asked))
+
+    async def mute(self, caller: Caller, lesson_id: str, user_id: str) -> None:
+        """Let a student only read, beside those who do already. Raises as ``set_rules`` does."""
+
+        def decide(lesson: Lesson) -> Lesson:
+            muted = list(dict.fromkeys([*lesson.rules.muted, user_id]))
+            return rules.set_rules(lesson, SetRules(lesson_id=lesson_id, muted=muted))
+
+        await self._rule(caller, lesson_id, decide)
+
+    async def _rule(self, caller: Caller, lesson_id: str, decide: Decide) -> Lesson:
+        before, after = await self._change(caller, lesson_id, "rules.changed", decide)
+        await self._let_type(before, after)
+        return after
+
     async def raise_hand(self, caller: Caller, asked: RaiseHand) -> Lesson:
         """Raise a hand, or lower it. Raises NotFound, Forbidden or WrongState."""
         now = self._clock()
@@ -70,6 +88,66 @@ class Classroom(LessonAccess):
             return rules.set_timer(lesson, asked, now)
 
         return await self._revise(caller, asked.lesson_id, "timer.changed", decide)
+
+    async def _change(
+        self,
+        caller: Caller,
+        lesson_id: str,
+        event_type: str,
+        decide: Decide,
+        more: dict[str, object] | None = None,
+    ) -> tuple[Lesson, Lesson]:
+        """Read, decide, write where nobody was quicker, announce."""
+        actor = await self._people.person(caller.user_id)
+
+        async def read() -> Lesson:
+            before = (await self.admit(caller, lesson_id, fresh=True)).lesson
+            rules.require_moderator(caller, before)
+            return before
+
+        return await self._replace(read, event_type, actor, decide, more)
+
+    async def _change_by_time(
+        self, lesson_id: str, event_type: str, decide: Decide, *, if_tutor_absent: bool = False
+    ) -> Lesson:
+        """The same without anybody who asks: the actor is the system."""
+        _, after = await self._replace(
+            lambda: self._read_anew(lesson_id), event_type, None, decide, if_tutor_absent=if_tutor_absent
+        )
+        return after
+
+    async def _read_anew(self, lesson_id: str) -> Lesson:
+        self._lessons.forget(lesson_id)
+        return await self._lessons.get(lesson_id)
+
+    async def _replace(
+        self,
+        read: Callable[[], Awaitable[Lesson]],
+        event_type: str,
+        actor: Person | None,
+        decide: Decide,
+        more: dict[str, object] | None = None,
+        *,
+        if_tutor_absent: bool = False,
+        only_if: Requirement | None = None,
+    ) -> tuple[Lesson, Lesson]:
+        draft = self._drafting(event_type, actor, more)
+        for _ in range(TRIES_AT_MOST):
+            before = await read()
+            after = decide(before)
+            if after is before:
+                return before, before
+            try:
+                changed = await self._store.change(
+                    before, after, draft, if_tutor_absent=if_tutor_absent, only_if=only_if
+                )
+            except StaleVersionError:
+                continue
+            self._lessons.forget(after.id)
+            if changed.event is not None:
+                self._events.announce(LessonChanged(changed.event, before, changed.after, changed.followed))
+            return before, changed.after
+        raise Unavailable("The lesson is being changed by others just now.")
 
     async def _revise(self, caller: Caller, lesson_id: str, event_type: str, decide: Decide) -> Lesson:
         actor = await self._people.person(caller.user_id)

@@ -11,20 +11,19 @@ from twisted.internet.defer import Deferred
 from tutorwamp.accounts.contracts import People, Person, PersonChanged
 from tutorwamp.gate.contracts import Gate
 from tutorwamp.kernel.contracts import NOTHING, AuthRole, Caller, Clock, Nothing, Page, Value, new_id
-from tutorwamp.kernel.errors import Forbidden, NotFound, TutorwampError, Unavailable
+from tutorwamp.kernel.errors import Forbidden, NotFound, TutorwampError
 from tutorwamp.kernel.events import Events
 from tutorwamp.kernel.log.lines import get_logger
 from tutorwamp.kernel.streams import digest_of
 from tutorwamp.lessons import rules
 from tutorwamp.lessons.attendance import PresentElsewhereError
-from tutorwamp.lessons.classroom import TRIES_AT_MOST, Classroom
+from tutorwamp.lessons.classroom import Classroom
 from tutorwamp.lessons.contracts import (
     Admission,
     CancelLesson,
     CreateLesson,
     Joined,
     Lesson,
-    LessonChanged,
     LessonCreated,
     LessonState,
     ListLessons,
@@ -44,11 +43,9 @@ from tutorwamp.lessons.values import (
     Replayed,
     ReplayLesson,
     Rules,
-    SetRules,
     UnattendedRule,
     View,
 )
-from tutorwamp.lessons.writing import StaleVersionError
 
 log = get_logger(__name__)
 
@@ -180,23 +177,6 @@ class LessonsService(Classroom):
         PEN_GIVEN.inc(len(set(after.pen) - set(before.pen)))
         PEN_TAKEN.inc(len(set(before.pen) - set(after.pen)))
         return after
-
-    async def set_rules(self, caller: Caller, asked: SetRules) -> Lesson:
-        """Say what students may do. Raises NotFound, Forbidden, WrongState or Invalid."""
-        before, after = await self._change(
-            caller, asked.lesson_id, "rules.changed", lambda lesson: rules.set_rules(lesson, asked)
-        )
-        await self._let_type(before, after)
-        return after
-
-    async def mute(self, caller: Caller, lesson_id: str, user_id: str) -> None:
-        """Let a student only read, beside those who do already. Raises as ``set_rules`` does."""
-
-        def decide(lesson: Lesson) -> Lesson:
-            muted = list(dict.fromkeys([*lesson.rules.muted, user_id]))
-            return rules.set_rules(lesson, SetRules(lesson_id=lesson_id, muted=muted))
-
-        await self._change(caller, lesson_id, "rules.changed", decide)
 
     async def join(self, caller: Caller, asked: OneLesson) -> Joined:
         """Enter the room: its topics open to this session. Raises NotFound or WrongState."""
@@ -335,66 +315,6 @@ class LessonsService(Classroom):
         if lesson.state is not LessonState.INTERRUPTED or not self._presence.look_for_tutor(lesson):
             return lesson
         return await self._change_by_time(lesson.id, "lesson.continued", rules.go_on)
-
-    async def _change(
-        self,
-        caller: Caller,
-        lesson_id: str,
-        event_type: str,
-        decide: Callable[[Lesson], Lesson],
-        more: dict[str, object] | None = None,
-    ) -> tuple[Lesson, Lesson]:
-        """Read, decide, write where nobody was quicker, announce."""
-        actor = await self._people.person(caller.user_id)
-
-        async def read() -> Lesson:
-            before = (await self.admit(caller, lesson_id, fresh=True)).lesson
-            rules.require_moderator(caller, before)
-            return before
-
-        return await self._replace(read, event_type, actor, decide, more)
-
-    async def _change_by_time(
-        self, lesson_id: str, event_type: str, decide: Callable[[Lesson], Lesson], *, if_tutor_absent: bool = False
-    ) -> Lesson:
-        """The same without anybody who asks: the actor is the system."""
-        _, after = await self._replace(
-            lambda: self._read_anew(lesson_id), event_type, None, decide, if_tutor_absent=if_tutor_absent
-        )
-        return after
-
-    async def _read_anew(self, lesson_id: str) -> Lesson:
-        self._lessons.forget(lesson_id)
-        return await self._lessons.get(lesson_id)
-
-    async def _replace(
-        self,
-        read: Callable[[], Awaitable[Lesson]],
-        event_type: str,
-        actor: Person | None,
-        decide: Callable[[Lesson], Lesson],
-        more: dict[str, object] | None = None,
-        *,
-        if_tutor_absent: bool = False,
-        only_if: Requirement | None = None,
-    ) -> tuple[Lesson, Lesson]:
-        draft = self._drafting(event_type, actor, more)
-        for _ in range(TRIES_AT_MOST):
-            before = await read()
-            after = decide(before)
-            if after is before:
-                return before, before
-            try:
-                changed = await self._store.change(
-                    before, after, draft, if_tutor_absent=if_tutor_absent, only_if=only_if
-                )
-            except StaleVersionError:
-                continue
-            self._lessons.forget(after.id)
-            if changed.event is not None:
-                self._events.announce(LessonChanged(changed.event, before, changed.after, changed.followed))
-            return before, changed.after
-        raise Unavailable("The lesson is being changed by others just now.")
 
     async def _close(self, lesson_id: str) -> None:
         self._roster.clear(lesson_id)
