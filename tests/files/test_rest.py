@@ -203,6 +203,8 @@ async def test_a_file_that_goes_while_it_is_sent_is_no_whole_one(stage: Stage, a
         ("größe.pdf", "attachment; filename=\"gro_e.pdf\"; filename*=UTF-8''gr%C3%B6%C3%9Fe.pdf"),
         ("宿題.pdf", "attachment; filename=\"__.pdf\"; filename*=UTF-8''%E5%AE%BF%E9%A1%8C.pdf"),
         ('a"; x=%41.txt', "attachment; filename=\"a_; x=_41.txt\"; filename*=UTF-8''a%22%3B%20x%3D%2541.txt"),
+        ("．．／a.txt", "attachment; filename=\".._a.txt\"; filename*=UTF-8''%EF%BC%8E%EF%BC%8E%EF%BC%8Fa.txt"),
+        ("．．", "attachment; filename=\"_\"; filename*=UTF-8''%EF%BC%8E%EF%BC%8E"),
     ],
 )
 def test_F9_a_name_is_told_in_both_forms(name: str, said: str) -> None:

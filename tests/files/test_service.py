@@ -241,6 +241,23 @@ async def test_F11_a_database_that_knows_no_file_sweeps_nothing(bag: Bag) -> Non
     assert await stored(bag, somebodys)
 
 
+async def test_F6_a_file_that_was_entered_though_its_answer_was_lost_has_its_bytes(
+    bag: Bag, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = bag.machine.files.store.add
+
+    async def lost(*asked: Any) -> Any:
+        await add(*asked)
+        raise Unavailable("The database does not answer just now.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(bag.machine.files.store, "add", lost)
+        await refused(Unavailable, bag.upload(bag.anna, b"words", client_id="k"))
+    again = await bag.upload(bag.anna, b"words", client_id="k")
+    assert await bag.download(bag.anna, again.id) == b"words"
+    assert await rows(bag) == 1
+
+
 async def test_a_file_that_could_not_be_entered_leaves_no_bytes(bag: Bag, monkeypatch: pytest.MonkeyPatch) -> None:
     saved: list[str] = []
     save = blobs_of(bag).save_file
@@ -249,12 +266,12 @@ async def test_a_file_that_could_not_be_entered_leaves_no_bytes(bag: Bag, monkey
         await save(key, file, media_type)
         saved.append(key)
 
-    async def away(*_: object) -> Any:
-        raise Unavailable("The database cannot be reached just now.")
+    async def no_room(*_: object) -> Any:
+        raise TooLarge("There is no room for this file in the lesson.")
 
     monkeypatch.setattr(blobs_of(bag), "save_file", noted)
-    monkeypatch.setattr(bag.machine.files.store, "add", away)  # as if the database were away
-    await refused(Unavailable, bag.upload(bag.anna, b"x"))
+    monkeypatch.setattr(bag.machine.files.store, "add", no_room)  # as if another were entered just before
+    await refused(TooLarge, bag.upload(bag.anna, b"x"))
     await gone(bag, saved[0])
 
 

@@ -98,6 +98,8 @@ class FilesService:
         await self._blobs.save_file(file.id, looked_at.file, file.media_type)
         try:
             kept = await self._entered(caller, file, admission)
+        except Unavailable:
+            raise  # perhaps it was entered, and only the answer was lost: what is loose is swept (F11)
         except TutorwampError:
             self.discard([file.id])
             raise

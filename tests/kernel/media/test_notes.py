@@ -225,6 +225,24 @@ def test_a_heic_that_says_where_nothing_is_is_refused(sent: bytes) -> None:
         cleaned(sent, "image/heic")
 
 
+def _listing(notes: bytes, iloc: bytes) -> bytes:
+    """A HEIC of two million bytes with this list of items and of where they stand."""
+    meta = _box(b"meta", bytes(4) + _box(b"iinf", bytes(4) + notes) + _box(b"iloc", bytes(4) + iloc))
+    return _box(b"ftyp", b"heic\0\0\0\0heic") + meta + _box(b"mdat", bytes(2_000_000))
+
+
+def test_a_heic_whose_list_costs_more_than_its_bytes_is_refused_soon() -> None:
+    # Parts that take no byte of the list each: 20,000 items of them took its thread twenty minutes.
+    parts = b"\0\0" + struct.pack(">H", 20_000) + struct.pack(">HHH", 5, 0, 65_535) * 20_000
+    # The same note 65,535 times, in a file of 25 MiB some terabyte to be written.
+    note = struct.pack(">H", 1) + _box(b"infe", b"\2\0\0\0" + struct.pack(">HH", 1, 0) + b"Exif\0")
+    again = b"\x44\0" + struct.pack(">HHHH", 1, 1, 0, 65_535) + struct.pack(">II", 0, 2_000_000) * 65_535
+    items = b"\0\0" + struct.pack(">H", 20_001) + bytes(6) * 20_001
+    for sent in (_listing(b"\0\0", parts), _listing(note, again), _listing(b"\0\0", items)):
+        with pytest.raises(BrokenPictureError):
+            cleaned(sent, "image/heic")
+
+
 def _samples() -> Iterator[tuple[str, bytes]]:
     for kind, media_type in KINDS.items():
         yield media_type, taken(kind)
@@ -254,6 +272,17 @@ def test_whatever_is_done_to_a_picture_it_is_refused_or_clean(media_type: str, c
         assert len(kept) <= len(broken) + 100
 
 
+@pytest.mark.parametrize("filling", [1, 2, 65_535, 65_536, 65_537, 200_000])
+def test_what_fills_up_before_a_marker_of_a_jpeg_is_read_past(filling: int) -> None:
+    sent = taken("JPEG")
+    kept = cleaned(sent, "image/jpeg")
+    for place in (2, 4 + int.from_bytes(sent[4:6])):  # before the first two markers
+        filled = sent[:place] + b"\xff" * filling + sent[place:]
+        assert cleaned(filled, "image/jpeg") == kept
+    with pytest.raises(BrokenPictureError):
+        cleaned(b"\xff\xd8" + b"\xff" * filling, "image/jpeg")
+
+
 def test_pieces_without_end_are_refused_soon() -> None:
     png = (
         b"\x89PNG\r\n\x1a\n"
@@ -264,7 +293,9 @@ def test_pieces_without_end_are_refused_soon() -> None:
     jpeg = b"\xff\xd8" + b"\xff\xfe\0\2" * 50_000
     gif = b"GIF89a" + bytes(7) + b"\x21\xfe" + b"\1x" * 700_000
     webp = b"RIFF" + struct.pack("<I", 8 * 200_000 + 4) + b"WEBP" + struct.pack("<4sI", b"VP8X", 0) * 200_000
-    for media_type, content in (("png", png), ("jpeg", jpeg), ("gif", gif), ("webp", webp)):
+    empty = b"GIF89a" + bytes(7) + b"\x21\xfe\0" * 700_000
+    samples = (("png", png), ("jpeg", jpeg), ("gif", gif), ("webp", webp), ("gif", empty))
+    for media_type, content in samples:
         with pytest.raises(BrokenPictureError):
             cleaned(content, f"image/{media_type}")
 

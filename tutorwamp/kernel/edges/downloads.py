@@ -26,10 +26,12 @@ _UNQUOTED: Final = "!#$&+-.^_`|~"
 def attachment(name: str) -> str:
     """``Content-Disposition`` of a file to keep, in both forms (RFC 6266), for every program and every letter.
 
-    In the plain one what is not ASCII, or means something there, is ``_``.
+    In the plain one what is not ASCII, or means something there, is ``_``; it is no place on a disk either, though
+    taken apart some letters have a slash in them or are dots.
     """
     apart = "".join(one for one in unicodedata.normalize("NFKD", name) if not unicodedata.combining(one))
-    plain = "".join(one if " " <= one <= "~" and one not in '"\\%' else "_" for one in apart)
+    plain = "".join(one if " " <= one <= "~" and one not in '"\\%/' else "_" for one in apart)
+    plain = "_" if plain in (".", "..") else plain
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe=_UNQUOTED)}"
 
 

@@ -15,6 +15,8 @@ _BOXES_AT_MOST: Final = 2_000
 _META_BYTES_AT_MOST: Final = 4 * 1024 * 1024
 """The list of what is in a picture; a telephone's, with hundreds of tiles, has some ten KiB."""
 _ITEMS_AT_MOST: Final = 20_000
+_EXTENTS_AT_MOST: Final = 100_000
+"""Of all items together: an item is one part, mostly, and one that says nothing takes no byte of the list."""
 _PIECE: Final = 64 * 1024
 _BLANK: Final = bytes(4) + b"MM\0*\0\0\0\x08" + bytes(6)
 """An Exif item that says nothing (23008-12, annex A); some readers refuse a picture with zeros there."""
@@ -64,11 +66,15 @@ def _empty_notes(sink: BinaryIO, size: int, meta_at: int, meta: bytes) -> None:
         raise BrokenPictureError("no list of what is in it")
     notes = _notes(meta, *found[b"iinf"])
     own = found.get(b"idat", (0, 0))
+    left = size  # to be emptied: notes lie beside one another
     for extent in _extents(meta, *found[b"iloc"], notes):
         begin = extent.begin + (meta_at + own[0] if extent.in_meta else 0)
         end = meta_at + own[1] if extent.in_meta else size
         if extent.length == 0 or begin + extent.length > end:
             raise BrokenPictureError("a note that is not there")
+        left -= extent.length
+        if left < 0:
+            raise BrokenPictureError("notes upon notes")
         _empty(sink, begin, extent.length)
         if extent.is_exif and extent.length >= len(_BLANK):
             sink.seek(begin)
@@ -138,7 +144,10 @@ def _extents(meta: bytes, begin: int, end: int, wanted: dict[int, bytes]) -> Ite
     long = version == 2  # whose numbers are of four bytes
     place = begin + 6
     count, place = _number(meta, place, 4 if long else 2)
-    for _ in range(min(count, _ITEMS_AT_MOST)):
+    if count > _ITEMS_AT_MOST:
+        raise BrokenPictureError("more items than any encoder writes")
+    left = _EXTENTS_AT_MOST
+    for _ in range(count):
         item, place = _number(meta, place, 4 if long else 2)
         method = 0
         if version in (1, 2):
@@ -146,6 +155,9 @@ def _extents(meta: bytes, begin: int, end: int, wanted: dict[int, bytes]) -> Ite
         place += 2
         base, place = _number(meta, place, base_size)
         extents, place = _number(meta, place, 2)
+        left -= extents
+        if left < 0:
+            raise BrokenPictureError("more parts than any encoder writes")
         for number in range(extents):
             place += index_size
             offset, place = _number(meta, place, offset_size)

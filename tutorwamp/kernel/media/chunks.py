@@ -46,8 +46,7 @@ def png_without_notes(source: BinaryIO, sink: BinaryIO) -> None:
         if is_whole:
             _copy(source, sink, size + 4)
         else:
-            sink.write(rest := source.read(size))
-            sink.write(struct.pack(">I", zlib.crc32(name + rest)))
+            _copy_rest(source, sink, zlib.crc32(name))
         if name == b"IHDR" and orientation != UPRIGHT:
             _write_png_chunk(sink, b"eXIf", note_of(orientation))
         if name == b"IEND":
@@ -55,6 +54,14 @@ def png_without_notes(source: BinaryIO, sink: BinaryIO) -> None:
     if not pixels:
         raise BrokenPictureError("no pixels")
     _write_png_chunk(sink, b"IEND", b"")
+
+
+def _copy_rest(source: BinaryIO, sink: BinaryIO, checksum: int) -> None:
+    """What there is of a chunk that is cut off, and its checksum, begun with its name."""
+    while piece := source.read(_PIECE):
+        sink.write(piece)
+        checksum = zlib.crc32(piece, checksum)
+    sink.write(struct.pack(">I", checksum))
 
 
 def _write_png_chunk(sink: BinaryIO, name: bytes, content: bytes) -> None:
@@ -173,6 +180,7 @@ def gif_without_notes(source: BinaryIO, sink: BinaryIO) -> None:
     try:
         while (kind := _exactly(source, 1)[0]) != _TRAILER:
             place = sink.tell()
+            _count(left)  # an extension may have no block
             if kind == _IMAGE:
                 descriptor = _exactly(source, 9)
                 sink.write(bytes((kind,)) + descriptor)
@@ -209,12 +217,16 @@ def _table(flags: int) -> int:
     return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
 
 
+def _count(left: list[int]) -> None:
+    left[0] -= 1
+    if left[0] < 0:
+        raise BrokenPictureError("more blocks than any encoder writes")
+
+
 def _copy_blocks(source: BinaryIO, sink: BinaryIO | None, left: list[int]) -> None:
     """Blocks up to the empty one; null: read past them."""
     while True:
-        left[0] -= 1
-        if left[0] < 0:
-            raise BrokenPictureError("more blocks than any encoder writes")
+        _count(left)
         size = _exactly(source, 1)
         block = _exactly(source, size[0])
         if sink is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import BinaryIO, Final
 
@@ -83,8 +84,12 @@ def _marker(source: BinaryIO) -> int | None:
         return None
     if byte != b"\xff":
         raise BrokenPictureError("no marker where one must be")
-    while byte == b"\xff":  # any number of them may stand before it
-        byte = source.read(1)
+    byte = source.read(1)
+    while byte == b"\xff":  # any number of them may stand before it, and not each is worth a call
+        piece = source.read(_PIECE)
+        rest = piece.lstrip(b"\xff")
+        byte = rest[:1] or piece[-1:]
+        source.seek(min(0, 1 - len(rest)), os.SEEK_CUR)
     return byte[0] if byte else None
 
 
