@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from structlog.testing import capture_logs
@@ -79,6 +81,50 @@ async def test_A33_one_that_could_not_be_checked_does_not_count(stage: Stage, mo
     await change(ada, origin=here)
 
 
+async def test_A33_a_weak_new_password_is_no_failed_login(stage: Stage) -> None:
+    ada, clock, here = await Ada.registered(stage), Clock(), Origin("192.0.2.7")
+    ada.accounts._throttle = LoginThrottle(stage.machine.settings.limits, clock.seconds)
+    for _ in range(20):
+        error = await refused(Invalid, change(ada, "Ada-2026", origin=here))
+        assert error.details[0]["loc"] == ["password"]
+    await change(ada, origin=here)
+
+
+async def test_A33_it_is_changed_also_where_the_gate_does_not_answer_and_hears_later(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = await Ada.registered(stage)
+    before = await ada.log_in()
+    with monkeypatch.context() as away:
+        away.setattr(stage.gate, "drop_user", AsyncMock(side_effect=Unavailable("away")))
+        tokens = await change(ada)
+        with pytest.raises(Unavailable):
+            await ada.accounts.tell_gate_of_revocations()
+    assert ada.drops() == []
+    assert not await ada.is_let_in(before)
+    assert await ada.is_let_in(tokens)
+    await ada.accounts.tell_gate_of_revocations()
+    assert len(ada.drops()) == 1
+
+
+async def test_A33_another_name_meanwhile_does_not_make_the_right_password_wrong(
+    stage_on_both: Stage, ada: Ada, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked = ada.accounts._hash
+
+    async def renamed_meanwhile(function: Any, *args: str) -> Any:
+        found = await checked(function, *args)
+        await ada.accounts.change_me(caller(ada), ChangeMe(name=f"Ada {len(names)}"))
+        names.append(function.__name__)
+        return found
+
+    names: list[str] = []
+    monkeypatch.setattr(ada.accounts, "_hash", renamed_meanwhile)
+    await ada.log_in()
+    await change(ada)
+    assert names == ["password_fits", "password_fits", "hash_password"]
+
+
 async def test_A33_of_two_changes_at_once_one_is_made(stage_on_both: Stage, ada: Ada) -> None:
     outcomes: list[str] = []
 
@@ -118,6 +164,18 @@ async def test_A32_another_name_is_seen_at_once_wherever_the_person_is_shown(sta
     assert (await machine.accounts.person(ben.user_id)).name == "Benedict"
     asked = UpdateLesson(lesson_id=lesson.id, version=lesson.version, title="Halves")
     assert (await machine.lessons.update(tina, asked)).students[0].name == "Benedict"
+
+
+async def test_A32_whoever_hears_of_another_name_finds_it_without_waiting(ada: Ada) -> None:
+    found: list[str] = []
+
+    def look(changed: PersonChanged) -> None:
+        looking = Deferred.fromCoroutine(ada.accounts.person(changed.user_id))
+        looking.addCallback(lambda person: found.append(person.name))
+
+    ada.accounts._events.listen(PersonChanged, look)
+    await ada.accounts.change_me(caller(ada), ChangeMe(name="Ada Lovelace"))
+    assert found == ["Ada Lovelace"]
 
 
 async def test_A32_another_process_sees_it_when_it_looks(stage_on_both: Stage, ada: Ada, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from sqlalchemy import Connection, select
@@ -24,7 +25,7 @@ from tutorwamp.accounts.rules import token_hash
 from tutorwamp.accounts.tables import account_mails, mailed_tokens
 from tutorwamp.gate.contracts import CLOSE_REVOKED
 from tutorwamp.kernel.contracts import Caller, utc_now
-from tutorwamp.kernel.errors import Invalid, NotFound, RateLimited
+from tutorwamp.kernel.errors import Invalid, NotFound, RateLimited, Unavailable
 from tutorwamp.kernel.log.audit import Origin
 
 NEW = "a battery staple"
@@ -113,6 +114,18 @@ async def test_A35_a_token_is_for_one_use_and_one_hour_and_a_new_one_ends_the_ol
     await ada.forgets()
     stage_on_both.clock.turn(hours=1, milliseconds=-2)
     await ada.resets(ada.mailbox.token(), "another staple")
+
+
+async def test_A35_it_is_set_also_where_the_gate_does_not_answer(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The token is spent: asked again, the answer would be that the link does not hold.
+    ada = await Forgetful.of(stage)
+    await ada.forgets()
+    with monkeypatch.context() as away:
+        away.setattr(stage.gate, "drop_user", AsyncMock(side_effect=Unavailable("away")))
+        await ada.resets(ada.mailbox.token())
+    await ada.log_in(NEW)
+    await ada.accounts.tell_gate_of_revocations()
+    assert len(ada.drops()) == 1
 
 
 async def test_A35_only_a_hash_of_it_is_kept(stage_on_both: Stage) -> None:

@@ -65,6 +65,12 @@ class KnownPeople:
         for user_id in news:
             self._forget(user_id)
 
+    def _have_changed(self, person: Person) -> None:
+        """Somebody is this person now: whoever listens has looked, without waiting, when this returns."""
+        self._people.forget(person.id)
+        self._people.remember(person.id, person)
+        self._events.announce(PersonChanged(person.id))
+
     def _forget(self, user_id: str) -> None:
         self._people.forget(user_id)
         self._events.announce(PersonChanged(user_id))

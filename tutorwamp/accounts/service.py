@@ -34,7 +34,10 @@ from tutorwamp.kernel.errors import Invalid, NotFound, RateLimited, TutorwampErr
 from tutorwamp.kernel.events import Events
 from tutorwamp.kernel.log import timed
 from tutorwamp.kernel.log.audit import OURS, Origin, audit
+from tutorwamp.kernel.log.lines import get_logger
 from tutorwamp.kernel.memo import Memo
+
+log = get_logger(__name__)
 
 HASHING_THREADS: Final = 2
 """Argon2 releases the interpreter's lock; more threads than cores would only slow each other down."""
@@ -200,10 +203,10 @@ class AccountsService(KnownPeople):
         """Another name; others see it from now on, also on what was said before. Raises NotFound."""
         await self._store.rename(caller.user_id, asked.name, self._clock())
         audit("name changed", origin, caller.user_id)
-        self._forget(caller.user_id)
         account = await self._store.by_id(caller.user_id)
         if account is None:
             raise NotFound("There is no such person.")
+        self._have_changed(account.user.person)
         return account.user
 
     async def change_password(self, caller: Caller, user: User, asked: ChangePassword, origin: Origin = OURS) -> Tokens:
@@ -214,7 +217,7 @@ class AccountsService(KnownPeople):
         self._throttle.begin(user.email, origin.address)
         try:
             issued = await self._checked_change(caller, asked)
-        except Unavailable:
+        except TutorwampError:  # a weak new password among it: the old one was right
             self._throttle.take_back(user.email, origin.address)
             raise
         if issued is None:
@@ -320,7 +323,7 @@ class AccountsService(KnownPeople):
         recent = await self._store.revoked_since(now - self._settings.access_token_lifetime)
         for user_id, revoked_at in recent.items():
             if self._told.get(user_id) != revoked_at:
-                await self.end_sessions(user_id, revoked_at, "Your sessions were ended.")
+                await self._drop_sessions(user_id, revoked_at, "Your sessions were ended.")
         kept_since = now - self._settings.access_token_lifetime
         self._told = {user_id: at for user_id, at in self._told.items() if at >= kept_since}
 
@@ -336,10 +339,16 @@ class AccountsService(KnownPeople):
         revoked_at = await self._store.revoke_user(
             user_id, self._clock, deactivate=deactivate, password_hash=password_hash, role=role
         )
-        await self.end_sessions(user_id, revoked_at, message)
+        await self._drop_sessions(user_id, revoked_at, message)
 
     async def end_sessions(self, user_id: str, revoked_at: datetime, message: str) -> None:
-        """See Passwords."""
+        """See Passwords. Where the gate does not answer, it is told when it does: see tell_gate_of_revocations."""
+        try:
+            await self._drop_sessions(user_id, revoked_at, message)
+        except Unavailable as error:
+            log.warning("sessions are ended later", user_id=user_id, error=str(error))
+
+    async def _drop_sessions(self, user_id: str, revoked_at: datetime, message: str) -> None:
         await self._gate.drop_user(user_id, before=revoked_at, reason=CLOSE_REVOKED, message=message)
         self._told[user_id] = revoked_at
 

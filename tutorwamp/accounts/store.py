@@ -97,7 +97,8 @@ class AccountsStore:
         """Keep the first token of a family. False where the account is no longer what the login was checked against."""
 
         def thd(connection: Connection) -> bool:
-            if locked_account(connection, token.user_id) != account:
+            now_it_is = locked_account(connection, token.user_id)
+            if now_it_is is None or not now_it_is.lets_in_as(account):
                 return False
             if _token(connection, token.hash) is None:
                 _forget_expired(connection, token.user_id, now)
@@ -182,7 +183,7 @@ class AccountsStore:
             account = locked_account(connection, token.user_id)
             if account is not None and account.password_hash == password_hash:
                 return account.revoked_at  # hashes are salted: we have written it ourselves, before
-            if account != before:
+            if account is None or not account.lets_in_as(before):
                 return None
             now = end_logins(connection, token.user_id, clock(), {"password_hash": password_hash})
             _add_token(connection, token)

@@ -24,6 +24,15 @@ class Account:
     active: bool
     revoked_at: datetime | None
 
+    def lets_in_as(self, before: Account) -> bool:
+        """Whether a password that was checked against ``before`` counts; another name meanwhile changes nothing."""
+        return (self.password_hash, self.active, self.revoked_at, self.user.role) == (
+            before.password_hash,
+            before.active,
+            before.revoked_at,
+            before.user.role,
+        )
+
 
 def account_of(row: Row[tuple[object, ...]] | None) -> Account | None:
     """The account that a row of ``users`` is."""

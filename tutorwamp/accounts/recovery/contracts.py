@@ -36,5 +36,8 @@ class Passwords(Protocol):
         ...
 
     async def end_sessions(self, user_id: str, revoked_at: datetime, message: str) -> None:
-        """Live sessions of somebody whose logins were ended at that instant end as well."""
+        """Live sessions of somebody whose logins were ended at that instant end as well, at once or a little later.
+
+        It does not fail: what has ended them cannot be asked for again.
+        """
         ...
