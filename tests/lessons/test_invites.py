@@ -171,6 +171,14 @@ async def test_L31_who_was_removed_comes_back_by_no_code(stage_on_both: Stage, h
     assert hall.anna.user_id not in ids(await hall.lessons.get(hall.tutor, one_lesson(hall.lesson.id)))
 
 
+async def test_L31_who_was_removed_is_not_told_that_the_lesson_is_full(stage_on_both: Stage, hall: Hall) -> None:
+    others = [await stage_on_both.given.caller() for _ in range(STUDENTS_AT_MOST)]
+    code = await invite(hall)
+    await hall.update(student_ids=[one.user_id for one in others])
+    await refused(NotFound, accept(hall, hall.anna, code))
+    await refused(LessonFull, accept(hall, await stage_on_both.given.caller(), code))
+
+
 async def test_L30_L31_a_code_that_ends_while_it_is_accepted_lets_nobody_in(stage_on_both: Stage, hall: Hall) -> None:
     clara, code = await stage_on_both.given.caller(), await invite(hall)
     read = hall.lessons._read_anew

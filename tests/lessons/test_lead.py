@@ -18,6 +18,7 @@ from tests.support.refused import refused
 from tutorwamp.app.assembly import Machine
 from tutorwamp.kernel.contracts import Caller, new_id
 from tutorwamp.kernel.errors import Forbidden, NotFound, Unavailable
+from tutorwamp.lessons.contracts import CancelLesson
 from tutorwamp.lessons.errors import WrongState
 from tutorwamp.lessons.lead.contracts import VIEW_TOPIC, LeadLesson
 from tutorwamp.lessons.lead.store import ViewsStore
@@ -139,6 +140,26 @@ async def test_L33_what_cannot_be_kept_is_kept_later(stage: Stage, hall: Hall, m
     stage.clock.turn(seconds=1)
     await service.write()
     assert await kept(hall) == at(1)
+
+
+async def test_L33_a_lesson_that_ends_while_others_are_kept_is_in_nobodys_way(
+    stage: Stage, hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service, later = hall.machine.lead, hall.in_lesson(await stage.given.lesson(hall.tutor))
+    for one in (hall, later):
+        await lead(one, at(1))
+        await lead(one, at(2))  # waits for its second
+    stage.clock.turn(seconds=1)
+    save = service._store.save
+
+    async def meanwhile(*view: Any) -> None:
+        await later.lessons.cancel(later.tutor, CancelLesson(lesson_id=later.lesson.id))
+        await save(*view)
+
+    with monkeypatch.context() as slow:
+        slow.setattr(service._store, "save", meanwhile)
+        await service.write()
+    assert (await kept(hall), await kept(later)) == (at(2), None)
 
 
 def test_the_doors_name_is_the_contracts() -> None:

@@ -195,6 +195,7 @@ async def test_L35_what_a_killed_process_did_not_tell_the_next_one_does(
         ({"URL": "ftp://media.example", "API_KEY": "k", "API_SECRET": SECRET}, "wss://HOST"),
         ({"URL": "wss://", "API_KEY": "k", "API_SECRET": SECRET}, "wss://HOST"),
         ({"URL": "wss://a:b@media.example", "API_KEY": "k", "API_SECRET": SECRET}, "wss://HOST"),
+        ({"URL": "wss://media.ex ample", "API_KEY": "k", "API_SECRET": SECRET}, "wss://HOST"),
         ({"URL": "wss://media.example", "API_KEY": "k", "API_SECRET": "short"}, "32 bytes"),
     ],
 )
@@ -208,6 +209,7 @@ def test_L34_all_three_settings_or_none(said: dict[str, str], told: str) -> None
     [
         ("wss://media.example/", "wss://media.example", "https://media.example/twirp/livekit.RoomService"),
         ("https://media.example", "wss://media.example", "https://media.example/twirp/livekit.RoomService"),
+        ("WSS://media.example", "wss://media.example", "https://media.example/twirp/livekit.RoomService"),
         ("http://127.0.0.1:7880", "ws://127.0.0.1:7880", "http://127.0.0.1:7880/twirp/livekit.RoomService"),
     ],
 )

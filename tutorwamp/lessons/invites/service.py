@@ -76,7 +76,6 @@ class InvitesService:
 
     async def _accept(self, caller: Caller, code_digest: str) -> Lesson:
         now = self._clock()
-        lesson_id = await self._store.lesson_of(code_digest, now)
-        if lesson_id is None:
-            raise NotFound("There is no such invitation.")
+        # Before the lesson is looked at: who was removed hears nothing of it, not even that it is full.
+        lesson_id = await self._store.lesson_of(code_digest, caller.user_id, now)
         return await self._lessons.take_in(caller, lesson_id, self._store.invites(code_digest, caller.user_id, now))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Column, Connection, ForeignKey, Index, Select, String, Table, select
+from sqlalchemy import Column, Connection, ForeignKey, Index, String, Table, select
 from twisted.internet.defer import Deferred
 
 from tutorwamp.kernel.errors import NotFound
@@ -34,27 +34,27 @@ class InvitesStore:
         row = {"lesson_id": lesson_id, "digest": digest, "expires_at": expires_at}
         return self._database.write("lessons.invite", lambda connection: put(connection, lesson_invites, [row]))
 
-    def lesson_of(self, digest: str, now: datetime) -> Deferred[str | None]:
-        """Which lesson a code is for, where it is still good."""
-        query = _good(digest, now)
-        return self._database.read("lessons.invited", lambda connection: connection.execute(query).scalar())
+    def lesson_of(self, digest: str, user_id: str, now: datetime) -> Deferred[str]:
+        """Which lesson a code is for, where it is good for this person. Raises NotFound."""
+        return self._database.read("lessons.invited", lambda connection: _lesson_of(connection, digest, user_id, now))
 
     def invites(self, digest: str, user_id: str, now: datetime) -> Requirement:
         """That a code is still good, and that this person was not removed from its lesson. Raises NotFound."""
-        query = _good(digest, now)
 
         def thd(connection: Connection) -> None:
-            lesson_id = connection.execute(query).scalar()
-            removed = select(lesson_removals.c.user_id).where(
-                lesson_removals.c.lesson_id == lesson_id, lesson_removals.c.user_id == user_id
-            )
-            if lesson_id is None or connection.execute(removed).first() is not None:
-                raise NotFound("There is no such invitation.")
+            _lesson_of(connection, digest, user_id, now)
 
         return thd
 
 
-def _good(digest: str, now: datetime) -> Select[tuple[str]]:
-    return select(lesson_invites.c.lesson_id).where(
+def _lesson_of(connection: Connection, digest: str, user_id: str, now: datetime) -> str:
+    good = select(lesson_invites.c.lesson_id).where(
         lesson_invites.c.digest == digest, lesson_invites.c.expires_at > now
     )
+    lesson_id: str | None = connection.execute(good).scalar()
+    removed = select(lesson_removals.c.user_id).where(
+        lesson_removals.c.lesson_id == lesson_id, lesson_removals.c.user_id == user_id
+    )
+    if lesson_id is None or connection.execute(removed).first() is not None:
+        raise NotFound("There is no such invitation.")
+    return lesson_id

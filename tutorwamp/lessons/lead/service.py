@@ -74,7 +74,9 @@ class LeadService:
                 log.warning("where everybody is led to is kept later", lesson=lesson_id, error=str(error))
 
     async def _write(self, lesson_id: str) -> None:
-        told = self._unwritten[lesson_id]
+        told = self._unwritten.get(lesson_id)
+        if told is None:
+            return  # over, or written by another call, while other lessons' views were
         self._written_s[lesson_id] = self._now_s()
         await self._store.save(lesson_id, told[1], told[0])
         if self._unwritten.get(lesson_id) is told:

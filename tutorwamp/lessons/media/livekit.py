@@ -25,8 +25,10 @@ class LiveKit:
 
     def __init__(self, url: str, key: str, secret: str, reactor: Any) -> None:
         scheme, _, rest = url.rstrip("/").partition("://")
-        self.url = f"{'wss' if scheme in ('wss', 'https') else 'ws'}://{rest}"
-        self._rooms = f"{'https' if scheme in ('wss', 'https') else 'http'}://{rest}/twirp/livekit.RoomService"
+        # Schemes are written in either case (RFC 3986): never without TLS where it was asked for.
+        is_safe = scheme.lower() in ("wss", "https")
+        self.url = f"{'wss' if is_safe else 'ws'}://{rest}"
+        self._rooms = f"{'https' if is_safe else 'http'}://{rest}/twirp/livekit.RoomService"
         self._key, self._secret = key, secret
         self._http = HTTPClient(Agent(reactor, connectTimeout=ANSWER_WITHIN_S))
         self._reactor = reactor

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import urlsplit
 
 from tutorwamp.kernel.settings import PREFIX, SettingsError, setting
 
 SECRET_BYTES_AT_LEAST = 32
 """Of HS256, RFC 7518 section 3.2; ``livekit-server generate-keys`` makes longer ones."""
+_BLANK: Final = re.compile(r"[\s\x00-\x1f]")
 
 
 @dataclass(frozen=True)
@@ -39,9 +42,11 @@ def require_media(settings: MediaSettings) -> None:
     if missing:
         raise SettingsError(f"{PREFIX}{missing[0]} is missing: LIVEKIT_URL, _API_KEY and _API_SECRET belong together.")
     try:
-        parts = urlsplit(settings.livekit_url or "")
+        url = settings.livekit_url or ""
+        parts = urlsplit(url)
         fits = parts.scheme in ("ws", "wss", "http", "https") and bool(parts.hostname) and parts.port != 0
         fits = fits and parts.username is None and not parts.query and not parts.fragment
+        fits = fits and _BLANK.search(url) is None  # urlsplit passes over some of them
     except ValueError:
         fits = False
     if not fits:
