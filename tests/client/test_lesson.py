@@ -20,8 +20,8 @@ async def test_two_people_talk(enter: Enter) -> None:
     room = await enter()
     tina, stan = await room.tutor.join(room.lesson_id), await room.student.join(room.lesson_id)
     assert tina.lesson["title"] == "Fractions"
-    assert set(tina.topics) == {"state", "chat", "board", "presence", "typing", "cursor", "view"}
-    assert set(tina.heads) == {tina.topics["state"], tina.topics["chat"], tina.topics["board"]}
+    assert set(tina.topics) == {"state", "chat", "board", "polls", "presence", "typing", "cursor", "view"}
+    assert set(tina.heads) == {tina.topics[kind] for kind in ("state", "chat", "board", "polls")}
     assert {one["person"]["name"] for one in stan.participants} == {"Tina", "Stan"}
     assert await room.tutor.join(room.lesson_id) is tina
 

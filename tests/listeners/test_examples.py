@@ -34,7 +34,7 @@ WITH_WAMPY, WITH_AUTOBAHN, CALL_HEAR_TELL, JOIN, RESUME, BOARD = re.findall(
 )
 CLIENT = (ROOT / "docs" / "client.md").read_text()
 IN_TWISTED, IN_A_SCRIPT = re.findall(r"```python\n(.*?)```", CLIENT, re.DOTALL)
-(ON_THE_BOARD,) = re.findall(r"```py\n(.*?)```", CLIENT, re.DOTALL)
+(ON_THE_BOARD,) = re.findall(r"## The board\n.*?```py\n(.*?)```", CLIENT, re.DOTALL)
 AUTOBAHN = (
     """
 import { createRequire } from "node:module";

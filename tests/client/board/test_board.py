@@ -106,7 +106,8 @@ async def test_on_change_tells_each_event_when_the_board_shows_it(server: BoardS
 async def test_the_example_of_the_documentation_runs(
     server: BoardServer, arrive: Arrive, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (example,) = re.findall(r"```py\n(.*?)```", (ROOT / "docs" / "client.md").read_text(), re.DOTALL)
+    page = (ROOT / "docs" / "client.md").read_text()
+    (example,) = re.findall(r"## The board\n.*?```py\n(.*?)```", page, re.DOTALL)
     names: dict[str, Any] = {}
     exec("async def example(lesson):\n" + indent(example + "return board", "    "), names)  # noqa: S102  # our own
     board = await doing(names["example"](await arrive()))
