@@ -17,7 +17,9 @@ from tests.chat.room import Room
 from tests.lessons.hall import Hall
 from tests.support.cast import one_lesson
 from tests.support.machine import HeardGate, Stage
+from tests.support.refused import refused
 from tutorwamp.app.assembly import Machine, assemble
+from tutorwamp.kernel.errors import Unavailable
 from tutorwamp.kernel.sql.nodes import LEASE, nodes
 from tutorwamp.kernel.sql.streams import epochs
 from tutorwamp.lessons.contracts import LessonState
@@ -105,6 +107,36 @@ async def test_L20_a_tutor_who_leaves_one_node_and_is_in_the_lesson_on_another_i
     assert await hall.state() is LessonState.INTERRUPTED
     (attended,) = await there.attended()
     assert attended.last_left_at is not None
+
+
+async def test_L14_who_was_removed_on_another_node_or_is_in_what_is_over_there_is_led_out(
+    second: Machine, hall: Hall
+) -> None:
+    lesson_id, gate = hall.lesson.id, hall.stage.gate
+    await hall.start()
+    await hall.join(hall.tutor, hall.anna, hall.ben)
+    await hall.on(second).remove(hall.anna)
+    away = gate.revoke_grants
+
+    async def broken(*_: object, **__: object) -> None:
+        raise Unavailable("The gate is away.")
+
+    gate.revoke_grants = broken  # type: ignore[method-assign]  # a gate that does not answer
+    await refused(Unavailable, hall.lessons.note_presence())
+    await refused(Unavailable, hall.remove(hall.ben))  # it is done, and cannot be asked for again
+    gate.revoke_grants = away  # type: ignore[method-assign]  # and one that does again
+    gate.heard.clear()
+    await hall.lessons.note_presence()
+    shut = [("revoke_grants", lesson_id, None, one.user_id) for one in (hall.anna, hall.ben)]
+    assert sorted(gate.heard) == sorted(shut)
+    assert hall.names() == ["Tina"]
+    gate.heard.clear()
+    await hall.lessons.note_presence()
+    assert gate.heard == []
+    await hall.on(second).lessons.end(hall.tutor, one_lesson(lesson_id))
+    await hall.lessons.note_presence()
+    assert gate.heard == [("revoke_grants", lesson_id, None, None)]
+    assert hall.names() == []
 
 
 async def test_L25_L26_who_leaves_one_node_and_is_in_the_room_on_another_counts_as_there(

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from tutorwamp.accounts.contracts import Person
-from tutorwamp.kernel.contracts import Clock, instant_text, new_id
+from tutorwamp.kernel.contracts import AuthRole, Clock, instant_text, new_id
 from tutorwamp.kernel.events import Events
 from tutorwamp.lessons.contracts import PresenceChanged
 from tutorwamp.lessons.values import Participant
@@ -149,6 +149,13 @@ class Roster:
     def sessions(self, lesson_id: str) -> list[tuple[int, Person]]:
         """Those that are there, and whose they are."""
         return [(place.session, place.person) for place in self._in(lesson_id) if place.lost_until is None]
+
+    def rooms(self) -> dict[str, set[str]]:
+        """Who is in the rooms by the lessons' rules, or is kept a place: not admins, who belong to every lesson."""
+        return {
+            lesson_id: {place.person.id for place in places.values() if place.person.role is not AuthRole.ADMIN}
+            for lesson_id, places in self._rooms.items()
+        }
 
     def sessions_in(self, lesson_id: str) -> int:
         """How many sessions are there, of whoever."""

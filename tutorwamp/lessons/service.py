@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from prometheus_client import Counter
 from twisted.internet.defer import Deferred
@@ -53,6 +53,9 @@ log = get_logger(__name__)
 _pens = Counter("tutorwamp_pens", "Pens that were given to students, and taken from them.", ["change"])
 PEN_GIVEN, PEN_TAKEN = _pens.labels("given"), _pens.labels("taken")
 
+LOOKED_AT_ONCE: Final = 200
+"""Lessons, of which is asked who belongs to them."""
+
 
 class LessonsService(Classroom):
     """Everything that happens to lessons."""
@@ -71,6 +74,8 @@ class LessonsService(Classroom):
     ) -> None:
         super().__init__(store, people, gate, events, presence, remembered=remembered, clock=clock)
         self._unattended = unattended
+        self._not_shut: dict[str, set[str]] = {}
+        """Lessons whose topics could not be closed to these people, or to all when the lesson was over."""
         self.found_on_joining: Mapping[str, Callable[[Admission], Awaitable[Sequence[Value]]]] = {}
         """What other domains have for who joins, by the names they declared (kernel/joining.py)."""
         self.last_view: Callable[[str], Awaitable[View | None]] = _nobody_leads
@@ -130,8 +135,7 @@ class LessonsService(Classroom):
             caller, asked.lesson_id, "lesson.updated", lambda lesson: rules.update(lesson, asked, students)
         )
         for removed in {person.id for person in before.students} - {person.id for person in after.students}:
-            self._roster.remove_person(asked.lesson_id, removed)
-            await self._gate.revoke_grants(asked.lesson_id, user_id=removed)
+            await self._remove(asked.lesson_id, removed)
         return after
 
     async def take_in(self, caller: Caller, lesson_id: str, only_if: Requirement) -> Lesson:
@@ -279,6 +283,35 @@ class LessonsService(Classroom):
         """For the attendance record, every few seconds; also what nodes that have died have left."""
         await self._presence.seen()
         await self.recover(own=False)
+        await self._lead_out()
+
+    async def _lead_out(self) -> None:
+        """L14: whom another process has removed, or this one did not get round to, and everybody of what is over."""
+        rooms = self._roster.rooms()  # before it is asked who belongs: who comes meanwhile is asked by ``join``
+        for lesson_id, people in self._not_shut.items():
+            rooms[lesson_id] = rooms.get(lesson_id, set()) | people
+        lesson_ids = list(rooms)
+        for begin in range(0, len(lesson_ids), LOOKED_AT_ONCE):
+            some = lesson_ids[begin : begin + LOOKED_AT_ONCE]
+            members = await self._store.members(some)
+            for lesson_id in some:
+                if lesson_id not in members:
+                    await self._close(lesson_id)
+                for user_id in sorted(rooms[lesson_id] - members.get(lesson_id, rooms[lesson_id])):
+                    await self._remove(lesson_id, user_id)
+                self._not_shut.pop(lesson_id, None)
+
+    async def _remove(self, lesson_id: str, user_id: str) -> None:
+        self._roster.remove_person(lesson_id, user_id)
+        await self._shut(lesson_id, user_id)
+
+    async def _shut(self, lesson_id: str, user_id: str | None = None) -> None:
+        """Take the topics from somebody, or from everybody. Where the gate does not answer ``_lead_out`` will."""
+        try:
+            await self._gate.revoke_grants(lesson_id, user_id=user_id)
+        except Exception:
+            self._not_shut.setdefault(lesson_id, set()).update([] if user_id is None else [user_id])
+            raise
 
     def _somebody_moved(self, moved: PresenceChanged) -> None:
         """L20: when the tutor of a live lesson is lost or leaves, time runs."""
@@ -318,7 +351,7 @@ class LessonsService(Classroom):
 
     async def _close(self, lesson_id: str) -> None:
         self._roster.clear(lesson_id)
-        await self._gate.revoke_grants(lesson_id)
+        await self._shut(lesson_id)
 
 
 async def _nobody_leads(_lesson_id: str) -> None:

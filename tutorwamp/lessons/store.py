@@ -185,6 +185,24 @@ class LessonsStore:
         query = LESSONS.where(lessons.c.id.in_(lesson_ids))
         return self._database.read("lessons.by_ids", lambda connection: kept_from(connection.execute(query).all()))
 
+    def members(self, lesson_ids: Sequence[str]) -> Deferred[dict[str, set[str]]]:
+        """The tutors and students of those of these lessons that are open."""
+        tutors = select(lessons.c.id, lessons.c.tutor_id).where(
+            lessons.c.id.in_(lesson_ids), lessons.c.state.in_([str(state) for state in OPEN_STATES])
+        )
+        students = select(lesson_students.c.lesson_id, lesson_students.c.student_id).where(
+            lesson_students.c.lesson_id.in_(lesson_ids)
+        )
+
+        def thd(connection: Connection) -> dict[str, set[str]]:
+            found = {lesson_id: {tutor_id} for lesson_id, tutor_id in connection.execute(tutors)}
+            for lesson_id, student_id in connection.execute(students):
+                if lesson_id in found:
+                    found[lesson_id].add(student_id)
+            return found
+
+        return self._database.read("lessons.members", thd)
+
     def page(self, caller: Caller, asked: ListLessons) -> Deferred[tuple[list[KeptLesson], str | None]]:
         """The caller's lessons, newest start first, in one query whatever their number. Raises Invalid (cursor)."""
         query = _filtered(_of(caller, LESSONS), asked)
