@@ -116,6 +116,16 @@ async def test_P4_nobody_answers_on_old_memory(stage_on_both: Stage, hall: Ballo
     await refused(WrongState, hall.ask())
 
 
+async def test_P1_P8_who_was_removed_elsewhere_is_not_answered_the_same_again(
+    stage_on_both: Stage, hall: BallotHall, elsewhere: BallotHall
+) -> None:
+    poll = await hall.ask()
+    await hall.answer(hall.anna, poll, 0)
+    await elsewhere.remove(hall.anna)
+    await elsewhere.close(poll, show=True)
+    await refused(NotFound, hall.answer(hall.anna, poll, 0))
+
+
 async def test_P6_so_many_polls_and_no_more(tmp_path: Path) -> None:
     stage, stop = set_stage(tmp_path, TUTORWAMP_POLLS_AT_MOST="4", TUTORWAMP_POLLS_OPEN_AT_MOST="2")
     try:
@@ -206,6 +216,19 @@ async def test_P14_a_poll_is_closed_once_and_shown_when_one_likes(stage_on_both:
     assert (shown.closed_at, shown.shown, await hall.votes(poll, hall.anna)) == (closed.closed_at, True, [0, 1])
     assert [kind for _, kind in hall.told()] == ["poll.changed"]
     assert (await hall.close(poll), hall.told()) == (shown, []), "what was shown stays so"
+
+
+async def test_P14_of_two_who_close_at_once_one_closes_and_what_comes_after_shows(
+    stage_on_both: Stage, hall: BallotHall, elsewhere: BallotHall
+) -> None:
+    for _ in range(5):
+        poll = await hall.ask()
+        hall.told()
+        closing = [under_way(one.close(poll, show=show)) for one, show in ((hall, False), (elsewhere, True))]
+        assert all(isinstance(one, Poll) for one in await gatherResults(closing))
+        told = [event.type for event in await hall.stored() if event.data["id"] == poll.id]
+        assert told in (["poll.opened", "poll.closed"], ["poll.opened", "poll.closed", "poll.changed"])
+        assert await hall.votes(poll, hall.anna) == [0, 0]
 
 
 @pytest.mark.parametrize("how", ["ended", "cancelled"])

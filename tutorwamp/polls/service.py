@@ -94,8 +94,7 @@ class PollsService:
         """Take no more answers; ``lesson_id`` as above. Raises NotFound or Forbidden."""
         poll, admission = await self._moderated(caller, asked.poll_id, lesson_id)
         actor = (await self._people.person(caller.user_id)).plain()
-        event_type = "poll.closed" if poll.closed_at is None else "poll.changed"
-        telling = Telling(event_type, self._clock(), actor, key_for(None))
+        telling = Telling("poll.closed", self._clock(), actor, key_for(None))
         students = [student.id for student in admission.lesson.students]
         written = await self._store.close(poll.id, telling, students, show=asked.show)
         self._announce(written)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +16,14 @@ from tutorwamp.kernel.errors import NotFound, TooLarge
 from tutorwamp.kernel.sql.columns import put
 from tutorwamp.kernel.sql.database import Database
 from tutorwamp.kernel.sql.streams import append, append_one, locked, restate
-from tutorwamp.kernel.streams import Draft, Repeated, StaleGuardError, UnknownStreamError, key_for
+from tutorwamp.kernel.streams import (
+    LETS_NOTHING_NEW_IN,
+    Draft,
+    Repeated,
+    StaleGuardError,
+    UnknownStreamError,
+    key_for,
+)
 from tutorwamp.lessons.contracts import OPEN_STATES, Lesson
 from tutorwamp.polls import rules
 from tutorwamp.polls.ballots import Ballot, BallotSeal, new_salt, read_without_people, without_people
@@ -115,7 +122,8 @@ class PollsStore:
             guard = _locked(connection, poll.lesson_id)
             now = _found(connection, poll.id)
             before = self._ballots(connection, now) if now.closed_at is None or not now.anonymous else {}
-            if before.get(user_id) == ballot:
+            # Where nothing new is let in, the lesson was read for this call: the person belongs to it.
+            if before.get(user_id) == ballot and telling.guard in (guard, LETS_NOTHING_NEW_IN):
                 return Written(now, self._count(connection, [now])[now.id], None)
             if guard != telling.guard:
                 raise StaleGuardError(poll.lesson_id)  # before anything else is said: the lesson may be over
@@ -179,7 +187,7 @@ class PollsStore:
         if before.closed_at is not None:
             count = self._count(connection, [before])[before.id]
             connection.execute(update(polls).where(polls.c.id == before.id).values(shown=after.shown))
-            return _told(connection, after, count, telling)
+            return _told(connection, after, count, replace(telling, type="poll.changed"))
         given = self._ballots(connection, before)
         count = rules.count(before, given.values())
         stands = {"votes": json.dumps(count.votes), "answered": count.answered}
