@@ -211,7 +211,8 @@ async def test_C23_the_author_is_muted_in_that_lesson(stage_on_both: Stage) -> N
 async def test_C23_who_cannot_be_muted_or_closed_from_here_leaves_the_report_open(stage_on_both: Stage) -> None:
     room = await Class.meets(stage_on_both)
     about_tutor = await room.report((await room.say(room.tina)).id)
-    await refused(Invalid, room.resolve(about_tutor, mute=True))
+    error = await refused(Invalid, room.resolve(about_tutor, mute=True))
+    assert error.details == [{"loc": ["mute"], "msg": "the author is no student of this lesson"}]
     about_admin = await room.report((await room.say(room.admin)).id)
     await refused(Forbidden, room.resolve(about_admin, deactivate=True))
     assert [one.state for one in await room.listed()] == ["open", "open"]

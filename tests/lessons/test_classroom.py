@@ -19,9 +19,11 @@ from tests.support.machine import Stage, set_stage
 from tests.support.refused import refused
 from tutorwamp.app.assembly import Machine
 from tutorwamp.kernel.contracts import Caller
-from tutorwamp.kernel.errors import Forbidden, NotFound
+from tutorwamp.kernel.errors import Forbidden, NotFound, RateLimited
+from tutorwamp.kernel.limits import WRITTEN
 from tutorwamp.lessons.contracts import Lesson, UpdateLesson
 from tutorwamp.lessons.errors import Muted
+from tutorwamp.lessons.store import LessonsStore
 from tutorwamp.lessons.values import RaiseHand, SetRules, SetTimer
 
 
@@ -167,6 +169,24 @@ async def test_L24_who_is_muted_while_the_gate_is_asked_does_not_type(stage: Sta
     typing = f"tutorwamp.lesson.{hall.lesson.id}.typing"
     assert typing in granted[4]
     assert closed == ("revoke_grants", hall.lesson.id, hall.anna.session, None, (typing,))
+
+
+async def test_L24_L25_who_does_not_type_is_known_by_the_rules_of_the_moment_the_tutor_has_gone(
+    stage: Stage, hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await hall.join(hall.tutor, hall.anna)
+    stage.gate.heard.clear()
+    attend = LessonsStore.attend
+
+    async def attend_late(store: LessonsStore, *args: Any, **more: Any) -> None:
+        monkeypatch.undo()
+        await set_rules(hall, unattended="closed")
+        await attend(store, *args, **more)
+
+    monkeypatch.setattr(LessonsStore, "attend", attend_late)
+    await leave(hall, hall.tutor)
+    typing = f"tutorwamp.lesson.{hall.lesson.id}.typing"
+    assert ("revoke_grants", hall.lesson.id, hall.anna.session, None, (typing,)) in stage.gate.heard
 
 
 async def test_L24_a_repetition_is_answered_though_the_writer_is_muted_now(stage_on_both: Stage) -> None:
@@ -317,6 +337,19 @@ async def test_L26_thirty_hands_go_up_at_once_and_nobody_waits_for_a_version(
     asked = UpdateLesson(lesson_id=hall.lesson.id, version=version, title="Roots")
     after = await hall.lessons.update(hall.tutor, asked)
     assert (after.version, after.hands) == (version + 1, up)
+
+
+async def test_L26_S15_who_raises_and_lowers_a_hand_pays_for_what_is_written(stage: Stage, hall: Hall) -> None:
+    limits = hall.machine.limits
+    for one in (hall.anna, hall.ben):
+        limits.charge_written(one.user_id, WRITTEN.burst - 500)
+    for _ in range(2):
+        await raise_hand(hall, hall.ben)  # the second time is nothing, and free
+    limits.write(hall.anna.user_id, 500)
+    with pytest.raises(RateLimited):
+        limits.write(hall.ben.user_id, 1)
+    stage.clock.turn(seconds=1)
+    limits.write(hall.ben.user_id, 1)
 
 
 async def test_L26_a_hand_goes_down_with_who_leaves_and_stays_with_who_is_lost_for_a_moment(

@@ -91,6 +91,7 @@ async def hall_with(stage: Stage, *, people: People | None = None, gate: HeardGa
         gate or stage.gate,
         machine.events,
         presence,
+        machine.limits,
         remembered=settings.remembered,
         clock=stage.clock,
     )

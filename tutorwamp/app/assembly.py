@@ -221,6 +221,7 @@ def assemble(
         gate,
         events,
         presence,
+        limits,
         remembered=settings.lessons.remembered,
         unattended=settings.lessons.unattended.value,
         clock=clock,

@@ -12,6 +12,7 @@ from tutorwamp.gate.contracts import Gate
 from tutorwamp.kernel.contracts import Caller, Clock
 from tutorwamp.kernel.errors import NotFound, TutorwampError, Unavailable
 from tutorwamp.kernel.events import Events
+from tutorwamp.kernel.limits import CallLimits
 from tutorwamp.kernel.log.lines import get_logger
 from tutorwamp.kernel.streams import Draft, key_for
 from tutorwamp.kernel.topics import topics
@@ -22,7 +23,7 @@ from tutorwamp.lessons.contracts import OPEN_STATES, STATE_TOPIC, TYPING_TOPIC, 
 from tutorwamp.lessons.presence import Presence
 from tutorwamp.lessons.store import LessonsStore, Requirement
 from tutorwamp.lessons.values import RaiseHand, SetRules, SetTimer
-from tutorwamp.lessons.writing import Decide, StaleVersionError
+from tutorwamp.lessons.writing import Changed, Decide, StaleVersionError
 
 log = get_logger(__name__)
 
@@ -40,6 +41,7 @@ class Classroom(LessonAccess):
         gate: Gate,
         events: Events,
         presence: Presence,
+        limits: CallLimits,
         *,
         remembered: int,
         clock: Clock,
@@ -47,6 +49,7 @@ class Classroom(LessonAccess):
         super().__init__(store, people, remembered=remembered)
         self._gate = gate
         self._events = events
+        self._limits = limits
         self._clock = clock
         self._presence = presence
         self._roster = presence.roster
@@ -161,21 +164,25 @@ class Classroom(LessonAccess):
         for _ in range(TRIES_AT_MOST):
             lesson = (await self.admit(caller, lesson_id, fresh=True)).lesson
             try:
-                return await self._revised(lesson, decide_as_member, draft)
+                changed = await self._revised(lesson, decide_as_member, draft)
             except StaleVersionError:
                 continue
+            if changed.event is not None:
+                # A few bytes are asked, and the whole lesson is written into its stream each time.
+                self._limits.charge_written(caller.user_id, len(changed.after.model_dump_json().encode()))
+            return changed.after
         raise Unavailable("The lesson is being changed by others just now.")
 
     async def _revised(
         self, lesson: Lesson, decide: Decide, draft: Callable[[Lesson], Draft], gone: str | None = None
-    ) -> Lesson:
+    ) -> Changed:
         people = {person.id: person for person in (lesson.tutor, *lesson.students)}
         left = None if gone is None else (gone, self._clock())
         changed = await self._store.revise(lesson.id, people, decide, draft, gone=left)
         if changed.event is not None:
             self._lessons.forget(lesson.id)
             self._events.announce(LessonChanged(changed.event, changed.before, changed.after))
-        return changed.after
+        return changed
 
     def _drafting(
         self, event_type: str, actor: Person | None, more: dict[str, object] | None = None
@@ -254,8 +261,8 @@ class Classroom(LessonAccess):
             if there:
                 await self._presence.kept()  # before it is asked on another node whether they are here
             await self._store.attend(lesson_id, self._clock(), there=there)
-            self._lessons.forget(lesson_id)
-            await self._let_type(lesson, lesson.model_copy(update={"attended": there}))
+            after = await self._read_anew(lesson_id)  # its rules may have changed while that was written
+            await self._let_type(after.model_copy(update={"attended": not there}), after)
         elif not there and any(hand.person.id == user_id for hand in lesson.hands):
             draft = self._drafting("hand.changed", None)
             await self._revised(lesson, lambda now: rules.lower(now, {user_id}), draft, user_id)

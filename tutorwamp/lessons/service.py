@@ -13,6 +13,7 @@ from tutorwamp.gate.contracts import Gate
 from tutorwamp.kernel.contracts import NOTHING, AuthRole, Caller, Clock, Nothing, Page, Value, new_id
 from tutorwamp.kernel.errors import Forbidden, NotFound, TutorwampError
 from tutorwamp.kernel.events import Events
+from tutorwamp.kernel.limits import CallLimits
 from tutorwamp.kernel.log.lines import get_logger
 from tutorwamp.kernel.streams import digest_of
 from tutorwamp.lessons import rules
@@ -67,12 +68,13 @@ class LessonsService(Classroom):
         gate: Gate,
         events: Events,
         presence: Presence,
+        limits: CallLimits,
         *,
         remembered: int,
         unattended: UnattendedRule = "open",
         clock: Clock,
     ) -> None:
-        super().__init__(store, people, gate, events, presence, remembered=remembered, clock=clock)
+        super().__init__(store, people, gate, events, presence, limits, remembered=remembered, clock=clock)
         self._unattended = unattended
         self._not_shut: dict[str, set[str]] = {}
         """Lessons whose topics could not be closed to these people, or to all when the lesson was over."""

@@ -20,7 +20,7 @@ from tutorwamp.chat.reports.contracts import (
 )
 from tutorwamp.chat.reports.store import NewReport, ReportsStore
 from tutorwamp.kernel.contracts import Caller, Clock, Page, new_id
-from tutorwamp.kernel.errors import NotFound
+from tutorwamp.kernel.errors import Invalid, NotFound
 from tutorwamp.kernel.limits import Limits
 from tutorwamp.kernel.log.audit import Origin, audit, origin_of_call
 from tutorwamp.lessons.contracts import LessonAccessChecker
@@ -94,7 +94,7 @@ class ReportsService:
         if asked.deactivate:
             rules.require_closable((await self._people.person(kept.author)).role)
         if asked.mute:
-            await self._muting.mute(caller, kept.lesson_id, kept.author)
+            await self._mute(caller, kept)
             audit("muted for a report", origin, caller.user_id, lesson_id=kept.lesson_id, **about)
         if asked.deactivate:
             await self._closing.close_account(kept.author)
@@ -107,6 +107,13 @@ class ReportsService:
             raise NotFound("There is no such report.")
         audit("report resolved", origin, caller.user_id, **about)
         return (await self._with_people([resolved]))[0]
+
+    async def _mute(self, caller: Caller, kept: KeptReport) -> None:
+        try:
+            await self._muting.mute(caller, kept.lesson_id, kept.author)
+        except Invalid as error:  # its place is one of the lesson's list, which nobody has sent here
+            fault = {"loc": ["mute"], "msg": "the author is no student of this lesson"}
+            raise Invalid(error.message, details=[fault]) from None
 
     async def _with_people(self, kept: Sequence[KeptReport]) -> list[Report]:
         ids = {one.author for one in kept} | {one.reporter for one in kept}
