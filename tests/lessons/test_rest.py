@@ -221,7 +221,7 @@ COSTS = {
     "create": 10,
     "update": 8,
     "start": 8,
-    "end": 9,
+    "end": 10,
 }
 """One of each is for the token. Only a deliberate change may change a number."""
 
