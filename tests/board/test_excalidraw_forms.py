@@ -39,7 +39,7 @@ OFF_THE_BOARD = "Left out: a coordinate is missing, or beyond a million."
 
 def brought(scene: dict[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
     """What the renderer's process makes of a scene."""
-    job = Parcel({"page": PAGE_ID, "seed": "s", "asset_ids": {}}, [json.dumps(scene).encode()])
+    job = Parcel({"page": PAGE_ID, "seed": "s", "asset_ids": {}, "locks": True}, [json.dumps(scene).encode()])
     done = renderer.scene_elements(job)
     return json.loads(done.parts[0]), [each["reason"] for each in done.values["left_out"]]
 

@@ -18,7 +18,7 @@ from tutorwamp.gate.contracts import Status
 from tutorwamp.gate.health import LIVE, READY, Standing, able, alive, health_of, without_rest
 
 PATIENCE_S = 60.0
-COMPONENTS = {"accounts", "sessions", "lessons", "chat", "board", "notifications", "rest"}
+COMPONENTS = {"accounts", "sessions", "lessons", "files", "chat", "board", "notifications", "polls", "rest"}
 
 
 def told(*, missing: tuple[str, ...] = (), still: tuple[str, ...] = (), **more: Any) -> Status:
