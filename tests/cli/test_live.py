@@ -21,7 +21,7 @@ from tutorwamp.supervision.watch import Watch
 
 pytestmark = pytest.mark.alone
 
-COMPONENTS = ("accounts", "board", "chat", "lessons", "notifications", "rest", "sessions")
+COMPONENTS = ("accounts", "board", "chat", "files", "lessons", "notifications", "polls", "rest", "sessions")
 PUBLIC = {
     "live",
     "ready",
