@@ -168,7 +168,7 @@ def slowed(server: Postgres) -> Iterator[None]:
     over = threading.Event()
 
     def slow_down() -> None:
-        while not over.wait(0.02):  # so long does it work
+        while not over.wait(0.005):  # so long does it work: two ways to it and back seldom fit in
             pids = [server.pid, *children(server.pid)]
             for number, pause_s in ((signal.SIGSTOP, 0.25), (signal.SIGCONT, 0.0)):
                 for pid in pids:
@@ -194,7 +194,8 @@ async def test_a_slow_database_is_noticed_and_the_log_names_call_and_statement(g
             await tina.call("tutorwamp.chat.send", lesson_id=lesson_id, body=f"Slowly {number}")
     await watching.until("DatabaseSlow")
     slow = [line for line in ground.node.log().splitlines() if "slow transaction" in line and "chat.send" in line]
-    assert any("INSERT INTO messages" in line and "calls=['tutorwamp.chat.send']" in line for line in slow)
+    # Of a batch's way the first statement has the time of all (decision 35).
+    assert any("'sql': " in line and "calls=['tutorwamp.chat.send']" in line for line in slow)
     await tina.close()
 
 
