@@ -134,6 +134,13 @@ async def test_a_node_that_is_well_raises_nothing_and_each_fault_its_alert(node:
         assert raised(history_of(page, faults)) == {alert}, alert
 
 
+async def test_work_with_a_turn_in_ten_minutes_is_not_late_after_twenty(node: Node) -> None:
+    swept: dict[str, str] = {"process": "components", "work": "files.sweep"}
+    page = await lived_in(node)
+    assert raised(history_of(page, [("tutorwamp_recurring_age_seconds", swept, 0, 1)])) == set()
+    assert raised(history_of(page, [("tutorwamp_recurring_age_seconds", swept, 700, 1)])) == {"RecurringWorkLate"}
+
+
 async def test_heartbeats_are_missed_by_nobody_where_nobody_is(node: Node) -> None:
     silence = [
         ("tutorwamp_heartbeat_last_age_seconds", {"process": "components"}, 100.0, 1.0),

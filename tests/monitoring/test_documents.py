@@ -19,7 +19,12 @@ from tests.support.machine import Stage
 
 PROMETHEUS = {"job", "instance"}
 """Labels that Prometheus adds to all samples of a target."""
-NOT_DRAWN = {"process_start_time_seconds", "tutorwamp_sessions_granted", "tutorwamp_data_size_bytes"}
+NOT_DRAWN = {
+    "process_start_time_seconds",
+    "tutorwamp_sessions_granted",
+    "tutorwamp_data_size_bytes",
+    "tutorwamp_recurring_interval_seconds",
+}
 """What is there for alerts, and for who asks by hand."""
 PROMTOOL = shutil.which("promtool")
 SAYS = ("**Means**", "**People notice**", "**Look at**", "**Do**")

@@ -65,6 +65,10 @@ class Recurring:
         # A copy: metrics are written in a thread.
         return {name: now_s - at_s for name, at_s in dict(self._went_well_at).items()}
 
+    def intervals_s(self) -> dict[str, float]:
+        """How often each of them is due."""
+        return {name: self._due_every[name] for name in dict(self._went_well_at)}
+
     def late(self) -> list[str]:
         """What should have gone well again by now."""
         return [
@@ -86,6 +90,12 @@ class _Ages(Collector):
         for name, age_s in recurring.ages_s().items():
             family.add_metric([name], age_s)
         yield family
+        intervals = GaugeMetricFamily(
+            "tutorwamp_recurring_interval_seconds", "How often recurring work is due.", labels=["work"]
+        )
+        for name, interval_s in recurring.intervals_s().items():
+            intervals.add_metric([name], interval_s)
+        yield intervals
 
 
 REGISTRY.register(_Ages())
