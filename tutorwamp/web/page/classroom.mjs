@@ -15,6 +15,10 @@ import { setUpNewLesson } from "./lessons/new-lesson.mjs";
 import { copy, notify } from "./notices.mjs";
 import { Room } from "./room/room.mjs";
 import { SignIn } from "./sign-in.mjs";
+import { learnWords, sayIn } from "./words.mjs";
+
+await learnWords();
+sayIn(document);
 
 const session = new Session();
 const connection = new Connection(session, { onState: showConnection, onArrival: arrive, onSignedOut: showSignIn });

@@ -1,8 +1,10 @@
 // The connection's state in words.
 
+import { t } from "./words.mjs";
+
 /** How the connection is, and how much waits for it. */
 export function connectionWords(state, waiting) {
-  const words = { open: "Connected", connecting: "Connecting …", waiting: "Offline" }[state];
-  if (waiting > 0) return `${words.replace(" …", "")}, ${waiting} to send`;
-  return state === "waiting" ? "Offline, trying again soon" : words;
+  if (waiting === 0) return t(`connection.${state}`);
+  const short = state === "waiting" ? t("connection.offline") : t(`connection.${state}`).replace(" …", "");
+  return t("connection.to-send", { state: short, count: waiting });
 }

@@ -1,0 +1,49 @@
+// The words of the page: every language says everything, and every key that is used is there.
+
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+import { languages, t } from "../../tutorwamp/web/page/words.mjs";
+
+const WEB = fileURLToPath(new URL("../../tutorwamp/web/", import.meta.url));
+const sourceOf = (name) => readFileSync(`${WEB}${name}`, "utf8");
+const files = readdirSync(`${WEB}page/words`);
+const catalogues = Object.fromEntries(
+  await Promise.all(files.map(async (file) => [file, (await import(`${WEB}page/words/${file}`)).default])),
+);
+const english = catalogues["en.mjs"];
+const sources = ["index.html", ...readdirSync(`${WEB}page`, { recursive: true }).filter((name) => name.endsWith(".mjs")).map((name) => `page/${name}`)]
+  .filter((name) => !name.startsWith("page/words"))
+  .map(sourceOf)
+  .join("\n");
+const gaps = (sentence) => [...JSON.stringify(sentence).matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+
+test("every file is a language that can be chosen", () => {
+  assert.deepEqual(languages.map(([code]) => `${code}.mjs`).sort(), files.sort());
+});
+
+for (const [file, catalogue] of Object.entries(catalogues)) {
+  test(`${file} says everything, once, with the same gaps`, () => {
+    assert.deepEqual(Object.keys(catalogue).sort(), Object.keys(english).sort());
+    for (const [key, sentence] of Object.entries(catalogue)) {
+      assert.deepEqual(new Set(gaps(sentence)), new Set(gaps(english[key])), key);
+    }
+    const keys = [...sourceOf(`page/words/${file}`).matchAll(/^ {2}"([^"]+)":/gm)].map(([, key]) => key);
+    assert.deepEqual(keys, [...new Set(keys)], "said twice");
+  });
+}
+
+test("what is asked for is there, and what is there is asked for", () => {
+  const asked = [...sources.matchAll(/\bt\("([^"]+)"|data-t(?:-[a-z-]+)?="([^"]+)"/g)].map(([, call, mark]) => call ?? mark);
+  assert.deepEqual(asked.filter((key) => !(key in english)), []);
+  // `t(`poll.${state}`)` asks for every key that begins so.
+  const begun = [...sources.matchAll(/\bt\(\s*`([^`$]+)\$\{/g)].map(([, beginning]) => beginning);
+  const unused = Object.keys(english).filter((key) => !sources.includes(`"${key}"`) && !begun.some((one) => key.startsWith(one)));
+  assert.deepEqual(unused, []);
+});
+
+test("a number has its form", () => {
+  assert.equal(t("connection.to-send", { state: t("connection.open"), count: 2 }), "Connected, 2 to send");
+});

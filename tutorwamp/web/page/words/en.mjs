@@ -1,0 +1,10 @@
+// English. The other languages have the same keys; what a key stands for is said here. Sorted by place: one place, one block.
+
+export default {
+  // connection
+  "connection.open": "Connected",
+  "connection.connecting": "Connecting …",
+  "connection.waiting": "Offline, trying again soon",
+  "connection.offline": "Offline",
+  "connection.to-send": { one: "{state}, {count} to send", other: "{state}, {count} to send" },
+};
