@@ -20,6 +20,9 @@ CLOSE_DRAINING: Final = "tutorwamp.close.draining"
 BACK_AFTER_DRAINING_S: Final = 2.0
 """A node takes some seconds to start again; for who was not told on ``tutorwamp.connection.draining`` when to come."""
 
+FAULTS_NAMED: Final = 3
+"""Of many wrong arguments the first ones say enough; ``details`` has them all."""
+
 _ROUTERS: Final[Mapping[str, Action]] = {
     # The router itself says these; they carry no action of their own.
     "wamp.error.canceled": Action.RETRY,  # the component died with our call in its hands
@@ -74,7 +77,7 @@ class CallError(Exception):
         details: Details | None = None,
         request_id: str | None = None,
     ) -> None:
-        super().__init__(f"{uri}: {message}" if message else uri)
+        super().__init__(": ".join(filter(None, (uri, message, _named(details)))))
         self.uri = uri
         self.message = message
         self.action = _action_of(uri) if action is None else action
@@ -137,6 +140,17 @@ class Disconnected(CallError):
             retry_after_s = BACK_AFTER_DRAINING_S
         details = None if retry_after_s is None else {"retry_after_s": retry_after_s}
         super().__init__(uri, message, action=action or Action.RETRY, details=details)
+
+
+def _named(details: Details | None) -> str:
+    """What is wrong with which argument, for whoever reads a traceback."""
+    faults = details if isinstance(details, Sequence) and not isinstance(details, str) else ()
+    told = [
+        f"{'.'.join(map(str, fault['loc']))}: {fault.get('msg')}"
+        for fault in faults[:FAULTS_NAMED]
+        if isinstance(fault, Mapping) and isinstance(fault.get("loc"), Sequence)
+    ]
+    return "; ".join(told)
 
 
 def _action_of(uri: str) -> Action:

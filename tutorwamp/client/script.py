@@ -17,6 +17,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
+from inspect import isawaitable
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Event as Signal
 from threading import Lock, Thread
@@ -102,6 +104,31 @@ class Me:
         """Call any procedure until there is an answer."""
         return wait_for(lambda: self.client.call_until_answered(uri, **arguments))
 
+    def upload(self, lesson_id: str, file: Path | bytes, *, name: str | None = None) -> dict[str, Any]:
+        """Keep a file for a message of the lesson; its ``id`` is for ``file_ids`` of ``send``."""
+        return wait_for(lambda: self.client.upload(lesson_id, file, name=name))
+
+    def download(self, lesson_id: str, file_id: str, into: Path | None = None) -> bytes:
+        """A file's bytes, or none of them where they were written ``into`` a path."""
+        return wait_for(lambda: self.client.download(lesson_id, file_id, into))
+
+    def accept(self, code: str) -> dict[str, Any]:
+        """Come to a lesson's students by its code; answers the lesson."""
+        return wait_for(lambda: self.client.accept(code))
+
+    def change_password(self, current_password: str, password: str) -> dict[str, Any]:
+        """Set another password: every other login of ours ends."""
+        return wait_for(lambda: self.client.change_password(current_password, password))
+
+    def notifications(self) -> Any:
+        """``Notifications`` whose methods wait."""
+        return Waiting(wait_for(self.client.notifications))
+
+    @property
+    def login(self) -> Any:
+        """The ``Login`` behind it, whose methods wait: REST, and one's account."""
+        return Waiting(self.client.login)
+
     def join(self, lesson_id: str, *, hear: Sequence[str] = HEARD) -> ScriptLesson:
         """Join a lesson and collect the events of these topics from now on."""
         return wait_for(lambda: self._join(lesson_id, hear))
@@ -141,9 +168,16 @@ class ScriptLesson:
         """Leave for good."""
         wait_for(self.lesson.leave)
 
-    def send(self, body: str, *, client_id: str | None = None, reply_to: str | None = None) -> dict[str, Any]:
+    def send(
+        self,
+        body: str,
+        *,
+        client_id: str | None = None,
+        reply_to: str | None = None,
+        file_ids: Sequence[str] = (),
+    ) -> dict[str, Any]:
         """Send a message and answer it as it was stored."""
-        return wait_for(lambda: self.lesson.send(body, client_id=client_id, reply_to=reply_to))
+        return wait_for(lambda: self.lesson.send(body, client_id=client_id, reply_to=reply_to, file_ids=file_ids))
 
     def edit(self, message_id: str, body: str) -> dict[str, Any]:
         """Change one's own message."""
@@ -156,6 +190,10 @@ class ScriptLesson:
     def react(self, message_id: str, emoji: str, *, on: bool = True) -> dict[str, Any]:
         """Put a reaction on a message, or take it back."""
         return wait_for(lambda: self.lesson.react(message_id, emoji, on=on))
+
+    def report(self, message_id: str, reason: str) -> dict[str, Any]:
+        """Tell the admins of somebody else's message."""
+        return wait_for(lambda: self.lesson.report(message_id, reason))
 
     def history(self, *, limit: int | None = None, cursor: str | None = None) -> dict[str, Any]:
         """A page of messages, newest first."""
@@ -182,6 +220,68 @@ class ScriptLesson:
     def set_timer(self, ends_at: str | None, *, title: str | None = None) -> dict[str, Any]:
         """Show everybody when the time is over, or take the timer away."""
         return wait_for(lambda: self.lesson.set_timer(ends_at, title=title))
+
+    def invite(self, *, ttl_s: int | None = None) -> dict[str, Any]:
+        """Make a code by which students come to the lesson; the one before is over."""
+        return wait_for(lambda: self.lesson.invite(ttl_s=ttl_s))
+
+    def lead(self, page: str, x: float, y: float, width: float, height: float) -> None:
+        """Show everybody a part of the board."""
+        wait_for(lambda: self.lesson.lead(page, x, y, width, height))
+
+    def lead_nobody(self) -> None:
+        """Let everybody look where they like."""
+        wait_for(self.lesson.lead_nobody)
+
+    def media(self) -> dict[str, Any]:
+        """How to enter the media server's room."""
+        return wait_for(self.lesson.media)
+
+    def show_typing(self, typing: bool) -> None:
+        """Tell the others that one is typing, or not any more."""
+        wait_for(lambda: self.lesson.show_typing(typing))
+
+    def show_cursor(self, page: str, x: float, y: float, *, laser: bool = False) -> None:
+        """Tell the others where one points."""
+        wait_for(lambda: self.lesson.show_cursor(page, x, y, laser=laser))
+
+    def chat(self) -> Any:
+        """The kept ``Chat``, whose methods wait."""
+        return Waiting(wait_for(self.lesson.chat))
+
+    def board(self) -> Any:
+        """The kept ``Board``, whose methods wait."""
+        return Waiting(wait_for(self.lesson.board))
+
+    def polls(self) -> Any:
+        """The kept ``Polls``, whose methods wait."""
+        return Waiting(wait_for(self.lesson.polls))
+
+
+class Waiting:
+    """Something of the client's for scripts: its coroutine methods wait, all else of it runs in the reactor's thread.
+
+    Untyped, for it is any of them: the class behind it says which methods there are, and what they raise.
+    """
+
+    def __init__(self, behind: object) -> None:
+        self._behind = behind
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._behind, name)
+        if not callable(found):
+            return found
+
+        def doing(*arguments: Any, **named: Any) -> Any:
+            async def done() -> Any:
+                made = found(*arguments, **named)
+                return await made if isawaitable(made) else made
+
+            made = wait_for(done)
+            # What it makes (a stroke) belongs to the reactor's thread as well.
+            return Waiting(made) if type(made).__module__.startswith("tutorwamp.client.") else made
+
+        return doing
 
 
 def wait_for(doing: Callable[[], Awaitable[Answer]]) -> Answer:
