@@ -22,7 +22,7 @@ async def test_a_class_comes_by_its_code_and_the_removed_stays_out(node: Node, t
     await tutor.join(lesson_id)
     room = await tutor.client.join(lesson_id)
     invited = await room.invite(ttl_s=3600)
-    assert invited["url"] == f"{node.url}/?invite={invited['code']}"
+    assert invited["url"] == f"{node.url}/#invite={invited['code']}"
 
     student = await PythonPerson.enter(node, (await register(node, "Stan", "student"))[0])
     lesson = await student.client.accept(invited["code"].lower().replace("-", " "))

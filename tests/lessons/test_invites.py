@@ -73,7 +73,7 @@ def test_L29_what_is_no_code_is_said_to_be_none(typed: str) -> None:
 async def test_L29_L30_a_student_with_the_code_is_in_the_lesson(stage_on_both: Stage, hall: Hall) -> None:
     made = await hall.machine.invites.invite(hall.tutor, InviteToLesson(lesson_id=hall.lesson.id))
     page = stage_on_both.machine.settings.node.page_url
-    assert made.url == f"{page}/?invite={made.code}"
+    assert made.url == f"{page}/#invite={made.code}"
     assert (made.expires_at - stage_on_both.clock()).total_seconds() == LIVES_S
     clara = await stage_on_both.given.caller(name="Clara")
     lesson = await accept(hall, clara, made.code.lower())

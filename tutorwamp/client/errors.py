@@ -77,7 +77,9 @@ class CallError(Exception):
         details: Details | None = None,
         request_id: str | None = None,
     ) -> None:
-        super().__init__(": ".join(filter(None, (uri, message, _named(details)))))
+        said = f"{uri}: {message}" if message else uri
+        named = _named(details)
+        super().__init__(f"{said} ({named})" if named else said)
         self.uri = uri
         self.message = message
         self.action = _action_of(uri) if action is None else action

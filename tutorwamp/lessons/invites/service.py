@@ -55,7 +55,7 @@ class InvitesService:
         code = new_code(secrets.randbelow)
         expires_at = self._clock() + timedelta(seconds=asked.ttl_s)
         await self._store.replace(lesson.id, digest(code), expires_at)
-        return Invitation(code=code, url=f"{self._page_url}/?invite={code}", expires_at=expires_at)
+        return Invitation(code=code, url=f"{self._page_url}/#invite={code}", expires_at=expires_at)
 
     async def accept(self, caller: Caller, asked: AcceptInvitation, address: str | None = None) -> Lesson:
         """Join a lesson's students. Raises NotFound, Forbidden, LessonFull or RateLimited.
