@@ -1,13 +1,11 @@
-"""/api on its way to the REST process, byte for byte, and the page; then both on a real node."""
+"""/api on its way to the REST process, byte for byte; then with the page on a real node."""
 
 from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import timedelta
-from importlib.resources import files
-from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import pytest
@@ -29,7 +27,7 @@ from tutorwamp.kernel.edges.intake import Channel
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # twisted.web.static deprecates something of its own while it is imported
-    from tutorwamp.gate.rest import Page, Proxy, classroom, make_page
+    from tutorwamp.gate.rest import Proxy, make_page
 
 reactor: Any = installed_reactor
 LIMIT = 200_000
@@ -328,70 +326,6 @@ async def test_half_an_answer_does_not_look_like_a_whole_one(front: Front) -> No
     await soon(exchange.some)
     upstream.channel.forceAbortClient()
     assert not (await soon(exchange.all)).endswith(b"0\r\n\r\n")
-
-
-# the page
-
-
-@pytest.fixture
-def page(tmp_path: Path) -> Iterator[int]:
-    (tmp_path / "index.html").write_text("<h1>classroom</h1>")
-    (tmp_path / "room.mjs").write_text("export {}")
-    (tmp_path / "__init__.py").write_text("secret")
-    (tmp_path / ".hidden").write_text("secret")
-    (tmp_path / "vendor").mkdir()
-    (tmp_path / "vendor" / "x.py").write_text("secret")
-    listening = reactor.listenTCP(0, Site(Page(str(tmp_path))), interface="127.0.0.1")
-    yield listening.getHost().port
-    listening.stopListening()
-
-
-async def test_the_page_has_safe_headers_everywhere(page: int) -> None:
-    for path, expected in ((b"/", 200), (b"/room.mjs", 200), (b"/no", 404), (b"/vendor/", 404)):
-        status, headers, _ = await ask(page, b"GET " + path)
-        assert status == expected
-        policy = headers[b"content-security-policy"][0]
-        assert policy.startswith(b"default-src 'self'; connect-src 'self'; img-src 'self' blob:;")
-        assert b"form-action 'self'" in policy
-        assert headers[b"x-content-type-options"] == [b"nosniff"]
-        assert headers[b"x-frame-options"] == [b"DENY"]
-        assert headers[b"referrer-policy"] == [b"no-referrer"]
-        assert b"server" not in headers
-        assert b"access-control-allow-origin" not in headers
-
-
-async def test_the_page_is_asked_for_again_but_not_sent_again(page: int) -> None:
-    status, headers, body = await ask(page, b"GET /room.mjs")
-    assert (status, body) == (200, b"export {}")
-    assert headers[b"content-type"][0].startswith(b"text/javascript")
-    assert headers[b"cache-control"] == [b"no-cache"]
-    status, _, body = await ask(page, b"GET /room.mjs", b"If-None-Match: " + headers[b"etag"][0])
-    assert (status, body) == (304, b"")
-    status, headers, body = await ask(page, b"HEAD /")
-    assert (status, body) == (200, b"")
-    assert headers[b"etag"]
-
-
-async def test_the_page_shows_no_source_and_nothing_beside_it(page: int) -> None:
-    for path in (b"/__init__.py", b"/.hidden", b"/vendor/x.py", b"/../conftest.py", b"/%2e%2e/conftest.py", b"//"):
-        status, _, body = await ask(page, b"GET " + path)
-        assert b"secret" not in body
-        assert status == 404, path
-
-
-async def test_the_client_is_also_where_it_was_before_it_had_a_folder() -> None:
-    web = Path(str(files("tutorwamp.web")))
-    listening = reactor.listenTCP(0, Site(classroom(web)), interface="127.0.0.1")
-    try:
-        for path in (web / "client").rglob("*.mjs"):
-            now = f"/{path.relative_to(web).as_posix()}"
-            before = now.removeprefix("/client") if path.parent.name == "vendor" else f"/{path.name}"
-            for address in (now, before):
-                status, headers, body = await ask(listening.getHost().port, b"GET " + address.encode())
-                assert (status, body) == (200, path.read_bytes()), address
-                assert b"content-security-policy" in headers
-    finally:
-        await listening.stopListening()
 
 
 def test_H4_nothing_but_http_1_1_is_offered(monkeypatch: pytest.MonkeyPatch) -> None:

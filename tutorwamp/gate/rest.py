@@ -1,4 +1,4 @@
-"""The public HTTP side of the router's process: the classroom page, and /api passed on to the REST process.
+"""The public HTTP side of the router's process: /api passed on to the REST process, and the page (``page.py``).
 
 Crossbar has a reverse proxy and a static service of its own. The one writes Authorization headers into the log,
 breaks chunked bodies and answers 501 when REST is away; the other cannot send security headers.
@@ -20,24 +20,23 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.client import Agent, FileBodyProducer, HTTPConnectionPool, ResponseDone
-from twisted.web.http import CACHED, NO_BODY_CODES, OK, SERVICE_UNAVAILABLE, PotentialDataLoss
+from twisted.web.http import NO_BODY_CODES, OK, SERVICE_UNAVAILABLE, PotentialDataLoss
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import UNKNOWN_LENGTH, IResponse
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET, Request
-from twisted.web.static import File
 
 from tutorwamp.gate.contracts import Status
 from tutorwamp.gate.health import Standing, without_rest
 from tutorwamp.gate.health import standing as of_this_process
+from tutorwamp.gate.page import classroom, page_headers
 from tutorwamp.gate.rules import address_of
 from tutorwamp.gate.settings import GateSettings
 from tutorwamp.kernel.contracts import utc_now
 from tutorwamp.kernel.edges import problems
 from tutorwamp.kernel.edges.admission import Admission
 from tutorwamp.kernel.edges.intake import BoundedRequest, Channel
-from tutorwamp.kernel.edges.ranges import one_range
-from tutorwamp.kernel.errors import Malformed, MethodNotAllowed, NotFound, TooLarge, TutorwampError, Unavailable
+from tutorwamp.kernel.errors import Malformed, NotFound, TooLarge, TutorwampError, Unavailable
 from tutorwamp.kernel.node_settings import NodeSettings
 from tutorwamp.kernel.settings import Network, gather, read
 from tutorwamp.kernel.tokens import GATE_HEADER, gate_word
@@ -99,16 +98,7 @@ def make_page(extra: dict[str, Any]) -> IResource:
     Site.protocol = Channel
     Site.acceptableProtocols = lambda _: [b"http/1.1"]
     Site.requestFactory = partial(BoundedRequest, admission)
-    return classroom(Path(str(files("tutorwamp.web"))))
-
-
-def classroom(web: Path) -> Page:
-    """The page's files, and once more at the root the client's modules: front ends import them there, too."""
-    page = Page(str(web))
-    client = web / "client"
-    for path in (client / "vendor", *client.rglob("*.mjs")):
-        page.putChild(path.name.encode(), Page(str(path)))
-    return page
+    return classroom(Path(str(files("tutorwamp.web"))), page_headers(gate))
 
 
 class Proxy(Resource):
@@ -287,106 +277,3 @@ class _Passing(Protocol):
     def _stop(self) -> None:
         if IPushProducer.providedBy(self.transport):
             self.transport.stopProducing()
-
-
-_PAGE_HEADERS: Final = {
-    # blob: are the board's pictures, which the page fetches with its token.
-    b"content-security-policy": b"default-src 'self'; connect-src 'self'; img-src 'self' blob:; "
-    b"object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
-    b"x-content-type-options": b"nosniff",
-    b"x-frame-options": b"DENY",
-    b"referrer-policy": b"no-referrer",
-    # Ask each time, and be told "as before" (ETag): a page and its scripts always belong together.
-    b"cache-control": b"no-cache",
-}
-
-
-class Page(File):
-    """Static files with safe headers. Shows no folder and no source of the package."""
-
-    def __init__(self, path: str, *args: Any, **kwargs: Any) -> None:
-        super().__init__(path, *args, **kwargs)
-        self.indexNames = ["index.html"]
-        self.contentTypes = {
-            **File.contentTypes,
-            ".mjs": "text/javascript",
-            ".webmanifest": "application/manifest+json",
-        }
-
-    def getChild(self, path: bytes, request: Request) -> IResource:  # noqa: N802  # Twisted's name
-        """What lies at the next segment of the path; headers are set here, so that errors have them as well."""
-        _set_page_headers(request)
-        if path.startswith((b"_", b".")) or path.endswith((b".py", b".pyc")) or not _is_name(path):
-            return self.childNotFound
-        child: IResource = super().getChild(path, request)  # type: ignore[no-untyped-call]  # Twisted's
-        return child
-
-    def directoryListing(self) -> IResource:  # noqa: N802  # Twisted's name
-        """Never."""
-        return self.childNotFound
-
-    def render(self, request: Request) -> Any:
-        """Twisted asks this for every method."""
-        if request.method not in (b"GET", b"HEAD"):
-            request.setHeader(b"allow", b"GET, HEAD")
-            problems.write(request, MethodNotAllowed("The page is read only."))
-            return NOT_DONE_YET
-        return self.render_GET(request)
-
-    def render_GET(self, request: Request) -> Any:  # noqa: N802  # Twisted's name
-        """Serve the file, or the part that is asked for, or say that the client has it."""
-        _set_page_headers(request)
-        self.restat(False)  # noqa: FBT003  # Twisted's: do not raise where the file is missing
-        if self.isfile():
-            size = self.getsize()
-            etag = b'"%x-%x"' % (int(self.getModificationTime() * 1000), size)
-            if request.setETag(etag) is CACHED:
-                return b""
-            _ask_for_one_range(request.requestHeaders, size, etag)
-        return super().render_GET(request)  # type: ignore[no-untyped-call]  # Twisted's
-
-    render_HEAD = render_GET  # noqa: N815  # Twisted's name
-
-
-def _is_name(segment: bytes) -> bool:
-    """Whether a file can have this name; Twisted fails for the others."""
-    try:
-        return "\0" not in segment.decode()
-    except UnicodeDecodeError:
-        return False
-
-
-def _ask_for_one_range(headers: Headers, size: int, etag: bytes) -> None:
-    """Leave one range that Twisted reads as it is meant, or none: then the whole file is the answer (RFC 9110, 14.2).
-
-    Several ranges are one where they touch. One that belongs to another version (``If-Range``) is none.
-    """
-    asked = b",".join(headers.getRawHeaders(b"range", []))
-    headers.removeHeader(b"range")
-    if headers.getRawHeaders(b"if-range", [etag]) != [etag]:
-        return
-    span = one_range(asked, size)
-    if span is not None:
-        headers.setRawHeaders(b"range", [b"bytes=%d-%d" % span])
-
-
-def _set_page_headers(request: Request) -> None:
-    request.responseHeaders.removeHeader(b"server")
-    for name, value in _PAGE_HEADERS.items():
-        request.setHeader(name, value)
-
-
-class _NoPage(Resource):
-    """A problem in a page's headers."""
-
-    isLeaf = True  # noqa: N815  # Twisted's name
-
-    def render(self, request: Request) -> bytes:
-        """Twisted asks this for every method."""
-        request_id = problems.begin(request)
-        body = problems.render(request, NotFound("There is nothing at this address."), request_id)
-        _set_page_headers(request)
-        return body
-
-
-Page.childNotFound = _NoPage()  # type: ignore[no-untyped-call, assignment]  # Twisted's

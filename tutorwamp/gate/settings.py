@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from tutorwamp.kernel.settings import setting
+from tutorwamp.kernel.settings import Source, setting
 
 
 @dataclass(frozen=True)
 class GateSettings:
-    """How many people there is room for, and the way of /api through the router's process to the REST process."""
+    """How many people there is room for, the way of /api to the REST process, and what the page may do."""
 
     sessions_at_most: int = setting(
         "SESSIONS_AT_MOST",
@@ -31,4 +31,15 @@ class GateSettings:
         "UPSTREAM_TIMEOUT",
         timedelta(seconds=30),
         "How long the REST process may take to begin its answer. After: tutorwamp.error.unavailable.",
+    )
+    page_connect: tuple[Source, ...] = setting(
+        "PAGE_CONNECT",
+        (),
+        "Other origins that the page may connect to, comma-separated: wss://media.school.example. Its own always.",
+    )
+    page_frames: tuple[Source, ...] = setting(
+        "PAGE_FRAMES",
+        (),
+        "Origins whose pages may show the classroom in a frame, comma-separated: https://school.example, "
+        "https://*.school.example, or self. Unset: nobody's, so that no page can lead clicks astray.",
     )

@@ -160,6 +160,19 @@ def _networks(text: str) -> tuple[Network, ...]:
         raise ValueError(f"expected addresses or networks, such as 10.0.0.5 or 10.0.0.0/8 ({error})") from error
 
 
+Source = NewType("Source", str)
+"""An origin as a browser's policy names it, its host perhaps with ``*.`` before it; or ``self``."""
+
+
+def _sources(text: str) -> tuple[Source, ...]:
+    found = tuple(part.strip().lower() for part in text.split(",") if part.strip())
+    for one in found:
+        # Nothing that ends a word or a sentence of the policy; no path, which frames are not told apart by.
+        if one != "self" and not re.fullmatch(r"(https?|wss?)://(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?", one):
+            raise ValueError(f"expected origins, such as https://school.example, not {one!r}")
+    return tuple(map(Source, found))
+
+
 _PARSERS: dict[Any, Callable[[str], Any]] = {
     timedelta: _duration,
     bool: _boolean,
@@ -171,6 +184,7 @@ _PARSERS: dict[Any, Callable[[str], Any]] = {
     Path | None: lambda text: Path(text) if text else None,
     tuple[str, ...]: lambda text: tuple(part.strip() for part in text.split(",") if part.strip()),
     tuple[Network, ...]: _networks,
+    tuple[Source, ...]: _sources,
 }
 
 

@@ -14,6 +14,7 @@ import { Lessons } from "./lessons/lessons.mjs";
 import { setUpNewLesson } from "./lessons/new-lesson.mjs";
 import { copy, notify } from "./notices.mjs";
 import { Room } from "./room/room.mjs";
+import { keepShell } from "./shell.mjs";
 import { SignIn } from "./sign-in.mjs";
 import { learnWords, sayIn } from "./words.mjs";
 
@@ -174,6 +175,7 @@ find("main").append(h("section", { id: "waiting", class: "waiting", hidden: true
 setUpAccount();
 setUpNewLesson(connection, ({ id }) => (location.hash = `lesson=${id}`));
 find("#connection button").addEventListener("click", () => connection.tryNow());
+keepShell({ onOpen: (lessonId) => (location.hash = lessonId ? `lesson=${lessonId}` : "") });
 addEventListener("hashchange", () => (session.user ? go() : null));
 if (session.user) start();
 else showSignIn("");

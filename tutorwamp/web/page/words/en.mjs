@@ -7,4 +7,7 @@ export default {
   "connection.waiting": "Offline, trying again soon",
   "connection.offline": "Offline",
   "connection.to-send": { one: "{state}, {count} to send", other: "{state}, {count} to send" },
+  // shell
+  "shell.old": "There is a new version of the classroom. Reload the page to go on with it.",
+  "shell.missing": "This part of the page could not be loaded. Is there a connection?",
 };

@@ -1,0 +1,115 @@
+// Makes tutorwamp/web/built/ of the page's sources: one script, one stylesheet, and what is loaded only when it is needed, each
+// named after its content. `npm ci && npm run build`; `node build.mjs FOLDER [SOURCES]` writes elsewhere. docs/decisions/0039.
+
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { basename, extname, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import * as esbuild from "esbuild";
+
+import { digests, sha256 } from "./sources.mjs";
+
+const WEB = process.argv[3] ? `${resolve(process.argv[3])}/` : fileURLToPath(new URL("../../tutorwamp/web/", import.meta.url));
+const FOLDER = "built"; // as in tutorwamp/gate/built.py
+const ENTRY = "page/classroom.mjs";
+const OUT = resolve(process.argv[2] ?? `${WEB}${FOLDER}`);
+// What browsers of the last three years read; older ones lack what the sources use anyway.
+const TARGET = ["chrome111", "firefox115", "safari16.4"];
+const NOTICE = "/*! With wampy (MIT): /client/vendor/wampy.LICENSE */";
+const COMMON = { bundle: true, minify: true, target: TARGET, charset: "utf8", absWorkingDir: WEB, logLevel: "warning" };
+
+const read = (name) => readFileSync(`${WEB}${name}`, "utf8");
+
+/** `name-XXXXXXXX.css`: another content has another name, so that a browser may keep it for ever. */
+function named(name, content) {
+  const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+  const hash = [...sha256(content).subarray(0, 8)].map((byte) => letters[byte % 32]).join("");
+  return `${basename(name, extname(name))}-${hash}${extname(name)}`;
+}
+
+function keep(name, content) {
+  const kept = named(name, content);
+  writeFileSync(`${OUT}/${kept}`, content);
+  return kept;
+}
+
+/** The script and its parts: `{entry, first, all}`; `first` are those parts that the entry cannot begin without. */
+async function scripts() {
+  const { metafile } = await esbuild.build({
+    ...COMMON,
+    entryPoints: [ENTRY],
+    format: "esm",
+    splitting: true,
+    outdir: OUT,
+    entryNames: "[name]-[hash]",
+    chunkNames: "[name]-[hash]",
+    banner: { js: NOTICE },
+    metafile: true,
+  });
+  const outputs = new Map(Object.entries(metafile.outputs).map(([path, output]) => [basename(path), output]));
+  const entry = [...outputs].find(([, { entryPoint }]) => entryPoint === ENTRY)[0];
+  const first = new Set();
+  const follow = (name) => {
+    for (const { path, kind } of outputs.get(name).imports) {
+      if (kind !== "import-statement" || first.has(basename(path))) continue;
+      first.add(basename(path));
+      follow(basename(path));
+    }
+  };
+  follow(entry);
+  return { entry, first: [...first].sort(), all: [...outputs.keys()].sort() };
+}
+
+/** All stylesheets of the page in one, in their order. */
+async function stylesheet(html) {
+  const sheets = [...html.matchAll(/<link rel="stylesheet" href="([^"]+)"/g)].map(([, href]) => href);
+  const { outputFiles } = await esbuild.build({
+    ...COMMON,
+    stdin: { contents: sheets.map((href) => `@import "./${href}";`).join("\n"), loader: "css", resolveDir: WEB },
+    write: false,
+  });
+  return keep("classroom.css", outputFiles[0].contents);
+}
+
+/** The page with the addresses of what was made, all of which a browser may ask for at once. */
+function markup(html, { entry, first, css, icon, version }) {
+  const at = (name) => `${FOLDER}/${name}`;
+  const early = first.map((name) => `<link rel="modulepreload" href="${at(name)}" />`).join("");
+  let styled = false;
+  return html
+    .replace(/<link rel="stylesheet" href="[^"]+"[^>]*>/g, () => {
+      const link = styled ? "" : `<link rel="stylesheet" href="${at(css)}" />`;
+      styled = true;
+      return link;
+    })
+    .replace(`src="${ENTRY}"`, `src="${at(entry)}"`)
+    .replaceAll('"favicon.svg"', `"${at(icon)}"`)
+    .replace("</head>", `${early}<meta name="version" content="${version}" /></head>`)
+    .replace(/\n\s+/g, "\n");
+}
+
+/** The service worker, which knows the version's name and files. */
+async function serviceWorker(shell) {
+  const { outputFiles } = await esbuild.build({
+    ...COMMON,
+    entryPoints: ["service-worker.mjs"],
+    define: { SHELL: JSON.stringify(shell) },
+    format: "iife",
+    write: false,
+  });
+  writeFileSync(`${OUT}/service-worker.js`, outputFiles[0].contents);
+}
+
+if (existsSync(OUT) && !existsSync(`${OUT}/built.json`)) throw new Error(`${OUT} is not a folder of an earlier build`);
+rmSync(OUT, { recursive: true, force: true });
+mkdirSync(OUT, { recursive: true });
+const html = read("index.html");
+const { entry, first, all } = await scripts();
+const css = await stylesheet(html);
+const icon = keep("favicon.svg", readFileSync(`${WEB}favicon.svg`));
+// The names are made of the contents, so a version is known by them and by what stands around them.
+const files = [...all, css, icon].sort();
+const version = named("v", html + files.join()).slice("v-".length);
+writeFileSync(`${OUT}/classroom.html`, markup(html, { entry, first, css, icon, version }));
+await serviceWorker({ version, files: files.map((name) => `${FOLDER}/${name}`) });
+writeFileSync(`${OUT}/built.json`, `${JSON.stringify({ version, sources: digests(WEB, FOLDER) }, null, 1)}\n`);

@@ -1,0 +1,48 @@
+// What holds the page: its service worker, the lesson that a notification was clicked for, and parts that come later.
+
+import { notify } from "./notices.mjs";
+import { t } from "./words.mjs";
+
+const WORKER = "/service-worker.mjs";
+// The page's policy (tutorwamp/gate/page.py) lets text become an address of a script here only, and only this one.
+const trusted = globalThis.trustedTypes?.createPolicy("tutorwamp", {
+  createScriptURL(address) {
+    if (address !== WORKER) throw new TypeError(`Not an address of ours: ${address}`);
+    return address;
+  },
+});
+
+/** Once, at the start. `onOpen(lessonId)`: somebody clicked on a notification; the lesson may be missing. */
+export function keepShell({ onOpen }) {
+  const workers = navigator.serviceWorker; // missing without https, but for localhost
+  if (!workers) return;
+  workers.addEventListener("message", ({ data }) => data?.type === "open" && onOpen(data.lessonId));
+  // After the page itself: the first load is not kept waiting by what is for the next one.
+  const register = () => workers.register(trusted?.createScriptURL(WORKER) ?? WORKER, { updateViaCache: "none" }).catch(() => {}); // private windows refuse
+  if (document.readyState === "complete") register();
+  else addEventListener("load", register, { once: true });
+}
+
+/**
+ * A part of the page that is loaded when it is needed: `later(() => import("./replay/replay.mjs"))`. Where it does not come the
+ * person is told why, and the promise fails.
+ */
+export async function later(load) {
+  try {
+    return await load();
+  } catch (error) {
+    notify(t((await isOld()) ? "shell.old" : "shell.missing"));
+    throw error;
+  }
+}
+
+/** Whether the node has another version of the page by now. */
+async function isOld() {
+  const ours = document.querySelector('meta[name="version"]')?.content; // a page of sources has none
+  try {
+    const page = await (await fetch("/", { cache: "no-cache" })).text();
+    return page.match(/<meta name="version" content="(\w+)"/)?.[1] !== ours;
+  } catch {
+    return false;
+  }
+}
