@@ -115,7 +115,7 @@ class Page(File):
     def use(self, headers: Mapping[bytes, bytes]) -> None:
         """Answer with these."""
         self._headers = headers
-        self.childNotFound = _NoPage(headers)
+        self.childNotFound = _NoPage(headers)  # type: ignore[assignment]  # Twisted's type is narrower than its use
 
     def createSimilarFile(self, path: str) -> Page:  # noqa: N802  # Twisted's name
         """Another file of the same page."""
