@@ -3,26 +3,39 @@
 import english from "./words/en.mjs";
 
 const LANGUAGES = {
-  en: { name: "English", load: async () => english },
+  en: async () => english,
 };
+const FROM_THE_RIGHT = new Set(["ar", "fa", "he", "ur"]);
 const STORED_AS = "tutorwamp.language";
 
 let words = english;
 let plural = new Intl.PluralRules("en");
 let number = new Intl.NumberFormat("en");
-/** The language in use, for Intl. */
+/** The language in use. */
 export let language = "en";
+/** The same for Intl: with the country that the browser names, so that days and times look as they do elsewhere on this device. */
+export let locale = "en";
 
 /** The languages there are: `[code, own name]`. */
-export const languages = Object.entries(LANGUAGES).map(([code, { name }]) => [code, name]);
+export const languages = Object.keys(LANGUAGES).map((code) => [code, new Intl.DisplayNames(code, { type: "language" }).of(code)]);
 
-/** Learn the chosen language, or the first of the browser's that is known. Before anything is shown. */
+/** Learn the chosen language, or the first of the browser's that is known, and say so in the document. Before anything is shown. */
 export async function learnWords() {
-  const wanted = [kept(), ...(globalThis.navigator?.languages ?? [])].filter(Boolean).map((one) => one.split("-")[0]);
-  language = wanted.find((code) => code in LANGUAGES) ?? "en";
-  words = await LANGUAGES[language].load();
-  plural = new Intl.PluralRules(language);
-  number = new Intl.NumberFormat(language);
+  const spoken = globalThis.navigator?.languages ?? [];
+  const wanted = [kept(), ...spoken].filter(Boolean).map(languageOf);
+  await speak(wanted.find((code) => code in LANGUAGES) ?? "en", spoken);
+  if (!globalThis.document) return;
+  document.documentElement.lang = language;
+  document.documentElement.dir = directionOf(language);
+}
+
+/** Use this language from now on; `spoken`: locales of the browser. */
+export async function speak(code, spoken = []) {
+  words = await LANGUAGES[code]();
+  language = code;
+  locale = spoken.find((one) => languageOf(one) === code) ?? code;
+  plural = new Intl.PluralRules(locale);
+  number = new Intl.NumberFormat(locale);
 }
 
 /** Remember another choice; it holds from the next load on. */
@@ -33,6 +46,13 @@ export function chooseLanguage(code) {
     // Private windows may keep nothing: the browser's language holds then.
   }
 }
+
+/** Which side lines of this language begin on. */
+export function directionOf(code) {
+  return FROM_THE_RIGHT.has(code) ? "rtl" : "ltr";
+}
+
+const languageOf = (one) => one.split("-")[0].toLowerCase();
 
 function kept() {
   try {
@@ -49,7 +69,13 @@ function kept() {
 export function t(key, values = {}) {
   let sentence = words[key] ?? english[key] ?? key;
   if (typeof sentence === "object") sentence = sentence[plural.select(values.count)] ?? sentence.other;
-  return sentence.replace(/\{(\w+)\}/g, (_, name) => (typeof values[name] === "number" ? number.format(values[name]) : (values[name] ?? "")));
+  return sentence.replace(/\{(\w+)\}/g, (_, name) => said(values[name] ?? ""));
+}
+
+// Among words from the right, what is put in keeps its own direction: a name, or two of them with a comma.
+function said(value) {
+  if (typeof value === "number") return number.format(value);
+  return FROM_THE_RIGHT.has(language) && value !== "" ? `\u2068${value}\u2069` : String(value);
 }
 
 /**

@@ -1,0 +1,201 @@
+// A lesson as it went: the board and the chat on one clock, with a slider to go to any moment of it.
+
+import { persistently } from "../../client/again.mjs";
+import { BoardFiles } from "../../client/board/files.mjs";
+import { isolated, straight } from "../../client/writing.mjs";
+import { BoardView } from "../board/board-view.mjs";
+import { clockTime, longDay } from "../dates.mjs";
+import { find, h } from "../dom.mjs";
+import { stopwatch } from "../lengths.mjs";
+import { announce } from "../notices.mjs";
+import { t } from "../words.mjs";
+import { replayMarkup } from "./markup.mjs";
+import { Player } from "./player.mjs";
+import { messageItem, noteItem } from "./said.mjs";
+import { Timeline } from "./timeline.mjs";
+
+const EVENTS_A_PAGE = 100; // as many as the server gives
+const LEAP_S = 10; // by an arrow key
+const LOOKS_MS = 100; // while it plays: often enough for a stroke to be seen growing
+
+export class Replay {
+  #root = find("#replay");
+  #connection;
+  #lessonId;
+  #leaving = new AbortController();
+  #timeline = null;
+  #player = null;
+  #files;
+  #view;
+  #shown = new Map(); // of the chat: item -> element
+  #chosen = null; // a page, in place of the one that is drawn on
+  #pagesShown = "";
+  #timer = null;
+  #after; // the cursor of the next page of events
+  #isRead = false;
+
+  constructor(connection, session, lessonId) {
+    this.#connection = connection;
+    this.#lessonId = lessonId;
+    this.user = session.user;
+    this.#root.replaceChildren(...replayMarkup(lessonId));
+    this.#files = new BoardFiles({ session, lessonId, onPicture: () => this.#show() });
+    this.#view = new BoardView(this.#root, { pictures: this.#files });
+  }
+
+  /** Read the lesson and begin to read what happened. Throws Refusal. May be called again after a loss. */
+  async enter() {
+    if (this.#player) return this.#isRead ? null : this.#readOn();
+    const lesson = await this.#call("lesson.get");
+    const { compacted } = await this.#call("lesson.replay", { limit: 1 });
+    const first = Object.entries(compacted).find(([stream]) => stream.endsWith(".board"))?.[1] ?? 0;
+    const board = await this.#call("board.at", { seq: first });
+    if (this.#leaving.signal.aborted) return null;
+    this.#timeline = new Timeline(lesson, board);
+    this.#player = new Player(this.#timeline);
+    this.#showLesson(lesson, Object.keys(compacted).length > 0);
+    this.#setUp();
+    return this.#readOn();
+  }
+
+  leave() {
+    this.#leaving.abort();
+    clearTimeout(this.#timer);
+    this.#files.close();
+    this.#root.replaceChildren();
+  }
+
+  #call(name, kwargs = {}) {
+    return persistently(() => this.#connection.call(`tutorwamp.${name}`, { lesson_id: this.#lessonId, ...kwargs }));
+  }
+
+  // All pages, one after the other; it can be looked at meanwhile.
+  async #readOn() {
+    while (!this.#isRead && !this.#leaving.signal.aborted) {
+      const { items, next_cursor } = await this.#call("lesson.replay", { limit: EVENTS_A_PAGE, ...(this.#after && { after: this.#after }) });
+      if (this.#leaving.signal.aborted) return;
+      this.#timeline.add(items);
+      this.#after = next_cursor;
+      this.#isRead = next_cursor === null;
+      this.#show();
+    }
+    find(".reading", this.#root).hidden = this.#isRead;
+  }
+
+  #showLesson(lesson, isCut) {
+    document.title = t("replay.window", { title: isolated(lesson.title) });
+    find("h1", this.#root).textContent = straight(lesson.title);
+    const from = lesson.started_at ?? lesson.starts_at;
+    const when = t("replay.when", { day: longDay(from), from: clockTime(from), to: clockTime(lesson.ended_at ?? lesson.ends_at) });
+    find(".about", this.#root).textContent = [lesson.subject && isolated(lesson.subject), isolated(lesson.tutor.name), when].filter(Boolean).join(" · ");
+    find(".cut", this.#root).hidden = !isCut;
+    find(".to-attendance", this.#root).hidden = this.user.role !== "admin" && lesson.tutor.id !== this.user.id;
+  }
+
+  #setUp() {
+    const { signal } = this.#leaving;
+    const slider = find(".position", this.#root);
+    find(".play", this.#root).addEventListener("click", () => this.#toggle(), { signal });
+    slider.addEventListener("input", () => this.#seek(slider.valueAsNumber), { signal });
+    find(".speed", this.#root).addEventListener("change", ({ target }) => (this.#player.speed = Number(target.value)), { signal });
+    find(".skips", this.#root).addEventListener("change", ({ target }) => (this.#player.skips = target.checked), { signal });
+    this.#root.addEventListener("keydown", (event) => this.#key(event), { signal });
+  }
+
+  #key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("button, select, a, .scroll, input[type=checkbox]")) return;
+    const forwards = document.documentElement.dir === "rtl" ? "ArrowLeft" : "ArrowRight";
+    const backwards = forwards === "ArrowLeft" ? "ArrowRight" : "ArrowLeft";
+    const { position } = this.#player;
+    if (event.key === " ") this.#toggle();
+    else if (event.key === forwards || event.key === "ArrowUp") this.#seek(position + LEAP_S);
+    else if (event.key === backwards || event.key === "ArrowDown") this.#seek(position - LEAP_S);
+    else if (event.key === "Home") this.#seek(0);
+    else if (event.key === "End") this.#seek(Infinity);
+    else return;
+    event.preventDefault();
+  }
+
+  #toggle() {
+    if (this.#player.isPlaying) this.#player.pause();
+    else this.#player.play();
+    announce(this.#player.isPlaying ? t("replay.plays") : t("replay.paused"));
+    this.#goOn();
+  }
+
+  #seek(seconds) {
+    this.#player.seek(seconds);
+    this.#show();
+  }
+
+  #goOn() {
+    clearTimeout(this.#timer);
+    this.#player.tick();
+    this.#show();
+    if (this.#player.isPlaying) this.#timer = setTimeout(() => this.#goOn(), LOOKS_MS);
+  }
+
+  #show() {
+    if (!this.#player) return;
+    const { position, isPlaying } = this.#player;
+    const now = this.#timeline.at(position);
+    const slider = find(".position", this.#root);
+    slider.max = Math.ceil(this.#timeline.length);
+    slider.value = position;
+    const at = t("replay.of", { at: stopwatch(position), length: stopwatch(this.#timeline.length) });
+    slider.setAttribute("aria-valuetext", at);
+    find(".time", this.#root).textContent = at;
+    const play = find(".play", this.#root);
+    const does = isPlaying ? t("replay.pause") : t("replay.play");
+    if (play.title !== does) play.title = does;
+    play.setAttribute("aria-label", does);
+    play.dataset.does = isPlaying ? "pause" : "play";
+    this.#showBoard(now);
+    this.#showChat(now.items);
+  }
+
+  #showBoard({ pages, page, elementsOn }) {
+    if (!pages.includes(this.#chosen)) this.#chosen = null;
+    const shown = this.#chosen ?? page;
+    this.#view.show(elementsOn(shown));
+    const number = pages.indexOf(shown) + 1;
+    find(".sheet", this.#root).setAttribute("aria-label", t("replay.page", { number }));
+    const described = JSON.stringify([pages, this.#chosen, shown]);
+    if (described === this.#pagesShown) return; // so that the focus stays where it is
+    this.#pagesShown = described;
+    const list = find(".pages", this.#root);
+    const focused = list.contains(document.activeElement) ? document.activeElement.value : null;
+    const button = (value, words, pressed, label) =>
+      h("button", { type: "button", class: "page", value, "aria-pressed": String(pressed), "aria-label": label, onclick: () => this.#choose(value) }, words);
+    list.replaceChildren(
+      button("", t("replay.follow"), this.#chosen === null, t("replay.follow-label")),
+      ...pages.map((one, place) => button(one, String(place + 1), one === shown, t("replay.page", { number: place + 1 }))),
+    );
+    if (focused !== null) [...list.children].find(({ value }) => value === focused)?.focus();
+  }
+
+  #choose(page) {
+    this.#chosen = page || null;
+    this.#show();
+  }
+
+  // What was said by now; the newest is in sight.
+  #showChat(items) {
+    const list = find(".messages", this.#root);
+    const messages = new Map(items.filter(({ kind }) => kind === "message").map(({ message }) => [message.id, message]));
+    const kept = new Map();
+    const elements = items.map((item) => {
+      const key = item.message ?? item.data; // another state of a message is another object
+      const element = this.#shown.get(key) ?? (item.kind === "note" ? noteItem(item) : messageItem(item.message, { answered: messages.get(item.message.reply_to) }));
+      kept.set(key, element);
+      return element;
+    });
+    const isAsBefore = list.children.length === elements.length && elements.every((element, place) => list.children[place] === element);
+    this.#shown = kept;
+    find(".nothing", this.#root).hidden = elements.length > 0;
+    if (isAsBefore) return;
+    list.replaceChildren(...elements);
+    const scroll = find(".scroll", this.#root);
+    scroll.scrollTop = scroll.scrollHeight;
+  }
+}
