@@ -5,36 +5,10 @@ import { Chat } from "../../tutorwamp/web/client/chat/chat.mjs";
 import { Refusal } from "../../tutorwamp/web/client/errors.mjs";
 import { forgetKept, Kept } from "../../tutorwamp/web/client/chat/kept.mjs";
 import { settled } from "./server.mjs";
+import { Storage } from "./storage.mjs";
 
 const me = { id: "ada", name: "Ada", role: "student" };
 const refusal = (action, details = {}) => new Refusal({ uri: `tutorwamp.error.${action}`, action, message: `The server says ${action}.`, details });
-
-// What a browser's storage does.
-class Storage {
-  #entries = new Map();
-  isFull = false;
-
-  getItem(key) {
-    return this.#entries.get(key) ?? null;
-  }
-
-  setItem(key, value) {
-    if (this.isFull) throw new Error("QuotaExceededError");
-    this.#entries.set(key, value);
-  }
-
-  removeItem(key) {
-    this.#entries.delete(key);
-  }
-
-  get length() {
-    return this.#entries.size;
-  }
-
-  key(place) {
-    return [...this.#entries.keys()][place];
-  }
-}
 
 // A chat's server; `answers` are errors of the next calls of a name, or a promise to wait for.
 class School {
@@ -82,7 +56,7 @@ beforeEach(() => {
 function page({ lessonId = "lesson", person = me } = {}) {
   const view = { show: () => {}, isWatched: () => true };
   const kept = new Kept(storage, person.id, lessonId);
-  return new Chat({ connection: school, lessonId, me: person, view, kept, tell: (words) => told.push(words) });
+  return new Chat({ connection: school, lessonId, me: person, view, kept, tell: (error) => told.push(error) });
 }
 
 async function entered(options) {
@@ -152,7 +126,7 @@ for (const action of ["fix", "stop", "reload"]) {
     await pass(60);
     assert.deepEqual(school.sent, ["one", "two"]);
     const [refused] = chat.picture.onTheirWay;
-    assert.deepEqual([refused.body, refused.problem], ["one", `The server says ${action}.`]);
+    assert.deepEqual([refused.body, refused.problem.uri, refused.problem.action], ["one", `tutorwamp.error.${action}`, action]);
     assert.deepEqual(page().picture.onTheirWay[0].problem, refused.problem, "also after a reload");
     chat.discard(refused);
     assert.deepEqual([chat.picture.onTheirWay, page().picture.onTheirWay], [[], []]);
@@ -235,7 +209,7 @@ test("what waits when the lesson ends says so", async () => {
   chat.lost();
   chat.send("one");
   chat.end();
-  assert.match(chat.picture.onTheirWay[0].problem, /over/);
+  assert.equal(chat.picture.onTheirWay[0].problem.uri, "tutorwamp.error.lesson.state");
   assert.equal(chat.stuckCount, 0);
 });
 

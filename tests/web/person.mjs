@@ -15,7 +15,7 @@ export class Person {
   #calls = [];
   #events = [];
 
-  constructor(id, server, others) {
+  constructor(id, server, others, kept) {
     this.server = server;
     this.id = id;
     this.others = others;
@@ -24,9 +24,9 @@ export class Person {
       onChange: () => {},
       onNews: (page) => this.news.push(page),
       onStopped: (ids) => this.stopped.push(...ids),
-      tell: (words) => this.told.push(words),
+      tell: (error) => this.told.push(error),
     };
-    this.board = new Board({ call: (name, kwargs) => this.call(name, kwargs), me: { id, name: id }, hooks });
+    this.board = new Board({ call: (name, kwargs) => this.call(name, kwargs), me: { id, name: id }, hooks, kept });
   }
 
   call(name, kwargs) {

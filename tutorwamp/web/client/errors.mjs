@@ -1,80 +1,172 @@
 // Every way something can fail, as one kind of error that says what to do about it (its `action`).
 
-export class Refusal extends Error {
-  constructor({ uri, message, action, details = {}, requestId = null }) {
-    super(message);
-    this.name = "Refusal";
+/** There is no connection, or it ended before the answer came: whether the call was carried out is not known. */
+export const DISCONNECTED = "wamp.close.transport_lost";
+export const TIMED_OUT = "wamp.error.timeout";
+/** A mistake of a program on this side, such as arguments that cannot be written. */
+export const FAULT = "tutorwamp.client.fault";
+/** Whoever asked does not want to know any more. */
+export const CANCELLED = "tutorwamp.client.cancelled";
+/** An undo of what somebody else has changed since. */
+export const OVERTAKEN = "tutorwamp.client.overtaken";
+/** There is no room to keep what is not sent yet: it lasts as long as the page. */
+export const UNKEPT = "tutorwamp.client.unkept";
+
+const RETRY_AFTER_AT_MOST_S = 3_600; // whoever says more has not counted in seconds; and timers overflow after 24 days
+const ACTIONS = new Set(["retry", "reauth", "reload", "fix", "stop"]);
+
+// What to do where nobody says it: in the answer of a board (its rejections have no action), in an ABORT, in an answer of the
+// router itself, and where a later version says an action that is not known here. docs/api/errors.md; a test compares.
+const ACTION_OF = {
+  "tutorwamp.error.account.email_taken": "fix",
+  "tutorwamp.error.board.full": "fix",
+  "tutorwamp.error.board.locked": "stop",
+  "tutorwamp.error.board.no_pen": "stop",
+  "tutorwamp.error.board.stale": "reload",
+  "tutorwamp.error.chat.edit_window": "reload",
+  "tutorwamp.error.conflict": "reload",
+  "tutorwamp.error.forbidden": "stop",
+  "tutorwamp.error.internal": "stop",
+  "tutorwamp.error.invalid": "fix",
+  "tutorwamp.error.lesson.full": "stop",
+  "tutorwamp.error.lesson.muted": "stop",
+  "tutorwamp.error.lesson.overlap": "reload",
+  "tutorwamp.error.lesson.state": "reload",
+  "tutorwamp.error.malformed": "fix",
+  "tutorwamp.error.method_not_allowed": "fix",
+  "tutorwamp.error.not_found": "stop",
+  "tutorwamp.error.rate_limited": "retry",
+  "tutorwamp.error.too_large": "fix",
+  "tutorwamp.error.unauthenticated": "reauth",
+  "tutorwamp.error.unavailable": "retry",
+  "tutorwamp.error.unsupported_media_type": "fix",
+  "wamp.error.canceled": "retry", // the component died with our call in its hands
+  "wamp.error.no_such_procedure": "retry", // it is not back yet; names that nobody knows are not authorized
+  "crossbar.error.max_concurrency_reached": "retry",
+  "wamp.error.invalid_argument": "fix",
+  "wamp.error.invalid_payload": "fix",
+  "wamp.error.invalid_uri": "fix",
+  "wamp.error.payload_size_exceeded": "fix",
+  [DISCONNECTED]: "retry",
+  [TIMED_OUT]: "retry",
+};
+
+// An answer that is not tutorwamp's was written by a proxy before it; then the status is all there is.
+const URI_OF_STATUS = {
+  400: "tutorwamp.error.malformed",
+  401: "tutorwamp.error.unauthenticated",
+  403: "tutorwamp.error.forbidden",
+  404: "tutorwamp.error.not_found",
+  413: "tutorwamp.error.too_large",
+  429: "tutorwamp.error.rate_limited",
+};
+
+/** What went wrong. `uri` names it, `action` says what to do, `details` are for a program, `requestId` is for support. */
+export class ClientError extends Error {
+  constructor({ uri = null, message = "", action, details = {}, requestId = null, status, cause }) {
+    super(message, { cause });
+    this.name = "ClientError";
     this.uri = uri;
-    this.action = action; // "retry" | "reauth" | "reload" | "fix" | "stop"
-    this.details = details;
+    this.action = actionFor(uri, action, status); // "retry" | "reauth" | "reload" | "fix" | "stop"
+    this.details = details && typeof details === "object" ? details : {};
     this.requestId = requestId;
   }
 
   /** Seconds to wait before doing the same again. */
   get retryAfter() {
-    return this.details.retry_after_s ?? 1;
+    const wished = this.details.retry_after_s;
+    return Number.isFinite(wished) && wished >= 0 ? Math.min(wished, RETRY_AFTER_AT_MOST_S) : 1;
+  }
+
+  /** For who stores it, or hands it to another window. */
+  toJSON() {
+    const { uri, action, message, details, requestId } = this;
+    return { uri, action, message, details, requestId };
   }
 
   /** The connection went away, or there is none. Whether the call was carried out is not known. */
-  static disconnected() {
-    return new Refusal({ uri: null, action: "retry", message: "There is no connection right now." });
+  static disconnected(cause) {
+    return new ClientError({ uri: DISCONNECTED, message: "There is no connection right now.", cause });
   }
 
-  /** From whatever wampy throws. */
+  static timedOut(seconds) {
+    return new ClientError({ uri: TIMED_OUT, message: `There was no answer within ${seconds} s.` });
+  }
+
+  static cancelled(cause) {
+    return new ClientError({ uri: CANCELLED, message: "Nobody waits for the answer any more.", cause });
+  }
+
+  /** From whatever a call has thrown. */
+  static from(error) {
+    if (error instanceof ClientError) return error;
+    const uri = textOr(error?.errorUri, null);
+    if (uri === null) return fromNowhere(error);
+    const said = error.argsDict ?? {};
+    const message = textOr(said.message, "The server said no.");
+    return new ClientError({ uri, message, action: said.action, details: said.details, requestId: said.request_id ?? null, cause: error });
+  }
+
   static fromWamp(error) {
-    if (error instanceof Refusal) return error;
-    const { errorUri, argsDict } = error;
-    if (errorUri === undefined) return Refusal.disconnected();
-    if (argsDict?.action) return new Refusal({ uri: errorUri, requestId: argsDict.request_id, ...argsDict });
-    // An answer of the router itself, such as wamp.error.not_authorized: it carries no action of ours. The router answers
-    // wamp.error.canceled where the component went away under the call; it will be back.
-    const gone = ["wamp.error.canceled", "wamp.error.no_such_procedure"].includes(errorUri);
-    return gone
-      ? new Refusal({ uri: errorUri, action: "retry", message: "This part of the classroom is restarting." })
-      : new Refusal({ uri: errorUri, action: "stop", message: "The classroom does not allow this." });
+    return ClientError.from(error);
   }
 
-  /** From an ABORT, whose text is in its details. */
+  /** From an ABORT, whose text is in its details. What does not say who we are may be said again later. */
   static fromAbort({ errorUri, details }) {
     const action = errorUri === "tutorwamp.error.unauthenticated" ? "reauth" : "retry";
-    return new Refusal({ uri: errorUri, action, message: details?.message ?? "The classroom did not let us in.", details });
+    return new ClientError({ uri: errorUri, action, message: textOr(details?.message, "The classroom did not let us in."), details });
+  }
+
+  /** From a change that a board did not take, which is a part of an answer and has no action. */
+  static fromRejection({ error, message, details }) {
+    return new ClientError({ uri: error, message: textOr(message, ""), details });
   }
 
   /** From an HTTP answer that is not 2xx. */
   static async fromResponse(response) {
-    const problem = await response.json().catch(() => ({}));
-    return new Refusal({
-      uri: problem.type ?? null,
-      message: problem.detail ?? problem.title ?? `The server answered ${response.status}.`,
-      action: problem.action ?? (response.status >= 500 ? "retry" : "stop"),
-      details: problem.details,
+    const { status } = response;
+    const problem = (await response.json().catch(() => null)) ?? {};
+    // "about:blank" and addresses are other people's problems.
+    const uri = typeof problem.type === "string" && !problem.type.includes(":") ? problem.type : null;
+    return new ClientError({
+      uri: uri ?? URI_OF_STATUS[status] ?? (status > 500 ? "tutorwamp.error.unavailable" : "tutorwamp.error.internal"),
+      message: textOr(problem.detail ?? problem.title, `The server answered ${status}.`),
+      action: uri && problem.action,
+      details: problem.details ?? waitIn(response.headers),
       requestId: problem.request_id ?? response.headers.get("x-request-id"),
+      status,
     });
   }
 }
 
-/** What a person is told. The server's sentence says what happened; the action says what comes next. */
+/** The name until 0.1.0. */
+export { ClientError as Refusal };
+
+/** For a program without words of its own, such as a script: the server's sentence, which is English. */
 export function inPlainWords(error) {
-  if (!(error instanceof Refusal)) {
-    console.error(error);
-    return "Something went wrong on this page. Reloading it may help.";
-  }
-  switch (error.action) {
-    case "retry":
-      return `${error.message} Please try again in a moment.`;
-    case "reauth":
-      return "Your sign-in has run out. Please sign in again.";
-    case "reload":
-      return error.message; // whoever calls also shows the newest state
-    case "fix":
-      return [error.message, ...fieldsOf(error)].join(" ");
-    default:
-      // A fault of ours is in the log under this number; a plain "no" needs none.
-      return error.uri === "tutorwamp.error.internal" ? `${error.message} Reference for support: ${error.requestId}` : error.message;
-  }
+  return ClientError.from(error).message;
 }
 
-function fieldsOf({ details }) {
-  if (!Array.isArray(details)) return [];
-  return details.map(({ loc, msg }) => (loc?.length ? `${[loc].flat().join(" ").replaceAll("_", " ")}: ${msg}.` : `${msg}.`));
+function actionFor(uri, said, status) {
+  if (ACTIONS.has(said)) return said;
+  if (Object.hasOwn(ACTION_OF, uri)) return ACTION_OF[uri];
+  if (status === 401) return "reauth";
+  return status === 429 || status > 500 ? "retry" : "stop"; // 500 is a fault, which does not pass by itself
+}
+
+// Nothing that WAMP says: the socket, the clock, or a mistake.
+function fromNowhere(error) {
+  if (["WebsocketError", "InvalidStateError", "NetworkError"].includes(error?.name)) return ClientError.disconnected(error);
+  if (error?.name === "TimeoutError") return new ClientError({ uri: TIMED_OUT, message: "There was no answer in time.", cause: error });
+  if (error?.name === "AbortError") return ClientError.cancelled(error);
+  return new ClientError({ uri: FAULT, message: "Something went wrong on this page.", cause: error });
+}
+
+function waitIn(headers) {
+  const seconds = Number.parseInt(headers.get("retry-after"), 10);
+  return Number.isFinite(seconds) ? { retry_after_s: seconds } : {};
+}
+
+function textOr(value, otherwise) {
+  return typeof value === "string" ? value : otherwise;
 }

@@ -2,6 +2,7 @@
 // like the others. A server without notifications refuses it, and then there are none.
 
 import { jittered, persistently } from "./again.mjs";
+import { isKnown, legible, readNotification } from "./events.mjs";
 import { Following } from "./following.mjs";
 import { Stream } from "./stream.mjs";
 
@@ -91,7 +92,7 @@ export class Notifications {
 
   async #readAfresh() {
     const [{ items }, { unread_count }] = await Promise.all([this.#ask("list", { limit: SHOWN }), this.#ask("unread_count")]);
-    this.items = items;
+    this.items = legible(items, readNotification);
     this.unreadCount = unread_count;
     this.#hooks.onChange();
   }
@@ -100,10 +101,12 @@ export class Notifications {
     return this.#call(`tutorwamp.notification.${name}`, kwargs);
   }
 
-  #apply({ type, data }) {
-    this.unreadCount = data.unread_count;
-    if (type === "notification.created") this.#created(data.notification);
-    else if (type === "notification.read") this.#read(data);
+  #apply(event) {
+    const { type, data } = event;
+    // Each event says it, those of a later version too.
+    if (Number.isSafeInteger(data?.unread_count)) this.unreadCount = data.unread_count;
+    if (type === "notification.created") this.#created(readNotification(data.notification));
+    else if (isKnown("notifications", event)) this.#read(data);
     this.#hooks.onChange();
   }
 

@@ -1,10 +1,13 @@
-// A stream's events in order, each once. What is missing is waited for, then resumed; where that is too much, the state is
-// read afresh. docs/rules/sessions.md, S10 and S11.
+// A stream's events in order, each once. What is missing is waited for, then resumed; where that is too much, or an event makes
+// no sense here, the state is read afresh. docs/rules/sessions.md, S10, S11 and S25.
 
 import { Refusal } from "./errors.mjs";
 
 export const GAP_PATIENCE_MS = 1_000; // for events that others have overtaken; on one connection they are some milliseconds late
 const EARLY_AT_MOST = 1_000; // half a minute of a busy board; more are not resumed one by one either
+// From an event that makes no sense to the reading: not all who hear it at once, and seldom where each one makes none.
+const DOUBT_MS = 500;
+const DOUBT_AT_MOST_MS = 60_000;
 
 export class Stream {
   #position = 0; // the last event that is shown
@@ -15,12 +18,16 @@ export class Stream {
   #early = new Map(); // seq -> an event whose turn has not come
   #mending = null;
   #timer = null; // of the next look at a gap
+  #isDoubtful = false; // an event made no sense: what is shown may not be what the others see
+  #doubts = 0; // in a row
+  #doubtedAt = -Infinity;
+  #doubtTimer = null;
   #apply;
   #readAfresh;
   #resume;
 
   /**
-   * `apply(event)` shows one event; `readAfresh()` reads and shows the whole state, including every event so far. Where it
+   * `apply(event)` shows one event, and throws where it makes no sense: then the state is read. `readAfresh()` reads and shows the whole state, including every event so far. Where it
    * says the number of the last event in there, no event is applied twice. `resume(position)` asks
    * tutorwamp.session.resume for what came after: `{complete, events, head}`.
    */
@@ -58,6 +65,7 @@ export class Stream {
   }
 
   hear(event) {
+    if (!Number.isSafeInteger(event?.seq)) return; // not one of a stream
     const waits = this.#held || this.#mending !== null;
     if (!waits && event.seq <= this.#position) return;
     this.#early.set(event.seq, event);
@@ -88,13 +96,32 @@ export class Stream {
       this.#early.delete(next.seq);
       this.#take(next);
     }
+    if (this.#isDoubtful) this.#lookAfreshSoon();
     if (this.#early.size > 0 && this.#timer === null) this.#wait();
   }
 
+  // The position goes on in any case: the state that is read for an event that made no sense has it in it, and it is not asked
+  // for a second time.
   #take(event) {
-    if (event.seq <= this.#position) return;
+    if (!(event?.seq > this.#position)) return;
     this.#position = event.seq;
-    this.#apply(event);
+    try {
+      this.#apply(event);
+    } catch (error) {
+      console.warn(`${event.stream ?? "A stream"}, event ${event.seq} (${event.type}) makes no sense here:`, error);
+      this.#isDoubtful = true;
+    }
+  }
+
+  #lookAfreshSoon() {
+    if (this.#doubtTimer !== null) return;
+    if (Date.now() - this.#doubtedAt > 2 * DOUBT_AT_MOST_MS) this.#doubts = 0;
+    this.#doubtedAt = Date.now();
+    const pauseMs = Math.min(DOUBT_AT_MOST_MS, DOUBT_MS * 2 ** this.#doubts++) * (1 + Math.random() / 2);
+    this.#doubtTimer = setTimeout(() => {
+      this.#doubtTimer = null;
+      if (this.#isDoubtful && !this.#held && !this.#mending) this.#repair();
+    }, pauseMs);
   }
 
   #wait() {
@@ -114,7 +141,8 @@ export class Stream {
 
   #settle() {
     clearTimeout(this.#timer);
-    this.#timer = null;
+    clearTimeout(this.#doubtTimer);
+    this.#timer = this.#doubtTimer = null;
   }
 
   async #repair() {
@@ -123,6 +151,7 @@ export class Stream {
     } catch (error) {
       if (this.#held) return; // no connection: the next arrival begins again
       if (error.action === "retry") this.#again(error.retryAfter * 1000 * (1 + Math.random() / 2), () => this.#repair());
+      else if (this.#isDoubtful) this.#lookAfreshSoon();
       // Otherwise the next event, or the next heartbeat, shows the gap again.
     }
   }
@@ -141,11 +170,13 @@ export class Stream {
 
   async #catchUp(resumed) {
     let known = Math.max(this.#position, this.#head);
-    if (this.#begun && this.#resume) {
-      const answer = resumed ?? (await this.#resume(this.#position));
+    if (this.#begun && this.#resume && (resumed || !this.#isDoubtful)) {
+      const answer = resumed ?? (await this.#resume(this.#position)) ?? {};
       for (const event of answer.events ?? []) this.#take(event);
-      if (answer.complete && this.#position >= answer.head) return;
-      known = answer.head; // smaller than ours where a backup was brought back
+      const head = Number.isSafeInteger(answer.head) ? answer.head : known;
+      const isWhole = answer.complete === true && this.#position >= head;
+      if (isWhole && !this.#isDoubtful) return;
+      known = isWhole ? this.#position : head; // smaller than ours where a backup was brought back
       // Ours is worth nothing from here on, also where the reading fails: the next try must not ask what came after it.
       this.#begun = false;
       this.#position = 0;
@@ -155,5 +186,6 @@ export class Stream {
     // holds everything up to the newest event that has arrived.
     known = Math.max(known, ...this.#early.keys());
     this.#position = (await this.#readAfresh()) ?? known;
+    this.#isDoubtful = false;
   }
 }

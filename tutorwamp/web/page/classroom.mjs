@@ -3,7 +3,7 @@
 
 import { forgetKept } from "../client/chat/kept.mjs";
 import { Connection } from "../client/connection.mjs";
-import { inPlainWords } from "../client/errors.mjs";
+import { inPlainWords } from "./error-words.mjs";
 import { Heartbeat } from "../client/heartbeat.mjs";
 import { Session } from "../client/session.mjs";
 import { straight } from "../client/writing.mjs";
@@ -153,7 +153,7 @@ function setUpAccount() {
   find('[data-do="sign-out"]', account).addEventListener("click", async () => {
     const waiting = room?.stuckCount ?? 0;
     if (waiting > 0 && !confirm(`${waiting} not sent yet, and lost when you sign out. Sign out anyway?`)) return;
-    forgetKept(sessionStorage, session.user.id);
+    forgetKept(localStorage, session.user.id);
     connection.close();
     const done = session.logOut();
     location.hash = "";

@@ -1,8 +1,9 @@
 // The door: sign in, or make an account.
 
-import { inPlainWords } from "../client/errors.mjs";
 import { writtenLine } from "../client/writing.mjs";
 import { find } from "./dom.mjs";
+import { inPlainWords } from "./error-words.mjs";
+import { t } from "./words.mjs";
 
 export class SignIn {
   #root = find("#sign-in");
@@ -63,8 +64,7 @@ export class SignIn {
       this.#form.password.value = "";
       this.#entered();
     } catch (error) {
-      // Here "unauthenticated" is about the password, so its own sentence is the right one.
-      this.#say(error.action === "reauth" ? error.message : inPlainWords(error));
+      this.#say(error.action === "reauth" ? t("error.sign-in") : inPlainWords(error)); // here it is about the password
     } finally {
       submit.disabled = false;
     }

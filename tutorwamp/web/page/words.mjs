@@ -78,6 +78,11 @@ function said(value) {
   return FROM_THE_RIGHT.has(language) && value !== "" ? `\u2068${value}\u2069` : String(value);
 }
 
+/** Whether there is such a sentence. */
+export function knows(key) {
+  return Object.hasOwn(words, key) || Object.hasOwn(english, key);
+}
+
 /**
  * Put the words into the page's own markup: `data-t="key"` is the text of an element, `data-t-placeholder`, `data-t-title` and
  * `data-t-aria-label` are attributes.

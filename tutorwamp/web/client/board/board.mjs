@@ -1,7 +1,8 @@
 // The board of one lesson: what is to be seen of it, and drawing on it.
 
 import { persistently } from "../again.mjs";
-import { inPlainWords } from "../errors.mjs";
+import { ClientError, OVERTAKEN, UNKEPT } from "../errors.mjs";
+import { listOf } from "../events.mjs";
 import { newClientId, newId } from "../ids.mjs";
 import { Stream } from "../stream.mjs";
 import { History } from "./history.mjs";
@@ -20,13 +21,14 @@ export class Board {
   #ours = new Map(); // id -> {element, version}: with what the server has not told us yet
   #sketches = new Map(); // id -> element, while it is being dragged
   #loaded = false;
+  #isUnkept = false;
 
   /**
    * `call(name, kwargs)` calls tutorwamp.board.<name>, `resume(position)` asks for what came after it. `hooks`: onChange(),
    * whenever something looks different; onNews(page), when somebody else changed it; onStopped(ids), when the server took no
-   * more of these elements; tell(words).
+   * more of these elements; tell(error). `kept` keeps what is not answered over a reload (chat/kept.mjs).
    */
-  constructor({ call, me, hooks, resume }) {
+  constructor({ call, me, hooks, resume, kept }) {
     this.#call = call;
     this.#me = me;
     this.#hooks = hooks;
@@ -34,6 +36,8 @@ export class Board {
       send: (client_id, changes) => call("submit", { client_id, changes }),
       onRejected: (rejections) => this.#rejected(rejections),
       onRefused: (error, changes) => this.#refused(error, changes),
+      kept,
+      onUnkept: () => this.#unkept(),
     });
     this.stream = new Stream({ apply: (event) => this.#apply(event), readAfresh: () => this.#readAfresh(), resume });
   }
@@ -48,6 +52,7 @@ export class Board {
   /** A lesson that is over has no topics, only its board. */
   async readOnly() {
     await this.#readAfresh();
+    this.#outbox.giveUp(new ClientError({ uri: "tutorwamp.error.lesson.state" }));
   }
 
   /** The connection is gone; what is drawn now waits. */
@@ -55,6 +60,12 @@ export class Board {
     this.stream.hold();
     this.#outbox.halt();
     this.#hooks.onChange();
+  }
+
+  /** The page may be gone the next moment: what can be sent is, and the rest is kept. */
+  keep() {
+    this.#outbox.flush();
+    this.#outbox.keep();
   }
 
   close() {
@@ -70,13 +81,14 @@ export class Board {
   }
 
   #apply(event) {
-    this.#replica.apply(event);
+    const makesSense = this.#replica.apply(event);
     this.#look();
-    if (event.type === "page.added" && event.actor?.id !== this.#me.id) this.#hooks.onNews(event.data.page);
-    for (const { op, by, element, id } of event.data.changes ?? []) {
-      const page = op === "delete" ? null : (element ?? this.at(id).element)?.page;
-      if (page && by !== this.#me.id) this.#hooks.onNews(page);
+    if (event.type === "page.added" && event.actor?.id !== this.#me.id) this.#hooks.onNews(event.data?.page);
+    for (const told of event.type === "board.changed" ? listOf(event.data?.changes) : []) {
+      const page = told?.op === "delete" ? null : (told?.element ?? this.at(told?.id).element)?.page;
+      if (page && told.by !== this.#me.id) this.#hooks.onNews(page);
     }
+    if (!makesSense) throw new Error("the board has to be opened afresh (B31)"); // which the stream does
   }
 
   // What the server says, and over it what it has yet to say.
@@ -158,7 +170,7 @@ export class Board {
   undo() {
     const leftAlone = this.#history.takeBack((id) => this.at(id), (change) => this.#do(change, null));
     this.#hooks.onChange();
-    if (leftAlone > 0) this.#hooks.tell("Somebody else has changed this since, so it stays.");
+    if (leftAlone > 0) this.#hooks.tell(new ClientError({ uri: OVERTAKEN }));
   }
 
   #do(change, gesture) {
@@ -174,14 +186,20 @@ export class Board {
     this.#look();
     this.#hooks.onStopped(rejections.map(({ id }) => id));
     // An element that somebody else deleted meanwhile is gone, and that is to be seen.
-    for (const words of new Set(rejections.filter(({ error, element }) => error !== STALE || element !== null).map(inWords))) this.#hooks.tell(words);
+    const toTell = rejections.filter(({ error, element }) => error !== STALE || element !== null);
+    for (const one of new Map(toTell.map((one) => [one.error, one])).values()) this.#hooks.tell(ClientError.fromRejection(one));
+  }
+
+  #unkept() {
+    if (!this.#isUnkept) this.#hooks.tell(new ClientError({ uri: UNKEPT, action: "fix" })); // once is enough
+    this.#isUnkept = true;
   }
 
   #refused(error, changes) {
     for (const change of changes) this.#history.forget(idOf(change));
     this.#look();
     this.#hooks.onStopped(changes.map(idOf));
-    this.#hooks.tell(inPlainWords(error));
+    this.#hooks.tell(error);
   }
 
   // Pages
@@ -204,12 +222,6 @@ export class Board {
   async #turn(name, kwargs) {
     this.#outbox.flush();
     const asked = { ...kwargs, client_id: newClientId() };
-    await persistently(() => this.#call(name, asked)).catch((error) => this.#hooks.tell(inPlainWords(error)));
+    await persistently(() => this.#call(name, asked)).catch((error) => this.#hooks.tell(ClientError.from(error)));
   }
-}
-
-function inWords({ error, message }) {
-  if (error === STALE) return "Somebody else changed this at the same moment, so it is as they left it.";
-  if (error === "tutorwamp.error.board.no_pen") return "You do not have the pen any more. What had arrived by then stays.";
-  return message;
 }

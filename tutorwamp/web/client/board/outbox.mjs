@@ -1,6 +1,9 @@
 // Our own changes on their way to the server: gathered for a moment, sent in their order without waiting for answers,
-// and sent again (same client_id) where there was none. docs/rules/board.md, B21, B22, B31, B33.
+// and sent again (same client_id) where there was none, also after a reload. docs/rules/board.md, B21, B22, B31, B33, B45.
 
+import { NOT_KEPT } from "../chat/kept.mjs";
+import { ClientError } from "../errors.mjs";
+import { listOf } from "../events.mjs";
 import { newClientId } from "../ids.mjs";
 import { grown, idOf } from "./replica.mjs";
 
@@ -9,16 +12,23 @@ const CHANGES_AT_MOST = 200; // in one submission
 const SIZE_AT_MOST = 256 * 1024; // characters of JSON; the server takes 1 MiB of a call
 const UNANSWERED_AT_MOST = 20; // a second's worth; on a slower connection more is gathered into each
 const PAUSE_AT_MOST_S = 10;
+const KEPT_AFTER_MS = 1_000; // what is answered sooner is never stored; a browser that is killed loses no more than this
+const TRIES_IN_DOUBT = 3; // of what fails in a way that nobody has thought of
 const STALE = "tutorwamp.error.board.stale";
 
-// A submission: {clientId, changes, size, state, tried, seq}. Each element occurs in it once, so that an answer, which names
+// A submission: {clientId, changes, size, state, isSealed, isKept, isOld, doubts, seq}. Each element occurs in it once, so that an answer, which names
 // elements, says clearly what became of each change. `state`: waiting, flying, or answered (until the event `seq` is here).
+// Sealed is what was sent or stored: from then on, one client_id means these changes, in every tab. Old is of a page before.
 
 export class Outbox {
   #submissions = [];
   #send;
   #onRejected;
   #onRefused;
+  #kept;
+  #onUnkept;
+  #keeping = null;
+  #isClosed = false;
   #open = false;
   #session = 0; // answers of a session before are not waited for: everything was sent again
   #timer = null;
@@ -28,12 +38,26 @@ export class Outbox {
 
   /**
    * `send(clientId, changes)` promises the server's answer. `onRejected(rejections)`: the server took the rest.
-   * `onRefused(error, changes)`: a whole submission can never be taken. `changes` change after both.
+   * `onRefused(error, changes)`: a whole submission can never be taken. `changes` change after both. `kept` keeps what is not
+   * answered (chat/kept.mjs), and what it has from before is sent first. `onUnkept()`: it has no room for it.
    */
-  constructor({ send, onRejected, onRefused }) {
+  constructor({ send, onRejected, onRefused, kept = NOT_KEPT, onUnkept = () => {} }) {
     this.#send = send;
     this.#onRejected = onRejected;
     this.#onRefused = onRefused;
+    this.#kept = kept;
+    this.#onUnkept = onUnkept;
+    for (const { client_id, changes } of kept.all) {
+      const ofBefore = { clientId: client_id, changes, isSealed: true, isKept: true, isOld: true };
+      if (listOf(changes).length > 0 && changes.every(isChange)) this.#push(ofBefore);
+      else kept.remove(client_id);
+    }
+  }
+
+  #push(more) {
+    const submission = { clientId: newClientId(), changes: [], size: 0, state: "waiting", seq: null, doubts: 0, ...more };
+    this.#submissions.push(submission);
+    return submission;
   }
 
   /** All that the board may not have yet, in order. */
@@ -54,12 +78,33 @@ export class Outbox {
 
   add(change) {
     let last = this.#submissions.at(-1);
-    if (!last || last.tried || !hasRoom(last, change)) {
-      last = { clientId: newClientId(), changes: [], size: 0, state: "waiting", tried: false, seq: null };
-      this.#submissions.push(last);
-    }
+    if (!last || last.isSealed || !hasRoom(last, change)) last = this.#push();
     join(last, change);
     this.#sendSoon();
+    this.#keepSoon();
+  }
+
+  #keepSoon() {
+    this.#keeping ??= setTimeout(() => this.keep(), KEPT_AFTER_MS);
+  }
+
+  /** Store what is not answered, now: the page may be gone the next moment. */
+  keep() {
+    clearTimeout(this.#keeping);
+    this.#keeping = null;
+    let isFull = false;
+    for (const submission of this.#submissions) {
+      if (submission.isKept || submission.state === "answered") continue;
+      submission.isKept = this.#kept.put({ client_id: submission.clientId, changes: submission.changes });
+      submission.isSealed ||= submission.isKept;
+      isFull ||= !submission.isKept;
+    }
+    if (isFull) this.#onUnkept();
+  }
+
+  #forget(submission) {
+    if (submission.isKept) this.#kept.remove(submission.clientId);
+    submission.isKept = false;
   }
 
   /** Now, so that what is called next comes after it. */
@@ -84,11 +129,21 @@ export class Outbox {
     for (const submission of this.#submissions) if (submission.state === "flying") submission.state = "waiting";
   }
 
-  /** The person goes: what waits is sent, nobody listens to the answers. */
+  /** The person goes: what waits is sent, and kept where no answer comes. */
   close() {
     this.flush();
+    this.keep();
+    this.#isClosed = true;
     this.halt();
     this.#submissions = [];
+  }
+
+  /** Nothing of it will ever be taken. */
+  giveUp(error) {
+    const given = this.#submissions.filter(({ state }) => state !== "answered");
+    this.#submissions = [];
+    for (const submission of given) this.#forget(submission);
+    if (given.length > 0) this.#onRefused(error, given.flatMap(({ changes }) => changes));
   }
 
   /** The board has everything up to the event `head`. */
@@ -126,47 +181,63 @@ export class Outbox {
 
   async #fly(submission) {
     submission.state = "flying";
-    submission.tried = true;
+    submission.isSealed = true;
     const session = this.#session;
     try {
       const answer = await this.#send(submission.clientId, submission.changes);
       if (session === this.#session) this.#answered(submission, answer);
+      else if (this.#isClosed && listOf(answer?.rejected).length === 0) this.#forget(submission);
     } catch (error) {
-      if (session === this.#session) this.#failed(submission, error);
+      if (session === this.#session) this.#failed(submission, ClientError.from(error));
     }
   }
 
-  #answered(submission, { seq, rejected }) {
+  #answered(submission, answer) {
     const place = this.#submissions.indexOf(submission);
+    const { seq } = answer;
+    const rejected = listOf(answer.rejected);
     const refused = new Map(rejected.map((one) => [one.id, one]));
     const mine = (wanted) => submission.changes.filter((change) => wanted(refused.get(idOf(change))));
     // A stale change was only too early where something before it has yet to be taken, or had to be when the server first
     // judged it (an answer is repeated, but with the element as it is now). Then it follows, as a new one.
     const early = this.#submissions.slice(0, place).some(({ state }) => state !== "answered");
-    const wasEarly = (change) => early || isAt(refused.get(idOf(change)).element, change);
+    const wasEarly = (change) => early || isAt(refused.get(idOf(change)).element ?? null, change);
     const again = mine((rejection) => rejection?.error === STALE).filter(wasEarly);
     const taken = { ...submission, state: "answered", seq, changes: mine((rejection) => !rejection) };
-    const followers = again.length ? [{ ...submission, clientId: newClientId(), changes: again, state: "waiting" }] : [];
+    const follower = { ...submission, clientId: newClientId(), changes: again, state: "waiting", isKept: false };
+    const followers = again.length ? [follower] : [];
     this.#submissions.splice(place, 1, taken, ...followers);
+    this.#forget(submission);
+    if (again.length) this.#keepSoon();
     this.settle(this.#head);
     if (!early) this.#failures = 0;
     else if (again.length) this.#failures ||= 1;
-    const judged = rejected.filter(({ id }) => !again.some((change) => idOf(change) === id));
+    // Of a page before: it had arrived, longer ago than the server remembers answers.
+    const isNews = ({ id, error }) => !again.some((change) => idOf(change) === id) && !(submission.isOld && error === STALE);
+    const judged = rejected.filter(isNews);
     if (judged.length) this.#onRejected(judged);
     this.#goOn();
   }
 
   #failed(submission, error) {
-    if (error.action === "retry") {
+    if (this.#mayBeTaken(submission, error)) {
       submission.state = "waiting";
       this.#failures = this.#flying > 0 ? Math.max(1, this.#failures) : this.#failures + 1; // many that fail together are one
+      if (error.action === "reauth") return; // until the person is back, or draws on
       const seconds = Math.min(PAUSE_AT_MOST_S, Math.max(1, error.retryAfter) * this.#failures);
       this.#nextAt = Date.now() + seconds * 1000 * (1 + Math.random() / 2);
     } else {
       this.#submissions = this.#submissions.filter((one) => one !== submission);
+      this.#forget(submission);
       this.#onRefused(error, submission.changes);
     }
     this.#goOn();
+  }
+
+  // Only the server's own word is believed at once: what fails in another way is tried again, though not for ever.
+  #mayBeTaken(submission, { uri, action }) {
+    if (action === "retry" || action === "reauth") return true;
+    return !uri?.startsWith("tutorwamp.error.") && ++submission.doubts < TRIES_IN_DOUBT;
   }
 
   #goOn() {
@@ -188,6 +259,11 @@ function join(submission, change) {
   if (place < 0) changes.push(change);
   else if (changes[place].op === "put") changes[place] = { op: "put", element: grown(changes[place].element, change) };
   else changes[place] = grown(changes[place], change);
+}
+
+/** Whether what was stored is a change that can be sent. */
+function isChange(change) {
+  return typeof change?.op === "string" && typeof (change.op === "put" ? change.element?.id : change.id) === "string";
 }
 
 function isAt(element, change) {

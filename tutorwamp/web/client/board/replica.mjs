@@ -1,6 +1,8 @@
 // The board as the server tells it (docs/rules/board.md, B18), and what one change makes of one element (B1 to B6).
 // Elements are never changed in place: another object means another look.
 
+import { listOf } from "../events.mjs";
+
 export class Replica {
   #elements = new Map(); // id -> element, bottom first
   #gone = new Map(); // id -> version of a deleted element, where we heard of it
@@ -11,30 +13,51 @@ export class Replica {
 
   /** Begin with what board.open says. */
   open({ pages, elements, head }) {
-    this.pages = pages.map(({ id }) => id);
-    this.#elements = new Map(elements.map((element) => [element.id, element]));
+    this.pages = listOf(pages).map((page) => page?.id).filter(Boolean);
+    this.#elements = new Map(listOf(elements).filter(isElement).map((element) => [element.id, element]));
     this.head = head;
   }
 
-  /** The next event. */
+  /**
+   * The next event. All of it that makes sense takes effect; false where something did not, so that the board has to be opened
+   * afresh: more of a stroke that is not here, or a kind of change that a later version has. An unknown type of event is skipped.
+   */
   apply({ seq, type, at, data }) {
     this.head = seq;
-    if (type === "board.changed") for (const told of data.changes) this.#take(told, at);
-    else if (type === "page.added") this.pages = [...this.pages, data.page];
-    else if (type === "page.removed" || type === "board.cleared") this.#empty(data.page);
-    if (type === "page.removed") this.pages = this.pages.filter((page) => page !== data.page);
+    switch (type) {
+      case "board.changed":
+        return Array.isArray(data?.changes) && data.changes.map((told) => this.#take(told, at)).every(Boolean);
+      case "page.added":
+        return this.#turn(data, (page) => (this.pages = [...this.pages.filter((one) => one !== page), page]));
+      case "page.removed":
+        return this.#turn(data, (page) => {
+          this.#empty(page);
+          this.pages = this.pages.filter((one) => one !== page);
+        });
+      case "board.cleared":
+        return data?.page === null ? this.#empty(null) : this.#turn(data, (page) => this.#empty(page));
+      default:
+        return true;
+    }
+  }
+
+  #turn(data, act) {
+    if (typeof data?.page !== "string") return false;
+    act(data.page);
+    return true;
   }
 
   #take(told, at) {
-    if (told.op === "put") {
+    const before = this.#elements.get(told?.id);
+    if (told?.op === "put" && isElement(told.element)) {
       this.#elements.set(told.element.id, told.element);
-    } else if (told.op === "delete") {
+    } else if (told?.op === "delete" && told.id) {
       this.#elements.delete(told.id);
       this.#gone.set(told.id, told.version);
-    } else {
-      const before = this.#elements.get(told.id);
+    } else if (told?.op === "append" && canGrow(before) && Array.isArray(told.points)) {
       this.#elements.set(told.id, { ...grown(before, told), version: told.version, updated_at: at });
-    }
+    } else return false;
+    return true;
   }
 
   #empty(page) {
@@ -43,6 +66,7 @@ export class Replica {
       this.#elements.delete(id);
       this.#gone.set(id, version + 1);
     }
+    return true;
   }
 
   /** Bottom first. */
@@ -72,7 +96,17 @@ export function changed(before, change, me) {
   if (change.op === "put") return { element: { author: before.element?.author ?? me, ...change.element, version }, version };
   if (before.element === null) return before;
   if (change.op === "delete") return { element: null, version };
+  if (!canGrow(before.element)) return before;
   return { element: { ...grown(before.element, change), version }, version };
+}
+
+function canGrow(element) {
+  return Array.isArray(element?.points);
+}
+
+// Whatever its kind, and whatever else it has: what cannot be drawn here keeps its place.
+function isElement(element) {
+  return typeof element?.id === "string" && element.id !== "";
 }
 
 /** A stroke, or an append to one, with more points at its end. */

@@ -7,8 +7,36 @@ const HEAD = 4; // an arrow's, in its widths
 const HEAD_AT_LEAST = 12;
 const HEAD_ANGLE = Math.PI / 6;
 
-/** `{tag, attributes, lines?}`; `lines`: [{x, y, text}] of a text. `href`: a picture's; without it a crossed-out frame. */
+const isPoint = (point) => Array.isArray(point) && Number.isFinite(point[0]) && Number.isFinite(point[1]);
+const areFinite = (...values) => values.every(Number.isFinite);
+const isLine = ({ points, width }, atLeast) => Array.isArray(points) && points.length >= atLeast && points.every(isPoint) && areFinite(width);
+const isBox = ({ x, y, width, height }) => areFinite(x, y, width, height) && width >= 0 && height >= 0;
+const COMPLETE = {
+  stroke: (element) => isLine(element, 1),
+  line: (element) => isLine(element, 2),
+  arrow: (element) => isLine(element, 2),
+  rect: isBox,
+  ellipse: isBox,
+  text: ({ x, y, text, size }) => areFinite(x, y, size) && typeof text === "string",
+  image: (element) => isBox(element) && typeof element.asset_id === "string",
+};
+const drawable = new WeakMap(); // element -> whether it is
+
+/** Whether it can be drawn here. A later version has other kinds, and other forms of these: they keep their places, unseen. */
+export function isDrawable(element) {
+  if (!drawable.has(element)) drawable.set(element, Boolean(Object.hasOwn(COMPLETE, element.kind) && COMPLETE[element.kind](element)));
+  return drawable.get(element);
+}
+
+/**
+ * `{tag, attributes, lines?}`; `lines`: [{x, y, text}] of a text. `href`: a picture's; without it a crossed-out frame. Of what
+ * cannot be drawn an empty group.
+ */
 export function shapeOf(element, href = null) {
+  return isDrawable(element) ? drawn(element, href) : { tag: "g", attributes: {} };
+}
+
+function drawn(element, href) {
   const { kind, color, opacity = 1 } = element;
   switch (kind) {
     case "stroke":
@@ -24,11 +52,9 @@ export function shapeOf(element, href = null) {
     }
     case "text":
       return { tag: "text", attributes: { fill: color, "font-size": element.size, opacity }, lines: linesOf(element) };
-    case "image":
+    default: // image
       if (href === null) return { tag: "path", attributes: { d: frame(element), ...pen({ color, width: BORDER }), opacity } };
       return { tag: "image", attributes: { ...box(element), href, preserveAspectRatio: "none", opacity } };
-    default: // of a newer version
-      return { tag: "g", attributes: {} };
   }
 }
 

@@ -1,7 +1,8 @@
 // The chat of one lesson: reads, sends, corrects, marks as read.
 
 import { persistently } from "../again.mjs";
-import { inPlainWords } from "../errors.mjs";
+import { ClientError } from "../errors.mjs";
+import { isKnown, legible, readMessage, readPerson } from "../events.mjs";
 import { Stream } from "../stream.mjs";
 import { Delivery } from "./delivery.mjs";
 import { Messages } from "./messages.mjs";
@@ -29,7 +30,7 @@ export class Chat {
   /**
    * `view`: show(), whenever something looks different; isWatched(), whether the person sees the newest message;
    * arrived(message), when somebody else has said something. `kept` keeps what is not sent over a reload (kept.mjs);
-   * `tell(words)` says what went wrong.
+   * `tell(error)` says what went wrong.
    */
   constructor({ connection, lessonId, me, view, resume, kept, tell }) {
     this.#connection = connection;
@@ -76,7 +77,7 @@ export class Chat {
   end() {
     this.#closed = true;
     this.close();
-    for (const message of this.#messages.toSend) this.#messages.refuse(message, "The lesson was over before.");
+    for (const message of this.#messages.toSend) this.#messages.refuse(message, new ClientError({ uri: "tutorwamp.error.lesson.state" }));
   }
 
   /** The connection is gone; what is said now waits. */
@@ -115,10 +116,10 @@ export class Chat {
     let cursor = null;
     let oldest = Infinity;
     for (let page = 0; page < PAGES_AFRESH; page++) {
-      const { items, next_cursor } = await this.#history(cursor);
-      for (const message of items) this.#messages.put(message);
-      oldest = Math.min(oldest, ...items.map(({ seq }) => seq));
-      cursor = next_cursor;
+      const { messages, next } = await this.#history(cursor);
+      for (const message of messages) this.#messages.put(message);
+      oldest = Math.min(oldest, ...messages.map(({ seq }) => seq));
+      cursor = next;
       if (cursor === null || oldest <= upTo) break;
     }
     this.#messages.dropBefore(oldest);
@@ -127,15 +128,16 @@ export class Chat {
     this.#view.show();
   }
 
-  #history(cursor) {
-    return this.#call("history", { lesson_id: this.#lessonId, limit: PAGE, ...(cursor && { cursor }) });
+  async #history(cursor) {
+    const { items, next_cursor } = await this.#call("history", { lesson_id: this.#lessonId, limit: PAGE, ...(cursor && { cursor }) });
+    return { messages: legible(items, readMessage), next: next_cursor ?? null };
   }
 
   /** One page further back. */
   async showEarlier() {
-    const { items, next_cursor } = await this.#history(this.#cursor);
-    for (const message of items) this.#messages.put(message);
-    this.#cursor = next_cursor;
+    const { messages, next } = await this.#history(this.#cursor);
+    for (const message of messages) this.#messages.put(message);
+    this.#cursor = next;
     this.#view.show();
   }
 
@@ -144,15 +146,23 @@ export class Chat {
     while (this.#cursor !== null && this.#messages.oldestSeq > seq) await this.showEarlier();
   }
 
-  #apply({ type, data }) {
-    if (type === "read.advanced") {
-      this.#readBy.set(data.person.id, { person: data.person, seq: data.read_seq });
-      if (data.person.id === this.me.id) this.#readSeq = Math.max(this.#readSeq, data.read_seq); // in another tab
-    } else if (data.seq >= this.#messages.oldestSeq || this.#cursor === null) {
-      this.#messages.put(data);
-      if (type === "message.created" && data.author.id !== this.me.id) this.#arrived(data);
-    }
+  #apply(event) {
+    if (!isKnown("chat", event)) return; // of a later version
+    if (event.type === "read.advanced") this.#advanced(event.data);
+    else this.#changed(event.type, readMessage(event.data));
     this.#view.show();
+  }
+
+  #advanced({ person, read_seq }) {
+    const reader = readPerson(person);
+    this.#readBy.set(reader.id, { person: reader, seq: read_seq });
+    if (reader.id === this.me.id) this.#readSeq = Math.max(this.#readSeq, read_seq); // in another tab
+  }
+
+  #changed(type, message) {
+    if (message.seq < this.#messages.oldestSeq && this.#cursor !== null) return; // of before what is shown
+    this.#messages.put(message);
+    if (type === "message.created" && message.author.id !== this.me.id) this.#arrived(message);
   }
 
   #arrived(message) {
@@ -203,12 +213,13 @@ export class Chat {
 
   async #deliver({ client_id, body, reply_to }) {
     const kwargs = { lesson_id: this.#lessonId, client_id, body, ...(reply_to && { reply_to }) };
-    this.#messages.confirm(await this.#call("send", kwargs));
+    const sent = await this.#call("send", kwargs);
+    this.#messages.confirm(client_id, ...legible([sent], readMessage));
     this.#view.show();
   }
 
   #refused(message, error) {
-    this.#messages.refuse(message, inPlainWords(error));
+    this.#messages.refuse(message, error);
     this.#view.show();
   }
 
@@ -237,7 +248,7 @@ export class Chat {
       await persistently(() => this.#call(name, kwargs));
       return true;
     } catch (error) {
-      this.#tell(inPlainWords(error));
+      this.#tell(error);
       if (error.action === "reload") await this.#readAfresh().catch(() => {});
       return false;
     }
@@ -245,6 +256,6 @@ export class Chat {
 
   async search(query) {
     const { items } = await this.#call("search", { query, lesson_id: this.#lessonId, limit: 20 });
-    return items;
+    return legible(items, readMessage);
   }
 }

@@ -2,6 +2,7 @@
 // docs/rules/sessions.md, S11 and S12.
 
 import { jittered, pause } from "../again.mjs";
+import { ClientError } from "../errors.mjs";
 
 const PAUSE_AT_MOST_S = 10; // unless the server wants more
 
@@ -70,7 +71,8 @@ export class Delivery {
   async #deliver(message, session) {
     try {
       await this.#send(message);
-    } catch (error) {
+    } catch (thrown) {
+      const error = ClientError.from(thrown);
       // Without a good token it waits until the person is back.
       if (session !== this.#session || error.action === "reauth") return false;
       if (error.action === "retry") return this.#later(error.retryAfter);

@@ -1,45 +1,68 @@
-// Words that are not sent yet, in the storage of this tab: a reload loses none of them. By person and lesson.
+// What is not sent yet, in a storage like a browser's localStorage: neither a reload nor a closed tab loses any of it.
+// Each piece has a key of its own, so that two tabs of one person do not overwrite one another's.
 
 const STORED_AS = "tutorwamp.unsent";
 
+/** Where there is no storage: it lasts as long as the page. */
+export const NOT_KEPT = { all: [], put: () => true, remove: () => {} };
+
 export class Kept {
   #storage;
-  #key;
+  #prefix;
+  #orders = new Map(); // client_id -> its place among the others
+  #lastOrder = 0;
 
-  constructor(storage, personId, lessonId) {
+  /** `storage`: getItem, setItem, removeItem, key and length, at once. `kind`: of what; each has its own. */
+  constructor(storage, personId, lessonId, kind = "chat") {
     this.#storage = storage;
-    this.#key = `${STORED_AS}.${personId}.${lessonId}`;
+    this.#prefix = `${STORED_AS}.${personId}.${lessonId}.${kind}.`;
   }
 
-  /** In the order they were written. */
+  /** In the order they were first put. */
   get all() {
-    return JSON.parse(this.#storage.getItem(this.#key) ?? "[]");
+    const found = keysOf(this.#storage, this.#prefix).map((key) => readable(this.#storage.getItem(key))).filter(Boolean);
+    found.sort((a, b) => a.order - b.order);
+    for (const { order, piece } of found) this.#orders.set(piece.client_id, order);
+    return found.map(({ piece }) => piece);
   }
 
-  /** Another message, or the same in another state. */
-  put(message) {
-    const { all } = this;
-    const place = all.findIndex(({ client_id }) => client_id === message.client_id);
-    all.splice(place < 0 ? all.length : place, 1, message);
-    this.#write(all);
+  /** Another piece, or the same in another state; it is known by its `client_id`. False where the storage is full. */
+  put(piece) {
+    const order = this.#orders.get(piece.client_id) ?? this.#nextOrder();
+    try {
+      this.#storage.setItem(this.#prefix + piece.client_id, JSON.stringify({ order, piece }));
+    } catch {
+      return false; // it is still on the page, and will be sent from there
+    }
+    this.#orders.set(piece.client_id, order);
+    return true;
   }
 
   remove(clientId) {
-    this.#write(this.all.filter(({ client_id }) => client_id !== clientId));
+    this.#orders.delete(clientId);
+    this.#storage.removeItem(this.#prefix + clientId);
   }
 
-  #write(all) {
-    try {
-      if (all.length > 0) this.#storage.setItem(this.#key, JSON.stringify(all));
-      else this.#storage.removeItem(this.#key);
-    } catch {
-      // The storage is full. They are still on the page, and will be sent from there.
-    }
+  #nextOrder() {
+    return (this.#lastOrder = Math.max(this.#lastOrder + 0.001, Date.now()));
   }
 }
 
 /** The person signs out, perhaps on a computer that others use. */
 export function forgetKept(storage, personId) {
+  for (const key of keysOf(storage, `${STORED_AS}.${personId}.`)) storage.removeItem(key);
+}
+
+function keysOf(storage, prefix) {
   const keys = Array.from({ length: storage.length }, (_, place) => storage.key(place));
-  for (const key of keys) if (key.startsWith(`${STORED_AS}.${personId}.`)) storage.removeItem(key);
+  return keys.filter((key) => key?.startsWith(prefix));
+}
+
+function readable(text) {
+  try {
+    const { order, piece } = JSON.parse(text);
+    return piece?.client_id && { order, piece };
+  } catch {
+    return null; // of another version, or somebody else's
+  }
 }

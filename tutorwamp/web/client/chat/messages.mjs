@@ -23,10 +23,11 @@ export class Messages {
 
   /**
    * The answer to a send. An event may have come first and may know more (a reaction, an edit), so it never replaces one.
+   * Without a message: it cannot be read, but it was sent.
    */
-  confirm(message) {
-    if (!this.#bySeq.has(message.seq)) this.put(message);
-    this.discard(message.client_id);
+  confirm(clientId, message = null) {
+    if (message && !this.#bySeq.has(message.seq)) this.put(message);
+    this.discard(clientId);
   }
 
   /** Our own words, before the server has them. The client_id makes sending them twice harmless. */
@@ -39,6 +40,7 @@ export class Messages {
       body,
       reply_to: replyTo,
       reactions: {},
+      files: [],
       created_at: new Date().toISOString(),
       edited_at: null,
       deleted_at: null,
@@ -49,9 +51,9 @@ export class Messages {
     return message;
   }
 
-  /** It cannot be sent, and why. */
-  refuse(message, why) {
-    message.problem = why;
+  /** It cannot be sent, and why: a ClientError. Of it stays what can be kept. */
+  refuse(message, error) {
+    message.problem = error.toJSON();
     if (this.#onTheirWay.has(message.client_id)) this.#kept.put(message);
   }
 

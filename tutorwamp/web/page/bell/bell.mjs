@@ -1,6 +1,6 @@
 // The bell at the top of the page: how many notifications are unread, and the newest of them in a list.
 
-import { inPlainWords } from "../../client/errors.mjs";
+import { inPlainWords } from "../error-words.mjs";
 import { Notifications } from "../../client/notifications.mjs";
 import { straight } from "../../client/writing.mjs";
 import { clockTime, shortDay } from "../dates.mjs";

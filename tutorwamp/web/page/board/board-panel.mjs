@@ -3,7 +3,8 @@
 import { Board } from "../../client/board/board.mjs";
 import { Pointer, Pointers } from "../../client/board/cursor.mjs";
 import { BoardFiles } from "../../client/board/files.mjs";
-import { inPlainWords } from "../../client/errors.mjs";
+import { inPlainWords } from "../error-words.mjs";
+import { Kept } from "../../client/chat/kept.mjs";
 import { newId } from "../../client/ids.mjs";
 import { isolated } from "../../client/writing.mjs";
 import { find, h } from "../dom.mjs";
@@ -46,7 +47,13 @@ export class BoardPanel {
       resume,
       call: (name, kwargs) => connection.call(`tutorwamp.board.${name}`, { lesson_id: lessonId, ...kwargs }),
       me: this.me,
-      hooks: { onChange: changed, onNews: (page) => this.#news.add(page), onStopped: (ids) => this.#tools.drop(ids), tell: notify },
+      kept: new Kept(localStorage, this.me.id, lessonId, "board"),
+      hooks: {
+        onChange: changed,
+        onNews: (page) => this.#news.add(page),
+        onStopped: (ids) => this.#tools.drop(ids),
+        tell: (error) => notify(inPlainWords(error)),
+      },
     });
     this.#files = new BoardFiles({ session, lessonId, onPicture: changed });
     this.#view = new BoardView(root, { pictures: this.#files });
@@ -57,6 +64,7 @@ export class BoardPanel {
     this.#tools = new Tools(find(".sheet", root), { board: this.board, view: this.#view, editor: this.#editor, onPoint, signal });
     this.#setUpTools(signal);
     this.#setUpActions(signal);
+    addEventListener("pagehide", () => this.board.keep(), { signal });
     this.#show();
   }
 

@@ -1,6 +1,6 @@
 // How the chat looks. Everything is described from the picture each time; elements whose description is unchanged stay.
 
-import { inPlainWords } from "../../client/errors.mjs";
+import { inPlainWords } from "../error-words.mjs";
 import { isolated, straight } from "../../client/writing.mjs";
 import { clockTime, longDay } from "../dates.mjs";
 import { aside, avatar, find, h } from "../dom.mjs";
@@ -267,7 +267,7 @@ export class ChatView {
     return h(
       "p",
       { class: "not-sent" },
-      `Not sent. ${message.problem} `,
+      `Not sent. ${inPlainWords(message.problem)} `,
       !closed && h("button", { type: "button", class: "link", "data-focus": "take back", onclick: () => this.act.takeBack(message) }, "Take it back to change it"),
       " ",
       h("button", { type: "button", class: "link", onclick: () => this.chat.discard(message) }, "Discard"),

@@ -1,6 +1,6 @@
 // Searching what was said in a lesson: the field at the top, and the list of what was found.
 
-import { inPlainWords } from "../../client/errors.mjs";
+import { inPlainWords } from "../error-words.mjs";
 import { isForInputMethod, isolated, isVisible, writtenLine } from "../../client/writing.mjs";
 import { clockTime, shortDay } from "../dates.mjs";
 import { aside, find, h } from "../dom.mjs";

@@ -1,6 +1,6 @@
 // The list of a person's lessons: now, planned and past.
 
-import { inPlainWords } from "../../client/errors.mjs";
+import { inPlainWords } from "../error-words.mjs";
 import { isolated } from "../../client/writing.mjs";
 import { clockTime, shortDay } from "../dates.mjs";
 import { aside, find, h } from "../dom.mjs";
@@ -67,8 +67,8 @@ export class Lessons {
   #show(lessons, more) {
     const soonestFirst = (a, b) => a.starts_at.localeCompare(b.starts_at);
     const now = lessons.filter(({ state }) => state === "live" || state === "interrupted");
-    const planned = lessons.filter(({ state }) => state === "scheduled").sort(soonestFirst);
     const over = lessons.filter(({ state }) => OVER.has(state));
+    const planned = lessons.filter((lesson) => !now.includes(lesson) && !over.includes(lesson)).sort(soonestFirst); // also of a later version's states
     const lists = [this.#list("Now", now), this.#list("Planned", planned), this.#list("Past", over)].filter(Boolean);
     const empty = this.#me.role === "student" ? "No lessons yet. Your tutor adds you to one with your ID below." : "No lessons yet. Make the first one.";
     const shown = find(".lists", this.#root);

@@ -1,6 +1,6 @@
 // The form with which a tutor makes a lesson.
 
-import { inPlainWords } from "../../client/errors.mjs";
+import { inPlainWords } from "../error-words.mjs";
 import { newClientId } from "../../client/ids.mjs";
 import { writtenLine } from "../../client/writing.mjs";
 import { find } from "../dom.mjs";

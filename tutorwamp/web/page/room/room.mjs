@@ -4,7 +4,8 @@ import { persistently } from "../../client/again.mjs";
 import { Chat } from "../../client/chat/chat.mjs";
 import { Kept } from "../../client/chat/kept.mjs";
 import { Typing } from "../../client/chat/typing.mjs";
-import { inPlainWords } from "../../client/errors.mjs";
+import { inPlainWords } from "../error-words.mjs";
+import { isKnown, readLesson } from "../../client/events.mjs";
 import { Following } from "../../client/following.mjs";
 import { Stream } from "../../client/stream.mjs";
 import { isolated, straight } from "../../client/writing.mjs";
@@ -43,7 +44,7 @@ export class Room {
     this.#following = new Following((procedure, kwargs) => connection.call(procedure, kwargs));
     const resume = (kind) => this.#following.resumer(kind);
     this.#state = new Stream({
-      apply: ({ data }) => this.#showLesson(data),
+      apply: (event) => isKnown("state", event) && this.#showLesson(readLesson(event.data)),
       readAfresh: () => this.#readLesson({ afresh: true }),
       resume: resume("state"),
     });
@@ -58,8 +59,9 @@ export class Room {
     });
     const nameOf = (id) => this.#people.nameOf(id);
     this.#view.nameOf = nameOf;
-    const kept = new Kept(sessionStorage, me.id, lessonId);
-    this.#chat = new Chat({ connection, lessonId, me, view: this.#view, resume: resume("chat"), kept, tell: notify });
+    const kept = new Kept(localStorage, me.id, lessonId);
+    const tell = (error) => notify(inPlainWords(error));
+    this.#chat = new Chat({ connection, lessonId, me, view: this.#view, resume: resume("chat"), kept, tell });
     this.#view.chat = this.#chat;
     const whisperOn = (kind) => (kwargs) => this.#following.topics && connection.whisper(this.#following.topics[kind], kwargs);
     this.composer = new Composer(find(".composer", this.#root), { chat: this.#chat, whisper: whisperOn("typing"), signal });
@@ -77,19 +79,21 @@ export class Room {
   /** On every arrival: a new session has joined nothing and hears nothing. Throws Refusal. */
   async enter() {
     this.#following.hold(); // also where an attempt has failed half way
-    const lesson = await this.#call("tutorwamp.lesson.get");
+    const lesson = readLesson(await this.#call("tutorwamp.lesson.get"));
     this.#showLesson(lesson);
     if (OVER.has(lesson.state)) return Promise.all([this.#chat.readOnly(), this.#board.board.readOnly()]);
     const { topics, heads, epoch } = await this.#call("tutorwamp.lesson.join"); // opens the topics, so it comes first
     this.#following.topics = topics;
     this.#following.joined(epoch);
+    // A server may not have all of these topics.
+    const hear = (kind, heard) => (topics[kind] ? this.#connection.subscribe(topics[kind], heard) : () => {});
     this.#subscriptions = await Promise.all([
-      this.#connection.subscribe(topics.state, (event) => this.#state.hear(event)),
-      this.#connection.subscribe(topics.chat, (event) => this.#chat.stream.hear(event)),
-      this.#connection.subscribe(topics.presence, (event) => this.#presence(event)),
-      this.#connection.subscribe(topics.typing, ({ typing }, who) => this.#typing.heard(who, typing)),
-      this.#connection.subscribe(topics.board, (event) => this.#board.board.stream.hear(event)),
-      this.#connection.subscribe(topics.cursor, (place, who) => this.#board.heardCursor(place, who)),
+      hear("state", (event) => this.#state.hear(event)),
+      hear("chat", (event) => this.#chat.stream.hear(event)),
+      hear("presence", (event) => isKnown("presence", event) && this.#presence(event)),
+      hear("typing", ({ typing }, who) => this.#typing.heard(who, typing)),
+      hear("board", (event) => this.#board.board.stream.hear(event)),
+      hear("cursor", (place, who) => this.#board.heardCursor(place, who)),
     ]);
     // Presence has no numbers: somebody may have come between joining and subscribing. Joining twice is joining once,
     // and its answer says who is here now that we hear of every change.
@@ -155,7 +159,7 @@ export class Room {
   }
 
   async #readLesson(how) {
-    this.#showLesson(await this.#call("tutorwamp.lesson.get"), how);
+    this.#showLesson(readLesson(await this.#call("tutorwamp.lesson.get")), how);
   }
 
   #takeBack(message) {
@@ -165,7 +169,7 @@ export class Room {
 
   async #act(verb, kwargs) {
     try {
-      this.#showLesson(await persistently(() => this.#call(`tutorwamp.lesson.${verb}`, kwargs)));
+      this.#showLesson(readLesson(await persistently(() => this.#call(`tutorwamp.lesson.${verb}`, kwargs))));
     } catch (error) {
       notify(inPlainWords(error));
       if (error.action === "reload") await this.#readLesson().catch(() => {});
