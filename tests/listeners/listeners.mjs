@@ -11,7 +11,7 @@
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 
-import { Connection } from "../../tutorwamp/web/client/connection.mjs";
+import { createClient } from "../../tutorwamp/web/client/index.mjs";
 
 const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
@@ -65,22 +65,15 @@ function withAutobahn(Serializer, closed) {
   });
 }
 
-function withOurClient(closed) {
-  const session = { user, accessToken: async () => token, forget() {} };
-  return new Promise((resolve) => {
-    const hooks = {
-      onState: ({ state }) => state === "waiting" && closed(state),
-      onSignedOut: closed,
-      onArrival: () =>
-        resolve({
-          call: (procedure, kwargs) => connection.call(procedure, kwargs),
-          subscribe: (topic, heard) => connection.subscribe(topic, heard),
-          unsubscribe: (stop) => stop(),
-        }),
-    };
-    const connection = new Connection(session, hooks, socketUrl);
-    connection.open();
-  });
+async function withOurClient(closed) {
+  const client = createClient({ url, getToken: () => token, user: () => user });
+  await client.connect();
+  client.on("state", ({ new: state }) => closed(state));
+  return {
+    call: (procedure, kwargs) => client.call(procedure, kwargs),
+    subscribe: (topic, heard) => client.subscribe(topic, heard),
+    unsubscribe: (stop) => stop(),
+  };
 }
 
 const CLIENTS = {
@@ -113,7 +106,7 @@ say({ ready: clients.map(([listener]) => listener) });
 for await (const line of lines) {
   const [procedure, kwargs] = JSON.parse(line).calls;
   const asked = clients.map(async ([listener, client]) => {
-    const answer = await client.call(procedure, kwargs).catch((error) => ({ error: error.error ?? error.errorUri ?? `${error}` }));
+    const answer = await client.call(procedure, kwargs).catch((error) => ({ error: error.error ?? error.errorUri ?? error.uri ?? `${error}` }));
     return [listener, answer];
   });
   say({ answers: Object.fromEntries(await Promise.all(asked)) });

@@ -72,9 +72,9 @@ beforeEach(() => {
   notifications = new Notifications({
     call: (procedure, kwargs = {}) => office.call(procedure, kwargs),
     subscribe: (name, heard) => office.subscribe(name, heard),
-    me: { id: "ada" },
-    hooks: { onChange: () => {}, onNews: ({ id }) => news.push(id) },
+    me: () => ({ id: "ada" }),
   });
+  notifications.on("news", ({ id }) => news.push(id));
 });
 
 const shown = () => [notifications.items.map(({ id }) => id), notifications.unreadCount];

@@ -45,5 +45,5 @@ test("what is asked for is there, and what is there is asked for", () => {
 });
 
 test("a number has its form", () => {
-  assert.equal(t("connection.to-send", { state: t("connection.open"), count: 2 }), "Connected, 2 to send");
+  assert.equal(t("connection.to-send", { state: t("connection.connected"), count: 2 }), "Connected, 2 to send");
 });

@@ -1,16 +1,20 @@
 // Asking once more, where an error says that this helps. docs/rules/sessions.md, S11.
 
+import { pause } from "./clock.mjs";
+
+export { pause };
+
 const TRIES = 3; // of what somebody waits for: told after that
 const PATIENCE_S = 5; // whoever is to wait longer is told at once
 
 /** Ask, and a few times again while the answer is `retry`. For what may be asked twice without being done twice. */
-export async function persistently(ask) {
+export async function persistently(ask, clock) {
   for (let attempt = 1; ; attempt++) {
     try {
       return await ask();
     } catch (error) {
       if (error.action !== "retry" || attempt === TRIES || error.retryAfter > PATIENCE_S) throw error;
-      await pause(jittered(error.retryAfter));
+      await pause(jittered(error.retryAfter), clock);
     }
   }
 }
@@ -28,8 +32,4 @@ export async function renewing(session, ask, token = null) {
 /** That many seconds and a random bit more, so that not everybody comes at once. */
 export function jittered(seconds) {
   return seconds * (1 + Math.random() / 2);
-}
-
-export function pause(seconds) {
-  return new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 }

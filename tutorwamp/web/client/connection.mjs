@@ -1,200 +1,289 @@
-// One WAMP session after another: connects, shows the ticket, comes back after a loss. What to do on arrival (join the
-// lesson, subscribe, read what was missed) is the business of `onArrival`; a new session remembers nothing of the old.
+// One WAMP session after another: connects, shows the ticket, notices when nobody is there any more, comes back after a loss.
+// What to do on arrival (join the lesson, subscribe, read what was missed) is the business of `onArrival`; a new session
+// remembers nothing of the old.
 
 import { jittered, renewing } from "./again.mjs";
+import { wait } from "./clock.mjs";
 import { Refusal } from "./errors.mjs";
-import { socketThatHearsGoodbye } from "./goodbye.mjs";
-import { Wampy } from "./vendor/wampy.mjs";
+import { LARGE, limited } from "./limits.mjs";
+import { Silence } from "./silence.mjs";
+import { WampSession } from "./wamp.mjs";
 
-const REALM = "tutor";
-const JOIN_TIMEOUT_S = 15; // wampy waits for ever where the socket opens and nothing answers
-const PAUSE_AT_MOST_S = 20; // within the server's 30 s of grace a lost person is still "reconnecting" to the others
-const STEADY_AFTER_S = 10; // a session that lived this long starts the pauses from the beginning
-const DRAINING = "tutorwamp.close.draining";
-const DRAINING_TOPIC = "tutorwamp.connection.draining"; // says when to come back, before that goodbye
-const BACK_AFTER_DRAINING_S = 2; // where it did not
-const REVOKED = "tutorwamp.close.revoked";
+const STEADY_AFTER_MS = 10_000; // a session that lived this long starts the pauses from the beginning
+const WELL_AFTER_MS = 60_000; // and this long, our patience with a slow line
+const FRESH_MS = 1_000; // an attempt that is younger is not begun anew
+const DOUBT_S = 1; // spread over this: where a router stands still, everybody finds it silent at the same moment
+const CLOSE = "tutorwamp.close."; // what reasons of the server begin with
+const BACK_AFTER_S = { draining: 2, ping_timeout: 0 }; // where it did not say when to come back
+const TOPICS = { draining: "tutorwamp.connection.draining", ping_timeout: "tutorwamp.connection.timeout" }; // on which it does
 
 export class Connection {
-  #wampy = null;
-  #hangUp = null;
-  #session;
-  #hooks;
   #url;
-  #attempt = 0;
+  #tokens;
+  #WebSocket;
+  #clock;
+  #timeouts;
+  #debug;
+  #hooks;
+  #silence;
+  #session = null;
+  #doubted = false; // the session is taken for dead; until another is there, a word on it brings it back to life
+  #attempting = null;
+  #attempts = 0;
   #timer = null;
   #wanted = false;
-  #joining = false;
+  #since = 0; // the session's beginning
+  #state = "initial";
+  #wasConnected = false;
+  #listening = null;
 
-  /** `hooks`: onState({state, seconds}), onArrival() and onSignedOut(words). `url`: of a node, where it is not this site's. */
-  constructor(session, hooks, url = webSocketUrl()) {
-    this.#session = session;
-    this.#hooks = hooks;
+  /**
+   * `url` of the WebSocket. `tokens`: accessToken({renew}), and `user` or null. `timeouts` as in limits.mjs. `hooks`:
+   * onState({state, reason, seconds}), where `seconds` is the pause before the next attempt; onArrival(welcome), in a new
+   * session; onLost(), the old one is gone, and its subscriptions with it.
+   */
+  constructor({ url, tokens, WebSocket, clock, timeouts, debug, hooks }) {
     this.#url = url;
-    // A browser knows of a network that is back before our timer does; Node tells nothing.
-    globalThis.addEventListener?.("online", () => this.tryNow());
-    globalThis.addEventListener?.("offline", () => this.drop());
+    this.#tokens = tokens;
+    this.#WebSocket = WebSocket;
+    this.#clock = clock;
+    this.#timeouts = timeouts;
+    this.#debug = debug;
+    this.#hooks = hooks;
+    this.#silence = new Silence({
+      clock,
+      timeouts,
+      hooks: {
+        probe: () => this.#session.probe(),
+        isAwaited: () => this.#session.unanswered > 0,
+        onSilent: () => this.#doubt(),
+        onLife: () => this.#believe(),
+      },
+    });
+  }
+
+  get state() {
+    return this.#state;
   }
 
   get isOpen() {
-    return this.#wampy !== null;
+    return this.#session !== null;
+  }
+
+  /** Somebody looks at what we show: a silence is noticed then, also where nothing is waited for. */
+  set attentive(attentive) {
+    this.#silence.attentive = attentive;
   }
 
   open() {
+    if (this.#wanted) return;
     this.#wanted = true;
-    this.#attempt = 0;
-    this.tryNow();
+    this.#wasConnected = false;
+    this.#attempts = 0;
+    this.#listen();
+    this.#connect();
   }
 
-  close() {
+  /** Stay away, for this reason. */
+  close(reason = "closed") {
+    if (!this.#wanted) return;
     this.#wanted = false;
-    clearTimeout(this.#timer);
-    this.#wampy?.disconnect();
-    this.#wampy = this.#hangUp = null;
+    this.#rest();
+    this.#listening.abort();
+    const session = this.#session;
+    this.#session = null;
+    session?.leave();
+    this.#ended(session);
+    this.#become("disconnected", reason);
   }
 
-  /** Nobody is at the other end any more, though the socket may not know it for minutes. To the others we are reconnecting. */
-  drop() {
-    this.#hangUp?.();
+  /** Nobody is at the other end any more, though the socket may not know it for minutes. */
+  drop(reason) {
+    const session = this.#session;
+    if (!session) return;
+    this.#session = null;
+    session.cut();
+    this.#ended(session);
+    if (!this.#attempting) this.#comeBack(reason);
   }
 
-  tryNow() {
-    clearTimeout(this.#timer);
-    if (this.#wanted && !this.#wampy && !this.#joining) this.#connect();
+  /** Something tells that the network may be another, or that somebody looks again: see at once whether we are connected. */
+  wake() {
+    if (!this.#wanted) return;
+    this.#attempts = 0;
+    if (this.#session && !this.#doubted) return this.#silence.ask();
+    if (this.#attempting && this.#clock.now() - this.#attempting.since < FRESH_MS) return;
+    this.#rest();
+    this.#connect();
   }
 
-  /** Call a procedure. Throws Refusal, whatever goes wrong; `reauth` only where a new token did not help. */
-  call(procedure, kwargs = {}) {
-    return renewing(this.#session, () => this.#ask(procedure, kwargs));
+  /** Call a procedure. Throws Refusal, whatever goes wrong, or what `signal` says; `reauth` only where a new token did not help. */
+  call(procedure, kwargs = {}, { timeout, signal } = {}) {
+    return renewing(this.#tokens, () => this.#ask(procedure, kwargs, timeout, signal));
   }
 
-  async #ask(procedure, kwargs) {
-    const wampy = this.#open();
-    try {
-      // `argsDict` spelled out, or wampy would take arguments of these two names for its own.
-      const { argsList } = await wampy.call(procedure, { argsDict: kwargs });
-      return argsList?.[0] ?? {}; // a procedure returns one dict: it is the first positional result
-    } catch (error) {
-      throw Refusal.fromWamp(error);
-    }
+  async #ask(procedure, kwargs, timeout, signal) {
+    const session = this.#open();
+    const { id, answer } = session.call(procedure, kwargs);
+    const seconds = timeout ?? (LARGE.has(procedure) ? this.#timeouts.read : this.#timeouts.call);
+    return limited(answer, { seconds, signal, clock: this.#clock, givenUp: () => session.forget(id) });
   }
 
   /** Hear a topic; `heard(kwargs, publisher)`, where the publisher is a user id on typing and cursor, and one of ours elsewhere. */
   async subscribe(topic, heard) {
-    const wampy = this.#open();
-    try {
-      const { subscriptionId } = await wampy.subscribe(topic, ({ argsDict, details }) =>
-        heard(argsDict ?? {}, details.publisher_authid),
-      );
-      // Leaving a lesson takes its subscriptions away without wampy noticing, and a second subscribe() on the same
-      // session would then be answered from its memory. So unsubscribe first, and do not mind if it is gone already.
-      return () => wampy.unsubscribe(subscriptionId).catch(() => {});
-    } catch (error) {
-      throw Refusal.fromWamp(error);
-    }
+    const session = this.#open();
+    const subscription = await session.subscribe(topic, heard);
+    return () => session.unsubscribe(subscription);
   }
 
   /** Tell the others on an ephemeral topic. Nobody waits for it, and a lost one does no harm. */
   whisper(topic, kwargs) {
-    this.#wampy?.publish(topic, { argsDict: kwargs }).catch(() => {});
+    this.#session?.publish(topic, kwargs).catch(() => {});
   }
 
   #open() {
-    if (!this.#wampy) throw Refusal.disconnected();
-    return this.#wampy;
+    if (!this.#session) throw Refusal.disconnected();
+    return this.#session;
   }
+
+  // One attempt
 
   async #connect() {
-    this.#joining = true;
-    this.#hooks.onState({ state: "connecting" });
+    const attempt = (this.#attempting = { since: this.#clock.now(), session: null });
+    this.#become(this.#wasConnected ? "reconnecting" : "connecting");
+    const limit = wait(this.#timeouts.join, this.#clock);
+    const late = limit.over.then(() => Promise.reject(Refusal.disconnected()));
     try {
-      await this.#join();
+      const welcome = await Promise.race([this.#join(attempt), late]);
+      if (attempt === this.#attempting) this.#arrived(attempt.session, welcome);
     } catch (error) {
-      this.#joining = false;
-      const refusal = Refusal.fromWamp(error);
-      if (refusal.action === "reauth") return this.#signOut("Your sign-in has run out. Please sign in again.");
-      return this.#comeBack(refusal.details?.retry_after_s);
-    }
-    this.#joining = false;
-    if (!this.#wanted) return this.close(); // signed out in the meantime
-    this.#hooks.onState({ state: "open" });
-    await this.#hooks.onArrival();
-  }
-
-  async #join() {
-    // Where the token looks good to us and not to the server, it was revoked, or our clock is off.
-    await renewing(this.#session, (ticket) => this.#joinWith(ticket), await this.#session.accessToken());
-  }
-
-  async #joinWith(ticket) {
-    let goodbye = null;
-    let socket;
-    let tellClosed;
-    const closed = new Promise((resolve) => (tellClosed = resolve));
-    const wampy = new Wampy(this.#url, {
-      realm: REALM,
-      authid: this.#session.user.id, // without it wampy offers no authentication at all
-      authmethods: ["ticket"],
-      onChallenge: () => ticket,
-      ws: socketThatHearsGoodbye((heard) => (goodbye = heard), (made) => (socket = made)),
-      uriValidation: "loose", // "strict" refuses the hyphens of a UUID in a topic
-      autoReconnect: false, // it would subscribe again before the lesson is joined, and it hides onClose
-      onClose: tellClosed,
-    });
-    const timeout = wait(JOIN_TIMEOUT_S);
-    try {
-      await Promise.race([wampy.connect(), Promise.any([closed, timeout.over]).then(() => Promise.reject(Refusal.disconnected()))]);
-    } catch (error) {
-      wampy.disconnect();
-      throw error.name === "AbortedError" ? Refusal.fromAbort(error) : error;
+      attempt.session?.cut();
+      if (attempt === this.#attempting) this.#failed(Refusal.fromWamp(error));
     } finally {
-      timeout.cancel();
+      limit.cancel();
     }
-    this.#wampy = wampy;
-    let backAfter = BACK_AFTER_DRAINING_S;
-    const hearWhen = ({ argsDict }) => Number.isFinite(argsDict?.retry_after_s) && (backAfter = argsDict.retry_after_s);
-    wampy.subscribe(DRAINING_TOPIC, hearWhen).catch(() => {}); // an older node does not know it
-    const since = Date.now();
-    const lost = () => this.#lost(wampy, since, goodbye, backAfter);
-    closed.then(lost);
-    this.#hangUp = () => {
-      socket.close(); // which takes a while where nobody answers
-      lost();
-    };
   }
 
-  #lost(wampy, since, goodbye, backAfter) {
-    if (this.#wampy !== wampy) return; // closed by ourselves
-    this.#wampy = this.#hangUp = null;
-    if (goodbye?.reason === REVOKED) return this.#signOut("You have been signed out on this device.");
-    if (Date.now() - since > STEADY_AFTER_S * 1000) this.#attempt = 0;
-    this.#comeBack(goodbye?.reason === DRAINING ? backAfter : undefined);
+  async #join(attempt) {
+    // Where the token looks good to us and not to the server, it was revoked, or our clock is off.
+    return renewing(this.#tokens, (ticket) => this.#joinWith(attempt, ticket), await this.#tokens.accessToken());
   }
 
-  #comeBack(atLeast = 0) {
+  async #joinWith(attempt, ticket) {
+    if (attempt !== this.#attempting) throw Refusal.disconnected();
+    const opening = wait(this.#timeouts.open, this.#clock);
+    const isOurs = () => this.#session === session;
+    const session = (attempt.session = new WampSession({
+      url: this.#url,
+      WebSocket: this.#WebSocket,
+      ticket,
+      authid: this.#tokens.user?.id,
+      debug: this.#debug,
+      hooks: {
+        onOpen: opening.cancel,
+        onHeard: () => isOurs() && this.#silence.heard(),
+        onSent: () => isOurs() && this.#silence.sent(),
+        onOver: (goodbye) => isOurs() && this.#lost(session, goodbye),
+      },
+    }));
+    opening.over.then(() => session.cut());
+    return session.joined.finally(opening.cancel);
+  }
+
+  #failed(error) {
+    this.#attempting = null;
+    if (error.action === "reauth") return this.close("unauthenticated");
+    this.#comeBack(undefined, error.details?.retry_after_s);
+  }
+
+  #arrived(session, welcome) {
+    this.#attempting = null;
+    const old = this.#session;
+    this.#session = session;
+    if (old) {
+      if (old.awaits(LARGE)) this.#silence.wasWrong();
+      old.cut();
+      this.#ended(old);
+    }
+    this.#since = this.#clock.now();
+    this.#wasConnected = true;
+    session.told = {};
+    for (const [reason, topic] of Object.entries(TOPICS)) {
+      // An older node does not know it.
+      session.subscribe(topic, ({ retry_after_s: seconds }) => Number.isFinite(seconds) && (session.told[reason] = seconds)).catch(() => {});
+    }
+    this.#silence.start();
+    this.#become("connected");
+    this.#hooks.onArrival(welcome);
+  }
+
+  // Losing it
+
+  #doubt() {
+    this.#doubted = true;
+    this.#attempts = 0;
+    const seconds = DOUBT_S * Math.random();
+    this.#become("reconnecting", "silent", seconds);
+    this.#tryIn(seconds);
+  }
+
+  #believe() {
+    this.#doubted = false;
+    if (this.#session.awaits(LARGE)) this.#silence.wasWrong();
+    this.#rest();
+    this.#become("connected", "silent");
+  }
+
+  #lost(session, goodbye) {
+    this.#session = null;
+    const known = goodbye?.reason?.startsWith(CLOSE) ? goodbye.reason.slice(CLOSE.length) : "lost";
+    if (this.#clock.now() - this.#since > STEADY_AFTER_MS) this.#attempts = 0;
+    this.#ended(session);
+    if (known === "revoked") return this.close("revoked");
+    if (!this.#attempting) this.#comeBack(known, session.told[known] ?? BACK_AFTER_S[known]);
+  }
+
+  #ended(session) {
+    if (!session) return;
+    this.#silence.stop();
+    if (this.#clock.now() - this.#since > WELL_AFTER_MS) this.#silence.forgive();
+    this.#doubted = false;
+    this.#hooks.onLost();
+  }
+
+  #comeBack(reason, atLeast = 0) {
     if (!this.#wanted) return;
     // Jittered, or everybody who was thrown out together would knock together.
-    const pause = Math.min(PAUSE_AT_MOST_S, 2 ** this.#attempt++) * (0.5 + Math.random() / 2);
+    const pause = Math.min(this.#timeouts.pause, 2 ** this.#attempts++) * (0.5 + Math.random() / 2);
     const seconds = jittered(atLeast) + pause;
-    this.#hooks.onState({ state: "waiting", seconds });
-    this.#timer = setTimeout(() => this.tryNow(), seconds * 1000);
+    this.#become(this.#wasConnected ? "reconnecting" : "connecting", reason, seconds);
+    this.#tryIn(seconds);
   }
 
-  #signOut(words) {
-    this.close();
-    this.#session.forget();
-    this.#hooks.onSignedOut(words);
+  #tryIn(seconds) {
+    this.#clock.clearTimeout(this.#timer);
+    this.#timer = this.#clock.setTimeout(() => this.#connect(), seconds * 1000);
   }
-}
 
-function webSocketUrl() {
-  const url = new URL("/ws", location.href);
-  url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
-  return url.href;
-}
+  // No attempt any more, neither now nor later.
+  #rest() {
+    this.#clock.clearTimeout(this.#timer);
+    const attempt = this.#attempting;
+    this.#attempting = null;
+    attempt?.session?.cut();
+  }
 
-function wait(seconds) {
-  let timer;
-  const over = new Promise((resolve) => (timer = setTimeout(resolve, seconds * 1000)));
-  return { over, cancel: () => clearTimeout(timer) };
+  #become(state, reason, seconds = null) {
+    this.#state = state;
+    this.#hooks.onState({ state, reason, seconds });
+  }
+
+  // A browser knows of a network that is back, or is another, before our timer does; Node tells nothing.
+  #listen() {
+    this.#listening = new AbortController();
+    const { signal } = this.#listening;
+    globalThis.addEventListener?.("online", () => this.wake(), { signal });
+    globalThis.addEventListener?.("offline", () => this.drop("offline"), { signal });
+    globalThis.navigator?.connection?.addEventListener?.("change", () => this.wake(), { signal });
+  }
 }

@@ -4,7 +4,7 @@ export class Following {
   #call;
   #streams = {};
   #epochs = {}; // by kind: of which past its position is
-  /** By kind, the topic, which is the stream's name; null before they are known. */
+  /** By kind, the topic, which is the stream's name; null before they are known. An older server may not know all kinds. */
   topics = null;
 
   /** `call(procedure, kwargs)` calls it. */
@@ -49,7 +49,7 @@ export class Following {
   }
 
   get #known() {
-    const known = Object.entries(this.#streams).filter(([, { position }]) => position !== null);
+    const known = Object.entries(this.#streams).filter(([kind, { position }]) => position !== null && this.topics?.[kind]);
     return Object.fromEntries(known.map(([kind, { position }]) => [kind, position]));
   }
 

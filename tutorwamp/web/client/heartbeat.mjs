@@ -1,7 +1,9 @@
-// Show the server that somebody is here, at the interval it names, and hear of streams that have gone on without us.
+// Show the server that somebody is here, at the interval it names, and hear of streams that have gone on without us. Whether
+// the server is there is another question (silence.mjs).
+
+import { systemClock } from "./clock.mjs";
 
 const FIRST_INTERVAL_S = 30; // until the server has named its own
-const ANSWER_WITHIN_MS = 15_000; // or the connection is dead: a network that swallows everything tells a browser nothing
 const PATIENCE_MS = 1_000; // an event that is on its way arrives by itself
 
 export class Heartbeat {
@@ -9,7 +11,7 @@ export class Heartbeat {
   #positions;
   #epochs;
   #behind;
-  #onSilence;
+  #clock;
   #timers = new Set();
   #intervalS = FIRST_INTERVAL_S;
   #beating = 0; // which start() counts; beats of an earlier one are no longer ours
@@ -17,10 +19,10 @@ export class Heartbeat {
   /**
    * `call(kwargs)` calls tutorwamp.session.heartbeat. `positions()`: by stream, the last event shown; `epochs()`: of which
    * past they are, one for each view. `behind(heads, sent, epoch)`: by stream, the server's head, a moment after it was another
-   * than the position we had sent, or the epoch was. `onSilence()`: there was no answer at all.
+   * than the position we had sent, or the epoch was.
    */
-  constructor({ call, positions, epochs = () => [], behind, onSilence }) {
-    this.#onSilence = onSilence;
+  constructor({ call, positions, epochs = () => [], behind, clock = systemClock }) {
+    this.#clock = clock;
     this.#call = call;
     this.#positions = positions;
     this.#epochs = epochs;
@@ -35,12 +37,11 @@ export class Heartbeat {
 
   stop() {
     this.#beating++;
-    for (const timer of this.#timers) clearTimeout(timer);
+    for (const timer of this.#timers) this.#clock.clearTimeout(timer);
     this.#timers.clear();
   }
 
   async #beat(which) {
-    const silence = this.#after(ANSWER_WITHIN_MS, () => this.#onSilence());
     try {
       const positions = this.#positions();
       const epochs = new Set(this.#epochs());
@@ -53,21 +54,14 @@ export class Heartbeat {
     } catch {
       // The next one may get through; a session that is gone is noticed by the connection.
     }
-    this.#forget(silence);
     if (which === this.#beating) this.#after(this.#intervalS * 1000, () => this.#beat(which));
   }
 
   #after(ms, doing) {
-    const timer = setTimeout(() => {
+    const timer = this.#clock.setTimeout(() => {
       this.#timers.delete(timer);
       doing();
     }, ms);
     this.#timers.add(timer);
-    return timer;
-  }
-
-  #forget(timer) {
-    clearTimeout(timer);
-    this.#timers.delete(timer);
   }
 }

@@ -2,6 +2,8 @@
 // like the others. A server without notifications refuses it, and then there are none.
 
 import { jittered, persistently } from "./again.mjs";
+import { systemClock } from "./clock.mjs";
+import { Emitter } from "./emitter.mjs";
 import { isKnown, legible, readNotification } from "./events.mjs";
 import { Following } from "./following.mjs";
 import { Stream } from "./stream.mjs";
@@ -9,11 +11,11 @@ import { Stream } from "./stream.mjs";
 const SHOWN = 20;
 const AGAIN_S = 30; // where the notifications are restarting while we arrive
 
-export class Notifications {
+export class Notifications extends Emitter {
   #call;
   #subscribe;
-  #hooks;
-  #topic;
+  #me;
+  #clock;
   #following;
   #stream;
   #losses = 0;
@@ -25,28 +27,40 @@ export class Notifications {
   unreadCount = 0;
 
   /**
-   * `call(procedure, kwargs)`, `subscribe(topic, heard)`: a connection's. `hooks`: onChange(), whenever something looks
-   * different; onNews(notification), when there is another one.
+   * `call(procedure, kwargs)`, `subscribe(topic, heard)`: a connection's; `me()`: whose they are. Events: `sync`, the whole was
+   * read; `update`, with an event of the stream; `change`, something looks different; `news`, with another notification.
    */
-  constructor({ call, subscribe, me, hooks }) {
+  constructor({ call, subscribe, me, clock = systemClock }) {
+    super();
     this.#call = call;
     this.#subscribe = subscribe;
-    this.#hooks = hooks;
-    this.#topic = `tutorwamp.user.${me.id}.notifications`;
+    this.#me = me;
+    this.#clock = clock;
     this.#following = new Following(call);
     this.#stream = new Stream({
       apply: (event) => this.#apply(event),
       readAfresh: () => this.#readAfresh(),
       resume: this.#following.resumer("own"),
+      clock,
     });
-    this.#following.topics = { own: this.#topic };
+    this.#stream.listener = { applied: (event) => this.emit("update", event), read: () => this.emit("sync", this) };
     this.#following.follow({ own: this.#stream });
+  }
+
+  get #topic() {
+    return this.#following.topics.own;
+  }
+
+  /** Whether the last return resumed what was missed, and nothing had to be read afresh. */
+  get recovered() {
+    return this.#stream.recovered;
   }
 
   /** On every arrival. Never fails: a server may have no notifications. */
   async enter() {
     this.lost();
     const losses = this.#losses;
+    this.#following.topics = { own: `tutorwamp.user.${this.#me().id}.notifications` };
     try {
       await this.#subscribe(this.#topic, (event) => this.#stream.hear(event));
       const { own } = await this.#following.resume();
@@ -56,16 +70,16 @@ export class Notifications {
       if (losses !== this.#losses) return; // the next arrival enters again
       const isAway = error.action === "retry";
       this.isServed &&= isAway;
-      if (isAway) this.#timer = setTimeout(() => this.enter(), jittered(Math.max(AGAIN_S, error.retryAfter)) * 1000);
+      if (isAway) this.#timer = this.#clock.setTimeout(() => this.enter(), jittered(Math.max(AGAIN_S, error.retryAfter)) * 1000);
     }
-    this.#hooks.onChange();
+    this.emit("change");
   }
 
   /** The connection is gone, or the person. */
   lost() {
     this.#losses++;
     this.#following.hold();
-    clearTimeout(this.#timer);
+    this.#clock.clearTimeout(this.#timer);
   }
 
   /** For the heartbeat: by stream, the last event shown. */
@@ -94,7 +108,7 @@ export class Notifications {
     const [{ items }, { unread_count }] = await Promise.all([this.#ask("list", { limit: SHOWN }), this.#ask("unread_count")]);
     this.items = legible(items, readNotification);
     this.unreadCount = unread_count;
-    this.#hooks.onChange();
+    this.emit("change");
   }
 
   #ask(name, kwargs = {}) {
@@ -107,12 +121,12 @@ export class Notifications {
     if (Number.isSafeInteger(data?.unread_count)) this.unreadCount = data.unread_count;
     if (type === "notification.created") this.#created(readNotification(data.notification));
     else if (isKnown("notifications", event)) this.#read(data);
-    this.#hooks.onChange();
+    this.emit("change");
   }
 
   #created(notification) {
     this.items = [notification, ...this.items.filter(({ id }) => id !== notification.id)].slice(0, SHOWN);
-    this.#hooks.onNews(notification);
+    this.emit("news", notification);
   }
 
   // `notification_ids` null: all of them.
@@ -123,10 +137,10 @@ export class Notifications {
   // What follows of it comes as an event. Both may be asked twice: read is read.
 
   markRead({ id }) {
-    return persistently(() => this.#ask("mark_read", { notification_ids: [id] }));
+    return persistently(() => this.#ask("mark_read", { notification_ids: [id] }), this.#clock);
   }
 
   markAllRead() {
-    return persistently(() => this.#ask("mark_all_read"));
+    return persistently(() => this.#ask("mark_all_read"), this.#clock);
   }
 }

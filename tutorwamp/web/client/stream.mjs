@@ -1,6 +1,7 @@
 // A stream's events in order, each once. What is missing is waited for, then resumed; where that is too much, or an event makes
 // no sense here, the state is read afresh. docs/rules/sessions.md, S10, S11 and S25.
 
+import { systemClock } from "./clock.mjs";
 import { Refusal } from "./errors.mjs";
 
 export const GAP_PATIENCE_MS = 1_000; // for events that others have overtaken; on one connection they are some milliseconds late
@@ -25,13 +26,19 @@ export class Stream {
   #apply;
   #readAfresh;
   #resume;
+  #clock;
+  /** `{applied(event), read()}`: is told of each event that was shown, and each time when the state was read afresh. */
+  listener = null;
+  /** Whether the last begin() resumed, and nothing had to be read afresh. */
+  recovered = false;
 
   /**
    * `apply(event)` shows one event, and throws where it makes no sense: then the state is read. `readAfresh()` reads and shows the whole state, including every event so far. Where it
    * says the number of the last event in there, no event is applied twice. `resume(position)` asks
    * tutorwamp.session.resume for what came after: `{complete, events, head}`.
    */
-  constructor({ apply, readAfresh, resume }) {
+  constructor({ apply, readAfresh, resume, clock = systemClock }) {
+    this.#clock = clock;
     this.#apply = apply;
     this.#readAfresh = readAfresh;
     this.#resume = resume;
@@ -58,6 +65,7 @@ export class Stream {
     const losses = this.#losses;
     await this.#mending?.catch(() => {}); // of the session before; it has lost its connection
     this.#head = head;
+    this.recovered = true;
     await this.#mend(resumed);
     if (losses !== this.#losses) throw Refusal.disconnected(); // lost again meanwhile
     this.#held = false;
@@ -107,6 +115,7 @@ export class Stream {
     this.#position = event.seq;
     try {
       this.#apply(event);
+      this.listener?.applied(event);
     } catch (error) {
       console.warn(`${event.stream ?? "A stream"}, event ${event.seq} (${event.type}) makes no sense here:`, error);
       this.#isDoubtful = true;
@@ -115,10 +124,10 @@ export class Stream {
 
   #lookAfreshSoon() {
     if (this.#doubtTimer !== null) return;
-    if (Date.now() - this.#doubtedAt > 2 * DOUBT_AT_MOST_MS) this.#doubts = 0;
-    this.#doubtedAt = Date.now();
+    if (this.#clock.now() - this.#doubtedAt > 2 * DOUBT_AT_MOST_MS) this.#doubts = 0;
+    this.#doubtedAt = this.#clock.now();
     const pauseMs = Math.min(DOUBT_AT_MOST_MS, DOUBT_MS * 2 ** this.#doubts++) * (1 + Math.random() / 2);
-    this.#doubtTimer = setTimeout(() => {
+    this.#doubtTimer = this.#clock.setTimeout(() => {
       this.#doubtTimer = null;
       if (this.#isDoubtful && !this.#held && !this.#mending) this.#repair();
     }, pauseMs);
@@ -133,15 +142,15 @@ export class Stream {
   }
 
   #again(ms, act) {
-    this.#timer = setTimeout(() => {
+    this.#timer = this.#clock.setTimeout(() => {
       this.#timer = null;
       act();
     }, ms);
   }
 
   #settle() {
-    clearTimeout(this.#timer);
-    clearTimeout(this.#doubtTimer);
+    this.#clock.clearTimeout(this.#timer);
+    this.#clock.clearTimeout(this.#doubtTimer);
     this.#timer = this.#doubtTimer = null;
   }
 
@@ -185,7 +194,9 @@ export class Stream {
     // Numbers are given out in the order of commits, and an event leaves after its commit. So what is read from now on
     // holds everything up to the newest event that has arrived.
     known = Math.max(known, ...this.#early.keys());
+    this.recovered = false;
     this.#position = (await this.#readAfresh()) ?? known;
     this.#isDoubtful = false;
+    this.listener?.read();
   }
 }

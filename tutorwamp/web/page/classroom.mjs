@@ -2,43 +2,32 @@
 // The address says where one is: `#` the list, `#lesson=<id>` a lesson; `#email=…` fills in the sign-in form.
 
 import { forgetKept } from "../client/chat/kept.mjs";
-import { Connection } from "../client/connection.mjs";
+import { createClient } from "../client/client.mjs";
 import { inPlainWords } from "./error-words.mjs";
-import { Heartbeat } from "../client/heartbeat.mjs";
-import { Session } from "../client/session.mjs";
 import { straight } from "../client/writing.mjs";
 import { Bell } from "./bell/bell.mjs";
 import { connectionWords } from "./connection-words.mjs";
 import { avatar, find, h } from "./dom.mjs";
 import { Lessons } from "./lessons/lessons.mjs";
 import { setUpNewLesson } from "./lessons/new-lesson.mjs";
-import { copy, notify } from "./notices.mjs";
+import { announce, copy, notify } from "./notices.mjs";
 import { Room } from "./room/room.mjs";
 import { keepShell } from "./shell.mjs";
 import { SignIn } from "./sign-in.mjs";
-import { learnWords, sayIn } from "./words.mjs";
+import { openSession } from "./tokens.mjs";
+import { learnWords, sayIn, t } from "./words.mjs";
 
 await learnWords();
 sayIn(document);
 
-const session = new Session();
-const connection = new Connection(session, { onState: showConnection, onArrival: arrive, onSignedOut: showSignIn });
-const lessons = new Lessons(connection);
+const session = openSession();
+const client = createClient({ url: location.origin, getToken: (how) => session.accessToken(how), user: () => session.user });
+const lessons = new Lessons(client);
 const signIn = new SignIn(session, start);
-const heartbeat = new Heartbeat({
-  call: (kwargs) => connection.call("tutorwamp.session.heartbeat", kwargs),
-  positions: () => ({ ...bell?.positions(), ...room?.positions() }),
-  epochs: () => [bell?.epoch, room?.epoch].filter((epoch) => epoch !== undefined),
-  behind: (heads, sent, epoch) => {
-    bell?.behind(heads, sent, epoch);
-    room?.behind(heads, sent, epoch);
-  },
-  onSilence: () => connection.drop(),
-});
 let room = null;
 let bell = null;
 let arrived = false;
-let connectionIs = { state: "connecting" };
+let reason; // of the connection's state
 
 function address() {
   return new URLSearchParams(location.hash.slice(1));
@@ -50,7 +39,6 @@ function show(view) {
 }
 
 function showSignIn(words) {
-  heartbeat.stop();
   leaveViews();
   bell?.leave();
   bell = null;
@@ -70,19 +58,17 @@ function start() {
   for (const name of account.querySelectorAll(".name")) name.textContent = straight(user.name);
   find(".role", account).textContent = user.role;
   find(".own-id code", account).textContent = user.id;
-  bell = new Bell(connection, user, { onNews: () => lessons.refresh() });
+  bell = new Bell(client, { onNews: () => lessons.refresh() });
   arrived = false;
   show("waiting");
-  connection.open();
+  client.connect().catch(() => {}); // the event `state` tells why
 }
 
-/** On every new WAMP session: it knows nothing of the one before. */
-async function arrive() {
+/** The first session: there is something to show now. Lessons find their way back by themselves. */
+function arrive() {
+  if (arrived) return;
   arrived = true;
-  heartbeat.start();
-  bell.enter();
-  if (room && address().get("lesson") === room.id) await enter(room);
-  else await go();
+  go();
 }
 
 function leaveViews() {
@@ -103,58 +89,68 @@ async function go() {
     find("#lessons-title").focus({ preventScroll: true });
     return lessons.enter(session.user);
   }
-  room = new Room(connection, session, lessonId, { drawn: showWaiting });
-  room.id = lessonId;
+  const entered = (room = new Room(client, lessonId, { drawn: showWaiting }));
   show("room");
   find("#room-title").focus({ preventScroll: true });
-  await enter(room);
-}
-
-async function enter(entered) {
-  try {
-    await entered.enter();
-  } catch (error) {
-    if (entered !== room || !connection.isOpen) return; // gone elsewhere, or the next arrival tries again
-    if (error.action === "retry") {
-      setTimeout(() => entered === room && connection.isOpen && enter(entered), error.retryAfter * (1 + Math.random()) * 1000);
-      return;
-    }
+  entered.enter().catch((error) => {
+    if (entered !== room) return; // gone elsewhere
     notify(inPlainWords(error));
     location.hash = "";
-  }
+  });
 }
 
-function showConnection(now) {
-  const { state, seconds } = (connectionIs = now);
-  const status = find("#connection");
-  status.hidden = false;
-  status.title = seconds ? `In about ${Math.ceil(seconds)} s` : "";
-  find("button", status).hidden = state !== "waiting";
+function connectionChanged({ new: state, reason: why }) {
+  reason = why;
   document.body.dataset.connection = state;
-  if (state === "waiting") {
-    heartbeat.stop();
-    room?.lost();
-    bell?.lost();
-  }
+  find("#connection").hidden = state === "disconnected";
+  if (why === "revoked") signedOut("You have been signed out on this device.");
+  else if (why === "unauthenticated") signedOut("Your sign-in has run out. Please sign in again.");
   showWaiting();
+}
+
+function signedOut(words) {
+  client.close();
+  session.forget();
+  showSignIn(words);
+}
+
+function showRetry({ seconds }) {
+  const status = find("#connection");
+  status.title = seconds ? t("connection.retry-in", { count: Math.ceil(seconds) }) : "";
+  find("button", status).hidden = seconds === null;
 }
 
 /** How the connection is, and how much waits for it. */
 function showWaiting() {
-  const waiting = room?.stuckCount ?? 0;
+  const { state, pending } = client;
+  const waiting = state === "connected" ? (room?.stuckCount ?? 0) : pending.words + pending.strokes;
   const status = find("#connection");
-  status.className = ["connection", connectionIs.state, waiting > 0 && "stuck"].filter(Boolean).join(" ");
-  const words = connectionWords(connectionIs.state, waiting);
+  status.className = ["connection", state, waiting > 0 && "stuck"].filter(Boolean).join(" ");
+  const words = connectionWords(state, waiting, reason);
   if (find(".words", status).textContent !== words) find(".words", status).textContent = words; // read out once
+}
+
+/** A page that was hidden, asleep or in the browser's drawer is seen again: whether it is connected is asked at once. */
+function setUpWaking() {
+  client.attentive = !document.hidden;
+  const looked = () => {
+    client.attentive = !document.hidden;
+    if (!document.hidden) client.wake();
+  };
+  document.addEventListener("visibilitychange", looked);
+  addEventListener("pageshow", ({ persisted }) => persisted && looked());
+  addEventListener("pagehide", () => client.keep());
 }
 
 function setUpAccount() {
   const account = find("#account");
   find('[data-do="sign-out"]', account).addEventListener("click", async () => {
-    const waiting = room?.stuckCount ?? 0;
+    const waiting = client.pending.words + client.pending.strokes;
     if (waiting > 0 && !confirm(`${waiting} not sent yet, and lost when you sign out. Sign out anyway?`)) return;
-    forgetKept(localStorage, session.user.id);
-    connection.close();
+    const { user } = session;
+    leaveViews();
+    client.close();
+    forgetKept(client.storage, user.id);
     const done = session.logOut();
     location.hash = "";
     showSignIn("");
@@ -173,8 +169,14 @@ function setUpAccount() {
 
 find("main").append(h("section", { id: "waiting", class: "waiting", hidden: true }, h("p", { class: "muted" }, "Opening your classroom …")));
 setUpAccount();
-setUpNewLesson(connection, ({ id }) => (location.hash = `lesson=${id}`));
-find("#connection button").addEventListener("click", () => connection.tryNow());
+setUpNewLesson(client, ({ id }) => (location.hash = `lesson=${id}`));
+setUpWaking();
+client.on("state", connectionChanged);
+client.on("retry", showRetry);
+client.on("arrived", arrive);
+client.on("pendingchange", showWaiting);
+client.on("restored", () => announce(t("connection.restored")));
+find("#connection button").addEventListener("click", () => client.wake());
 keepShell({ onOpen: (lessonId) => (location.hash = lessonId ? `lesson=${lessonId}` : "") });
 addEventListener("hashchange", () => (session.user ? go() : null));
 if (session.user) start();

@@ -108,6 +108,11 @@ export class Board {
     return this.#outbox.isStuck;
   }
 
+  /** How many elements have changes that the server does not have yet, as far as we know. */
+  get unsentCount() {
+    return this.#outbox.unsentCount;
+  }
+
   /** How many elements wait, because there is no connection or the server wants to be asked later. */
   get stuckCount() {
     return this.#outbox.isStuck ? this.#outbox.unsentCount : 0;

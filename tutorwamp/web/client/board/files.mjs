@@ -1,21 +1,18 @@
 // What the board keeps as files, over REST: pictures on it, and the board itself to take home.
 
-import { renewing } from "../again.mjs";
-import { Refusal } from "../errors.mjs";
-
 const TRIES = 5; // of one picture
 const AGAIN_MS = 3_000;
 
 export class BoardFiles {
-  #session;
+  #request;
   #path;
   #onPicture;
   #pictures = new Map(); // asset id -> blob URL, or null while there is none
   #closed = new AbortController();
 
-  /** `onPicture()`: one more picture is here. */
-  constructor({ session, lessonId, onPicture }) {
-    this.#session = session;
+  /** `request`: a client's; `onPicture()`: one more picture is here. */
+  constructor({ request, lessonId, onPicture }) {
+    this.#request = request;
     this.#path = `/api/lessons/${encodeURIComponent(lessonId)}/board`;
     this.#onPicture = onPicture;
   }
@@ -36,8 +33,8 @@ export class BoardFiles {
     for (let attempt = 1; attempt <= TRIES; attempt++) {
       try {
         // <img src> and <image href> carry no token, so the page fetches the picture itself.
-        const response = await this.#fetch(`/pictures/${encodeURIComponent(assetId)}`);
-        this.#pictures.set(assetId, URL.createObjectURL(await response.blob()));
+        const picture = await this.#ask("GET", `/pictures/${encodeURIComponent(assetId)}`, { as: "blob" });
+        this.#pictures.set(assetId, URL.createObjectURL(picture));
         return this.#onPicture();
       } catch (error) {
         if (this.#closed.signal.aborted || error.action !== "retry") return; // stays a frame
@@ -47,27 +44,16 @@ export class BoardFiles {
   }
 
   /** Keep a picture: {id, width, height, …}. */
-  async upload(file) {
-    const response = await this.#fetch("/pictures", { method: "POST", headers: { "content-type": file.type }, body: file });
-    return response.json();
+  upload(file) {
+    return this.#ask("POST", "/pictures", { headers: { "content-type": file.type }, body: file });
   }
 
   /** The board as a Blob; without `page` all of it. */
-  async save(format, page) {
-    const response = await this.#fetch(`/export?${new URLSearchParams({ format, ...(page && { page }) })}`);
-    return response.blob();
+  save(format, page) {
+    return this.#ask("GET", "/export", { query: { format, page }, as: "blob" });
   }
 
-  async #fetch(path, options) {
-    return renewing(this.#session, (token) => this.#fetchWith(token, path, options), await this.#session.accessToken());
-  }
-
-  async #fetchWith(token, path, { headers = {}, ...options } = {}) {
-    const { signal } = this.#closed;
-    const response = await fetch(this.#path + path, { ...options, signal, headers: { ...headers, authorization: `Bearer ${token}` } }).catch(() => {
-      throw Refusal.disconnected();
-    });
-    if (!response.ok) throw await Refusal.fromResponse(response);
-    return response;
+  #ask(method, path, how) {
+    return this.#request(method, this.#path + path, { ...how, signal: this.#closed.signal });
   }
 }

@@ -62,6 +62,11 @@ export class Chat {
     };
   }
 
+  /** How many messages the server does not have yet, as far as we know. */
+  get unsentCount() {
+    return this.#messages.toSend.length;
+  }
+
   /** How many messages wait, because there is no connection or the server wants to be asked later. */
   get stuckCount() {
     return this.#delivery.isStuck ? this.#messages.toSend.length : 0;

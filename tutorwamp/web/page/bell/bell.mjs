@@ -1,7 +1,6 @@
 // The bell at the top of the page: how many notifications are unread, and the newest of them in a list.
 
 import { inPlainWords } from "../error-words.mjs";
-import { Notifications } from "../../client/notifications.mjs";
 import { straight } from "../../client/writing.mjs";
 import { clockTime, shortDay } from "../dates.mjs";
 import { aside, find, h } from "../dom.mjs";
@@ -15,19 +14,14 @@ export class Bell {
   #notifications;
 
   /** `onNews()`: there is another notification, so a list of lessons may be out of date. */
-  constructor(connection, me, { onNews }) {
+  constructor(client, { onNews }) {
     const { signal } = this.#leaving;
-    this.#notifications = new Notifications({
-      call: (procedure, kwargs) => connection.call(procedure, kwargs),
-      subscribe: (topic, heard) => connection.subscribe(topic, heard),
-      me,
-      hooks: {
-        onChange: () => signal.aborted || this.#show(),
-        onNews: ({ title }) => {
-          announce(title);
-          onNews();
-        },
-      },
+    this.#notifications = client.notifications;
+    this.#notifications.on("change", () => signal.aborted || this.#show());
+    this.#notifications.on("news", ({ title }) => {
+      if (signal.aborted) return;
+      announce(title);
+      onNews();
     });
     find(".all-read", this.#root).addEventListener("click", () => this.#mark(this.#notifications.markAllRead()), { signal });
     document.addEventListener("click", ({ target }) => this.#root.contains(target) || this.#close(), { signal });
@@ -38,31 +32,9 @@ export class Bell {
     }, { signal });
   }
 
-  enter() {
-    return this.#notifications.enter();
-  }
-
-  lost() {
-    this.#notifications.lost();
-  }
-
-  positions() {
-    return this.#notifications.positions();
-  }
-
-  /** Also for the heartbeat: of which past they are. */
-  get epoch() {
-    return this.#notifications.epoch;
-  }
-
-  behind(heads, sent, epoch) {
-    this.#notifications.behind(heads, sent, epoch);
-  }
-
   /** The person goes. */
   leave() {
     this.#leaving.abort();
-    this.lost();
     this.#close();
     this.#root.hidden = true;
     find("ul", this.#root).replaceChildren();

@@ -1,10 +1,8 @@
 // The board's part of the page: the tools, the pages, saving; and it brings the board, its drawing and the cursors together.
 
-import { Board } from "../../client/board/board.mjs";
 import { Pointer, Pointers } from "../../client/board/cursor.mjs";
 import { BoardFiles } from "../../client/board/files.mjs";
 import { inPlainWords } from "../error-words.mjs";
-import { Kept } from "../../client/chat/kept.mjs";
 import { newId } from "../../client/ids.mjs";
 import { isolated } from "../../client/writing.mjs";
 import { find, h } from "../dom.mjs";
@@ -27,6 +25,7 @@ export class BoardPanel {
   #drawing = false;
   #drawn;
   #stuckSince = null;
+  #hearing;
   #leaving = new AbortController();
   #files;
   #view;
@@ -35,29 +34,25 @@ export class BoardPanel {
   #pointer;
   #pointers;
 
-  /** `whisper(kwargs)` tells the others on the topic `cursor`; `nameOf(id)` knows the lesson's people; `drawn()`: after each drawing. */
-  constructor(root, { connection, session, lessonId, whisper, nameOf, resume, drawn }) {
+  /** `lesson`: the client's; `nameOf(id)` knows the lesson's people; `drawn()`: after each drawing. */
+  constructor(root, { client, lesson, nameOf, drawn }) {
     this.#drawn = drawn;
     this.#root = root;
-    this.me = session.user;
+    this.me = lesson.me;
     this.nameOf = nameOf;
     const { signal } = this.#leaving;
     const changed = () => this.#show();
-    this.board = new Board({
-      resume,
-      call: (name, kwargs) => connection.call(`tutorwamp.board.${name}`, { lesson_id: lessonId, ...kwargs }),
-      me: this.me,
-      kept: new Kept(localStorage, this.me.id, lessonId, "board"),
-      hooks: {
-        onChange: changed,
-        onNews: (page) => this.#news.add(page),
-        onStopped: (ids) => this.#tools.drop(ids),
-        tell: (error) => notify(inPlainWords(error)),
-      },
-    });
-    this.#files = new BoardFiles({ session, lessonId, onPicture: changed });
+    this.board = lesson.board;
+    this.#hearing = [
+      this.board.on("change", changed),
+      this.board.on("news", (page) => this.#news.add(page)),
+      this.board.on("stopped", (ids) => this.#tools.drop(ids)),
+      lesson.cursor.on("update", (place) => this.#heardCursor(place)),
+      lesson.presence.on("update", ({ type, participant }) => type === "participant.left" && this.#pointers.forget(participant.person.id)),
+    ];
+    this.#files = new BoardFiles({ request: client.request, lessonId: lesson.id, onPicture: changed });
     this.#view = new BoardView(root, { pictures: this.#files });
-    this.#pointer = new Pointer(whisper);
+    this.#pointer = new Pointer((place) => lesson.cursor.tell(place));
     this.#pointers = new Pointers(changed);
     this.#editor = new TextEditor(find(".words-field", root), { board: this.board, view: this.#view, signal });
     const onPoint = (point) => this.#page && this.#pointer.move(this.#page, point);
@@ -70,7 +65,6 @@ export class BoardPanel {
 
   lost() {
     this.#pointers.clear();
-    this.board.lost();
   }
 
   close() {
@@ -79,16 +73,12 @@ export class BoardPanel {
     this.#leaving.abort();
     this.#pointer.close();
     this.#pointers.clear();
-    this.board.close();
+    for (const off of this.#hearing) off();
     this.#files.close();
   }
 
-  heardCursor(place, who) {
+  #heardCursor({ who, ...place }) {
     if (who !== this.me.id) this.#pointers.heard(who, place);
-  }
-
-  left(personId) {
-    this.#pointers.forget(personId);
   }
 
   /** The lesson has changed: perhaps who may draw. */

@@ -2,10 +2,17 @@
 
 export default {
   // connection
-  "connection.open": "Connected",
+  "connection.connected": "Connected",
   "connection.connecting": "Connecting …",
-  "connection.waiting": "Offline, trying again soon",
-  "connection.offline": "Offline",
+  "connection.connecting.short": "Connecting",
+  "connection.reconnecting": "Offline, trying again",
+  "connection.reconnecting.short": "Offline",
+  "connection.reconnecting.silent": "The network is silent, trying again", // nothing comes through, and nobody says so
+  "connection.reconnecting.offline": "No network",
+  "connection.reconnecting.draining": "The classroom is restarting, back in a moment",
+  "connection.reconnecting.ping_timeout": "This page was asleep, connecting again", // the server had heard nothing for too long
+  "connection.disconnected": "Signed out",
+  "connection.disconnected.short": "Signed out",
   "connection.to-send": { one: "{state}, {count} to send", other: "{state}, {count} to send" },
   // shell
   "shell.old": "There is a new version of the classroom. Reload the page to go on with it.",
@@ -128,4 +135,6 @@ export default {
   "error.tutorwamp.error.unsupported_media_type": "Files of this kind cannot be used here.",
   "error.wamp.close.transport_lost": "There is no connection right now. Please try again in a moment.",
   "error.wamp.error.timeout": "There was no answer in time. Please try again in a moment.",
+  "connection.retry-in": { one: "In about {count} s", other: "In about {count} s" },
+  "connection.restored": "Connected again",
 };

@@ -1,0 +1,326 @@
+// The client: one person, one connection that comes back by itself, and the lessons they are in.
+
+import { systemClock } from "./clock.mjs";
+import { Connection } from "./connection.mjs";
+import { Refusal } from "./errors.mjs";
+import { Emitter } from "./emitter.mjs";
+import { Heartbeat } from "./heartbeat.mjs";
+import { Lesson } from "./lesson.mjs";
+import { TIMEOUTS } from "./limits.mjs";
+import { Notifications } from "./notifications.mjs";
+import { Pending } from "./pending.mjs";
+import { requester } from "./rest.mjs";
+import { Session } from "./session.mjs";
+import { asStorage } from "./storage.mjs";
+
+/** How often things are said that are said all the time, in milliseconds: the pointer, that somebody types, what is drawn. */
+const THROTTLE = { cursor: 50, typing: 2_500, board: 50 };
+
+/**
+ * A client; `connect()` begins. Options:
+ *
+ * - `url` of the server, `https://school.example`.
+ * - `getToken({renew})` answers an access token, with `renew` another than before; or `login: {email, password}`, and the client
+ *   gets and renews its tokens itself.
+ * - `user()`: `{id, name, role}` of whoever the tokens are, where the program knows; otherwise the server is asked.
+ * - `storage`, like localStorage: what is not sent yet outlives a reload there. Without it localStorage, or memory.
+ * - `WebSocket`, `fetch`, `clock` (clock.mjs), where they are not to be those of the place.
+ * - `timeouts` in seconds (limits.mjs), `throttle` in milliseconds.
+ * - `debug`: true, or a function `(direction, message)` that sees all that goes over the WebSocket, but no ticket.
+ */
+export function createClient(options) {
+  return new Client(options);
+}
+
+export class Client extends Emitter {
+  #tokens;
+  #connection;
+  #heartbeat;
+  #pending;
+  #notifications = null;
+  #lessons = new Map(); // id -> Lesson
+  #state = "initial";
+  #retryAt = null;
+  #user = null;
+  #welcome = null;
+  #lostTimer = null;
+  #isLost = false;
+  #clock;
+  #timeouts;
+  #arrivals = 0;
+
+  constructor({ url, getToken, login, user, storage, WebSocket, fetch, clock = systemClock, throttle, timeouts, debug } = {}) {
+    super();
+    const { http, ws } = addresses(url);
+    this.#clock = clock;
+    this.#timeouts = { ...TIMEOUTS, ...timeouts };
+    this.#tokens = getToken ? tokensOf(getToken, user) : new LogIn(login, { url: http, fetch: fetch ?? ownFetch, clock });
+    this.#connection = new Connection({
+      url: ws,
+      tokens: this.#tokens,
+      WebSocket: WebSocket ?? globalThis.WebSocket ?? missing("WebSocket"),
+      clock,
+      timeouts: this.#timeouts,
+      debug: debugger_(debug),
+      hooks: { onState: (now) => this.#become(now), onArrival: (welcome) => this.#arrive(welcome), onLost: () => this.#lose() },
+    });
+    this.#heartbeat = new Heartbeat({
+      call: (kwargs) => this.#connection.call("tutorwamp.session.heartbeat", kwargs),
+      positions: () => Object.assign({}, ...this.#followers.map((one) => one.positions())),
+      epochs: () => this.#followers.map(({ epoch }) => epoch).filter((epoch) => epoch !== undefined),
+      behind: (...said) => this.#followers.forEach((one) => one.behind(...said)),
+      clock,
+    });
+    this.storage = asStorage(storage);
+    this.throttle = { ...THROTTLE, ...throttle };
+    this.clock = clock;
+    this.#pending = new Pending(this.storage, () => this.user, () => this.emit("pendingchange", this.pending));
+    /** `request(method, path, {query, body, headers, timeout, signal, as})`: REST, as rest.mjs says. */
+    this.request = requester({ url: http, fetch: fetch ?? ownFetch, tokens: this.#tokens, clock, timeouts: this.#timeouts });
+  }
+
+  /** `initial` `connecting` `connected` `reconnecting` `disconnected`. The event `state` tells `{old, new, reason}`. */
+  get state() {
+    return this.#state;
+  }
+
+  /** When the next attempt is made, by the clock; null where there is a connection, or one is being made. Event `retry`. */
+  get retryAt() {
+    return this.#retryAt;
+  }
+
+  /** There is a session to call on. While it is silent it may turn out to be none. */
+  get isOpen() {
+    return this.#connection.isOpen;
+  }
+
+  /** There is a session, and it is known who we are: lessons may be joined. */
+  get hasArrived() {
+    return this.#welcome !== null;
+  }
+
+  /** `{id, name, role}`; null before anybody was let in. */
+  get user() {
+    return this.#tokens.user ?? this.#user;
+  }
+
+  /** Connect, and stay so. Kept when there is a connection; fails with Refusal when there can be none. */
+  connect() {
+    const connected = this.#until("connected");
+    this.#connection.open();
+    return connected;
+  }
+
+  #until(wanted) {
+    if (this.#state === wanted) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const off = this.on("state", ({ new: state, reason }) => {
+        if (state !== wanted && state !== "disconnected") return;
+        off();
+        if (state === wanted) resolve();
+        else reject(closedFor(reason));
+      });
+    });
+  }
+
+  /** Go. Lessons are left, and what is not sent yet stays in the storage. */
+  close() {
+    for (const lesson of [...this.#lessons.values()]) lesson.leave();
+    this.#notifications?.lost();
+    this.#notifications = null;
+    this.#connection.close();
+    this.#user = null;
+  }
+
+  /** Somebody looks again, or the network may be another: see at once whether we are connected. */
+  wake() {
+    this.#connection.wake();
+  }
+
+  /** The page may be gone the next moment: what can be sent is, and the rest is kept. */
+  keep() {
+    for (const { board } of this.#lessons.values()) board.keep?.();
+  }
+
+  /** Whether somebody looks at what is shown. Then a silent network is noticed also where nothing is waited for. */
+  set attentive(attentive) {
+    this.#connection.attentive = attentive;
+  }
+
+  /**
+   * Call a procedure. `timeout` in seconds; `signal` of an AbortController gives it up, with its reason. Throws Refusal for
+   * everything else: what it says is in its `action`.
+   */
+  call(procedure, kwargs, how) {
+    return this.#connection.call(procedure, kwargs, how);
+  }
+
+  /** Hear a topic of this session; a new session has to subscribe again (event `arrived`). Answers a function that ends it. */
+  subscribe(topic, heard) {
+    return this.#connection.subscribe(topic, heard);
+  }
+
+  /** Tell the others on an ephemeral topic. Nobody waits for it, and a lost one does no harm. */
+  whisper(topic, kwargs) {
+    this.#connection.whisper(topic, kwargs);
+  }
+
+  /** A lesson, to be joined; the same object until it is left. */
+  lesson(id) {
+    if (!this.#lessons.has(id)) {
+      const lesson = new Lesson(this, id, { gone: () => this.#forget(id, lesson), changed: () => this.#pending.look() });
+      this.#lessons.set(id, lesson);
+      this.#pending.add(lesson);
+    }
+    return this.#lessons.get(id);
+  }
+
+  #forget(id, lesson) {
+    if (this.#lessons.get(id) === lesson) this.#lessons.delete(id);
+    this.#pending.remove(lesson);
+  }
+
+  /** What a person is told wherever they are; followed from the first look on. */
+  get notifications() {
+    if (this.#notifications === null) {
+      this.#notifications = new Notifications({
+        call: (procedure, kwargs) => this.call(procedure, kwargs),
+        subscribe: (topic, heard) => this.subscribe(topic, heard),
+        me: () => this.user,
+        clock: this.#clock,
+      });
+      if (this.#welcome) this.#notifications.enter();
+    }
+    return this.#notifications;
+  }
+
+  /** What the server does not have yet: `{words, strokes, lessons: {id: {words, strokes}}}`. Event `pendingchange`. */
+  get pending() {
+    return this.#pending.now;
+  }
+
+  get #followers() {
+    return [...(this.#notifications ? [this.#notifications] : []), ...this.#lessons.values()];
+  }
+
+  async #arrive(welcome) {
+    const arrival = ++this.#arrivals;
+    if (!this.user && !(await this.#learnUser(arrival))) return;
+    this.#welcome = welcome;
+    this.#heartbeat.start();
+    this.#notifications?.enter();
+    for (const lesson of this.#lessons.values()) lesson.arrived();
+    this.#become({ state: "connected" });
+    this.emit("arrived", welcome);
+  }
+
+  // Who the token is of. False where this session was over before.
+  async #learnUser(arrival) {
+    try {
+      const { user } = await this.call("tutorwamp.session.whoami");
+      if (arrival !== this.#arrivals) return false;
+      this.#user = user;
+      return true;
+    } catch {
+      if (arrival === this.#arrivals) this.#connection.drop("lost"); // and again with the next session
+      return false;
+    }
+  }
+
+  #lose() {
+    this.#arrivals++;
+    this.#welcome = null;
+    this.#heartbeat.stop();
+    this.#notifications?.lost();
+    for (const lesson of this.#lessons.values()) lesson.lost();
+  }
+
+  #become({ state, reason, seconds = null }) {
+    if (state === "connected" && !this.user) return; // #arrive says it, once it is known who that is
+    const old = this.#state;
+    this.#retryAt = seconds === null ? null : this.#clock.now() + seconds * 1000;
+    this.#state = state;
+    if (old !== state) {
+      this.#watchLoss(state);
+      this.emit("state", { old, new: state, reason });
+    }
+    this.emit("retry", { seconds });
+  }
+
+  // `lost` is told of a loss that lasts, `restored` when that one is over.
+  #watchLoss(state) {
+    this.#clock.clearTimeout(this.#lostTimer);
+    if (state === "reconnecting") {
+      this.#lostTimer = this.#clock.setTimeout(() => {
+        this.#isLost = true;
+        this.emit("lost");
+      }, this.#timeouts.lost * 1000);
+    } else if (this.#isLost) {
+      this.#isLost = false;
+      if (state === "connected") this.emit("restored");
+    }
+  }
+}
+
+/** Tokens from an e-mail address and a password; a lost family of logins is begun anew. */
+class LogIn {
+  #login;
+  #session;
+
+  constructor(login, { url, fetch, clock }) {
+    if (!login) throw new TypeError("createClient needs `getToken`, or `login`.");
+    this.#login = login;
+    this.#session = new Session({ url, fetch, clock });
+  }
+
+  get user() {
+    return this.#session.user;
+  }
+
+  async accessToken(how) {
+    try {
+      if (this.user) return await this.#session.accessToken(how);
+    } catch (error) {
+      if (error.action !== "reauth") throw error;
+    }
+    await this.#session.logIn(this.#login);
+    return this.#session.accessToken();
+  }
+}
+
+function tokensOf(getToken, user = () => null) {
+  return {
+    accessToken: async (how = { renew: false }) => getToken(how),
+    get user() {
+      return user();
+    },
+  };
+}
+
+function addresses(url) {
+  if (!url) throw new TypeError("createClient needs the `url` of the server.");
+  const http = new URL("/", url);
+  http.protocol = { "ws:": "http:", "wss:": "https:" }[http.protocol] ?? http.protocol;
+  const ws = new URL("/ws", http);
+  ws.protocol = http.protocol === "https:" ? "wss:" : "ws:";
+  return { http: http.href, ws: ws.href };
+}
+
+function ownFetch(...given) {
+  return globalThis.fetch(...given);
+}
+
+function missing(name) {
+  throw new TypeError(`There is no ${name} here: give one to createClient. Node has one from version 22 on.`);
+}
+
+function debugger_(debug) {
+  if (!debug) return undefined;
+  return debug === true ? (direction, message) => console.debug(direction, message) : debug;
+}
+
+function closedFor(reason) {
+  const signedOut = reason === "revoked" || reason === "unauthenticated";
+  if (!signedOut) return Refusal.disconnected();
+  return new Refusal({ uri: "tutorwamp.error.unauthenticated", action: "reauth", message: "You are not signed in." });
+}

@@ -1,0 +1,269 @@
+// Inside a lesson: join, subscribe, know who is there, and start again from the beginning after every loss.
+
+import { persistently } from "./again.mjs";
+import { Board } from "./board/board.mjs";
+import { Chat } from "./chat/chat.mjs";
+import { Kept } from "./chat/kept.mjs";
+import { pause } from "./clock.mjs";
+import { Emitter, withEvents } from "./emitter.mjs";
+import { Following } from "./following.mjs";
+import { Cursor, LeadView, LessonState, Polls, Presence, STREAMS, TypingNow } from "./lesson-parts.mjs";
+
+/** States of a lesson in which nothing can be said or drawn any more. */
+export const OVER = new Set(["ended", "cancelled"]);
+const WRONG_STATE = "tutorwamp.error.lesson.state";
+
+/**
+ * Made by `client.lesson(id)`. The parts `chat board state presence polls view` tell `sync` with the whole and `update` with
+ * what changed; `chat` and `board` also `change`, when something looks different. Events of the lesson itself: `joined`, on each
+ * arrival; `failed` with an error, it cannot be entered (any more); `told`, with what went wrong in the chat or on the board.
+ */
+export class Lesson extends Emitter {
+  #client;
+  #hooks;
+  #following;
+  #subscriptions = [];
+  #isWanted = false;
+  #arrivals = 0; // also losses: whatever was begun before is not ours any more
+  #whenJoined = null;
+
+  /** `hooks`: gone(), it was left; changed(), there may be another number of words or strokes that are not sent. */
+  constructor(client, id, hooks) {
+    super();
+    this.#client = client;
+    this.#hooks = hooks;
+    this.id = id;
+    this.me = client.user;
+    if (!this.me) throw new TypeError("Who this is, is not known before connect().");
+    const { clock, throttle } = client;
+    this.#following = new Following((procedure, kwargs) => client.call(procedure, kwargs));
+    const part = (kind) => ({ clock, resume: this.#following.resumer(kind) });
+    const whisper = (kind) => (kwargs) => this.#following.topics?.[kind] && client.whisper(this.#following.topics[kind], kwargs);
+    this.state = new LessonState({ ...part("state"), read: () => this.call("lesson.get") });
+    this.polls = new Polls({ ...part("polls"), read: () => this.call("poll.list"), moderates: () => this.isLed });
+    this.presence = new Presence();
+    this.view = new LeadView();
+    this.typing = new TypingNow({ clock, whisper: whisper("typing"), everyMs: throttle.typing });
+    this.cursor = new Cursor({ clock, whisper: whisper("cursor"), everyMs: throttle.cursor });
+    this.chat = this.#makeChat(part("chat"));
+    this.board = this.#makeBoard(part("board"));
+    this.#following.follow(Object.fromEntries(STREAMS.map((kind) => [kind, this[kind].stream])));
+    this.state.on("change", ({ lesson }) => OVER.has(lesson.state) && this.#end());
+  }
+
+  #makeChat(part) {
+    const { id, me } = this;
+    const view = {
+      show: (how) => this.#changed(this.chat, how),
+      isWatched: () => this.chat.isWatched(),
+      arrived: (message) => this.chat.emit("arrived", message),
+    };
+    const kept = new Kept(this.#client.storage, me.id, id, "chat");
+    const chat = withEvents(new Chat({ ...part, connection: this.#client, lessonId: id, me, view, kept, tell: (what) => this.emit("told", what) }));
+    chat.isWatched = () => false; // whoever shows it says whether somebody sees the newest message
+    return telling(chat, () => chat.picture);
+  }
+
+  #makeBoard(part) {
+    const hooks = {
+      onChange: () => this.#changed(this.board),
+      onNews: (page) => this.board.emit("news", page),
+      onStopped: (ids) => this.board.emit("stopped", ids),
+      tell: (what) => this.emit("told", what),
+    };
+    const kept = new Kept(this.#client.storage, this.me.id, this.id, "board");
+    const call = (name, kwargs) => this.call(`board.${name}`, kwargs);
+    const board = withEvents(new Board({ ...part, call, me: this.me, hooks, kept, everyMs: this.#client.throttle.board }));
+    return telling(board, () => board);
+  }
+
+  // The parts begin to tell while they are made, before they are ours.
+  #changed(part, how) {
+    part?.emit?.("change", how);
+    if (this.chat && this.board) this.#hooks.changed();
+  }
+
+  /** The lesson's record; null before it is known. */
+  get value() {
+    return this.state.value;
+  }
+
+  /** Whether the person leads the lesson: its tutor, or an admin. */
+  get isLed() {
+    return this.me.role === "admin" || this.value?.tutor?.id === this.me.id;
+  }
+
+  get isOver() {
+    return OVER.has(this.value?.state);
+  }
+
+  /** Whether the last return resumed all that was missed, and nothing had to be read afresh. */
+  get recovered() {
+    return STREAMS.every((kind) => this[kind].recovered);
+  }
+
+  /** `{words, strokes}` that the server does not have yet. */
+  get pending() {
+    return { words: this.chat.unsentCount, strokes: this.board.unsentCount };
+  }
+
+  /** Call a procedure of this lesson; `name` as in `chat.send`. */
+  call(name, kwargs = {}, how) {
+    return this.#client.call(`tutorwamp.${name}`, { lesson_id: this.id, ...kwargs }, how);
+  }
+
+  /** Change the lesson: `start`, `end`, `set_pen` …, and know what it is then. A few times, where the server is busy. */
+  async act(verb, kwargs) {
+    const lesson = await persistently(() => this.call(`lesson.${verb}`, kwargs), this.#client.clock);
+    if (lesson.id === this.id) this.state.take(lesson);
+    return lesson;
+  }
+
+  /** Enter, and enter again after every loss. Kept when everything is there; throws Refusal where there is no way in. */
+  join() {
+    this.#isWanted = true;
+    if (this.#whenJoined === null) {
+      this.#whenJoined = new Promise((resolve, reject) => {
+        const hearing = [this.on("joined", (how) => done(resolve, how)), this.on("failed", (error) => done(reject, error))];
+        const done = (settle, what) => {
+          for (const off of hearing) off();
+          settle(what);
+        };
+      });
+      this.#whenJoined.catch(() => {}); // `failed` tells it, too
+      if (this.#client.hasArrived) this.arrived();
+    }
+    return this.#whenJoined;
+  }
+
+  /** Go out. What is not sent yet stays in the storage. */
+  leave() {
+    const isIn = this.#isWanted && this.#subscriptions.length > 0;
+    this.#isWanted = false;
+    this.#arrivals++;
+    this.#whenJoined = null;
+    this.typing.clear();
+    this.chat.close();
+    this.board.close();
+    this.polls.lost();
+    for (const unsubscribe of this.#subscriptions.splice(0)) unsubscribe();
+    if (isIn && this.#client.isOpen) this.call("lesson.leave").catch(() => {});
+    this.#hooks.gone();
+  }
+
+  // What the client tells.
+
+  /** A new session: it has joined nothing and hears nothing. */
+  async arrived() {
+    if (!this.#isWanted) return;
+    const arrival = ++this.#arrivals;
+    const isOurs = () => arrival === this.#arrivals;
+    while (isOurs()) {
+      try {
+        await this.#enter();
+        return isOurs() && this.emit("joined", { recovered: this.recovered });
+      } catch (error) {
+        if (!isOurs()) return;
+        if (error.action !== "retry") return this.#fail(error);
+        await pause(error.retryAfter * (1 + Math.random()), this.#client.clock);
+      }
+    }
+  }
+
+  /** The connection is gone, and with it the subscriptions. */
+  lost() {
+    this.#arrivals++;
+    this.#subscriptions = [];
+    this.state.stream.hold();
+    this.polls.lost();
+    this.typing.clear();
+    this.chat.lost();
+    this.board.lost();
+  }
+
+  /** For the heartbeat: by stream, the last event shown. */
+  positions() {
+    return this.#following.positions();
+  }
+
+  /** Also for the heartbeat: of which past they are. */
+  get epoch() {
+    return this.#following.epoch;
+  }
+
+  /** A heartbeat with the positions `sent` said that these streams have other heads. */
+  behind(heads, sent, epoch) {
+    this.#following.behind(heads, sent, epoch);
+  }
+
+  // Entering
+
+  async #enter() {
+    this.#following.hold(); // also where an attempt has failed half way
+    const joined = await this.#join();
+    if (joined === null) return;
+    const { topics, heads, epoch, lesson } = joined;
+    this.state.take(lesson);
+    this.#following.topics = topics;
+    this.#following.joined(epoch);
+    this.#subscriptions = await Promise.all(this.#hearing(topics));
+    // Presence and view have no numbers: something may have happened between joining and subscribing. Joining twice is joining
+    // once, and its answer says how it is now that we hear of every change.
+    const now = await this.call("lesson.join");
+    this.presence.sync(now.participants);
+    this.view.sync(now.view);
+    this.state.handed = { lesson: now.lesson, head: heads[topics.state] ?? 0 };
+    const resumed = await this.#following.resume();
+    const begin = (kind) => [heads[topics[kind]] ?? 0, resumed[kind]];
+    if (topics.polls) this.polls.begin(...begin("polls"));
+    await Promise.all([this.state.stream.begin(...begin("state")), this.chat.begin(...begin("chat")), this.board.begin(...begin("board"))]);
+    this.state.handed = null;
+  }
+
+  // It opens the topics, so it comes first. Null: the lesson is over, and there is only to read.
+  async #join() {
+    try {
+      return await this.call("lesson.join");
+    } catch (error) {
+      if (error.uri !== WRONG_STATE) throw error;
+    }
+    this.state.sync(await this.call("lesson.get"));
+    await Promise.all([this.chat.readOnly(), this.board.readOnly(), this.polls.readOnly().catch(() => {})]);
+    this.chat.emit("sync", this.chat.picture);
+    this.board.emit("sync", this.board);
+    return null;
+  }
+
+  #hearing(topics) {
+    const hear = {
+      state: (event) => this.state.stream.hear(event),
+      chat: (event) => this.chat.stream.hear(event),
+      board: (event) => this.board.stream.hear(event),
+      polls: (event) => this.polls.stream.hear(event),
+      presence: (event) => this.presence.hear(event),
+      view: (event) => this.view.hear(event),
+      typing: (said, who) => this.typing.hear(said, who),
+      cursor: (place, who) => this.cursor.hear(place, who),
+    };
+    const known = Object.entries(hear).filter(([kind]) => topics[kind]); // an older server has fewer
+    return known.map(([kind, heard]) => this.#client.subscribe(topics[kind], heard));
+  }
+
+  #end() {
+    this.chat.end();
+    this.typing.clear();
+  }
+
+  #fail(error) {
+    this.#isWanted = false;
+    this.#whenJoined = null;
+    this.emit("failed", error);
+  }
+}
+
+/** Have a part that keeps its own stream tell `sync` and `update`. */
+function telling(part, whole) {
+  part.stream.listener = { applied: (event) => part.emit("update", event), read: () => part.emit("sync", whole()) };
+  Object.defineProperty(part, "recovered", { get: () => part.stream.recovered });
+  return part;
+}

@@ -1,0 +1,48 @@
+// How long things may take: the client's own numbers, and an answer that is waited for no longer than somebody wants to.
+
+import { Refusal } from "./errors.mjs";
+
+/** In seconds; each may be another by the option `timeouts`. */
+export const TIMEOUTS = {
+  open: 6, // from asking for a socket until the other end answers: four ways there and back, with TLS, on a very slow line
+  join: 10, // from there on until one is let in; the server cuts off whoever takes longer (S21)
+  call: 30, // long for anything a lesson does, short enough that a person still waits
+  read: 120, // of what may be large: 8 MiB at 70 kB/s
+  probe: 2.5, // a connection on which nothing was heard for so long is asked whether it lives
+  silent: 4.8, // and then is taken for dead: said within 5 s
+  shown: 1, // the same, for somebody who has just come back to the page
+  lost: 5, // a loss that lasts so long is told
+  pause: 8, // between two attempts, at most: with `open` and a join it is less than 20 s
+};
+
+/** Calls whose answer may be large, and then takes as long as the line needs. */
+export const LARGE = new Set(
+  ["board.open", "board.at", "board.export", "chat.history", "lesson.replay", "session.resume"].map((name) => `tutorwamp.${name}`),
+);
+
+/**
+ * The same as `answer`, but for `seconds` at most and until `signal` says no: then `givenUp()` is called, and it throws Refusal
+ * (retry), or the signal's reason.
+ */
+export function limited(answer, { seconds, signal, clock, givenUp = () => {} }) {
+  if (signal?.aborted) {
+    answer.catch(() => {});
+    givenUp();
+    return Promise.reject(signal.reason);
+  }
+  return new Promise((resolve, reject) => {
+    const stop = (why) => {
+      givenUp();
+      settle(reject, why);
+    };
+    const aborted = () => stop(signal.reason);
+    const timer = Number.isFinite(seconds) ? clock.setTimeout(() => stop(Refusal.timedOut(seconds)), seconds * 1000) : null;
+    const settle = (how, what) => {
+      clock.clearTimeout(timer);
+      signal?.removeEventListener("abort", aborted);
+      how(what);
+    };
+    signal?.addEventListener("abort", aborted);
+    answer.then((value) => settle(resolve, value), (error) => settle(reject, error));
+  });
+}

@@ -1,0 +1,62 @@
+// Asking over REST: JSON or bytes there, JSON or bytes back, and every failure as the one kind of error.
+
+import { renewing } from "./again.mjs";
+import { Refusal } from "./errors.mjs";
+import { limited } from "./limits.mjs";
+
+const UPLOAD_S = 600; // of bytes: 25 MiB on a slow line
+
+/**
+ * A function `request(method, path, {query, body, headers, timeout, signal, as})`. `tokens` as for a Connection; without them
+ * nobody is named. A `body` that is a plain object goes as JSON, anything else (Blob, bytes, text) as it is. The answer is its
+ * JSON, null where there is none, or with `as` a `"blob"`, `"text"` or the `"response"` itself. Throws Refusal.
+ */
+export function requester({ url, fetch, tokens, clock, timeouts }) {
+  async function ask(token, method, path, { query, body, headers = {}, timeout, signal, as = "json" }) {
+    const isJson = body !== undefined && isPlain(body);
+    const leaving = new AbortController();
+    const asked = reach(fetch, addressOf(url, path, query), {
+      method,
+      headers: { ...(isJson && { "content-type": "application/json" }), ...(token && { authorization: `Bearer ${token}` }), ...headers },
+      ...(body !== undefined && { body: isJson ? JSON.stringify(body) : body }),
+      signal: leaving.signal,
+    }).then((response) => read(response, as));
+    const seconds = timeout ?? (isJson ? timeouts.call : body === undefined ? timeouts.read : UPLOAD_S);
+    return limited(asked, { seconds, signal, clock, givenUp: () => leaving.abort() });
+  }
+
+  return async (method, path, options = {}) => {
+    if (!tokens) return ask(null, method, path, options);
+    return renewing(tokens, (token) => ask(token, method, path, options), await tokens.accessToken());
+  };
+}
+
+async function reach(fetch, address, options) {
+  try {
+    return await fetch(address, options);
+  } catch {
+    throw Refusal.disconnected();
+  }
+}
+
+async function read(response, as) {
+  if (!response.ok) throw await Refusal.fromResponse(response);
+  if (as === "response") return response;
+  try {
+    if (as === "blob") return await response.blob();
+    if (as === "text") return await response.text();
+    return response.status === 204 ? null : await response.json();
+  } catch {
+    throw Refusal.disconnected(); // in the middle of the answer
+  }
+}
+
+function addressOf(url, path, query = {}) {
+  const address = new URL(path, url);
+  for (const [name, value] of Object.entries(query)) if (value !== undefined && value !== null) address.searchParams.set(name, value);
+  return address.href;
+}
+
+function isPlain(body) {
+  return Array.isArray(body) || Object.getPrototypeOf(Object(body)) === Object.prototype;
+}

@@ -1,0 +1,194 @@
+// One WAMP session over one WebSocket, from HELLO to its end, in JSON: as much of WAMP as this server speaks with clients.
+
+import { Refusal } from "./errors.mjs";
+import { complain } from "./emitter.mjs";
+
+const [HELLO, WELCOME, ABORT, CHALLENGE, AUTHENTICATE, GOODBYE, ERROR] = [1, 2, 3, 4, 5, 6, 8];
+const [PUBLISH, PUBLISHED, SUBSCRIBE, SUBSCRIBED, UNSUBSCRIBE, UNSUBSCRIBED, EVENT] = [16, 17, 32, 33, 34, 35, 36];
+const [CALL, RESULT] = [48, 50];
+const PROTOCOL = "wamp.2.json";
+const REALM = "tutor";
+const ROLES = { caller: { features: {} }, publisher: { features: {} }, subscriber: { features: {} } };
+const NO_SUBSCRIPTION = 0; // the router numbers them from 1 on
+const OPEN = 1; // of WebSocket.readyState
+
+export class WampSession {
+  #socket;
+  #ticket;
+  #authid;
+  #hooks;
+  #debug;
+  #requests = new Map(); // id -> {resolve, reject, heard, about}: a procedure or a topic
+  #heard = new Map(); // subscription id -> function
+  #lastId = 0;
+  #welcome;
+  #refuse;
+  #goodbye = null;
+  #over = false;
+
+  /**
+   * Connects at once. `authid` may be left out. `hooks`: onOpen(), the other end has answered; onHeard(), whatever it says;
+   * onSent(), whenever an answer is waited for; onOver({reason, message}), with null where there was no goodbye.
+   * `debug(direction, message)` sees all that is said but the ticket.
+   */
+  constructor({ url, WebSocket, ticket, authid, hooks, debug = () => {} }) {
+    this.#ticket = ticket;
+    this.#authid = authid;
+    this.#hooks = hooks;
+    this.#debug = debug;
+    /** `{session, authid, authrole}`, once let in. Throws Refusal. */
+    this.joined = new Promise((resolve, reject) => ([this.#welcome, this.#refuse] = [resolve, reject]));
+    this.joined.catch(() => {}); // whoever cuts the session need not wait for it
+    const socket = (this.#socket = new WebSocket(url, [PROTOCOL]));
+    socket.onopen = () => this.#opened();
+    socket.onmessage = ({ data }) => this.#take(data);
+    socket.onclose = () => this.#end();
+    socket.onerror = () => {}; // the end of it follows
+  }
+
+  /** How many answers are waited for. */
+  get unanswered() {
+    return this.#requests.size;
+  }
+
+  /** Whether an answer of one of these procedures is waited for. */
+  awaits(procedures) {
+    return [...this.#requests.values()].some(({ about }) => procedures.has(about));
+  }
+
+  /** `{id, answer}`; the answer is the first positional result. Throws Refusal. */
+  call(procedure, kwargs) {
+    return this.#ask(CALL, [{}, procedure, [], kwargs]);
+  }
+
+  /** Nobody waits for this answer any more. */
+  forget(id) {
+    this.#requests.delete(id);
+  }
+
+  /** Hear a topic; `heard(kwargs, publisher)`. Answers its number, by which it is ended. */
+  subscribe(topic, heard) {
+    return this.#ask(SUBSCRIBE, [{}, topic], heard).answer;
+  }
+
+  /** One that the router has ended already is no error. */
+  async unsubscribe(subscription) {
+    this.#heard.delete(subscription);
+    await this.#ask(UNSUBSCRIBE, [subscription]).answer.catch(() => {});
+  }
+
+  /** Tell the others. Answered, because what asks for no answer holds back all that is sent after it (S18). */
+  publish(topic, kwargs) {
+    return this.#ask(PUBLISH, [{ acknowledge: true }, topic, [], kwargs]).answer;
+  }
+
+  /**
+   * Ask whether anybody is there. It is the smallest question that the router answers by itself: to end a subscription that
+   * nobody has. The answer is a "no", and all that counts is that there is one.
+   */
+  probe() {
+    this.#ask(UNSUBSCRIBE, [NO_SUBSCRIPTION]).answer.catch(() => {});
+  }
+
+  /** Go, with a goodbye. */
+  leave() {
+    this.#say([GOODBYE, {}, "wamp.close.normal"]);
+    this.cut();
+  }
+
+  /** Go without a goodbye: to the others we are reconnecting. */
+  cut() {
+    this.#end();
+    this.#socket.close();
+  }
+
+  #ask(kind, rest, heard) {
+    const id = ++this.#lastId;
+    const answer = new Promise((resolve, reject) => {
+      if (this.#over) throw Refusal.disconnected();
+      this.#say([kind, id, ...rest]); // throws what cannot be written as JSON
+      this.#requests.set(id, { resolve, reject, heard, about: rest[1] });
+    });
+    this.#hooks.onSent();
+    return { id, answer };
+  }
+
+  #say(message) {
+    const text = JSON.stringify(message);
+    this.#debug("out", message[0] === AUTHENTICATE ? [AUTHENTICATE, "…", {}] : message);
+    if (this.#socket.readyState === OPEN) this.#socket.send(text);
+  }
+
+  #opened() {
+    if (this.#over) return;
+    this.#hooks.onOpen();
+    const who = this.#authid === undefined ? {} : { authid: this.#authid };
+    this.#say([HELLO, REALM, { roles: ROLES, authmethods: ["ticket"], ...who }]);
+  }
+
+  #take(text) {
+    if (this.#over) return;
+    this.#hooks.onHeard();
+    let message;
+    try {
+      message = JSON.parse(text);
+    } catch {
+      return this.cut(); // that is no router
+    }
+    this.#debug("in", message);
+    const [kind, first, second, third, ...rest] = message;
+    if (kind === EVENT) this.#event(first, third, rest[1]);
+    else if (kind === RESULT) this.#answered(first, third?.[0] ?? {}); // a procedure returns one dict
+    else if (kind === ERROR) this.#failed(second, rest[0], rest[2]);
+    else if (kind === SUBSCRIBED) this.#subscribed(first, second);
+    else if (kind === UNSUBSCRIBED || kind === PUBLISHED) this.#answered(first);
+    else this.#takeOfSession(kind, first, second);
+  }
+
+  #takeOfSession(kind, first, second) {
+    if (kind === CHALLENGE) this.#say([AUTHENTICATE, this.#ticket, {}]);
+    else if (kind === WELCOME) this.#welcome({ session: first, authid: second.authid, authrole: second.authrole });
+    else if (kind === ABORT) {
+      this.#refuse(Refusal.fromAbort({ errorUri: second, details: first }));
+      this.cut();
+    } else if (kind === GOODBYE) {
+      this.#goodbye = { reason: second, message: first?.message ?? "" };
+      this.#say([GOODBYE, {}, "wamp.close.goodbye_and_out"]);
+      this.cut();
+    } // what else a later WAMP may say is not for us
+  }
+
+  #event(subscription, details, kwargs) {
+    try {
+      this.#heard.get(subscription)?.(kwargs ?? {}, details?.publisher_authid);
+    } catch (error) {
+      complain(error);
+    }
+  }
+
+  #subscribed(id, subscription) {
+    // At once, not when whoever has asked comes to it: the next message may be an event of it.
+    const { heard } = this.#requests.get(id) ?? {};
+    if (heard) this.#heard.set(subscription, heard);
+    this.#answered(id, subscription);
+  }
+
+  #answered(id, result) {
+    this.#requests.get(id)?.resolve(result);
+    this.#requests.delete(id);
+  }
+
+  #failed(id, errorUri, argsDict) {
+    this.#requests.get(id)?.reject(Refusal.fromWamp({ errorUri, argsDict }));
+    this.#requests.delete(id);
+  }
+
+  #end() {
+    if (this.#over) return;
+    this.#over = true;
+    this.#refuse(Refusal.disconnected());
+    for (const { reject } of this.#requests.values()) reject(Refusal.disconnected());
+    this.#requests.clear();
+    this.#hooks.onOver(this.#goodbye);
+  }
+}
