@@ -120,8 +120,7 @@ for (const { name, begin, events, afresh, shown } of vectors("notifications")) {
       reads++;
       return answer;
     };
-    const hooks = { onChange: () => {}, onNews: () => {} };
-    const notifications = new Notifications({ call, subscribe: async (_, heard) => (hear = heard), me, hooks });
+    const notifications = new Notifications({ call, subscribe: async (_, heard) => (hear = heard), me: () => me });
     await notifications.enter();
     for (const event of events) hear(structuredClone(event));
     for (let i = 0; i < 5; i++) {
