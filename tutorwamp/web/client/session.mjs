@@ -52,6 +52,11 @@ export class Session {
     this.#keep(await this.#post("/api/auth/login", { email, password }));
   }
 
+  /** Go on with the tokens of a new login, as after a new password. */
+  adopt(tokens) {
+    this.#keep(tokens);
+  }
+
   /** Forget the tokens here, and have the server forget them too. Never fails: there is nothing a person could do. */
   async logOut() {
     const refresh_token = this.#tokens?.refresh_token;

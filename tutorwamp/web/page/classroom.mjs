@@ -1,20 +1,25 @@
-// The page: which view is shown, and what happens when the connection comes and goes.
-// The address says where one is: `#` the list, `#lesson=<id>` a lesson; `#email=…` fills in the sign-in form.
+// The page: which view is shown, and what happens when the connection comes and goes. Where one is says the address: VIEWS below
+// has them all. `#email=…` fills in the sign-in form.
 
-import { forgetKept } from "../client/chat/kept.mjs";
 import { createClient } from "../client/client.mjs";
-import { inPlainWords } from "./error-words.mjs";
 import { straight } from "../client/writing.mjs";
+import { AccountView } from "./account/account.mjs";
+import { ConfirmAddress, ResetPassword } from "./account/mail-links.mjs";
+import { SignOut } from "./account/sign-out.mjs";
 import { Bell } from "./bell/bell.mjs";
+import { learnTime } from "./clock.mjs";
 import { connectionWords } from "./connection-words.mjs";
+import { closeDialogs } from "./dialog.mjs";
 import { avatar, find, h } from "./dom.mjs";
+import { JoinView } from "./invites/join.mjs";
 import { Lessons } from "./lessons/lessons.mjs";
-import { setUpNewLesson } from "./lessons/new-lesson.mjs";
-import { announce, copy, notify } from "./notices.mjs";
+import { announce, notify } from "./notices.mjs";
+import { refusalWords } from "./refusals.mjs";
 import { Room } from "./room/room.mjs";
 import { keepShell } from "./shell.mjs";
 import { SignIn } from "./sign-in.mjs";
 import { openSession } from "./tokens.mjs";
+import { laterView, showSection, Views } from "./views.mjs";
 import { learnWords, sayIn, t } from "./words.mjs";
 
 await learnWords();
@@ -23,88 +28,183 @@ sayIn(document);
 const session = openSession();
 const client = createClient({ url: location.origin, getToken: (how) => session.accessToken(how), user: () => session.user });
 const lessons = new Lessons(client);
-const signIn = new SignIn(session, start);
-let room = null;
+const signIn = new SignIn(session, ({ isNew }) => start({ hasSignedIn: true, isNew }));
+const signOut = new SignOut({ session, client, leaving: leaveViews, left: leftBy });
+
+/** What the address may say, and what is shown then: views.mjs says what stands in a row. */
+const VIEWS = {
+  "": { section: "lessons", heading: "#lessons-title", title: () => t("list.window"), make: () => lessons.of(session.user) },
+  lesson: { section: "room", heading: "#room-title", make: (id) => new Room(client, id, { drawn: showWaiting }) },
+  replay: {
+    section: "replay",
+    make: (id) => laterView(async () => new (await import("./replay/replay.mjs")).Replay(client, session, id), "#replay-title"),
+  },
+  print: {
+    section: "print",
+    make: (id) => laterView(async () => new (await import("./replay/print.mjs")).Print(client, session, id), "#print-title"),
+  },
+  attendance: {
+    section: "attendance",
+    make: (id) =>
+      laterView(async () => new (await import("./attendance/attendance.mjs")).Attendance(client, id), "#attendance-title"),
+  },
+  invite: {
+    section: "join",
+    title: () => t("join.title"),
+    make: (code) => new JoinView(client, session.user, code, joinHooks),
+  },
+  account: {
+    section: "account-page",
+    heading: "#account-title",
+    title: () => t("account.title"),
+    make: () => new AccountView(session, client, accountHooks),
+  },
+  reset: {
+    section: "mail-link",
+    title: () => t("mail-link.reset"),
+    isPublic: true,
+    make: (token) => new ResetPassword(token, hasReset),
+  },
+  confirm: {
+    section: "mail-link",
+    title: () => t("mail-link.confirm"),
+    isPublic: true,
+    make: (token) => new ConfirmAddress(token),
+  },
+};
+const views = new Views(VIEWS);
+const joinHooks = {
+  joined: ({ id }) => (location.hash = `lesson=${id}`),
+  otherAccount: () => signOut.ask({ stay: true }),
+  isExpected: () => {
+    const expected = hasSignedIn;
+    hasSignedIn = false; // once: who goes back and comes again is asked
+    return expected;
+  },
+};
+const accountHooks = {
+  renamed: showWho,
+  signOutEverywhere: (done) => signOut.everywhere(done),
+  withNewLogin: async (work) => {
+    client.close(); // the server ends it, and we would take that for the end of everything
+    await work().finally(connect);
+  },
+};
 let bell = null;
 let arrived = false;
+let hasSignedIn = false; // by the form, just now: who has come by a link to a lesson has said that they want in
 let reason; // of the connection's state
 
-function address() {
-  return new URLSearchParams(location.hash.slice(1));
-}
-
-function show(view) {
-  for (const section of document.querySelectorAll("main > section")) section.hidden = section.id !== view;
-  document.body.dataset.view = view;
-}
-
+/** `words`: why one is here, if there is a reason to say. */
 function showSignIn(words) {
   leaveViews();
+  closeDialogs();
   bell?.leave();
   bell = null;
+  lessons.forget();
+  arrived = hasSignedIn = false;
   find("#account").hidden = find("#connection").hidden = true;
-  document.title = "Classroom";
-  show("sign-in");
-  signIn.enter({ email: address().get("email") ?? undefined, words });
+  document.title = t("page.title");
+  if (views.at(location.hash).isPublic) return go();
+  showSection("sign-in");
+  const address = new URLSearchParams(location.hash.slice(1));
+  signIn.enter({ email: address.get("email") ?? undefined, words, isInvited: address.has("invite") });
+}
+
+/** Nobody is signed in here any more; `stay`: somebody else is to sign in for the same address. */
+function leftBy(words, { stay = false } = {}) {
+  if (!stay) history.replaceState(null, "", "#");
+  showSignIn(words);
+}
+
+/** A new password was set by mail: all logins have ended, ours too. */
+function hasReset(words) {
+  client.close();
+  session.logOut();
+  leftBy(words);
 }
 
 /** Somebody is signed in: show who, and connect. */
-function start() {
+function start(how = {}) {
+  hasSignedIn = how.hasSignedIn ?? false;
+  showWho();
+  bell = new Bell(client, { onNews: () => lessons.refresh() });
+  arrived = false;
+  if (views.at(location.hash).isPublic) go();
+  else showSection("waiting");
+  connect();
+}
+
+function connect() {
+  client.connect().catch(() => {}); // the event `state` tells why
+}
+
+function showWho() {
   const { user } = session;
   const account = find("#account");
   account.hidden = false;
   account.open = false;
   find(".face", account).replaceChildren(avatar(user));
   for (const name of account.querySelectorAll(".name")) name.textContent = straight(user.name);
-  find(".role", account).textContent = user.role;
-  find(".own-id code", account).textContent = user.id;
-  bell = new Bell(client, { onNews: () => lessons.refresh() });
-  arrived = false;
-  show("waiting");
-  client.connect().catch(() => {}); // the event `state` tells why
+  find(".role", account).textContent = t(`role.${user.role}`);
 }
 
-/** The first session: there is something to show now. Lessons find their way back by themselves. */
+/** There is a session. With the first one there is something to show; lessons find their way back by themselves. */
 function arrive() {
-  if (arrived) return;
+  askTheTime();
+  if (arrived) return views.shown?.arrived?.();
   arrived = true;
-  go();
+  return go();
+}
+
+async function askTheTime() {
+  const askedAt = Date.now();
+  try {
+    learnTime((await client.call("tutorwamp.session.whoami")).now, askedAt);
+  } catch {
+    // Then it is what it was: this device's.
+  }
 }
 
 function leaveViews() {
-  lessons.leave();
-  room?.leave();
-  room = null;
+  views.leave();
   showWaiting();
 }
 
 /** Show what the address says. */
-async function go() {
-  if (!arrived) return;
-  leaveViews();
-  const lessonId = address().get("lesson");
-  if (!lessonId) {
-    document.title = "Lessons · Classroom";
-    show("lessons");
-    find("#lessons-title").focus({ preventScroll: true });
-    return lessons.enter(session.user);
+function go() {
+  const { isPublic } = views.at(location.hash);
+  if (!isPublic && !session.user) return showSignIn("");
+  if (!isPublic && !arrived) {
+    leaveViews();
+    return showSection("waiting");
   }
-  const entered = (room = new Room(client, lessonId, { drawn: showWaiting }));
-  show("room");
-  find("#room-title").focus({ preventScroll: true });
-  entered.enter().catch((error) => {
-    if (entered !== room) return; // gone elsewhere
-    notify(inPlainWords(error));
+  const before = views.shown;
+  const shown = views.show(location.hash);
+  showWaiting();
+  if (shown !== before) enter(shown);
+}
+
+async function enter(entered) {
+  try {
+    await entered.enter();
+  } catch (error) {
+    if (entered !== views.shown) return; // gone elsewhere
+    if (error.action === "retry") {
+      setTimeout(() => entered === views.shown && enter(entered), error.retryAfter * (1 + Math.random()) * 1000);
+      return;
+    }
+    notify(refusalWords(error, { not_found: t("page.not-in-lesson") }));
     location.hash = "";
-  });
+  }
 }
 
 function connectionChanged({ new: state, reason: why }) {
   reason = why;
   document.body.dataset.connection = state;
   find("#connection").hidden = state === "disconnected";
-  if (why === "revoked") signedOut("You have been signed out on this device.");
-  else if (why === "unauthenticated") signedOut("Your sign-in has run out. Please sign in again.");
+  if (why === "revoked") signedOut(t("sign-in.revoked"));
+  else if (why === "unauthenticated") signedOut(t("error.action.reauth"));
   showWaiting();
 }
 
@@ -123,7 +223,7 @@ function showRetry({ seconds }) {
 /** How the connection is, and how much waits for it. */
 function showWaiting() {
   const { state, pending } = client;
-  const waiting = state === "connected" ? (room?.stuckCount ?? 0) : pending.words + pending.strokes;
+  const waiting = state === "connected" ? (views.shown?.stuckCount ?? 0) : pending.words + pending.strokes;
   const status = find("#connection");
   status.className = ["connection", state, waiting > 0 && "stuck"].filter(Boolean).join(" ");
   const words = connectionWords(state, waiting, reason);
@@ -142,34 +242,23 @@ function setUpWaking() {
   addEventListener("pagehide", () => client.keep());
 }
 
-function setUpAccount() {
+function setUpAccountMenu() {
   const account = find("#account");
-  find('[data-do="sign-out"]', account).addEventListener("click", async () => {
-    const waiting = client.pending.words + client.pending.strokes;
-    if (waiting > 0 && !confirm(`${waiting} not sent yet, and lost when you sign out. Sign out anyway?`)) return;
-    const { user } = session;
-    leaveViews();
-    client.close();
-    forgetKept(client.storage, user.id);
-    const done = session.logOut();
-    location.hash = "";
-    showSignIn("");
-    await done;
-  });
-  addEventListener("click", ({ target }) => account.open && !account.contains(target) && (account.open = false));
+  const close = () => (account.open = false);
+  find('[data-do="sign-out"]', account).addEventListener("click", () => signOut.ask());
+  find("a", account).addEventListener("click", close);
+  addEventListener("click", ({ target }) => account.open && !account.contains(target) && close());
   account.addEventListener("keydown", ({ key }) => {
     if (key !== "Escape") return;
-    account.open = false;
+    close();
     find("summary", account).focus();
   });
-  for (const button of document.querySelectorAll('[data-do="copy"]')) {
-    button.addEventListener("click", () => copy(find("code", button.parentElement).textContent, button));
-  }
 }
 
-find("main").append(h("section", { id: "waiting", class: "waiting", hidden: true }, h("p", { class: "muted" }, "Opening your classroom …")));
-setUpAccount();
-setUpNewLesson(client, ({ id }) => (location.hash = `lesson=${id}`));
+find("main").append(
+  h("section", { id: "waiting", class: "waiting", hidden: true }, h("p", { class: "muted" }, t("page.opening"))),
+);
+setUpAccountMenu();
 setUpWaking();
 client.on("state", connectionChanged);
 client.on("retry", showRetry);
@@ -178,6 +267,8 @@ client.on("pendingchange", showWaiting);
 client.on("restored", () => announce(t("connection.restored")));
 find("#connection button").addEventListener("click", () => client.wake());
 keepShell({ onOpen: (lessonId) => (location.hash = lessonId ? `lesson=${lessonId}` : "") });
-addEventListener("hashchange", () => (session.user ? go() : null));
+addEventListener("hashchange", go);
+const oldLink = new URLSearchParams(location.search).get("invite"); // invitations from before they stood behind `#`
+if (oldLink) history.replaceState(null, "", `${location.pathname}#invite=${encodeURIComponent(oldLink)}`);
 if (session.user) start();
 else showSignIn("");

@@ -1,6 +1,7 @@
 // Words to the person that pass by: notices at the edge of the page, what a screen reader is told, "Copied".
 
 import { find, h } from "./dom.mjs";
+import { t } from "./words.mjs";
 
 /** A short message at the edge of the page; it goes by itself, or when it is closed. */
 export function notify(words, { kind = "problem" } = {}) {
@@ -9,7 +10,7 @@ export function notify(words, { kind = "problem" } = {}) {
     "div",
     { class: `notice ${kind}` },
     h("p", {}, words),
-    h("button", { type: "button", class: "icon", "aria-label": "Dismiss", onclick: close }, "✕"),
+    h("button", { type: "button", class: "icon", "aria-label": t("notice.dismiss"), onclick: close }, "✕"),
   );
   const shown = [...find("#notices").children];
   if (shown.at(-1)?.firstChild.textContent === words) shown.at(-1).remove(); // said again, not said twice
@@ -25,10 +26,10 @@ export function announce(words) {
 export async function copy(text, button) {
   try {
     await navigator.clipboard.writeText(text);
-    button.textContent = "Copied";
+    button.textContent = t("notice.copied");
   } catch {
-    button.textContent = "Select it and copy"; // no clipboard outside https and localhost
+    button.textContent = t("notice.copy-yourself"); // no clipboard outside https and localhost
   }
   announce(button.textContent);
-  setTimeout(() => (button.textContent = "Copy"), 2_000);
+  setTimeout(() => (button.textContent = t("notice.copy")), 2_000);
 }

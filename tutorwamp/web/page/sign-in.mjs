@@ -1,8 +1,9 @@
-// The door: sign in, or make an account.
+// The door: sign in, make an account, or have a mail sent where the password is forgotten.
 
-import { writtenLine } from "../client/writing.mjs";
+import { isVisible, writtenLine } from "../client/writing.mjs";
 import { find } from "./dom.mjs";
-import { inPlainWords } from "./error-words.mjs";
+import { isAbout, refusalWords } from "./refusals.mjs";
+import { request } from "./rest.mjs";
 import { t } from "./words.mjs";
 
 export class SignIn {
@@ -10,63 +11,105 @@ export class SignIn {
   #form = find("form", this.#root);
   #session;
   #entered;
-  #registering = false;
+  #mode = "in"; // "in", "up" or "forgot"
+  #isInvited = false;
 
+  /** `entered({isNew})`: somebody has signed in; `isNew`, where they have just made their account. */
   constructor(session, entered) {
     this.#session = session;
     this.#entered = entered;
     this.#form.addEventListener("submit", (event) => this.#submit(event));
-    find('[data-do="switch"]', this.#root).addEventListener("click", () => {
-      this.#registering = !this.#registering;
-      this.#show();
-    });
+    for (const mode of ["in", "up", "forgot"]) {
+      find(`[data-mode="${mode}"]`, this.#root).addEventListener("click", () => {
+        this.#mode = mode;
+        this.#show();
+        this.#focus();
+      });
+    }
   }
 
-  enter({ email = "", words = "" } = {}) {
-    this.#registering = false;
+  /** `words`: why one is here, if there is a reason. `isInvited`: by a link to a lesson, so they come to learn. */
+  enter({ email = "", words = "", isInvited = false } = {}) {
+    this.#mode = "in";
+    this.#isInvited = isInvited;
     this.#show(words);
     this.#form.password.value = "";
     if (email) this.#form.email.value = email;
-    (this.#form.email.value ? this.#form.password : this.#form.email).focus();
+    this.#focus();
+  }
+
+  #focus() {
+    const { name, email, password } = this.#form;
+    [name, email, password].find((field) => field.checkVisibility() && !field.value)?.focus();
   }
 
   #show(words = "") {
-    const registering = this.#registering;
-    find("h1", this.#root).textContent = registering ? "Create an account" : "Welcome back";
-    find(".lead", this.#root).textContent = registering ? "It takes less than a minute." : "Sign in to reach your lessons.";
-    find('[type="submit"]', this.#form).textContent = registering ? "Create account" : "Sign in";
-    find(".other span", this.#root).textContent = registering ? "Been here before?" : "New here?";
-    find('[data-do="switch"]', this.#root).textContent = registering ? "Sign in" : "Create an account";
-    for (const element of this.#root.querySelectorAll('[data-only="register"]')) {
-      element.hidden = !registering;
-      for (const input of element.querySelectorAll("input")) input.disabled = !registering; // or `required` would hold
+    const mode = this.#mode;
+    this.#root.dataset.mode = mode;
+    find("h1", this.#root).textContent = t(`sign-in.title-${mode}`);
+    const lead = this.#isInvited && mode !== "forgot" ? `invited-${mode}` : `lead-${mode}`;
+    find(".lead", this.#root).textContent = t(`sign-in.${lead}`);
+    find('[type="submit"]', this.#form).textContent = t(`sign-in.do-${mode}`);
+    for (const element of this.#root.querySelectorAll("[data-only]")) {
+      element.hidden = !element.dataset.only.split(" ").includes(mode) || (element.matches(".role-choice") && this.#isInvited);
+      for (const input of element.querySelectorAll("input")) input.disabled = element.hidden; // or `required` would hold
     }
-    this.#form.password.autocomplete = registering ? "new-password" : "current-password";
-    this.#form.password.minLength = registering ? 8 : 0;
-    this.#say(words);
+    this.#form.password.autocomplete = mode === "up" ? "new-password" : "current-password";
+    this.#form.password.minLength = mode === "up" ? 8 : 0;
+    find(".mailed", this.#root).hidden = true;
+    this.#say(words, { isNews: true });
   }
 
-  #say(words) {
+  // What is wrong; or, as news, why one is here.
+  #say(words, { isNews = false } = {}) {
     const problem = find(".problem", this.#root);
     problem.textContent = words;
     problem.hidden = !words;
+    problem.classList.toggle("news", isNews);
   }
 
   async #submit(event) {
     event.preventDefault();
-    const { name, email, password, role } = Object.fromEntries(new FormData(this.#form));
+    const values = Object.fromEntries(new FormData(this.#form));
     const submit = find('[type="submit"]', this.#form);
     submit.disabled = true;
     this.#say("");
     try {
-      if (this.#registering) await this.#session.register({ name: writtenLine(name), email, password, role });
-      else await this.#session.logIn({ email, password });
-      this.#form.password.value = "";
-      this.#entered();
+      await this.#do(values);
     } catch (error) {
-      this.#say(error.action === "reauth" ? t("error.sign-in") : inPlainWords(error)); // here it is about the password
+      this.#say(this.#whyNot(error));
     } finally {
       submit.disabled = false;
     }
+  }
+
+  async #do({ name, email, password, role = "student" }) {
+    const mode = this.#mode;
+    if (mode === "forgot") {
+      await request("POST", "/api/auth/password/forgot", { body: { email }, as: "text" });
+      find(".mailed", this.#root).hidden = false; // the same whoever's address it is
+      return;
+    }
+    if (mode === "up") {
+      if (!isVisible(writtenLine(name))) return this.#say(t("sign-in.name-wrong"));
+      await this.#session.register({ name: writtenLine(name), email, password, role });
+    } else {
+      await this.#session.logIn({ email, password });
+    }
+    this.#form.password.value = "";
+    this.#entered({ isNew: mode === "up" });
+  }
+
+  #whyNot(error) {
+    const wrong = ["password", "name", "email"].find((argument) => isAbout(error, argument));
+    const own = {
+      unauthenticated: t("sign-in.wrong"), // here it is about the password
+      "account.email_taken": t("sign-in.taken"),
+      forbidden: t("sign-in.not-yourself"),
+      ...(wrong && {
+        invalid: { password: t("sign-in.weak"), name: t("sign-in.name-wrong"), email: t("sign-in.email-wrong") }[wrong],
+      }),
+    };
+    return refusalWords(error, own);
   }
 }

@@ -1,105 +1,188 @@
-// The list of a person's lessons: now, planned and past.
+// The list of a person's lessons: what goes on now, always; and what comes, a week, or what was, whichever they look at.
 
-import { inPlainWords } from "../error-words.mjs";
-import { isolated } from "../../client/writing.mjs";
-import { clockTime, shortDay } from "../dates.mjs";
-import { aside, find, h } from "../dom.mjs";
+import { clockIsOff, now } from "../clock.mjs";
+import { clockTime, timeZone } from "../dates.mjs";
+import { find, h } from "../dom.mjs";
+import { accept, codeInput, whyNot } from "../invites/join.mjs";
+import { codeOf } from "../invites/code.mjs";
 import { notify } from "../notices.mjs";
-import { OVER, stateBadge } from "./state.mjs";
+import { refusalWords } from "../refusals.mjs";
+import { t } from "../words.mjs";
+import { Calendar } from "./calendar.mjs";
+import { openCard } from "./card.mjs";
+import { openPlan } from "./plan.mjs";
+import { readComing, readNow, readPast } from "./reading.mjs";
+import { lessonRow } from "./row.mjs";
 
 const LOOK_AGAIN_MS = 20_000; // where no notification tells: a student waits for a lesson to appear
+const COMING_AT_FIRST = 10;
+const COMING_MORE = 20;
 
 export class Lessons {
-  #connection;
+  #client;
   #root = find("#lessons");
   #me = null;
   #timer = null;
+  #side = "coming"; // "coming", "week" or "past"
+  #wanted = COMING_AT_FIRST;
   #pages = 1;
+  #reads = 0;
+  #calendar;
 
-  constructor(connection) {
-    this.#connection = connection;
+  constructor(client) {
+    this.#client = client;
     document.addEventListener("visibilitychange", () => this.refresh());
+    const hooks = { changed: () => this.refresh(), more: (lesson) => this.#openCard(lesson), plan: (day) => this.#openPlan(day) };
+    this.#calendar = new Calendar(find(".calendar", this.#root), hooks);
     find(".more", this.#root).addEventListener("click", () => {
-      this.#pages++;
+      if (this.#side === "past") this.#pages++;
+      else this.#wanted += COMING_MORE;
       this.refresh();
     });
+    find('[data-do="new-lesson"]', this.#root).addEventListener("click", () => this.#openPlan());
+    for (const button of this.#root.querySelectorAll(".looks button"))
+      button.addEventListener("click", () => this.#look(button.value));
+    this.#setUpCode();
   }
 
-  enter(me) {
+  /** Of whom the list is, from the next `enter()` on. Who comes back finds it as they left it. */
+  of(me) {
+    if (this.#me?.id !== me.id) this.forget();
     this.#me = me;
-    this.#pages = 1;
+    this.#calendar.of(me);
     find('[data-do="new-lesson"]', this.#root).hidden = me.role === "student";
-    find(".own-id", this.#root).hidden = me.role !== "student";
-    find(".own-id code", this.#root).textContent = me.id;
+    find(".join-by-code", this.#root).hidden = me.role !== "student";
+    return this;
+  }
+
+  /** Nobody is signed in. */
+  forget() {
+    this.#me = null;
+    this.#side = "coming";
+    this.#wanted = COMING_AT_FIRST;
+    this.#pages = 1;
+    for (const shown of [".now", ".lists"]) this.#fill(shown, []);
+    this.#calendar.forget();
+  }
+
+  enter() {
     clearInterval(this.#timer);
     this.#timer = setInterval(() => this.refresh(), LOOK_AGAIN_MS);
+    this.#look(this.#side);
+  }
+
+  /** Another session: something may have changed meanwhile. */
+  arrived() {
     this.refresh();
   }
 
   leave() {
     clearInterval(this.#timer);
-    this.#me = null;
+    this.#timer = null;
   }
 
   /** Something may have changed. */
   async refresh() {
-    if (!this.#me || document.hidden || !this.#connection.isOpen) return;
+    if (this.#timer === null || document.hidden || !this.#client.isOpen) return;
+    const read = ++this.#reads;
     try {
-      const { lessons, more } = await this.#read();
-      if (this.#me) this.#show(lessons, more);
+      const [current, shown] = await Promise.all([readNow(this.#call), this.#read()]);
+      if (read !== this.#reads || this.#timer === null) return; // another look is on its way, or they are elsewhere
+      this.#show(current, shown);
     } catch (error) {
-      if (this.#me && this.#connection.isOpen) notify(inPlainWords(error));
+      if (read === this.#reads && this.#timer !== null && this.#client.isOpen) notify(refusalWords(error));
     }
   }
 
-  async #read() {
-    const lessons = [];
-    let cursor = null;
-    for (let page = 0; page < this.#pages; page++) {
-      const { items, next_cursor } = await this.#connection.call("tutorwamp.lesson.list", cursor ? { cursor } : {});
-      lessons.push(...items);
-      cursor = next_cursor;
-      if (cursor === null) break;
+  #call = (procedure, kwargs) => this.#client.call(procedure, kwargs);
+
+  #read() {
+    if (this.#side === "week") return this.#calendar.read(this.#call);
+    if (this.#side === "past") return readPast(this.#call, { now: now(), pages: this.#pages });
+    return readComing(this.#call, { now: now(), wanted: this.#wanted });
+  }
+
+  #look(side) {
+    this.#side = side;
+    for (const button of this.#root.querySelectorAll(".looks button"))
+      button.setAttribute("aria-pressed", String(button.value === side));
+    find(".lists", this.#root).hidden = side === "week";
+    find(".calendar", this.#root).hidden = side !== "week";
+    find(".more", this.#root).hidden = true;
+    if (find(".lists", this.#root).dataset.side !== side) this.#fill(".lists", []);
+    this.refresh();
+  }
+
+  #show(current, { lessons, isMore = false }) {
+    this.#fill(".now", current.length ? [h("h2", {}, t("list.now")), this.#list(current)] : []);
+    if (this.#side === "week") this.#calendar.show(lessons);
+    else {
+      const empty =
+        this.#side === "past" ? t("list.none-past") : t(this.#me.role === "student" ? "list.none-student" : "list.none-tutor");
+      const isEmpty = lessons.length === 0;
+      this.#fill(".lists", [isEmpty ? h("p", { class: "empty" }, empty) : this.#list(lessons)]);
+      find(".lists", this.#root).dataset.side = this.#side;
     }
-    return { lessons, more: cursor !== null };
+    find(".more", this.#root).hidden = !isMore;
+    find(".zone", this.#root).textContent = t("list.zone", { zone: timeZone() });
+    const off = find(".clock-off", this.#root);
+    off.hidden = !clockIsOff();
+    if (!off.hidden) off.textContent = t("list.clock-off", { time: clockTime(now()) });
   }
 
-  #show(lessons, more) {
-    const soonestFirst = (a, b) => a.starts_at.localeCompare(b.starts_at);
-    const now = lessons.filter(({ state }) => state === "live" || state === "interrupted");
-    const over = lessons.filter(({ state }) => OVER.has(state));
-    const planned = lessons.filter((lesson) => !now.includes(lesson) && !over.includes(lesson)).sort(soonestFirst); // also of a later version's states
-    const lists = [this.#list("Now", now), this.#list("Planned", planned), this.#list("Past", over)].filter(Boolean);
-    const empty = this.#me.role === "student" ? "No lessons yet. Your tutor adds you to one with your ID below." : "No lessons yet. Make the first one.";
-    const shown = find(".lists", this.#root);
-    const next = h("div", {}, lists.length ? lists : h("p", { class: "empty" }, empty));
-    // Looking again every few seconds must not take the focus away, nor have everything read out again.
-    const description = next.textContent;
-    if (shown.dataset.description !== description) shown.replaceChildren(...next.childNodes);
-    shown.dataset.description = description;
-    find(".more", this.#root).hidden = !more;
-  }
-
-  #list(title, lessons) {
-    if (lessons.length === 0) return null;
-    return h("section", { class: "list" }, h("h2", {}, title), h("ul", {}, lessons.map((lesson) => this.#row(lesson))));
-  }
-
-  #row(lesson) {
-    const { id, title, subject, tutor, students, starts_at, ends_at, state } = lesson;
-    const others = students.filter((student) => student.id !== this.#me.id).map(({ name }) => isolated(name));
-    const people = tutor.id === this.#me.id ? others : [isolated(tutor.name), ...(this.#me.role === "student" ? [] : others)];
-    const shown = people.length > 3 ? `${people.slice(0, 2).join(", ")} and ${people.length - 2} more` : people.join(", ");
+  #list(lessons) {
     return h(
-      "li",
-      {},
-      h(
-        "a",
-        { class: `lesson card ${state}`, href: `#lesson=${id}` },
-        h("time", { datetime: starts_at }, h("strong", {}, shortDay(starts_at)), `${clockTime(starts_at)} – ${clockTime(ends_at)}`),
-        h("span", { class: "what" }, h("strong", {}, aside(title)), h("span", { class: "muted" }, [subject && isolated(subject), shown].filter(Boolean).join(" · "))),
-        stateBadge(lesson),
-      ),
+      "ul",
+      { class: "list" },
+      lessons.map((lesson) => lessonRow(lesson, this.#me, (one) => this.#openCard(one))),
     );
+  }
+
+  // Looking again every few seconds must not take the focus away.
+  #fill(selector, children) {
+    const place = find(selector, this.#root);
+    place.hidden = children.length === 0 || (selector === ".lists" && this.#side === "week");
+    const next = h("div", {}, children);
+    if (place.innerHTML === next.innerHTML && place.firstChild) return;
+    const key = place.contains(document.activeElement) && document.activeElement.dataset.key;
+    place.replaceChildren(...next.childNodes);
+    if (key) (place.querySelector(`[data-key="${CSS.escape(key)}"]`) ?? find("#lessons-title")).focus();
+  }
+
+  #openCard(lesson) {
+    openCard(this.#call, lesson, this.#me, { changed: () => this.refresh() });
+  }
+
+  #openPlan(day = null) {
+    openPlan(this.#call, { me: this.#me, day, done: () => this.refresh() });
+  }
+
+  #setUpCode() {
+    const form = find(".join-by-code form", this.#root);
+    const problem = find(".problem", form);
+    const field = codeInput();
+    find(".with-button", form).prepend(field);
+    find("label", form).htmlFor = field.id;
+    form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      const code = codeOf(field.value);
+      const say = (words) => {
+        problem.textContent = words;
+        problem.hidden = !words;
+      };
+      if (!code) return say(t("join.no-code"));
+      const button = find("button", form);
+      button.disabled = true;
+      try {
+        const { id } = await accept(this.#call, code);
+        say("");
+        field.value = "";
+        location.hash = `lesson=${id}`;
+      } catch (error) {
+        say(whyNot(error, this.#me));
+      } finally {
+        button.disabled = false;
+      }
+    });
   }
 }

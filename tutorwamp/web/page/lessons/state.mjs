@@ -2,24 +2,21 @@
 
 import { isolated } from "../../client/writing.mjs";
 import { h } from "../dom.mjs";
+import { t } from "../words.mjs";
 
 export const OVER = new Set(["ended", "cancelled"]);
+const KNOWN = new Set(["scheduled", "live", "interrupted", ...OVER]);
 
-const STATES = {
-  scheduled: "Planned",
-  live: "Live",
-  interrupted: "Waiting for the tutor",
-  ended: "Ended",
-  cancelled: "Called off",
-};
+/** What a state is called; of a newer server's state, its own name. */
+export const stateWords = (state) => (KNOWN.has(state) ? t(`state.${state}`) : state);
 
 export function stateBadge({ state }) {
-  return h("span", { class: `badge ${state}` }, STATES[state] ?? state);
+  return h("span", { class: `badge ${state}` }, stateWords(state));
 }
 
 /** While a lesson waits for its tutor; otherwise nothing. */
 export function interruption({ state, tutor }, me) {
   if (state !== "interrupted") return "";
-  if (tutor.id === me.id) return "You were away, so the lesson was interrupted. It goes on now that you are back.";
-  return `Waiting for ${isolated(tutor.name)} to come back. Meanwhile you can go on writing; the lesson goes on by itself.`;
+  if (tutor.id === me.id) return t("state.was-away");
+  return t("state.waiting-for", { name: isolated(tutor.name) });
 }
