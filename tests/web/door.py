@@ -1,4 +1,4 @@
-"""What the tests of the list, of invitations and of accounts do at the page: be signed in, and press what has these words."""
+"""What tests of the list, of invitations and of accounts do at the page: be signed in, press what has these words."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ async def be_signed_in(browser: Browser, node: Node, email: str, *, address: str
     await browser.value(f"sessionStorage.setItem('tutorwamp.session', {json.dumps(kept)})")
     await browser.value(f"history.replaceState(null, '', {json.dumps('/' + (address or '#'))})")
     await browser.ask("Page.reload")
-    await browser.until("() => !!document.querySelector('#connection.open')")
+    await browser.until("() => !!document.querySelector('#connection.connected')")
 
 
 async def open_at(folder: Path, node: Node, email: str, *, address: str = "") -> Browser:
