@@ -181,9 +181,10 @@ class Browser:
         await self.ask("Emulation.setTouchEmulationEnabled", enabled=touch, maxTouchPoints=5)
 
     async def dark(self, on: bool = True) -> None:
-        """The system's colours."""
+        """The system's colours. Nothing moves: a colour that is on its way is none of them."""
         scheme = {"name": "prefers-color-scheme", "value": "dark" if on else "light"}
-        await self.ask("Emulation.setEmulatedMedia", features=[scheme])
+        still = {"name": "prefers-reduced-motion", "value": "reduce"}
+        await self.ask("Emulation.setEmulatedMedia", features=[scheme, still])
 
     async def speak(self, *languages: str) -> None:
         """The languages the browser says it is used in; pages loaded from now on hear it."""

@@ -9,12 +9,12 @@ import { t } from "../words.mjs";
 
 export class Attendance {
   #root = find("#attendance");
-  #connection;
+  #client;
   #lessonId;
   #left = false;
 
-  constructor(connection, lessonId) {
-    this.#connection = connection;
+  constructor(client, lessonId) {
+    this.#client = client;
     this.#lessonId = lessonId;
     this.#root.replaceChildren(
       h(
@@ -31,7 +31,7 @@ export class Attendance {
 
   /** Throws Refusal: not_found for who is no member, forbidden for students. */
   async enter() {
-    const call = (name) => persistently(() => this.#connection.call(`tutorwamp.lesson.${name}`, { lesson_id: this.#lessonId }));
+    const call = (name) => persistently(() => this.#client.call(`tutorwamp.lesson.${name}`, { lesson_id: this.#lessonId }));
     const [lesson, { items }] = await Promise.all([call("get"), call("attendance")]);
     if (this.#left) return;
     document.title = t("attendance.window", { title: isolated(lesson.title) });

@@ -16,16 +16,16 @@ const PICTURES_AT_MOST_MS = 30_000; // that somebody waits for: what is not here
 
 export class Print {
   #root = find("#print");
-  #connection;
+  #client;
   #lessonId;
   #files;
   #arrived = () => {};
   #left = false;
 
-  constructor(connection, session, lessonId) {
-    this.#connection = connection;
+  constructor(client, lessonId) {
+    this.#client = client;
     this.#lessonId = lessonId;
-    this.#files = new BoardFiles({ session, lessonId, onPicture: () => this.#arrived() });
+    this.#files = new BoardFiles({ request: client.request, lessonId, onPicture: () => this.#arrived() });
     this.#root.replaceChildren(
       h(
         "div",
@@ -63,7 +63,7 @@ export class Print {
   }
 
   #call(name, kwargs = {}) {
-    return persistently(() => this.#connection.call(`tutorwamp.${name}`, { lesson_id: this.#lessonId, ...kwargs }));
+    return persistently(() => this.#client.call(`tutorwamp.${name}`, { lesson_id: this.#lessonId, ...kwargs }));
   }
 
   async #messages() {
@@ -93,7 +93,7 @@ export class Print {
         h("p", {}, t("print.tutor", { name: isolated(lesson.tutor.name) })),
         lesson.students.length > 0 && h("p", {}, t("print.students", { names: names(lesson.students), count: lesson.students.length })),
       ),
-      h("h2", {}, t("print.board")),
+      h("h2", { class: "of-board" }, t("print.board")),
       ...boards.map((elements, place) => this.#sheet(elements, place + 1)),
       h("h2", {}, t("print.chat")),
       messages.length === 0 ? h("p", { class: "muted" }, t("print.silence")) : h("ol", { class: "said" }, messages.map((one) => messageItem(one, { answered: known.get(one.reply_to) }))),

@@ -20,7 +20,7 @@ const LOOKS_MS = 100; // while it plays: often enough for a stroke to be seen gr
 
 export class Replay {
   #root = find("#replay");
-  #connection;
+  #client;
   #lessonId;
   #leaving = new AbortController();
   #timeline = null;
@@ -34,12 +34,11 @@ export class Replay {
   #after; // the cursor of the next page of events
   #isRead = false;
 
-  constructor(connection, session, lessonId) {
-    this.#connection = connection;
+  constructor(client, lessonId) {
+    this.#client = client;
     this.#lessonId = lessonId;
-    this.user = session.user;
     this.#root.replaceChildren(...replayMarkup(lessonId));
-    this.#files = new BoardFiles({ session, lessonId, onPicture: () => this.#show() });
+    this.#files = new BoardFiles({ request: client.request, lessonId, onPicture: () => this.#show() });
     this.#view = new BoardView(this.#root, { pictures: this.#files });
   }
 
@@ -66,7 +65,7 @@ export class Replay {
   }
 
   #call(name, kwargs = {}) {
-    return persistently(() => this.#connection.call(`tutorwamp.${name}`, { lesson_id: this.#lessonId, ...kwargs }));
+    return persistently(() => this.#client.call(`tutorwamp.${name}`, { lesson_id: this.#lessonId, ...kwargs }));
   }
 
   // All pages, one after the other; it can be looked at meanwhile.
@@ -89,7 +88,7 @@ export class Replay {
     const when = t("replay.when", { day: longDay(from), from: clockTime(from), to: clockTime(lesson.ended_at ?? lesson.ends_at) });
     find(".about", this.#root).textContent = [lesson.subject && isolated(lesson.subject), isolated(lesson.tutor.name), when].filter(Boolean).join(" · ");
     find(".cut", this.#root).hidden = !isCut;
-    find(".to-attendance", this.#root).hidden = this.user.role !== "admin" && lesson.tutor.id !== this.user.id;
+    find(".to-attendance", this.#root).hidden = this.#client.user.role !== "admin" && lesson.tutor.id !== this.#client.user.id;
   }
 
   #setUp() {
@@ -103,7 +102,8 @@ export class Replay {
   }
 
   #key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("button, select, a, .scroll, input[type=checkbox]")) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("select, .scroll")) return;
+    if (event.key === " " && event.target.closest("button, a, [type=checkbox]")) return;
     const forwards = document.documentElement.dir === "rtl" ? "ArrowLeft" : "ArrowRight";
     const backwards = forwards === "ArrowLeft" ? "ArrowRight" : "ArrowLeft";
     const { position } = this.#player;
@@ -140,7 +140,7 @@ export class Replay {
     const { position, isPlaying } = this.#player;
     const now = this.#timeline.at(position);
     const slider = find(".position", this.#root);
-    slider.max = Math.ceil(this.#timeline.length);
+    slider.max = this.#timeline.length;
     slider.value = position;
     const at = t("replay.of", { at: stopwatch(position), length: stopwatch(this.#timeline.length) });
     slider.setAttribute("aria-valuetext", at);
