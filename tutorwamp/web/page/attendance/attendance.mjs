@@ -1,21 +1,19 @@
 // Who was in a lesson, and for how long: for its tutor and admins.
 
-import { persistently } from "../../client/again.mjs";
 import { isolated, straight } from "../../client/writing.mjs";
 import { clockTime, longDay, shortDay } from "../dates.mjs";
 import { aside, avatar, find, h } from "../dom.mjs";
 import { lengthOf } from "../lengths.mjs";
+import { readerOf } from "../replay/reading.mjs";
 import { t } from "../words.mjs";
 
 export class Attendance {
   #root = find("#attendance");
-  #client;
-  #lessonId;
-  #left = false;
+  #read;
+  #leaving = new AbortController();
 
   constructor(client, lessonId) {
-    this.#client = client;
-    this.#lessonId = lessonId;
+    this.#read = readerOf(client, lessonId, this.#leaving.signal);
     this.#root.replaceChildren(
       h(
         "div",
@@ -31,9 +29,8 @@ export class Attendance {
 
   /** Throws Refusal: not_found for who is no member, forbidden for students. */
   async enter() {
-    const call = (name) => persistently(() => this.#client.call(`tutorwamp.lesson.${name}`, { lesson_id: this.#lessonId }));
-    const [lesson, { items }] = await Promise.all([call("get"), call("attendance")]);
-    if (this.#left) return;
+    const [lesson, { items }] = await Promise.all([this.#read("lesson.get"), this.#read("lesson.attendance")]);
+    if (this.#leaving.signal.aborted) return;
     document.title = t("attendance.window", { title: isolated(lesson.title) });
     const from = lesson.started_at ?? lesson.starts_at;
     find("h1", this.#root).replaceChildren(t("attendance.title"), " ", h("span", { class: "of", dir: "auto" }, straight(lesson.title)));
@@ -43,7 +40,7 @@ export class Attendance {
   }
 
   leave() {
-    this.#left = true;
+    this.#leaving.abort();
     this.#root.replaceChildren();
   }
 

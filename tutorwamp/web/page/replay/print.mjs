@@ -1,6 +1,5 @@
 // A whole lesson on paper, or as a PDF file of the browser's: the board's pages, then the chat. Decision 40 says why here.
 
-import { persistently } from "../../client/again.mjs";
 import { BoardFiles } from "../../client/board/files.mjs";
 import { isolated, straight } from "../../client/writing.mjs";
 import { BoardView } from "../board/board-view.mjs";
@@ -9,6 +8,7 @@ import { find, h } from "../dom.mjs";
 import { wholeDay } from "../lengths.mjs";
 import { t } from "../words.mjs";
 import { sheet } from "./markup.mjs";
+import { readerOf } from "./reading.mjs";
 import { messageItem } from "./said.mjs";
 
 const MESSAGES_A_PAGE = 100; // as many as the server gives
@@ -16,15 +16,13 @@ const PICTURES_AT_MOST_MS = 30_000; // that somebody waits for: what is not here
 
 export class Print {
   #root = find("#print");
-  #client;
-  #lessonId;
+  #read;
   #files;
+  #leaving = new AbortController();
   #arrived = () => {};
-  #left = false;
 
-  constructor(client, lessonId) {
-    this.#client = client;
-    this.#lessonId = lessonId;
+  constructor(client, session, lessonId) {
+    this.#read = readerOf(client, lessonId, this.#leaving.signal);
     this.#files = new BoardFiles({ request: client.request, lessonId, onPicture: () => this.#arrived() });
     this.#root.replaceChildren(
       h(
@@ -40,15 +38,15 @@ export class Print {
 
   /** Read everything and show it as it will be printed. Throws Refusal. */
   async enter() {
-    const lesson = await this.#call("lesson.get");
-    const { pages } = await this.#call("board.open", { pages: [] });
+    const lesson = await this.#read("lesson.get");
+    const { pages } = await this.#read("board.open", { pages: [] });
     const boards = [];
-    for (const { id } of pages) boards.push((await this.#call("board.open", { pages: [id] })).elements); // large boards are read page by page
+    for (const { id } of pages) boards.push((await this.#read("board.open", { pages: [id] })).elements); // large boards are read page by page
     const messages = await this.#messages();
-    if (this.#left) return;
+    if (this.#leaving.signal.aborted) return;
     this.#show(lesson, boards, messages);
     await this.#pictures(boards.flat());
-    if (this.#left) return;
+    if (this.#leaving.signal.aborted) return;
     find(".wait", this.#root).textContent = t("print.ready");
     const button = find(".do-print", this.#root);
     button.hidden = false;
@@ -56,20 +54,16 @@ export class Print {
   }
 
   leave() {
-    this.#left = true;
+    this.#leaving.abort();
     this.#arrived();
     this.#files.close();
     this.#root.replaceChildren();
   }
 
-  #call(name, kwargs = {}) {
-    return persistently(() => this.#client.call(`tutorwamp.${name}`, { lesson_id: this.#lessonId, ...kwargs }));
-  }
-
   async #messages() {
     const read = [];
-    for (let cursor; cursor !== null && !this.#left; ) {
-      const { items, next_cursor } = await this.#call("chat.history", { limit: MESSAGES_A_PAGE, ...(cursor && { cursor }) });
+    for (let cursor; cursor !== null && !this.#leaving.signal.aborted; ) {
+      const { items, next_cursor } = await this.#read("chat.history", { limit: MESSAGES_A_PAGE, ...(cursor && { cursor }) });
       read.push(...items);
       cursor = next_cursor;
     }
@@ -114,7 +108,7 @@ export class Print {
     const wanted = new Set(elements.filter(({ kind }) => kind === "image").map(({ asset_id }) => asset_id));
     const waiting = () => [...wanted].some((id) => this.#files.url(id) === null);
     const until = Date.now() + PICTURES_AT_MOST_MS;
-    while (!this.#left && waiting() && Date.now() < until) {
+    while (!this.#leaving.signal.aborted && waiting() && Date.now() < until) {
       await new Promise((resolve) => {
         this.#arrived = resolve;
         setTimeout(resolve, PICTURES_AT_MOST_MS);

@@ -1,6 +1,5 @@
 // A lesson as it went: the board and the chat on one clock, with a slider to go to any moment of it.
 
-import { persistently } from "../../client/again.mjs";
 import { BoardFiles } from "../../client/board/files.mjs";
 import { isolated, straight } from "../../client/writing.mjs";
 import { BoardView } from "../board/board-view.mjs";
@@ -11,6 +10,7 @@ import { announce } from "../notices.mjs";
 import { t } from "../words.mjs";
 import { replayMarkup } from "./markup.mjs";
 import { Player } from "./player.mjs";
+import { readerOf } from "./reading.mjs";
 import { messageItem, noteItem } from "./said.mjs";
 import { Timeline } from "./timeline.mjs";
 
@@ -20,8 +20,8 @@ const LOOKS_MS = 100; // while it plays: often enough for a stroke to be seen gr
 
 export class Replay {
   #root = find("#replay");
-  #client;
-  #lessonId;
+  #me;
+  #read;
   #leaving = new AbortController();
   #timeline = null;
   #player = null;
@@ -31,30 +31,34 @@ export class Replay {
   #chosen = null; // a page, in place of the one that is drawn on
   #pagesShown = "";
   #timer = null;
-  #after; // the cursor of the next page of events
-  #isRead = false;
 
-  constructor(client, lessonId) {
-    this.#client = client;
-    this.#lessonId = lessonId;
+  constructor(client, session, lessonId) {
+    this.#me = session.user;
+    this.#read = readerOf(client, lessonId, this.#leaving.signal);
     this.#root.replaceChildren(...replayMarkup(lessonId));
     this.#files = new BoardFiles({ request: client.request, lessonId, onPicture: () => this.#show() });
     this.#view = new BoardView(this.#root, { pictures: this.#files });
   }
 
-  /** Read the lesson and begin to read what happened. Throws Refusal. May be called again after a loss. */
+  /** Read the lesson and all that happened; it can be looked at while that goes on. Throws Refusal. */
   async enter() {
-    if (this.#player) return this.#isRead ? null : this.#readOn();
-    const lesson = await this.#call("lesson.get");
-    const { compacted } = await this.#call("lesson.replay", { limit: 1 });
+    const lesson = await this.#read("lesson.get");
+    const { compacted } = await this.#read("lesson.replay", { limit: 1 });
     const first = Object.entries(compacted).find(([stream]) => stream.endsWith(".board"))?.[1] ?? 0;
-    const board = await this.#call("board.at", { seq: first });
-    if (this.#leaving.signal.aborted) return null;
+    const board = await this.#read("board.at", { seq: first });
+    if (this.#leaving.signal.aborted) return;
     this.#timeline = new Timeline(lesson, board);
     this.#player = new Player(this.#timeline);
     this.#showLesson(lesson, Object.keys(compacted).length > 0);
     this.#setUp();
-    return this.#readOn();
+    for (let after; after !== null; ) {
+      const { items, next_cursor } = await this.#read("lesson.replay", { limit: EVENTS_A_PAGE, ...(after && { after }) });
+      if (this.#leaving.signal.aborted) return;
+      this.#timeline.add(items);
+      this.#show();
+      after = next_cursor;
+    }
+    find(".reading", this.#root).hidden = true;
   }
 
   leave() {
@@ -64,23 +68,6 @@ export class Replay {
     this.#root.replaceChildren();
   }
 
-  #call(name, kwargs = {}) {
-    return persistently(() => this.#client.call(`tutorwamp.${name}`, { lesson_id: this.#lessonId, ...kwargs }));
-  }
-
-  // All pages, one after the other; it can be looked at meanwhile.
-  async #readOn() {
-    while (!this.#isRead && !this.#leaving.signal.aborted) {
-      const { items, next_cursor } = await this.#call("lesson.replay", { limit: EVENTS_A_PAGE, ...(this.#after && { after: this.#after }) });
-      if (this.#leaving.signal.aborted) return;
-      this.#timeline.add(items);
-      this.#after = next_cursor;
-      this.#isRead = next_cursor === null;
-      this.#show();
-    }
-    find(".reading", this.#root).hidden = this.#isRead;
-  }
-
   #showLesson(lesson, isCut) {
     document.title = t("replay.window", { title: isolated(lesson.title) });
     find("h1", this.#root).textContent = straight(lesson.title);
@@ -88,7 +75,7 @@ export class Replay {
     const when = t("replay.when", { day: longDay(from), from: clockTime(from), to: clockTime(lesson.ended_at ?? lesson.ends_at) });
     find(".about", this.#root).textContent = [lesson.subject && isolated(lesson.subject), isolated(lesson.tutor.name), when].filter(Boolean).join(" · ");
     find(".cut", this.#root).hidden = !isCut;
-    find(".to-attendance", this.#root).hidden = this.#client.user.role !== "admin" && lesson.tutor.id !== this.#client.user.id;
+    find(".to-attendance", this.#root).hidden = this.#me.role !== "admin" && lesson.tutor.id !== this.#me.id;
   }
 
   #setUp() {
