@@ -29,7 +29,6 @@ from tutorwamp.client.kept import Kept
 from tutorwamp.client.replica import Outcome, Plain, Replica, Trace, cleared, confirmed, rebased, traced, undoing
 from tutorwamp.client.stroke import Stroke
 from tutorwamp.client.wamp import Event
-from tutorwamp.kernel.errors import Action
 from tutorwamp.kernel.text import composed
 
 CHANGES_AT_MOST: Final = 200
@@ -37,13 +36,6 @@ CHANGES_AT_MOST: Final = 200
 STEPS_AT_MOST: Final = 1000
 """How far back ``undo`` goes."""
 
-_ACTIONS: Final[Mapping[str, Action]] = {
-    # A rejection is part of an answer, and comes without an action.
-    "tutorwamp.error.board.stale": Action.RELOAD,
-    "tutorwamp.error.board.no_pen": Action.STOP,
-    "tutorwamp.error.board.locked": Action.STOP,
-    "tutorwamp.error.board.full": Action.FIX,
-}
 _OVERTAKEN: Final = {"tutorwamp.error.board.stale", "tutorwamp.error.not_found"}
 """Why an undo is rejected where somebody else has changed the element, or removed its page."""
 
@@ -55,9 +47,9 @@ class Rejected(CallError):
     """The call was answered, but the change was not taken. ``element`` is as it is now; null where there is none."""
 
     def __init__(self, rejection: Plain) -> None:
-        uri = rejection["error"]
-        super().__init__(uri, rejection["message"], action=_ACTIONS.get(uri), details=rejection["details"])
-        self.element: Plain | None = rejection["element"]
+        # It is part of an answer, and comes without an action: its name has one.
+        super().__init__(rejection["error"], rejection.get("message", ""), details=rejection.get("details"))
+        self.element: Plain | None = rejection.get("element")
 
 
 @dataclass(eq=False)
@@ -293,6 +285,7 @@ class Board(Kept):
             self._give_up(error)
             return
         self._opening = False
+        self._ask_whether_it_is_so()
         self._notify({"type": "board.opened", "seq": self.head})
 
     async def _read_pages(self) -> list[tuple[Collection[str], Plain]]:
@@ -324,7 +317,16 @@ class Board(Kept):
             outcome, applied = Outcome.GAP, []
         if outcome is Outcome.GAP:
             self._open()
+        self._ask_whether_it_is_so()
         self._notify(*applied)
+
+    def _ask_whether_it_is_so(self) -> None:
+        if self._replica.doubtful and not self._opening:
+            self._doubt.arise(f"event {self.head}")
+
+    def _look_again(self) -> None:
+        if self._replica.doubtful:
+            self._open()
 
 
 def _taken(answer: Plain) -> Plain:

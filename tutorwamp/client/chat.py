@@ -20,6 +20,7 @@ from twisted.logger import Logger
 from tutorwamp.client.connection import Connection, Handler
 from tutorwamp.client.errors import CallError
 from tutorwamp.client.kept import Kept
+from tutorwamp.client.known import EVENTS, is_message, is_named, rows
 from tutorwamp.client.streams import Plain, Streams
 from tutorwamp.client.wamp import Event
 from tutorwamp.kernel.text import composed
@@ -77,9 +78,9 @@ class Chat(Kept):
         """Read a page of earlier messages, where there are any."""
         if self._older is not None:
             page = await self._history(limit=PAGE, cursor=self._older)
-            for message in page["items"]:
+            for message in filter(is_message, rows(page["items"])):
                 self._known.setdefault(message["id"], message)
-            self._older = page["next_cursor"]
+            self._older = page.get("next_cursor")
 
     # Speaking
 
@@ -131,9 +132,9 @@ class Chat(Kept):
             return
         # It is the state after ``head`` or a later one; events up to then say the same again (C9, C13).
         self._known = {}
-        for message in page["items"]:
+        for message in filter(is_message, rows(page["items"])):
             self._store(message)
-        self._older = page["next_cursor"]
+        self._older = page.get("next_cursor")
         self.head = head
         self._reading = None
         self._notify({"type": "chat.opened", "seq": head})
@@ -153,12 +154,21 @@ class Chat(Kept):
             self._notify(event.values)
 
     def _apply(self, event: Event) -> None:
-        data = event["data"]
+        data = event.values.get("data")
+        if event.type not in EVENTS["chat"]:
+            return  # of a later version
         if event.type == "read.advanced":
-            self.read_marks[data["person"]["id"]] = data["read_seq"]
+            if isinstance(data, dict) and is_named(data.get("person")):
+                self.read_marks[data["person"]["id"]] = data.get("read_seq", 0)
+        elif not is_message(data):
+            self._doubt.arise(f"{event.type} without a message")
         elif event.type == "message.created" or data["id"] in self._known:
             self._store(data)
 
+    def _look_again(self) -> None:
+        if self._reading is None:
+            self._read_afresh(self._streams.positions()[self._topic])
+
     def _store(self, message: Plain) -> None:
         self._known[message["id"]] = message
-        self._pending.pop(message["client_id"] or "", None)
+        self._pending.pop(message.get("client_id") or "", None)

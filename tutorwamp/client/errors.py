@@ -6,6 +6,7 @@ One class for all of it, because a client decides by ``action``, seldom by the n
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Any, Final, Self
 
 from tutorwamp.kernel.errors import Action, catalogue
@@ -17,6 +18,8 @@ CLOSED_BY_US: Final = "wamp.close.normal"
 TIMED_OUT: Final = "wamp.error.timeout"
 CLOSE_REVOKED: Final = "tutorwamp.close.revoked"
 CLOSE_DRAINING: Final = "tutorwamp.close.draining"
+RETRY_AFTER_AT_MOST_S: Final = 3600.0
+"""Who says more has not counted in seconds."""
 BACK_AFTER_DRAINING_S: Final = 2.0
 """A node takes some seconds to start again; for who was not told on ``tutorwamp.connection.draining`` when to come."""
 
@@ -33,6 +36,20 @@ _ROUTERS: Final[Mapping[str, Action]] = {
     "wamp.error.invalid_payload": Action.FIX,
     "wamp.error.invalid_uri": Action.FIX,
     "wamp.error.payload_size_exceeded": Action.FIX,
+}
+
+_OF_DOMAINS: Final[Mapping[str, Action]] = {
+    # A client does not import the domains, and the rejections of a board come without an action. docs/api/errors.md.
+    "tutorwamp.error.account.email_taken": Action.FIX,
+    "tutorwamp.error.board.full": Action.FIX,
+    "tutorwamp.error.board.locked": Action.STOP,
+    "tutorwamp.error.board.no_pen": Action.STOP,
+    "tutorwamp.error.board.stale": Action.RELOAD,
+    "tutorwamp.error.chat.edit_window": Action.RELOAD,
+    "tutorwamp.error.lesson.full": Action.STOP,
+    "tutorwamp.error.lesson.muted": Action.STOP,
+    "tutorwamp.error.lesson.overlap": Action.RELOAD,
+    "tutorwamp.error.lesson.state": Action.RELOAD,
 }
 
 _FOR_GOOD: Final[Mapping[str, Action]] = {
@@ -53,12 +70,9 @@ _BY_STATUS: Final[Mapping[int, str]] = {
     404: "tutorwamp.error.not_found",
     413: "tutorwamp.error.too_large",
     429: "tutorwamp.error.rate_limited",
-    # The router's own reverse proxy answers 501 when there is nobody behind it.
-    501: "tutorwamp.error.unavailable",
-    502: "tutorwamp.error.unavailable",
-    503: "tutorwamp.error.unavailable",
-    504: "tutorwamp.error.unavailable",
 }
+_FAULT: Final = 500
+"""Anything above means that there is nobody to answer: the router's own reverse proxy says 501, others 502 to 530."""
 
 
 class CallError(Exception):
@@ -90,7 +104,9 @@ class CallError(Exception):
     def retry_after_s(self) -> float:
         """How many seconds the server asks to wait; 0 where it does not say."""
         wished = self.details.get("retry_after_s") if isinstance(self.details, Mapping) else None
-        return max(0.0, float(wished)) if isinstance(wished, int | float) else 0.0
+        if isinstance(wished, bool) or not isinstance(wished, int | float) or not isfinite(wished):
+            return 0.0
+        return min(max(0.0, float(wished)), RETRY_AFTER_AT_MOST_S)
 
     @property
     def may_repeat(self) -> bool:
@@ -101,14 +117,17 @@ class CallError(Exception):
     def from_problem(cls, status: int, problem: object) -> Self:
         """Read an HTTP answer of 400 or more. ``problem`` is its decoded JSON (RFC 9457), or anything else."""
         if isinstance(problem, Mapping) and isinstance(problem.get("type"), str) and ":" not in problem["type"]:
-            return cls.from_fields(problem["type"], problem.get("detail", problem.get("title")), problem)
-        return cls(_BY_STATUS.get(status, "tutorwamp.error.internal"), f"The server answered {status}.")
+            said = {**problem, "action": problem.get("action") if _is_action(problem.get("action")) else None}
+            if said["action"] is None and problem["type"] not in {*catalogue(), *_OF_DOMAINS}:
+                said["action"] = _action_of(_by_status(status))  # a newer server's name, and an action we do not know
+            return cls.from_fields(problem["type"], problem.get("detail", problem.get("title")), said)
+        return cls(_by_status(status), f"The server answered {status}.")
 
     @classmethod
     def from_fields(cls, uri: str, message: object, said: Mapping[str, Any]) -> Self:
         """From the members both doors have in common: ``action``, ``details``, ``request_id``."""
         # A newer server may know actions that we do not; then the URI decides.
-        known = said.get("action") in list(Action)
+        known = _is_action(said.get("action"))
         details = said.get("details")
         return cls(
             uri,
@@ -155,7 +174,15 @@ def _named(details: Details | None) -> str:
     return "; ".join(told)
 
 
+def _is_action(said: object) -> bool:
+    return isinstance(said, str) and said in list(Action)
+
+
+def _by_status(status: int) -> str:
+    return _BY_STATUS.get(status, "tutorwamp.error.unavailable" if status > _FAULT else "tutorwamp.error.internal")
+
+
 def _action_of(uri: str) -> Action:
     if uri in catalogue():
         return catalogue()[uri].action
-    return _ROUTERS.get(uri, Action.STOP)
+    return _OF_DOMAINS.get(uri) or _ROUTERS.get(uri, Action.STOP)

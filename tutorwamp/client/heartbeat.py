@@ -60,7 +60,9 @@ class Heartbeat:
     async def _call(self, session: int | None) -> None:
         try:
             beat = await self._connection.call("tutorwamp.session.heartbeat", **self._said())
-            self._interval_s = beat["interval_s"]
+            named = beat.get("interval_s")
+            if isinstance(named, int | float) and named > 0:
+                self._interval_s = named
             self._heard(beat)
         except CallError as error:
             _log.debug("No answer to a heartbeat: {error}", error=error)

@@ -9,6 +9,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from tutorwamp.client.connection import Connection, Handler, State, hand_over
+from tutorwamp.client.doubt import Doubt
 from tutorwamp.client.errors import CLOSED_BY_US, CallError, Disconnected
 from tutorwamp.client.wamp import Event
 
@@ -30,6 +31,7 @@ class Kept:
         self._over: CallError | None = None
         self._waiting: list[tuple[int, Deferred[None]]] = []
         self._handlers: list[Handler] = []
+        self._doubt = Doubt(connection, topic, self._look_again)
         connection.watch(self._watch)
 
     def on_change(self, handler: Handler) -> None:
@@ -53,6 +55,7 @@ class Kept:
     def close(self, reason: CallError | None) -> None:
         """Note that the lesson is over for us (null: we left), and let nobody wait any longer."""
         self._over = reason or Disconnected(CLOSED_BY_US, "We left the lesson.")
+        self._doubt.settle()
         self._give_up(self._over)
 
     def _require_open(self) -> None:
@@ -67,8 +70,13 @@ class Kept:
     def _receive(self, event: Event) -> None:
         raise NotImplementedError
 
+    def _look_again(self) -> None:
+        """Read the state afresh: an event of it made no sense."""
+        raise NotImplementedError
+
     def _watch(self, state: State) -> None:
         if state.kind == "closed":
+            self._doubt.settle()
             self._give_up(state.reason or Disconnected(CLOSED_BY_US))
 
     def _notify(self, *events: Mapping[str, Any]) -> None:

@@ -23,6 +23,7 @@ from tutorwamp.client.board import Board
 from tutorwamp.client.chat import Chat
 from tutorwamp.client.connection import Connection, Handler, Subscription, hand_over
 from tutorwamp.client.errors import CallError, Disconnected
+from tutorwamp.client.known import EVENTS, is_named, rows
 from tutorwamp.client.polls import Polls
 from tutorwamp.client.rules import repeat
 from tutorwamp.client.streams import Streams, Tail
@@ -89,9 +90,9 @@ class Lesson:
         """Join in the connection's present session; its topics are open to us from now on."""
         joined = await self._connection.call("tutorwamp.lesson.join", lesson_id=self.id)
         self.lesson = joined["lesson"]
-        self.participants = joined["participants"]
+        self.participants = rows(joined.get("participants"))
         self.topics = joined["topics"]
-        self.heads = joined["heads"]
+        self.heads = joined.get("heads", {})
         self.view = joined.get("view")
         self._streams.joined(joined.get("epoch"))
         self.is_open = True
@@ -169,7 +170,7 @@ class Lesson:
 
     async def show_typing(self, typing: bool) -> None:
         """Tell the others that we are writing. Lost with a lost connection, as it should be."""
-        await self._connection.publish(self.topics["typing"], typing=typing)
+        await self._connection.publish(self._topic("typing"), typing=typing)
 
     async def show_cursor(self, page: str, x: float, y: float, *, laser: bool = False) -> None:
         """Tell the others where we point, with ``laser`` from afar. Lost with a lost connection, as it should be.
@@ -192,14 +193,14 @@ class Lesson:
 
     async def _publish_cursor(self) -> None:
         self._cursor_shown_at = self._clock.seconds()
-        await self._connection.publish(self.topics["cursor"], **self._cursor)
+        await self._connection.publish(self._topic("cursor"), **self._cursor)
 
     async def board(self) -> Board:
         """The lesson's board, kept as it is from now on; the same one every time."""
         if self._board is None:
-            hear = partial(self.on, "board")
-            expect = partial(self._streams.expect, self.topics["board"])
-            self._board = Board(self._connection, self.id, self.topics["board"], hear=hear, expect=expect)
+            topic = self._topic("board")
+            expect = partial(self._streams.expect, topic)
+            self._board = Board(self._connection, self.id, topic, hear=partial(self.on, "board"), expect=expect)
             self.on_closed(self._board.close)
         await self._board.open()
         return self._board
@@ -211,7 +212,7 @@ class Lesson:
                 self._connection,
                 self._streams,
                 self.id,
-                self.topics["chat"],
+                self._topic("chat"),
                 hear=partial(self.on, "chat"),
                 send=self.send,
                 history=self.history,
@@ -227,13 +228,18 @@ class Lesson:
                 self._connection,
                 self._streams,
                 self.id,
-                self.topics["polls"],
+                self._topic("polls"),
                 hear=partial(self.on, "polls"),
                 moderates=self._moderates,
             )
             self.on_closed(self._polls.close)
         await self._polls.open()
         return self._polls
+
+    def _topic(self, kind: str) -> str:
+        if kind not in self.topics:
+            raise CallError("tutorwamp.error.not_found", f"This server has no {kind}.")
+        return self.topics[kind]
 
     # Leading
 
@@ -341,16 +347,18 @@ class Lesson:
         # The one door for events of this lesson, whichever topic they come by.
         if kind == "state":
             self._see(event)
-        if kind == "view":
-            self.view = event["view"]
+        if event.type == "view.changed":
+            self.view = event.values.get("view")
         for what in (kind, event.type):
             for handler in self._handlers.get(what or "", ()):
                 hand_over(event, handler)
 
     def _see(self, event: Event) -> None:
-        if event.type != "state.reloaded":
+        if event.type in EVENTS["state"] and is_named(event.values.get("data")):
             self.lesson = event["data"]
             return
+        if event.type not in ("state.reloaded", *EVENTS["state"]):
+            return  # of a later version
 
         async def read() -> None:
             self.lesson = await self._connection.call_until_answered("tutorwamp.lesson.get", lesson_id=self.id)

@@ -16,7 +16,9 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from tutorwamp.client.connection import Connection, Handler, hand_over
+from tutorwamp.client.doubt import Doubt
 from tutorwamp.client.errors import CallError
+from tutorwamp.client.known import EVENTS, is_count, is_named, rows
 from tutorwamp.client.streams import Plain, Streams, Tail
 from tutorwamp.client.wamp import Event
 
@@ -41,11 +43,12 @@ class Notifications:
         """Stands for the reading that counts; one that was overtaken by another is thrown away."""
         self._held: list[Plain] = []
         self._handlers: list[Handler] = []
+        self._doubt = Doubt(connection, self._topic, self._look_again)
 
     @property
     def items(self) -> tuple[Plain, ...]:
         """The newest first."""
-        newest = sorted(self._known.values(), key=lambda one: (one["created_at"], one["id"]), reverse=True)
+        newest = sorted(self._known.values(), key=lambda one: (one.get("created_at") or "", one["id"]), reverse=True)
         return tuple(newest[:PAGE])
 
     def on_change(self, handler: Handler) -> None:
@@ -101,7 +104,7 @@ class Notifications:
             return
         # They are as of the position we follow from, or later; each event says the whole again.
         self.unread_count = counted["unread_count"]
-        self._known = {one["id"]: one for one in page["items"]}
+        self._known = {one["id"]: one for one in filter(is_named, rows(page["items"]))}
         self._reading = None
         self._notify({"type": "notifications.opened"})
         held, self._held = self._held, []
@@ -118,17 +121,32 @@ class Notifications:
         if self._reading is not None:
             self._held.append(event)
             return
-        data = event["data"]
-        if event["type"] == "notification.created":
-            self._known[data["notification"]["id"]] = data["notification"]
-        else:
-            read = data["notification_ids"]
-            for one in list(self._known.values()):
-                if one["read_at"] is None and (read is None or one["id"] in read):
-                    self._known[one["id"]] = {**one, "read_at": data["read_at"]}
-        self.unread_count = data["unread_count"]
+        data = event.get("data")
+        said: Plain = data if isinstance(data, dict) else {}
+        if event.get("type") in EVENTS["notifications"] and not self._apply(event["type"], said):
+            self._doubt.arise(f"{event['type']} without what it is about")
+        if is_count(said.get("unread_count")):  # each event says it, those of a later version too
+            self.unread_count = said["unread_count"]
         self._known = {one["id"]: one for one in self.items}
         self._notify(event)
+
+    def _apply(self, kind: str, data: Plain) -> bool:
+        """Whether it could be read."""
+        if kind == "notification.created":
+            told = data.get("notification")
+            if not is_named(told):
+                return False
+            self._known[told["id"]] = told
+            return True
+        read = data.get("notification_ids", ())
+        for one in list(self._known.values()):
+            if one.get("read_at") is None and (read is None or one["id"] in read):
+                self._known[one["id"]] = {**one, "read_at": data.get("read_at")}
+        return "notification_ids" in data
+
+    def _look_again(self) -> None:
+        if self._reading is None:
+            self._reload(0)
 
     def _notify(self, values: Mapping[str, Any]) -> None:
         for handler in list(self._handlers):

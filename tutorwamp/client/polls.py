@@ -20,6 +20,7 @@ from twisted.logger import Logger
 from tutorwamp.client.connection import Connection, Handler
 from tutorwamp.client.errors import CallError
 from tutorwamp.client.kept import Kept
+from tutorwamp.client.known import EVENTS, is_named, rows
 from tutorwamp.client.streams import Plain, Streams
 from tutorwamp.client.wamp import Event
 from tutorwamp.kernel.text import composed
@@ -58,7 +59,8 @@ class Polls(Kept):
     @property
     def items(self) -> tuple[Plain, ...]:
         """The newest first."""
-        return tuple(sorted(self._known.values(), key=lambda one: (one["created_at"], one["id"]), reverse=True))
+        newest = sorted(self._known.values(), key=lambda one: (one.get("created_at") or "", one["id"]), reverse=True)
+        return tuple(newest)
 
     async def answers(self, poll_id: str) -> Plain:
         """What was answered (``items``), and who has not (``missing``); for who moderates."""
@@ -122,7 +124,7 @@ class Polls(Kept):
         if self._reading is not reading:
             return
         # It is the state after ``head`` or a later one; events up to then say the same again.
-        self._known = {poll["id"]: poll for poll in answer["items"]}
+        self._known = {poll["id"]: poll for poll in filter(is_named, rows(answer["items"]))}
         self.head = head
         self._reading = None
         self._notify(*because)
@@ -140,10 +142,19 @@ class Polls(Kept):
             self._take([event])
 
     def _take(self, events: Sequence[Event]) -> None:
-        if self._moderates and events:
+        if self._moderates and any(event.type in EVENTS["polls"] for event in events):
             self._read_afresh(events[-1]["seq"], [event.values for event in events])
             return
         for event in events:
-            self._known[event["data"]["id"]] = event["data"]
+            data = event.values.get("data")
+            if event.type in EVENTS["polls"]:  # others are of a later version
+                if is_named(data):
+                    self._known[data["id"]] = data
+                else:
+                    self._doubt.arise(f"{event.type} without a poll")
             self.head = event["seq"]
             self._notify(event.values)
+
+    def _look_again(self) -> None:
+        if self._reading is None:
+            self._read_afresh(self._streams.positions()[self._topic], [{"type": "polls.opened"}])

@@ -13,6 +13,8 @@ from heapq import merge
 from math import inf
 from typing import Any, Final
 
+from tutorwamp.client.known import is_count, is_named, rows
+
 Plain = dict[str, Any]
 """An element, a change or an event as it goes over the wire."""
 
@@ -40,6 +42,8 @@ class Replica:
         """By id, in the order they are drawn: the first is at the bottom."""
         self.head = -1
         """The ``seq`` of the newest event that is in it; -1 before the first ``open``."""
+        self.doubtful = False
+        """Something in an event made no sense (S25): what is here may not be the board until it is opened afresh."""
         self._opening = True
         self._early: dict[int, Plain] = {}
         self._unread: set[str] = set()
@@ -75,14 +79,16 @@ class Replica:
         return True
 
     def _begin(self, state: Mapping[str, Any]) -> None:
-        self.pages = [page["id"] for page in state["pages"]]
+        self.pages = [page["id"] for page in rows(state["pages"]) if is_named(page)]
         self.elements = {}
-        self._add(state["elements"])
+        self.doubtful = False
+        self._add(rows(state["elements"]))
         self.head = state["head"]
 
     def _add(self, elements: Iterable[Plain]) -> None:
         """Among those that are there: in the order in which they were made; each of both keeps its own."""
-        both = merge(self.elements.values(), elements, key=lambda one: one["created_at"]) if self.elements else elements
+        known = [element for element in elements if is_named(element)]
+        both = merge(self.elements.values(), known, key=_created_at) if self.elements else known
         self.elements = {element["id"]: element for element in both}
 
     def _follow(self) -> None:
@@ -93,9 +99,9 @@ class Replica:
     def apply(self, event: Mapping[str, Any]) -> tuple[Outcome, list[Plain]]:
         """Take the keyword arguments of an event; what became of it, and the events that took effect, in order.
 
-        Several take effect where it was what others waited for.
+        Several take effect where it was what others waited for. One of a type that is not known changes nothing.
         """
-        seq: int = event["seq"]
+        seq: int = event["seq"] if is_count(event.get("seq")) else -1
         if seq <= self.head:
             return Outcome.KNOWN, []
         self._early[seq] = dict(event)
@@ -121,43 +127,74 @@ class Replica:
         return applied
 
     def _take(self, event: Plain) -> None:
-        data = event["data"]
-        match event["type"]:
+        data = event.get("data")
+        made_sense = True
+        match event.get("type"):
             case "board.changed":
-                for told in data["changes"]:
-                    self._change(told, event["at"])
-            case "page.added":
-                self.pages = [*self.pages, data["page"]]
-            case "page.removed":
-                self.pages = [page for page in self.pages if page != data["page"]]
-                self._empty(data["page"])
-                self._unread.discard(data["page"])
-            case "board.cleared":
-                self._empty(data["page"])
+                changes = data.get("changes") if isinstance(data, dict) else None
+                done = [self._change(told, event.get("at") or "") for told in rows(changes)]
+                made_sense = isinstance(changes, list) and all(done)
+            case "page.added" | "page.removed" | "board.cleared" as kind:
+                made_sense = isinstance(data, dict) and self._turn(kind, data.get("page", ...))
+        self.doubtful = self.doubtful or not made_sense
 
-    def _change(self, told: Plain, at: str) -> None:
-        if told["op"] == "put":
-            self._put(told["element"], at)
-        elif self._unread and told["op"] == "append" and told["id"] not in self.elements:
-            pass  # it stands on a page that is not read yet
-        elif told["op"] == "delete":
-            self.elements.pop(told["id"], None)  # it may have come and gone within one event (B16)
-        elif told["op"] == "append":
-            before = self.elements[told["id"]]
-            grown = {"points": [*before["points"], *told["points"]], "version": told["version"], "updated_at": at}
-            self.elements[told["id"]] = {**before, **grown, **({"finished": True} if told.get("finished") else {})}
+    def _turn(self, kind: str, page: object) -> bool:
+        """Whether it made sense, as of the next ones."""
+        if kind == "board.cleared" and page is None:
+            self._empty(None)
+            return True
+        if not isinstance(page, str):
+            return False
+        if kind != "board.cleared":
+            self.pages = [one for one in self.pages if one != page]
+        if kind == "page.added":
+            self.pages = [*self.pages, page]
+        else:
+            self._empty(page)
+        if kind == "page.removed":
+            self._unread.discard(page)
+        return True
+
+    def _change(self, told: Any, at: str) -> bool:
+        if not isinstance(told, dict):
+            return False
+        match told.get("op"):
+            case "put" if is_named(told.get("element")):
+                self._put(told["element"], at)
+                return True
+            case "delete" if is_named(told):
+                self.elements.pop(told["id"], None)  # it may have come and gone within one event (B16)
+                return True
+            case "append" if is_named(told):
+                return self._append(told, at)
+        return False
+
+    def _append(self, told: Plain, at: str) -> bool:
+        before = self.elements.get(told["id"])
+        if before is None:
+            return bool(self._unread)  # then it stands on a page that is not read yet
+        if not isinstance(before.get("points"), list) or not isinstance(told.get("points"), list):
+            return False
+        grown = {"points": [*before["points"], *told["points"]], "version": told.get("version"), "updated_at": at}
+        self.elements[told["id"]] = {**before, **grown, **({"finished": True} if told.get("finished") else {})}
+        return True
 
     def _put(self, element: Plain, at: str) -> None:
-        if element["page"] in self._unread:
+        if element.get("page") in self._unread:
             self.elements.pop(element["id"], None)
-        elif self._unread and element["id"] not in self.elements and element["created_at"] != at:
+        elif self._unread and element["id"] not in self.elements and element.get("created_at") != at:
             self._add([element])  # it comes from a page that is not read yet
         else:
             self.elements[element["id"]] = element
 
     def _empty(self, page: str | None) -> None:
         kept = () if page is None else self.elements.items()
-        self.elements = {element_id: element for element_id, element in kept if element["page"] != page}
+        self.elements = {element_id: element for element_id, element in kept if element.get("page") != page}
+
+
+def _created_at(element: Plain) -> str:
+    at = element.get("created_at")
+    return at if isinstance(at, str) else ""
 
 
 # Taking back what one has done: rule B30
@@ -228,7 +265,7 @@ def cleared(state: Mapping[str, Any], page: str | None) -> dict[str, Trace]:
     return {
         element["id"]: Trace(element["id"], element, element["version"], element["version"] + 1, alive=False)
         for element in state["elements"]
-        if page in (None, element["page"])
+        if page in (None, element.get("page"))
     }
 
 

@@ -24,6 +24,7 @@ from twisted.logger import Logger
 from tutorwamp.client.connection import Connection, State
 from tutorwamp.client.errors import CallError, Disconnected
 from tutorwamp.client.heartbeat import Heartbeat
+from tutorwamp.client.known import is_count, rows
 from tutorwamp.client.rules import repeat
 
 GAP_PATIENCE_S: Final = 1.0
@@ -54,7 +55,7 @@ class Follower(Protocol):
         ...
 
     def take(self, event: Mapping[str, Any]) -> None:
-        """An event, in any order, perhaps known. One that cannot be applied raises."""
+        """An event, in any order, perhaps known. What makes no sense of it is the follower's to mend (S25)."""
         ...
 
     def reload(self, head: int) -> None:
@@ -102,7 +103,10 @@ class Tail:
     def _deliver_kept(self) -> None:
         while event := self._early.pop(self.position + 1, None):
             self.position += 1
-            self._deliver(event)
+            try:
+                self._deliver(event)
+            except Exception:  # noqa: BLE001 - whatever it made of an event: the next one is delivered all the same
+                _log.failure("Event {seq} of {stream} could not be used", seq=self.position, stream=self.stream)
 
 
 class Streams:
@@ -146,7 +150,7 @@ class Streams:
     def receive(self, stream: str, event: Mapping[str, Any]) -> None:
         """An event has come on a stream's topic."""
         follower = self._followers.get(stream)
-        if follower is not None:
+        if follower is not None and is_count(event.get("seq")):
             self._give(follower, event)
             self.expect(stream, event["seq"])
 
@@ -189,7 +193,7 @@ class Streams:
             part = {name: positions[name] for name in names[first : first + STREAMS_AT_MOST]}
             answer = await self._connection.call(_RESUME, positions=part, **self._of_epoch())
             epoch = answer.get("epoch")
-            for name, resumed in answer["streams"].items():
+            for name, resumed in answer.get("streams", {}).items():
                 self._take_up(name, resumed)
         return epoch
 
@@ -200,10 +204,14 @@ class Streams:
         follower = self._followers.get(name)
         if follower is None or follower.position is None or "error" in resumed:
             return  # left meanwhile, or read afresh already; one that may not be read is closed by its lesson
-        for event in resumed.get("events", ()):
-            self._give(follower, event)
-        if not resumed["complete"] or (follower.position is not None and follower.position < resumed["head"]):
-            follower.reload(resumed["head"])
+        for event in rows(resumed.get("events")):
+            if isinstance(event, Mapping) and is_count(event.get("seq")):
+                self._give(follower, event)
+        if follower.position is None:
+            return
+        head = resumed["head"] if is_count(resumed.get("head")) else follower.position
+        if resumed.get("complete") is not True or follower.position < head:
+            follower.reload(head)
 
     def _give(self, follower: Follower, event: Mapping[str, Any]) -> None:
         try:
@@ -224,7 +232,7 @@ class Streams:
             for stream in list(self._followers)[:1]:
                 self._resume_soon(stream)  # and with it all others
         else:
-            self._behind(beat["behind"])
+            self._behind(beat.get("behind", {}))
 
     def _behind(self, heads: Mapping[str, int]) -> None:
         for stream, head in heads.items():
