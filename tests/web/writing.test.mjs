@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Composer } from "../../tutorwamp/web/page/chat/composer.mjs";
+import { Draft, forgetDrafts } from "../../tutorwamp/web/page/chat/drafts.mjs";
 import { interruption } from "../../tutorwamp/web/page/lessons/state.mjs";
 import { TextEditor } from "../../tutorwamp/web/page/board/text-editor.mjs";
 import { isolated, isVisible, straight, written, writtenLine } from "../../tutorwamp/web/client/writing.mjs";
@@ -28,10 +29,26 @@ function key(name, more = {}) {
   return Object.assign(new Event("keydown", { cancelable: true }), { key: name, shiftKey: false, isComposing: false, keyCode: 13, ...more });
 }
 
-function composing() {
+// As a browser's, in memory.
+function memory() {
+  const items = new Map();
+  return { getItem: (key) => items.get(key) ?? null, setItem: (key, text) => items.set(key, text), removeItem: (key) => items.delete(key), key: (place) => [...items.keys()][place], get length() { return items.size; } };
+}
+
+function composing(storage = memory()) {
   const form = new Field();
   const sent = [];
-  const composer = new Composer(form, { chat: { send: (body) => sent.push(body) }, whisper: () => {}, signal: new AbortController().signal });
+  const attach = () => ({ isReady: true, isEmpty: true, there: [], take: () => [], restore: () => {} });
+  const mention = () => ({ takes: () => false, look: () => {}, close: () => {} });
+  const composer = new Composer(form, {
+    chat: { send: (body) => sent.push(body) },
+    whisper: () => {},
+    draft: new Draft(storage, "me", "lesson"),
+    rest: new Field(),
+    attach,
+    mention,
+    signal: new AbortController().signal,
+  });
   const field = form.querySelector("textarea");
   const type = (text) => {
     field.value = text;
@@ -127,4 +144,57 @@ test("a name turns nobody else's words round", () => {
   const { composer, form } = composing();
   composer.reply({ author: { name: "\u202eBen" }, body: "שלום" });
   assert.equal(form.querySelector(".context").querySelector("span").textContent, "Reply to Ben: \u2068שלום\u2069");
+});
+
+test("what is typed outlives a reply, a correction and a reload", () => {
+  const storage = memory();
+  const before = composing(storage);
+  const [ben, mine] = [{ id: "b", author: { name: "Ben" }, body: "why?" }, { id: "m", author: { name: "Ada" }, body: "said" }];
+  before.type("half a");
+  before.composer.reply(ben);
+  assert.equal(before.field.value, "half a");
+  before.composer.edit(mine);
+  before.type("said better");
+  const after = composing(storage);
+  assert.equal(after.field.value, "said better", "a correction that was begun");
+  after.field.dispatchEvent(key("Escape", { keyCode: 27 }));
+  assert.equal(after.field.value, "half a");
+  assert.match(after.form.querySelector(".context").querySelector("span").textContent, /^Reply to Ben/);
+  after.field.dispatchEvent(key("Escape", { keyCode: 27 }));
+  assert.equal(after.field.value, "half a", "it answers nobody any more, and is still there");
+  after.field.dispatchEvent(key("Enter"));
+  assert.deepEqual(after.sent, ["half a"]);
+  assert.equal(composing(storage).field.value, "");
+});
+
+test("what may not be said now is kept, and not sent", () => {
+  const { composer, field, form, sent, type } = composing();
+  type("I know");
+  composer.allow("You are muted.");
+  field.dispatchEvent(key("Enter"));
+  assert.deepEqual([sent, field.value, form.querySelector(".may-not").textContent], [[], "I know", "You are muted."]);
+  assert.equal(form.querySelector("button.send").disabled, true);
+  composer.allow(null);
+  field.dispatchEvent(key("Enter"));
+  assert.deepEqual(sent, ["I know"]);
+});
+
+test("a sign-out forgets one's own drafts, and nobody else's", () => {
+  const storage = memory();
+  const empty = { replyTo: null, editing: null, files: [] };
+  for (const person of ["me", "you"]) new Draft(storage, person, "lesson").put({ words: person, ...empty });
+  forgetDrafts(storage, "me");
+  assert.deepEqual(["me", "you"].map((person) => new Draft(storage, person, "lesson").value.words), ["", "you"]);
+});
+
+test("a draft that cannot be read or kept costs nothing else", () => {
+  const storage = memory();
+  storage.setItem("tutorwamp.draft.me.lesson", "{");
+  storage.setItem = () => {
+    throw new Error("full");
+  };
+  const { field, sent, type } = composing(storage);
+  type("still here");
+  field.dispatchEvent(key("Enter"));
+  assert.deepEqual(sent, ["still here"]);
 });

@@ -155,6 +155,11 @@ export class Client extends Emitter {
     return this.#connection.call(procedure, kwargs, how);
   }
 
+  /** An access token, for what is asked past `request`, such as an upload that shows how far it is. */
+  accessToken(how) {
+    return this.#tokens.accessToken(how);
+  }
+
   /** Hear a topic of this session; a new session has to subscribe again (event `arrived`). Answers a function that ends it. */
   subscribe(topic, heard) {
     return this.#connection.subscribe(topic, heard);

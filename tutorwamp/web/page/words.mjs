@@ -83,6 +83,9 @@ export function knows(key) {
   return Object.hasOwn(words, key) || Object.hasOwn(english, key);
 }
 
+/** Several names in one sentence: "Ann, Ben and Cem". */
+export const listed = (names) => new Intl.ListFormat(language).format(names);
+
 /**
  * Put the words into the page's own markup: `data-t="key"` is the text of an element, `data-t-placeholder`, `data-t-title` and
  * `data-t-aria-label` are attributes.

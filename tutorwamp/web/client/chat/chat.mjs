@@ -203,9 +203,10 @@ export class Chat {
     this.#newFrom = null;
   }
 
-  send(body, replyTo) {
+  /** `files`: of this lesson, as the server keeps them; with some of them the words may be none. */
+  send(body, replyTo, files = []) {
     this.nothingIsNew();
-    this.#messages.echo(body, replyTo?.id ?? null);
+    this.#messages.echo(body, replyTo?.id ?? null, files);
     this.#view.show({ toEnd: true });
     this.#delivery.hurry();
   }
@@ -216,8 +217,9 @@ export class Chat {
     this.#view.show();
   }
 
-  async #deliver({ client_id, body, reply_to }) {
-    const kwargs = { lesson_id: this.#lessonId, client_id, body, ...(reply_to && { reply_to }) };
+  async #deliver({ client_id, body, reply_to, files }) {
+    const file_ids = (files ?? []).map(({ id }) => id);
+    const kwargs = { lesson_id: this.#lessonId, client_id, body, ...(reply_to && { reply_to }), ...(file_ids.length > 0 && { file_ids }) };
     const sent = await this.#call("send", kwargs);
     this.#messages.confirm(client_id, ...legible([sent], readMessage));
     this.#view.show();

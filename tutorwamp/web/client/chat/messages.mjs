@@ -31,7 +31,7 @@ export class Messages {
   }
 
   /** Our own words, before the server has them. The client_id makes sending them twice harmless. */
-  echo(body, replyTo) {
+  echo(body, replyTo, files = []) {
     const message = {
       id: null,
       seq: null,
@@ -40,7 +40,7 @@ export class Messages {
       body,
       reply_to: replyTo,
       reactions: {},
-      files: [],
+      files,
       created_at: new Date().toISOString(),
       edited_at: null,
       deleted_at: null,

@@ -1,6 +1,8 @@
 // Leaving: what waits is asked about, and then the person is signed out in all tabs of this browser.
 
 import { forgetKept } from "../../client/chat/kept.mjs";
+import { forgetDrafts } from "../chat/drafts.mjs";
+import { forgetGiven } from "../polls/given.mjs";
 import { t } from "../words.mjs";
 import { Push } from "./push.mjs";
 import { Tabs } from "./tabs.mjs";
@@ -51,7 +53,7 @@ export class SignOut {
     const { id } = this.#session.user;
     this.#leaving();
     this.#client.close();
-    forgetKept(this.#client.storage, id);
+    for (const forget of [forgetKept, forgetDrafts, forgetGiven]) forget(this.#client.storage, id);
     for (const key of Object.keys(sessionStorage)) {
       if (OF_THE_PERSON.some((one) => key.startsWith(one))) sessionStorage.removeItem(key);
     }

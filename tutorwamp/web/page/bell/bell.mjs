@@ -5,6 +5,7 @@ import { straight } from "../../client/writing.mjs";
 import { clockTime, shortDay } from "../dates.mjs";
 import { aside, find, h } from "../dom.mjs";
 import { announce, notify } from "../notices.mjs";
+import { t } from "../words.mjs";
 
 const COUNT_AT_MOST = 99; // shown as "99+"
 
@@ -50,7 +51,7 @@ export class Bell {
     const count = find(".count", this.#root);
     count.hidden = unreadCount === 0;
     count.textContent = unreadCount > COUNT_AT_MOST ? `${COUNT_AT_MOST}+` : String(unreadCount);
-    find("summary", this.#root).setAttribute("aria-label", unreadCount > 0 ? `Notifications, ${unreadCount} unread` : "Notifications");
+    find("summary", this.#root).setAttribute("aria-label", unreadCount > 0 ? t("bell.unread-count", { count: unreadCount }) : t("bell.title"));
     find(".all-read", this.#root).hidden = unreadCount === 0;
     find(".none", this.#root).hidden = items.length > 0;
     const list = find("ul", this.#root);
@@ -64,7 +65,7 @@ export class Bell {
     return h(
       "button",
       { type: "button", class: read_at ? "" : "unread", "data-id": id, onclick: () => this.#open(notification) },
-      h("strong", {}, aside(title), !read_at && h("span", { class: "unseen" }, " (unread)")),
+      h("strong", {}, aside(title), !read_at && h("span", { class: "unseen" }, ` ${t("bell.unread")}`)),
       h("time", { class: "muted", datetime: created_at }, `${shortDay(created_at)}, ${clockTime(created_at)}`),
       body && h("span", { dir: "ltr" }, straight(body)), // a sentence of ours, with a name in it
     );

@@ -7,6 +7,7 @@ import { newId } from "../../client/ids.mjs";
 import { isolated } from "../../client/writing.mjs";
 import { find, h } from "../dom.mjs";
 import { notify } from "../notices.mjs";
+import { t } from "../words.mjs";
 import { BoardView, SHEET } from "./board-view.mjs";
 import { TextEditor } from "./text-editor.mjs";
 import { Tools } from "./tools.mjs";
@@ -82,9 +83,9 @@ export class BoardPanel {
   }
 
   /** The lesson has changed: perhaps who may draw. */
-  showLesson(lesson, { runs, over }) {
+  showLesson(lesson, { over, draws, drawsNot }) {
     this.#lesson = lesson;
-    this.#mayDraw = !over && (runs || lesson.pen.includes(this.me.id));
+    this.#mayDraw = draws;
     if (!this.#mayDraw) {
       this.#tools.drop();
       this.#editor.close();
@@ -92,7 +93,7 @@ export class BoardPanel {
     find(".drawing-tools", this.#root).hidden = over;
     const why = find(".no-pen", this.#root);
     why.hidden = this.#mayDraw;
-    why.textContent = over ? "The lesson is over; the board stays as it is." : `You can watch and point. To draw, ask ${isolated(lesson.tutor.name)} for the pen.`;
+    why.textContent = this.#mayDraw ? "" : t(`board.not-${drawsNot}`, { tutor: isolated(lesson.tutor.name) });
     this.#show();
   }
 

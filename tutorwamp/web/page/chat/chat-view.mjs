@@ -1,12 +1,15 @@
 // How the chat looks. Everything is described from the picture each time; elements whose description is unchanged stay.
 
 import { inPlainWords } from "../error-words.mjs";
-import { isolated, straight } from "../../client/writing.mjs";
-import { clockTime, longDay } from "../dates.mjs";
-import { aside, avatar, find, h } from "../dom.mjs";
+import { isolated } from "../../client/writing.mjs";
+import { longDay } from "../dates.mjs";
+import { find, h } from "../dom.mjs";
 import { announce, notify } from "../notices.mjs";
+import { t } from "../words.mjs";
+import { names } from "./mentions.mjs";
+import { messageElement } from "./message.mjs";
+import { Roving } from "./roving.mjs";
 
-const EMOJI = ["👍", "❤️", "😄", "🎉", "🤔", "✅"];
 const TOGETHER_MS = 5 * 60_000; // messages of one person within this time stand under one name
 const NEAR_END_PX = 60;
 
@@ -15,11 +18,19 @@ export class ChatView {
   #scroll;
   #list;
   #shown = new Map(); // key -> {description, element}
-  #openMenu = null;
+  #menu = { id: null, how: "open" }; // whose message's menu is open, and whether with all emoji
+  #roving;
+  #called = [];
+  #calledIs = 0; // which list of names it is: messages with an "@" are drawn anew with another
+  /** Whether the person may say something now. */
+  writes = true;
   #drawing = false;
   #toEnd = true;
 
-  /** `act`: reply(message), edit(message) and takeBack(message), which are the composer's; and drawn(), after each drawing. */
+  /**
+   * `act`: reply(message), edit(message) and takeBack(message), which are the composer's; report(message), save(file);
+   * arrived(message, {names}), when somebody else has said something, `names`: to the person by name; and drawn(), after each drawing.
+   */
   constructor(root, { canModerate, act }) {
     this.#root = root;
     this.canModerate = canModerate;
@@ -29,6 +40,7 @@ export class ChatView {
     this.#list.replaceChildren();
     this.leaving = new AbortController();
     const { signal } = this.leaving;
+    this.#roving = new Roving(this.#list, { signal });
     const looked = () => this.#looked();
     this.#scroll.addEventListener("scroll", looked, { signal, passive: true });
     document.addEventListener("visibilitychange", looked, { signal });
@@ -45,14 +57,30 @@ export class ChatView {
     this.resized.disconnect();
   }
 
+  /** Whom an "@" may name (mentions.mjs). */
+  get called() {
+    return this.#called;
+  }
+
+  set called(called) {
+    if (JSON.stringify(called) === JSON.stringify(this.#called)) return;
+    this.#called = called;
+    this.#calledIs++;
+    this.show();
+  }
+
   /** Somebody looks at the newest message right now. */
   isWatched() {
     return this.#toEnd && !document.hidden && this.#scroll.clientHeight > 0; // in a small window the board may be shown instead
   }
 
   /** For those who listen to the page. */
-  arrived({ author, body }) {
-    announce(`${isolated(author.name)}: ${isolated(body)}`);
+  arrived(message) {
+    const { author, body, files } = message;
+    const mentions = names(body ?? "", this.chat.me.id, this.called);
+    const said = { name: isolated(author.name), words: isolated(body || (files ?? []).map(({ name }) => name).join(", ")) };
+    announce(mentions ? t("chat.said-to-you", said) : t("chat.said", said));
+    this.act.arrived(message, { names: mentions });
   }
 
   /** Draw at the next frame; many events then cost one drawing. A hidden page has no frames, so it gets a timer. */
@@ -74,10 +102,11 @@ export class ChatView {
     const [seq, wasAt] = [first?.dataset.seq, first?.offsetTop];
     const rows = this.#rows(picture);
     this.#reconcile(rows);
+    this.#roving.apply();
     find(".older", this.#root).hidden = !picture.earlier;
     const beginning = find(".beginning", this.#root);
     beginning.hidden = !picture.loaded || picture.earlier || rows.length > 0;
-    beginning.textContent = picture.closed ? "Nothing was said in this lesson." : "No messages yet. Say hello!";
+    beginning.textContent = picture.closed ? t("chat.nothing-said") : t("chat.nothing-yet");
     if (this.#toEnd) this.#goToEnd();
     else this.#scroll.scrollTop += (find(`[data-seq="${seq}"]`, this.#list)?.offsetTop ?? wasAt) - wasAt || 0; // what came above
     this.#looked();
@@ -95,7 +124,7 @@ export class ChatView {
     const newest = find(".newest", this.#root);
     newest.hidden = this.#toEnd;
     const { newCount } = this.chat;
-    newest.textContent = newCount > 0 ? `${newCount} new ↓` : "To the newest ↓";
+    newest.textContent = newCount > 0 ? t("chat.new-below", { count: newCount }) : t("chat.to-newest");
     find('.sides [value="chat"]').dataset.news = newCount > 0 ? ` (${newCount})` : ""; // where the board is shown instead
   }
 
@@ -118,13 +147,17 @@ export class ChatView {
       const today = new Date(message.created_at).toDateString();
       const isNew = newFrom !== null && message.seq >= newFrom && (before?.seq ?? 0) < newFrom;
       if (today !== day) rows.push(separator(`day ${today}`, longDay(message.created_at), "day"));
-      if (isNew && message.author.id !== this.chat.me.id) rows.push(separator("new", "New", "new"));
+      if (isNew && message.author.id !== this.chat.me.id) rows.push(separator("new", t("chat.new"), "new"));
       const follows = !isNew && today === day && isTogether(before, message);
       const answered = message.reply_to ? (bodies.get(message.reply_to) ?? {}) : null;
-      const description = { message, follows, answered, closed, seen: seen.get(message.seq) ?? null, menu: message.id !== null && this.#openMenu === message.id, stuck: stuck && message.id === null };
+      const menu = message.id !== null && this.#menu.id === message.id ? this.#menu.how : null;
+      const mentioned = message.body !== null && message.author.id !== this.chat.me.id && names(message.body, this.chat.me.id, this.called);
+      const may = { writes: this.writes && !closed, moderates: this.canModerate, closed };
+      const called = message.body?.includes("@") ? this.#calledIs : null;
+      const description = { message, follows, answered, seen: seen.get(message.seq) ?? null, menu, stuck: stuck && message.id === null, names: mentioned, called, ...may };
       // The echo and the message it becomes share a key. Only of one author: others may choose the same client_id.
       const key = `message ${message.author.id} ${message.client_id ?? message.id}`;
-      rows.push({ key, description, make: () => this.#message(description) });
+      rows.push({ key, description, make: () => messageElement(description, this.#host) });
       before = message;
       day = today;
     }
@@ -152,9 +185,13 @@ export class ChatView {
       const element = old?.description === text ? old.element : make();
       if (old && old.element !== element) {
         if (place === old.element) place = element;
+        const itself = document.activeElement === old.element;
         const focus = old.element.contains(document.activeElement) && document.activeElement.dataset.focus;
         old.element.replaceWith(element);
-        if (focus) (find(`[data-focus="${focus}"]`, element) ?? find("[data-focus]", element))?.focus();
+        if (itself) {
+          element.tabIndex = 0;
+          element.focus();
+        } else if (focus) (find(`[data-focus="${focus}"]`, element) ?? find("[data-focus]", element))?.focus();
       }
       if (element === place) place = place.nextElementSibling;
       else this.#list.insertBefore(element, place);
@@ -164,114 +201,16 @@ export class ChatView {
     this.#shown = kept;
   }
 
-  #message({ message, follows, answered, closed, seen, menu, stuck }) {
-    const mine = message.author.id === this.chat.me.id;
-    const gone = message.deleted_at !== null;
-    const unsent = message.problem ? "" : stuck ? "waiting to be sent" : "sending …";
-    const state = message.id ? (message.edited_at && !gone ? "edited" : "") : unsent;
-    return h(
-      "li",
-      {
-        class: ["message", mine && "mine", follows && "follows", !message.id && "pending", menu && "open"].filter(Boolean).join(" "),
-        "data-seq": message.seq,
-      },
-      follows || mine ? null : avatar(message.author),
-      follows ? null : h("p", { class: "by" }, h("strong", {}, mine ? "You" : aside(message.author.name)), " ", h("time", { datetime: message.created_at }, clockTime(message.created_at))),
-      h(
-        "div",
-        { class: "row" },
-        h(
-          "div",
-          { class: gone ? "bubble gone" : "bubble" },
-          answered && !gone && quote(answered),
-          h("p", { class: "body", dir: "auto" }, gone ? "This message was deleted." : message.body),
-          state && h("span", { class: "state-of" }, state),
-        ),
-        message.id && !gone && !closed && this.#menuButton(message, menu),
-      ),
-      this.#reactions(message, closed),
-      menu && this.#menu(message, mine),
-      message.problem && this.#problem(message, closed),
-      seen && h("p", { class: "seen" }, `Seen by ${seen.join(", ")}`),
-    );
+  // What message.mjs needs of the view.
+  get #host() {
+    const { chat, act, called } = this;
+    return { me: chat.me, chat, act, called, nameOf: (id) => this.nameOf(id), toggleMenu: (id, how) => this.#toggleMenu(id, how) };
   }
 
-  #menuButton(message, open) {
-    return h("button", {
-      type: "button",
-      class: "icon dots",
-      "aria-label": `Actions for the message by ${isolated(message.author.name)}, ${clockTime(message.created_at)}`,
-      "aria-expanded": String(open),
-      "data-focus": "menu",
-      onclick: () => this.#toggleMenu(open ? null : message.id),
-    }, "⋯");
-  }
-
-  #toggleMenu(id) {
-    if (this.#openMenu === id) return;
-    this.#openMenu = id;
+  #toggleMenu(id, how = "open") {
+    if (this.#menu.id === id && this.#menu.how === how) return;
+    this.#menu = { id, how };
     this.show();
-  }
-
-  #menu(message, mine) {
-    const button = (words, onclick, more = {}) => h("button", { type: "button", class: "small", onclick, "data-focus": words, ...more }, words);
-    const then = (act) => () => {
-      this.#toggleMenu(null);
-      act();
-    };
-    return h(
-      "div",
-      { class: "menu-of", role: "group", "aria-label": "Message actions" },
-      EMOJI.map((emoji) => button(emoji, then(() => this.chat.react(message, emoji)), { class: "icon", "aria-label": `React with ${emoji}` })),
-      button("Reply", then(() => this.act.reply(message))),
-      mine && button("Edit", then(() => this.act.edit(message))),
-      (mine || this.canModerate) && button("Delete", (event) => this.#sureToDelete(event.currentTarget, message), { class: "small danger" }),
-    );
-  }
-
-  // Deleting cannot be undone, so the same button asks once more.
-  #sureToDelete(button, message) {
-    if (button.dataset.sure) {
-      this.#toggleMenu(null);
-      this.chat.delete(message);
-    } else {
-      button.dataset.sure = "asked";
-      button.textContent = "Really delete?";
-    }
-  }
-
-  #reactions(message, closed) {
-    const given = Object.entries(message.reactions).filter(([, people]) => people.length > 0);
-    if (given.length === 0 || message.deleted_at) return null;
-    return h(
-      "div",
-      { class: "reactions" },
-      given.map(([emoji, people]) => {
-        const mine = people.includes(this.chat.me.id);
-        const names = people.map((id) => (id === this.chat.me.id ? "you" : isolated(this.nameOf(id)))).join(", ");
-        return h("button", {
-          type: "button",
-          class: "reaction",
-          title: names,
-          disabled: closed,
-          "aria-pressed": String(mine),
-          "aria-label": `${emoji} by ${names}`,
-          "data-focus": `reaction ${emoji}`,
-          onclick: () => this.chat.react(message, emoji),
-        }, emoji, " ", String(people.length));
-      }),
-    );
-  }
-
-  #problem(message, closed) {
-    return h(
-      "p",
-      { class: "not-sent" },
-      `Not sent. ${inPlainWords(message.problem)} `,
-      !closed && h("button", { type: "button", class: "link", "data-focus": "take back", onclick: () => this.act.takeBack(message) }, "Take it back to change it"),
-      " ",
-      h("button", { type: "button", class: "link", onclick: () => this.chat.discard(message) }, "Discard"),
-    );
   }
 
   /** Bring a message into view and let it be noticed. */
@@ -294,9 +233,4 @@ function separator(key, words, kind) {
 function isTogether(before, message) {
   if (before?.author.id !== message.author.id) return false;
   return new Date(message.created_at) - new Date(before.created_at) < TOGETHER_MS;
-}
-
-function quote(answered) {
-  const words = answered.body ?? (answered.deleted_at ? "A deleted message" : "An earlier message");
-  return h("blockquote", {}, answered.author && h("strong", {}, aside(answered.author.name)), h("span", { dir: "auto" }, straight(words)));
 }

@@ -5,7 +5,9 @@ import { isForInputMethod, isolated, isVisible, writtenLine } from "../../client
 import { clockTime, shortDay } from "../dates.mjs";
 import { aside, find, h } from "../dom.mjs";
 import { notify } from "../notices.mjs";
+import { t } from "../words.mjs";
 
+const AT_MOST = 20; // as the chat asks for
 const PAUSE_MS = 300; // of a person who types
 
 /** `ask(query)` promises messages; `reveal(seq)` shows one of them in its place. */
@@ -30,11 +32,11 @@ export function setUpSearch(root, { ask, reveal, signal }) {
     }
   };
   const show = (query, items) => {
-    const words = items.length ? `${items.length === 20 ? "20 newest" : items.length} found` : `Nothing found for “${isolated(query)}”`;
+    const words = wordsFor(query, items.length);
     found.replaceChildren(
       h("p", { class: "muted", role: "status" }, words),
       h("ul", {}, items.map((message) => h("li", {}, row(message)))),
-      h("button", { type: "button", class: "small", onclick: close }, "Close"),
+      h("button", { type: "button", class: "small", onclick: close }, t("search.close")),
     );
     found.hidden = false;
   };
@@ -57,4 +59,9 @@ export function setUpSearch(root, { ask, reveal, signal }) {
     search();
   }, { signal });
   input.addEventListener("keydown", (event) => event.key === "Escape" && !isForInputMethod(event) && close(), { signal });
+}
+
+function wordsFor(query, count) {
+  if (count === 0) return t("search.nothing", { query: isolated(query) });
+  return count === AT_MOST ? t("search.newest", { count }) : t("search.found", { count });
 }

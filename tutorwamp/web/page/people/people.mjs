@@ -1,23 +1,29 @@
-// The people of a lesson, in a list: who is here, who was cut off and for how long, and who has the pen.
+// The people of a lesson, in a list: who is here, who was cut off and for how long, who has the pen, a hand up, no voice.
 
 import { isolated } from "../../client/writing.mjs";
+import { now } from "../clock.mjs";
 import { aside, avatar, find, h } from "../dom.mjs";
 import { OVER } from "../lessons/state.mjs";
+import { sure } from "../tools/ask.mjs";
+import { icon } from "../tools/icons.mjs";
+import { t } from "../words.mjs";
+import { roleBadge } from "./role.mjs";
 
 export class People {
   #root;
   #me;
-  #givePen;
+  #act;
   #lesson = null;
   #runs = false;
   #present = new Map(); // person id -> participant
   #counting = null; // down, to the end of somebody's grace time
+  #menuOf = null; // whose menu is open
 
-  /** `givePen(ids)`: these students are to draw, and no others. */
-  constructor(root, { me, givePen }) {
+  /** `act`: pen(ids) and mute(ids), the whole lists; lower(personId); remove(personId). */
+  constructor(root, { me, act }) {
     this.#root = root;
     this.#me = me;
-    this.#givePen = givePen;
+    this.#act = act;
     find("ul", root).replaceChildren();
     find("details", root).open = matchMedia("(min-width: 56.01rem)").matches; // as in classroom.css
   }
@@ -40,20 +46,24 @@ export class People {
     this.#show();
   }
 
-  /** An event of the topic `presence`. */
-  heard({ type, participant }) {
-    if (type === "participant.left") this.#present.delete(participant.person.id);
-    else this.#present.set(participant.person.id, participant);
-    this.#show();
+  /** Whether somebody is in the room, or is kept a place there. */
+  has(id) {
+    return this.#present.has(id);
+  }
+
+  /** Everybody who can be named here: the lesson's people, and who else is in the room. */
+  get all() {
+    const members = this.#members;
+    const guests = [...this.#present.values()].map(({ person }) => person).filter(({ id }) => !members.some((member) => member.id === id));
+    return [...members, ...guests];
   }
 
   nameOf(id) {
-    const person = this.#members.find((member) => member.id === id) ?? this.#present.get(id)?.person;
-    return person?.name ?? "somebody";
+    return this.all.find((person) => person.id === id)?.name ?? t("people.somebody");
   }
 
   get #members() {
-    return [this.#lesson.tutor, ...this.#lesson.students];
+    return this.#lesson ? [this.#lesson.tutor, ...this.#lesson.students] : [];
   }
 
   get #isOver() {
@@ -61,9 +71,8 @@ export class People {
   }
 
   #show() {
-    const members = this.#members;
-    const guests = [...this.#present.values()].map(({ person }) => person).filter(({ id }) => !members.some((member) => member.id === id));
-    const rows = [...members, ...guests].map((person) => this.#row(person, this.#present.get(person.id)));
+    if (!this.#lesson) return;
+    const rows = this.all.map((person) => this.#row(person, this.#present.get(person.id)));
     rows.sort((a, b) => b.isHere - a.isHere); // stable: the tutor first, then as the lesson names them
     const list = find("ul", this.#root);
     const focused = list.contains(document.activeElement) && document.activeElement.dataset.focus;
@@ -72,24 +81,43 @@ export class People {
     clearTimeout(this.#counting);
     const counts = [...this.#present.values()].some(({ state }) => state === "reconnecting");
     if (counts) this.#counting = setTimeout(() => this.#show(), 1_000);
-    find(".count", this.#root).textContent = this.#isOver ? String(members.length) : `${this.#present.size} here`;
+    const count = this.#isOver ? this.#members.length : this.#present.size;
+    find(".count", this.#root).textContent = this.#isOver ? t("people.count", { count }) : t("people.here-count", { count });
   }
 
   #row(person, participant) {
-    const here = participant ? (participant.state === "reconnecting" ? reconnecting(participant) : "here") : "not here";
-    const role = { tutor: "Tutor", admin: "Admin" }[person.role];
     const over = this.#isOver;
-    const isStudent = this.#lesson.students.some(({ id }) => id === person.id);
-    const draws = isStudent && this.#lesson.pen.includes(person.id);
-    const notes = [role, over ? null : here, draws && !over ? "may draw" : null].filter(Boolean).join(" · ");
+    const { rules, hands = [], pen, students } = this.#lesson;
+    const isStudent = students.some(({ id }) => id === person.id);
+    const place = hands.findIndex((hand) => hand.person.id === person.id) + 1;
+    const is = { draws: isStudent && pen.includes(person.id), muted: isStudent && Boolean(rules?.muted?.includes(person.id)), up: place > 0 };
+    const opens = isStudent && !over && this.#runs;
     const element = h(
       "li",
       { class: participant ? participant.state : over ? "" : "away" },
       avatar(person),
-      h("span", { class: "who" }, h("span", { class: "name" }, aside(person.name), person.id === this.#me.id && " (you)"), h("span", { class: "muted" }, notes)),
-      isStudent && !over && this.#runs && this.#penButton(person, draws),
+      h(
+        "span",
+        { class: "who" },
+        h("span", { class: "name" }, aside(person.name), person.id === this.#me.id && h("span", {}, ` ${t("people.you")}`), " ", roleBadge(person)),
+        !over && h("span", { class: "muted notes" }, this.#notes(participant, is).map((words) => h("span", {}, words))),
+      ),
+      is.up && !over && h("span", { class: "hand-up", title: t("people.hand-up", { place }) }, icon("hand"), h("span", { "aria-hidden": "true" }, String(place)), h("span", { class: "unseen" }, t("people.hand-up", { place }))),
+      opens && this.#penButton(person, is.draws),
+      opens && this.#menuButton(person),
+      opens && this.#menuOf === person.id && this.#menu(person, is),
     );
     return { isHere: participant ? 1 : 0, element };
+  }
+
+  #notes(participant, { draws, muted }) {
+    const here = !participant ? t("people.away") : participant.state === "reconnecting" ? this.#reconnecting(participant) : t("people.here");
+    return [here, draws && t("people.draws"), muted && t("people.muted")].filter(Boolean);
+  }
+
+  #reconnecting({ deadline }) {
+    const count = Math.ceil((Date.parse(deadline) - now()) / 1000);
+    return count > 0 ? t("people.reconnecting-for", { count }) : t("people.reconnecting");
   }
 
   #penButton({ id, name }, draws) {
@@ -98,15 +126,44 @@ export class People {
       type: "button",
       class: "small pen",
       "aria-pressed": String(draws),
-      "aria-label": `Pen for ${isolated(name)}`,
-      "data-focus": id,
-      title: draws ? "Take the pen back" : "Let this student draw",
-      onclick: () => this.#givePen(draws ? holders : [...holders, id]),
-    }, draws ? "✎ Has the pen" : "✎ Give pen");
+      "aria-label": t("people.pen-of", { name: isolated(name) }),
+      "data-focus": `pen ${id}`,
+      title: draws ? t("people.take-pen") : t("people.give-pen-hint"),
+      onclick: () => this.#act.pen(draws ? holders : [...holders, id]),
+    }, icon("pen"), draws ? t("people.has-pen") : t("people.give-pen"));
   }
-}
 
-function reconnecting({ deadline }) {
-  const seconds = Math.ceil((Date.parse(deadline) - Date.now()) / 1000);
-  return seconds > 0 ? `reconnecting, ${seconds} s left` : "reconnecting …"; // our clock and the server's need not agree
+  #menuButton({ id, name }) {
+    const open = this.#menuOf === id;
+    const toggle = () => {
+      this.#menuOf = open ? null : id;
+      this.#show();
+    };
+    return h("button", { type: "button", class: "icon", "aria-expanded": String(open), "aria-label": t("people.menu-of", { name: isolated(name) }), "data-focus": `menu ${id}`, onclick: toggle }, "⋯");
+  }
+
+  #menu(person, { muted, up }) {
+    const { id } = person;
+    const button = (what, words, act, more = {}) => h("button", { type: "button", class: "small", "data-focus": `${what} ${id}`, onclick: () => this.#done(id, act), ...more }, words);
+    const others = (this.#lesson.rules?.muted ?? []).filter((one) => one !== id);
+    return h(
+      "div",
+      { class: "menu-of", role: "group", "aria-label": t("people.menu-of", { name: isolated(person.name) }) },
+      button("mute", muted ? t("people.unmute") : t("people.mute"), () => this.#act.mute(muted ? others : [...others, id])),
+      up && button("lower", t("hands.lower"), () => this.#act.lower(id)),
+      button("remove", t("people.remove"), () => this.#sureToRemove(person), { class: "small danger" }),
+    );
+  }
+
+  #done(id, act) {
+    this.#menuOf = null;
+    this.#show();
+    find(`[data-focus="menu ${id}"]`, this.#root)?.focus();
+    act();
+  }
+
+  async #sureToRemove({ id, name }) {
+    const words = t("people.remove-hint");
+    if (await sure({ title: t("people.remove-sure", { name: isolated(name) }), words, yes: t("people.remove") })) this.#act.remove(id);
+  }
 }

@@ -3,14 +3,25 @@
 import { inPlainWords } from "../error-words.mjs";
 import { isolated, straight } from "../../client/writing.mjs";
 import { BoardPanel } from "../board/board-panel.mjs";
+import { Away } from "../chat/away.mjs";
 import { ChatView } from "../chat/chat-view.mjs";
 import { Composer } from "../chat/composer.mjs";
+import { Draft } from "../chat/drafts.mjs";
+import { MentionList } from "../chat/mention-list.mjs";
+import { calledBy } from "../chat/mentions.mjs";
 import { setUpSearch } from "../chat/search.mjs";
 import { clockTime, shortDay } from "../dates.mjs";
 import { find } from "../dom.mjs";
+import { Attachments } from "../files/attachments.mjs";
+import { transfers } from "../files/transfer.mjs";
 import { interruption, OVER, stateBadge } from "../lessons/state.mjs";
 import { announce, notify } from "../notices.mjs";
-import { People } from "../people/people.mjs";
+import { report } from "../reports/report.mjs";
+import { sure } from "../tools/ask.mjs";
+import { Teaching } from "../tools/teaching.mjs";
+import { listed, t } from "../words.mjs";
+
+const NAMED_AT_MOST = 2; // of those who type
 
 export class Room {
   #root = find("#room");
@@ -21,7 +32,9 @@ export class Room {
   #chat;
   #view;
   #board;
-  #people;
+  #teaching;
+  #away;
+  #files;
 
   /** `drawn()`: something has been drawn, and `stuckCount` may be another. */
   constructor(client, lessonId, { drawn }) {
@@ -29,26 +42,30 @@ export class Room {
     const me = (this.#me = lesson.me);
     const { signal } = this.#leaving;
     this.#chat = lesson.chat;
+    this.#away = new Away({ storage: client.storage, signal });
+    this.#files = transfers(client, lessonId);
     this.#view = new ChatView(find(".chat", this.#root), {
       canModerate: me.role === "admin",
       act: {
         reply: (message) => this.composer.reply(message),
         edit: (message) => this.composer.edit(message),
         takeBack: (message) => this.#takeBack(message),
+        report: (message) => report(message, (procedure, kwargs) => client.call(procedure, kwargs)),
+        save: (file) => this.#files.save(file),
+        arrived: (message, how) => this.#away.arrived(how),
         drawn,
       },
     });
-    const nameOf = (id) => this.#people.nameOf(id);
+    const nameOf = (id) => this.#teaching.people.nameOf(id);
     this.#view.nameOf = nameOf;
     this.#view.chat = this.#chat;
     this.#chat.isWatched = () => this.#view.isWatched();
-    const whisper = ({ typing }) => lesson.typing.tell(typing);
-    this.composer = new Composer(find(".composer", this.#root), { chat: this.#chat, whisper, signal });
+    this.composer = this.#makeComposer(client.storage, signal);
     this.#board = new BoardPanel(find(".board", this.#root), { client, lesson, nameOf, drawn });
     find('[data-do="start"]', this.#root).addEventListener("click", () => this.#act("start"), { signal });
     find('[data-do="end"]', this.#root).addEventListener("click", () => this.#end(), { signal });
     setUpSearch(this.#root, { ask: (query) => this.#chat.search(query), reveal: (seq) => this.#view.reveal(seq), signal });
-    this.#people = new People(find(".people", this.#root), { me, givePen: (student_ids) => this.#act("set_pen", { student_ids }) });
+    this.#teaching = new Teaching(this.#root, { client, lesson, away: this.#away, changed: (may) => this.#showStanding(may), signal });
     this.#setUpSides(signal);
     this.#showNothing();
     this.#hearing = this.#hear(client, lesson);
@@ -58,8 +75,8 @@ export class Room {
   #hear(client, lesson) {
     return [
       lesson.state.on("change", ({ lesson: now, old }) => this.#showLesson(now, old)),
-      lesson.presence.on("sync", (participants) => this.#people.showPresent(participants)),
-      lesson.presence.on("update", (event) => this.#people.heard(event)),
+      ...this.#teaching.hear(),
+      lesson.on("joined", () => this.composer.hurry()),
       lesson.typing.on("update", (ids) => this.#showTyping(ids)),
       lesson.chat.on("change", (how) => this.#view.show(how)),
       lesson.chat.on("arrived", (message) => this.#view.arrived(message)),
@@ -81,7 +98,7 @@ export class Room {
   /** The person goes somewhere else on the page. */
   leave() {
     this.#leaving.abort();
-    this.#people.close();
+    this.#teaching.close();
     this.#view.close();
     this.#board.close();
     for (const off of this.#hearing) off();
@@ -93,17 +110,43 @@ export class Room {
     this.#chat.discard(message);
   }
 
-  async #act(verb, kwargs) {
-    try {
-      await this.#lesson.act(verb, kwargs);
-    } catch (error) {
-      notify(inPlainWords(error));
-      if (error.action === "reload") await this.#lesson.state.refresh().catch(() => {});
-    }
+  #act(verb) {
+    return this.#teaching.act(verb);
   }
 
-  #end() {
-    if (confirm("End this lesson for everybody? It cannot be started again.")) this.#act("end");
+  async #end() {
+    if (await sure({ title: t("room.end-sure"), words: t("room.end-hint"), yes: t("room.end") })) this.#act("end");
+  }
+
+  #makeComposer(storage, signal) {
+    const form = find(".composer", this.#root);
+    const people = () => this.#teaching.people.all.filter(({ id }) => id !== this.#me.id);
+    return new Composer(form, {
+      chat: this.#chat,
+      whisper: ({ typing }) => this.#lesson.typing.tell(typing),
+      draft: new Draft(storage, this.#me.id, this.#lesson.id),
+      rest: find(".left-over", this.#root),
+      mention: (chosen) => new MentionList(find("textarea", form), { people, chosen, signal }),
+      attach: (onChange) => new Attachments(form, { zone: find(".chat", this.#root), send: this.#files.send, onChange, signal }),
+      signal,
+    });
+  }
+
+  /** What the person may do now (rules/standing.mjs), which comings and goings change, too. */
+  #showStanding(may) {
+    const lesson = this.#lesson.value;
+    this.#view.writes = may.writes;
+    this.#view.called = calledBy(this.#teaching.people.all);
+    if (may.over) this.composer.end();
+    else this.composer.allow(may.writes ? null : t(`standing.${may.writesNot}`, { tutor: isolated(lesson.tutor.name) }));
+    this.#board.showLesson(lesson, may);
+    this.#view.show();
+  }
+
+  // The tutor has taken the person off the lesson's students; nothing of it is heard any more.
+  #removed() {
+    notify(t("room.removed"));
+    location.hash = "";
   }
 
   #showNothing() {
@@ -111,32 +154,29 @@ export class Room {
     find(".about", this.#root).textContent = "";
     find(".state", this.#root).replaceChildren();
     find(".closed", this.#root).hidden = find(".interruption", this.#root).hidden = true;
-    find(".composer", this.#root).hidden = false;
     for (const button of this.#root.querySelectorAll(".room-actions button")) button.hidden = true;
   }
 
   #showLesson(lesson, old) {
-    if (old?.state === "interrupted" && lesson.state === "live") announce("The lesson goes on.");
+    if (old?.state === "interrupted" && lesson.state === "live") announce(t("room.goes-on"));
+    if (!this.#teaching.belongs) return this.#removed();
     const over = OVER.has(lesson.state);
     const runs = this.#lesson.isLed;
     this.#view.canModerate = runs;
-    document.title = `${isolated(lesson.title)} · Classroom`;
+    this.#away.title = t("room.title", { title: isolated(lesson.title) });
     find("#room-title").textContent = straight(lesson.title);
     const when = `${shortDay(lesson.starts_at)}, ${clockTime(lesson.starts_at)} – ${clockTime(lesson.ends_at)}`;
     find(".about", this.#root).textContent = [lesson.subject && isolated(lesson.subject), isolated(lesson.tutor.name), when].filter(Boolean).join(" · ");
     find(".state", this.#root).replaceChildren(stateBadge(lesson));
     find('[data-do="start"]', this.#root).hidden = !runs || lesson.state !== "scheduled";
     find('[data-do="end"]', this.#root).hidden = !runs || !["live", "interrupted"].includes(lesson.state);
-    find(".composer", this.#root).hidden = over;
-    this.#board.showLesson(lesson, { runs, over });
     const waits = find(".interruption", this.#root);
     waits.textContent = interruption(lesson, this.#me);
     waits.hidden = lesson.state !== "interrupted";
     const closed = find(".closed", this.#root);
     closed.hidden = !over;
-    closed.textContent = lesson.state === "cancelled" ? "This lesson was called off." : "This lesson has ended. You can still read what was said.";
-    this.#people.showLesson(lesson, { runs });
-    this.#view.show();
+    closed.textContent = lesson.state === "cancelled" ? t("room.called-off") : t("room.ended");
+    this.#teaching.showLesson();
   }
 
   // In a small window one side is shown at a time.
@@ -150,8 +190,8 @@ export class Room {
   }
 
   #showTyping(ids) {
-    const names = ids.filter((id) => id && id !== this.#me.id).map((id) => isolated(this.#people.nameOf(id)));
-    const who = names.length > 2 ? "Several people are" : `${names.join(" and ")} ${names.length === 1 ? "is" : "are"}`;
-    find(".typing", this.#root).textContent = names.length ? `${who} typing …` : "";
+    const names = ids.filter((id) => id && id !== this.#me.id).map((id) => isolated(this.#teaching.people.nameOf(id)));
+    const words = names.length > NAMED_AT_MOST ? t("room.typing-several") : t("room.typing", { names: listed(names), count: names.length });
+    find(".typing", this.#root).textContent = names.length > 0 ? words : "";
   }
 }

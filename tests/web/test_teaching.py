@@ -1,0 +1,174 @@
+"""Teaching in a real browser: hands, pen, rules, timer, polls, files, and what is written in the chat; two people's tabs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from tests.support.machine import PASSWORD
+from tests.support.node import Node
+from tests.support.people import PythonPerson, planned_lesson, register
+from tests.web.browser import Browser, executable
+from tutorwamp.kernel.contracts import instant_text
+
+TUTOR, STUDENT = "Tina", "\u202eStan"
+OTHER = "Tina"
+"""A student who is called as the tutor is."""
+ROW = "[...document.querySelectorAll('.people li')].find((one) => one.textContent.includes('{name}'))"
+
+
+@dataclass
+class Classroom:
+    """A lesson with the tabs of its tutor and of one student; ``teaching`` is the tutor's, too, ``other`` a second student's."""
+
+    tutor: Browser
+    student: Browser
+    teaching: PythonPerson
+    other: PythonPerson
+    stan: dict[str, Any]
+    lesson_id: str
+
+    async def lesson(self) -> dict[str, Any]:
+        """As it is now."""
+        found: dict[str, Any] = await self.other.call("tutorwamp.lesson.get", lesson_id=self.lesson_id)
+        return found
+
+    async def shots(self, name: str) -> None:
+        """Pictures to look at, where somebody wants them."""
+        folder = os.environ.get("TUTORWAMP_TEST_PICTURES")
+        if folder:
+            await self.tutor.shot(Path(folder) / f"{name}-tutor.png")
+            await self.student.shot(Path(folder) / f"{name}-student.png")
+
+
+@asynccontextmanager
+async def classroom(node: Node, folder: Path) -> AsyncIterator[Classroom]:
+    """Everybody is in the room."""
+    executable()
+    tutor_email, _ = await register(node, TUTOR, "tutor")
+    email, stan = await register(node, STUDENT, "student")
+    other_email, other = await register(node, OTHER, "student")
+    teaching = await PythonPerson.enter(node, tutor_email)
+    lesson_id = (await planned_lesson(teaching.call, stan, other))["id"]
+    other_person = await PythonPerson.enter(node, other_email)
+    await other_person.join(lesson_id)
+    tutor = await Browser.open(folder, f"{node.url}/#lesson={lesson_id}")
+    student = await tutor.another(f"{node.url}/#lesson={lesson_id}")
+    for tab, address in ((tutor, tutor_email), (student, email)):
+        await tab.sign_in(address, PASSWORD)
+        await tab.until("() => document.querySelector('#body')?.checkVisibility()")
+    await tutor.sees("3 here", ".people")
+    try:
+        yield Classroom(tutor, student, teaching, other_person, stan, lesson_id)
+    finally:
+        await student.close()
+        await tutor.close()
+        await other_person.close()
+        await teaching.close()
+
+
+async def menu_of(tab: Browser, name: str, words: str) -> None:
+    """Press something in the menu of somebody among the people."""
+    row = ROW.format(name=name)
+    await tab.until(f"() => {{ const row = {row}; row?.querySelector('.icon')?.click(); return !!row; }}")
+    button = f"[...({row}).querySelectorAll('.menu-of button')].find((one) => one.textContent === '{words}')"
+    await tab.until(f"() => {{ const found = {button}; found?.click(); return !!found; }}")
+
+
+async def test_hands_pen_rules_and_removal(node: Node, tmp_path: Path) -> None:
+    async with classroom(node, tmp_path) as room:
+        tutor, student = room.tutor, room.student
+        await student.sees("To draw, raise your hand", ".no-pen")
+        await student.click(".hand")
+        await student.sees("number 1", ".hand")
+        await room.other.call("tutorwamp.lesson.raise_hand", lesson_id=room.lesson_id, up=True)
+        await tutor.until("() => document.querySelector('.queue > button').textContent.includes('2')")
+        await tutor.click(".queue > button")
+        await room.shots("hands")
+        waiting = await tutor.value("[...document.querySelectorAll('.queue li .name')].map((one) => one.textContent)")
+        assert waiting == ["Stan", OTHER]
+        await tutor.click(".queue li button")  # the first one's pen, and the hand goes down
+        await student.until("() => document.querySelector('.sheet').classList.contains('drawable')")
+        await student.sees("Raise hand", ".hand")
+        await tutor.until("() => document.querySelectorAll('.queue li .name').length === 1")
+        await tutor.press("Escape")
+
+        # Only the tutor writes: it is said before it is tried, and what was typed stays.
+        await student.fill("#body", "half a sent")
+        await tutor.click(".rules-button")
+        await tutor.click("[name=rule-chat]")
+        await student.sees("Only Tina writes just now", ".may-not")
+        await room.shots("rules")
+        await student.press("Enter")
+        assert await student.value("[document.querySelector('#body').value, document.querySelector('.send').disabled]") == [
+            "half a sent",
+            True,
+        ]
+        await tutor.click("[name=rule-chat]")
+        await student.until("() => document.querySelector('.may-not').hidden")
+        await tutor.click("[value=pen-none]")
+        await student.until("() => !document.querySelector('.sheet').classList.contains('drawable')")
+        await tutor.click("[name=rule-unattended]")
+        await tutor.press("Escape")
+        await tutor.until("() => document.querySelector('.popover.card:not([hidden])') === null")
+
+        await menu_of(tutor, "Stan", "Mute")
+        await student.sees("Tina has muted you", ".may-not")
+        await student.sees("muted", ".people")
+        await menu_of(tutor, "Stan", "Unmute")
+        await student.until("() => document.querySelector('.may-not').hidden")
+        await student.press("Enter")
+        await tutor.sees("half a sent", ".messages")
+
+        # Closed while no tutor is there.
+        await tutor.value("location.hash = ''")
+        await student.sees("The room is closed until Tina is back", ".may-not")
+        await student.sees("Nobody draws until Tina is back", ".no-pen")
+        await tutor.value(f"location.hash = 'lesson={room.lesson_id}'")
+        await student.until("() => document.querySelector('.may-not').hidden")
+
+        # Removed, after it was asked about.
+        await tutor.sees("here", ".people .count")
+        await menu_of(tutor, "Stan", "Remove")
+        await tutor.sees("Remove Stan from this lesson?", "dialog")
+        await room.shots("remove")
+        await tutor.press("Escape")
+        assert len((await room.lesson())["students"]) == 2
+        await menu_of(tutor, "Stan", "Remove")
+        await tutor.click("dialog .danger")
+        await student.sees("You are not in this lesson any more", "#notices")
+        assert await student.value("location.hash") == ""
+        assert [one["name"] for one in (await room.lesson())["students"]] == [OTHER]
+
+
+async def test_timer(node: Node, tmp_path: Path) -> None:
+    async with classroom(node, tmp_path) as room:
+        tutor, student = room.tutor, room.student
+        # Their clock is an hour ahead: what counts is the server's.
+        script = "{ const now = Date.now; Date.now = () => now() + 3_600_000; }"
+        await student.ask("Page.addScriptToEvaluateOnNewDocument", source=script)
+        await student.ask("Page.reload")
+        await student.until("() => document.querySelector('#body')?.checkVisibility()")
+        await student.until("() => document.querySelector('.people .name') && !document.querySelector('.timer-button').checkVisibility()")
+        await tutor.click(".timer-button")
+        await tutor.fill(".timer-form [type=text]", "Exercise <b>3</b>")
+        await tutor.click(".timer-form .choices button:nth-child(3)")
+        await student.sees("Exercise <b>3</b>: 2:5", ".timer-button")
+        await room.shots("timer")
+        # The same, nearly over.
+        lesson = await room.lesson()
+        assert lesson["timer"]["title"] == "Exercise <b>3</b>"
+        ends_at = instant_text(datetime.now(UTC) + timedelta(seconds=1.5))
+        asked = {"lesson_id": room.lesson_id, "title": "Exercise <b>3</b>", "ends_at": ends_at}
+        await room.teaching.call("tutorwamp.lesson.set_timer", **asked)
+        await student.sees("Time is up", ".timer-button")
+        await student.sees("Time is up: Exercise <b>3</b>", "#notices")
+        assert "Time is up" in await student.value("document.querySelector('#announcer').textContent")
+        await tutor.click(".timer-button")
+        await tutor.click(".timer-form .remove")
+        await student.until("() => !document.querySelector('.timer-button').checkVisibility()")

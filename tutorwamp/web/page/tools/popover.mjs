@@ -1,0 +1,52 @@
+// A button and the card that it opens beside it. Escape closes it, and so does a click elsewhere, unless it is to stay.
+
+import { h } from "../dom.mjs";
+
+let made = 0;
+
+export class Popover {
+  element;
+  button;
+  card;
+  #onOpen;
+
+  /** `card`: its children. `stays`: others may be pressed meanwhile. `onOpen()`: before it is shown. */
+  constructor({ button, label, children, signal, stays = false, onOpen = () => {} }) {
+    this.button = button;
+    this.#onOpen = onOpen;
+    const id = `popover-${++made}`;
+    this.card = h("div", { id, class: "card popover", role: "group", "aria-label": label, hidden: true }, children);
+    this.element = h("div", { class: "tool" }, button, this.card);
+    button.setAttribute("aria-expanded", "false");
+    button.setAttribute("aria-controls", id);
+    button.addEventListener("click", () => (this.isOpen ? this.close() : this.open()));
+    this.element.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || !this.isOpen) return;
+      event.stopPropagation();
+      this.close();
+      button.focus();
+    });
+    if (stays) return;
+    // On the way down: what was pressed may be gone from the page by the time the click has bubbled up.
+    document.addEventListener("click", ({ target }) => this.element.contains(target) || this.close(), { signal, capture: true });
+  }
+
+  get isOpen() {
+    return !this.card.hidden;
+  }
+
+  open() {
+    if (this.isOpen) return;
+    this.#onOpen();
+    this.#set(true);
+  }
+
+  close() {
+    this.#set(false);
+  }
+
+  #set(open) {
+    this.card.hidden = !open;
+    this.button.setAttribute("aria-expanded", String(open));
+  }
+}
