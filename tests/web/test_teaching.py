@@ -105,7 +105,9 @@ async def test_hands_pen_rules_and_removal(node: Node, tmp_path: Path) -> None:
         await student.sees("Only Tina writes just now", ".may-not")
         await room.shots("rules")
         await student.press("Enter")
-        assert await student.value("[document.querySelector('#body').value, document.querySelector('.send').disabled]") == [
+        assert await student.value(
+            "[document.querySelector('#body').value, document.querySelector('.send').disabled]"
+        ) == [
             "half a sent",
             True,
         ]
@@ -154,7 +156,9 @@ async def test_timer(node: Node, tmp_path: Path) -> None:
         await student.ask("Page.addScriptToEvaluateOnNewDocument", source=script)
         await student.ask("Page.reload")
         await student.until("() => document.querySelector('#body')?.checkVisibility()")
-        await student.until("() => document.querySelector('.people .name') && !document.querySelector('.timer-button').checkVisibility()")
+        await student.until(
+            "() => document.querySelector('.people .name') && !document.querySelector('.timer-button').checkVisibility()"
+        )
         await tutor.click(".timer-button")
         await tutor.fill(".timer-form [type=text]", "Exercise <b>3</b>")
         await tutor.click(".timer-form .choices button:nth-child(3)")
@@ -172,3 +176,62 @@ async def test_timer(node: Node, tmp_path: Path) -> None:
         await tutor.click(".timer-button")
         await tutor.click(".timer-form .remove")
         await student.until("() => !document.querySelector('.timer-button').checkVisibility()")
+
+
+async def test_polls(node: Node, tmp_path: Path) -> None:
+    async with classroom(node, tmp_path) as room:
+        tutor, student = room.tutor, room.student
+        await tutor.click(".polls-button")
+        await tutor.click(".ask summary")
+        await tutor.fill(".poll-form [name=question]", "Which is <i>larger</i>?")
+        for place, choice in enumerate(("1/2", "1/3", "1/4"), start=1):
+            await tutor.fill(f".poll-choices li:nth-child({place}) input", choice)
+        await room.shots("poll-form")
+        await tutor.click(".poll-form [type=submit]")
+
+        # It opens by itself before who is to answer, without taking the focus from what they do.
+        await student.sees("Which is <i>larger</i>?", ".poll legend")
+        assert await student.value("document.activeElement.closest('.poll') === null")
+        await student.sees("Your tutor sees your answer with your name", ".poll")
+        await student.click(".poll-answer label:nth-of-type(2) input")
+        await student.click(".poll-answer [type=submit]")
+        await student.sees("You can change it while the question is open", ".poll")
+        await tutor.sees("1 vote", ".poll-votes li:nth-child(2)")
+        await tutor.sees("Here, and not answered yet:", ".poll-answers")
+        assert await tutor.value("document.querySelector('.poll-answers .missing').textContent") == OTHER
+        assert "1 vote" not in await student.value("document.querySelector('.poll').innerText")
+
+        # Changed, also after a reload, which remembers what was answered.
+        await student.ask("Page.reload")
+        await student.until("() => document.querySelector('#body')?.checkVisibility()")
+        await student.click(".polls-button")
+        await student.until("() => document.querySelector('.poll-answer label:nth-of-type(2) input')?.checked")
+        await student.click(".poll-answer label:nth-of-type(1) input")
+        await student.click(".poll-answer [type=submit]")
+        await tutor.sees("1 vote", ".poll-votes li:nth-child(1)")
+        await tutor.sees("0 votes", ".poll-votes li:nth-child(2)")
+        polls = await room.other.call("tutorwamp.poll.list", lesson_id=room.lesson_id)
+        (poll,) = polls["items"]
+        chosen = [poll["choices"][0]["id"]]
+        await room.other.call("tutorwamp.poll.answer", poll_id=poll["id"], choice_ids=chosen)
+        await tutor.sees("All students who are here have answered", ".poll-answers")
+        await room.shots("poll-open")
+        await tutor.click('.poll [data-focus^="show"]')
+        await student.sees("2 votes", ".poll-votes li:nth-child(1)")
+        await student.sees("(yours)", ".poll-votes li:nth-child(1)")
+        await room.shots("poll-shown")
+
+        # Anonymous, in own words: nobody is named, neither who has answered nor who has not.
+        await tutor.click(".ask summary")
+        await tutor.fill(".poll-form [name=question]", "What is hard?")
+        await tutor.click("[name=poll-kind][value=text]")
+        await tutor.click(".poll-form [name=anonymous]")
+        await tutor.click(".poll-form [type=submit]")
+        await student.sees("Anonymous: nobody finds out", ".poll")
+        await student.fill(".poll-answer textarea", "<b>all</b>")
+        await student.click(".poll-answer [type=submit]")
+        await tutor.sees("<b>all</b>", ".poll-answers .said")
+        await tutor.sees("Not answered yet: 1", ".poll-answers")
+        said = await tutor.value("document.querySelector('.poll-answers').innerText")
+        assert "Stan" not in said
+        assert OTHER not in said

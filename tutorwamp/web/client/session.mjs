@@ -25,7 +25,7 @@ export class Session {
    * onmessage, as a BroadcastChannel has them, over which whoever renews first hands the new tokens to the others; and
    * `alone(work)` does it in one tab at a time.
    */
-  constructor({ url, fetch, clock = systemClock, kept, tabs, alone = (work) => work() }) {
+  constructor({ url, fetch = (...asked) => globalThis.fetch(...asked), clock = systemClock, kept, tabs, alone = (work) => work() }) {
     const request = requester({ url, fetch, clock, timeouts: TIMEOUTS });
     this.#post = (path, body, timeout) => request("POST", path, { body, timeout });
     this.#kept = kept;
