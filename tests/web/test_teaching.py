@@ -1,4 +1,4 @@
-"""Teaching in a real browser: hands, pen, rules, timer, polls, files, and what is written in the chat; two people's tabs."""
+"""Teaching in a real browser: hands, pen, rules, timer, polls, files, and what the chat shows; in two people's tabs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ROW = "[...document.querySelectorAll('.people li')].find((one) => one.textConten
 
 @dataclass
 class Classroom:
-    """A lesson with the tabs of its tutor and of one student; ``teaching`` is the tutor's, too, ``other`` a second student's."""
+    """A lesson with the tabs of its tutor and of one student; ``teaching`` is the tutor, too, ``other`` another student."""
 
     tutor: Browser
     student: Browser
@@ -156,9 +156,8 @@ async def test_timer(node: Node, tmp_path: Path) -> None:
         await student.ask("Page.addScriptToEvaluateOnNewDocument", source=script)
         await student.ask("Page.reload")
         await student.until("() => document.querySelector('#body')?.checkVisibility()")
-        await student.until(
-            "() => document.querySelector('.people .name') && !document.querySelector('.timer-button').checkVisibility()"
-        )
+        await student.sees(TUTOR, ".people")
+        await student.until("() => !document.querySelector('.timer-button').checkVisibility()")
         await tutor.click(".timer-button")
         await tutor.fill(".timer-form [type=text]", "Exercise <b>3</b>")
         await tutor.click(".timer-form .choices button:nth-child(3)")
