@@ -154,5 +154,21 @@ def bench_idle(seconds: float, as_json: bool) -> None:  # as above
     _print(asdict(result), lines(result), as_json=as_json)
 
 
+@bench.command("page")
+@click.option(
+    "--strokes", default=12, show_default=True, type=click.IntRange(1), help="Of a second each, in each part."
+)
+@_as_json
+def bench_page(strokes: int, as_json: bool) -> None:  # as above
+    """The classroom page in Chromium: first load, a stroke's way to the other's screen, frames."""
+    from tutorwamp.bench.chromium import executable
+    from tutorwamp.bench.page import lines, run
+
+    if executable() is None:
+        raise click.ClickException("There is no Chromium here.")
+    result = run(strokes)
+    _print(asdict(result), lines(result), as_json=as_json)
+
+
 def _print(result: Any, lines: Iterable[str], *, as_json: bool) -> None:
     click.echo(json.dumps(result, indent=2) if as_json else "\n".join(lines))
