@@ -18,9 +18,13 @@ from tests.support.node import ROOT
 from tutorwamp.bench import report as report_of_all
 from tutorwamp.bench.board import Latency, _delays, _told, latency
 from tutorwamp.bench.chat import lines as chat_lines
+from tutorwamp.bench.chromium import executable
 from tutorwamp.bench.commands import bench
 from tutorwamp.bench.drawing import Drawn, Turned, lesson, submissions_of
 from tutorwamp.bench.members import Job, Report, Submission, Writers, _Heard
+from tutorwamp.bench.page import Frames, Load, Under, compared
+from tutorwamp.bench.page import Result as PageResult
+from tutorwamp.bench.page import lines as page_lines
 from tutorwamp.bench.school import Row
 from tutorwamp.bench.school import lines as school_lines
 from tutorwamp.board import rules
@@ -115,6 +119,38 @@ def test_a_node_with_nobody_there_is_seen_process_by_process() -> None:
     assert 0 < memory <= sum(found["rss_mib"].values())
     assert found["peak_pss_mib"] > 0
     assert found["watched_s"] >= 1
+
+
+def test_the_page_is_measured_where_there_is_a_browser() -> None:
+    if executable() is None:
+        pytest.skip("there is no Chromium here")
+    found = run("page", "--strokes", "1", "--elements", "100")
+    load, frames = found["load"], found["frames"]
+    assert load["requests"] >= 3
+    assert load["kb"] > load["again_kb"] >= 0
+    assert load["usable_s"] > 0.6, "twice 300 ms: the page, then what it names"
+    for part in ("quiet", "thirty", "full"):
+        assert found[part]["points"] > 10
+        assert found[part]["lost"] == 0
+        assert 0 < found[part]["way"]["p50_ms"] <= found[part]["way"]["p99_ms"]
+    assert frames["elements"] >= 100
+    assert frames["longest_gap_ms"] > 0
+    assert len(list(page_lines(_page_result(found)))) == 8
+
+
+def _page_result(found: Any) -> PageResult:
+    parts = {
+        name: Under(**{**found[name], "way": Latency(**found[name]["way"])}) for name in ("quiet", "thirty", "full")
+    }
+    return PageResult(load=Load(**found["load"]), frames=Frames(**found["frames"]), **parts)
+
+
+def test_a_point_is_under_way_until_its_own_stroke_is_painted_so_far() -> None:
+    pointed = [[1, 1_000, 10], [1, 1_010, 20], [2, 2_000, 10], [2, 2_010, 90]]
+    seen = [[1, 11, 1_050], [1, 20.4, 1_070], [2, 10, 2_030], [2, 50, 2_060]]
+    found = compared(pointed, seen)
+    assert (found.points, found.lost) == (4, 1)
+    assert [round(one) for one in (found.way.p50_ms, found.way.max_ms)] == [50, 60]
 
 
 def test_everything_drawn_by_all_arrives_at_all() -> None:

@@ -166,7 +166,7 @@ def bench_page(strokes: int, as_json: bool) -> None:  # as above
 
     if executable() is None:
         raise click.ClickException("There is no Chromium here.")
-    result = run(strokes)
+    result = run(strokes, elements)
     _print(asdict(result), lines(result), as_json=as_json)
 
 

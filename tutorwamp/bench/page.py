@@ -109,14 +109,14 @@ class Room:
     others: list[Person]
 
 
-def run(strokes: int) -> Result:
+def run(strokes: int, elements: int = FULL) -> Result:
     """Run the benchmark; progress goes to standard error. Takes the process's only reactor."""
 
     async def measure(settings: Settings, room: Room) -> Result:
         with tempfile.TemporaryDirectory(prefix="tw-page-", ignore_cleanup_errors=True) as folder:
             browser = Chromium(Path(folder))
             try:
-                return await _measure(browser, settings.node.port, room, strokes)
+                return await _measure(browser, settings.node.port, room, strokes, elements)
             finally:
                 await browser.close()
 
@@ -137,7 +137,7 @@ async def prepare(machine: Machine) -> Room:
     return Room(lesson.id, others)
 
 
-async def _measure(browser: Chromium, port: int, room: Room, strokes: int) -> Result:
+async def _measure(browser: Chromium, port: int, room: Room, strokes: int, elements: int) -> Result:
     base = f"http://127.0.0.1:{port}/"
     _say("the first load ...")
     load = await _load(browser, base)
@@ -152,8 +152,8 @@ async def _measure(browser: Chromium, port: int, room: Room, strokes: int) -> Re
         await one.enter(room.lesson_id)
     async with _drawing(members, room.lesson_id):
         thirty = await _under_way(draws, looks, strokes)
-    _say(f"{FULL} elements ...")
-    await _fill(members[0], room.lesson_id, draws, looks)
+    _say(f"{elements} elements ...")
+    await _fill(members[0], room.lesson_id, elements, (draws, looks))
     await draws.value(FRAMES)
     full = await _under_way(draws, looks, strokes)
     frames = await _frames(draws)
@@ -267,11 +267,11 @@ async def _drawing(members: Sequence[Member], lesson_id: str) -> Any:
         loop.stop()
 
 
-async def _fill(member: Member, lesson_id: str, *tabs: Tab) -> None:
+async def _fill(member: Member, lesson_id: str, elements: int, tabs: Sequence[Tab]) -> None:
     """Strokes, until the page is full for everybody."""
     dice = Random(3)  # noqa: S311  # as above
     shown = "document.querySelector('.sheet').querySelectorAll('path, rect, ellipse, text, image').length"
-    lacking = FULL - int(await tabs[0].value(shown))
+    lacking = elements - int(await tabs[0].value(shown))
     for begin in range(0, lacking, 100):
         few = min(100, lacking - begin)
         changes = []
@@ -281,7 +281,7 @@ async def _fill(member: Member, lesson_id: str, *tabs: Tab) -> None:
             changes.append({"op": "put", "element": {**put["element"], "points": points, "finished": True}})
         await member.call(SUBMIT.uri, lesson_id=lesson_id, changes=changes)
     for tab in tabs:
-        await tab.until(f"{shown} >= {FULL}")
+        await tab.until(f"{shown} >= {elements}")
     await deferLater(running_reactor(), _SETTLED_S)
 
 

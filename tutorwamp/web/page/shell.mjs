@@ -4,23 +4,28 @@ import { notify } from "./notices.mjs";
 import { t } from "./words.mjs";
 
 const WORKER = "/service-worker.mjs";
-// The page's policy (tutorwamp/gate/page.py) lets text become an address of a script here only, and only this one.
-const trusted = globalThis.trustedTypes?.createPolicy("tutorwamp", {
-  createScriptURL(address) {
-    if (address !== WORKER) throw new TypeError(`Not an address of ours: ${address}`);
-    return address;
-  },
-});
 
 /** Once, at the start. `onOpen(lessonId)`: somebody clicked on a notification; the lesson may be missing. */
 export function keepShell({ onOpen }) {
   const workers = navigator.serviceWorker; // missing without https, but for localhost
   if (!workers) return;
   workers.addEventListener("message", ({ data }) => data?.type === "open" && onOpen(data.lessonId));
+  const address = trusted(WORKER);
   // After the page itself: the first load is not kept waiting by what is for the next one.
-  const register = () => workers.register(trusted?.createScriptURL(WORKER) ?? WORKER, { updateViaCache: "none" }).catch(() => {}); // private windows refuse
+  const register = () => workers.register(address, { updateViaCache: "none" }).catch(() => {}); // private windows refuse
   if (document.readyState === "complete") register();
   else addEventListener("load", register, { once: true });
+}
+
+// The page's policy (tutorwamp/gate/page.py) lets text become the address of a script here only, and only this one.
+function trusted(worker) {
+  const policy = globalThis.trustedTypes?.createPolicy("tutorwamp", {
+    createScriptURL(address) {
+      if (address !== worker) throw new TypeError(`Not an address of ours: ${address}`);
+      return address;
+    },
+  });
+  return policy?.createScriptURL(worker) ?? worker;
 }
 
 /**
