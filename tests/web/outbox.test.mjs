@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
 
 import { Refusal } from "../../tutorwamp/web/client/errors.mjs";
-import { EVERY_MS, Outbox } from "../../tutorwamp/web/client/board/outbox.mjs";
+import { Outbox } from "../../tutorwamp/web/client/board/outbox.mjs";
 import { settled } from "./server.mjs";
 
 const STALE = "tutorwamp.error.board.stale";
@@ -10,6 +10,7 @@ const retry = (seconds = 2) => new Refusal({ uri: "tutorwamp.error.unavailable",
 const put = (id) => ({ op: "put", element: { id, kind: "stroke", points: [[0, 0]] } });
 const append = (id, version, x = version) => ({ op: "append", id, version, points: [[x, x]] });
 
+let arrived; // points
 let sent; // {clientId, changes, answer({seq, rejected}), fail(error)}
 let rejected;
 let refused;
@@ -18,7 +19,7 @@ let outbox;
 beforeEach(() => {
   mock.timers.reset();
   mock.timers.enable({ apis: ["setTimeout", "Date"], now: 1_000_000 });
-  [sent, rejected, refused] = [[], [], []];
+  [arrived, sent, rejected, refused] = [[], [], [], []];
   outbox = new Outbox({
     send: (clientId, changes) => new Promise((resolve, reject) => {
       sent.push({ clientId, changes: structuredClone(changes), answer: (seq, no = []) => resolve({ seq, applied: [], rejected: no }), fail: reject });
@@ -30,23 +31,45 @@ beforeEach(() => {
 });
 
 const rejection = (id, error = STALE) => ({ id, error, message: "", details: {}, element: null });
-const wait = async (ms = EVERY_MS) => {
+const wait = async (ms = 50) => {
   mock.timers.tick(ms);
   await settled();
 };
 
-test("B33 at most 20 submissions a second, and nothing is left out", async () => {
+test("B33 each frame's points leave with it, 20 a second in the long run, and nothing is left out", async () => {
+  const server = { room: 200, at: Date.now() }; // S7, with nothing left for the chat
+  const counts = [];
   outbox.add(put("a"));
   assert.equal(sent.length, 1, "the first goes at once");
-  for (let i = 1; i <= 1000; i++) {
-    outbox.add(append("a", i));
-    for (const one of sent) one.answer(i);
-    await wait(1);
+  for (let second = 0, version = 1; second < 20; second++) {
+    for (let frame = 0; frame < 60; frame++, version++) {
+      outbox.add(append("a", version));
+      for (const one of sent.splice(0)) {
+        server.room = Math.min(200, server.room + (Date.now() - server.at) / 50) - 1;
+        server.at = Date.now();
+        assert.ok(server.room >= 45, "room for what else one does");
+        counts[second] = (counts[second] ?? 0) + 1;
+        arrived.push(...one.changes.flatMap(({ points }) => points ?? []));
+        one.answer(version);
+      }
+      await wait(frame % 3 ? 17 : 16);
+    }
   }
-  await wait();
-  assert.ok(sent.length >= 20 && sent.length <= 22, `${sent.length} in a second`);
-  const points = sent.slice(1).flatMap(({ changes }) => changes[0].points.map(([x]) => x));
-  assert.deepEqual(points, Array.from({ length: 1000 }, (_, i) => i + 1));
+  await wait(60);
+  arrived.push(...sent.flatMap(({ changes }) => changes.flatMap(({ points }) => points)));
+  assert.ok(counts[0] >= 55, `${counts[0]} in the first second`);
+  assert.ok(counts[19] >= 20 && counts[19] <= 23, `${counts[19]} in the twentieth`);
+  assert.deepEqual(arrived.map(([x]) => x), Array.from({ length: 1200 }, (_, i) => i + 1));
+});
+
+test("B33 a server that does not keep up is sent no more than before", async () => {
+  outbox.add(put("a"));
+  for (let frame = 1; frame <= 60; frame++) {
+    outbox.add(append("a", frame));
+    await wait(frame % 3 ? 17 : 16);
+    if (sent.length > 10) sent[sent.length - 11].answer(frame); // ten are always under way
+  }
+  assert.ok(sent.length < 30, `${sent.length} in a second`);
 });
 
 test("B33 changes follow one another without waiting for answers", async () => {

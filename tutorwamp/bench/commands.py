@@ -158,8 +158,9 @@ def bench_idle(seconds: float, as_json: bool) -> None:  # as above
 @click.option(
     "--strokes", default=12, show_default=True, type=click.IntRange(1), help="Of a second each, in each part."
 )
+@click.option("--elements", default=3_900, show_default=True, type=click.IntRange(1, 3_900), help="Of a full page.")
 @_as_json
-def bench_page(strokes: int, as_json: bool) -> None:  # as above
+def bench_page(strokes: int, elements: int, as_json: bool) -> None:  # as above
     """The classroom page in Chromium: first load, a stroke's way to the other's screen, frames."""
     from tutorwamp.bench.chromium import executable
     from tutorwamp.bench.page import lines, run

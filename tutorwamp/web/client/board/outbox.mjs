@@ -5,9 +5,9 @@ import { NOT_KEPT } from "../chat/kept.mjs";
 import { ClientError } from "../errors.mjs";
 import { listOf } from "../events.mjs";
 import { newClientId } from "../ids.mjs";
+import { Pace } from "./pace.mjs";
 import { grown, idOf } from "./replica.mjs";
 
-export const EVERY_MS = 50; // 20 submissions a second
 const CHANGES_AT_MOST = 200; // in one submission
 const SIZE_AT_MOST = 256 * 1024; // characters of JSON; the server takes 1 MiB of a call
 const UNANSWERED_AT_MOST = 20; // a second's worth; on a slower connection more is gathered into each
@@ -33,6 +33,7 @@ export class Outbox {
   #session = 0; // answers of a session before are not waited for: everything was sent again
   #timer = null;
   #nextAt = 0;
+  #pace = new Pace();
   #failures = 0; // in a row
   #head = 0;
 
@@ -170,8 +171,8 @@ export class Outbox {
       // The next answer goes on. After a failure everything in flight comes down first, and then it is one at a time until
       // one is answered: the server judges in the order of sending.
       if (this.#flying >= UNANSWERED_AT_MOST || (this.#failures > 0 && this.#flying > 0)) return;
-      this.#nextAt = Date.now() + EVERY_MS;
       this.#fly(submission);
+      this.#nextAt = Date.now() + this.#pace.pause(this.#flying);
     }
   }
 
