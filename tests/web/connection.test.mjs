@@ -5,6 +5,7 @@ import { renewing } from "../../tutorwamp/web/client/again.mjs";
 import { Connection } from "../../tutorwamp/web/client/connection.mjs";
 import { Refusal } from "../../tutorwamp/web/client/errors.mjs";
 import { TIMEOUTS } from "../../tutorwamp/web/client/limits.mjs";
+import { Session } from "../../tutorwamp/web/client/session.mjs";
 import { connectionWords } from "../../tutorwamp/web/page/connection-words.mjs";
 import { interruption } from "../../tutorwamp/web/page/lessons/state.mjs";
 import { Clock, NEVER, Router } from "./router.mjs";
@@ -337,4 +338,12 @@ test("L20 an interrupted lesson says for whom it waits, and a live one nothing",
   assert.match(interruption({ state: "interrupted", tutor }, { id: "ada" }), /Waiting for Tessa/);
   assert.match(interruption({ state: "interrupted", tutor }, tutor), /You were away/);
   for (const state of ["scheduled", "live", "ended", "cancelled"]) assert.equal(interruption({ state, tutor }, { id: "ada" }), "");
+});
+
+test("a session that is given no fetch asks by that of the place", async (test) => {
+  const asked = test.mock.method(globalThis, "fetch", async () => new Response('{"access_token": "a", "expires_in": 900, "user": {"id": "7"}}'));
+  const session = new Session({ url: "https://tutor.example" });
+  await session.logIn({ email: "a@b.example", password: "p" });
+  assert.equal(session.user.id, "7");
+  assert.equal(String(asked.mock.calls[0].arguments[0]), "https://tutor.example/api/auth/login");
 });

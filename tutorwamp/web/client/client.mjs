@@ -54,7 +54,7 @@ export class Client extends Emitter {
     const { http, ws } = addresses(url);
     this.#clock = clock;
     this.#timeouts = { ...TIMEOUTS, ...timeouts };
-    this.#tokens = getToken ? tokensOf(getToken, user) : new LogIn(login, { url: http, fetch: fetch ?? ownFetch, clock });
+    this.#tokens = getToken ? tokensOf(getToken, user) : new LogIn(login, { url: http, fetch, clock });
     this.#connection = new Connection({
       url: ws,
       tokens: this.#tokens,
@@ -76,7 +76,7 @@ export class Client extends Emitter {
     this.clock = clock;
     this.#pending = new Pending(this.storage, () => this.user, () => this.emit("pendingchange", this.pending));
     /** `request(method, path, {query, body, headers, timeout, signal, as})`: REST, as rest.mjs says. */
-    this.request = requester({ url: http, fetch: fetch ?? ownFetch, tokens: this.#tokens, clock, timeouts: this.#timeouts });
+    this.request = requester({ url: http, fetch, tokens: this.#tokens, clock, timeouts: this.#timeouts });
   }
 
   /** `initial` `connecting` `connected` `reconnecting` `disconnected`. The event `state` tells `{old, new, reason}`. */
@@ -309,10 +309,6 @@ function addresses(url) {
   const ws = new URL("/ws", http);
   ws.protocol = http.protocol === "https:" ? "wss:" : "ws:";
   return { http: http.href, ws: ws.href };
-}
-
-function ownFetch(...given) {
-  return globalThis.fetch(...given);
 }
 
 function missing(name) {

@@ -8,10 +8,11 @@ const UPLOAD_S = 600; // of bytes: 25 MiB on a slow line
 
 /**
  * A function `request(method, path, {query, body, headers, timeout, signal, as})`. `tokens` as for a Connection; without them
- * nobody is named. A `body` that is a plain object goes as JSON, anything else (Blob, bytes, text) as it is. The answer is its
- * JSON, null where there is none, or with `as` a `"blob"`, `"text"` or the `"response"` itself. Throws Refusal.
+ * nobody is named. `fetch` is that of the place unless another is given. A `body` that is a plain object goes as JSON, anything
+ * else (Blob, bytes, text) as it is. The answer is its JSON, null where there is none, or with `as` a `"blob"`, `"text"` or the
+ * `"response"` itself. Throws Refusal.
  */
-export function requester({ url, fetch, tokens, clock, timeouts }) {
+export function requester({ url, fetch = ownFetch, tokens, clock, timeouts }) {
   async function ask(token, method, path, { query, body, headers = {}, timeout, signal, as = "json" }) {
     const isJson = body !== undefined && isPlain(body);
     const leaving = new AbortController();
@@ -29,6 +30,10 @@ export function requester({ url, fetch, tokens, clock, timeouts }) {
     if (!tokens) return ask(null, method, path, options);
     return renewing(tokens, (token) => ask(token, method, path, options), await tokens.accessToken());
   };
+}
+
+function ownFetch(...given) {
+  return globalThis.fetch(...given);
 }
 
 async function reach(fetch, address, options) {
