@@ -146,8 +146,8 @@ def _page_result(found: Any) -> PageResult:
 
 
 def test_a_point_is_under_way_until_its_own_stroke_is_painted_so_far() -> None:
-    pointed = [[1, 1_000, 10], [1, 1_010, 20], [2, 2_000, 10], [2, 2_010, 90]]
-    seen = [[1, 11, 1_050], [1, 20.4, 1_070], [2, 10, 2_030], [2, 50, 2_060]]
+    pointed: list[list[float]] = [[1, 1_000, 10], [1, 1_010, 20], [2, 2_000, 10], [2, 2_010, 90]]
+    seen: list[list[float]] = [[1, 11.0, 1_050], [1, 20.4, 1_070], [2, 10.0, 2_030], [2, 50.0, 2_060]]
     found = compared(pointed, seen)
     assert (found.points, found.lost) == (4, 1)
     assert [round(one) for one in (found.way.p50_ms, found.way.max_ms)] == [50, 60]

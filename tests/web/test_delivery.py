@@ -136,7 +136,7 @@ class Serving:
 
     def start(self) -> None:
         page = classroom(self.web)
-        find = page.getChildWithDefault
+        find: Any = page.getChildWithDefault
 
         def noted(path: bytes, request: Any) -> Any:
             if not request.prepath[1:]:
