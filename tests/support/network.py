@@ -47,7 +47,7 @@ class _End(Protocol):
             self.early.append(data)
 
     def connectionLost(self, _reason: Any = None) -> None:
-        self.line.ends.discard(self)
+        self.line.forget(self)
         if self._on_its_way:
             reactor.callLater(SLOW_S, self._end_other)
         else:
@@ -105,6 +105,7 @@ class Line(Factory):
     def __init__(self, node_port: int) -> None:
         self.node_port = node_port
         self.ends: set[_End] = set()
+        self._stranded: set[_End] = set()
         self.is_off = False
         self.is_frozen = False
         self.is_slow = False
@@ -120,9 +121,14 @@ class Line(Factory):
         if self.is_frozen:
             end.wire.pauseProducing()
 
+    def forget(self, end: _End) -> None:
+        """An end is not connected any more."""
+        self.ends.discard(end)
+        self._stranded.discard(end)
+
     def cut(self) -> None:
         """What is on its way is lost, and both ends notice at once."""
-        for end in list(self.ends):
+        for end in [*self.ends, *self._stranded]:
             end.wire.abortConnection()
 
     def close(self) -> None:
@@ -140,6 +146,17 @@ class Line(Factory):
         self.is_frozen = True
         for end in self.ends:
             end.wire.pauseProducing()
+
+    def strand(self) -> None:
+        """What is connected now is silent for ever, and neither end is told; who connects anew gets through.
+
+        As for a telephone that was carried into another network, or behind a router that has forgotten the connection.
+        """
+        for end in self.ends:
+            end.wire.pauseProducing()
+        self._stranded |= self.ends
+        self.ends.clear()
+        self.turn_on()
 
     def slow_down(self) -> None:
         """Everything arrives, in its order, SLOW_S later."""

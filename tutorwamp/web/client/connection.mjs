@@ -56,7 +56,7 @@ export class Connection {
       hooks: {
         probe: () => this.#session.probe(),
         isAwaited: () => this.#session.unanswered > 0,
-        onSilent: () => this.#doubt(),
+        onSilent: ({ hurried }) => this.#doubt(hurried ? 0 : DOUBT_S * Math.random()),
         onLife: () => this.#believe(),
       },
     });
@@ -219,10 +219,9 @@ export class Connection {
 
   // Losing it
 
-  #doubt() {
+  #doubt(seconds) {
     this.#doubted = true;
     this.#attempts = 0;
-    const seconds = DOUBT_S * Math.random();
     this.#become("reconnecting", "silent", seconds);
     this.#tryIn(seconds);
   }

@@ -10,7 +10,7 @@ export const TIMEOUTS = {
   read: 120, // of what may be large: 8 MiB at 70 kB/s
   probe: 2.5, // a connection on which nothing was heard for so long is asked whether it lives
   silent: 4.8, // and then is taken for dead: said within 5 s
-  shown: 1, // the same, for somebody who has just come back to the page
+  shown: 0.8, // the same, for somebody who has just come back to the page
   lost: 5, // a loss that lasts so long is told
   pause: 8, // between two attempts, at most: with `open` and a join it is less than 20 s
 };

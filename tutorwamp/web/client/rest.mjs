@@ -32,6 +32,7 @@ export function requester({ url, fetch = ownFetch, tokens, clock, timeouts }) {
   };
 }
 
+// Looked up when it is called: a test, or a page that measures, may have put another in its place.
 function ownFetch(...given) {
   return globalThis.fetch(...given);
 }

@@ -23,7 +23,7 @@ export class Silence {
   /**
    * `timeouts`, in seconds: `probe`, after which a quiet connection is asked; `silent`, after which it is taken for dead;
    * `shown`, how long the answer may take when the page has just been shown. `hooks`: probe(); isAwaited(), whether an answer
-   * is waited for; onSilent(), told once; onLife(), something is heard after all.
+   * is waited for; onSilent({hurried}), told once, and whether somebody has just come back; onLife(), something is heard after all.
    */
   constructor({ clock, timeouts, hooks }) {
     this.#clock = clock;
@@ -100,7 +100,7 @@ export class Silence {
       const left = this.#probedAt + (this.#hurried ?? this.#answerMs) - now;
       if (left > 0) return this.#lookIn(left);
       this.#silent = true;
-      return this.#hooks.onSilent();
+      return this.#hooks.onSilent({ hurried: this.#hurried !== null });
     }
     if (!this.#isExpecting) return;
     const left = Math.max(this.#heardAt, this.#waitingSince) + this.#timeouts.probe * 1000 - now;
