@@ -267,6 +267,18 @@ test("somebody who comes back to the page knows within 2 s, and is connected", a
   }
 });
 
+test("what was said before they looked away is no sign of life to somebody who comes back", async () => {
+  await connected();
+  router.isSilent = true;
+  connection.wake();
+  await clock.tick(400);
+  router.sockets[0].onmessage({ data: JSON.stringify([36, 99, 1, {}]) });
+  await clock.tick(500);
+  assert.equal(states()[2], "reconnecting silent");
+  router.sockets[0].onmessage({ data: JSON.stringify([36, 99, 1, {}]) });
+  assert.equal(states().at(-1), "connected silent", "after that, any word");
+});
+
 test("somebody who comes back while it waits is connected at once", async () => {
   await connected();
   router.isOff = true;

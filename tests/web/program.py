@@ -60,7 +60,8 @@ class Program(ProcessProtocol):
     @property
     def reason(self) -> str | None:
         """Of its last state."""
-        return next(value.get("reason") for _, event, value in reversed(self.told) if event == "state")
+        last: dict[str, Any] = next(value for _, event, value in reversed(self.told) if event == "state")
+        return last.get("reason")
 
     async def close(self) -> None:
         assert self.transport is not None

@@ -5,7 +5,7 @@
 import { jittered, renewing } from "./again.mjs";
 import { wait } from "./clock.mjs";
 import { Refusal } from "./errors.mjs";
-import { LARGE, limited } from "./limits.mjs";
+import { HEAVY, LARGE, limited } from "./limits.mjs";
 import { Silence } from "./silence.mjs";
 import { WampSession } from "./wamp.mjs";
 
@@ -201,7 +201,7 @@ export class Connection {
     const old = this.#session;
     this.#session = session;
     if (old) {
-      if (old.awaits(LARGE)) this.#silence.wasWrong();
+      if (old.awaits(HEAVY)) this.#silence.wasWrong();
       old.cut();
       this.#ended(old);
     }
@@ -228,7 +228,7 @@ export class Connection {
 
   #believe() {
     this.#doubted = false;
-    if (this.#session.awaits(LARGE)) this.#silence.wasWrong();
+    if (this.#session.awaits(HEAVY)) this.#silence.wasWrong();
     this.#rest();
     this.#become("connected", "silent");
   }

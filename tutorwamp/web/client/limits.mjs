@@ -15,10 +15,11 @@ export const TIMEOUTS = {
   pause: 8, // between two attempts, at most: with `open` and a join it is less than 20 s
 };
 
-/** Calls whose answer may be large, and then takes as long as the line needs. */
-export const LARGE = new Set(
-  ["board.open", "board.at", "board.export", "chat.history", "lesson.replay", "session.resume"].map((name) => `tutorwamp.${name}`),
-);
+const named = (...names) => new Set(names.map((name) => `tutorwamp.${name}`));
+/** Calls whose answer may be megabytes: while it comes, nothing else does. */
+export const HEAVY = named("board.open", "board.at", "board.export", "chat.history", "lesson.replay");
+/** Those, and what else may take as long as the line needs. */
+export const LARGE = new Set([...HEAVY, ...named("session.resume")]);
 
 /**
  * The same as `answer`, but for `seconds` at most and until `signal` says no: then `givenUp()` is called, and it throws Refusal

@@ -22,7 +22,7 @@ export class Silence {
 
   /**
    * `timeouts`, in seconds: `probe`, after which a quiet connection is asked; `silent`, after which it is taken for dead;
-   * `shown`, how long the answer may take when the page has just been shown. `hooks`: probe(); isAwaited(), whether an answer
+   * `shown`, how long the answer may take when the page has just been shown. `hooks`: probe(), which answers whether there was an answer; isAwaited(), whether an answer
    * is waited for; onSilent({hurried}), told once, and whether somebody has just come back; onLife(), something is heard after all.
    */
   constructor({ clock, timeouts, hooks }) {
@@ -53,6 +53,11 @@ export class Silence {
 
   heard() {
     this.#heardAt = this.#clock.now();
+    // Somebody who has just come back may hear what was said while nobody looked. Of the present only the answer tells.
+    if (this.#hurried === null) this.#lives();
+  }
+
+  #lives() {
     this.#probedAt = this.#hurried = null;
     if (!this.#silent) return;
     this.#silent = false;
@@ -99,8 +104,10 @@ export class Silence {
     if (this.#probedAt !== null) {
       const left = this.#probedAt + (this.#hurried ?? this.#answerMs) - now;
       if (left > 0) return this.#lookIn(left);
+      const hurried = this.#hurried !== null;
       this.#silent = true;
-      return this.#hooks.onSilent({ hurried: this.#hurried !== null });
+      this.#hurried = null; // from now on any word will do
+      return this.#hooks.onSilent({ hurried });
     }
     if (!this.#isExpecting) return;
     const left = Math.max(this.#heardAt, this.#waitingSince) + this.#timeouts.probe * 1000 - now;
@@ -113,8 +120,8 @@ export class Silence {
   }
 
   #probe(ms) {
-    this.#probedAt = this.#clock.now();
-    this.#hooks.probe();
+    const at = (this.#probedAt = this.#clock.now());
+    this.#hooks.probe().then((answered) => answered && this.#probedAt === at && this.#lives());
     this.#rest();
     this.#lookIn(ms);
   }

@@ -84,10 +84,11 @@ export class WampSession {
 
   /**
    * Ask whether anybody is there. It is the smallest question that the router answers by itself: to end a subscription that
-   * nobody has. The answer is a "no", and all that counts is that there is one.
+   * nobody has. The answer is a "no", and all that counts is that there is one: true, or false where the session is over.
    */
-  probe() {
-    this.#ask(UNSUBSCRIBE, [NO_SUBSCRIPTION]).answer.catch(() => {});
+  async probe() {
+    await this.#ask(UNSUBSCRIBE, [NO_SUBSCRIPTION]).answer.catch(() => {});
+    return !this.#over;
   }
 
   /** Go, with a goodbye. */
