@@ -117,10 +117,11 @@ test("the Escape that ends a choice of characters forgets nothing", () => {
 test("words for the board are written by the same rules", () => {
   const field = new Field();
   const put = [];
-  const listening = globalThis.addEventListener;
-  globalThis.addEventListener = () => {};
-  const editor = new TextEditor(field, { board: { put: ({ text }) => put.push(text), delete: () => put.push(null) }, view: { scale: 1 }, signal: new AbortController().signal });
-  globalThis.addEventListener = listening;
+  const board = { put: ({ text }) => put.push(text), delete: () => put.push(null) };
+  const view = { scale: 1, camera: { toScreen: (place) => place }, measure: (text) => text.length };
+  const drafts = [];
+  const hooks = { onDraft: (draft) => drafts.push(draft), onLost: ({ text }) => drafts.push(text), onDone: () => {} };
+  const editor = new TextEditor(field, { board, view, hooks, signal: new AbortController().signal });
   const write = (text, element, ...keys) => {
     editor.open(element);
     field.value = text;
@@ -132,6 +133,13 @@ test("words for the board are written by the same rules", () => {
   write("\u3164", { text: "", x: 0, y: 0, size: 9 }, key("Enter"));
   write("\u200b", { id: "old", text: "before", x: 0, y: 0, size: 9 }, key("Enter"));
   assert.deepEqual(put, ["é’", null]);
+  assert.equal(drafts.at(-1), null, "what is on the board is no draft");
+  write("not done", { text: "", x: 0, y: 0, size: 9 });
+  editor.interrupt(); // the pen is gone
+  assert.deepEqual([drafts.at(-1), put.length, editor.isOpen], ["not done", 2, false]);
+  write("refused", { id: "new", text: "", x: 0, y: 0, size: 9 }, key("Escape"));
+  editor.refused(["other", "new"]);
+  assert.deepEqual([put.at(-1), drafts.at(-1)], ["refused", "refused"]);
 });
 
 test("a name turns nobody else's words round", () => {

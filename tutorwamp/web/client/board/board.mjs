@@ -81,7 +81,9 @@ export class Board {
   }
 
   #apply(event) {
+    const standing = event.type === "board.cleared" || event.type === "page.removed" ? this.#standingOn(event.data?.page) : [];
     const makesSense = this.#replica.apply(event);
+    this.#emptied(standing, event);
     this.#look();
     if (event.type === "page.added" && event.actor?.id !== this.#me.id) this.#hooks.onNews(event.data?.page);
     for (const told of event.type === "board.changed" ? listOf(event.data?.changes) : []) {
@@ -89,6 +91,20 @@ export class Board {
       if (page && told.by !== this.#me.id) this.#hooks.onNews(page);
     }
     if (!makesSense) throw new Error("the board has to be opened afresh (B31)"); // which the stream does
+  }
+
+  #standingOn(page) {
+    return [...this.#replica.elements].filter((element) => page === null || element.page === page);
+  }
+
+  // One's own clearing is a gesture like any other; from a page that is removed nothing comes back.
+  #emptied(elements, { type, actor }) {
+    const gesture = {};
+    for (const element of elements) {
+      const { id, version } = element;
+      if (type === "page.removed") this.#history.forget(id);
+      else if (actor?.id === this.#me.id) this.#history.note(gesture, id, { element, version }, this.#replica.at(id));
+    }
   }
 
   // What the server says, and over it what it has yet to say.
@@ -169,11 +185,28 @@ export class Board {
   }
 
   get canUndo() {
-    return !this.#history.isEmpty;
+    return this.#history.canUndo;
   }
 
-  undo() {
-    const leftAlone = this.#history.takeBack((id) => this.at(id), (change) => this.#do(change, null));
+  get canRedo() {
+    return this.#history.canRedo;
+  }
+
+  /** What may be taken back; whoever keeps it over a reload keeps it as JSON. */
+  get history() {
+    return this.#history;
+  }
+
+  /** `again: false`: it was a slip, nobody will want it back. */
+  undo(how) {
+    this.#turned(this.#history.undo((id) => this.at(id), (change) => this.#do(change, null), how));
+  }
+
+  redo() {
+    this.#turned(this.#history.redo((id) => this.at(id), (change) => this.#do(change, null)));
+  }
+
+  #turned(leftAlone) {
     this.#hooks.onChange();
     if (leftAlone > 0) this.#hooks.tell(new ClientError({ uri: OVERTAKEN }));
   }

@@ -2,6 +2,7 @@
 
 export const EVERY_MS = 50; // 20 a second
 export const FADES_AFTER_MS = 5_000;
+export const TRAIL_MS = 800; // a laser's trail is as old as this at its end
 
 /** Our own pointer: told at most every EVERY_MS, and the last place always. */
 export class Pointer {
@@ -13,8 +14,9 @@ export class Pointer {
     this.#say = say;
   }
 
-  move(page, [x, y]) {
-    this.#latest = { page, x, y };
+  /** `laser`: to be seen from afar. */
+  move(page, [x, y], { laser = false } = {}) {
+    this.#latest = { page, x, y, ...(laser && { laser }) };
     if (this.#timer === null) this.#tell();
   }
 
@@ -34,7 +36,7 @@ export class Pointer {
 
 /** Where the others point. A pointer that does not move fades. */
 export class Pointers {
-  #people = new Map(); // id -> {page, x, y, timer}
+  #people = new Map(); // id -> {page, x, y, timer, trail}; trail: [{x, y, at}] of a laser, null of any other pointer
   #onChange;
 
   constructor(onChange) {
@@ -42,10 +44,12 @@ export class Pointers {
   }
 
   /** The node lets through what it knows, and an older one anything: so it is looked at before it is believed. */
-  heard(id, { page, x, y }) {
+  heard(id, { page, x, y, laser }) {
     if (!id || typeof page !== "string" || !Number.isFinite(x) || !Number.isFinite(y)) return;
-    clearTimeout(this.#people.get(id)?.timer);
-    this.#people.set(id, { page, x, y, timer: setTimeout(() => this.forget(id), FADES_AFTER_MS) });
+    const before = this.#people.get(id);
+    clearTimeout(before?.timer);
+    const trail = laser === true ? longer(before?.page === page ? before.trail : null, { x, y, at: Date.now() }) : null;
+    this.#people.set(id, { page, x, y, trail, timer: setTimeout(() => this.forget(id), FADES_AFTER_MS) });
     this.#onChange();
   }
 
@@ -58,8 +62,19 @@ export class Pointers {
     for (const id of [...this.#people.keys()]) this.forget(id);
   }
 
-  /** [{id, x, y}] */
+  /** [{id, x, y}], and of a laser `trail`, oldest first. */
   on(page) {
-    return [...this.#people].filter(([, place]) => place.page === page).map(([id, { x, y }]) => ({ id, x, y }));
+    return [...this.#people]
+      .filter(([, place]) => place.page === page)
+      .map(([id, { x, y, trail }]) => ({ id, x, y, ...(trail && { trail: fresh(trail) }) }));
   }
+}
+
+/** A laser's trail with one more place, without what has faded. */
+export function longer(trail, place) {
+  return [...fresh(trail ?? []), place];
+}
+
+export function fresh(trail) {
+  return trail.filter(({ at }) => Date.now() - at < TRAIL_MS);
 }

@@ -1,5 +1,7 @@
 // How an element is drawn, as SVG says it; the same lines as in the server's files (tutorwamp/board/drawing.py).
 
+import { hasPressure, outline } from "./pressure.mjs";
+
 export const LINE_HEIGHT = 1.2; // in font sizes, as the next one
 const BASELINE = 0.95;
 const BORDER = 2; // of a shape that does not say
@@ -40,6 +42,7 @@ function drawn(element, href) {
   const { kind, color, opacity = 1 } = element;
   switch (kind) {
     case "stroke":
+      if (hasPressure(element)) return { tag: "path", attributes: { d: outline(element), fill: color, stroke: "none", opacity } };
       return { tag: "path", attributes: { d: curve(element.points), ...pen(element), opacity } };
     case "line":
     case "arrow":

@@ -54,6 +54,6 @@ export class PenStroke {
 
   /** It was not meant: a second finger came down, to move the page. */
   takeBack() {
-    this.#board.undo();
+    this.#board.undo({ again: false });
   }
 }

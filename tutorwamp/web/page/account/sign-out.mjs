@@ -54,6 +54,7 @@ export class SignOut {
     this.#leaving();
     this.#client.close();
     for (const forget of [forgetKept, forgetDrafts, forgetGiven]) forget(this.#client.storage, id);
+    forgetKept(sessionStorage, id);
     for (const key of Object.keys(sessionStorage)) {
       if (OF_THE_PERSON.some((one) => key.startsWith(one))) sessionStorage.removeItem(key);
     }
