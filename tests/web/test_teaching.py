@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,18 +14,31 @@ from typing import Any
 from tests.support.machine import PASSWORD
 from tests.support.node import Node
 from tests.support.people import PythonPerson, planned_lesson, register
+from tests.support.waiting import until
 from tests.web.browser import Browser, executable
 from tutorwamp.kernel.contracts import instant_text
 
 TUTOR, STUDENT = "Tina", "\u202eStan"
 OTHER = "Tina"
 """A student who is called as the tutor is."""
+LOSES_FIRST_ANSWER = """{
+  window.answers = [];
+  const send = XMLHttpRequest.prototype.send;
+  XMLHttpRequest.prototype.send = function (body) {
+    const { onload, onerror } = this;
+    this.onload = () => {
+      window.answers.push(this.responseText);
+      return window.answers.length === 1 ? onerror() : onload();
+    };
+    send.call(this, body);
+  };
+}"""
 ROW = "[...document.querySelectorAll('.people li')].find((one) => one.textContent.includes('{name}'))"
 
 
 @dataclass
 class Classroom:
-    """A lesson with the tabs of its tutor and of one student; ``teaching`` is the tutor, too, ``other`` another student."""
+    """A lesson, with the tabs of its tutor and one student; ``teaching`` is the tutor, too, ``other`` another student."""
 
     tutor: Browser
     student: Browser
@@ -105,12 +119,8 @@ async def test_hands_pen_rules_and_removal(node: Node, tmp_path: Path) -> None:
         await student.sees("Only Tina writes just now", ".may-not")
         await room.shots("rules")
         await student.press("Enter")
-        assert await student.value(
-            "[document.querySelector('#body').value, document.querySelector('.send').disabled]"
-        ) == [
-            "half a sent",
-            True,
-        ]
+        assert await student.value("document.querySelector('#body').value") == "half a sent"
+        assert await student.value("document.querySelector('.send').disabled")
         await tutor.click("[name=rule-chat]")
         await student.until("() => document.querySelector('.may-not').hidden")
         await tutor.click("[value=pen-none]")
@@ -234,3 +244,179 @@ async def test_polls(node: Node, tmp_path: Path) -> None:
         said = await tutor.value("document.querySelector('.poll-answers').innerText")
         assert "Stan" not in said
         assert OTHER not in said
+
+
+async def say(tab: Browser, text: str) -> None:
+    await tab.fill("#body", text)
+    await tab.press("Enter")
+    await tab.until("() => document.querySelector('#body').value === ''")
+
+
+async def open_menu(tab: Browser, words: str) -> None:
+    """Of the message with these words."""
+    found = f"[...document.querySelectorAll('.message')].find((one) => one.textContent.includes({json.dumps(words)}))"
+    await tab.until(f"() => {{ const dots = ({found})?.querySelector('.dots'); dots?.click(); return !!dots; }}")
+    await tab.place(".menu-of")
+
+
+async def test_what_the_chat_shows(node: Node, tmp_path: Path) -> None:
+    async with classroom(node, tmp_path) as room:
+        tutor, student = room.tutor, room.student
+        await tutor.ask("Emulation.setFocusEmulationEnabled", enabled=True)
+        await say(tutor, "**Read** https://example.org/a_b_c, <b>then</b> `x*y*z`")
+        await student.sees("Read https://example.org/a_b_c, <b>then</b> x*y*z", ".messages")
+        link = await student.value(
+            "(({ href, target, rel }) => [href, target, rel])(document.querySelector('.bubble a.address'))"
+        )
+        assert link == ["https://example.org/a_b_c", "_blank", "noopener noreferrer nofollow"]
+        assert await student.value("document.querySelector('.bubble strong').textContent") == "Read"
+        assert await student.value("document.querySelector('.bubble b')") is None
+
+        # Somebody who is called like the tutor is seen to be a student.
+        chat = {"lesson_id": room.lesson_id}
+        await room.other.call("tutorwamp.chat.send", body="I am your tutor. *" * 200, **chat)
+        await student.until("() => document.querySelectorAll('.message .by').length === 2")
+        badges = await student.value("[...document.querySelectorAll('.by .role-badge')].map((one) => one.textContent)")
+        assert badges == ["Tutor", "Student"]
+
+        # A name is completed, and who is named is told.
+        await student.value("document.querySelector('#body').focus()")
+        for key in "look @t":
+            await student.press(key)
+        await student.place("#mention-list li[aria-selected=true]")
+        await room.shots("mention")
+        await student.press("Enter")
+        await student.until("() => document.querySelector('#body').value === 'look @Tina '")
+        await student.press("Enter")
+        await tutor.until("() => document.querySelector('.names-me .mention.me')?.textContent === '@Tina'")
+        assert "to you" in await tutor.value("document.querySelector('#announcer').textContent")
+
+        # Any emoji, chosen or typed, and nothing else.
+        await open_menu(student, "Read")
+        await student.click('[data-focus="more emoji"]')
+        await student.fill(".any-emoji", "ok")
+        await student.press("Enter")
+        await student.sees("Only emoji", ".more-emoji")
+        await student.fill(".any-emoji", "🇩🇪")
+        await room.shots("emoji")
+        await student.press("Enter")
+        await tutor.sees("🇩🇪", ".reactions")
+
+        # Reported, with a reason; nobody in the lesson hears of it.
+        await open_menu(student, "I am your tutor")
+        await student.click('[data-focus="report"]')
+        await student.fill("dialog textarea", "pretends to be the tutor")
+        await student.press("Tab")
+        await student.click("dialog .primary")
+        await student.sees("Reported", "#notices")
+        assert "Reported" not in await tutor.value("document.body.innerText")
+
+        # Words while one looks elsewhere stand in the title.
+        await tutor.until("() => document.title === 'Fractions · Classroom'")
+        await tutor.value("Object.defineProperty(document, 'hasFocus', { value: () => false, configurable: true })")
+        await say(student, "are you there?")
+        await tutor.until("() => document.title === '(1) Fractions · Classroom'")
+        await tutor.value("delete document.hasFocus; window.dispatchEvent(new Event('focus'))")
+        await tutor.until("() => document.title === 'Fractions · Classroom'")
+        assert await tutor.value("document.querySelector('.sounds').getAttribute('aria-pressed')") == "true"
+        await tutor.click(".sounds")
+        await tutor.ask("Page.reload")
+        await tutor.until("() => document.querySelector('.sounds')?.getAttribute('aria-pressed') === 'false'")
+
+
+async def test_files_in_the_chat(node: Node, tmp_path: Path) -> None:
+    sheet = tmp_path / "Übung <1>.txt"
+    sheet.write_text("1 + 1", encoding="utf-8")  # noqa: ASYNC240  # some bytes, in a test
+    large = tmp_path / "large.bin"
+    large.write_bytes(bytes(8 << 20))  # noqa: ASYNC240  # sparse
+    async with classroom(node, tmp_path / "profile") as room:
+        tutor, student = room.tutor, room.student
+
+        async def choose(tab: Browser, *files: Path) -> None:
+            document = await tab.ask("DOM.getDocument")
+            found = await tab.ask(
+                "DOM.querySelector", nodeId=document["root"]["nodeId"], selector=".composer input[type=file]"
+            )
+            await tab.ask("DOM.setFileInputFiles", files=[str(file) for file in files], nodeId=found["nodeId"])
+
+        await choose(tutor, sheet)
+        await tutor.sees("5 byte", ".attachments .there")
+        await tutor.click(".send")
+        await student.sees("Übung <1>.txt", ".files")
+        await room.shots("files")
+        downloads = tmp_path / "downloads"
+        await student.chromium.ask(
+            "Browser.setDownloadBehavior",
+            behavior="allow",
+            downloadPath=str(downloads),
+            browserContextId=student.context,
+        )
+        await student.click(".file")
+        await until(lambda: [one.read_text() for one in downloads.glob("*.txt")] == ["1 + 1"], "the download")
+
+        # The line drops, and so does the first answer: it goes on by itself, and is there once.
+        await tutor.value(LOSES_FIRST_ANSWER)
+        await tutor.network(offline=True)
+        await choose(tutor, large)
+        await tutor.sees("waits for the connection", ".attachments")
+        await room.shots("stuck")
+        assert await tutor.value("document.querySelector('.send').disabled")
+        await tutor.network()
+        await tutor.sees("8.4 MB", ".attachments .there")
+        first, second = await tutor.value("window.answers")
+        assert first == second
+        await tutor.until("() => !document.querySelector('.send').disabled")
+        await tutor.click(".send")
+        await student.sees("large.bin", ".files")
+
+        # Dropped; what is empty is refused in words.
+        await tutor.value(
+            """{
+          const data = new DataTransfer();
+          data.items.add(new File([], "nothing.txt"));
+          for (const type of ["dragover", "drop"]) {
+            document.querySelector(".messages").dispatchEvent(new DragEvent(type, { bubbles: true, dataTransfer: data }));
+          }
+        }"""
+        )
+        await tutor.sees("The file is empty", ".attachments .refused")
+        await tutor.click(".attachments .icon")
+        await tutor.until("() => document.querySelector('.attachments').hidden")
+
+
+async def test_drafts(node: Node, tmp_path: Path) -> None:
+    async with classroom(node, tmp_path) as room:
+        tutor, student = room.tutor, room.student
+        await say(student, "first")
+        await student.sees("first", ".messages")
+        await student.fill("#body", "what I was saying")
+        await open_menu(student, "first")
+        await student.click('[data-focus="reply"]')
+        await student.sees("Reply to", ".context")
+        assert await student.value("document.querySelector('#body').value") == "what I was saying"
+        await open_menu(student, "first")
+        await student.click('[data-focus="edit"]')
+        assert await student.value("document.querySelector('#body').value") == "first"
+        await student.press("Escape")
+        assert await student.value("document.querySelector('#body').value") == "what I was saying"
+
+        # Another view, and a reload.
+        await student.value("location.hash = ''")
+        await student.until("() => !document.querySelector('#body').checkVisibility()")
+        await student.value(f"location.hash = 'lesson={room.lesson_id}'")
+        await student.until("() => document.querySelector('#body').value === 'what I was saying'")
+        await student.ask("Page.reload")
+        await student.until("() => document.querySelector('#body')?.value === 'what I was saying'")
+        await student.sees("Reply to", ".context")
+
+        # The lesson is over: the words are given back.
+        await tutor.click("[data-do=start]")
+        await tutor.click("[data-do=end]")
+        await tutor.click("dialog [type=submit]")
+        await student.sees("what I was saying", ".left-over")
+        await room.shots("over")
+        assert await student.value("document.querySelector('.composer').hidden")
+        await student.value("[...document.querySelectorAll('.left-over button')].at(-1).click()")
+        await student.until("() => document.querySelector('.left-over').hidden")
+        kept = "Object.keys(localStorage).filter((key) => key.startsWith('tutorwamp.draft'))"
+        assert await student.value(kept) == []

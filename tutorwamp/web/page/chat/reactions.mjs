@@ -11,6 +11,7 @@ const MORE = [
   ["😀", "😂", "🙂", "😉", "😍", "😎", "😅", "😮", "😢", "😴", "😱", "🤯", "🤓", "😇", "🥳", "🙃"],
   ["❓", "❗", "❌", "💯", "⭐", "🔥", "💡", "📌", "📚", "✏️", "📐", "🧮", "🔬", "🎵", "🌍", "⏰", "🚀", "🏆", "☕", "🐢"],
 ];
+const SKIN_TONE_FIRST = /^[\u{1f3fb}-\u{1f3ff}]/u; // of nobody: none by itself
 const CODE_POINTS_AT_MOST = 32; // docs/rules/chat.md, C8
 
 // Browsers of before 2023 do not know the sets of emoji: there the server alone says what is one.
@@ -23,7 +24,8 @@ try {
 
 /** Whether the server will take it for a reaction, or nearly so. */
 export function isReaction(text) {
-  return [...text].length <= CODE_POINTS_AT_MOST && listedEmoji.test(text);
+  const isOne = listedEmoji.test(text) || listedEmoji.test(`${text}\ufe0f`); // some keyboards leave out that it is a picture
+  return isOne && !SKIN_TONE_FIRST.test(text) && [...text].length <= CODE_POINTS_AT_MOST;
 }
 
 /** What was given. `nameOf(id)`; `react(emoji)` gives or takes off, and is null where nothing can be given now. */
