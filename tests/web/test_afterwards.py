@@ -120,7 +120,7 @@ async def test_a_lesson_is_printed_and_attendance_is_read(node: Node, tmp_path: 
             "return all.length === 3 && all.map((one) => one.innerText.replace(/\\s+/g, ' ')); }"
         )
         assert rows[0].startswith("T Tina Tutor")
-        assert rows[2] == "N Nora was not there"
+        assert rows[2] == "N Nora Student was not there"
         await tina.resize(PHONE, touch=True)
         assert await tina.value(f"({STAYS})()") == []
     finally:

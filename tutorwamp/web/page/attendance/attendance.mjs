@@ -4,6 +4,7 @@ import { isolated, straight } from "../../client/writing.mjs";
 import { clockTime, longDay, shortDay } from "../dates.mjs";
 import { aside, avatar, find, h } from "../dom.mjs";
 import { lengthOf } from "../lengths.mjs";
+import { roleBadge } from "../people/role.mjs";
 import { readerOf } from "../replay/reading.mjs";
 import { t } from "../words.mjs";
 
@@ -72,6 +73,5 @@ function moment(instant, before = null) {
 }
 
 function who(person) {
-  const role = { tutor: t("said.tutor"), admin: t("said.admin") }[person.role];
-  return h("th", { scope: "row" }, h("span", { class: "person" }, avatar(person), h("span", {}, aside(person.name)), role && h("span", { class: "badge" }, role)));
+  return h("th", { scope: "row" }, h("span", { class: "person" }, avatar(person), h("span", {}, aside(person.name)), roleBadge(person)));
 }

@@ -1,8 +1,10 @@
 // What was said in a lesson, as it is read afterwards: nothing to press, everything to see.
 
 import { isolated } from "../../client/writing.mjs";
+import { richText } from "../chat/rich-text.mjs";
 import { clockTime } from "../dates.mjs";
 import { aside, avatar, h } from "../dom.mjs";
+import { roleBadge } from "../people/role.mjs";
 import { t } from "../words.mjs";
 
 /** A message as a list item. */
@@ -12,14 +14,14 @@ export function messageItem({ author, body, deleted_at, edited_at, files = [], r
     "li",
     { class: "message" },
     avatar(author),
-    h("p", { class: "by" }, h("strong", {}, aside(author.name)), " ", roleOf(author), h("time", { datetime: created_at }, clockTime(created_at))),
+    h("p", { class: "by" }, h("strong", {}, aside(author.name)), " ", roleBadge(author), " ", h("time", { datetime: created_at }, clockTime(created_at))),
     h(
       "div",
       { class: deleted_at ? "bubble gone" : "bubble" },
-      reply_to && !deleted_at && answered && h("blockquote", {}, h("strong", {}, aside(answered.author.name)), h("span", { dir: "auto" }, answered.body ?? t("said.deleted"))),
-      h("p", { class: "body", dir: "auto" }, deleted_at ? t("said.deleted") : body),
-      !deleted_at && files.map(({ name }) => h("p", { class: "file" }, t("said.file", { name: isolated(name) }))),
-      edited_at && !deleted_at && h("span", { class: "state-of" }, t("said.edited")),
+      reply_to && !deleted_at && answered && h("blockquote", {}, h("strong", {}, aside(answered.author.name)), h("span", { dir: "auto" }, answered.body ?? t("chat.quoted-deleted"))),
+      deleted_at ? h("p", { class: "body" }, t("chat.deleted")) : richText(body ?? ""),
+      !deleted_at && files.map(({ name }) => h("p", { class: "sent-file" }, t("said.file", { name: isolated(name) }))),
+      edited_at && !deleted_at && h("span", { class: "state-of" }, t("chat.edited")),
     ),
     given.length > 0 && h("p", { class: "given" }, given.map(([emoji, people]) => t("said.reaction", { emoji, count: people.length })).join("  ")),
   );
@@ -36,9 +38,4 @@ export function noteItem({ type, at, data }) {
     "poll.opened": () => t("said.asked", { question: isolated(data.question) }),
   }[type]();
   return h("li", { class: "separator" }, h("span", {}, words, " ", h("time", { datetime: at }, clockTime(at))));
-}
-
-function roleOf({ role }) {
-  const words = { tutor: t("said.tutor"), admin: t("said.admin") }[role];
-  return words ? h("span", { class: "badge" }, words) : null;
 }

@@ -11,7 +11,7 @@ import { MentionList } from "../chat/mention-list.mjs";
 import { calledBy } from "../chat/mentions.mjs";
 import { setUpSearch } from "../chat/search.mjs";
 import { clockTime, shortDay } from "../dates.mjs";
-import { find } from "../dom.mjs";
+import { find, h } from "../dom.mjs";
 import { Attachments } from "../files/attachments.mjs";
 import { transfers } from "../files/transfer.mjs";
 import { interruption, OVER, stateBadge } from "../lessons/state.mjs";
@@ -175,7 +175,8 @@ export class Room {
     waits.hidden = lesson.state !== "interrupted";
     const closed = find(".closed", this.#root);
     closed.hidden = !over;
-    closed.textContent = lesson.state === "cancelled" ? t("room.called-off") : t("room.ended");
+    const words = lesson.state === "cancelled" ? t("room.called-off") : t("room.ended");
+    closed.replaceChildren(words, " ", lesson.state === "ended" ? h("a", { href: `#replay=${lesson.id}` }, t("list.replay")) : "");
     this.#teaching.showLesson();
   }
 
