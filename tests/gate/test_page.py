@@ -176,6 +176,7 @@ async def test_H16_a_changed_file_is_sent_whatever_its_time_says(web: Path, serv
         (b"gzip", True),
         (b"GZIP, deflate", True),
         (b"br, *", True),
+        (b"gzip;q=0, *", False),
         (b"gzip;q=0", False),
         (b"gzip; q=0.00, *;q=0", False),
         (b"br", False),
@@ -195,6 +196,15 @@ async def test_H17_text_comes_compressed_to_who_takes_it(
     assert (same[b"content-length"], same[b"etag"], nothing) == (headers[b"content-length"], headers[b"etag"], b"")
 
 
+async def test_H17_what_the_build_compressed_better_is_sent_to_who_takes_that(web: Path, serve: Serve) -> None:
+    (web / FOLDER / f"{ENTRY}.br").write_bytes(b"brotli")
+    port = serve(classroom(web))
+    for accepted, encoding in ((b"gzip, br", b"br"), (b"gzip", b"gzip"), (b"br;q=0, gzip", b"gzip"), (b"*", b"br")):
+        _, headers, body = await ask(port, b"GET /built/" + ENTRY.encode(), b"Accept-Encoding: " + accepted)
+        assert (headers[b"content-encoding"], body == b"brotli") == ([encoding], encoding == b"br")
+        assert headers[b"etag"][0].endswith(b'-%s"' % encoding)
+
+
 async def test_H8_H17_a_part_is_one_of_the_file_as_it_is(web: Path, serve: Serve) -> None:
     port = serve(classroom(web))
     status, headers, body = await ask(port, b"GET /page/room.mjs", GZIP, b"Range: bytes=7-11")
@@ -206,6 +216,8 @@ async def test_H16_what_is_named_after_its_content_is_kept_for_a_year(web: Path,
     _, headers, body = await ask(port, b"GET /%s/%s" % (FOLDER.encode(), ENTRY.encode()), GZIP)
     assert headers[b"cache-control"] == [b"public, max-age=31536000, immutable"]
     assert gzip.decompress(body).decode() == SCRIPT
+    assert headers[b"x-content-type-options"] == [b"nosniff"]
+    assert b"content-security-policy" not in headers  # the page has it, and this is none
     for path in (b"/", b"/index.html", b"/service-worker.mjs", b"/built/other.js", b"/page/room.mjs"):
         assert (await ask(port, b"GET " + path))[1][b"cache-control"] == [b"no-cache"], path
     _, headers, _ = await ask(port, b"GET /built/gone-ABCDEFGH.js")

@@ -1,9 +1,10 @@
 // Makes tutorwamp/web/built/ of the page's sources: one script, one stylesheet, and what is loaded only when it is needed, each
 // named after its content. `npm ci && npm run build`; `node build.mjs FOLDER [SOURCES]` writes elsewhere. docs/decisions/0039.
 
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, extname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { brotliCompressSync } from "node:zlib";
 
 import * as esbuild from "esbuild";
 
@@ -33,31 +34,56 @@ function keep(name, content) {
   return kept;
 }
 
+const SCRIPTS = {
+  ...COMMON,
+  entryPoints: [ENTRY],
+  format: "esm",
+  splitting: true,
+  outdir: OUT,
+  entryNames: "[name]-[hash]",
+  chunkNames: "[name]-[hash]",
+  banner: { js: NOTICE },
+  metafile: true,
+};
+const isStatic = ({ kind }) => kind === "import-statement";
+
+/** What of a graph `{name: {imports}}` is needed from the beginning: all that is imported from `start` on, without it. */
+function needed(graph, start) {
+  const found = new Set([start]);
+  for (const name of found) for (const { path } of graph[name].imports.filter(isStatic)) found.add(path);
+  found.delete(start);
+  return found;
+}
+
+/**
+ * esbuild cuts along who needs what, which makes a dozen crumbs of what the page and its later parts share: too many to be asked
+ * for at once. So each later part is told that it needs all of the first load, which is there anyway: then that is one file.
+ */
+async function together() {
+  const { inputs } = (await esbuild.build({ ...SCRIPTS, write: false })).metafile;
+  const first = [...needed(inputs, ENTRY)].sort();
+  const imports = Object.values(inputs).flatMap((input) => input.imports);
+  const later = new Set(imports.filter(({ kind }) => kind === "dynamic-import").map(({ path }) => path));
+  const contents = first.map((path) => `import "./${path}";`).join("\n");
+  return {
+    name: "together",
+    setup(build) {
+      build.onResolve({ filter: /^first-load$/ }, () => ({ path: "first-load", namespace: "first-load" }));
+      build.onLoad({ filter: /./, namespace: "first-load" }, () => ({ contents, resolveDir: WEB }));
+      build.onLoad({ filter: /\.mjs$/ }, ({ path }) => {
+        const name = path.slice(WEB.length);
+        return later.has(name) ? { contents: `import "first-load";\n${read(name)}` } : null;
+      });
+    },
+  };
+}
+
 /** The script and its parts: `{entry, first, all}`; `first` are those parts that the entry cannot begin without. */
 async function scripts() {
-  const { metafile } = await esbuild.build({
-    ...COMMON,
-    entryPoints: [ENTRY],
-    format: "esm",
-    splitting: true,
-    outdir: OUT,
-    entryNames: "[name]-[hash]",
-    chunkNames: "[name]-[hash]",
-    banner: { js: NOTICE },
-    metafile: true,
-  });
-  const outputs = new Map(Object.entries(metafile.outputs).map(([path, output]) => [basename(path), output]));
-  const entry = [...outputs].find(([, { entryPoint }]) => entryPoint === ENTRY)[0];
-  const first = new Set();
-  const follow = (name) => {
-    for (const { path, kind } of outputs.get(name).imports) {
-      if (kind !== "import-statement" || first.has(basename(path))) continue;
-      first.add(basename(path));
-      follow(basename(path));
-    }
-  };
-  follow(entry);
-  return { entry, first: [...first].sort(), all: [...outputs.keys()].sort() };
+  const { outputs } = (await esbuild.build({ ...SCRIPTS, plugins: [await together()] })).metafile;
+  const entry = Object.keys(outputs).find((path) => outputs[path].entryPoint === ENTRY);
+  const names = (paths) => [...paths].map((path) => basename(path)).sort();
+  return { entry: basename(entry), first: names(needed(outputs, entry)), all: names(Object.keys(outputs)) };
 }
 
 /** All stylesheets of the page in one, in their order. */
@@ -112,4 +138,6 @@ const files = [...all, css, icon].sort();
 const version = named("v", html + files.join()).slice("v-".length);
 writeFileSync(`${OUT}/classroom.html`, markup(html, { entry, first, css, icon, version }));
 await serviceWorker({ version, files: files.map((name) => `${FOLDER}/${name}`) });
+// As small as it gets, which takes too long to be done by a node; gzip is enough for who takes no brotli.
+for (const name of readdirSync(OUT)) writeFileSync(`${OUT}/${name}.br`, brotliCompressSync(readFileSync(`${OUT}/${name}`)));
 writeFileSync(`${OUT}/built.json`, `${JSON.stringify({ version, sources: digests(WEB, FOLDER) }, null, 1)}\n`);

@@ -43,6 +43,8 @@ _WORTH_BYTES: Final = 512
 """Less fits into the packet of the head, compressed or not."""
 _NAMED_AFTER_CONTENT: Final = re.compile(r".+-[A-Z0-9]{8}\.[a-z]+")
 """What the build names so (tools/page/build.mjs) never changes; what changes has another name."""
+_OF_A_DOCUMENT: Final = (b"content-security-policy", b"x-frame-options", b"referrer-policy")
+"""What scripts, stylesheets and icons named after their content go without; the page that asks for them has it."""
 _ASK_EACH_TIME: Final = b"no-cache"
 _KEEP: Final = b"public, max-age=31536000, immutable"
 _TRUSTED_TYPES: Final = "tutorwamp"
@@ -98,8 +100,8 @@ class _Content:
 
     stamp: tuple[int, int]
     etag: bytes
-    packed: bytes | None
-    """By gzip; null where that is not worth it."""
+    packed: Mapping[bytes, bytes]
+    """By the names of encodings, the best first; none where that is not worth it."""
 
 
 class Page(File):
@@ -153,26 +155,29 @@ class Page(File):
         content = self._content()
         if _NAMED_AFTER_CONTENT.fullmatch(self.basename()) and Path(self.path).parent.name == FOLDER:
             request.setHeader(b"cache-control", _KEEP)
+            for name in _OF_A_DOCUMENT:  # of a first load they are a twentieth
+                request.responseHeaders.removeHeader(name)
         if self.splitext()[1] in _COMPRESSED:
             request.setHeader(b"vary", b"Accept-Encoding")
         # A part is one of the file as it is.
-        packed = content.packed if _takes_gzip(request) and not request.getHeader(b"range") else None
-        etag = content.etag if packed is None else b'%s-gzip"' % content.etag[:-1]
+        taken = () if request.getHeader(b"range") else _takes(request)
+        encoding = next((one for one in content.packed if one in taken or b"*" in taken), None)
+        etag = content.etag if encoding is None else b'%s-%s"' % (content.etag[:-1], encoding)
         if request.setETag(etag) is CACHED:
             return b""
         if request.getHeader(b"if-none-match"):
             request.requestHeaders.removeHeader(b"if-modified-since")  # counts for nothing beside it (RFC 9110, 13.1.3)
-        if packed is not None:
-            return self._send_packed(request, packed)
+        if encoding is not None:
+            return self._send_packed(request, encoding, content.packed[encoding])
         _ask_for_one_range(request.requestHeaders, self.getsize(), etag)
         return super().render_GET(request)  # type: ignore[no-untyped-call]  # Twisted's
 
     render_HEAD = render_GET  # noqa: N815  # Twisted's name
 
-    def _send_packed(self, request: Request, packed: bytes) -> bytes:
+    def _send_packed(self, request: Request, encoding: bytes, packed: bytes) -> bytes:
         kind = self.contentTypes.get(self.splitext()[1].lower(), "text/plain")
         request.setHeader(b"content-type", kind.encode())
-        request.setHeader(b"content-encoding", b"gzip")
+        request.setHeader(b"content-encoding", encoding)
         request.setHeader(b"content-length", b"%d" % len(packed))
         return b"" if request.method == b"HEAD" else packed
 
@@ -185,10 +190,15 @@ class Page(File):
             whole = self.getContent()
             # Of what is in it, not of its time: a wheel may give every version of a file the same.
             etag = b'"%s"' % hashlib.sha256(whole).hexdigest()[:20].encode()
-            is_worth_it = self.splitext()[1] in _COMPRESSED and len(whole) >= _WORTH_BYTES
-            packed = gzip.compress(whole, mtime=0) if is_worth_it else None
-            known = self._contents[self.path] = _Content(stamp, etag, packed)
+            known = self._contents[self.path] = _Content(stamp, etag, self._packed(whole))
         return known
+
+    def _packed(self, whole: bytes) -> dict[bytes, bytes]:
+        if self.splitext()[1] not in _COMPRESSED or len(whole) < _WORTH_BYTES:
+            return {}
+        by_gzip = {b"gzip": gzip.compress(whole, mtime=0)}
+        by_brotli = Path(f"{self.path}.br")  # which the build made, for it takes seconds
+        return {b"br": by_brotli.read_bytes(), **by_gzip} if by_brotli.is_file() else by_gzip
 
 
 class Classroom(Page):
@@ -211,13 +221,12 @@ class Classroom(Page):
         return super().getChild(path, request) if built is None else self.createSimilarFile(str(built))
 
 
-def _takes_gzip(request: IRequest) -> bool:
-    """Whether the client said so (RFC 9110, 12.5.3)."""
-    for part in (request.getHeader(b"accept-encoding") or b"").split(b","):
-        name, _, weight = part.partition(b";")
-        if name.strip().lower() in (b"gzip", b"*"):
-            return not re.fullmatch(rb"q=0(\.0*)?", weight.strip().lower())
-    return False
+def _takes(request: IRequest) -> frozenset[bytes]:
+    """The encodings that the client wants (RFC 9110, 12.5.3)."""
+    parts = [part.partition(b";") for part in (request.getHeader(b"accept-encoding") or b"").lower().split(b",")]
+    wanted = {name.strip(): not re.fullmatch(rb"q=0(\.0*)?", weight.strip()) for name, _, weight in parts}
+    others = {b"*"} if wanted.get(b"*") and all(wanted.values()) else set()
+    return frozenset({name for name, is_wanted in wanted.items() if is_wanted and name != b"*"} | others)
 
 
 def _is_name(segment: bytes) -> bool:

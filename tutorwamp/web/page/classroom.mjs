@@ -3,8 +3,6 @@
 
 import { createClient } from "../client/client.mjs";
 import { straight } from "../client/writing.mjs";
-import { AccountView } from "./account/account.mjs";
-import { ConfirmAddress, ResetPassword } from "./account/mail-links.mjs";
 import { SignOut } from "./account/sign-out.mjs";
 import { Bell } from "./bell/bell.mjs";
 import { learnTime } from "./clock.mjs";
@@ -15,8 +13,7 @@ import { JoinView } from "./invites/join.mjs";
 import { Lessons } from "./lessons/lessons.mjs";
 import { announce, notify } from "./notices.mjs";
 import { refusalWords } from "./refusals.mjs";
-import { Room } from "./room/room.mjs";
-import { keepShell } from "./shell.mjs";
+import { keepShell, soon } from "./shell.mjs";
 import { SignIn } from "./sign-in.mjs";
 import { openSession } from "./tokens.mjs";
 import { laterView, showSection, Views } from "./views.mjs";
@@ -31,10 +28,17 @@ const lessons = new Lessons(client);
 const signIn = new SignIn(session, ({ isNew }) => start({ hasSignedIn: true, isNew }));
 const signOut = new SignOut({ session, client, leaving: leaveViews, left: leftBy });
 
+/** Most of the page's code, and not needed to sign in. */
+const room = () => import("./room/room.mjs");
+const mailLinks = () => import("./account/mail-links.mjs");
+
 /** What the address may say, and what is shown then: views.mjs says what stands in a row. */
 const VIEWS = {
   "": { section: "lessons", heading: "#lessons-title", title: () => t("list.window"), make: () => lessons.of(session.user) },
-  lesson: { section: "room", heading: "#room-title", make: (id) => new Room(client, id, { drawn: showWaiting }) },
+  lesson: {
+    section: "room",
+    make: (id) => laterView(async () => new (await room()).Room(client, id, { drawn: showWaiting }), "#room-title"),
+  },
   replay: {
     section: "replay",
     make: (id) => laterView(async () => new (await import("./replay/replay.mjs")).Replay(client, session, id), "#replay-title"),
@@ -55,21 +59,21 @@ const VIEWS = {
   },
   account: {
     section: "account-page",
-    heading: "#account-title",
     title: () => t("account.title"),
-    make: () => new AccountView(session, client, accountHooks),
+    make: () =>
+      laterView(async () => new (await import("./account/account.mjs")).AccountView(session, client, accountHooks), "#account-title"),
   },
   reset: {
     section: "mail-link",
     title: () => t("mail-link.reset"),
     isPublic: true,
-    make: (token) => new ResetPassword(token, hasReset),
+    make: (token) => laterView(async () => new (await mailLinks()).ResetPassword(token, hasReset)),
   },
   confirm: {
     section: "mail-link",
     title: () => t("mail-link.confirm"),
     isPublic: true,
-    make: (token) => new ConfirmAddress(token),
+    make: (token) => laterView(async () => new (await mailLinks()).ConfirmAddress(token)),
   },
 };
 const views = new Views(VIEWS);
@@ -270,5 +274,10 @@ keepShell({ onOpen: (lessonId) => (location.hash = lessonId ? `lesson=${lessonId
 addEventListener("hashchange", go);
 const oldLink = new URLSearchParams(location.search).get("invite"); // invitations from before they stood behind `#`
 if (oldLink) history.replaceState(null, "", `${location.pathname}#invite=${encodeURIComponent(oldLink)}`);
-if (session.user) start();
-else showSignIn("");
+if (session.user) {
+  room().catch(() => {}); // while the connection is made; where it fails, it is told when it is needed
+  start();
+} else {
+  soon(room);
+  showSignIn("");
+}

@@ -11,10 +11,14 @@ export function keepShell({ onOpen }) {
   if (!workers) return;
   workers.addEventListener("message", ({ data }) => data?.type === "open" && onOpen(data.lessonId));
   const address = trusted(WORKER);
-  // After the page itself: the first load is not kept waiting by what is for the next one.
-  const register = () => workers.register(address, { updateViaCache: "none" }).catch(() => {}); // private windows refuse
-  if (document.readyState === "complete") register();
-  else addEventListener("load", register, { once: true });
+  soon(() => workers.register(address, { updateViaCache: "none" })); // private windows refuse
+}
+
+/** What is not needed to begin, once the page is there: the first load does not wait for it. Where it fails nothing happens. */
+export function soon(load) {
+  const begin = () => load().catch(() => {});
+  if (document.readyState === "complete") begin();
+  else addEventListener("load", begin, { once: true });
 }
 
 // The page's policy (tutorwamp/gate/page.py) lets text become the address of a script here only, and only this one.

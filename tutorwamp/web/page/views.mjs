@@ -56,7 +56,7 @@ export class Views {
   }
 }
 
-/** A view that is loaded when it is shown first: `load()` imports and makes it. For what is seldom looked at. */
+/** A view that is loaded when it is shown first: `load()` imports and makes it; `heading` is focused then, if there is one. */
 export function laterView(load, heading) {
   let view = null;
   let isLeft = false;
@@ -65,11 +65,14 @@ export function laterView(load, heading) {
       const isFirst = view === null;
       view ??= await later(load);
       if (isLeft) return view.leave();
-      if (isFirst) find(heading)?.focus({ preventScroll: true });
+      if (isFirst && heading) find(heading).focus({ preventScroll: true });
       return view.enter();
     },
     arrived() {
       return view?.arrived?.();
+    },
+    get stuckCount() {
+      return view?.stuckCount;
     },
     leave() {
       isLeft = true;
