@@ -30,6 +30,7 @@ const signOut = new SignOut({ session, client, leaving: leaveViews, left: leftBy
 
 /** Most of the page's code, and not needed to sign in. */
 const room = () => import("./room/room.mjs");
+const account = () => import("./account/account.mjs");
 const mailLinks = () => import("./account/mail-links.mjs");
 
 /** What the address may say, and what is shown then: views.mjs says what stands in a row. */
@@ -37,20 +38,21 @@ const VIEWS = {
   "": { section: "lessons", heading: "#lessons-title", title: () => t("list.window"), make: () => lessons.of(session.user) },
   lesson: {
     section: "room",
-    make: (id) => laterView(async () => new (await room()).Room(client, id, { drawn: showWaiting }), "#room-title"),
+    make: (id) => laterView(room, ({ Room }) => new Room(client, id, { drawn: showWaiting }), "#room-title"),
   },
   replay: {
     section: "replay",
-    make: (id) => laterView(async () => new (await import("./replay/replay.mjs")).Replay(client, session, id), "#replay-title"),
+    make: (id) =>
+      laterView(() => import("./replay/replay.mjs"), ({ Replay }) => new Replay(client, session, id), "#replay-title"),
   },
   print: {
     section: "print",
-    make: (id) => laterView(async () => new (await import("./replay/print.mjs")).Print(client, session, id), "#print-title"),
+    make: (id) => laterView(() => import("./replay/print.mjs"), ({ Print }) => new Print(client, session, id), "#print-title"),
   },
   attendance: {
     section: "attendance",
     make: (id) =>
-      laterView(async () => new (await import("./attendance/attendance.mjs")).Attendance(client, id), "#attendance-title"),
+      laterView(() => import("./attendance/attendance.mjs"), ({ Attendance }) => new Attendance(client, id), "#attendance-title"),
   },
   invite: {
     section: "join",
@@ -60,20 +62,19 @@ const VIEWS = {
   account: {
     section: "account-page",
     title: () => t("account.title"),
-    make: () =>
-      laterView(async () => new (await import("./account/account.mjs")).AccountView(session, client, accountHooks), "#account-title"),
+    make: () => laterView(account, ({ AccountView }) => new AccountView(session, client, accountHooks), "#account-title"),
   },
   reset: {
     section: "mail-link",
     title: () => t("mail-link.reset"),
     isPublic: true,
-    make: (token) => laterView(async () => new (await mailLinks()).ResetPassword(token, hasReset)),
+    make: (token) => laterView(mailLinks, ({ ResetPassword }) => new ResetPassword(token, hasReset)),
   },
   confirm: {
     section: "mail-link",
     title: () => t("mail-link.confirm"),
     isPublic: true,
-    make: (token) => laterView(async () => new (await mailLinks()).ConfirmAddress(token)),
+    make: (token) => laterView(mailLinks, ({ ConfirmAddress }) => new ConfirmAddress(token)),
   },
 };
 const views = new Views(VIEWS);

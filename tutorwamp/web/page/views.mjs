@@ -45,9 +45,12 @@ export class Views {
     if (title) document.title = title();
     showSection(section);
     this.#key = key;
-    this.shown = make(value);
-    if (heading) find(heading)?.focus({ preventScroll: true });
-    return this.shown;
+    const view = (this.shown = make(value));
+    if (view.whenLoaded) {
+      showSection("waiting"); // what stands in its section does nothing yet
+      view.whenLoaded(() => showSection(section));
+    } else if (heading) find(heading)?.focus({ preventScroll: true });
+    return view;
   }
 
   leave() {
@@ -56,16 +59,27 @@ export class Views {
   }
 }
 
-/** A view that is loaded when it is shown first: `load()` imports and makes it; `heading` is focused then, if there is one. */
-export function laterView(load, heading) {
+/**
+ * A view that is loaded when it is shown first: `load()` imports its module, `make(module)` makes it. `heading` is focused then,
+ * if there is one.
+ */
+export function laterView(load, make, heading) {
   let view = null;
   let isLeft = false;
+  let loaded = () => {};
   return {
+    /** `act()`: before the view is made, if nobody has left by then. */
+    whenLoaded(act) {
+      loaded = act;
+    },
     async enter() {
-      const isFirst = view === null;
-      view ??= await later(load);
-      if (isLeft) return view.leave();
-      if (isFirst && heading) find(heading).focus({ preventScroll: true });
+      if (!view) {
+        const module = await later(load);
+        if (isLeft) return;
+        loaded();
+        view = make(module);
+        if (heading) find(heading).focus({ preventScroll: true });
+      }
       return view.enter();
     },
     arrived() {
