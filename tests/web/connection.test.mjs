@@ -161,7 +161,7 @@ test("a network that goes silent is noticed within 5 s, where nobody does anythi
   assert.equal(router.sockets.length, 1, "and a quiet one is none");
   router.isSilent = true;
   await clock.tick(5_000);
-  assert.equal(states().at(-1), "reconnecting silent");
+  assert.equal(states()[2], "reconnecting silent");
   assert.equal(losses, 0, "what is heard on it after all counts");
 });
 
@@ -175,7 +175,7 @@ test("a network that goes silent is noticed within 5 s of a call, where nobody l
   assert.equal(connection.state, "connected", "nobody is told, so nobody asks");
   const call = connection.call("tutorwamp.chat.send", {}).catch((error) => error.action);
   await clock.tick(5_000);
-  assert.equal(states().at(-1), "reconnecting silent");
+  assert.equal(states()[2], "reconnecting silent");
   router.isSilent = false;
   await clock.tick(8_000);
   assert.deepEqual([connection.state, await call], ["connected", "retry"]);
@@ -199,10 +199,39 @@ test("what is heard all the time costs no question", async () => {
   assert.equal(asked(router.socket), 0);
 });
 
-test("a quiet connection is asked every two and a half seconds, and not more often", async () => {
+test("a quiet connection is asked every three seconds, and where nobody does anything every fifteen", async () => {
   await connected();
-  await clock.tick(60_000);
-  assert.ok(asked(router.socket) <= 24, `${asked(router.socket)} times`);
+  await clock.tick(120_000);
+  assert.ok(asked(router.socket) <= 40, `${asked(router.socket)} times`);
+  const before = asked(router.socket);
+  await clock.tick(300_000);
+  assert.ok(asked(router.socket) - before <= 20, `${asked(router.socket) - before} times`);
+});
+
+for (const [who, does] of [
+  ["somebody touches the page", () => (connection.attentive = true)],
+  ["somebody else does something", () => router.tell("tutorwamp.connection.draining", {})],
+]) {
+  test(`after a long quiet, once ${who}, a silence is noticed within 5 s again`, async () => {
+    await connected();
+    await clock.tick(600_000);
+    does();
+    await clock.tick(1_000);
+    router.isSilent = true;
+    await clock.tick(5_000);
+    assert.equal(states()[2], "reconnecting silent");
+  });
+}
+
+test("a silence that began while nobody did anything is noticed at the first touch", async () => {
+  await connected();
+  await clock.tick(600_000);
+  await clock.tick(14_000 - ((clock.time - 1_000_000) % 15_000));
+  router.isSilent = true;
+  await clock.tick(5_000);
+  connection.attentive = true;
+  await clock.tick(2_000);
+  assert.equal(states()[2], "reconnecting silent");
 });
 
 test("after a silence the connection is right again within 20 s of the network's return", async () => {
@@ -244,7 +273,7 @@ test("one large answer on a slow line is waited for, once that is known", async 
     const since = clock.time;
     for (; connection.state === "connected"; ) await clock.tick(100);
     const patience = clock.time - since;
-    assert.ok(patience > [2_300, 6_800, 20_000][i], `${patience} ms`);
+    assert.ok(patience > [1_700, 5_300, 16_000][i], `${patience} ms`);
     router.isSilent = false;
     await clock.tick(10_000);
   }

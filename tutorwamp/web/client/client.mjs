@@ -142,7 +142,10 @@ export class Client extends Emitter {
     for (const { board } of this.#lessons.values()) board.keep?.();
   }
 
-  /** Whether somebody looks at what is shown. Then a silent network is noticed also where nothing is waited for. */
+  /**
+   * Whether somebody looks at what is shown; said again while they do something there. Then a silent network is noticed also
+   * where nothing is waited for: within 5 s, or 17 s where neither they nor the others have done anything for two minutes.
+   */
   set attentive(attentive) {
     this.#connection.attentive = attentive;
   }

@@ -70,7 +70,7 @@ export class Connection {
     return this.#session !== null;
   }
 
-  /** Somebody looks at what we show: a silence is noticed then, also where nothing is waited for. */
+  /** Somebody looks at what we show, and does something there right now: a silence is noticed, also where nothing is waited for. */
   set attentive(attentive) {
     this.#silence.attentive = attentive;
   }
@@ -181,7 +181,7 @@ export class Connection {
       debug: this.#debug,
       hooks: {
         onOpen: opening.cancel,
-        onHeard: () => isOurs() && this.#silence.heard(),
+        onHeard: (isEvent) => isOurs() && this.#silence.heard(isEvent),
         onSent: () => isOurs() && this.#silence.sent(),
         onOver: (goodbye) => isOurs() && this.#lost(session, goodbye),
       },

@@ -8,8 +8,9 @@ export const TIMEOUTS = {
   join: 10, // from there on until one is let in; the server cuts off whoever takes longer (S21)
   call: 30, // long for anything a lesson does, short enough that a person still waits
   read: 120, // of what may be large: 8 MiB at 70 kB/s
-  probe: 2.5, // a connection on which nothing was heard for so long is asked whether it lives
-  silent: 4.8, // and then is taken for dead: said within 5 s
+  probe: 3, // a connection on which nothing was heard for so long is asked whether it lives
+  idle: 15, // the same, where nobody has done anything for two minutes
+  silent: 4.8, // from the last word to being taken for dead: said within 5 s
   shown: 0.8, // the same, for somebody who has just come back to the page
   lost: 5, // a loss that lasts so long is told
   pause: 8, // between two attempts, at most: with `open` and a join it is less than 20 s

@@ -27,7 +27,7 @@ export class WampSession {
   #over = false;
 
   /**
-   * Connects at once. `authid` may be left out. `hooks`: onOpen(), the other end has answered; onHeard(), whatever it says;
+   * Connects at once. `authid` may be left out. `hooks`: onOpen(), the other end has answered; onHeard(isEvent), whatever it says;
    * onSent(), whenever an answer is waited for; onOver({reason, message}), with null where there was no goodbye.
    * `debug(direction, message)` sees all that is said but the ticket.
    */
@@ -129,7 +129,6 @@ export class WampSession {
 
   #take(text) {
     if (this.#over) return;
-    this.#hooks.onHeard();
     let message;
     try {
       message = JSON.parse(text);
@@ -138,6 +137,7 @@ export class WampSession {
     }
     this.#debug("in", message);
     const [kind, first, second, third, ...rest] = message;
+    this.#hooks.onHeard(kind === EVENT);
     if (kind === EVENT) this.#event(first, third, rest[1]);
     else if (kind === RESULT) this.#answered(first, third?.[0] ?? {}); // a procedure returns one dict
     else if (kind === ERROR) this.#failed(second, rest[0], rest[2]);

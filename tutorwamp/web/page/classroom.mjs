@@ -17,6 +17,7 @@ import { keepShell, soon } from "./shell.mjs";
 import { SignIn } from "./sign-in.mjs";
 import { openSession } from "./tokens.mjs";
 import { laterView, showSection, Views } from "./views.mjs";
+import { setUpWaking } from "./waking.mjs";
 import { learnWords, sayIn, t } from "./words.mjs";
 
 await learnWords();
@@ -235,18 +236,6 @@ function showWaiting() {
   if (find(".words", status).textContent !== words) find(".words", status).textContent = words; // read out once
 }
 
-/** A page that was hidden, asleep or in the browser's drawer is seen again: whether it is connected is asked at once. */
-function setUpWaking() {
-  client.attentive = !document.hidden;
-  const looked = () => {
-    client.attentive = !document.hidden;
-    if (!document.hidden) client.wake();
-  };
-  document.addEventListener("visibilitychange", looked);
-  addEventListener("pageshow", ({ persisted }) => persisted && looked());
-  addEventListener("pagehide", () => client.keep());
-}
-
 function setUpAccountMenu() {
   const account = find("#account");
   const close = () => (account.open = false);
@@ -264,7 +253,7 @@ find("main").append(
   h("section", { id: "waiting", class: "waiting", hidden: true }, h("p", { class: "muted" }, t("page.opening"))),
 );
 setUpAccountMenu();
-setUpWaking();
+setUpWaking(client);
 client.on("state", connectionChanged);
 client.on("retry", showRetry);
 client.on("arrived", arrive);
