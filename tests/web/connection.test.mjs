@@ -133,7 +133,7 @@ test("S9 S2 a node says when to come back, and one that does not is come back to
   }
 });
 
-test("S2 the pause after a timeout is jittered, so that not all come at once", async (t) => {
+test("S29 the pause after a timeout is jittered, so that not all come at once", async (t) => {
   const pauses = new Set();
   for (const chance of [0, 0.25, 0.75, 0.999]) {
     t.mock.method(Math, "random", () => chance);
@@ -155,7 +155,7 @@ test("who was signed out does not come back", async () => {
   assert.deepEqual([states().at(-1), losses, router.sockets.length], ["disconnected revoked", 1, 1]);
 });
 
-test("a network that goes silent is noticed within 5 s, where nobody does anything", async () => {
+test("S29 a network that goes silent is noticed within 5 s, where nobody does anything", async () => {
   await connected();
   await clock.tick(20_000);
   assert.equal(router.sockets.length, 1, "and a quiet one is none");
@@ -165,7 +165,7 @@ test("a network that goes silent is noticed within 5 s, where nobody does anythi
   assert.equal(losses, 0, "what is heard on it after all counts");
 });
 
-test("a network that goes silent is noticed within 5 s of a call, where nobody looks", async () => {
+test("S29 a network that goes silent is noticed within 5 s of a call, where nobody looks", async () => {
   await connected();
   connection.attentive = false;
   await clock.tick(60_000);
@@ -181,7 +181,7 @@ test("a network that goes silent is noticed within 5 s of a call, where nobody l
   assert.deepEqual([connection.state, await call], ["connected", "retry"]);
 });
 
-test("a call that takes long is no silence", async () => {
+test("S29 a call that takes long is no silence", async () => {
   await connected();
   connection.attentive = false;
   router.answers["tutorwamp.lesson.get"] = () => NEVER;
@@ -199,7 +199,7 @@ test("what is heard all the time costs no question", async () => {
   assert.equal(asked(router.socket), 0);
 });
 
-test("a quiet connection is asked every three seconds, and where nobody does anything every fifteen", async () => {
+test("S29 a quiet connection is asked every three seconds, and where nobody does anything every fifteen", async () => {
   await connected();
   await clock.tick(120_000);
   assert.ok(asked(router.socket) <= 40, `${asked(router.socket)} times`);
@@ -212,7 +212,7 @@ for (const [who, does] of [
   ["somebody touches the page", () => (connection.attentive = true)],
   ["somebody else does something", () => router.tell("tutorwamp.connection.draining", {})],
 ]) {
-  test(`after a long quiet, once ${who}, a silence is noticed within 5 s again`, async () => {
+  test(`S29 after a long quiet, once ${who}, a silence is noticed within 5 s again`, async () => {
     await connected();
     await clock.tick(600_000);
     does();
@@ -223,7 +223,7 @@ for (const [who, does] of [
   });
 }
 
-test("a silence that began while nobody did anything is noticed at the first touch", async () => {
+test("S29 a silence that began while nobody did anything is noticed at the first touch", async () => {
   await connected();
   await clock.tick(600_000);
   await clock.tick(14_000 - ((clock.time - 1_000_000) % 15_000));
@@ -234,7 +234,7 @@ test("a silence that began while nobody did anything is noticed at the first tou
   assert.equal(states()[2], "reconnecting silent");
 });
 
-test("after a silence the connection is right again within 20 s of the network's return", async () => {
+test("S29 after a silence the connection is right again within 20 s of the network's return", async () => {
   for (const [minute, silence] of [5, 13, 61, 300].entries()) {
     await connected();
     await clock.tick(minute * 60_000);
@@ -249,7 +249,7 @@ test("after a silence the connection is right again within 20 s of the network's
   }
 });
 
-test("a network that was only slow gives the connection back, and nothing was lost", async (t) => {
+test("S29 a network that was only slow gives the connection back, and nothing was lost", async (t) => {
   t.mock.method(Math, "random", () => 0);
   await connected();
   router.isSilent = true;
@@ -263,7 +263,7 @@ test("a network that was only slow gives the connection back, and nothing was lo
   assert.equal(router.sockets.slice(1).every(({ isClosed }) => isClosed), true, "of the attempts none is left");
 });
 
-test("one large answer on a slow line is waited for, once that is known", async () => {
+test("S29 one large answer on a slow line is waited for, once that is known", async () => {
   await connected();
   router.answers["tutorwamp.board.open"] = () => NEVER;
   for (let i = 0; i < 3; i++) {
@@ -279,7 +279,7 @@ test("one large answer on a slow line is waited for, once that is known", async 
   }
 });
 
-test("somebody who comes back to the page knows within 2 s, and is connected", async () => {
+test("S29 somebody who comes back to the page knows within 2 s, and is connected", async () => {
   await connected();
   connection.attentive = false;
   await clock.tick(30_000);
@@ -296,7 +296,7 @@ test("somebody who comes back to the page knows within 2 s, and is connected", a
   }
 });
 
-test("what was said before they looked away is no sign of life to somebody who comes back", async () => {
+test("S29 what was said before they looked away is no sign of life to somebody who comes back", async () => {
   await connected();
   router.isSilent = true;
   connection.wake();
@@ -308,7 +308,7 @@ test("what was said before they looked away is no sign of life to somebody who c
   assert.equal(states().at(-1), "connected silent", "after that, any word");
 });
 
-test("somebody who comes back while it waits is connected at once", async () => {
+test("S29 somebody who comes back while it waits is connected at once", async () => {
   await connected();
   router.isOff = true;
   router.socket.end();
@@ -319,7 +319,7 @@ test("somebody who comes back while it waits is connected at once", async () => 
   assert.equal(connection.state, "connected");
 });
 
-test("somebody who comes back while an attempt hangs does not wait for it", async () => {
+test("S29 somebody who comes back while an attempt hangs does not wait for it", async () => {
   await connected();
   router.isSilent = true;
   await clock.tick(10_000);
@@ -331,7 +331,7 @@ test("somebody who comes back while an attempt hangs does not wait for it", asyn
   assert.equal(connection.state, "connected");
 });
 
-test("a machine that has slept asks before it believes in a silence", async () => {
+test("S29 a machine that has slept asks before it believes in a silence", async () => {
   await connected();
   await clock.sleep(3_600_000);
   await clock.tick(5_000);

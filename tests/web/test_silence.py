@@ -41,7 +41,7 @@ async def line(node: Node) -> AsyncIterator[Line]:
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="Node.js is not installed")
-async def test_a_program_notices_within_five_seconds_and_loses_nothing(node: Node, line: Line) -> None:
+async def test_S29_a_program_notices_within_five_seconds_and_loses_nothing(node: Node, line: Line) -> None:
     tutor_email, _ = await register(node, "Tina", "tutor")
     email, student = await register(node, "Stan", "student")
     tutor = await PythonPerson.enter(node, tutor_email)
@@ -93,7 +93,7 @@ async def test_a_program_notices_within_five_seconds_and_loses_nothing(node: Nod
         await tutor.close()
 
 
-async def test_the_page_says_it_within_five_seconds_and_is_right_again(node: Node, line: Line, tmp_path: Path) -> None:
+async def test_S29_the_page_says_it_within_five_seconds_and_is_right_again(node: Node, line: Line, tmp_path: Path) -> None:
     executable()
     tutor_email, _ = await register(node, "Tina", "tutor")
     email, student = await register(node, "Stan", "student")
