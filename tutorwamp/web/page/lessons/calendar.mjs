@@ -1,6 +1,5 @@
 // A week of lessons in seven columns; in a small window one below the other. One stop of the Tab key, then arrow keys.
 
-import { isolated } from "../../client/writing.mjs";
 import { now } from "../clock.mjs";
 import { timeSpan } from "../dates.mjs";
 import { aside, find, h } from "../dom.mjs";
@@ -91,38 +90,13 @@ export class Calendar {
   #column(midnight, lessons) {
     const isToday = midnight.toDateString() === new Date(now()).toDateString();
     const day = new Intl.DateTimeFormat(locale, { weekday: "short", day: "numeric" }).format(midnight);
-    const long = new Intl.DateTimeFormat(locale, { weekday: "long", day: "numeric", month: "long" }).format(midnight);
+    const place = { class: "day", tabindex: "-1", "data-key": midnight.toDateString(), "data-today": isToday };
+    const plan = () => this.#hooks.plan(new Date(midnight).setHours(PLANNED_AT_HOUR));
+    const count = lessons.length;
     const head =
       this.#me.role === "student"
-        ? h(
-            "h3",
-            {
-              class: "day",
-              tabindex: "-1",
-              "data-key": long,
-              "data-today": isToday,
-              "aria-label": t("week.day", { day: long, count: lessons.length }),
-            },
-            day,
-          )
-        : h(
-            "h3",
-            {},
-            h(
-              "button",
-              {
-                type: "button",
-                class: "day",
-                tabindex: "-1",
-                "data-key": long,
-                "data-today": isToday,
-                "aria-label": t("week.plan", { day: long, count: lessons.length }),
-                onclick: () => this.#hooks.plan(new Date(midnight).setHours(PLANNED_AT_HOUR)),
-              },
-              day,
-              h("span", { "aria-hidden": "true" }, "+"),
-            ),
-          );
+        ? h("h3", place, day, unseen(t("week.count", { count })))
+        : h("h3", {}, h("button", { type: "button", ...place, onclick: plan }, day, unseen(t("week.plan", { count })), plus()));
     return h(
       "section",
       { class: isToday ? "today" : "" },
@@ -137,21 +111,20 @@ export class Calendar {
 
   #entry(lesson) {
     const { id, title, state, starts_at, ends_at } = lesson;
-    const time = timeSpan(starts_at, ends_at);
+    const attributes = {
+      type: "button",
+      class: `entry ${state}`,
+      tabindex: "-1",
+      "data-key": id,
+      "aria-haspopup": "dialog",
+      onclick: () => this.#hooks.more(lesson),
+    };
     return h(
       "button",
-      {
-        type: "button",
-        class: `entry ${state}`,
-        tabindex: "-1",
-        "data-key": id,
-        "aria-haspopup": "dialog",
-        "aria-label": t("week.lesson", { title: isolated(title), time, state: stateWords(state) }),
-        onclick: () => this.#hooks.more(lesson),
-      },
-      h("time", { datetime: starts_at }, time),
+      attributes,
+      h("time", { datetime: starts_at }, timeSpan(starts_at, ends_at)),
       h("span", { class: "title" }, aside(title)),
-      state !== "scheduled" && h("span", { class: "state" }, stateWords(state)),
+      state === "scheduled" ? unseen(stateWords(state)) : h("span", { class: "state" }, stateWords(state)),
     );
   }
 
@@ -195,3 +168,8 @@ export class Calendar {
     this.#hooks.changed();
   }
 }
+
+/** What only a screen reader says. */
+const unseen = (words) => h("span", { class: "unseen" }, ` ${words}`);
+
+const plus = () => h("span", { class: "plus", "aria-hidden": "true" }, "+");

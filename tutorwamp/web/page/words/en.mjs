@@ -725,4 +725,6 @@ export default {
   "board.key-zoom": "Larger, smaller, the whole page",
   "board.key-pan": "Move the view; with the mouse: hold the space bar",
   "board.key-pages": "The page before, the next page",
+  "week.count": { one: "{count} lesson", other: "{count} lessons" },
+  "week.plan": { one: "{count} lesson. Plan another one", other: "{count} lessons. Plan one" },
 };
