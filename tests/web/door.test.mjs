@@ -11,6 +11,8 @@ const { asked, changes, localMinute, nextQuarter, rebased, valuesOf } =
 const { readBetween, readComing, readNow, readPast, readStudents } = await import("../../tutorwamp/web/page/lessons/reading.mjs");
 const { byDay, firstDayOf, moved, weekOf, weeksLater } = await import("../../tutorwamp/web/page/lessons/week.mjs");
 const { addressOf } = await import("../../tutorwamp/web/page/views.mjs");
+const { ClientError } = await import("../../tutorwamp/web/client/errors.mjs");
+const { isAbout, refusalWords } = await import("../../tutorwamp/web/page/refusals.mjs");
 const { clockIsOff, learnTime, now } = await import("../../tutorwamp/web/page/clock.mjs");
 
 const HOUR = 3_600_000;
@@ -254,4 +256,21 @@ test("the server's clock counts, where an answer says something about it", () =>
   assert.ok(Math.abs(now() - Date.now() - 3 * HOUR) < 1_000);
   learnTime(new Date(askedAt + 60).toISOString(), askedAt, askedAt + 100);
   assert.equal(clockIsOff(), false);
+});
+
+test("a refusal is told in the words of its place, a limit with its time, and a lost connection as one", () => {
+  const refusal = (name, more) =>
+    new ClientError({ uri: `tutorwamp.error.${name}`, message: "The server's own words.", ...more });
+  assert.equal(refusalWords(refusal("lesson.full"), { "lesson.full": "It is full." }), "It is full.");
+  assert.match(refusalWords(refusal("rate_limited", { details: { retry_after_s: 30 } })), /again in 30 seconds/);
+  assert.match(refusalWords(refusal("rate_limited", { details: { retry_after_s: 900 } })), /again in 15 minutes/);
+  assert.match(refusalWords(ClientError.disconnected()), /no connection/);
+  for (const one of [refusal("conflict"), refusal("of.a.later.version"), { ...refusal("internal"), uri: undefined }]) {
+    assert.doesNotMatch(refusalWords(one), /own words/);
+  }
+  const invalid = refusal("invalid", { details: [{ loc: ["student_ids", 3], msg: "is closed" }] });
+  assert.deepEqual(
+    [isAbout(invalid, "student_ids"), isAbout(invalid, "title"), isAbout(refusal("conflict"), "title")],
+    [true, false, false],
+  );
 });

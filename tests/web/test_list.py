@@ -32,10 +32,10 @@ async def no_faults(browser: Browser, axe: str) -> None:
     """None in the light, in the dark, and on a phone."""
     for size, dark in ((DESK, False), (PHONE, True)):
         await browser.resize(size, touch=size == PHONE)
-        await browser.dark(dark)
+        await browser.dark(on=dark)
         assert await browser.faults(axe) == [], (size, dark)
     await browser.resize(DESK)
-    await browser.dark(False)
+    await browser.dark(on=False)
 
 
 async def test_what_goes_on_now_is_first_and_the_week_is_walked_by_keys(node: Node, tmp_path: Path, axe: str) -> None:
