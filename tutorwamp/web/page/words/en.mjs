@@ -442,9 +442,8 @@ export default {
   "week.today": "This week",
   "week.next": "Next week",
   "week.announced": { one: "{week}, {count} lesson", other: "{week}, {count} lessons" },
-  "week.day": { one: "{day}, {count} lesson", other: "{day}, {count} lessons" },
-  "week.plan": { one: "{day}, {count} lesson. Plan another one", other: "{day}, {count} lessons. Plan a lesson" },
-  "week.lesson": "{time}, {title}, {state}",
+  "week.count": { one: "{count} lesson", other: "{count} lessons" },
+  "week.plan": { one: "{count} lesson. Plan another one", other: "{count} lessons. Plan one" },
 
   // draft
   "draft.copy": "Copy",
@@ -725,6 +724,4 @@ export default {
   "board.key-zoom": "Larger, smaller, the whole page",
   "board.key-pan": "Move the view; with the mouse: hold the space bar",
   "board.key-pages": "The page before, the next page",
-  "week.count": { one: "{count} lesson", other: "{count} lessons" },
-  "week.plan": { one: "{count} lesson. Plan another one", other: "{count} lessons. Plan one" },
 };
