@@ -38,7 +38,7 @@ ROW = "[...document.querySelectorAll('.people li')].find((one) => one.textConten
 
 @dataclass
 class Classroom:
-    """A lesson, with the tabs of its tutor and one student; ``teaching`` is the tutor, too, ``other`` another student."""
+    """A lesson, with the tabs of tutor and student; ``teaching`` is the tutor, too, ``other`` another student."""
 
     tutor: Browser
     student: Browser
@@ -107,7 +107,7 @@ async def test_hands_pen_rules_and_removal(node: Node, tmp_path: Path) -> None:
         waiting = await tutor.value("[...document.querySelectorAll('.queue li .name')].map((one) => one.textContent)")
         assert waiting == ["Stan", OTHER]
         await tutor.click(".queue li button")  # the first one's pen, and the hand goes down
-        await student.until("() => document.querySelector('.sheet').classList.contains('drawable')")
+        await student.until("() => document.querySelector('.no-pen').hidden")
         await student.sees("Raise hand", ".hand")
         await tutor.until("() => document.querySelectorAll('.queue li .name').length === 1")
         await tutor.press("Escape")
@@ -124,7 +124,7 @@ async def test_hands_pen_rules_and_removal(node: Node, tmp_path: Path) -> None:
         await tutor.click("[name=rule-chat]")
         await student.until("() => document.querySelector('.may-not').hidden")
         await tutor.click("[value=pen-none]")
-        await student.until("() => !document.querySelector('.sheet').classList.contains('drawable')")
+        await student.until("() => !document.querySelector('.no-pen').hidden")
         await tutor.click("[name=rule-unattended]")
         await tutor.press("Escape")
         await tutor.until("() => document.querySelector('.popover.card:not([hidden])') === null")
@@ -171,7 +171,8 @@ async def test_timer(node: Node, tmp_path: Path) -> None:
         await tutor.click(".timer-button")
         await tutor.fill(".timer-form [type=text]", "Exercise <b>3</b>")
         await tutor.click(".timer-form .choices button:nth-child(3)")
-        await student.sees("Exercise <b>3</b>: 2:5", ".timer-button")
+        await student.sees("2:5", ".timer-button .time")
+        assert await student.value("document.querySelector('.timer-button .what').textContent") == "Exercise <b>3</b>"
         await room.shots("timer")
         # The same, nearly over.
         lesson = await room.lesson()
@@ -253,7 +254,8 @@ async def say(tab: Browser, text: str) -> None:
 
 
 async def open_menu(tab: Browser, words: str) -> None:
-    """Of the message with these words."""
+    """Of the message with these words, once no other one's is open."""
+    await tab.until("() => document.querySelector('.messages .menu-of') === null")
     found = f"[...document.querySelectorAll('.message')].find((one) => one.textContent.includes({json.dumps(words)}))"
     await tab.until(f"() => {{ const dots = ({found})?.querySelector('.dots'); dots?.click(); return !!dots; }}")
     await tab.place(".menu-of")
@@ -326,9 +328,9 @@ async def test_what_the_chat_shows(node: Node, tmp_path: Path) -> None:
 
 async def test_files_in_the_chat(node: Node, tmp_path: Path) -> None:
     sheet = tmp_path / "Übung <1>.txt"
-    sheet.write_text("1 + 1", encoding="utf-8")  # noqa: ASYNC240  # some bytes, in a test
+    sheet.write_text("1 + 1", encoding="utf-8")  # some bytes, in a test
     large = tmp_path / "large.bin"
-    large.write_bytes(bytes(8 << 20))  # noqa: ASYNC240  # sparse
+    large.write_bytes(bytes(8 << 20))  # sparse
     async with classroom(node, tmp_path / "profile") as room:
         tutor, student = room.tutor, room.student
 
@@ -374,9 +376,8 @@ async def test_files_in_the_chat(node: Node, tmp_path: Path) -> None:
             """{
           const data = new DataTransfer();
           data.items.add(new File([], "nothing.txt"));
-          for (const type of ["dragover", "drop"]) {
-            document.querySelector(".messages").dispatchEvent(new DragEvent(type, { bubbles: true, dataTransfer: data }));
-          }
+          const drop = (type) => new DragEvent(type, { bubbles: true, dataTransfer: data });
+          for (const type of ["dragover", "drop"]) document.querySelector(".messages").dispatchEvent(drop(type));
         }"""
         )
         await tutor.sees("The file is empty", ".attachments .refused")

@@ -126,7 +126,7 @@ export class People {
       type: "button",
       class: "small pen",
       "aria-pressed": String(draws),
-      "aria-label": t("people.pen-of", { name: isolated(name) }),
+      "aria-label": draws ? t("people.has-pen-of", { name: isolated(name) }) : t("people.give-pen-of", { name: isolated(name) }),
       "data-focus": `pen ${id}`,
       title: draws ? t("people.take-pen") : t("people.give-pen-hint"),
       onclick: () => this.#act.pen(draws ? holders : [...holders, id]),

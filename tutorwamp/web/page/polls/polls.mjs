@@ -52,8 +52,8 @@ export class PollsTool {
     if (this.element.hidden) this.#popover.close();
     find(".ask", this.#popover.card).hidden = !runs || over;
     const open = polls.filter((poll) => poll.state === "open" && (runs || (isStudent && !this.#given.of(poll.id)))).length;
-    this.#popover.button.replaceChildren(icon("poll"), h("span", { class: "words" }, t("poll.button")), h("span", { class: "count", hidden: open === 0 }, String(open)));
-    this.#popover.button.setAttribute("aria-label", open > 0 ? t("poll.button-open", { count: open }) : t("poll.button"));
+    this.#popover.button.replaceChildren(icon("poll"), h("span", { class: "words" }, t("poll.button")),
+      open > 0 ? h("span", { class: "count" }, h("span", { "aria-hidden": "true" }, String(open)), h("span", { class: "unseen" }, t("poll.button-open", { count: open }))) : "");
     this.#tell();
     this.#draw();
     if (runs && this.#popover.isOpen) this.#look();

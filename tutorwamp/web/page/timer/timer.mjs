@@ -2,7 +2,7 @@
 
 import { isolated, writtenLine } from "../../client/writing.mjs";
 import { now } from "../clock.mjs";
-import { find, h } from "../dom.mjs";
+import { aside, find, h } from "../dom.mjs";
 import { announce, notify } from "../notices.mjs";
 import { icon } from "../tools/icons.mjs";
 import { Popover } from "../tools/popover.mjs";
@@ -21,6 +21,7 @@ export class Timer {
   #timer = null;
   #runs = false;
   #popover;
+  #what = h("span", { class: "what" });
   #shown = h("span", { class: "time", role: "timer" });
   #button;
   #looking = null;
@@ -30,7 +31,7 @@ export class Timer {
   constructor({ act, signal, onEnd = () => {} }) {
     this.#act = act;
     this.#onEnd = onEnd;
-    this.#button = h("button", { type: "button", class: "small timer-button" }, icon("timer"), this.#shown);
+    this.#button = h("button", { type: "button", class: "small timer-button" }, icon("timer"), this.#what, this.#shown);
     this.#popover = new Popover({ button: this.#button, label: t("timer.set"), children: [this.#form()], signal });
     this.element = this.#popover.element;
     signal.addEventListener("abort", () => clearInterval(this.#looking));
@@ -42,6 +43,7 @@ export class Timer {
     this.#timer = timer;
     this.#runs = runs && !over;
     if (isNew) this.#begin();
+    this.#what.replaceChildren(timer?.title ? aside(timer.title) : "");
     find(".remove", this.#popover.card).hidden = !timer;
     this.#button.disabled = !this.#runs;
     if (!this.#runs) this.#popover.close();
@@ -61,15 +63,10 @@ export class Timer {
   }
 
   #draw() {
-    const words = this.#timer ? this.#words() : t("timer.set");
-    if (this.#shown.textContent !== words) this.#shown.textContent = words;
+    const time = !this.#timer ? t("timer.set") : this.#left > 0 ? asClock(this.#left) : t("timer.out");
+    if (this.#shown.textContent !== time) this.#shown.textContent = time;
     this.#button.classList.toggle("out", Boolean(this.#timer) && this.#left === 0);
     if (this.#timer && this.#left === 0 && this.#endsInSight) this.#end();
-  }
-
-  #words() {
-    const time = this.#left > 0 ? asClock(this.#left) : t("timer.out");
-    return this.#timer.title ? t("timer.named", { title: isolated(this.#timer.title), time }) : time;
   }
 
   #end() {
