@@ -302,7 +302,8 @@ async def test_what_the_chat_shows(node: Node, tmp_path: Path) -> None:
         await student.fill(".any-emoji", "🇩🇪")
         await room.shots("emoji")
         await student.press("Enter")
-        await tutor.sees("🇩🇪", ".reactions")
+        for tab in (tutor, student):
+            await tab.sees("🇩🇪", ".reactions")
 
         # Reported, with a reason; nobody in the lesson hears of it.
         await open_menu(student, "I am your tutor")
