@@ -309,3 +309,59 @@ test("a client says what it lacks", () => {
   assert.throws(() => createClient({ url: "https://school.test" }), /getToken/);
   assert.throws(() => client.lesson(LESSON), /connect/);
 });
+
+async function leaveUnsent() {
+  const lesson = await joined();
+  await lose(0);
+  lesson.chat.send("one");
+  lesson.chat.send("two");
+  new PenStroke(lesson.board, { page: "p1", color: "#000000", width: 2 }, [0, 0]).end([5, 5]);
+  lesson.leave();
+}
+
+test("what was written and drawn without a connection is sent after one has gone elsewhere, in its order and once", async () => {
+  await leaveUnsent();
+  assert.deepEqual(client.pending, { words: 2, strokes: 1, lessons: { [LESSON]: { words: 2, strokes: 1 } } });
+  const joins = school.asked("lesson.join").length;
+  await back();
+  await clock.tick(10_000);
+  assert.deepEqual([school.messages.map(({ body }) => body), school.board.elements.length], [["one", "two"], 1]);
+  assert.deepEqual([client.pending.words, client.pending.strokes, storage.length], [0, 0, 0]);
+  assert.equal(school.asked("lesson.join").length, joins, "without entering");
+  await clock.tick(60_000);
+  assert.equal(school.asked("chat.send").length, 2);
+});
+
+test("what was left in the storage by a page before is sent by the next one", async () => {
+  await leaveUnsent();
+  client.close();
+  router.isOff = false;
+  client = newClient();
+  await connected();
+  await clock.tick(10_000);
+  assert.deepEqual([school.messages.map(({ body }) => body), school.board.elements.length, storage.length], [["one", "two"], 1, 0]);
+});
+
+test("words that are refused meanwhile are kept for their author", async () => {
+  await leaveUnsent();
+  const refused = [];
+  client.on("refused", ({ lessonId, error }) => refused.push([lessonId, error.uri]));
+  for (const name of ["chat.send", "board.submit"]) router.answers[`tutorwamp.${name}`] = () => ({ error: "tutorwamp.error.lesson.state", action: "reload" });
+  await back();
+  await clock.tick(10_000);
+  assert.equal(refused.length, 3);
+  assert.deepEqual(client.pending, { words: 0, strokes: 0, lessons: {} });
+  const lesson = client.lesson(LESSON);
+  assert.deepEqual(lesson.chat.picture.onTheirWay.map(({ body, problem }) => [body, problem.uri]), [
+    ["one", "tutorwamp.error.lesson.state"],
+    ["two", "tutorwamp.error.lesson.state"],
+  ]);
+});
+
+test("a lesson that is opened again sends what it has itself", async () => {
+  await leaveUnsent();
+  client.lesson(LESSON).join();
+  await back();
+  await clock.tick(10_000);
+  assert.deepEqual([school.messages.map(({ body }) => body), school.asked("chat.send").length, school.board.elements.length], [["one", "two"], 2, 1]);
+});

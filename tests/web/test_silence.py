@@ -93,7 +93,9 @@ async def test_S29_a_program_notices_within_five_seconds_and_loses_nothing(node:
         await tutor.close()
 
 
-async def test_S29_the_page_says_it_within_five_seconds_and_is_right_again(node: Node, line: Line, tmp_path: Path) -> None:
+async def test_S29_the_page_says_it_within_five_seconds_and_is_right_again(
+    node: Node, line: Line, tmp_path: Path
+) -> None:
     executable()
     tutor_email, _ = await register(node, "Tina", "tutor")
     email, student = await register(node, "Stan", "student")

@@ -5,6 +5,7 @@ import { Connection } from "./connection.mjs";
 import { Refusal } from "./errors.mjs";
 import { Emitter } from "./emitter.mjs";
 import { Heartbeat } from "./heartbeat.mjs";
+import { Leftovers } from "./leftovers.mjs";
 import { Lesson } from "./lesson.mjs";
 import { TIMEOUTS } from "./limits.mjs";
 import { Notifications } from "./notifications.mjs";
@@ -37,6 +38,7 @@ export class Client extends Emitter {
   #connection;
   #heartbeat;
   #pending;
+  #leftovers;
   #notifications = null;
   #lessons = new Map(); // id -> Lesson
   #state = "initial";
@@ -75,6 +77,7 @@ export class Client extends Emitter {
     this.throttle = { ...THROTTLE, ...throttle };
     this.clock = clock;
     this.#pending = new Pending(this.storage, () => this.user, () => this.emit("pendingchange", this.pending));
+    this.#leftovers = new Leftovers(this, { isOpen: (id) => this.#lessons.has(id), changed: () => this.#pending.lookAfresh() });
     /** `request(method, path, {query, body, headers, timeout, signal, as})`: REST, as rest.mjs says. */
     this.request = requester({ url: http, fetch, tokens: this.#tokens, clock, timeouts: this.#timeouts });
   }
@@ -178,6 +181,7 @@ export class Client extends Emitter {
     if (!this.#lessons.has(id)) {
       const lesson = new Lesson(this, id, { gone: () => this.#forget(id, lesson), changed: () => this.#pending.look() });
       this.#lessons.set(id, lesson);
+      this.#leftovers.opened(id);
       this.#pending.add(lesson);
     }
     return this.#lessons.get(id);
@@ -186,6 +190,7 @@ export class Client extends Emitter {
   #forget(id, lesson) {
     if (this.#lessons.get(id) === lesson) this.#lessons.delete(id);
     this.#pending.remove(lesson);
+    this.#leftovers.left();
   }
 
   /** What a person is told wherever they are; followed from the first look on. */
@@ -220,6 +225,7 @@ export class Client extends Emitter {
     for (const lesson of this.#lessons.values()) lesson.arrived();
     this.#become({ state: "connected" });
     this.emit("arrived", welcome);
+    this.#leftovers.arrived(); // lessons that were opened on arrival send what they have themselves
   }
 
   // Who the token is of. False where this session was over before.
@@ -239,6 +245,7 @@ export class Client extends Emitter {
     this.#arrivals++;
     this.#welcome = null;
     this.#heartbeat.stop();
+    this.#leftovers.lost();
     this.#notifications?.lost();
     for (const lesson of this.#lessons.values()) lesson.lost();
   }

@@ -19,13 +19,17 @@ export class Pending {
 
   add(lesson) {
     this.#open.add(lesson);
-    this.#stored = null;
-    this.look();
+    this.lookAfresh();
   }
 
   remove(lesson) {
     this.#open.delete(lesson);
-    this.#stored = null; // what it has not sent is there now
+    this.lookAfresh(); // what it has not sent is in the storage now
+  }
+
+  /** The storage may have more, or less. */
+  lookAfresh() {
+    this.#stored = null;
     this.look();
   }
 
@@ -38,7 +42,8 @@ export class Pending {
 
   /** `{words, strokes, lessons: {id: {words, strokes}}}`: messages, and elements of boards. Lessons with none are left out. */
   get now() {
-    this.#stored ??= this.#count();
+    const user = this.#user();
+    if (user) this.#stored ??= unsentIn(this.#storage, user.id);
     const lessons = { ...this.#stored };
     for (const lesson of this.#open) {
       const { words, strokes } = lesson.pending;
@@ -48,26 +53,30 @@ export class Pending {
     const sum = (kind) => Object.values(lessons).reduce((all, one) => all + one[kind], 0);
     return { words: sum("words"), strokes: sum("strokes"), lessons };
   }
-
-  #count() {
-    const prefix = `${STORED_AS}${this.#user()?.id}.`;
-    const found = {}; // by lesson
-    for (const key of this.#storage.keys()) {
-      if (!key.startsWith(prefix)) continue;
-      const [lesson, kind] = key.slice(prefix.length).split(".");
-      const strokes = kind === "board" ? elementsIn(this.#storage.getItem(key)) : [];
-      const so = (found[lesson] ??= { words: 0, ids: new Set() });
-      if (kind !== "board") so.words++;
-      for (const id of strokes) so.ids.add(id);
-    }
-    return Object.fromEntries(Object.entries(found).map(([lesson, { words, ids }]) => [lesson, { words, strokes: ids.size }]));
-  }
 }
 
-function elementsIn(text) {
+/** What waits in the storage, by lesson: `{words, strokes}`. Words that were refused do not wait: they are their author's again. */
+export function unsentIn(storage, personId) {
+  const prefix = `${STORED_AS}${personId}.`;
+  const found = {}; // by lesson
+  for (const key of storage.keys()) {
+    if (!key.startsWith(prefix)) continue;
+    const [lesson, kind] = key.slice(prefix.length).split(".");
+    const { words, ids } = waitingIn(kind, storage.getItem(key));
+    const so = (found[lesson] ??= { words: 0, ids: new Set() });
+    so.words += words;
+    for (const id of ids) so.ids.add(id);
+  }
+  const counted = Object.entries(found).map(([lesson, { words, ids }]) => [lesson, { words, strokes: ids.size }]);
+  return Object.fromEntries(counted.filter(([, { words, strokes }]) => words + strokes > 0));
+}
+
+function waitingIn(kind, text) {
   try {
-    return JSON.parse(text).piece.changes.map(({ id, element }) => id ?? element.id);
+    const { piece } = JSON.parse(text);
+    if (kind === "board") return { words: 0, ids: piece.changes.map(({ id, element }) => id ?? element.id) };
+    return { words: kind === "chat" && !piece.problem ? 1 : 0, ids: [] };
   } catch {
-    return []; // of another version
+    return { words: 0, ids: [] }; // of another version
   }
 }

@@ -258,6 +258,7 @@ client.on("state", connectionChanged);
 client.on("retry", showRetry);
 client.on("arrived", arrive);
 client.on("pendingchange", showWaiting);
+client.on("refused", ({ error }) => notify(inPlainWords(error))); // of a lesson that is not open any more
 client.on("restored", () => announce(t("connection.restored")));
 find("#connection button").addEventListener("click", () => client.wake());
 keepShell({ onOpen: (lessonId) => (location.hash = lessonId ? `lesson=${lessonId}` : "") });

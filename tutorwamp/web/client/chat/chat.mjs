@@ -5,7 +5,7 @@ import { ClientError } from "../errors.mjs";
 import { isKnown, legible, readMessage, readPerson } from "../events.mjs";
 import { Stream } from "../stream.mjs";
 import { Delivery } from "./delivery.mjs";
-import { Messages } from "./messages.mjs";
+import { Messages, sendable } from "./messages.mjs";
 
 const PAGE = 50;
 const PAGES_AFRESH = 6; // after a gap, read back as far as was shown, but not for ever
@@ -217,11 +217,9 @@ export class Chat {
     this.#view.show();
   }
 
-  async #deliver({ client_id, body, reply_to, files }) {
-    const file_ids = (files ?? []).map(({ id }) => id);
-    const kwargs = { lesson_id: this.#lessonId, client_id, body, ...(reply_to && { reply_to }), ...(file_ids.length > 0 && { file_ids }) };
-    const sent = await this.#call("send", kwargs);
-    this.#messages.confirm(client_id, ...legible([sent], readMessage));
+  async #deliver(message) {
+    const sent = await this.#call("send", { lesson_id: this.#lessonId, ...sendable(message) });
+    this.#messages.confirm(message.client_id, ...legible([sent], readMessage));
     this.#view.show();
   }
 

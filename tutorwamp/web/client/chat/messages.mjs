@@ -92,3 +92,9 @@ export class Messages {
     for (const known of this.#bySeq.keys()) if (known < seq) this.#bySeq.delete(known);
   }
 }
+
+/** A message of our own as the arguments of `chat.send`, but for the lesson. */
+export function sendable({ client_id, body, reply_to, files }) {
+  const file_ids = (files ?? []).map(({ id }) => id);
+  return { client_id, body, ...(reply_to && { reply_to }), ...(file_ids.length > 0 && { file_ids }) };
+}
