@@ -103,6 +103,11 @@ async def test_S29_the_page_says_it_within_five_seconds_and_is_right_again(
     lesson = await planned_lesson(tutor.call, student)
     await tutor.join(lesson["id"])
     browser = await Browser.open(tmp_path, f"http://127.0.0.1:{line.port}/#lesson={lesson['id']}")
+
+    def bodies() -> list[str]:
+        heard = tutor.heard[f"tutorwamp.lesson.{lesson['id']}.chat"]
+        return [event["data"]["body"] for event in heard if event["type"] == "message.created"]
+
     connected = "() => document.body.dataset.connection === 'connected'"
     shown = "() => document.querySelector('.messages').textContent.includes('{}')"
     try:
@@ -129,6 +134,19 @@ async def test_S29_the_page_says_it_within_five_seconds_and_is_right_again(
         await browser.value(HIDDEN.format("false"))
         await browser.until(shown.format("behind your back"), patience_s=SHOWN_WITHIN_S + MACHINE_S)
         await browser.until(connected)
+
+        # Written without a network, and gone elsewhere: it is sent from the list.
+        line.turn_off()
+        await browser.until("() => document.body.dataset.connection === 'reconnecting'")
+        await browser.fill("#body", "written in the tunnel")
+        await browser.press("Enter")
+        await browser.until("() => document.querySelector('#connection .words').textContent.includes('1 to send')")
+        await browser.value("location.hash = ''")
+        line.turn_on()
+        await tutor.heard_until(lambda: "written in the tunnel" in bodies())
+        await browser.until("() => document.querySelector('#connection .words').textContent === 'Connected'")
+        assert await browser.value("location.hash") == ""
+        assert bodies().count("written in the tunnel") == 1
     finally:
         await browser.close()
         await tutor.close()

@@ -9,6 +9,7 @@ import { learnTime } from "./clock.mjs";
 import { connectionWords } from "./connection-words.mjs";
 import { closeDialogs } from "./dialog.mjs";
 import { avatar, find, h } from "./dom.mjs";
+import { inPlainWords } from "./error-words.mjs";
 import { JoinView } from "./invites/join.mjs";
 import { Lessons } from "./lessons/lessons.mjs";
 import { announce, notify } from "./notices.mjs";
