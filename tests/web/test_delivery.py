@@ -234,8 +234,8 @@ async def test_it_can_be_installed_and_shows_what_is_pushed(serving: Serving, tm
         await browser.ask("ServiceWorker.enable")
         await browser.until("() => true")  # its registrations are told before the next answer
         number = heard[-1]["registrationId"]
-        data = {"lesson_id": "7", "starts_at": "2026-12-01T09:30:00.000Z"}
-        told = {"id": "1", "kind": "lesson.starting", "title": "\u05e9 Math", "body": "It begins.", "data": data}
+        about = {"lesson_id": "7", "starts_at": "2026-12-01T09:30:00.000Z"}
+        told = {"id": "1", "kind": "lesson.starting", "title": "\u05e9 Math", "body": "It begins.", "data": about}
         for data in (json.dumps(told), json.dumps({**told, "id": "2", "body": "It begins now."}), "no JSON", "null"):
             await browser.ask(
                 "ServiceWorker.deliverPushMessage", origin=serving.url.rstrip("/"), registrationId=number, data=data
