@@ -1,4 +1,4 @@
-"""The examples of docs/javascript.md and docs/client.md come back, however their session ended.
+"""The bare examples of docs/javascript.md and those of docs/client.md come back, however their session ended.
 
 All of them are in one lesson; each says what is said there. A silence is a session without heartbeats: the JavaScript
 examples have none, and the Python ones are stopped for that long.
@@ -30,7 +30,7 @@ from tutorwamp.kernel.contracts import new_id
 
 WEB = ROOT / "tutorwamp" / "web"
 WITH_WAMPY, WITH_AUTOBAHN, CALL_HEAR_TELL, JOIN, RESUME, BOARD = re.findall(
-    r"```js\n(.*?)```", (ROOT / "docs" / "javascript.md").read_text(), re.DOTALL
+    r"```js\n(.*?)```", (ROOT / "docs" / "javascript.md").read_text().partition("## Without the package")[2], re.DOTALL
 )
 CLIENT = (ROOT / "docs" / "client.md").read_text()
 IN_TWISTED, IN_A_SCRIPT = re.findall(r"```python\n(.*?)```", CLIENT, re.DOTALL)
@@ -55,8 +55,11 @@ WAMPY = f"""
 import {{ createRequire }} from "node:module";
 import {{ Board }} from "./client/board/board.mjs";
 import {{ PenStroke }} from "./client/board/stroke.mjs";
+import {{ Kept }} from "./client/chat/kept.mjs";
+import {{ MemoryStorage }} from "./client/storage.mjs";
 globalThis.WebSocket = createRequire("@folder@/")("ws");
 const user = @user@, me = user, accessToken = "@token@", lesson_id = "@lesson_id@";
+const localStorage = new MemoryStorage();
 const redraw = () => {{}}, showWords = () => {{}}, presence = () => {{}};
 const chat = {{
   position: null,
@@ -65,7 +68,6 @@ const chat = {{
 }};
 const readAfresh = (name) => {{ throw new Error(`${{name}} was to be complete`); }};
 async function arrive(wampy) {{
-  const call = async (procedure, kwargs) => (await wampy.call(procedure, {{ argsDict: kwargs }})).argsList[0];
   {JOIN}
   {{
     const topic = topics.cursor, show = () => {{}};

@@ -11,6 +11,8 @@ from tutorwamp.kernel.contracts import StreamEvent
 from tutorwamp.reference.catalogue import catalogue
 
 _NAME: Final = re.compile(r"[^A-Za-z0-9]")
+_PART: Final = re.compile(r"\{\w+\}")
+"""Of a topic, in the place of an id."""
 _PRIMITIVES: Final = {
     "string": "string",
     "integer": "number",
@@ -48,9 +50,14 @@ def _lines() -> Iterator[str]:
             f'EventOf<"{one}", {_type(found.schema(data, "serialization"))}>' for one, data in topic.events.items()
         ]
         message = " | ".join(kinds) if topic.message is None else _type(found.schema(topic.message, "serialization"))
-        key = re.sub(r"\{\w+\}", "${string}", uri)
+        key = re.sub(_PART, "${string}", uri)
         yield f"  [topic: `{key}`]: {message};" if "$" in key else f'  "{key}": {message};'
     yield "}\n"
+    unions = {uri.rpartition(".")[2]: uri for uri, topic in found.topics.items() if topic.events}
+    for kind, uri in unions.items():
+        yield f"export type {_name(kind)}Event = Published[`{re.sub(_PART, '${string}', uri)}`];"
+    yield "\n/** Every event of a stream that this version knows. A later one may send others: have a `default` in every `switch`. */"
+    yield "export type KnownEvent = " + " | ".join(f"{_name(kind)}Event" for kind in unions) + ";\n"
     yield "export type ErrorUri = " + " | ".join(f'"{uri}"' for uri in found.errors) + ";"
 
 

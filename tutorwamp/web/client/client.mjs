@@ -15,7 +15,7 @@ import { Session } from "./session.mjs";
 import { asStorage } from "./storage.mjs";
 
 /** How often things are said that are said all the time, in milliseconds: the pointer, that somebody types, what is drawn. */
-const THROTTLE = { cursor: 50, typing: 2_500, board: 50 };
+const THROTTLE = { cursor: 50, typing: 2_500, board: 0 }; // strokes by their own pace (board/pace.mjs)
 
 /**
  * A client; `connect()` begins. Options:

@@ -118,8 +118,12 @@ export class Connection {
   }
 
   /** Call a procedure. Throws Refusal, whatever goes wrong, or what `signal` says; `reauth` only where a new token did not help. */
-  call(procedure, kwargs = {}, { timeout, signal } = {}) {
-    return renewing(this.#tokens, () => this.#ask(procedure, kwargs, timeout, signal));
+  async call(procedure, kwargs = {}, { timeout, signal } = {}) {
+    try {
+      return await renewing(this.#tokens, () => this.#ask(procedure, kwargs, timeout, signal));
+    } catch (error) {
+      throw signal?.aborted ? error : Refusal.from(error); // also what cannot be written, and what getToken() throws
+    }
   }
 
   async #ask(procedure, kwargs, timeout, signal) {

@@ -142,11 +142,6 @@ export class ClientError extends Error {
 /** The name until 0.1.0. */
 export { ClientError as Refusal };
 
-/** For a program without words of its own, such as a script: the server's sentence, which is English. */
-export function inPlainWords(error) {
-  return ClientError.from(error).message;
-}
-
 function actionFor(uri, said, status) {
   if (ACTIONS.has(said)) return said;
   if (Object.hasOwn(ACTION_OF, uri)) return ACTION_OF[uri];

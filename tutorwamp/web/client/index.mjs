@@ -4,7 +4,7 @@ export { Board } from "./board/board.mjs";
 export { PenStroke } from "./board/stroke.mjs";
 export { Client, createClient } from "./client.mjs";
 export { systemClock } from "./clock.mjs";
-export { Refusal } from "./errors.mjs";
+export { ClientError, Refusal } from "./errors.mjs";
 export { Lesson } from "./lesson.mjs";
 export { TIMEOUTS } from "./limits.mjs";
 export { Session } from "./session.mjs";

@@ -192,10 +192,7 @@ function order(a, b) {
 
 /** Who writes just now: their ids. Nothing of it is kept. */
 export class TypingNow extends Emitter {
-  #typing = new Typing((ids) => {
-    this.ids = ids;
-    this.emit("update", ids);
-  });
+  #typing;
   #whisper;
   #clock;
   #everyMs;
@@ -207,6 +204,10 @@ export class TypingNow extends Emitter {
     this.#whisper = whisper;
     this.#clock = clock;
     this.#everyMs = everyMs;
+    this.#typing = new Typing((ids) => {
+      this.ids = ids;
+      this.emit("update", ids);
+    }, clock);
   }
 
   hear({ typing }, who) {

@@ -33,9 +33,9 @@ export class Stream {
   recovered = false;
 
   /**
-   * `apply(event)` shows one event, and throws where it makes no sense: then the state is read. `readAfresh()` reads and shows the whole state, including every event so far. Where it
-   * says the number of the last event in there, no event is applied twice. `resume(position)` asks
-   * tutorwamp.session.resume for what came after: `{complete, events, head}`.
+   * `apply(event)` shows one event, and throws where it makes no sense: then the state is read. `readAfresh()` reads and shows
+   * the whole state, including every event so far. Where it says the number of the last event in there, no event is applied
+   * twice. `resume(position)` asks tutorwamp.session.resume for what came after: `{complete, events, head}`.
    */
   constructor({ apply, readAfresh, resume, clock = systemClock }) {
     this.#clock = clock;

@@ -13,6 +13,7 @@ const STALE = "tutorwamp.error.board.stale";
 
 export class Board {
   #call;
+  #clock;
   #me;
   #hooks;
   #replica = new Replica();
@@ -26,10 +27,11 @@ export class Board {
   /**
    * `call(name, kwargs)` calls tutorwamp.board.<name>, `resume(position)` asks for what came after it. `hooks`: onChange(),
    * whenever something looks different; onNews(page), when somebody else changed it; onStopped(ids), when the server took no
-   * more of these elements; tell(error). `kept` keeps what is not answered over a reload (chat/kept.mjs).
+   * more of these elements; tell(error). `kept` keeps what is not answered over a reload (chat/kept.mjs); `everyMs`: it is sent no oftener.
    */
-  constructor({ call, me, hooks, resume, kept }) {
+  constructor({ call, me, hooks, resume, kept, clock, everyMs }) {
     this.#call = call;
+    this.#clock = clock;
     this.#me = me;
     this.#hooks = hooks;
     this.#outbox = new Outbox({
@@ -37,9 +39,11 @@ export class Board {
       onRejected: (rejections) => this.#rejected(rejections),
       onRefused: (error, changes) => this.#refused(error, changes),
       kept,
+      clock,
+      everyMs,
       onUnkept: () => this.#unkept(),
     });
-    this.stream = new Stream({ apply: (event) => this.#apply(event), readAfresh: () => this.#readAfresh(), resume });
+    this.stream = new Stream({ apply: (event) => this.#apply(event), readAfresh: () => this.#readAfresh(), resume, clock });
   }
 
   /** After joining and subscribing, each time. */
@@ -260,6 +264,6 @@ export class Board {
   async #turn(name, kwargs) {
     this.#outbox.flush();
     const asked = { ...kwargs, client_id: newClientId() };
-    await persistently(() => this.#call(name, asked)).catch((error) => this.#hooks.tell(ClientError.from(error)));
+    await persistently(() => this.#call(name, asked), this.#clock).catch((error) => this.#hooks.tell(ClientError.from(error)));
   }
 }

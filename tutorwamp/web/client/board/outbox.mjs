@@ -2,6 +2,7 @@
 // and sent again (same client_id) where there was none, also after a reload. docs/rules/board.md, B21, B22, B31, B33, B45.
 
 import { NOT_KEPT } from "../chat/kept.mjs";
+import { systemClock } from "../clock.mjs";
 import { ClientError } from "../errors.mjs";
 import { listOf } from "../events.mjs";
 import { newClientId } from "../ids.mjs";
@@ -25,6 +26,8 @@ export class Outbox {
   #send;
   #onRejected;
   #onRefused;
+  #clock;
+  #everyMs;
   #kept;
   #onUnkept;
   #keeping = null;
@@ -40,12 +43,15 @@ export class Outbox {
   /**
    * `send(clientId, changes)` promises the server's answer. `onRejected(rejections)`: the server took the rest.
    * `onRefused(error, changes)`: a whole submission can never be taken. `changes` change after both. `kept` keeps what is not
-   * answered (chat/kept.mjs), and what it has from before is sent first. `onUnkept()`: it has no room for it.
+   * answered (chat/kept.mjs), and what it has from before is sent first. `onUnkept()`: it has no room for it. `everyMs`: no
+   * oftener than this.
    */
-  constructor({ send, onRejected, onRefused, kept = NOT_KEPT, onUnkept = () => {} }) {
+  constructor({ send, onRejected, onRefused, kept = NOT_KEPT, onUnkept = () => {}, clock = systemClock, everyMs = 0 }) {
     this.#send = send;
     this.#onRejected = onRejected;
     this.#onRefused = onRefused;
+    this.#clock = clock;
+    this.#everyMs = everyMs;
     this.#kept = kept;
     this.#onUnkept = onUnkept;
     for (const { client_id, changes } of kept.all) {
@@ -86,12 +92,12 @@ export class Outbox {
   }
 
   #keepSoon() {
-    this.#keeping ??= setTimeout(() => this.keep(), KEPT_AFTER_MS);
+    this.#keeping ??= this.#clock.setTimeout(() => this.keep(), KEPT_AFTER_MS);
   }
 
   /** Store what is not answered, now: the page may be gone the next moment. */
   keep() {
-    clearTimeout(this.#keeping);
+    this.#clock.clearTimeout(this.#keeping);
     this.#keeping = null;
     let isFull = false;
     for (const submission of this.#submissions) {
@@ -125,7 +131,7 @@ export class Outbox {
   halt() {
     this.#open = false;
     this.#session++;
-    clearTimeout(this.#timer);
+    this.#clock.clearTimeout(this.#timer);
     this.#timer = null;
     for (const submission of this.#submissions) if (submission.state === "flying") submission.state = "waiting";
   }
@@ -155,16 +161,16 @@ export class Outbox {
 
   #sendSoon() {
     if (!this.#open || this.#timer !== null) return;
-    const pauseMs = this.#nextAt - Date.now();
+    const pauseMs = this.#nextAt - this.#clock.now();
     if (pauseMs <= 0) return this.#sendNow();
-    this.#timer = setTimeout(() => {
+    this.#timer = this.#clock.setTimeout(() => {
       this.#timer = null;
       this.#sendSoon(); // a failure may have moved #nextAt
     }, pauseMs);
   }
 
   #sendNow() {
-    clearTimeout(this.#timer);
+    this.#clock.clearTimeout(this.#timer);
     this.#timer = null;
     for (const submission of this.#submissions) {
       if (submission.state !== "waiting") continue;
@@ -172,7 +178,7 @@ export class Outbox {
       // one is answered: the server judges in the order of sending.
       if (this.#flying >= UNANSWERED_AT_MOST || (this.#failures > 0 && this.#flying > 0)) return;
       this.#fly(submission);
-      this.#nextAt = Date.now() + this.#pace.pause(this.#flying);
+      this.#nextAt = this.#clock.now() + Math.max(this.#everyMs, this.#pace.pause(this.#flying, this.#clock.now()));
     }
   }
 
@@ -226,7 +232,7 @@ export class Outbox {
       this.#failures = this.#flying > 0 ? Math.max(1, this.#failures) : this.#failures + 1; // many that fail together are one
       if (error.action === "reauth") return; // until the person is back, or draws on
       const seconds = Math.min(PAUSE_AT_MOST_S, Math.max(1, error.retryAfter) * this.#failures);
-      this.#nextAt = Date.now() + seconds * 1000 * (1 + Math.random() / 2);
+      this.#nextAt = this.#clock.now() + seconds * 1000 * (1 + Math.random() / 2);
     } else {
       this.#submissions = this.#submissions.filter((one) => one !== submission);
       this.#forget(submission);

@@ -1,6 +1,7 @@
 // The chat of one lesson: reads, sends, corrects, marks as read.
 
 import { persistently } from "../again.mjs";
+import { systemClock } from "../clock.mjs";
 import { ClientError } from "../errors.mjs";
 import { isKnown, legible, readMessage, readPerson } from "../events.mjs";
 import { Stream } from "../stream.mjs";
@@ -18,6 +19,7 @@ export class Chat {
   #messages;
   #delivery;
   #tell;
+  #clock;
   #cursor = null; // where earlier messages begin; null: there are none
   #readBy = new Map(); // person id -> {person, seq}
   #readSeq = 0; // what the server knows we have read
@@ -32,7 +34,8 @@ export class Chat {
    * arrived(message), when somebody else has said something. `kept` keeps what is not sent over a reload (kept.mjs);
    * `tell(error)` says what went wrong.
    */
-  constructor({ connection, lessonId, me, view, resume, kept, tell }) {
+  constructor({ connection, lessonId, me, view, resume, kept, tell, clock = systemClock }) {
+    this.#clock = clock;
     this.#connection = connection;
     this.#lessonId = lessonId;
     this.me = me;
@@ -44,8 +47,9 @@ export class Chat {
       send: (message) => this.#deliver(message),
       onRefused: (message, error) => this.#refused(message, error),
       onStuck: () => view.show(),
+      clock,
     });
-    this.stream = new Stream({ apply: (event) => this.#apply(event), readAfresh: () => this.#readAfresh(), resume });
+    this.stream = new Stream({ apply: (event) => this.#apply(event), readAfresh: () => this.#readAfresh(), resume, clock });
   }
 
   /** What the view shows. */
@@ -75,7 +79,7 @@ export class Chat {
   /** The person goes. What cannot be sent right now is kept, and sent when they come again. */
   close() {
     this.#delivery.finish();
-    clearTimeout(this.#marking);
+    this.#clock.clearTimeout(this.#marking);
   }
 
   /** The lesson is over: nothing can be said any more. */
@@ -187,7 +191,7 @@ export class Chat {
     const newest = this.#messages.newestSeq;
     this.#seenSeq = newest;
     if (newest <= this.#readSeq || this.#marking || this.#closed) return;
-    this.#marking = setTimeout(async () => {
+    this.#marking = this.#clock.setTimeout(async () => {
       this.#marking = null;
       const seq = this.#messages.newestSeq;
       // Not worth a word when it fails: the next look tries again.
@@ -250,7 +254,7 @@ export class Chat {
   /** True when it worked; otherwise the person has been told. Each of them may be asked twice: it says what shall be. */
   async #change(name, kwargs) {
     try {
-      await persistently(() => this.#call(name, kwargs));
+      await persistently(() => this.#call(name, kwargs), this.#clock);
       return true;
     } catch (error) {
       this.#tell(error);

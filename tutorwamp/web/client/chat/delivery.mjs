@@ -14,6 +14,7 @@ export class Delivery {
   #open = false;
   #running = false;
   #leaving = false;
+  #clock;
   #failures = 0; // in a row
   #session = 0; // deliveries of an earlier one are no longer ours
 
@@ -21,7 +22,8 @@ export class Delivery {
    * `next()`: the first that waits, or undefined. `send(message)` promises that it need not be sent again.
    * `onRefused(message, error)`: it never can be, so next() must not give it again. `onStuck()`: it takes longer.
    */
-  constructor({ next, send, onRefused, onStuck }) {
+  constructor({ next, send, onRefused, onStuck, clock }) {
+    this.#clock = clock;
     this.#next = next;
     this.#send = send;
     this.#onRefused = onRefused;
@@ -85,7 +87,7 @@ export class Delivery {
   async #later(seconds) {
     this.#failures++;
     this.#onStuck();
-    await pause(jittered(Math.max(seconds, Math.min(PAUSE_AT_MOST_S, seconds * this.#failures))));
+    await pause(jittered(Math.max(seconds, Math.min(PAUSE_AT_MOST_S, seconds * this.#failures))), this.#clock);
     return !this.#leaving;
   }
 }

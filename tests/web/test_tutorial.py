@@ -1,0 +1,141 @@
+"""docs/javascript.md followed to its end: in Node, and as a page that Vite builds, in Chromium, from another origin."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, cast
+
+from twisted.internet import reactor
+from twisted.internet.utils import getProcessOutputAndValue
+from twisted.web.resource import Resource
+from twisted.web.server import Site
+
+from tests.conftest import HURRIED, migrated_node
+from tests.support import npm
+from tests.support.machine import PASSWORD
+from tests.support.node import Node
+from tests.support.people import PythonPerson, planned_lesson, register
+from tests.web.browser import Browser, executable
+from tests.web.package import FILES, project, run, tool
+
+SERVER = "http://127.0.0.1:8080"
+LOGIN = ('"student1@demo.example"', '"demo-lesson"')
+OF_NODE_20 = 'import { WebSocket } from "ws";\nglobalThis.WebSocket = WebSocket;\n'
+UNTIL_SAID = 'lesson.chat.on("update", ({ data }) => data.body === "Good morning" && process.exit());\n'
+KINDS = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
+
+
+class Built(Resource):
+    """What Vite has made, at an address of its own."""
+
+    isLeaf = True  # noqa: N815  # Twisted's name
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder = folder
+
+    def render_GET(self, request: Any) -> bytes:  # Twisted's name
+        path = self._folder / (request.path.decode().strip("/") or "index.html")
+        request.setHeader("Content-Type", KINDS[path.suffix])
+        return path.read_bytes()
+
+
+def test_the_tutorial_has_all_its_files() -> None:
+    assert set(FILES) == {"first.mjs", "index.html", "elements.js", "main.js", "chat.js", "board.js", "words.js"}
+    assert SERVER in FILES["main.js"]
+
+
+async def test_the_first_connection(node: Node, tmp_path: Path) -> None:
+    folder = project(tmp_path, "ws")
+    email, _ = await register(node, "Tina", "tutor")
+    tutor = await PythonPerson.enter(node, email)
+    student_email, student = await register(node, "Stan", "student")
+    lesson = await planned_lesson(tutor.call, student)
+    await tutor.call("tutorwamp.lesson.start", lesson_id=lesson["id"])
+    text = FILES["first.mjs"].replace(SERVER, node.url)
+    for word, ours in zip(LOGIN, (student_email, PASSWORD), strict=True):
+        assert word in text
+        text = text.replace(word, f'"{ours}"')
+    (folder / "first.mjs").write_text(OF_NODE_20 + text + UNTIL_SAID)
+    out, errors, code = await getProcessOutputAndValue(npm.node(), ["first.mjs"], env=os.environ, path=str(folder))
+    assert (code, out.decode().strip()) == (0, f"You are in {lesson['title']}"), errors.decode()
+    await tutor.close()
+
+
+def built(folder: Path, server: str) -> Path:
+    """What Vite makes of the tutorial's page."""
+    project(folder, "vite")
+    (folder / "src").mkdir()
+    for name, text in FILES.items():
+        place = folder / "src" / name if name.endswith(".js") else folder / name
+        place.write_text(text.replace(SERVER, server))
+    run(folder, *tool("vite"), "build", "--logLevel", "warn")
+    return folder / "dist"
+
+
+async def test_the_view_of_a_lesson(tmp_path: Path) -> None:
+    executable()
+    npm.folder()
+    site = Site(Built(tmp_path / "app" / "dist"))
+    port = cast("Any", reactor).listenTCP(0, site, interface="127.0.0.1")
+    origin = f"http://127.0.0.1:{port.getHost().port}"
+    node = migrated_node(env={**HURRIED, "TUTORWAMP_ALLOWED_ORIGINS": origin})
+    with node.running():
+        built(tmp_path / "app", node.url)
+        email, _ = await register(node, "Tina", "tutor")
+        tutor = await PythonPerson.enter(node, email)
+        student_email, student = await register(node, "Stan", "student")
+        lesson = await planned_lesson(tutor.call, student)
+        await tutor.call("tutorwamp.lesson.start", lesson_id=lesson["id"])
+        await tutor.join(lesson["id"])
+        await tutor.call("tutorwamp.lesson.set_pen", lesson_id=lesson["id"], student_ids=[student["id"]])
+        browser = await Browser.open(tmp_path / "profile", f"{origin}/")
+        try:
+            await browser.until("() => document.readyState === 'complete' && !!document.querySelector('#sign-in')")
+            await sign_in(browser, student_email, "wrong password")
+            await browser.sees("The e-mail address or the password is not right.", "#status")
+            await sign_in(browser, student_email, PASSWORD)
+            await browser.sees(lesson["title"], "#title")
+            await browser.sees("Tina", "#people")
+            await browser.fill('[name="body"]', "Good morning")
+            await browser.press("Enter")
+            await browser.sees("Stan: Good morning", "#messages")
+            await tutor.call("tutorwamp.chat.send", lesson_id=lesson["id"], body="<b>Welcome</b>")
+            await browser.sees("Tina: <b>Welcome</b>", "#messages")
+            await drawn_offline_and_reloaded(browser, tutor, lesson["id"], student_email)
+        finally:
+            await browser.close()
+            await tutor.close()
+            await port.stopListening()
+
+
+async def sign_in(browser: Browser, email: str, password: str) -> None:
+    await browser.fill('[name="email"]', email)
+    await browser.fill('[name="password"]', password)
+    await browser.press("Enter")
+
+
+async def drawn_offline_and_reloaded(browser: Browser, tutor: PythonPerson, lesson_id: str, email: str) -> None:
+    """What the page says of strokes and words: kept over a reload, and sent once."""
+    await browser.network(offline=True)
+    await browser.until("() => document.querySelector('#status').textContent.startsWith('reconnecting')")
+    box = await browser.place("#board")
+    left, top = box["left"] + 40, box["top"] + 40
+    await browser.drag([(left, top), (left + 60, top + 10), (left + 120, top + 40)])
+    await browser.fill('[name="body"]', "Said in a tunnel")
+    await browser.press("Enter")
+    await browser.sees("Said in a tunnel (sending)", "#messages")
+    await browser.sees("2 to send", "#status")
+    await browser.network(offline=False)
+    await browser.value("dispatchEvent(new Event('pagehide'))")
+    await browser.go(await browser.value("location.href"))
+    await browser.until("() => document.readyState === 'complete' && !!document.querySelector('#sign-in')")
+    await sign_in(browser, email, PASSWORD)
+    await browser.sees("Stan: Said in a tunnel", "#messages")
+    await browser.until("() => document.querySelectorAll('#board path').length === 1")
+    await browser.until("() => document.querySelector('#status').textContent === 'connected'")
+    state = await tutor.call("tutorwamp.board.open", lesson_id=lesson_id)
+    assert len(state["elements"]) == 1
+    said = await tutor.call("tutorwamp.chat.history", lesson_id=lesson_id)
+    assert [message["body"] for message in said["items"]] == ["Said in a tunnel", "<b>Welcome</b>", "Good morning"]

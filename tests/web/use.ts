@@ -1,0 +1,52 @@
+// How a program in TypeScript uses the package; `tsc --strict` reads it (tests/web/test_package.py).
+
+import { createClient, type ChatEvent, type KnownEvent, type LessonValue, type Message, type Procedures } from "tutorwamp";
+import { ClientError } from "tutorwamp/errors";
+import { Board, Kept, type Element } from "tutorwamp/board";
+
+const client = createClient({ url: "https://school.example", getToken: async ({ renew }) => (renew ? "b" : "a") });
+client.on("state", ({ old, new: now, reason }) => { const words: string = `${old} ${now} ${reason ?? ""}`; void words; });
+const off: () => void = client.on("pendingchange", ({ words, strokes }) => { const all: number = words + strokes; void all; });
+off();
+// @ts-expect-error: there is no such event
+client.on("stat", () => {});
+// @ts-expect-error: an unknown option
+createClient({ url: "https://school.example", adress: "" });
+
+async function asked(): Promise<void> {
+  const lesson = await client.call("tutorwamp.lesson.get", { lesson_id: "x" });
+  const title: string = lesson.title;
+  // @ts-expect-error: there is no such argument
+  await client.call("tutorwamp.lesson.get", { lesson: "x" }).then((one: LessonValue) => one);
+  const joined: { recovered: boolean } = await client.lesson("x").join();
+  void title; void joined;
+}
+
+function read(event: ChatEvent): string {
+  switch (event.type) {
+    case "message.created":
+      return event.data.body ?? "";
+    case "read.advanced":
+      return String(event.data.read_seq);
+    default:
+      return event.type; // also of a later version
+  }
+}
+
+function of(event: KnownEvent): string | undefined {
+  if (event.type === "board.changed") return event.data.changes[0]?.op;
+  if (event.type === "lesson.ended") return event.data.ended_at ?? undefined;
+  return undefined;
+}
+
+client.lesson("x").chat.on("update", (event) => read(event));
+client.lesson("x").chat.on("arrived", (message: Message) => message.author.name);
+const seen: Element[] = client.lesson("x").board.elementsOn("p");
+const failed: ClientError = ClientError.from(new Error());
+const wait: number = failed.action === "retry" ? failed.retryAfter : 0;
+type Sent = Procedures["tutorwamp.chat.send"]["result"];
+declare const sent: Sent;
+const body: string | null = sent.body;
+const kept = new Kept(localStorage, "me", "x", "board");
+new Board({ call: async () => ({}), me: sent.author, kept, hooks: { onChange() {}, onNews() {}, onStopped() {}, tell: ({ uri }) => void uri } });
+void asked; void of; void seen; void wait; void body;

@@ -1,0 +1,288 @@
+// Types of index.mjs. What the server says is in contract.d.ts, which is made from its code.
+
+import type {
+  ChatEvent,
+  Lesson as LessonValue,
+  Message,
+  MessageFile,
+  Notification,
+  NotificationsEvent,
+  Participant,
+  Person,
+  Poll,
+  PollsEvent,
+  PresenceMessage,
+  Procedures,
+  StateEvent,
+  BoardEvent,
+  View,
+  ViewMessage,
+} from "./contract.js";
+import type { Board, StorageLike } from "./board/index.js";
+import type { ClientError, ErrorFields } from "./errors.js";
+
+export * from "./contract.js";
+export { Board, PenStroke } from "./board/index.js";
+export type { Element, NewElement, Point, StorageLike } from "./board/index.js";
+export { ClientError, Refusal } from "./errors.js";
+export type { AnyErrorUri, ErrorFields } from "./errors.js";
+export type { LessonValue };
+
+/** What is heard, by its name. */
+export interface Listening<Events> {
+  /** Answers a function that ends it. */
+  on<Name extends keyof Events>(event: Name, listener: (value: Events[Name]) => void): () => void;
+  off<Name extends keyof Events>(event: Name, listener: (value: Events[Name]) => void): void;
+}
+
+export type ConnectionState = "initial" | "connecting" | "connected" | "reconnecting" | "disconnected";
+
+export interface Clock {
+  /** In milliseconds, as the pauses. */
+  now(): number;
+  setTimeout(act: () => void, ms: number): unknown;
+  clearTimeout(timer: any): void;
+}
+
+/** In seconds. */
+export interface Timeouts {
+  open: number;
+  join: number;
+  call: number;
+  read: number;
+  probe: number;
+  silent: number;
+  shown: number;
+  lost: number;
+  pause: number;
+}
+
+export interface Options {
+  /** Of the server: `https://school.example`. */
+  url: string;
+  /** An access token; with `renew` another than before. */
+  getToken?: (how: { renew?: boolean }) => string | Promise<string>;
+  /** The client gets and renews the tokens itself. */
+  login?: { email: string; password: string };
+  user?: () => Person | null;
+  /** What is not sent yet outlives a reload there: localStorage, where there is one. */
+  storage?: StorageLike;
+  WebSocket?: unknown;
+  fetch?: typeof globalThis.fetch;
+  clock?: Clock;
+  timeouts?: Partial<Timeouts>;
+  /** In milliseconds. */
+  throttle?: Partial<Record<"cursor" | "typing" | "board", number>>;
+  debug?: boolean | ((direction: "in" | "out", message: unknown) => void);
+}
+
+export interface CallOptions {
+  /** Seconds. */
+  timeout?: number;
+  signal?: AbortSignal;
+}
+
+/** How much the server does not have yet. */
+export interface Pending {
+  words: number;
+  strokes: number;
+  lessons: Record<string, { words: number; strokes: number }>;
+}
+
+export interface ClientEvents {
+  state: { old: ConnectionState; new: ConnectionState; reason?: string };
+  /** `seconds` until the next attempt; null where there is none to come. */
+  retry: { seconds: number | null };
+  lost: undefined;
+  restored: undefined;
+  arrived: unknown;
+  pendingchange: Pending;
+}
+
+export declare function createClient(options: Options): Client;
+
+export declare class Client implements Listening<ClientEvents> {
+  constructor(options: Options);
+  on<Name extends keyof ClientEvents>(event: Name, listener: (value: ClientEvents[Name]) => void): () => void;
+  off<Name extends keyof ClientEvents>(event: Name, listener: (value: ClientEvents[Name]) => void): void;
+  readonly state: ConnectionState;
+  readonly retryAt: number | null;
+  readonly isOpen: boolean;
+  readonly user: Person | null;
+  readonly pending: Pending;
+  readonly notifications: Notifications;
+  readonly storage: StorageLike;
+  /** Whether somebody looks at what is shown. */
+  set attentive(attentive: boolean);
+  connect(): Promise<void>;
+  close(): void;
+  wake(): void;
+  keep(): void;
+  call<Name extends keyof Procedures>(procedure: Name, kwargs: Procedures[Name]["arguments"], how?: CallOptions): Promise<Procedures[Name]["result"]>;
+  call(procedure: string, kwargs?: Record<string, unknown>, how?: CallOptions): Promise<unknown>;
+  subscribe(topic: string, heard: (kwargs: Record<string, unknown>, publisher?: string) => void): Promise<() => void>;
+  whisper(topic: string, kwargs: Record<string, unknown>): void;
+  request(
+    method: string,
+    path: string,
+    how?: CallOptions & { query?: Record<string, unknown>; body?: unknown; headers?: Record<string, string>; as?: "json" | "blob" | "text" | "response" },
+  ): Promise<any>;
+  lesson(id: string): Lesson;
+}
+
+export interface Followed<Whole, Change> extends Listening<{ sync: Whole; update: Change; change: unknown }> {
+  /** Whether the last return resumed what was missed, and nothing had to be read afresh. */
+  readonly recovered: boolean;
+}
+
+/** A message that the server does not have yet. */
+export interface OwnMessage extends Omit<Message, "id" | "seq" | "lesson_id" | "files"> {
+  id: null;
+  seq: null;
+  files: MessageFile[];
+  /** Why it cannot be sent; null while it is on its way. */
+  problem: ErrorFields | null;
+}
+
+export interface ChatPicture {
+  messages: Message[];
+  onTheirWay: OwnMessage[];
+  /** Whether there are messages before these. */
+  earlier: boolean;
+  loaded: boolean;
+  newFrom: number | null;
+  seenBy: { person: Person; seq: number }[];
+  closed: boolean;
+  stuck: boolean;
+}
+
+export interface ChatPart extends Listening<{ sync: ChatPicture; update: ChatEvent; change: unknown; arrived: Message }> {
+  readonly picture: ChatPicture;
+  readonly recovered: boolean;
+  readonly newCount: number;
+  readonly unsentCount: number;
+  isWatched: () => boolean;
+  send(body: string, replyTo?: Pick<Message, "id"> | null): void;
+  edit(message: Message, body: string): Promise<boolean>;
+  delete(message: Message): Promise<boolean>;
+  react(message: Message, emoji: string): Promise<boolean>;
+  discard(message: OwnMessage): void;
+  showEarlier(): Promise<void>;
+  reach(seq: number): Promise<void>;
+  seen(): void;
+  nothingIsNew(): void;
+  search(query: string): Promise<Message[]>;
+  withId(id: string): Message | null;
+}
+
+export type BoardPart = Board &
+  Listening<{ sync: Board; update: BoardEvent; change: unknown; news: string; stopped: string[] }> & { readonly recovered: boolean };
+
+export interface LessonPart extends Followed<LessonValue, StateEvent & { old: LessonValue | null; lesson: LessonValue }> {
+  readonly value: LessonValue | null;
+  refresh(): Promise<void>;
+}
+
+export interface PollsPart extends Followed<Poll[], PollsEvent> {
+  readonly items: Poll[];
+}
+
+export interface PresencePart extends Followed<Participant[], PresenceMessage> {
+  readonly participants: Participant[];
+}
+
+export interface ViewPart extends Followed<View | null, ViewMessage> {
+  readonly value: View | null;
+}
+
+export interface TypingPart extends Listening<{ update: string[] }> {
+  readonly ids: string[];
+  tell(typing: boolean): void;
+}
+
+export interface CursorPart extends Listening<{ update: { who: string; page: string; x: number; y: number; laser?: boolean } }> {
+  tell(place: { page: string; x: number; y: number; laser?: boolean }): void;
+}
+
+export interface LessonEvents {
+  joined: { recovered: boolean };
+  failed: ClientError;
+  told: ClientError;
+}
+
+export declare class Lesson implements Listening<LessonEvents> {
+  private constructor();
+  on<Name extends keyof LessonEvents>(event: Name, listener: (value: LessonEvents[Name]) => void): () => void;
+  off<Name extends keyof LessonEvents>(event: Name, listener: (value: LessonEvents[Name]) => void): void;
+  readonly id: string;
+  readonly me: Person;
+  readonly value: LessonValue | null;
+  readonly isLed: boolean;
+  readonly isOver: boolean;
+  readonly recovered: boolean;
+  readonly pending: { words: number; strokes: number };
+  readonly chat: ChatPart;
+  readonly board: BoardPart;
+  readonly state: LessonPart;
+  readonly polls: PollsPart;
+  readonly presence: PresencePart;
+  readonly view: ViewPart;
+  readonly typing: TypingPart;
+  readonly cursor: CursorPart;
+  join(): Promise<{ recovered: boolean }>;
+  leave(): void;
+  /** `name` as in `chat.history`; the lesson's id is added. */
+  call(name: string, kwargs?: Record<string, unknown>, how?: CallOptions): Promise<any>;
+  /** `start`, `end`, `set_pen` …: the lesson as it is then. */
+  act(verb: string, kwargs?: Record<string, unknown>): Promise<LessonValue>;
+}
+
+export declare class Notifications implements Listening<{ sync: Notifications; update: NotificationsEvent; change: undefined; news: Notification }> {
+  private constructor();
+  on(event: "sync" | "update" | "change" | "news", listener: (value: any) => void): () => void;
+  off(event: "sync" | "update" | "change" | "news", listener: (value: any) => void): void;
+  readonly isServed: boolean;
+  readonly items: Notification[];
+  readonly unreadCount: number;
+  markRead(notification: Pick<Notification, "id">): Promise<unknown>;
+  markAllRead(): Promise<unknown>;
+}
+
+export declare const TIMEOUTS: Timeouts;
+export declare const systemClock: Clock;
+
+/** Who is signed in, with tokens that are kept and renewed; `client` takes `getToken: (how) => session.accessToken(how)`. */
+export declare class Session {
+  constructor(options: {
+    url: string;
+    fetch?: typeof globalThis.fetch;
+    clock?: Clock;
+    /** Where the tokens outlive a reload. */
+    kept?: { get(): any; set(tokens: any): void };
+    tabs?: { postMessage(message: unknown): void; onmessage: any };
+    alone?: <Result>(work: () => Result) => Result;
+  });
+  readonly user: Person | null;
+  register(person: { name: string; email: string; password: string; role: "student" | "tutor" }): Promise<void>;
+  logIn(login: { email: string; password: string }): Promise<void>;
+  logOut(): Promise<void>;
+  forget(): void;
+  accessToken(how?: { renew?: boolean }): Promise<string>;
+}
+
+export declare class WebStorage implements StorageLike {
+  constructor(web: Omit<StorageLike, "key" | "length"> & ({ keys(): Iterable<string> } | { key(place: number): string | null; length: number }));
+  getItem(key: string): string | null;
+  setItem(key: string, text: string): void;
+  removeItem(key: string): void;
+  key(place: number): string | null;
+  readonly length: number;
+}
+
+export declare class MemoryStorage implements StorageLike {
+  getItem(key: string): string | null;
+  setItem(key: string, text: string): void;
+  removeItem(key: string): void;
+  key(place: number): string | null;
+  readonly length: number;
+}
