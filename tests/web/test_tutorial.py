@@ -32,7 +32,7 @@ class Built(Resource):
     isLeaf = True  # noqa: N815  # Twisted's name
 
     def __init__(self, folder: Path) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # Twisted's
         self._folder = folder
 
     def render_GET(self, request: Any) -> bytes:  # Twisted's name

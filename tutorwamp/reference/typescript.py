@@ -56,7 +56,7 @@ def _lines() -> Iterator[str]:
     unions = {uri.rpartition(".")[2]: uri for uri, topic in found.topics.items() if topic.events}
     for kind, uri in unions.items():
         yield f"export type {_name(kind)}Event = Published[`{re.sub(_PART, '${string}', uri)}`];"
-    yield "\n/** Every event of a stream that this version knows. A later one may send others: have a `default` in every `switch`. */"
+    yield "\n/** Every event of a stream that this version knows; a later one may send others. */"
     yield "export type KnownEvent = " + " | ".join(f"{_name(kind)}Event" for kind in unions) + ";\n"
     yield "export type ErrorUri = " + " | ".join(f'"{uri}"' for uri in found.errors) + ";"
 

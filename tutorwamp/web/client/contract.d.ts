@@ -481,7 +481,7 @@ export type PollsEvent = Published[`tutorwamp.lesson.${string}.polls`];
 export type StateEvent = Published[`tutorwamp.lesson.${string}.state`];
 export type NotificationsEvent = Published[`tutorwamp.user.${string}.notifications`];
 
-/** Every event of a stream that this version knows. A later one may send others: have a `default` in every `switch`. */
+/** Every event of a stream that this version knows; a later one may send others. */
 export type KnownEvent = BoardEvent | ChatEvent | PollsEvent | StateEvent | NotificationsEvent;
 
 export type ErrorUri = "tutorwamp.error.account.email_taken" | "tutorwamp.error.board.full" | "tutorwamp.error.board.locked" | "tutorwamp.error.board.no_pen" | "tutorwamp.error.board.stale" | "tutorwamp.error.chat.edit_window" | "tutorwamp.error.conflict" | "tutorwamp.error.forbidden" | "tutorwamp.error.internal" | "tutorwamp.error.invalid" | "tutorwamp.error.lesson.full" | "tutorwamp.error.lesson.muted" | "tutorwamp.error.lesson.overlap" | "tutorwamp.error.lesson.state" | "tutorwamp.error.malformed" | "tutorwamp.error.method_not_allowed" | "tutorwamp.error.not_found" | "tutorwamp.error.rate_limited" | "tutorwamp.error.too_large" | "tutorwamp.error.unauthenticated" | "tutorwamp.error.unavailable" | "tutorwamp.error.unsupported_media_type";
