@@ -244,3 +244,20 @@ test("S11 whoever would wait for long is told at once, and a refusal is not aske
   assert.equal(await chat.edit({ id: "m1" }, "better"), false);
   assert.deepEqual([told.length, school.asked.length], [2, 2]);
 });
+
+test("C17 files go with their message, also after a reload, and only where there are any", async () => {
+  const file = { id: "f1", name: "a.txt", media_type: "text/plain", size: 5 };
+  school.isOpen = false;
+  const before = page();
+  await before.begin(0).catch(() => {});
+  before.send("", null, [file]);
+  assert.deepEqual(before.picture.onTheirWay[0].files, [file]);
+  school.isOpen = true;
+  const after = page();
+  await after.begin(0);
+  await settled();
+  after.send("without");
+  await settled();
+  const asked = school.asked.filter(([name]) => name === "send").map(([, { body, file_ids }]) => [body, file_ids]);
+  assert.deepEqual(asked, [["", ["f1"]], ["without", undefined]]);
+});

@@ -157,6 +157,21 @@ async def test_hands_pen_rules_and_removal(node: Node, tmp_path: Path) -> None:
         assert await student.value("location.hash") == ""
         assert [one["name"] for one in (await room.lesson())["students"]] == [OTHER]
 
+        # And who is removed while the line is down is told when they are back.
+        lesson = await room.lesson()
+        both = [room.stan["id"], lesson["students"][0]["id"]]
+        changes = {"lesson_id": room.lesson_id, "student_ids": both, "version": lesson["version"]}
+        lesson = await room.teaching.call("tutorwamp.lesson.update", **changes)
+        await student.click("#notices .icon")
+        await student.value(f"location.hash = 'lesson={room.lesson_id}'")
+        await student.sees("3 here", ".people .count")
+        await student.network(offline=True)
+        await student.until("() => document.body.dataset.connection !== 'connected'")
+        changes |= {"student_ids": both[1:], "version": lesson["version"]}
+        await room.teaching.call("tutorwamp.lesson.update", **changes)
+        await student.network()
+        await student.sees("You are not in this lesson", "#notices")
+
 
 async def test_timer(node: Node, tmp_path: Path) -> None:
     async with classroom(node, tmp_path) as room:
@@ -314,6 +329,15 @@ async def test_what_the_chat_shows(node: Node, tmp_path: Path) -> None:
         await student.sees("Reported", "#notices")
         assert "Reported" not in await tutor.value("document.body.innerText")
 
+        # One message is a stop of the Tab key, and the arrows go to the others.
+        stops = "[...document.querySelectorAll('.messages > .message')].filter((one) => one.tabIndex === 0).length"
+        assert await student.value(stops) == 1
+        await student.value("document.querySelector('.messages > .message[tabindex=\"0\"]').focus()")
+        before = await student.value("document.activeElement.dataset.seq")
+        await student.press("ArrowUp")
+        assert int(await student.value("document.activeElement.dataset.seq")) < int(before)
+        assert await student.value(stops) == 1
+
         # Words while one looks elsewhere stand in the title.
         await tutor.until("() => document.title === 'Fractions · Classroom'")
         await tutor.value("Object.defineProperty(document, 'hasFocus', { value: () => false, configurable: true })")
@@ -372,18 +396,26 @@ async def test_files_in_the_chat(node: Node, tmp_path: Path) -> None:
         await tutor.click(".send")
         await student.sees("large.bin", ".files")
 
-        # Dropped; what is empty is refused in words.
+        # Dropped or pasted; what is empty or too large is refused in words.
         await tutor.value(
             """{
           const data = new DataTransfer();
           data.items.add(new File([], "nothing.txt"));
           const drop = (type) => new DragEvent(type, { bubbles: true, dataTransfer: data });
           for (const type of ["dragover", "drop"]) document.querySelector(".messages").dispatchEvent(drop(type));
+          const paste = new ClipboardEvent("paste", { bubbles: true, clipboardData: data });
+          document.querySelector("#body").dispatchEvent(paste);
         }"""
         )
-        await tutor.sees("The file is empty", ".attachments .refused")
-        await tutor.click(".attachments .icon")
+        await tutor.until("() => document.querySelectorAll('.attachments .refused').length === 2")
+        await tutor.sees("The file is empty", ".attachments")
+        for _ in range(2):
+            await tutor.click(".attachments .icon")
         await tutor.until("() => document.querySelector('.attachments').hidden")
+        with large.open("r+b") as file:
+            file.truncate(26 << 20)
+        await choose(tutor, large)
+        await tutor.sees("The file is too large", ".attachments .refused")
 
 
 async def test_drafts(node: Node, tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ const VIEWS = {
 };
 const views = new Views(VIEWS);
 const joinHooks = {
-  joined: ({ id }) => location.replace(`#lesson=${id}`), // who goes back is not asked again
+  joined: ({ id }) => (location.hash = `lesson=${id}`),
   otherAccount: () => signOut.ask({ stay: true }),
   isExpected: () => {
     const expected = hasSignedIn;

@@ -14,7 +14,6 @@ import { clockTime, shortDay } from "../dates.mjs";
 import { find, h } from "../dom.mjs";
 import { Attachments } from "../files/attachments.mjs";
 import { transfers } from "../files/transfer.mjs";
-import { openInvite } from "../invites/invite.mjs";
 import { interruption, OVER, stateBadge } from "../lessons/state.mjs";
 import { announce, notify } from "../notices.mjs";
 import { report } from "../reports/report.mjs";
@@ -22,6 +21,7 @@ import { sure } from "../tools/ask.mjs";
 import { Teaching } from "../tools/teaching.mjs";
 import { listed, t } from "../words.mjs";
 
+const NOT_FOUND = "tutorwamp.error.not_found";
 const NAMED_AT_MOST = 2; // of those who type
 
 export class Room {
@@ -36,6 +36,7 @@ export class Room {
   #teaching;
   #away;
   #files;
+  #hasJoined = false;
 
   /** `drawn()`: something has been drawn, and `stuckCount` may be another. */
   constructor(client, lessonId, { drawn }) {
@@ -65,8 +66,6 @@ export class Room {
     this.#board = new BoardPanel(find(".board", this.#root), { client, lesson, nameOf, drawn });
     find('[data-do="start"]', this.#root).addEventListener("click", () => this.#act("start"), { signal });
     find('[data-do="end"]', this.#root).addEventListener("click", () => this.#end(), { signal });
-    const call = (procedure, kwargs) => client.call(procedure, kwargs);
-    find('[data-do="invite"]', this.#root).addEventListener("click", () => openInvite(call, lesson.value), { signal });
     setUpSearch(this.#root, { ask: (query) => this.#chat.search(query), reveal: (seq) => this.#view.reveal(seq), signal });
     this.#teaching = new Teaching(this.#root, { client, lesson, away: this.#away, changed: (may) => this.#showStanding(may), signal });
     this.#setUpSides(signal);
@@ -79,7 +78,11 @@ export class Room {
     return [
       lesson.state.on("change", ({ lesson: now, old }) => this.#showLesson(now, old)),
       ...this.#teaching.hear(),
-      lesson.on("joined", () => this.composer.hurry()),
+      lesson.on("joined", () => {
+        this.#hasJoined = true;
+        this.composer.hurry();
+      }),
+      lesson.on("failed", (error) => this.#hasJoined && this.#thrownOut(error)),
       lesson.typing.on("update", (ids) => this.#showTyping(ids)),
       lesson.chat.on("change", (how) => this.#view.show(how)),
       lesson.chat.on("arrived", (message) => this.#view.arrived(message)),
@@ -152,6 +155,13 @@ export class Room {
     location.hash = "";
   }
 
+  // Back after a loss, and there is no way in any more. Whoever has not been in is told by who wanted to show it.
+  #thrownOut(error) {
+    if (error.uri === NOT_FOUND) return this.#removed();
+    notify(inPlainWords(error));
+    location.hash = "";
+  }
+
   #showNothing() {
     find("#room-title").textContent = "…";
     find(".about", this.#root).textContent = "";
@@ -173,7 +183,6 @@ export class Room {
     find(".state", this.#root).replaceChildren(stateBadge(lesson));
     find('[data-do="start"]', this.#root).hidden = !runs || lesson.state !== "scheduled";
     find('[data-do="end"]', this.#root).hidden = !runs || !["live", "interrupted"].includes(lesson.state);
-    find('[data-do="invite"]', this.#root).hidden = !runs || over;
     const waits = find(".interruption", this.#root);
     waits.textContent = interruption(lesson, this.#me);
     waits.hidden = lesson.state !== "interrupted";

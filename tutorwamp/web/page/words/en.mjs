@@ -263,7 +263,6 @@ export default {
   "day.today": "Today",
   "day.tomorrow": "Tomorrow",
   "day.and-time": "{day}, {time}",
-  "day.span": "{from} – {to}",
   "day.zone": "{name} ({offset})",
 
   // dialog
