@@ -95,15 +95,23 @@ async def test_a_sign_out_ends_all_tabs_of_the_person_and_of_nobody_else(mailing
     tutor_email, _ = await register(node, "Tina", "tutor")
     first = await open_at(tmp_path, node, email)
     second, tutors = await first.again(f"{node.url}/"), await first.again(f"{node.url}/")
+    opened = None
     try:
         await be_signed_in(second, node, email, address="#account")
         await be_signed_in(tutors, node, tutor_email)
+        opened = await first.again(f"{node.url}/#account")
+        # A tab that a link has opened: who is signed in elsewhere is offered, and goes on without a password.
+        await opened.sees("Go on as Tina", "#sign-in .others")
+        await press(opened, "#sign-in .others button", "Go on as Stan")
+        await opened.sees("Stan", "#account summary")
+        await opened.sees("Your account")
         await press(first, "#account summary")
         await press(first, "#account [data-do=sign-out]")
         await first.until(AT_THE_DOOR)
         await second.until(AT_THE_DOOR)
         await second.sees("in another window", "#sign-in .problem")
-        for tab in (first, second):
+        for tab in (first, second, opened):
+            await tab.until(AT_THE_DOOR)
             assert await tab.value("sessionStorage.getItem('tutorwamp.session')") is None
 
         elsewhere = Login(node.url)
@@ -116,8 +124,9 @@ async def test_a_sign_out_ends_all_tabs_of_the_person_and_of_nobody_else(mailing
         with pytest.raises(Exception, match="unauthenticated"):
             await elsewhere.replace(await elsewhere.access_token())
     finally:
-        for tab in (tutors, second, first):
-            await tab.close()
+        for tab in (opened, tutors, second, first):
+            if tab:
+                await tab.close()
 
 
 async def test_links_of_mails_set_a_password_and_confirm_an_address_once(

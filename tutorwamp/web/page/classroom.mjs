@@ -4,6 +4,7 @@
 import { createClient } from "../client/client.mjs";
 import { straight } from "../client/writing.mjs";
 import { SignOut } from "./account/sign-out.mjs";
+import { Tabs } from "./account/tabs.mjs";
 import { Bell } from "./bell/bell.mjs";
 import { learnTime } from "./clock.mjs";
 import { connectionWords } from "./connection-words.mjs";
@@ -16,7 +17,7 @@ import { announce, notify } from "./notices.mjs";
 import { refusalWords } from "./refusals.mjs";
 import { keepShell, soon } from "./shell.mjs";
 import { SignIn } from "./sign-in.mjs";
-import { openSession } from "./tokens.mjs";
+import { keptTokens, openSession } from "./tokens.mjs";
 import { laterView, showSection, Views } from "./views.mjs";
 import { setUpWaking } from "./waking.mjs";
 import { learnWords, sayIn, t } from "./words.mjs";
@@ -27,8 +28,9 @@ sayIn(document);
 const session = openSession();
 const client = createClient({ url: location.origin, getToken: (how) => session.accessToken(how), user: () => session.user });
 const lessons = new Lessons(client);
-const signIn = new SignIn(session, ({ isNew }) => start({ hasSignedIn: true, isNew }));
-const signOut = new SignOut({ session, client, leaving: leaveViews, left: leftBy });
+const tabs = new Tabs({ me: () => session.user, tokens: keptTokens });
+const signIn = new SignIn(session, tabs, ({ isNew }) => start({ hasSignedIn: true, isNew }));
+const signOut = new SignOut({ session, client, tabs, leaving: leaveViews, left: leftBy });
 
 /** Most of the page's code, and not needed to sign in. */
 const room = () => import("./room/room.mjs");

@@ -1,7 +1,7 @@
 // The door: sign in, make an account, or have a mail sent where the password is forgotten.
 
-import { isVisible, writtenLine } from "../client/writing.mjs";
-import { find } from "./dom.mjs";
+import { isolated, isVisible, writtenLine } from "../client/writing.mjs";
+import { avatar, find, h } from "./dom.mjs";
 import { isAbout, refusalWords } from "./refusals.mjs";
 import { request } from "./rest.mjs";
 import { t } from "./words.mjs";
@@ -10,13 +10,15 @@ export class SignIn {
   #root = find("#sign-in");
   #form = find("form", this.#root);
   #session;
+  #tabs;
   #entered;
   #mode = "in"; // "in", "up" or "forgot"
   #isInvited = false;
 
   /** `entered({isNew})`: somebody has signed in; `isNew`, where they have just made their account. */
-  constructor(session, entered) {
+  constructor(session, tabs, entered) {
     this.#session = session;
+    this.#tabs = tabs;
     this.#entered = entered;
     this.#form.addEventListener("submit", (event) => this.#submit(event));
     for (const mode of ["in", "up", "forgot"]) {
@@ -36,6 +38,22 @@ export class SignIn {
     this.#form.password.value = "";
     if (email) this.#form.email.value = email;
     this.#focus();
+    const others = find(".others", this.#root);
+    others.replaceChildren();
+    this.#tabs.whoElse((person) => others.append(this.#goOnAs(person)));
+  }
+
+  // Somebody who is signed in in another tab of this browser.
+  #goOnAs(person) {
+    const goOn = async () => {
+      const tokens = await this.#tabs.tokensOf(person.id);
+      if (!tokens) return button.remove(); // they have signed out there meanwhile
+      this.#session.adopt(tokens);
+      this.#entered({ isNew: false });
+    };
+    const words = t("sign-in.go-on-as", { name: isolated(person.name) });
+    const button = h("button", { type: "button", class: "wide", onclick: goOn }, avatar(person), words);
+    return button;
   }
 
   #focus() {

@@ -9,6 +9,9 @@ const kept = {
   set: (tokens) => (tokens ? sessionStorage.setItem(STORED_AS, JSON.stringify(tokens)) : sessionStorage.removeItem(STORED_AS)),
 };
 
+/** What this tab keeps, for another tab of the same page; null where nobody is signed in. */
+export const keptTokens = kept.get;
+
 /** The tab's only one. */
 export function openSession() {
   return new Session({

@@ -5,7 +5,6 @@ import { forgetDrafts } from "../chat/drafts.mjs";
 import { forgetGiven } from "../polls/given.mjs";
 import { t } from "../words.mjs";
 import { Push } from "./push.mjs";
-import { Tabs } from "./tabs.mjs";
 
 const OF_THE_PERSON = ["tutorwamp.plan.", "tutorwamp.invitation."]; // lessons that were not planned yet, and codes
 const PUSH_OFF_WITHIN_MS = 2_000; // nobody is kept here because a server is away
@@ -18,12 +17,13 @@ export class SignOut {
   #tabs;
 
   /** `leaving()`: nothing of theirs is shown any more. `left(words, how)`: nobody is signed in here. */
-  constructor({ session, client, leaving, left }) {
+  constructor({ session, client, tabs, leaving, left }) {
     this.#session = session;
     this.#client = client;
     this.#leaving = leaving;
     this.#left = left;
-    this.#tabs = new Tabs({ me: () => session.user?.id ?? null, signedOut: () => this.#leave(t("sign-out.elsewhere")) });
+    this.#tabs = tabs;
+    tabs.onSignedOut = () => this.#leave(t("sign-out.elsewhere"));
   }
 
   /** By the person. Nothing happens where they would rather not lose what waits. `how` is for `left`. */

@@ -410,6 +410,7 @@ export default {
   "sign-in.here-to": "You are here to",
   "sign-in.learn": "Learn",
   "sign-in.teach": "Teach",
+  "sign-in.go-on-as": "Go on as {name}",
   "sign-in.new-here": "New here?",
   "sign-in.been-here": "Been here before?",
   "sign-in.forgotten": "Forgotten your password?",
