@@ -95,11 +95,11 @@ async def test_a_sign_out_ends_all_tabs_of_the_person_and_of_nobody_else(mailing
     tutor_email, _ = await register(node, "Tina", "tutor")
     first = await open_at(tmp_path, node, email)
     second, tutors = await first.again(f"{node.url}/"), await first.again(f"{node.url}/")
-    opened = None
+    opened = await first.again(f"{node.url}/#account")
     try:
         await be_signed_in(second, node, email, address="#account")
         await be_signed_in(tutors, node, tutor_email)
-        opened = await first.again(f"{node.url}/#account")
+        await opened.ask("Page.reload")
         # A tab that a link has opened: who is signed in elsewhere is offered, and goes on without a password.
         await opened.sees("Go on as Tina", "#sign-in .others")
         await press(opened, "#sign-in .others button", "Go on as Stan")
@@ -125,8 +125,7 @@ async def test_a_sign_out_ends_all_tabs_of_the_person_and_of_nobody_else(mailing
             await elsewhere.replace(await elsewhere.access_token())
     finally:
         for tab in (opened, tutors, second, first):
-            if tab:
-                await tab.close()
+            await tab.close()
 
 
 async def test_links_of_mails_set_a_password_and_confirm_an_address_once(
