@@ -122,6 +122,7 @@ class FakeSocket {
   topics = new Set();
   said = []; // by the client
   isClosed = false;
+  #isStranded = false;
   #lost = []; // what a silent network has kept
 
   constructor(router, url) {
@@ -160,8 +161,15 @@ class FakeSocket {
   }
 
   #deliver(act) {
+    if (this.#isStranded) return;
     if (this.router.isSilent) this.#lost.push(act);
     else act();
+  }
+
+  /** It is silent for ever; neither end is told. */
+  strand() {
+    this.#lost = [];
+    this.#isStranded = true;
   }
 
   /** What was swallowed arrives after all. */

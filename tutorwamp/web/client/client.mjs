@@ -21,8 +21,8 @@ const THROTTLE = { cursor: 50, typing: 2_500, board: 0 }; // strokes by their ow
  * A client; `connect()` begins. Options:
  *
  * - `url` of the server, `https://school.example`.
- * - `getToken({renew})` answers an access token, with `renew` another than before; or `login: {email, password}`, and the client
- *   gets and renews its tokens itself.
+ * - `getToken({renew})` answers an access token, with `renew` another than before; or `login: {email, password}` (or a function that
+ *   answers that), and the client gets and renews its tokens itself.
  * - `user()`: `{id, name, role}` of whoever the tokens are, where the program knows; otherwise the server is asked.
  * - `storage`, like localStorage: what is not sent yet outlives a reload there. Without it localStorage, or memory.
  * - `WebSocket`, `fetch`, `clock` (clock.mjs), where they are not to be those of the place.
@@ -277,14 +277,15 @@ export class Client extends Emitter {
   }
 }
 
-/** Tokens from an e-mail address and a password; a lost family of logins is begun anew. */
+/** Tokens from an e-mail address and a password, or a function that answers them; a lost family of logins is begun anew. */
 class LogIn {
   #login;
   #session;
+  #loggingIn = null;
 
   constructor(login, { url, fetch, clock }) {
     if (!login) throw new TypeError("createClient needs `getToken`, or `login`.");
-    this.#login = login;
+    this.#login = typeof login === "function" ? login : () => login;
     this.#session = new Session({ url, fetch, clock });
   }
 
@@ -298,8 +299,13 @@ class LogIn {
     } catch (error) {
       if (error.action !== "reauth") throw error;
     }
-    await this.#session.logIn(this.#login);
+    this.#loggingIn ??= this.#logIn().finally(() => (this.#loggingIn = null));
+    await this.#loggingIn;
     return this.#session.accessToken();
+  }
+
+  async #logIn() {
+    await this.#session.logIn(await this.#login());
   }
 }
 

@@ -33,9 +33,9 @@ export class Lesson extends Emitter {
     this.#client = client;
     this.#hooks = hooks;
     this.id = id;
-    this.me = client.user;
-    if (!this.me) throw new TypeError("Who this is, is not known before connect().");
-    const { clock, throttle } = client;
+    if (!client.user) throw new TypeError("Who this is, is not known before connect().");
+    const { clock, throttle, user } = client;
+    this.me = { id: user.id, name: user.name, role: user.role }; // as the others see them
     this.#following = new Following((procedure, kwargs) => client.call(procedure, kwargs));
     const part = (kind) => ({ clock, resume: this.#following.resumer(kind) });
     const whisper = (kind) => (kwargs) => this.#following.topics?.[kind] && client.whisper(this.#following.topics[kind], kwargs);
