@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import json
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from click.testing import CliRunner
 
 from tests.chat.room import Room
 from tests.kernel.edges.loopback import Loopback
+from tests.support import npm
 from tests.support.cast import one_lesson
 from tests.support.machine import Stage
 from tutorwamp.cli.main import main
@@ -141,7 +141,6 @@ def test_the_command_prints_pages_and_json_and_writes_files(tmp_path: Path) -> N
     assert {path.name: path.read_text() for path in (tmp_path / "new").iterdir()} == pages()
 
 
-@pytest.mark.skipif(shutil.which("tsc") is None, reason="there is no TypeScript compiler here")
 def test_the_types_mean_what_they_should(tmp_path: Path) -> None:
     (tmp_path / "tutorwamp.d.ts").write_text(pages()["tutorwamp.d.ts"])
     (tmp_path / "use.ts").write_text(
@@ -153,7 +152,8 @@ def test_the_types_mean_what_they_should(tmp_path: Path) -> None:
         'if (heard.type === "read.advanced") { const seq: number = heard.data.read_seq; void seq; }\n'
         "void asked; void wrong;\n"
     )
-    command = ["tsc", "--noEmit", "--strict", "--target", "es2022", "use.ts"]
+    compiler = npm.folder() / "node_modules" / "typescript" / "bin" / "tsc"
+    command = [npm.node(), str(compiler), "--noEmit", "--strict", "--target", "es2022", "use.ts"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)  # noqa: S603  # our own command
     assert done.returncode == 0, done.stdout
 

@@ -9,8 +9,10 @@ import { Board } from "../../tutorwamp/web/client/board/board.mjs";
 import { isDrawable, shapeOf } from "../../tutorwamp/web/client/board/shapes.mjs";
 import { Chat } from "../../tutorwamp/web/client/chat/chat.mjs";
 import { NOT_KEPT } from "../../tutorwamp/web/client/chat/kept.mjs";
+import { systemClock } from "../../tutorwamp/web/client/clock.mjs";
 import { ClientError } from "../../tutorwamp/web/client/errors.mjs";
 import { EVENTS, lessonAfter, readLesson } from "../../tutorwamp/web/client/events.mjs";
+import { LessonState, Polls } from "../../tutorwamp/web/client/lesson-parts.mjs";
 import { Notifications } from "../../tutorwamp/web/client/notifications.mjs";
 import { OVER } from "../../tutorwamp/web/page/lessons/state.mjs";
 import { settled } from "./server.mjs";
@@ -95,6 +97,32 @@ follow("chat", ({ begin, head = begin.length, afresh, shown }) => {
       read: Object.fromEntries(chat.picture.seenBy.map(({ person, seq }) => [person.id, seq])),
       head: chat.stream.position,
     }),
+    reads: () => reads,
+    expected: shown,
+  };
+});
+
+follow("polls", ({ begin, afresh, shown }) => {
+  let reads = 0;
+  const read = async () => ({ items: structuredClone(reads++ && afresh ? afresh : begin) });
+  const polls = new Polls({ read, moderates: () => false, clock: systemClock, resume: async () => assert.fail("nothing is missing") });
+  return {
+    stream: () => polls.stream,
+    begin: (head = 0, resumed = null) => polls.begin(head, resumed),
+    shown: () => ({ questions: polls.items.map(({ question }) => question), head: polls.stream.position }),
+    reads: () => reads,
+    expected: shown,
+  };
+});
+
+follow("lesson", ({ begin, shown }) => {
+  let reads = 0;
+  const read = async () => ++reads && structuredClone(begin);
+  const state = new LessonState({ read, clock: systemClock, resume: async () => assert.fail("nothing is missing") });
+  return {
+    stream: () => state.stream,
+    begin: (head = 0, resumed = null) => state.stream.begin(head, resumed),
+    shown: () => Object.fromEntries(Object.keys(shown).map((key) => [key, state.value[key]])),
     reads: () => reads,
     expected: shown,
   };

@@ -66,6 +66,13 @@ export function readMessage(message) {
   };
 }
 
+/** A poll as it is read, of whatever kind. Throws where it is none. */
+export function readPoll(poll) {
+  if (!isText(poll?.id)) throw new TypeError("not a poll");
+  const choices = listOf(poll.choices).map((choice) => ({ ...choice, text: textOf(choice?.text), votes: choice?.votes ?? null }));
+  return { answered: 0, anonymous: false, shown: false, created_at: "", ...poll, question: textOf(poll.question), choices };
+}
+
 /** A notification as it is read, of whatever kind: it has its own words. Throws where it is none. */
 export function readNotification(notification) {
   if (!isText(notification?.id)) throw new TypeError("not a notification");

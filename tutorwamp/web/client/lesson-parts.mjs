@@ -4,7 +4,7 @@
 import { jittered } from "./again.mjs";
 import { TYPING_EVERY_MS, Typing } from "./chat/typing.mjs";
 import { Emitter } from "./emitter.mjs";
-import { isKnown, listOf, readLesson } from "./events.mjs";
+import { isKnown, legible, listOf, readLesson, readPoll } from "./events.mjs";
 import { Stream } from "./stream.mjs";
 
 /** By the last word of their topics, the parts that are streams; the others have no numbers. */
@@ -88,7 +88,8 @@ export class Presence extends Emitter {
   }
 
   sync(participants) {
-    this.#present = new Map(listOf(participants).map((participant) => [participant.person.id, participant]));
+    const here = listOf(participants).filter((participant) => participant?.person?.id);
+    this.#present = new Map(here.map((participant) => [participant.person.id, participant]));
     this.emit("sync", this.participants);
   }
 
@@ -162,8 +163,8 @@ export class Polls extends Followed {
   }
 
   apply(event) {
-    const poll = event.data;
-    if (isKnown("polls", event) && poll?.id) {
+    if (isKnown("polls", event)) {
+      const poll = readPoll(event.data);
       // Of the votes we know more than an event says; the reading that follows has them as they are now.
       const votes = this.#moderates() ? this.#known.get(poll.id)?.choices : null;
       this.#known.set(poll.id, votes && !poll.shown ? { ...poll, choices: votes } : poll);
@@ -181,7 +182,7 @@ export class Polls extends Followed {
 
   async #readAfresh() {
     const { items } = await this.#read();
-    this.#known = new Map(listOf(items).map((poll) => [poll.id, poll]));
+    this.#known = new Map(legible(items, readPoll).map((poll) => [poll.id, poll]));
     this.emit("sync", this.items);
   }
 }

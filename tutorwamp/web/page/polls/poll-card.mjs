@@ -5,10 +5,12 @@ import { aside, h } from "../dom.mjs";
 import { t } from "../words.mjs";
 
 const TEXT_AT_MOST = 1000;
+const KINDS = new Set(["single", "multiple", "text"]);
 
 /** `given`: what the person has answered, or null. `answer({choice_ids?, text?})` sends an answer. */
 export function answerForm(poll, given, answer) {
   const { kind, choices, question, anonymous } = poll;
+  if (!KINDS.has(kind)) return votes(poll, given); // of a later version: nobody here knows how it is answered
   const type = kind === "single" ? "radio" : "checkbox";
   const option = ({ id, text }) =>
     h("label", { class: "check" }, h("input", { type, name: `poll-${poll.id}`, value: id, checked: Boolean(given?.choice_ids?.includes(id)), "data-focus": `choice ${id}` }), h("span", { dir: "auto" }, text));
