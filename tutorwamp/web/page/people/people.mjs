@@ -18,6 +18,8 @@ export class People {
   #present = new Map(); // person id -> participant
   #counting = null; // down, to the end of somebody's grace time
   #menuOf = null; // whose menu is open
+  #wide = matchMedia("(min-width: 56.01rem)"); // as in small.css: elsewhere the list lies over the board
+  #leaving = new AbortController();
 
   /** `act`: pen(ids) and mute(ids), the whole lists; lower(personId); remove(personId). */
   constructor(root, { me, act }) {
@@ -25,10 +27,13 @@ export class People {
     this.#me = me;
     this.#act = act;
     find("ul", root).replaceChildren();
-    find("details", root).open = matchMedia("(min-width: 56.01rem)").matches; // as in classroom.css
+    const fold = () => (find("details", root).open = this.#wide.matches);
+    this.#wide.addEventListener("change", fold, { signal: this.#leaving.signal });
+    fold();
   }
 
   close() {
+    this.#leaving.abort();
     clearTimeout(this.#counting);
   }
 

@@ -20,6 +20,7 @@ import { report } from "../reports/report.mjs";
 import { sure } from "../tools/ask.mjs";
 import { Teaching } from "../tools/teaching.mjs";
 import { listed, t } from "../words.mjs";
+import { setUpStops } from "./stops.mjs";
 
 const NOT_FOUND = "tutorwamp.error.not_found";
 const NAMED_AT_MOST = 2; // of those who type
@@ -69,6 +70,7 @@ export class Room {
     setUpSearch(this.#root, { ask: (query) => this.#chat.search(query), reveal: (seq) => this.#view.reveal(seq), signal });
     this.#teaching = new Teaching(this.#root, { client, lesson, away: this.#away, changed: (may) => this.#showStanding(may), signal });
     this.#setUpSides(signal);
+    setUpStops(this.#root, signal);
     this.#showNothing();
     this.#hearing = this.#hear(client, lesson);
   }
@@ -178,7 +180,7 @@ export class Room {
     this.#view.canModerate = runs;
     this.#away.title = t("room.title", { title: isolated(lesson.title) });
     find("#room-title").textContent = straight(lesson.title);
-    const when = `${shortDay(lesson.starts_at)}, ${clockTime(lesson.starts_at)} – ${clockTime(lesson.ends_at)}`;
+    const when = t("replay.when", { day: shortDay(lesson.starts_at), from: clockTime(lesson.starts_at), to: clockTime(lesson.ends_at) });
     find(".about", this.#root).textContent = [lesson.subject && isolated(lesson.subject), isolated(lesson.tutor.name), when].filter(Boolean).join(" · ");
     find(".state", this.#root).replaceChildren(stateBadge(lesson));
     find('[data-do="start"]', this.#root).hidden = !runs || lesson.state !== "scheduled";
