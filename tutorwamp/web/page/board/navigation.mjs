@@ -63,7 +63,7 @@ export class Navigation {
     const percent = t("board.percent", { percent: Math.round(this.#view.scale * 100) });
     const button = find('[data-do="fit"]', this.#root);
     if (button.textContent !== percent) button.textContent = percent;
-    const label = t("board.fit-from", { percent });
+    const label = t("board.fit-now", { percent });
     if (button.getAttribute("aria-label") !== label) button.setAttribute("aria-label", label);
   }
 }

@@ -665,7 +665,7 @@ export default {
   "board.zoom-in": "Larger",
   "board.zoom-out": "Smaller",
   "board.fit": "Show the whole page",
-  "board.fit-from": "{percent}: show the whole page",
+  "board.fit-now": "{percent}: show the whole page",
   "board.percent": "{percent} %",
   "board.pages": "Pages",
   "board.page": "Page {number}",
