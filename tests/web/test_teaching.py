@@ -211,6 +211,13 @@ async def test_polls(node: Node, tmp_path: Path) -> None:
         await tutor.fill(".poll-form [name=question]", "Which is <i>larger</i>?")
         for place, choice in enumerate(("1/2", "1/3", "1/4"), start=1):
             await tutor.fill(f".poll-choices li:nth-child({place}) input", choice)
+        # A question that is not asked yet outlives a reload.
+        await tutor.ask("Page.reload")
+        await tutor.until("() => document.querySelector('#body')?.checkVisibility()")
+        await tutor.click(".polls-button")
+        await tutor.click(".ask summary")
+        choices = "[...document.querySelectorAll('.poll-choices input')].map(({ value }) => value)"
+        assert await tutor.value(choices) == ["1/2", "1/3", "1/4", ""]
         await room.shots("poll-form")
         await tutor.click(".poll-form [type=submit]")
 

@@ -127,6 +127,8 @@ export declare class Client implements Listening<ClientEvents> {
     path: string,
     how?: CallOptions & { query?: Record<string, unknown>; body?: unknown; headers?: Record<string, string>; as?: "json" | "blob" | "text" | "response" },
   ): Promise<any>;
+  /** A token for what is asked past `request`, such as an upload that shows how far it is. */
+  accessToken(how?: { renew?: boolean }): Promise<string>;
   lesson(id: string): Lesson;
 }
 
@@ -162,7 +164,8 @@ export interface ChatPart extends Listening<{ sync: ChatPicture; update: ChatEve
   readonly newCount: number;
   readonly unsentCount: number;
   isWatched: () => boolean;
-  send(body: string, replyTo?: Pick<Message, "id"> | null): void;
+  /** `files`: of this lesson, as `POST /api/lessons/{id}/files` has answered them; with some the words may be none. */
+  send(body: string, replyTo?: Pick<Message, "id"> | null, files?: MessageFile[]): void;
   edit(message: Message, body: string): Promise<boolean>;
   delete(message: Message): Promise<boolean>;
   react(message: Message, emoji: string): Promise<boolean>;

@@ -35,6 +35,34 @@ export class Draft {
   }
 }
 
+/** The same for a form: `value` is what was put last, or null. */
+export class FormDraft {
+  #storage;
+  #key;
+
+  constructor(storage, personId, lessonId, name) {
+    this.#storage = storage;
+    this.#key = `${STORED_AS}.${personId}.${lessonId}.${name}`;
+  }
+
+  get value() {
+    try {
+      return JSON.parse(this.#storage.getItem(this.#key) ?? "null");
+    } catch {
+      return null;
+    }
+  }
+
+  put(value) {
+    try {
+      if (value === null) this.#storage.removeItem(this.#key);
+      else this.#storage.setItem(this.#key, JSON.stringify(value));
+    } catch {
+      // The storage is full. It is still in the form.
+    }
+  }
+}
+
 /** The person signs out, perhaps on a computer that others use. */
 export function forgetDrafts(storage, personId) {
   const keys = Array.from({ length: storage.length }, (_, place) => storage.key(place));

@@ -55,7 +55,7 @@ function bubble({ message, answered, stuck }, { me, called, act }) {
 function quote(answered) {
   const files = (answered.files ?? []).map(({ name }) => name).join(", ");
   const words = (answered.body || files) || (answered.deleted_at ? t("chat.quoted-deleted") : t("chat.quoted-earlier"));
-  return h("blockquote", {}, answered.author && h("strong", {}, aside(answered.author.name)), h("span", { dir: "auto" }, straight(words)));
+  return h("blockquote", {}, answered.author && h("span", { class: "whose" }, h("strong", {}, aside(answered.author.name)), " ", roleBadge(answered.author)), h("span", { dir: "auto" }, straight(words)));
 }
 
 function reactor({ message, writes }, { chat }) {

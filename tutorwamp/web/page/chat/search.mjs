@@ -5,6 +5,7 @@ import { isForInputMethod, isolated, isVisible, writtenLine } from "../../client
 import { clockTime, shortDay } from "../dates.mjs";
 import { aside, find, h } from "../dom.mjs";
 import { notify } from "../notices.mjs";
+import { roleBadge } from "../people/role.mjs";
 import { t } from "../words.mjs";
 
 const AT_MOST = 20; // as the chat asks for
@@ -40,13 +41,13 @@ export function setUpSearch(root, { ask, reveal, signal }) {
     );
     found.hidden = false;
   };
-  const row = ({ seq, author, created_at, body }) => {
+  const row = ({ seq, author, created_at, body, files = [] }) => {
     const go = () => {
       close();
       reveal(seq).catch((error) => notify(inPlainWords(error)));
     };
     const when = `${shortDay(created_at)}, ${clockTime(created_at)}`;
-    return h("button", { type: "button", onclick: go }, h("strong", {}, aside(author.name)), h("time", {}, when), h("span", {}, aside(body)));
+    return h("button", { type: "button", onclick: go }, h("span", { class: "whose" }, h("strong", {}, aside(author.name)), " ", roleBadge(author)), h("time", {}, when), h("span", {}, aside(body || files.map(({ name }) => name).join(", "))));
   };
 
   close();

@@ -33,6 +33,8 @@ export class Attachments {
     form.addEventListener("paste", (event) => this.#pasted(event), { signal });
     this.#setUpDropping(zone, signal);
     globalThis.addEventListener("online", () => this.#uploads.hurry(), { signal });
+    // What is still on its way would be lost with the page; the rest is in the draft.
+    globalThis.addEventListener("beforeunload", (event) => this.#uploads.isSending && event.preventDefault(), { signal });
     signal.addEventListener("abort", () => this.#uploads.close());
   }
 

@@ -76,6 +76,11 @@ export class Uploads {
     return this.items.every(({ state }) => state === "there");
   }
 
+  /** Some of them would be lost with the page. */
+  get isSending() {
+    return this.items.some(({ state }) => ["waiting", "sending", "stuck"].includes(state));
+  }
+
   /** The connection is back: do not wait any longer. */
   hurry() {
     this.#hurry();

@@ -13,17 +13,19 @@ const CHOICE_AT_MOST = 200;
 export class PollForm {
   element;
   #ask;
+  #draft;
   #choices = h("ol", { class: "poll-choices" });
   #problem = h("p", { class: "problem", role: "alert", hidden: true });
 
-  /** `ask({question, kind, choices, anonymous})` promises whether it was asked. */
-  constructor({ ask }) {
+  /** `ask({question, kind, choices, anonymous})` promises whether it was asked. `draft`: a FormDraft (chat/drafts.mjs). */
+  constructor({ ask, draft }) {
     this.#ask = ask;
+    this.#draft = draft;
     const kind = (value) =>
       h("label", {}, h("input", { type: "radio", name: "poll-kind", value, checked: value === "single", onchange: () => this.#showKind() }), h("span", {}, t(`poll.kind-${value}`)));
     this.element = h(
       "form",
-      { class: "poll-form", onsubmit: (event) => this.#submit(event) },
+      { class: "poll-form", onsubmit: (event) => this.#submit(event), oninput: () => this.#draft.put(this.#written) },
       h("label", {}, t("poll.question"), h("textarea", { name: "question", dir: "auto", rows: "2", maxlength: String(QUESTION_AT_MOST), required: true })),
       h("fieldset", { class: "choice" }, h("legend", {}, t("poll.kind")), KINDS.map(kind)),
       h("fieldset", { class: "offered" }, h("legend", {}, t("poll.choices")), this.#choices),
@@ -32,10 +34,32 @@ export class PollForm {
       h("div", { class: "buttons" }, h("button", { type: "submit", class: "small primary" }, t("poll.ask"))),
     );
     this.#offer(CHOICES_AT_LEAST);
+    this.#restore(draft.value);
   }
 
   get #kind() {
     return find('[name="poll-kind"]:checked', this.element).value;
+  }
+
+  get #inputs() {
+    return [...this.#choices.querySelectorAll("input")];
+  }
+
+  // As it stands there.
+  get #written() {
+    const { value: question } = find('[name="question"]', this.element);
+    return { question, kind: this.#kind, choices: this.#inputs.map(({ value }) => value), anonymous: find('[name="anonymous"]', this.element).checked };
+  }
+
+  #restore(written) {
+    if (!written) return;
+    const { question, kind, choices, anonymous } = written;
+    find('[name="question"]', this.element).value = question;
+    find(`[name="poll-kind"][value="${kind}"]`, this.element).checked = true;
+    find('[name="anonymous"]', this.element).checked = anonymous;
+    this.#offer(choices.length);
+    this.#inputs.forEach((input, place) => (input.value = choices[place] ?? ""));
+    this.#showKind();
   }
 
   #showKind() {
@@ -52,27 +76,28 @@ export class PollForm {
 
   // One empty field more, once the last one is used.
   #filled() {
-    const inputs = [...this.#choices.querySelectorAll("input")];
+    const inputs = this.#inputs;
     if (inputs.at(-1).value && inputs.length < CHOICES_AT_MOST) this.#offer(inputs.length + 1);
   }
 
   async #submit(event) {
     event.preventDefault();
-    const kind = this.#kind;
-    const question = written(find('[name="question"]', this.element).value).trim();
-    const choices = kind === "text" ? [] : [...this.#choices.querySelectorAll("input")].map(({ value }) => writtenLine(value)).filter(Boolean);
+    const { kind, anonymous, ...typed } = this.#written;
+    const question = written(typed.question).trim();
+    const choices = kind === "text" ? [] : typed.choices.map(writtenLine).filter(Boolean);
     const problem = problemOf({ kind, question, choices });
     this.#problem.hidden = !problem;
     this.#problem.textContent = problem ?? "";
     if (problem) return;
     const button = find('[type="submit"]', this.element);
     button.disabled = true;
-    const asked = await this.#ask({ question, kind, choices, anonymous: find('[name="anonymous"]', this.element).checked });
+    const asked = await this.#ask({ question, kind, choices, anonymous });
     button.disabled = false;
     if (asked) this.#clear();
   }
 
   #clear() {
+    this.#draft.put(null);
     this.element.reset();
     this.#choices.replaceChildren();
     this.#offer(CHOICES_AT_LEAST);

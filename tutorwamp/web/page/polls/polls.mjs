@@ -28,13 +28,13 @@ export class PollsTool {
 
   /**
    * `act`: ask(poll), answer(pollId, answer) and close(pollId, show), each promising whether it was done; answers(pollId), for
-   * who runs the lesson. `given` remembers one's own answers (given.mjs).
+   * who runs the lesson. `given` remembers one's own answers (given.mjs), `draft` a question that is not asked yet.
    */
-  constructor({ act, given, signal }) {
+  constructor({ act, given, draft, signal }) {
     this.#act = act;
     this.#given = given;
     const button = h("button", { type: "button", class: "small polls-button" });
-    this.#form = new PollForm({ ask: async (poll) => (await act.ask(poll)) && this.#toList() });
+    this.#form = new PollForm({ draft, ask: async (poll) => (await act.ask(poll)) && this.#toList() });
     const ask = h("details", { class: "ask" }, h("summary", {}, t("poll.new")), this.#form.element);
     const close = h("button", { type: "button", class: "icon close", "aria-label": t("poll.close-card"), onclick: () => this.#popover.close() }, "✕");
     // It stays while one draws: a question is looked at and worked on at the same time.

@@ -2,6 +2,7 @@
 
 import { persistently } from "../../client/again.mjs";
 import { newClientId } from "../../client/ids.mjs";
+import { FormDraft } from "../chat/drafts.mjs";
 import { find } from "../dom.mjs";
 import { inPlainWords } from "../error-words.mjs";
 import { Hands } from "../hands/hands.mjs";
@@ -59,6 +60,7 @@ export class Teaching {
     return new PollsTool({
       signal,
       given: new Given(client.storage, me.id, id),
+      draft: new FormDraft(client.storage, me.id, id, "poll"),
       act: {
         ask: (poll) => {
           const asked = { lesson_id: id, client_id: newClientId(), ...poll }; // one for all tries
