@@ -234,14 +234,9 @@ async def test_it_can_be_installed_and_shows_what_is_pushed(serving: Serving, tm
         await browser.ask("ServiceWorker.enable")
         await browser.until("() => true")  # its registrations are told before the next answer
         number = heard[-1]["registrationId"]
-        told = {
-            "id": "1",
-            "kind": "chat.message",
-            "title": "\u05e9 Math",
-            "body": "Tina wrote",
-            "data": {"lesson_id": "7"},
-        }
-        for data in (json.dumps(told), json.dumps({**told, "id": "2", "body": "Tina wrote again"}), "no JSON", "null"):
+        about = {"lesson_id": "7", "starts_at": "2026-12-01T09:30:00.000Z"}
+        told = {"id": "1", "kind": "lesson.starting", "title": "\u05e9 Math", "body": "It begins.", "data": about}
+        for data in (json.dumps(told), json.dumps({**told, "id": "2", "body": "It begins now."}), "no JSON", "null"):
             await browser.ask(
                 "ServiceWorker.deliverPushMessage", origin=serving.url.rstrip("/"), registrationId=number, data=data
             )
@@ -249,9 +244,26 @@ async def test_it_can_be_installed_and_shows_what_is_pushed(serving: Serving, tm
           const all = await registration.getNotifications();
           return all.length >= 2 && all.map(({ title, body, data }) => [title, body, data.lessonId]);
         })""")
-        assert sorted(shown) == [["Classroom", "", ""], ["\u05e9 Math", "Tina wrote again", "7"]]
+        (nothing, starting) = sorted(shown)
+        assert nothing == ["Classroom", "", ""]
+        assert (starting[0], starting[2]) == ("\u05e9 Math", "7")
+        assert re.fullmatch(r"It begins now\.\nTuesday, December 1.*", starting[1])
+        await clicked(browser, "It begins now.")
+        await browser.until("() => location.hash === '#lesson=7'")
     finally:
         await browser.close()
+
+
+async def clicked(browser: Browser, words: str) -> None:
+    """As if somebody had clicked on the notification with these words; nobody can, in a browser without a screen."""
+    targets = (await browser.chromium.ask("Target.getTargets"))["targetInfos"]
+    (worker,) = [one["targetId"] for one in targets if one["type"] == "service_worker"]
+    attached = await browser.chromium.ask("Target.attachToTarget", targetId=worker, flatten=True)
+    click = f"""registration.getNotifications().then((all) => {{
+      const notification = all.find(({{ body }}) => body.startsWith({json.dumps(words)}));
+      dispatchEvent(new NotificationEvent("notificationclick", {{ notification }}));
+    }})"""
+    await browser.chromium.ask("Runtime.evaluate", attached["sessionId"], expression=click, awaitPromise=True)
 
 
 async def test_the_browser_holds_the_page_to_its_policy(serving: Serving, tmp_path: Path) -> None:
