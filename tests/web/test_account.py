@@ -171,8 +171,8 @@ async def test_links_of_mails_set_a_password_and_confirm_an_address_once(
         new_email, _ = await register(node, "Bea", "student")
         await school.token(new_email, CONFIRM)
         await be_signed_in(browser, node, new_email, address="#account")
-        await press(browser, ".address button")
-        await browser.sees("The mail is on its way", ".address")
+        await press(browser, ".own-address button")
+        await browser.sees("The mail is on its way", ".own-address")
         await until(lambda: len(school.texts(new_email, CONFIRM)) == 2, lambda: school.mails)
     finally:
         await browser.close()

@@ -112,6 +112,9 @@ async def test_a_code_is_typed_by_hand_and_why_not_is_said_in_words(node: Node, 
         await be_signed_in(browser, node, (await register(node, "Tom", "tutor"))[0], address=f"#invite={code}")
         await press(browser, "#join button", "Join the lesson")
         await browser.sees("Only students", "#join .problem")
+        await press(browser, "#join .link", "Use another account")
+        await browser.sees("invited to a lesson", "#sign-in .lead")
+        assert code in await browser.value("location.hash")
     finally:
         await browser.close()
         await tutor.close()

@@ -104,6 +104,13 @@ async def test_what_goes_on_now_is_first_and_the_week_is_walked_by_keys(node: No
         await gone(browser, "dialog")
         assert await browser.value("document.activeElement.matches('.entry')")
         assert browser.dialogs == []
+
+        # A clock that is three hours fast: it is said, and lessons are shown by the school's.
+        fast = "const real = Date.now; Date.now = () => real() + 3 * 3_600_000"
+        await browser.ask("Page.addScriptToEvaluateOnNewDocument", source=fast)
+        await be_signed_in(browser, node, email)
+        await browser.sees("clock of this device is wrong", ".clock-off")
+        await browser.sees("Planned 1", ".lists")
     finally:
         await browser.close()
         await tutor.close()

@@ -52,6 +52,8 @@ _STROKE_S: Final = 1.0
 _PAUSE_S: Final = 0.4
 _SETTLED_S: Final = 2.0
 """After the last request of a load, and after the last point of a stroke: whatever comes later is lost."""
+_SHOWN: Final = "document.querySelectorAll('.stage :is(path, rect, ellipse, text, image)').length"
+"""How many elements of the board."""
 _NEAR: Final = 1.0
 """Of 1,600 units: the page rounds where a pointer is."""
 
@@ -198,7 +200,7 @@ async def _enter(browser: Chromium, base: str, room: Room, role: str) -> Tab:
     await tab.until("document.querySelector('#sign-in')?.checkVisibility() && document.querySelector('#email').value")
     await tab.write("#password", _PASSWORD)
     await tab.press_enter()
-    ready = "document.querySelector('.sheet.drawable')" if role == "tutor" else "document.querySelector('.sheet')"
+    ready = "document.querySelector('.drawable')" if role == "tutor" else "document.querySelector('.sheet')"
     await tab.until(f"document.querySelector('#room').checkVisibility() && !!{ready}")
     return tab
 
@@ -270,8 +272,7 @@ async def _drawing(members: Sequence[Member], lesson_id: str) -> Any:
 async def _fill(member: Member, lesson_id: str, elements: int, tabs: Sequence[Tab]) -> None:
     """Strokes, until the page is full for everybody."""
     dice = Random(3)  # noqa: S311  # as above
-    shown = "document.querySelector('.sheet').querySelectorAll('path, rect, ellipse, text, image').length"
-    lacking = elements - int(await tabs[0].value(shown))
+    lacking = elements - int(await tabs[0].value(_SHOWN))
     for begin in range(0, lacking, 100):
         few = min(100, lacking - begin)
         changes = []
@@ -281,14 +282,14 @@ async def _fill(member: Member, lesson_id: str, elements: int, tabs: Sequence[Ta
             changes.append({"op": "put", "element": {**put["element"], "points": points, "finished": True}})
         await member.call(SUBMIT.uri, lesson_id=lesson_id, changes=changes)
     for tab in tabs:
-        await tab.until(f"{shown} >= {elements}")
+        await tab.until(f"{_SHOWN} >= {elements}")
     await deferLater(running_reactor(), _SETTLED_S)
 
 
 async def _frames(tab: Tab) -> Frames:
     gaps: list[float] = await tab.value("gapsMs")
     long: list[float] = await tab.value("longMs")
-    elements = await tab.value("document.querySelector('.sheet').childElementCount")
+    elements = await tab.value(_SHOWN)
     way = latency([gap / 1000 for gap in gaps])
     over = [one for one in long if one > AIM_FRAME_MS]
     return Frames(elements, len(over), max(over, default=0.0), way.p99_ms, way.max_ms)

@@ -27,16 +27,16 @@ POINTED: Final = """(() => {
     if (!event.buttons) return;
     const between = event.getCoalescedEvents();
     for (const one of between.length ? between : [event]) {
-      const { x } = new DOMPoint(one.clientX, one.clientY).matrixTransform(sheet.getScreenCTM().inverse());
-      pointed.push([stroke, performance.timeOrigin + one.timeStamp, x]);
+      const { left, width } = sheet.getBoundingClientRect();
+      pointed.push([stroke, performance.timeOrigin + one.timeStamp, ((one.clientX - left) / width) * 1600]);
     }
   }, true);
 })()"""
 """On the page of who draws: where the pointer was when since ``begin()``, ``[stroke, when, x]``."""
 
 SEEN: Final = """(() => {
-  const sheet = document.querySelector(".sheet");
-  const drawn = () => sheet.querySelectorAll('[stroke="#1f2623"], [fill="#1f2623"]');
+  const stage = document.querySelector(".stage");
+  const drawn = () => stage.querySelectorAll('[stroke="#1f2623"], [fill="#1f2623"]');
   let before;
   let waiting = null;
   globalThis.begin = () => {
@@ -55,7 +55,7 @@ SEEN: Final = """(() => {
     const { x, width } = [...strokes].at(-1).getBBox();
     if (!waiting) painted.port2.postMessage(null);
     waiting = [strokes.length - before, x + width];
-  }).observe(sheet, { subtree: true, childList: true, attributes: true });
+  }).observe(stage, { subtree: true, childList: true, attributes: true });
 })()"""
 """On the page of who looks: how far to the right each black stroke since ``begin()`` was when, ``[stroke, x, when]``.
 

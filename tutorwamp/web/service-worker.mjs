@@ -75,7 +75,7 @@ function read(data) {
 function show({ id, kind, title, body, data }) {
   const lessonId = String(data?.lesson_id ?? "");
   return self.registration.showNotification(String(title ?? "Classroom"), {
-    body: String(body ?? ""),
+    body: [body, kind === "chat.message" ? null : timeOf(data?.starts_at)].filter(Boolean).join("\n"),
     dir: "auto",
     icon: "icons/icon-192.png",
     badge: "icons/badge-96.png",
@@ -83,6 +83,13 @@ function show({ id, kind, title, body, data }) {
     renotify: true,
     data: { lessonId },
   });
+}
+
+/** When a lesson begins, by the clock and in the language of this device: the server knows neither. */
+function timeOf(instant) {
+  const at = new Date(instant ?? NaN);
+  if (Number.isNaN(at.getTime())) return null;
+  return at.toLocaleString(undefined, { weekday: "long", day: "numeric", month: "long", hour: "numeric", minute: "2-digit" });
 }
 
 /** In a tab that is there, which is signed in; else in a new one. */

@@ -83,7 +83,7 @@ const VIEWS = {
 };
 const views = new Views(VIEWS);
 const joinHooks = {
-  joined: ({ id }) => (location.hash = `lesson=${id}`),
+  joined: ({ id }) => location.replace(`#lesson=${id}`), // who goes back is not asked again
   otherAccount: () => signOut.ask({ stay: true }),
   isExpected: () => {
     const expected = hasSignedIn;

@@ -18,8 +18,12 @@ export const clockTime = (instant) => format({ timeStyle: "short" }).format(new 
 export const shortDay = (instant) => nearDay(instant) ?? day(instant, SHORT);
 export const longDay = (instant) => nearDay(instant) ?? day(instant, LONG);
 
-/** From when to when, the time of day only (and the days, where it goes beyond midnight). */
-export const timeSpan = (starts, ends) => format({ timeStyle: "short" }).formatRange(new Date(starts), new Date(ends));
+/** From when to when, the time of day only. Beyond midnight browsers would write out both days, which nobody wants of an hour. */
+export function timeSpan(starts, ends) {
+  const isOneDay = new Date(starts).toDateString() === new Date(ends).toDateString();
+  if (isOneDay) return format({ timeStyle: "short" }).formatRange(new Date(starts), new Date(ends));
+  return t("day.span", { from: clockTime(starts), to: clockTime(ends) });
+}
 
 /** The whole truth: weekday, day, month, year, and from when to when. */
 export function fullSpan(starts, ends) {

@@ -45,7 +45,7 @@ export class AccountView {
   }
 
   #build() {
-    const address = h("div", { class: "address" });
+    const address = h("div", { class: "own-address" });
     find(".parts", this.#root).replaceChildren(
       part("account.name", this.#nameForm()),
       part("account.email", h("p", { dir: "ltr" }, h("strong", {}, this.#session.user.email)), address),
@@ -124,7 +124,7 @@ export class AccountView {
   }
 
   async #showAddress() {
-    const shown = find(".address", this.#root);
+    const shown = find(".own-address", this.#root);
     try {
       const { email_confirmed: isConfirmed } = await this.#ask("GET", "/api/auth/me");
       if (this.#left) return;

@@ -14,6 +14,7 @@ import { clockTime, shortDay } from "../dates.mjs";
 import { find, h } from "../dom.mjs";
 import { Attachments } from "../files/attachments.mjs";
 import { transfers } from "../files/transfer.mjs";
+import { openInvite } from "../invites/invite.mjs";
 import { interruption, OVER, stateBadge } from "../lessons/state.mjs";
 import { announce, notify } from "../notices.mjs";
 import { report } from "../reports/report.mjs";
@@ -67,6 +68,8 @@ export class Room {
     this.#board = new BoardPanel(find(".board", this.#root), { client, lesson, nameOf, drawn });
     find('[data-do="start"]', this.#root).addEventListener("click", () => this.#act("start"), { signal });
     find('[data-do="end"]', this.#root).addEventListener("click", () => this.#end(), { signal });
+    const call = (procedure, kwargs) => client.call(procedure, kwargs);
+    find('[data-do="invite"]', this.#root).addEventListener("click", () => openInvite(call, lesson.value), { signal });
     setUpSearch(this.#root, { ask: (query) => this.#chat.search(query), reveal: (seq) => this.#view.reveal(seq), signal });
     this.#teaching = new Teaching(this.#root, { client, lesson, away: this.#away, changed: (may) => this.#showStanding(may), signal });
     this.#setUpSides(signal);
@@ -185,6 +188,7 @@ export class Room {
     find(".state", this.#root).replaceChildren(stateBadge(lesson));
     find('[data-do="start"]', this.#root).hidden = !runs || lesson.state !== "scheduled";
     find('[data-do="end"]', this.#root).hidden = !runs || !["live", "interrupted"].includes(lesson.state);
+    find('[data-do="invite"]', this.#root).hidden = !runs || over;
     const waits = find(".interruption", this.#root);
     waits.textContent = interruption(lesson, this.#me);
     waits.hidden = lesson.state !== "interrupted";

@@ -263,6 +263,7 @@ export default {
   "day.today": "Today",
   "day.tomorrow": "Tomorrow",
   "day.and-time": "{day}, {time}",
+  "day.span": "{from} – {to}",
   "day.zone": "{name} ({offset})",
 
   // dialog
