@@ -146,6 +146,7 @@ async def _measure(browser: Chromium, port: int, room: Room, strokes: int, eleme
     draws, looks = [await _enter(browser, base, room, role) for role in ("tutor", "student")]
     await draws.value(POINTED)
     await looks.value(SEEN)
+    await _under_way(draws, looks, 1)  # to warm up: until then the page fetches what is for later
     _say("a stroke's way in a quiet lesson ...")
     quiet = await _under_way(draws, looks, strokes)
     _say("the same with thirty ...")

@@ -7,12 +7,15 @@ import { accept, codeInput, whyNot } from "../invites/join.mjs";
 import { codeOf } from "../invites/code.mjs";
 import { notify } from "../notices.mjs";
 import { refusalWords } from "../refusals.mjs";
+import { later, soon } from "../shell.mjs";
 import { t } from "../words.mjs";
 import { Calendar } from "./calendar.mjs";
-import { openCard } from "./card.mjs";
-import { openPlan } from "./plan.mjs";
 import { readComing, readNow, readPast } from "./reading.mjs";
 import { lessonRow } from "./row.mjs";
+
+// What is opened over the list, and not needed to show it.
+const card = () => import("./card.mjs");
+const plan = () => import("./plan.mjs");
 
 const LOOK_AGAIN_MS = 20_000; // where no notification tells: a student waits for a lesson to appear
 const COMING_AT_FIRST = 10;
@@ -43,6 +46,7 @@ export class Lessons {
     for (const button of this.#root.querySelectorAll(".looks button"))
       button.addEventListener("click", () => this.#look(button.value));
     this.#setUpCode();
+    soon(card);
   }
 
   /** Of whom the list is, from the next `enter()` on. Who comes back finds it as they left it. */
@@ -149,11 +153,13 @@ export class Lessons {
     if (key) (place.querySelector(`[data-key="${CSS.escape(key)}"]`) ?? find("#lessons-title")).focus();
   }
 
-  #openCard(lesson) {
+  async #openCard(lesson) {
+    const { openCard } = await later(card);
     openCard(this.#call, lesson, this.#me, { changed: () => this.refresh() });
   }
 
-  #openPlan(day = null) {
+  async #openPlan(day = null) {
+    const { openPlan } = await later(plan);
     openPlan(this.#call, { me: this.#me, day, done: () => this.refresh() });
   }
 
