@@ -18,6 +18,7 @@ from twisted.internet import reactor as installed_reactor
 from twisted.web.server import Site
 
 from tests.support.node import ROOT, free_port
+from tests.support.waiting import until
 from tests.web.browser import Browser, executable
 from tutorwamp.gate.built import FOLDER, RECORD, Built
 
@@ -232,7 +233,7 @@ async def test_it_can_be_installed_and_shows_what_is_pushed(serving: Serving, tm
             "Browser.grantPermissions", permissions=["notifications"], browserContextId=browser.context
         )
         await browser.ask("ServiceWorker.enable")
-        await browser.until("() => true")  # its registrations are told before the next answer
+        await until(lambda: bool(heard), "the registration is told")
         number = heard[-1]["registrationId"]
         about = {"lesson_id": "7", "starts_at": "2026-12-01T09:30:00.000Z"}
         told = {"id": "1", "kind": "lesson.starting", "title": "\u05e9 Math", "body": "It begins.", "data": about}
