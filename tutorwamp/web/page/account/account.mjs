@@ -164,6 +164,7 @@ export class AccountView {
   }
 
   async #showDevice(done = null) {
+    if (this.#left) return;
     const push = new Push({ ask: this.#ask, user: this.#session.user.id });
     const shown = find(".device", this.#root);
     let state;
