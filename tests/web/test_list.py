@@ -162,6 +162,7 @@ async def test_a_lesson_is_planned_moved_and_called_off_whatever_happens_meanwhi
         await browser.sees("Fractions", ".lists")
         await press(browser, f'[data-key="more {planned["id"]}"]')
         await press(browser, "#lesson-dialog button", "Change or move")
+        await browser.until("() => document.activeElement.id === 'plan-title'")
         later = moved + timedelta(days=1)
         await browser.choose("#plan-starts", local(later))
         change = {"lesson_id": planned["id"], "version": planned["version"], "title": "Ratios"}

@@ -19,7 +19,7 @@ export class AccountView {
   #ask;
   #left = false;
 
-  /** `hooks`: `renamed()`, `signOutEverywhere()`, and `withNewLogin(work)`, which does what ends all live sessions, and comes back. */
+  /** `hooks`: `renamed()`, `signOutEverywhere(done)`, and `withNewLogin(work)`, which does what ends all sessions, and comes back. */
   constructor(session, client, hooks) {
     this.#session = session;
     this.#client = client;

@@ -20,55 +20,66 @@ const STORED_AS = "tutorwamp.invitation"; // of this tab: the server shows a cod
  * `call(procedure, kwargs)`: a connection's.
  */
 export function openInvite(call, lesson, { make = false } = {}) {
-  const shown = h("div", { class: "invitation", "aria-live": "polite" });
-  const problem = h("p", { class: "problem", role: "alert", hidden: true });
-  const lasts = h(
-    "select",
-    { id: "invite-lasts" },
-    LASTS_S.map((seconds) =>
-      h("option", { value: seconds, selected: seconds === LASTS_BY_DEFAULT_S }, t("invite.days", { count: seconds / DAY_S })),
-    ),
-  );
-  const button = h("button", { type: "button", class: "primary", onclick: () => makeCode() });
-  let invitation = kept(lesson.id);
+  return new Invite(call, lesson).open(make);
+}
 
-  const show = () => {
-    button.textContent = t(invitation ? "invite.make-another" : "invite.make");
-    button.classList.toggle("primary", !invitation);
-    shown.replaceChildren(...(invitation ? parts(invitation) : [h("p", { class: "muted" }, t("invite.ends-old"))]));
-  };
-  const makeCode = async () => {
-    if (invitation && !confirm(t("invite.sure"))) return;
-    button.disabled = true;
-    problem.hidden = true;
+class Invite {
+  #call;
+  #lesson;
+  #invitation; // as far as this tab knows
+  #shown = h("div", { class: "invitation", "aria-live": "polite" });
+  #problem = h("p", { class: "problem", role: "alert", hidden: true });
+  #lasts;
+  #button = h("button", { type: "button", class: "primary", onclick: () => this.#make() });
+
+  constructor(call, lesson) {
+    this.#call = call;
+    this.#lesson = lesson;
+    this.#invitation = kept(lesson.id);
+    const choice = (seconds) =>
+      h("option", { value: seconds, selected: seconds === LASTS_BY_DEFAULT_S }, t("invite.days", { count: seconds / DAY_S }));
+    this.#lasts = h("select", { id: "invite-lasts" }, LASTS_S.map(choice));
+  }
+
+  open(make) {
+    const lasts = h("div", { class: "field" }, h("label", { for: this.#lasts.id }, t("invite.lasts")), this.#lasts);
+    const opened = dialog("invite", t("invite.title"), [
+      h("p", { class: "muted" }, aside(this.#lesson.title)),
+      h("p", {}, t("invite.lead")),
+      this.#problem,
+      this.#shown,
+      h("div", { class: "again" }, lasts, this.#button),
+    ]);
+    this.#show();
+    if (make && !this.#invitation) this.#make();
+    return opened;
+  }
+
+  #show() {
+    const invitation = this.#invitation;
+    this.#button.textContent = t(invitation ? "invite.make-another" : "invite.make");
+    this.#button.classList.toggle("primary", !invitation);
+    this.#shown.replaceChildren(...(invitation ? parts(invitation) : [h("p", { class: "muted" }, t("invite.ends-old"))]));
+  }
+
+  async #make() {
+    if (this.#invitation && !confirm(t("invite.sure"))) return;
+    this.#button.disabled = true;
+    this.#problem.hidden = true;
+    const { id } = this.#lesson;
     try {
-      const made = await call("tutorwamp.lesson.invite", { lesson_id: lesson.id, ttl_s: Number(lasts.value) });
-      invitation = { ...made, made_at: new Date(now()).toISOString() };
-      keep(lesson.id, invitation);
-      show();
-      announce(t("invite.is-made", { code: invitation.code }));
+      const made = await this.#call("tutorwamp.lesson.invite", { lesson_id: id, ttl_s: Number(this.#lasts.value) });
+      this.#invitation = { ...made, made_at: new Date(now()).toISOString() };
+      keep(id, this.#invitation);
+      this.#show();
+      announce(t("invite.is-made", { code: made.code }));
     } catch (error) {
-      problem.textContent = refusalWords(error, { "lesson.state": t("invite.over"), not_found: t("invite.over") });
-      problem.hidden = false;
+      this.#problem.textContent = refusalWords(error, { "lesson.state": t("invite.over"), not_found: t("invite.over") });
+      this.#problem.hidden = false;
     } finally {
-      button.disabled = false;
+      this.#button.disabled = false;
     }
-  };
-  const opened = dialog("invite", t("invite.title"), [
-    h("p", { class: "muted" }, aside(lesson.title)),
-    h("p", {}, t("invite.lead")),
-    problem,
-    shown,
-    h(
-      "div",
-      { class: "again" },
-      h("div", { class: "field" }, h("label", { for: "invite-lasts" }, t("invite.lasts")), lasts),
-      button,
-    ),
-  ]);
-  show();
-  if (make && !invitation) makeCode();
-  return opened;
+  }
 }
 
 function parts(invitation) {

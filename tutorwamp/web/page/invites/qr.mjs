@@ -1,4 +1,4 @@
-// A link as a QR code, drawn by us from the squares that the library reckons: dark on white in the dark as well, or no phone reads it.
+// A link as a QR code, drawn by us from the squares that the library reckons: dark on white, also in the dark, for phones to read.
 
 import { later } from "../shell.mjs";
 

@@ -17,14 +17,6 @@ const REASON_AT_MOST = 500;
 
 /** `changed()`: the list is to be read again. */
 export function openCard(call, lesson, me, { changed }) {
-  const close = () => opened.close();
-  const act = (open) => () => {
-    close();
-    open();
-  };
-  const runs = leads(lesson, me);
-  const isOpen = !OVER.has(lesson.state);
-  const button = (key, onclick, more = {}) => h("button", { type: "button", onclick, ...more }, t(key));
   const opened = dialog(
     "lesson",
     straight(lesson.title),
@@ -38,35 +30,27 @@ export function openCard(call, lesson, me, { changed }) {
         [lesson.tutor, ...lesson.students].map((person) => member(person, lesson)),
       ),
       lesson.students.length === 0 && h("p", { class: "muted" }, t("card.nobody")),
-      h(
-        "div",
-        { class: "buttons" },
-        runs &&
-          lesson.state === "scheduled" &&
-          button(
-            "card.call-off",
-            act(() => openCallOff(call, lesson, { changed })),
-            { class: "danger" },
-          ),
-        runs &&
-          isOpen &&
-          button(
-            "card.change",
-            act(() => openPlan(call, { me, lesson, done: changed })),
-          ),
-        runs &&
-          isOpen &&
-          button(
-            "card.invite",
-            act(() => openInvite(call, lesson)),
-          ),
-        afterwards(lesson, me),
-        h("a", { class: "button primary", href: `#lesson=${lesson.id}` }, t("card.open")),
-      ),
+      h("div", { class: "buttons" }, deeds(call, lesson, me, changed)),
     ].filter(Boolean),
   );
-  for (const link of opened.querySelectorAll("a")) link.addEventListener("click", close);
+  // First it closes, which gives the focus back; then another dialog may take it.
+  const close = () => opened.close();
+  for (const one of opened.querySelectorAll(".buttons :is(a, button)")) one.addEventListener("click", close, { capture: true });
   return opened;
+}
+
+/** What can be done with it, by whoever looks at it; the card closes with each. */
+function deeds(call, lesson, me, changed) {
+  const runs = leads(lesson, me) && !OVER.has(lesson.state);
+  const button = (key, onclick, more = {}) => h("button", { type: "button", onclick, ...more }, t(key));
+  const callOff = () => openCallOff(call, lesson, { changed });
+  return [
+    runs && lesson.state === "scheduled" && button("card.call-off", callOff, { class: "danger" }),
+    runs && button("card.change", () => openPlan(call, { me, lesson, done: changed })),
+    runs && button("card.invite", () => openInvite(call, lesson)),
+    afterwards(lesson, me),
+    h("a", { class: "button primary", href: `#lesson=${lesson.id}` }, t("card.open")),
+  ];
 }
 
 function member(person, lesson) {
