@@ -5,6 +5,10 @@ import { isDrawable, LINE_HEIGHT } from "./shapes.mjs";
 const LETTER = 0.6; // a letter's usual width, in font sizes
 const SMALLEST_TEXT = 1; // font size, in board units
 const LARGEST = 10_000; // of a font's size; the server takes no larger one
+const OVERHANG = 0.5; // font sizes that letters may reach beyond their lines
+const HEAD = 4; // an arrow's, in its widths, and at least so many board units (shapes.mjs)
+const HEAD_AT_LEAST = 12;
+const painted = new WeakMap(); // as boxes
 const boxes = new WeakMap(); // element -> [left, top, right, bottom]
 
 /** Whether `point` is on the element, or nearer to it than `reach`. An empty box is hit on its border only. */
@@ -37,6 +41,22 @@ function thickness({ points, width, kind, stroke_width = 2 }) {
 export function boxOf(element) {
   if (!boxes.has(element)) boxes.set(element, measure(element));
   return boxes.get(element);
+}
+
+/** Where it leaves any colour: its box with the width of its lines, an arrow's head, and letters that reach out. */
+export function paintedBox(element) {
+  if (!painted.has(element)) painted.set(element, measurePainted(element));
+  return painted.get(element);
+}
+
+function measurePainted(element) {
+  const box = boxOf(element);
+  if (box === null) return null;
+  const more =
+    element.kind === "text"
+      ? element.size * OVERHANG
+      : thickness(element) * (element.kind === "arrow" ? HEAD : 1) + HEAD_AT_LEAST;
+  return [box[0] - more, box[1] - more, box[2] + more, box[3] + more];
 }
 
 function measure(element) {

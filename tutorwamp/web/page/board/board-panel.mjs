@@ -70,7 +70,10 @@ export class BoardPanel {
       board.on("news", (page) => this.#pages.tell(page)),
       board.on("stopped", (ids) => this.#drawing.stopped(ids)),
       cursor.on("update", ({ who, ...place }) => who !== this.me.id && this.#pointers.heard(who, place)),
-      presence.on("update", ({ type, participant }) => type === "participant.left" && this.#pointers.forget(participant.person.id)),
+      presence.on(
+        "update",
+        ({ type, participant }) => type === "participant.left" && this.#pointers.forget(participant.person.id),
+      ),
     ];
   }
 

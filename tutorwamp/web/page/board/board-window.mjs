@@ -12,6 +12,7 @@ const STANDS_AFTER_MS = 250; // the camera; then letters and lines are painted s
 export class BoardWindow {
   #space;
   #stage;
+  #paper;
   #cursors;
   #named = new Map(); // person id -> element
   #painting;
@@ -28,8 +29,9 @@ export class BoardWindow {
     this.#cursors = find(".cursors", root);
     this.#cursors.replaceChildren();
     this.#onChange = onChange;
+    this.#paper = find(".paper", root);
     const [resting, changing] = this.#stage.querySelectorAll(".sheet");
-    this.#painting = new Painting({ resting, changing }, { pictures, again: onChange });
+    this.#painting = new Painting({ canvas: find(".backdrop", root), resting, changing }, { pictures, again: onChange });
     this.overlay = new Overlay(find(".overlay", root), this.camera);
     const size = new ResizeObserver(() => this.#measure());
     size.observe(this.#space);
@@ -57,14 +59,14 @@ export class BoardWindow {
     const { x, y, scale } = this.camera;
     const transform = `translate(${-x * scale}px, ${-y * scale}px) scale(${scale})`;
     if (transform !== this.#drawnAt) this.#move(transform);
-    this.#painting.show(elements, how);
+    this.#painting.show(elements, { ...how, camera: this.camera });
     this.overlay.draw();
     if (this.overlay.isFading) this.#onChange();
   }
 
   // While it moves, what is painted is moved and stretched as a picture.
   #move(transform) {
-    this.#stage.style.transform = this.#drawnAt = transform;
+    this.#stage.style.transform = this.#paper.style.transform = this.#drawnAt = transform;
     this.#stage.style.willChange = "transform";
     clearTimeout(this.#standing);
     this.#standing = setTimeout(() => (this.#stage.style.willChange = ""), STANDS_AFTER_MS);

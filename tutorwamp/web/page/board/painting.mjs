@@ -1,117 +1,144 @@
-// The elements of a page as SVG, in two layers: what rests, and over it what was changed a moment ago. A change then costs as
-// much as what changes, and not as much as what is on the page (3,900 strokes are painted once).
+// The elements of a page, in three layers: the lower part of a crowded page as pixels (backdrop.mjs), over it what rests, and
+// over that what was changed a moment ago, both as SVG. A change then costs as much as what changes, and not as much as what
+// is on the page.
 
+import { Backdrop } from "./backdrop.mjs";
 import { drawnAs } from "./svg.mjs";
 
 const RESTS_AFTER_MS = 1_000; // without a change
-const NEW_AT_ONCE = 250; // elements that are drawn within one frame: some 10 ms on a slow phone
+const NODES_AT_MOST = 400; // of SVG, that rest: a browser paints as many within a frame
+const NODES_KEPT = 200; // where there were more; the others become pixels
+const SUNK_AT_ONCE = 100; // become pixels within one frame
 
 export class Painting {
   #layers; // {resting, changing}
+  #backdrop;
   #pictures;
   #again;
   #page = null;
-  #drawn = new Map(); // id -> {element, node, tag, href, layer, at}
+  #known = new Map(); // id -> {element, href, layer: "below" | "resting" | "changing", node, tag, at}
+  #below = 0; // so many elements, from the lowest on, are pixels where they rest
   #dragged = { ids: new Set(), by: null };
-  #isFilling = false; // more of a page than one frame paints is still to come
   #settledAt = 0;
   #timer = null;
 
   /** `pictures.url(assetId)`: where a picture is, or null until it is here. `again()`: there is more to paint. */
-  constructor({ resting, changing }, { pictures, again }) {
+  constructor({ canvas, resting, changing }, { pictures, again }) {
     this.#layers = { resting, changing };
     for (const layer of [resting, changing]) layer.replaceChildren();
+    this.#backdrop = new Backdrop(canvas, { pictures, again });
+    this.#backdrop.clear();
     this.#pictures = pictures;
     this.#again = again;
   }
 
   close() {
     clearTimeout(this.#timer);
+    this.#backdrop.clear();
   }
 
-  /** What is on the page, bottom first. `isBusy`: somebody draws here, so what rests stays as it is. */
-  show(elements, { page, isBusy }) {
+  /** What is on the page, bottom first, as the camera sees it. `isBusy`: somebody draws here, so what rests stays as it is. */
+  show(elements, { page, camera, isBusy }) {
     if (page !== this.#page) this.#turn(page);
-    const now = performance.now();
+    if (this.#known.size === 0) this.#below = elements.length > NODES_AT_MOST ? elements.length - NODES_KEPT : 0;
     this.#removeOthers(elements);
+    const now = performance.now();
     const settles = !isBusy && now - this.#settledAt >= RESTS_AFTER_MS;
-    const isFirst = this.#drawn.size === 0; // all of it rests already
-    const next = { resting: this.#layers.resting.firstElementChild, changing: this.#layers.changing.firstElementChild };
-    let room = NEW_AT_ONCE;
-    let waiting = false;
-    for (const element of elements) {
-      let drawn = this.#drawn.get(element.id);
-      if (!drawn && room-- <= 0) {
-        waiting = this.#isFilling = true;
-        break; // in their order: the others come after it
-      }
-      const isNew = !drawn;
-      if (!this.#isAsBefore(drawn, element)) drawn = this.#draw(element, drawn, next, now);
-      const layer = this.#layerOf(drawn, { now, settles, isFirst: isNew && (isFirst || this.#isFilling) });
-      this.#place(drawn, layer, next);
-    }
-    if (!waiting) this.#isFilling = false;
     if (settles) this.#settledAt = now;
-    this.#comeBack(waiting);
+    if (!isBusy) this.#sink(elements.length);
+    const isFirst = this.#known.size === 0; // all of it rests already
+    const next = { resting: this.#layers.resting.firstElementChild, changing: this.#layers.changing.firstElementChild };
+    const pixels = [];
+    elements.forEach((element, place) => {
+      const known = this.#knownAs(element, { isFirst, now });
+      const layer = this.#layerOf(known, { isLow: place < this.#below, now, settles });
+      if (layer === "below") {
+        this.#toPixels(known, next);
+        pixels.push(element);
+      } else this.#toNode(known, layer, next);
+    });
+    this.#backdrop.show(pixels, camera);
+    this.#comeBack();
   }
 
   #turn(page) {
     this.#page = page;
     for (const layer of Object.values(this.#layers)) layer.replaceChildren();
-    this.#drawn.clear();
+    this.#backdrop.clear();
+    this.#known.clear();
   }
 
   #removeOthers(elements) {
+    if (this.#known.size === 0) return;
     const here = new Set(elements.map(({ id }) => id));
-    for (const [id, { node }] of this.#drawn) {
+    for (const [id, { node, isLow }] of this.#known) {
       if (here.has(id)) continue;
-      node.remove();
-      this.#drawn.delete(id);
+      node?.remove();
+      this.#known.delete(id);
+      if (isLow) this.#below--;
     }
   }
 
-  #isAsBefore(drawn, element) {
-    return drawn?.element === element && drawn.href === this.#hrefOf(element);
-  }
-
-  #hrefOf({ kind, asset_id }) {
-    return kind === "image" ? this.#pictures.url(asset_id) : null;
-  }
-
-  #draw(element, old, next, now) {
-    const shape = drawnAs(element, this.#hrefOf(element), old);
-    const { node } = shape;
-    if (old && old.node !== node) {
-      if (next[old.layer] === old.node) next[old.layer] = old.node.nextElementSibling;
-      old.node.remove();
+  // Where there are too many nodes, the lowest become pixels.
+  #sink(count) {
+    const nodes = count - this.#below;
+    if (nodes > NODES_AT_MOST || (this.#below > 0 && nodes > NODES_KEPT + SUNK_AT_ONCE)) {
+      this.#below += Math.min(SUNK_AT_ONCE, nodes - NODES_KEPT);
+      this.#again();
     }
-    const drawn = { ...shape, layer: old && old.node === node ? old.layer : null, at: now };
-    this.#drawn.set(element.id, drawn);
-    this.#offset(element.id, node);
-    return drawn;
   }
 
-  #layerOf(drawn, { now, settles, isFirst }) {
-    if (this.#dragged.ids.has(drawn.element.id)) return "changing";
-    if (isFirst) return "resting";
-    if (drawn.at === now) return "changing";
-    if (drawn.layer === "changing" && !(settles && now - drawn.at >= RESTS_AFTER_MS)) return "changing";
-    return "resting";
+  #knownAs(element, { isFirst, now }) {
+    const href = element.kind === "image" ? this.#pictures.url(element.asset_id) : null;
+    const old = this.#known.get(element.id);
+    if (old?.element === element && old.href === href) return old;
+    const known = { layer: null, node: null, tag: null, ...old, element, href, at: isFirst ? -Infinity : now, isStale: true };
+    this.#known.set(element.id, known);
+    return known;
   }
 
-  #place(drawn, layer, next) {
-    const { node } = drawn;
-    if (drawn.layer === layer && next[layer] === node) {
+  #layerOf(known, { isLow, now, settles }) {
+    known.isLow = isLow;
+    const resting = isLow ? "below" : "resting";
+    if (this.#dragged.ids.has(known.element.id)) return "changing";
+    if (known.layer === null || known.layer === resting) return now - known.at >= RESTS_AFTER_MS ? resting : "changing";
+    if (known.layer !== "changing") return resting; // it sinks
+    return settles && now - known.at >= RESTS_AFTER_MS ? resting : "changing";
+  }
+
+  #toPixels(known, next) {
+    if (known.node) {
+      if (next[known.layer] === known.node) next[known.layer] = known.node.nextElementSibling;
+      known.node.remove();
+      known.node = known.tag = null;
+    }
+    known.layer = "below";
+  }
+
+  #toNode(known, layer, next) {
+    if (known.isStale || !known.node) this.#draw(known, next);
+    const { node } = known;
+    if (known.layer === layer && next[layer] === node) {
       next[layer] = node.nextElementSibling;
       return;
     }
-    if (drawn.layer && next[drawn.layer] === node) next[drawn.layer] = node.nextElementSibling;
+    if (next[known.layer] === node) next[known.layer] = node.nextElementSibling;
     this.#layers[layer].insertBefore(node, next[layer]);
-    drawn.layer = layer;
+    known.layer = layer;
   }
 
-  #comeBack(waiting) {
-    if (waiting) this.#again();
+  #draw(known, next) {
+    const { node, tag } = drawnAs(known.element, known.href, known.node ? known : null);
+    if (known.node && known.node !== node) {
+      if (next[known.layer] === known.node) next[known.layer] = known.node.nextElementSibling;
+      known.node.remove();
+      known.layer = null;
+    }
+    Object.assign(known, { node, tag, isStale: false });
+    this.#offset(known);
+  }
+
+  #comeBack() {
     if (this.#timer !== null || this.#layers.changing.childElementCount === 0) return;
     this.#timer = setTimeout(() => {
       this.#timer = null;
@@ -123,15 +150,16 @@ export class Painting {
   drag(ids, by) {
     const before = this.#dragged.ids;
     this.#dragged = { ids: new Set(by ? ids : []), by };
-    for (const id of [...before, ...ids]) {
-      const drawn = this.#drawn.get(id);
-      if (drawn) this.#offset(id, drawn.node);
+    for (const id of new Set([...before, ...ids])) {
+      const known = this.#known.get(id);
+      if (known?.node) this.#offset(known);
+      if (known) known.at = performance.now();
     }
     this.#again();
   }
 
-  #offset(id, node) {
-    if (this.#dragged.ids.has(id)) node.setAttribute("transform", `translate(${this.#dragged.by.join(" ")})`);
+  #offset({ element, node }) {
+    if (this.#dragged.ids.has(element.id)) node.setAttribute("transform", `translate(${this.#dragged.by.join(" ")})`);
     else node.removeAttribute("transform");
   }
 }
