@@ -8,12 +8,15 @@ import { find } from "../dom.mjs";
 import { announce } from "../notices.mjs";
 import { t } from "../words.mjs";
 import { BoardWindow } from "./board-window.mjs";
+import { Clipboard } from "./clipboard.mjs";
 import { Drawing } from "./drawing.mjs";
 import { Files } from "./files.mjs";
+import { Follow } from "./follow.mjs";
 import { Keyboard } from "./keyboard.mjs";
 import { keeping } from "./keeping.mjs";
 import { Navigation } from "./navigation.mjs";
 import { Pages } from "./pages.mjs";
+import { Saving } from "./saving.mjs";
 
 const STUCK_AFTER_MS = 2_000; // shorter waits are not worth a word
 
@@ -28,6 +31,7 @@ export class BoardPanel {
   #keptHistory;
   #hearing;
   #files;
+  #follow;
   #view;
   #pages;
   #drawing;
@@ -48,15 +52,27 @@ export class BoardPanel {
     const pictures = new BoardFiles({ request: client.request, lessonId: lesson.id, onPicture: changed });
     const pages = (this.#pages = new Pages(root, {
       board,
-      hooks: { onLeave: () => this.#drawing.settle(), onTurn: () => this.#turned(), onChange: changed },
+      hooks: {
+        onHand: () => this.#follow.left(),
+        onLeave: () => this.#drawing.settle(),
+        onTurn: () => this.#turned(),
+        onChange: changed,
+      },
     }));
     const view = (this.#view = new BoardWindow(root, { pictures, onChange: changed, signal }));
-    this.#navigation = new Navigation(root, { view, onView: changed, signal });
+    const moved = () => {
+      this.#follow.left();
+      changed();
+    };
+    this.#navigation = new Navigation(root, { view, onView: moved, signal });
     this.#pointers = new Pointers(changed);
     const point = (page, [x, y], { laser = false } = {}) => lesson.cursor.tell({ page, x, y, ...(laser && { laser }) });
-    const hooks = { onChange: changed, onView: changed };
+    const hooks = { onChange: changed, onView: moved };
     this.#drawing = new Drawing(root, { lesson, view, pages, point, nameOf, hooks, signal });
-    this.#files = new Files(root, { files: pictures, board, pages, signal });
+    this.#files = new Files(root, { client, lesson, files: pictures, pages, signal });
+    new Saving(root, { files: pictures, lesson, pages, signal });
+    new Clipboard(root, { lesson, drawing: this.#drawing, pages, view, files: this.#files, signal });
+    this.#follow = new Follow(root, { lesson, view, pages, onChange: changed, signal });
     new Keyboard(root, { panel: this, view, pages, drawing: this.#drawing, navigation: this.#navigation, signal });
     this.#hearing = this.#hear(lesson, changed);
     this.#setUpActions(signal);
@@ -88,6 +104,7 @@ export class BoardPanel {
     this.#pointers.clear();
     for (const off of this.#hearing) off();
     this.#files.close();
+    this.#follow.close();
   }
 
   get mayDraw() {
@@ -98,7 +115,7 @@ export class BoardPanel {
   showLesson(lesson, { runs, over, draws, drawsNot }) {
     this.#mayDraw = draws;
     this.#drawing.allow(this.mayDraw, { maySetLocks: runs });
-    this.#files.showLesson(lesson, { runs });
+    this.#files.showLesson({ runs });
     find(".drawing-tools", this.#root).hidden = over;
     const why = find(".no-pen", this.#root);
     why.hidden = draws;
@@ -119,7 +136,9 @@ export class BoardPanel {
   }
 
   #draw() {
+    this.#follow.choosePage();
     this.#pages.choose();
+    this.#follow.look();
     const page = this.#pages.current;
     const elements = this.board.elementsOn(page);
     const others = this.#pointers.on(page);

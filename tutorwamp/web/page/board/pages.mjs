@@ -15,7 +15,7 @@ export class Pages {
   /** The page one looks at; null before the board is read. */
   current = null;
 
-  /** Hooks: onLeave(), before another page is shown by hand; onTurn(), now it is another one; onChange(). */
+  /** Hooks: onHand(), the person turns to another page; onLeave(), before it is shown; onTurn(), now it is; onChange(). */
   constructor(root, { board, hooks }) {
     this.#root = root;
     this.#board = board;
@@ -35,6 +35,12 @@ export class Pages {
   /** Look at this page, as soon as it is there. */
   turnTo(page) {
     if (page === this.current) return;
+    this.#hooks.onHand();
+    this.follow(page);
+  }
+
+  /** The same, where somebody else leads there. */
+  follow(page) {
     this.#hooks.onLeave();
     this.#wanted = page;
     this.#hooks.onChange();

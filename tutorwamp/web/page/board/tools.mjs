@@ -72,13 +72,15 @@ export class Tools {
     return null;
   }
 
+  /** How words are written now: {color, size}. */
+  get looksOfText() {
+    return { color: this.choice.color, size: SIZE_OF_TEXT(this.choice.width) };
+  }
+
   /** Write words here, or go on with those that stand here. */
   write([x, y], reach) {
     const hit = this.topmost([x, y], reach);
-    const { color, width } = this.choice;
-    this.#editor.open(
-      hit?.kind === "text" ? hit : { page: this.page, color, kind: "text", x, y, text: "", size: SIZE_OF_TEXT(width) },
-    );
+    this.#editor.open(hit?.kind === "text" ? hit : { page: this.page, kind: "text", x, y, text: "", ...this.looksOfText });
   }
 
   #shape(from) {

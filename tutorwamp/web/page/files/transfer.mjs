@@ -25,13 +25,13 @@ export function transfers(client, lessonId) {
   };
 }
 
-// fetch() does not tell how much of a body is on its way; XMLHttpRequest does.
-function post(url, { token, key, blob, onProgress, signal }) {
+/** Send bytes: fetch() does not tell how many of them are on their way; XMLHttpRequest does. */
+export function post(url, { token, key, blob, type = "application/octet-stream", onProgress, signal }) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("POST", url);
     request.setRequestHeader("authorization", `Bearer ${token}`);
-    request.setRequestHeader("content-type", "application/octet-stream");
+    request.setRequestHeader("content-type", type);
     request.setRequestHeader("idempotency-key", key);
     request.upload.onprogress = ({ loaded }) => onProgress(loaded);
     request.onload = async () => {
