@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 from twisted.internet import reactor
+from twisted.internet.defer import succeed
 from twisted.internet.task import deferLater
 
+from tests.board.papers import A4, papers
 from tests.support.node import Node
 from tests.support.people import PythonPerson, couple
 from tests.support.wamp import PATIENCE_S
 from tests.web.browser import LOOKS_EVERY_S, Browser, Point, executable
+from tutorwamp.kernel.contracts import new_id
 
-SHEET = """() => {
+SHEET = """async () => {
+  for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame); // what was asked for a moment ago is drawn
   const { left, top, width } = document.querySelector(".sheet").getBoundingClientRect();
   return [left, top, width / 1600];
 }"""
@@ -116,6 +122,239 @@ async def test_selecting_moving_locking_and_taking_back(node: Node, tmp_path: Pa
         await stan.has(lambda found: len(found) == 3)
         assert not await theirs.value("document.querySelector('#notices').innerText")
         await theirs.close()
+    finally:
+        await browser.close()
+        for person in (tutor, student):
+            await person.close()
+
+
+async def keys(browser: Browser, command: str) -> None:
+    """What Ctrl+C, X and V are to the browser itself."""
+    key = {"copy": "c", "cut": "x", "paste": "v"}[command]
+    common = {"key": key, "code": f"Key{key.upper()}", "windowsVirtualKeyCode": ord(key.upper()), "modifiers": 2}
+    await browser.ask("Input.dispatchKeyEvent", type="rawKeyDown", commands=[command], **common)
+    await browser.ask("Input.dispatchKeyEvent", type="keyUp", **common)
+
+
+async def choose_file(browser: Browser, path: Path) -> None:
+    """As in the dialog of the system."""
+    found = await browser.ask("Runtime.evaluate", expression="document.querySelector('.board input[type=file]')")
+    await browser.ask("DOM.setFileInputFiles", files=[str(path)], objectId=found["result"]["objectId"])
+
+
+async def test_following_the_tutors_view_and_leaving_it(node: Node, tmp_path: Path) -> None:
+    executable()
+    tutor, student, lesson_id = await couple(node)
+    browser = await Browser.open(tmp_path, f"{node.url}/")
+    try:
+        tina = await Drawer(browser, tutor, lesson_id).enter(node)
+        theirs = await browser.another(f"{node.url}/")
+        stan = await Drawer(theirs, student, lesson_id).enter(node)
+        [corner] = await tina.places([(400, 300)])
+        await browser.click("[data-do=lead]")
+        await tina.hears("Everybody sees")
+        await theirs.sees("You see what Tina shows", ".led")
+        await browser.wheel(corner, down=-500, modifiers=2)
+        closer = "() => Number(document.querySelector('.zoom').textContent.split(' ')[0]) > 100"
+        await theirs.until(closer)
+        await browser.click("[data-do=add-page]")
+        await theirs.until("() => document.querySelector('.page:nth-child(2)')?.ariaPressed === 'true'")
+        # Who joins later is given the last view; who moves the view themselves is let go, and may come back.
+        await theirs.ask("Page.reload")
+        await theirs.until("() => document.querySelector('.page:nth-child(2)')?.ariaPressed === 'true'")
+        await theirs.click("[data-do=zoom-out]")
+        await theirs.sees("Tina shows a part of the board", ".led")
+        await theirs.click(".page:nth-child(1)")
+        await theirs.until("() => document.querySelector('.page:nth-child(1)').ariaPressed === 'true'")
+        await browser.click("[data-do=zoom-in]")
+        assert await theirs.value("document.querySelector('.page:nth-child(1)').ariaPressed") == "true"
+        await theirs.click(".led button")
+        await theirs.until("() => document.querySelector('.page:nth-child(2)').ariaPressed === 'true'")
+        await browser.click("[data-do=lead]")
+        await theirs.until("() => document.querySelector('.led').hidden")
+        await stan.hears("Page 2 of 2")
+        await theirs.close()
+    finally:
+        await browser.close()
+        for person in (tutor, student):
+            await person.close()
+
+
+async def test_copying_bringing_in_and_saving(node: Node, tmp_path: Path) -> None:
+    """Between pages by the clipboard; an Excalidraw file and a worksheet by the dialog; all pages out as one file."""
+    executable()
+    tutor, student, lesson_id = await couple(node)
+    downloads = tmp_path / "downloads"
+    browser = await Browser.open(tmp_path / "profile", f"{node.url}/")
+    try:
+        how = {"behavior": "allow", "downloadPath": str(downloads), "browserContextId": browser.context}
+        await browser.chromium.ask("Browser.setDownloadBehavior", **how)
+        tina = await Drawer(browser, tutor, lesson_id).enter(node)
+        await tina.choose("ellipse")
+        await tina.drag((200, 200), (300, 280), (400, 300))
+        await tina.choose("select")
+        await tina.drag((150, 150), (500, 200), (900, 400))
+        await keys(browser, "copy")
+        await tina.hears("1 element copied")
+        await browser.click("[data-do=add-page]")
+        await browser.until("() => document.querySelector('.page:nth-child(2)')?.ariaPressed === 'true'")
+        await browser.value("document.querySelector('.space').focus()")
+        await keys(browser, "paste")
+        one, other = await tina.has(lambda found: len(found) == 2)
+        assert one["page"] != other["page"]
+        assert one["width"] == other["width"]
+        await keys(browser, "cut")
+        await tina.has(lambda found: len(found) == 1)
+        scene = tmp_path / "Ideas.excalidraw"
+        box = {"type": "rectangle", "id": "a", "x": 10, "y": 10, "width": 50, "height": 40, "strokeColor": "#123456"}
+        scene.write_text(json.dumps({"type": "excalidraw", "version": 2, "elements": [box]}), encoding="utf-8")
+        await choose_file(browser, scene)
+        await tina.has(lambda found: [one["kind"] for one in found] == ["ellipse", "rect"])
+        worksheet = tmp_path / "Worksheet.pdf"
+        worksheet.write_bytes(papers(A4, A4))
+        await choose_file(browser, worksheet)
+        await tina.has(lambda found: sum(one["kind"] == "image" for one in found) == 2)
+        await browser.sees("2 new pages", "#notices")
+        broken = tmp_path / "broken.pdf"
+        broken.write_bytes(b"%PDF-1.7 and no more")
+        await choose_file(browser, broken)
+        await browser.until("() => document.querySelectorAll('#notices .notice').length >= 2")
+        await browser.click(".save summary")
+        await browser.click(".save [data-pages=all][value=svg]")
+        archive = downloads / "Fractions.zip"
+        await until(lambda: succeed(archive.exists() and zipfile.is_zipfile(archive)), bool)
+        with zipfile.ZipFile(archive) as saved:
+            assert saved.testzip() is None
+            assert saved.namelist() == [f"Fractions, page {number}.svg" for number in range(1, 5)]
+            assert b"<ellipse" in saved.read("Fractions, page 1.svg")
+    finally:
+        await browser.close()
+        for person in (tutor, student):
+            await person.close()
+
+
+async def test_nothing_drawn_or_written_is_lost(node: Node, tmp_path: Path) -> None:
+    """Words whose writer loses the pen, also over a reload; a stroke whose page goes away under it; undo afterwards."""
+    executable()
+    tutor, student, lesson_id = await couple(node)
+    browser = await Browser.open(tmp_path, f"{node.url}/")
+
+    async def give_pen(*ids: str) -> None:
+        await tutor.call("tutorwamp.lesson.set_pen", lesson_id=lesson_id, student_ids=list(ids))
+
+    try:
+        await give_pen(student.user["id"])
+        stan = await Drawer(browser, student, lesson_id).enter(node)
+        await browser.until("() => !!document.querySelector('.space.drawable')")
+        points = await stan.places([(100 + 40 * i, 100 + 20 * (i % 2)) for i in range(12)])
+        held = {"button": "left", "buttons": 1}
+        for number, (x, y) in enumerate(points):
+            kind = "mouseMoved" if number else "mousePressed"
+            await browser.ask("Input.dispatchMouseEvent", type=kind, x=x, y=y, clickCount=int(not number), **held)
+        await browser.ask("Page.reload")  # with the pen on the paper
+        [stroke] = await stan.has(lambda found: found and found[0].get("finished"))
+        assert round(stroke["points"][-1][0]) == 540
+        await browser.until("() => !!document.querySelector('.space.drawable')")
+        await browser.until("() => !document.querySelector('[data-do=undo]').disabled")
+        await browser.click("[data-do=undo]")
+        await stan.has(lambda found: found == [])
+        await browser.click("[data-do=redo]")
+        await stan.has(lambda found: len(found) == 1)
+        await stan.choose("text")
+        await stan.drag((300, 500))
+        await browser.until("() => document.activeElement.matches('.words-field')")
+        await browser.write("half a thought <b>&")
+        await give_pen()
+        await browser.sees("half a thought <b>&", ".draft")
+        await browser.ask("Page.reload")
+        await browser.sees("half a thought <b>&", ".draft")
+        assert await browser.value("document.querySelector('.draft button').disabled")
+        await give_pen(student.user["id"])
+        await browser.until("() => !document.querySelector('.draft button').disabled")
+        await browser.click(".draft button")
+        await stan.has(lambda found: [one.get("text") for one in found] == [None, "half a thought <b>&"])
+        await browser.until("() => document.querySelector('.draft').hidden")
+    finally:
+        await browser.close()
+        for person in (tutor, student):
+            await person.close()
+
+
+async def test_fingers_and_keys(node: Node, tmp_path: Path) -> None:
+    """Two fingers zoom and draw nothing; after a stylus one finger moves the board; keys alone draw and erase."""
+    executable()
+    tutor, student, lesson_id = await couple(node)
+    browser = await Browser.open(tmp_path, f"{node.url}/")
+    zoom = "document.querySelector('.zoom').textContent"
+    try:
+        tina = await Drawer(browser, tutor, lesson_id).enter(node)
+        await browser.resize((390, 844), touch=True)
+        await browser.value("document.querySelector('.people details').open = false")
+        middle = await browser.place(".space")
+        x, y = middle["x"], middle["y"]
+        before = await browser.value(zoom)
+        await browser.touch([[(x - 20, y), (x - 50, y), (x - 90, y)], [(x + 20, y), (x + 50, y), (x + 90, y)]])
+        await browser.until(f"() => {zoom} !== {json.dumps(before)}")
+        await browser.touch([[(x - 40, y), (x - 10, y), (x + 30, y + 20)]])
+        await tina.has(lambda found: len(found) == 1 and found[0].get("finished"))
+        await browser.resize((1280, 800))
+        await browser.click("[data-do=fit]")
+        await tina.drag((600, 700), (640, 660), (700, 700), pen=[0.5, 0.5, 0.5])
+        await browser.sees("fingers move the board", "#notices")
+        await browser.resize((1280, 800), touch=True)
+        middle = await browser.place(".space")
+        x, y = middle["x"], middle["y"]
+        await browser.touch([[(x - 40, y), (x - 10, y), (x + 30, y + 20)]])
+        await browser.resize((1280, 800))
+        await browser.value("document.querySelector('.space').focus()")
+        for key in ("r", "Enter", "ArrowRight", "ArrowDown", "ArrowDown", "Enter"):
+            await browser.press(key)
+        _, _, rect = await tina.has(lambda found: len(found) == 3)
+        assert (rect["kind"], rect["x"], rect["y"], rect["width"], rect["height"]) == ("rect", 800, 500, 10, 20)
+        await browser.press("e")
+        await browser.press("Enter")  # at the rectangle's corner
+        await tina.has(lambda found: all(one["kind"] == "stroke" for one in found))
+        await browser.press("?")
+        await browser.sees("Press at the cross", "#board-shortcuts")
+        await browser.press("Escape")
+    finally:
+        await browser.close()
+        for person in (tutor, student):
+            await person.close()
+
+
+async def test_a_crowded_page(node: Node, tmp_path: Path) -> None:
+    """Most of it is pixels, which know what is erased; what one draws lies over it."""
+    executable()
+    tutor, student, lesson_id = await couple(node)
+    browser = await Browser.open(tmp_path, f"{node.url}/")
+    is_clear = """() => {
+      const canvas = document.querySelector(".backdrop");
+      const { left, top, width } = document.querySelector(".sheet").getBoundingClientRect();
+      const space = document.querySelector(".space").getBoundingClientRect();
+      const at = (origin, within, place) => Math.round((origin - within + (place * width) / 1600) * devicePixelRatio);
+      const [x, y] = [at(left, space.left, 815), at(top, space.top, 505)];
+      return canvas.width > 0 && canvas.getContext("2d").getImageData(x, y, 1, 1).data[3] === 0;
+    }"""
+    try:
+        look = {"page": lesson_id, "kind": "rect", "color": "#aa0000", "fill": "#aa0000", "width": 30, "height": 10}
+        for row in range(6):
+            rows = [look | {"id": new_id(), "x": 40 * i, "y": 300 + 100 * row} for i in range(38)]
+            puts = [{"op": "put", "element": one | {"y": one["y"] + 20 * k}} for k in range(5) for one in rows]
+            for put in puts:
+                put["element"]["id"] = new_id()
+            await tutor.call("tutorwamp.board.submit", lesson_id=lesson_id, changes=puts)
+        tina = await Drawer(browser, tutor, lesson_id).enter(node)
+        await browser.until(f"() => document.querySelector('.backdrop').width > 0 && !({is_clear})()")
+        assert await browser.value("document.querySelectorAll('.sheet > *').length") <= 400
+        await tina.choose("eraser")
+        await tina.drag((815, 505))
+        await tina.has(lambda found: len(found) == 1139)
+        await browser.until(is_clear)
+        await browser.press("z", "ctrl")
+        await browser.until(f"() => !({is_clear})() || document.querySelectorAll('.sheet.changing > *').length > 0")
+        await browser.wheel((400, 400), down=-100, modifiers=2)
+        await browser.until("() => document.querySelector('.backdrop').style.transform === ''")
     finally:
         await browser.close()
         for person in (tutor, student):

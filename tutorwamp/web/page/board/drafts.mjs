@@ -13,6 +13,7 @@ export class Drafts {
   #root;
   #kept;
   #hooks;
+  #shown = "";
   #draft = null; // an element without a place on the board yet
 
   /** `kept` has `read()` and `write(elements)`: it survives a reload. Hooks: onPlace(element); mayPlace(). */
@@ -49,6 +50,9 @@ export class Drafts {
   }
 
   show() {
+    const shown = this.#draft && JSON.stringify([this.#draft.text, this.#hooks.mayPlace()]);
+    if (shown === this.#shown) return; // so that the focus stays where it is
+    this.#shown = shown;
     this.#root.hidden = this.#draft === null;
     if (this.#draft === null) return this.#root.replaceChildren();
     const { text } = this.#draft;

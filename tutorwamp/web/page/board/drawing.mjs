@@ -95,7 +95,6 @@ export class Drawing {
       this.#editor.interrupt();
       this.selection.clear();
     }
-    this.#drafts.show();
   }
 
   /** What can be drawn with now, and what of it lies over the board. */
@@ -109,6 +108,7 @@ export class Drawing {
     overlay.trails = [this.laser.trail, ...others.map(({ trail }) => trail ?? [])];
     this.toolbar.show({ mayDraw: this.mayDraw, board: this.#board, page, maySetLocks: this.selection.maySetLocks });
     this.selectionTools.show();
+    this.#drafts.show();
     this.#editor.place();
   }
 
