@@ -338,11 +338,9 @@ async def test_a_crowded_page(node: Node, tmp_path: Path) -> None:
     }"""
     try:
         look = {"page": lesson_id, "kind": "rect", "color": "#aa0000", "fill": "#aa0000", "width": 30, "height": 10}
-        for row in range(6):
-            rows = [look | {"id": new_id(), "x": 40 * i, "y": 300 + 100 * row} for i in range(38)]
-            puts = [{"op": "put", "element": one | {"y": one["y"] + 20 * k}} for k in range(5) for one in rows]
-            for put in puts:
-                put["element"]["id"] = new_id()
+        for top in range(300, 900, 100):
+            places = [(40 * column, top + 20 * row) for row in range(5) for column in range(38)]
+            puts = [{"op": "put", "element": look | {"id": new_id(), "x": x, "y": y}} for x, y in places]
             await tutor.call("tutorwamp.board.submit", lesson_id=lesson_id, changes=puts)
         tina = await Drawer(browser, tutor, lesson_id).enter(node)
         await browser.until(f"() => document.querySelector('.backdrop').width > 0 && !({is_clear})()")

@@ -147,6 +147,7 @@ export class BoardPanel {
     this.#showSpace();
     if (elements.length !== this.#measured) {
       this.#measured = elements.length;
+      find(".space", this.#root).dataset.elements = elements.length; // not all of them are nodes
       this.#view.camera.bounds = boxOfAll(elements) ?? [0, 0, 0, 0];
     }
     this.#view.show(elements, { page, isBusy: this.#drawing.isBusy });
