@@ -2,7 +2,7 @@
 
 import { systemClock } from "./clock.mjs";
 import { Connection } from "./connection.mjs";
-import { Refusal } from "./errors.mjs";
+import { ClientError } from "./errors.mjs";
 import { Emitter } from "./emitter.mjs";
 import { Heartbeat } from "./heartbeat.mjs";
 import { Leftovers } from "./leftovers.mjs";
@@ -107,7 +107,7 @@ export class Client extends Emitter {
     return this.#tokens.user ?? this.#user;
   }
 
-  /** Connect, and stay so. Kept when there is a connection; fails with Refusal when there can be none. */
+  /** Connect, and stay so. Kept when there is a connection; fails with ClientError when there can be none. */
   connect() {
     const connected = this.#until("connected");
     this.#connection.open();
@@ -154,7 +154,7 @@ export class Client extends Emitter {
   }
 
   /**
-   * Call a procedure. `timeout` in seconds; `signal` of an AbortController gives it up, with its reason. Throws Refusal for
+   * Call a procedure. `timeout` in seconds; `signal` of an AbortController gives it up, with its reason. Throws ClientError for
    * everything else: what it says is in its `action`.
    */
   call(procedure, kwargs, how) {
@@ -338,6 +338,6 @@ function debugger_(debug) {
 
 function closedFor(reason) {
   const signedOut = reason === "revoked" || reason === "unauthenticated";
-  if (!signedOut) return Refusal.disconnected();
-  return new Refusal({ uri: "tutorwamp.error.unauthenticated", action: "reauth", message: "You are not signed in." });
+  if (!signedOut) return ClientError.disconnected();
+  return new ClientError({ uri: "tutorwamp.error.unauthenticated", action: "reauth", message: "You are not signed in." });
 }

@@ -4,7 +4,7 @@
 
 import { jittered, renewing } from "./again.mjs";
 import { wait } from "./clock.mjs";
-import { Refusal } from "./errors.mjs";
+import { ClientError } from "./errors.mjs";
 import { HEAVY, LARGE, limited } from "./limits.mjs";
 import { Silence } from "./silence.mjs";
 import { WampSession } from "./wamp.mjs";
@@ -117,12 +117,12 @@ export class Connection {
     this.#connect();
   }
 
-  /** Call a procedure. Throws Refusal, whatever goes wrong, or what `signal` says; `reauth` only where a new token did not help. */
+  /** Call a procedure. Throws ClientError, whatever goes wrong, or what `signal` says; `reauth` only where a new token did not help. */
   async call(procedure, kwargs = {}, { timeout, signal } = {}) {
     try {
       return await renewing(this.#tokens, () => this.#ask(procedure, kwargs, timeout, signal));
     } catch (error) {
-      throw signal?.aborted ? error : Refusal.from(error); // also what cannot be written, and what getToken() throws
+      throw signal?.aborted ? error : ClientError.from(error); // also what cannot be written, and what getToken() throws
     }
   }
 
@@ -146,7 +146,7 @@ export class Connection {
   }
 
   #open() {
-    if (!this.#session) throw Refusal.disconnected();
+    if (!this.#session) throw ClientError.disconnected();
     return this.#session;
   }
 
@@ -156,13 +156,13 @@ export class Connection {
     const attempt = (this.#attempting = { since: this.#clock.now(), session: null });
     this.#become(this.#wasConnected ? "reconnecting" : "connecting");
     const limit = wait(this.#timeouts.join, this.#clock);
-    const late = limit.over.then(() => Promise.reject(Refusal.disconnected()));
+    const late = limit.over.then(() => Promise.reject(ClientError.disconnected()));
     try {
       const welcome = await Promise.race([this.#join(attempt), late]);
       if (attempt === this.#attempting) this.#arrived(attempt.session, welcome);
     } catch (error) {
       attempt.session?.cut();
-      if (attempt === this.#attempting) this.#failed(Refusal.fromWamp(error));
+      if (attempt === this.#attempting) this.#failed(ClientError.fromWamp(error));
     } finally {
       limit.cancel();
     }
@@ -174,7 +174,7 @@ export class Connection {
   }
 
   async #joinWith(attempt, ticket) {
-    if (attempt !== this.#attempting) throw Refusal.disconnected();
+    if (attempt !== this.#attempting) throw ClientError.disconnected();
     const opening = wait(this.#timeouts.open, this.#clock);
     const isOurs = () => this.#session === session;
     const session = (attempt.session = new WampSession({

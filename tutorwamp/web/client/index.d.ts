@@ -37,6 +37,16 @@ export interface Listening<Events> {
 
 export type ConnectionState = "initial" | "connecting" | "connected" | "reconnecting" | "disconnected";
 
+/**
+ * Why the connection is as it is. A loss: `silent` (nothing comes any more; with `connected`: it came after all), `offline` (the
+ * browser says so), `lost` (the socket has closed), or what the server said, such as `draining`, `slow` and `ping_timeout`. An end:
+ * `closed` (by us), `revoked` (signed out elsewhere), `unauthenticated` (the tokens are no good any more).
+ */
+export type StateReason =
+  | "silent" | "offline" | "lost" | "draining" | "slow" | "ping_timeout"
+  | "closed" | "revoked" | "unauthenticated"
+  | (string & {});
+
 export interface Clock {
   /** In milliseconds, as the pauses. */
   now(): number;
@@ -51,6 +61,7 @@ export interface Timeouts {
   call: number;
   read: number;
   probe: number;
+  idle: number;
   silent: number;
   shown: number;
   lost: number;
@@ -63,7 +74,7 @@ export interface Options {
   /** An access token; with `renew` another than before. */
   getToken?: (how: { renew?: boolean }) => string | Promise<string>;
   /** The client gets and renews the tokens itself. */
-  login?: { email: string; password: string };
+  login?: { email: string; password: string } | (() => { email: string; password: string } | Promise<{ email: string; password: string }>);
   user?: () => Person | null;
   /** What is not sent yet outlives a reload there: localStorage, where there is one. */
   storage?: StorageLike;
@@ -90,13 +101,15 @@ export interface Pending {
 }
 
 export interface ClientEvents {
-  state: { old: ConnectionState; new: ConnectionState; reason?: string };
+  state: { old: ConnectionState; new: ConnectionState; reason?: StateReason };
   /** `seconds` until the next attempt; null where there is none to come. */
   retry: { seconds: number | null };
   lost: undefined;
   restored: undefined;
   arrived: unknown;
   pendingchange: Pending;
+  /** What was written or drawn in a lesson that is not open any more, and the server does not take. */
+  refused: { lessonId: string; error: ClientError };
 }
 
 export declare function createClient(options: Options): Client;
@@ -108,11 +121,13 @@ export declare class Client implements Listening<ClientEvents> {
   readonly state: ConnectionState;
   readonly retryAt: number | null;
   readonly isOpen: boolean;
+  /** There is a session, and it is known who we are: lessons may be joined. */
+  readonly hasArrived: boolean;
   readonly user: Person | null;
   readonly pending: Pending;
   readonly notifications: Notifications;
   readonly storage: StorageLike;
-  /** Whether somebody looks at what is shown. */
+  /** Whether somebody looks at what is shown; said again while they do something there. */
   set attentive(attentive: boolean);
   connect(): Promise<void>;
   close(): void;
@@ -245,6 +260,7 @@ export declare class Notifications implements Listening<{ sync: Notifications; u
   on(event: "sync" | "update" | "change" | "news", listener: (value: any) => void): () => void;
   off(event: "sync" | "update" | "change" | "news", listener: (value: any) => void): void;
   readonly isServed: boolean;
+  readonly recovered: boolean;
   readonly items: Notification[];
   readonly unreadCount: number;
   markRead(notification: Pick<Notification, "id">): Promise<unknown>;
@@ -279,6 +295,7 @@ export declare class WebStorage implements StorageLike {
   setItem(key: string, text: string): void;
   removeItem(key: string): void;
   key(place: number): string | null;
+  keys(): string[];
   readonly length: number;
 }
 
@@ -287,5 +304,6 @@ export declare class MemoryStorage implements StorageLike {
   setItem(key: string, text: string): void;
   removeItem(key: string): void;
   key(place: number): string | null;
+  keys(): string[];
   readonly length: number;
 }

@@ -119,7 +119,7 @@ export class Lesson extends Emitter {
     return lesson;
   }
 
-  /** Enter, and enter again after every loss. Kept when everything is there; throws Refusal where there is no way in. */
+  /** Enter, and enter again after every loss. Kept when everything is there; throws ClientError where there is no way in. */
   join() {
     this.#isWanted = true;
     if (this.#whenJoined === null) {

@@ -1,6 +1,6 @@
 // How long things may take: the client's own numbers, and an answer that is waited for no longer than somebody wants to.
 
-import { Refusal } from "./errors.mjs";
+import { ClientError } from "./errors.mjs";
 
 /** In seconds; each may be another by the option `timeouts`. */
 export const TIMEOUTS = {
@@ -23,7 +23,7 @@ export const HEAVY = named("board.open", "board.at", "board.export", "chat.histo
 export const LARGE = new Set([...HEAVY, ...named("session.resume")]);
 
 /**
- * The same as `answer`, but for `seconds` at most and until `signal` says no: then `givenUp()` is called, and it throws Refusal
+ * The same as `answer`, but for `seconds` at most and until `signal` says no: then `givenUp()` is called, and it throws ClientError
  * (retry), or the signal's reason.
  */
 export function limited(answer, { seconds, signal, clock, givenUp = () => {} }) {
@@ -38,7 +38,7 @@ export function limited(answer, { seconds, signal, clock, givenUp = () => {} }) 
       settle(reject, why);
     };
     const aborted = () => stop(signal.reason);
-    const timer = Number.isFinite(seconds) ? clock.setTimeout(() => stop(Refusal.timedOut(seconds)), seconds * 1000) : null;
+    const timer = Number.isFinite(seconds) ? clock.setTimeout(() => stop(ClientError.timedOut(seconds)), seconds * 1000) : null;
     const settle = (how, what) => {
       clock.clearTimeout(timer);
       signal?.removeEventListener("abort", aborted);

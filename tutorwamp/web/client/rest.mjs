@@ -1,7 +1,7 @@
 // Asking over REST: JSON or bytes there, JSON or bytes back, and every failure as the one kind of error.
 
 import { renewing } from "./again.mjs";
-import { Refusal } from "./errors.mjs";
+import { ClientError } from "./errors.mjs";
 import { limited } from "./limits.mjs";
 
 const UPLOAD_S = 600; // of bytes: 25 MiB on a slow line
@@ -10,7 +10,7 @@ const UPLOAD_S = 600; // of bytes: 25 MiB on a slow line
  * A function `request(method, path, {query, body, headers, timeout, signal, as})`. `tokens` as for a Connection; without them
  * nobody is named. `fetch` is that of the place unless another is given. A `body` that is a plain object goes as JSON, anything
  * else (Blob, bytes, text) as it is. The answer is its JSON, null where there is none, or with `as` a `"blob"`, `"text"` or the
- * `"response"` itself. Throws Refusal.
+ * `"response"` itself. Throws ClientError.
  */
 export function requester({ url, fetch = ownFetch, tokens, clock, timeouts }) {
   async function ask(token, method, path, { query, body, headers = {}, timeout, signal, as = "json" }) {
@@ -41,19 +41,19 @@ async function reach(fetch, address, options) {
   try {
     return await fetch(address, options);
   } catch {
-    throw Refusal.disconnected();
+    throw ClientError.disconnected();
   }
 }
 
 async function read(response, as) {
-  if (!response.ok) throw await Refusal.fromResponse(response);
+  if (!response.ok) throw await ClientError.fromResponse(response);
   if (as === "response") return response;
   try {
     if (as === "blob") return await response.blob();
     if (as === "text") return await response.text();
     return response.status === 204 ? null : await response.json();
   } catch {
-    throw Refusal.disconnected(); // in the middle of the answer
+    throw ClientError.disconnected(); // in the middle of the answer
   }
 }
 

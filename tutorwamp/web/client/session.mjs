@@ -2,7 +2,7 @@
 // a page), is handed in.
 
 import { systemClock } from "./clock.mjs";
-import { Refusal } from "./errors.mjs";
+import { ClientError } from "./errors.mjs";
 import { newClientId } from "./ids.mjs";
 import { TIMEOUTS } from "./limits.mjs";
 import { requester } from "./rest.mjs";
@@ -69,7 +69,7 @@ export class Session {
     this.#kept?.set(null);
   }
 
-  /** A token that is still good for a while; it is also the WAMP ticket. Throws Refusal (action reauth) when there is none. */
+  /** A token that is still good for a while; it is also the WAMP ticket. Throws ClientError (action reauth) when there is none. */
   async accessToken({ renew = false } = {}) {
     if (!renew && this.#isFresh) return this.#tokens.access_token;
     // One renewal at a time here, and over all tabs.
@@ -83,7 +83,7 @@ export class Session {
   }
 
   async #renew(evenIfGood) {
-    if (!this.#tokens) throw new Refusal({ uri: null, action: "reauth", message: "You are not signed in." });
+    if (!this.#tokens) throw new ClientError({ uri: null, action: "reauth", message: "You are not signed in." });
     if (this.#isFresh && !evenIfGood) return; // the other tab was faster
     const { refresh_token: spent, refresh_key: client_id } = this.#tokens;
     const tokens = await this.#post("/api/auth/refresh", { refresh_token: spent, client_id }, RENEWED_WITHIN_S);

@@ -2,7 +2,7 @@
 // no sense here, the state is read afresh. docs/rules/sessions.md, S10, S11 and S25.
 
 import { systemClock } from "./clock.mjs";
-import { Refusal } from "./errors.mjs";
+import { ClientError } from "./errors.mjs";
 
 export const GAP_PATIENCE_MS = 1_000; // for events that others have overtaken; on one connection they are some milliseconds late
 const EARLY_AT_MOST = 1_000; // half a minute of a busy board; more are not resumed one by one either
@@ -59,7 +59,7 @@ export class Stream {
 
   /**
    * Start, or start again after a loss, once subscribed. `head` is what lesson.join said, `resumed` what session.resume has
-   * answered for this stream, where it was asked already. Throws Refusal; then the stream stays held.
+   * answered for this stream, where it was asked already. Throws ClientError; then the stream stays held.
    */
   async begin(head, resumed = null) {
     const losses = this.#losses;
@@ -67,7 +67,7 @@ export class Stream {
     this.#head = head;
     this.recovered = true;
     await this.#mend(resumed);
-    if (losses !== this.#losses) throw Refusal.disconnected(); // lost again meanwhile
+    if (losses !== this.#losses) throw ClientError.disconnected(); // lost again meanwhile
     this.#held = false;
     this.#goOn();
   }

@@ -1,6 +1,6 @@
 // One WAMP session over one WebSocket, from HELLO to its end, in JSON: as much of WAMP as this server speaks with clients.
 
-import { Refusal } from "./errors.mjs";
+import { ClientError } from "./errors.mjs";
 import { complain } from "./emitter.mjs";
 
 const [HELLO, WELCOME, ABORT, CHALLENGE, AUTHENTICATE, GOODBYE, ERROR] = [1, 2, 3, 4, 5, 6, 8];
@@ -36,7 +36,7 @@ export class WampSession {
     this.#authid = authid;
     this.#hooks = hooks;
     this.#debug = debug;
-    /** `{session, authid, authrole}`, once let in. Throws Refusal. */
+    /** `{session, authid, authrole}`, once let in. Throws ClientError. */
     this.joined = new Promise((resolve, reject) => ([this.#welcome, this.#refuse] = [resolve, reject]));
     this.joined.catch(() => {}); // whoever cuts the session need not wait for it
     const socket = (this.#socket = new WebSocket(url, [PROTOCOL]));
@@ -56,7 +56,7 @@ export class WampSession {
     return [...this.#requests.values()].some(({ about }) => procedures.has(about));
   }
 
-  /** `{id, answer}`; the answer is the first positional result. Throws Refusal. */
+  /** `{id, answer}`; the answer is the first positional result. Throws ClientError. */
   call(procedure, kwargs) {
     return this.#ask(CALL, [{}, procedure, [], kwargs]);
   }
@@ -106,7 +106,7 @@ export class WampSession {
   #ask(kind, rest, heard) {
     const id = ++this.#lastId;
     const answer = new Promise((resolve, reject) => {
-      if (this.#over) throw Refusal.disconnected();
+      if (this.#over) throw ClientError.disconnected();
       this.#say([kind, id, ...rest]); // throws what cannot be written as JSON
       this.#requests.set(id, { resolve, reject, heard, about: rest[1] });
     });
@@ -150,7 +150,7 @@ export class WampSession {
     if (kind === CHALLENGE) this.#say([AUTHENTICATE, this.#ticket, {}]);
     else if (kind === WELCOME) this.#welcome({ session: first, authid: second.authid, authrole: second.authrole });
     else if (kind === ABORT) {
-      this.#refuse(Refusal.fromAbort({ errorUri: second, details: first }));
+      this.#refuse(ClientError.fromAbort({ errorUri: second, details: first }));
       this.cut();
     } else if (kind === GOODBYE) {
       this.#goodbye = { reason: second, message: first?.message ?? "" };
@@ -180,15 +180,15 @@ export class WampSession {
   }
 
   #failed(id, errorUri, argsDict) {
-    this.#requests.get(id)?.reject(Refusal.fromWamp({ errorUri, argsDict }));
+    this.#requests.get(id)?.reject(ClientError.fromWamp({ errorUri, argsDict }));
     this.#requests.delete(id);
   }
 
   #end() {
     if (this.#over) return;
     this.#over = true;
-    this.#refuse(Refusal.disconnected());
-    for (const { reject } of this.#requests.values()) reject(Refusal.disconnected());
+    this.#refuse(ClientError.disconnected());
+    for (const { reject } of this.#requests.values()) reject(ClientError.disconnected());
     this.#requests.clear();
     this.#hooks.onOver(this.#goodbye);
   }

@@ -28,7 +28,7 @@ export class Attendance {
     );
   }
 
-  /** Throws Refusal: not_found for who is no member, forbidden for students. */
+  /** Throws ClientError: not_found for who is no member, forbidden for students. */
   async enter() {
     const [lesson, { items }] = await Promise.all([this.#read("lesson.get"), this.#read("lesson.attendance")]);
     if (this.#leaving.signal.aborted) return;

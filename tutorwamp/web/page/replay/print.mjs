@@ -36,7 +36,7 @@ export class Print {
     );
   }
 
-  /** Read everything and show it as it will be printed. Throws Refusal. */
+  /** Read everything and show it as it will be printed. Throws ClientError. */
   async enter() {
     const lesson = await this.#read("lesson.get");
     const { pages } = await this.#read("board.open", { pages: [] });

@@ -4,7 +4,7 @@ import { jittered, pause } from "../../client/again.mjs";
 
 /**
  * `read(name, kwargs)` calls `tutorwamp.<name>` about the lesson, again and again while the answer is to try again later. Throws
- * Refusal for any other answer, and when `signal` says that nobody waits any more.
+ * ClientError for any other answer, and when `signal` says that nobody waits any more.
  */
 export function readerOf(client, lessonId, signal) {
   return async (name, kwargs = {}) => {

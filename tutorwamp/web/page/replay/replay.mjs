@@ -40,7 +40,7 @@ export class Replay {
     this.#view = new BoardView(this.#root, { pictures: this.#files });
   }
 
-  /** Read the lesson and all that happened; it can be looked at while that goes on. Throws Refusal. */
+  /** Read the lesson and all that happened; it can be looked at while that goes on. Throws ClientError. */
   async enter() {
     const lesson = await this.#read("lesson.get");
     const { compacted } = await this.#read("lesson.replay", { limit: 1 });

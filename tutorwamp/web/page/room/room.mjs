@@ -96,7 +96,7 @@ export class Room {
     ];
   }
 
-  /** Throws Refusal where there is no way in. Afterwards the lesson finds its way back by itself. */
+  /** Throws ClientError where there is no way in. Afterwards the lesson finds its way back by itself. */
   enter() {
     return this.#lesson.join();
   }
