@@ -35,7 +35,7 @@ for (const [text, is] of [
   ["**سلام** عليكم", "strong(سلام) عليكم"],
   ["**see https://a.example/x_y_z**", "strong(see link[https://a.example/x_y_z])"],
 ]) {
-  test(`line: ${text}`, () => assert.equal(line(text), is));
+  test(`C30 line: ${text}`, () => assert.equal(line(text), is));
 }
 
 test("blocks", () => {
@@ -73,7 +73,7 @@ for (const [text, links] of [
   ["HTTPS://A.example", [["HTTPS://A.example", "https://a.example/"]]],
   ["<https://a.example>", ["https://a.example"]],
 ]) {
-  test(`links: ${text}`, () => assert.deepEqual(shown(text), links));
+  test(`C31 links: ${text}`, () => assert.deepEqual(shown(text), links));
 }
 
 test("a host of two alphabets is shown by its Latin form", () => {
@@ -103,7 +103,7 @@ for (const [text, is] of [
   ["mail@tina", []],
   ["@שרה", [["@שרה", "h"]]],
 ]) {
-  test(`mentions: ${text}`, () => assert.deepEqual(mentioned(text), is));
+  test(`C32 mentions: ${text}`, () => assert.deepEqual(mentioned(text), is));
 }
 
 test("a link or code keeps what looks like a mention or a mark", () => {
@@ -148,7 +148,7 @@ const TAKES_AT_MOST_MS = 1_000;
 const QUICKEST_OF = 3; // the machine may be busy
 
 for (const [name, text] of Object.entries(HOSTILE)) {
-  test(`${name} cost what their length costs`, () => {
+  test(`${name} cost what their length costs (C30)`, () => {
     const long = text.repeat(LONGER);
     const called = calledBy(PEOPLE);
     const times = [];

@@ -154,7 +154,7 @@ test("a name turns nobody else's words round", () => {
   assert.equal(form.querySelector(".context").querySelector("span").textContent, "Reply to Ben: \u2068שלום\u2069");
 });
 
-test("what is typed outlives a reply, a correction and a reload", () => {
+test("C34 what is typed outlives a reply, a correction and a reload", () => {
   const storage = memory();
   const before = composing(storage);
   const [ben, mine] = [{ id: "b", author: { name: "Ben" }, body: "why?" }, { id: "m", author: { name: "Ada" }, body: "said" }];
@@ -175,7 +175,7 @@ test("what is typed outlives a reply, a correction and a reload", () => {
   assert.equal(composing(storage).field.value, "");
 });
 
-test("what may not be said now is kept, and not sent", () => {
+test("C34 what may not be said now is kept, and not sent", () => {
   const { composer, field, form, sent, type } = composing();
   type("I know");
   composer.allow("You are muted.");
@@ -187,7 +187,7 @@ test("what may not be said now is kept, and not sent", () => {
   assert.deepEqual(sent, ["I know"]);
 });
 
-test("a sign-out forgets one's own drafts, and nobody else's", () => {
+test("C34 a sign-out forgets one's own drafts, and nobody else's", () => {
   const storage = memory();
   const empty = { replyTo: null, editing: null, files: [] };
   for (const person of ["me", "you"]) new Draft(storage, person, "lesson").put({ words: person, ...empty });

@@ -6,18 +6,23 @@ const STOPS = "button, a, input, textarea, summary";
 export class Roving {
   #list;
   #current = null;
+  #known = new WeakSet(); // elements that have been made a stop or none; a message that changes is another element
 
   constructor(list, { signal }) {
     this.#list = list;
-    list.addEventListener("focusin", ({ target }) => this.#make(target.closest(".message")), { signal });
+    list.addEventListener("focusin", ({ target }) => this.#make(target.closest(".message") ?? this.#current), { signal });
     list.addEventListener("keydown", (event) => this.#key(event), { signal });
   }
 
   /** The list was drawn: some of its elements may be new. */
   apply() {
     const messages = this.#messages;
-    if (!messages.includes(this.#current)) this.#current = messages.at(-1) ?? null;
-    for (const message of messages) this.#set(message, message === this.#current);
+    for (const message of messages) {
+      if (this.#known.has(message)) continue;
+      this.#known.add(message);
+      this.#set(message, message === this.#current);
+    }
+    if (!this.#current?.isConnected) this.#make(messages.at(-1) ?? null);
   }
 
   get #messages() {
@@ -33,10 +38,10 @@ export class Roving {
   }
 
   #make(message) {
-    if (!message || message === this.#current) return;
+    if (message === this.#current) return;
     if (this.#current) this.#set(this.#current, false);
     this.#current = message;
-    this.#set(message, true);
+    if (message) this.#set(message, true);
   }
 
   #key(event) {
