@@ -44,6 +44,8 @@ const SCRIPTS = {
   chunkNames: "[name]-[hash]",
   banner: { js: NOTICE },
   metafile: true,
+  // That nobody misses a module of the client who does not use it, as its package.json says, is no reason not to name it below.
+  logOverride: { "ignored-bare-import": "silent" },
 };
 const isStatic = ({ kind }) => kind === "import-statement";
 
@@ -69,9 +71,6 @@ async function together() {
     name: "together",
     setup(build) {
       build.onResolve({ filter: /^first-load$/ }, () => ({ path: "first-load", namespace: "first-load" }));
-      // Also of what says (client/package.json) that nobody misses it who does not use it.
-      const needs = ({ path }) => ({ path: `${WEB}${path.slice(2)}`, sideEffects: true });
-      build.onResolve({ filter: /^\.\//, namespace: "first-load" }, needs);
       build.onLoad({ filter: /./, namespace: "first-load" }, () => ({ contents, resolveDir: WEB }));
       build.onLoad({ filter: /\.mjs$/ }, ({ path }) => {
         const name = path.slice(WEB.length);
