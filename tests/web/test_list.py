@@ -81,7 +81,7 @@ async def test_what_goes_on_now_is_first_and_the_week_is_walked_by_keys(node: No
         assert str((now - timedelta(days=400)).year) in shown
         assert "Replay" in shown
         assert "Attendance" not in shown  # that is the tutor's
-        href = await browser.value("document.querySelector('.lists li:last-child .afterwards a').hash")
+        href = await browser.value("document.querySelector('.lists li:last-child .look-back a').hash")
         assert href == f"#replay={held['id']}"
 
         await press(browser, ".looks button", "Week")

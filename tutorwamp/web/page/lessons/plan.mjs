@@ -54,7 +54,7 @@ class Plan {
     };
     const kept = this.#draft.kept;
     const first = lesson ? valuesOf(lesson) : fresh;
-    this.#fill(kept && !day ? { ...first, ...kept } : first);
+    this.#fill({ ...first, ...kept, ...(day && { starts: first.starts }) });
   }
 
   open() {

@@ -53,7 +53,7 @@ export function afterwards(lesson, me) {
   const link = (view, key) => h("a", { href: `#${view}=${lesson.id}`, "data-key": `${view} ${lesson.id}` }, t(key));
   return h(
     "span",
-    { class: "afterwards" },
+    { class: "look-back" },
     link("replay", "list.replay"),
     leads(lesson, me) && link("attendance", "list.attendance"),
   );
