@@ -49,6 +49,7 @@ async def test_what_goes_on_now_is_first_and_the_week_is_walked_by_keys(node: No
     for number in range(MANY):
         begins = now + timedelta(days=number + 1, hours=2)
         await planned_lesson(tutor.call, stan, begins=begins, title=f"Planned {number}")
+    await planned_lesson(tutor.call, stan, begins=now - timedelta(days=2), title="Nobody came")
     held = await planned_lesson(tutor.call, stan, begins=now - timedelta(days=400), title="Long ago")
     for verb in ("start", "end"):
         await tutor.call(f"tutorwamp.lesson.{verb}", lesson_id=held["id"])
@@ -77,6 +78,7 @@ async def test_what_goes_on_now_is_first_and_the_week_is_walked_by_keys(node: No
 
         await press(browser, ".looks button", "Past")
         await browser.sees("Long ago", ".lists")
+        await browser.sees("Not held", ".lists .badge")
         shown = await browser.value("document.querySelector('.lists li:last-child').innerText")
         assert str((now - timedelta(days=400)).year) in shown
         assert "Replay" in shown
@@ -175,6 +177,10 @@ async def test_a_lesson_is_planned_moved_and_called_off_whatever_happens_meanwhi
         found = await lesson_of(tutor, "Ratios")
         assert (datetime.fromisoformat(found["starts_at"]), found["subject"]) == (later, "Maths")
 
+        await press(browser, ".looks button", "Week")
+        await browser.until("() => document.querySelectorAll('.days button.day').length === 7")
+        await no_faults(browser, axe)
+        await press(browser, ".looks button", "Coming up")
         await browser.sees("Ratios", ".lists")
         await press(browser, f'[data-key="more {planned["id"]}"]')
         await press(browser, "#lesson-dialog button", "Call off")

@@ -1,5 +1,6 @@
 // What the list asks the server for. The server lists newest start first, so what is soonest is asked for by its time.
 
+import { LATE_MS } from "./state.mjs";
 import { soonestFirst } from "./week.mjs";
 
 const PAGE = 100; // the most that the server gives at once
@@ -7,7 +8,6 @@ const PAGES_AT_MOST = 10; // of one question: a thousand lessons; an admin sees 
 const PAST_PAGE = 30;
 const DAY_MS = 86_400_000;
 const AHEAD_DAYS = [1, 7, 35, 400, Infinity]; // looked at one after the other, until there is enough to show
-const LATE_MS = 3 * 3_600_000; // who has not started a planned lesson by then is not expected to
 
 const LIST = "tutorwamp.lesson.list";
 const instant = (ms) => new Date(ms).toISOString();

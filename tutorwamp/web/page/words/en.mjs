@@ -432,6 +432,7 @@ export default {
   // state: of a lesson
   "state.scheduled": "Planned",
   "state.live": "Live",
+  "state.not-held": "Not held",
   "state.interrupted": "Waiting for the tutor",
   "state.ended": "Ended",
   "state.cancelled": "Called off",
