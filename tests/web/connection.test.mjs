@@ -369,7 +369,7 @@ test("S11 files are asked for again with the new token itself", async () => {
 test("the connection's words say how it is, why, and how much waits to be sent", () => {
   const words = [["connected", 0], ["connecting", 0], ["reconnecting", 0], ["reconnecting", 3], ["connecting", 3], ["connected", 3]].map(([state, waiting]) => connectionWords(state, waiting));
   assert.deepEqual(words, ["Connected", "Connecting …", "Offline, trying again", "Offline, 3 to send", "Connecting, 3 to send", "Connected, 3 to send"]);
-  assert.match(connectionWords("reconnecting", 0, "silent"), /silent/);
+  assert.match(connectionWords("reconnecting", 0, "silent"), /No answer/);
   assert.match(connectionWords("reconnecting", 0, "ping_timeout"), /asleep/);
   assert.match(connectionWords("reconnecting", 0, "some later reason"), /^Offline, trying again$/);
 });

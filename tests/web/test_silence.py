@@ -116,7 +116,7 @@ async def test_S29_the_page_says_it_within_five_seconds_and_is_right_again(
         await browser.until("() => document.querySelector('.people .count').textContent.startsWith('2')")
 
         line.freeze()
-        said = "() => document.querySelector('#connection .words').textContent.includes('silent')"
+        said = "() => document.querySelector('#connection .words').textContent.includes('No answer')"
         await browser.until(said, patience_s=SAID_WITHIN_S + MACHINE_S)
         await browser.fill("#body", "typed in silence")
         await browser.press("Enter")

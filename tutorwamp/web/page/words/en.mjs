@@ -131,10 +131,10 @@ export default {
   "connection.connecting.short": "Connecting",
   "connection.reconnecting": "Offline, trying again",
   "connection.reconnecting.short": "Offline",
-  "connection.reconnecting.silent": "The network is silent, trying again", // nothing comes through, and nobody says so
+  "connection.reconnecting.silent": "No answer, trying again", // the network is silent: nothing comes through, and nobody says so; short, for a phone
   "connection.reconnecting.offline": "No network",
-  "connection.reconnecting.draining": "The classroom is restarting, back in a moment",
-  "connection.reconnecting.ping_timeout": "This page was asleep, connecting again", // the server had heard nothing for too long
+  "connection.reconnecting.draining": "Restarting, back in a moment", // the classroom is
+  "connection.reconnecting.ping_timeout": "Was asleep, connecting again", // the server had heard nothing for too long
   "connection.disconnected": "Signed out",
   "connection.disconnected.short": "Signed out",
   "connection.try-now": "Try now",
