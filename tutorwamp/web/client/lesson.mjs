@@ -206,18 +206,27 @@ export class Lesson extends Emitter {
     this.state.take(lesson);
     this.#following.topics = topics;
     this.#following.joined(epoch);
-    this.#subscriptions = await Promise.all(this.#hearing(topics));
+    // All at once, and not one after the other: the router takes what a session says in its order, so what is asked behind the
+    // subscriptions is answered as of after them.
+    const hearing = Promise.all(this.#hearing(topics)).then((ends) => (this.#subscriptions = ends));
     // Presence and view have no numbers: something may have happened between joining and subscribing. Joining twice is joining
     // once, and its answer says how it is now that we hear of every change.
-    const now = await this.call("lesson.join");
-    this.presence.sync(now.participants);
-    this.view.sync(now.view);
-    this.state.handed = { lesson: now.lesson, head: heads[topics.state] ?? 0 };
-    const resumed = await this.#following.resume();
-    const begin = (kind) => [heads[topics[kind]] ?? 0, resumed[kind]];
-    if (topics.polls) this.polls.begin(...begin("polls"));
-    await Promise.all([this.state.stream.begin(...begin("state")), this.chat.begin(...begin("chat")), this.board.begin(...begin("board"))]);
-    this.state.handed = null;
+    const again = this.call("lesson.join").then((now) => this.#know(now, heads[topics.state] ?? 0));
+    const resuming = this.#following.resume();
+    const beginning = resuming.then((resumed) => this.#begin(again, (kind) => [heads[topics[kind]] ?? 0, resumed[kind]]));
+    await Promise.all([hearing, again, beginning]);
+  }
+
+  #know({ participants, view, lesson }, head) {
+    this.presence.sync(participants);
+    this.view.sync(view);
+    this.state.handed = { lesson, head };
+  }
+
+  async #begin(again, told) {
+    if (this.#following.topics.polls) this.polls.begin(...told("polls"));
+    const state = again.then(() => this.state.stream.begin(...told("state"))).finally(() => (this.state.handed = null));
+    await Promise.all([state, this.chat.begin(...told("chat")), this.board.begin(...told("board"))]);
   }
 
   // It opens the topics, so it comes first. Null: the lesson is over, and there is only to read.

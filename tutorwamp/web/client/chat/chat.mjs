@@ -98,8 +98,7 @@ export class Chat {
 
   /** After joining and subscribing, each time. */
   async begin(head, resumed) {
-    if (!this.#loaded) await this.#learnReadMark();
-    await this.stream.begin(head, resumed);
+    await Promise.all([this.#loaded || this.#learnReadMark(), this.stream.begin(head, resumed)]); // asked in this order
     this.#delivery.resume();
     this.#view.show();
   }
@@ -112,7 +111,8 @@ export class Chat {
   async #learnReadMark() {
     // The mark never moves back, so asking for 0 only tells where it is.
     const { read_seq, unread_count } = await this.#call("mark_read", { lesson_id: this.#lessonId, seq: 0 }).catch(() => ({}));
-    this.#readSeq = this.#seenSeq = read_seq ?? 0;
+    this.#readSeq = Math.max(this.#readSeq, read_seq ?? 0);
+    this.#seenSeq = Math.max(this.#seenSeq, this.#readSeq);
     if (unread_count > 0) this.#newFrom = this.#readSeq + 1;
   }
 
