@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
 
 import { Board } from "../../tutorwamp/web/client/board/board.mjs";
-import { Refusal } from "../../tutorwamp/web/client/errors.mjs";
+import { ClientError } from "../../tutorwamp/web/client/errors.mjs";
 import { GAP_PATIENCE_MS } from "../../tutorwamp/web/client/stream.mjs";
 import { PenStroke } from "../../tutorwamp/web/client/board/stroke.mjs";
 import { boardOf, people, rect } from "./person.mjs";
@@ -283,7 +283,7 @@ test("S11 a page is added although the board was restarting just then, and only 
   const asked = [];
   const call = async (name, kwargs) => {
     asked.push(kwargs);
-    if (asked.length < 3) throw new Refusal({ uri: "wamp.error.canceled", action: "retry", message: "restarting" });
+    if (asked.length < 3) throw new ClientError({ uri: "wamp.error.canceled", action: "retry", message: "restarting" });
     return {};
   };
   const told = [];

@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
 
 import { Chat } from "../../tutorwamp/web/client/chat/chat.mjs";
-import { Refusal } from "../../tutorwamp/web/client/errors.mjs";
+import { ClientError } from "../../tutorwamp/web/client/errors.mjs";
 import { forgetKept, Kept } from "../../tutorwamp/web/client/chat/kept.mjs";
 import { settled } from "./server.mjs";
 import { Storage } from "./storage.mjs";
 
 const me = { id: "ada", name: "Ada", role: "student" };
-const refusal = (action, details = {}) => new Refusal({ uri: `tutorwamp.error.${action}`, action, message: `The server says ${action}.`, details });
+const refusal = (action, details = {}) => new ClientError({ uri: `tutorwamp.error.${action}`, action, message: `The server says ${action}.`, details });
 
 // A chat's server; `answers` are errors of the next calls of a name, or a promise to wait for.
 class School {
@@ -19,7 +19,7 @@ class School {
 
   async call(procedure, kwargs) {
     const name = procedure.split(".").at(-1);
-    if (!this.isOpen) throw Refusal.disconnected();
+    if (!this.isOpen) throw ClientError.disconnected();
     if (name === "history") return { items: [...this.messages].reverse(), next_cursor: null };
     if (name === "mark_read") return { read_seq: 0, unread_count: 0 };
     this.asked.push([name, kwargs]);

@@ -3,7 +3,7 @@ import { beforeEach, test } from "node:test";
 
 import { renewing } from "../../tutorwamp/web/client/again.mjs";
 import { Connection } from "../../tutorwamp/web/client/connection.mjs";
-import { Refusal } from "../../tutorwamp/web/client/errors.mjs";
+import { ClientError } from "../../tutorwamp/web/client/errors.mjs";
 import { TIMEOUTS } from "../../tutorwamp/web/client/limits.mjs";
 import { Session } from "../../tutorwamp/web/client/session.mjs";
 import { connectionWords } from "../../tutorwamp/web/page/connection-words.mjs";
@@ -359,7 +359,7 @@ test("S11 files are asked for again with the new token itself", async () => {
   const seen = [];
   const ask = async (token) => {
     seen.push(token);
-    if (seen.length === 1) throw new Refusal({ uri: unauthenticated.error, action: "reauth", message: "no" });
+    if (seen.length === 1) throw new ClientError({ uri: unauthenticated.error, action: "reauth", message: "no" });
     return "picture";
   };
   assert.equal(await renewing(tokens, ask, "old"), "picture");

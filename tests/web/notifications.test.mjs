@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
 
-import { Refusal } from "../../tutorwamp/web/client/errors.mjs";
+import { ClientError } from "../../tutorwamp/web/client/errors.mjs";
 import { Notifications } from "../../tutorwamp/web/client/notifications.mjs";
 import { settled } from "./server.mjs";
 
 const topic = "tutorwamp.user.ada.notifications";
-const refused = (action) => new Refusal({ uri: "wamp.error.not_authorized", action, message: "no" });
+const refused = (action) => new ClientError({ uri: "wamp.error.not_authorized", action, message: "no" });
 
 // Somebody's notifications on a server; `failures` are the errors of the next calls of a procedure.
 class Office {

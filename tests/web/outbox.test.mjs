@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
 
-import { Refusal } from "../../tutorwamp/web/client/errors.mjs";
+import { ClientError } from "../../tutorwamp/web/client/errors.mjs";
 import { Outbox } from "../../tutorwamp/web/client/board/outbox.mjs";
 import { settled } from "./server.mjs";
 
 const STALE = "tutorwamp.error.board.stale";
-const retry = (seconds = 2) => new Refusal({ uri: "tutorwamp.error.unavailable", action: "retry", message: "later", details: { retry_after_s: seconds } });
+const retry = (seconds = 2) => new ClientError({ uri: "tutorwamp.error.unavailable", action: "retry", message: "later", details: { retry_after_s: seconds } });
 const put = (id) => ({ op: "put", element: { id, kind: "stroke", points: [[0, 0]] } });
 const append = (id, version, x = version) => ({ op: "append", id, version, points: [[x, x]] });
 
@@ -230,7 +230,7 @@ test("a submission that can never be taken is dropped, and the next ones go on",
   await wait();
   outbox.add(put("b"));
   await wait();
-  const over = new Refusal({ uri: "tutorwamp.error.lesson.state", action: "reload", message: "over" });
+  const over = new ClientError({ uri: "tutorwamp.error.lesson.state", action: "reload", message: "over" });
   sent[0].fail(over);
   sent[1].answer(1);
   await settled();
@@ -242,7 +242,7 @@ test("what fails after its connection was lost is not heard any more", async () 
   outbox.add(put("a"));
   outbox.halt();
   outbox.resume();
-  sent[0].fail(new Refusal({ uri: "x", action: "stop", message: "no" }));
+  sent[0].fail(new ClientError({ uri: "x", action: "stop", message: "no" }));
   await settled();
   assert.deepEqual([refused, outbox.changes], [[], [put("a")]]);
 });

@@ -3,7 +3,7 @@
 import { mock } from "node:test";
 
 import { Board } from "../../tutorwamp/web/client/board/board.mjs";
-import { Refusal } from "../../tutorwamp/web/client/errors.mjs";
+import { ClientError } from "../../tutorwamp/web/client/errors.mjs";
 import { settled } from "./server.mjs";
 
 /** `go()` lets everything arrive; `cut()` ends the connection, and `arrive()` makes another. */
@@ -30,7 +30,7 @@ export class Person {
   }
 
   call(name, kwargs) {
-    if (!this.isConnected) return Promise.reject(Refusal.disconnected());
+    if (!this.isConnected) return Promise.reject(ClientError.disconnected());
     if (name === "open") return Promise.resolve(this.server.open());
     return new Promise((resolve, reject) => this.#calls.push({ name, kwargs: structuredClone(kwargs), resolve, reject }));
   }
@@ -46,7 +46,7 @@ export class Person {
 
   /** The next call fails as if the component had gone away under it. */
   async refuseNext() {
-    this.#calls.shift()?.reject(new Refusal({ uri: "wamp.error.canceled", action: "retry", message: "restarting" }));
+    this.#calls.shift()?.reject(new ClientError({ uri: "wamp.error.canceled", action: "retry", message: "restarting" }));
     await settled();
   }
 
@@ -77,7 +77,7 @@ export class Person {
   cut() {
     this.isConnected = false;
     this.#events = [];
-    for (const { reject } of this.#calls.splice(0)) reject(Refusal.disconnected());
+    for (const { reject } of this.#calls.splice(0)) reject(ClientError.disconnected());
     this.board.lost();
   }
 

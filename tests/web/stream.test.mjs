@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
 
 import { Heartbeat } from "../../tutorwamp/web/client/heartbeat.mjs";
-import { Refusal } from "../../tutorwamp/web/client/errors.mjs";
+import { ClientError } from "../../tutorwamp/web/client/errors.mjs";
 import { Following } from "../../tutorwamp/web/client/following.mjs";
 import { GAP_PATIENCE_MS, Stream } from "../../tutorwamp/web/client/stream.mjs";
 import { settled } from "./server.mjs";
@@ -49,7 +49,7 @@ const pass = async (seconds) => {
   await settled();
 };
 
-const retry = (seconds) => new Refusal({ uri: "tutorwamp.error.unavailable", action: "retry", message: "later", details: { retry_after_s: seconds } });
+const retry = (seconds) => new ClientError({ uri: "tutorwamp.error.unavailable", action: "retry", message: "later", details: { retry_after_s: seconds } });
 
 let numbers;
 
@@ -179,7 +179,7 @@ test("S11 a resume that is told to retry does so after the time it was told, wit
 
 test("S11 without a connection nothing is asked again until the next arrival", async () => {
   numbers.head = 6;
-  numbers.failures = [Refusal.disconnected()];
+  numbers.failures = [ClientError.disconnected()];
   numbers.stream.hear({ seq: 6 });
   mock.timers.tick(GAP_PATIENCE_MS);
   numbers.stream.hold();

@@ -103,7 +103,7 @@ async def test_the_view_of_a_lesson(tmp_path: Path) -> None:
             await browser.sees("Stan: Good morning", "#messages")
             await tutor.call("tutorwamp.chat.send", lesson_id=lesson["id"], body="<b>Welcome</b>")
             await browser.sees("Tina: <b>Welcome</b>", "#messages")
-            await drawn_offline_and_reloaded(browser, tutor, lesson["id"], student_email)
+            await kept_in_a_tunnel(browser, tutor, lesson["id"], student_email)
         finally:
             await browser.close()
             await tutor.close()
@@ -116,26 +116,29 @@ async def sign_in(browser: Browser, email: str, password: str) -> None:
     await browser.press("Enter")
 
 
-async def drawn_offline_and_reloaded(browser: Browser, tutor: PythonPerson, lesson_id: str, email: str) -> None:
-    """What the page says of strokes and words: kept over a reload, and sent once."""
-    await browser.network(offline=True)
-    await browser.until("() => document.querySelector('#status').textContent.startsWith('reconnecting')")
-    box = await browser.place("#board")
+async def kept_in_a_tunnel(first: Browser, tutor: PythonPerson, lesson_id: str, email: str) -> None:
+    """What is drawn and said without a connection is sent by another tab, then by the first one as well: once."""
+    await first.network(offline=True)
+    await first.until("() => document.querySelector('#status').textContent.startsWith('reconnecting')")
+    box = await first.place("#board")
     left, top = box["left"] + 40, box["top"] + 40
-    await browser.drag([(left, top), (left + 60, top + 10), (left + 120, top + 40)])
-    await browser.fill('[name="body"]', "Said in a tunnel")
-    await browser.press("Enter")
-    await browser.sees("Said in a tunnel (sending)", "#messages")
-    await browser.sees("2 to send", "#status")
-    await browser.network(offline=False)
-    await browser.value("dispatchEvent(new Event('pagehide'))")
-    await browser.go(await browser.value("location.href"))
-    await browser.until("() => document.readyState === 'complete' && !!document.querySelector('#sign-in')")
-    await sign_in(browser, email, PASSWORD)
-    await browser.sees("Stan: Said in a tunnel", "#messages")
-    await browser.until("() => document.querySelectorAll('#board path').length === 1")
-    await browser.until("() => document.querySelector('#status').textContent === 'connected'")
+    await first.drag([(left, top), (left + 60, top + 10), (left + 120, top + 40)])
+    await first.fill('[name="body"]', "Said in a tunnel")
+    await first.press("Enter")
+    await first.sees("Said in a tunnel (sending)", "#messages")
+    await first.sees("2 to send", "#status")
+    await first.value("dispatchEvent(new Event('pagehide'))")
+    second = await first.again(await first.value("location.href"))
+    await second.until("() => document.readyState === 'complete' && !!document.querySelector('#sign-in')")
+    await sign_in(second, email, PASSWORD)
+    await second.sees("Stan: Said in a tunnel", "#messages")
+    await first.network(offline=False)
+    for tab in (second, first):
+        await tab.sees("Stan: Said in a tunnel", "#messages")
+        await tab.until("() => document.querySelector('#status').textContent === 'connected'")
+        await tab.until("() => document.querySelectorAll('#board path').length === 1")
     state = await tutor.call("tutorwamp.board.open", lesson_id=lesson_id)
     assert len(state["elements"]) == 1
     said = await tutor.call("tutorwamp.chat.history", lesson_id=lesson_id)
     assert [message["body"] for message in said["items"]] == ["Said in a tunnel", "<b>Welcome</b>", "Good morning"]
+    await second.close()

@@ -18,12 +18,12 @@ import type {
   View,
   ViewMessage,
 } from "./contract.js";
-import type { Board, StorageLike } from "./board/index.js";
+import type { Board, StorageLike } from "./board/alone.js";
 import type { ClientError, ErrorFields } from "./errors.js";
 
 export * from "./contract.js";
-export { Board, PenStroke } from "./board/index.js";
-export type { Element, NewElement, Point, StorageLike } from "./board/index.js";
+export { Board, PenStroke } from "./board/alone.js";
+export type { Element, NewElement, Point, StorageLike } from "./board/alone.js";
 export { ClientError, Refusal } from "./errors.js";
 export type { AnyErrorUri, ErrorFields } from "./errors.js";
 export type { LessonValue };

@@ -1,6 +1,6 @@
 // Types of cursor.mjs.
 
-import type { Point } from "./index.js";
+import type { Point } from "./alone.js";
 
 /** One's own pointer: said now and then, and the last place always. */
 export declare class Pointer {

@@ -1,6 +1,6 @@
 // Types of hits.mjs.
 
-import type { Element, Point } from "./index.js";
+import type { Element, Point } from "./alone.js";
 
 type Box = [left: number, top: number, right: number, bottom: number];
 

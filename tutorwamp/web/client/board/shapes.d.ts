@@ -1,6 +1,6 @@
 // Types of shapes.mjs.
 
-import type { Element } from "./index.js";
+import type { Element } from "./alone.js";
 
 export declare const LINE_HEIGHT: number;
 

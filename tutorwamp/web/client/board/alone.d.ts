@@ -1,4 +1,4 @@
-// Types of board/index.mjs.
+// Types of board/alone.mjs.
 
 import type { Person } from "../contract.js";
 import type { ClientError } from "../errors.js";
