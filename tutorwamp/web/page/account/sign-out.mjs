@@ -38,6 +38,7 @@ export class SignOut {
 
   /** `done()` ends all logins; throws what it throws, and then nobody is signed out. */
   async everywhere(done) {
+    await this.#pushOff(); // as long as there is a token to say it with
     this.#client.close(); // else its end would be told first, as something that happened to them
     try {
       await done();
