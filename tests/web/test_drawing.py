@@ -66,6 +66,13 @@ class Drawer:
         await self.browser.sees(text, "#announcer")
 
 
+async def reload(browser: Browser) -> None:
+    """Until the page before is gone: what is looked for afterwards is looked for in the new one."""
+    await browser.value("globalThis.isOld = true")
+    await browser.ask("Page.reload")
+    await browser.until("() => !globalThis.isOld && document.readyState === 'complete'")
+
+
 async def until(ask: Callable[[], Awaitable[Any]], right: Callable[[Any], Any]) -> Any:
     for _ in range(round(PATIENCE_S / LOOKS_EVERY_S)):
         found = await ask()
@@ -122,6 +129,13 @@ async def test_selecting_moving_locking_and_taking_back(node: Node, tmp_path: Pa
         await stan.has(lambda found: len(found) == 3)
         assert not await theirs.value("document.querySelector('#notices').innerText")
         await theirs.close()
+        # One's own clearing is a change like any other.
+        await browser.click("[data-do=clear]")
+        await browser.click(".asking [type=submit]")
+        await tina.has(lambda found: found == [])
+        await browser.click("[data-do=undo]")
+        await tina.has(lambda found: len(found) == 3)
+        assert "changed or removed" not in await browser.value("document.querySelector('#notices').innerText")
     finally:
         await browser.close()
         for person in (tutor, student):
@@ -160,7 +174,7 @@ async def test_following_the_tutors_view_and_leaving_it(node: Node, tmp_path: Pa
         await browser.click("[data-do=add-page]")
         await theirs.until("() => document.querySelector('.page:nth-child(2)')?.ariaPressed === 'true'")
         # Who joins later is given the last view; who moves the view themselves is let go, and may come back.
-        await theirs.ask("Page.reload")
+        await reload(theirs)
         await theirs.until("() => document.querySelector('.page:nth-child(2)')?.ariaPressed === 'true'")
         await theirs.click("[data-do=zoom-out]")
         await theirs.sees("Tina shows a part of the board", ".led")
@@ -173,6 +187,13 @@ async def test_following_the_tutors_view_and_leaving_it(node: Node, tmp_path: Pa
         await browser.click("[data-do=lead]")
         await theirs.until("() => document.querySelector('.led').hidden")
         await stan.hears("Page 2 of 2")
+        # Whoever watches may point, with a light that everybody sees.
+        await stan.choose("laser")
+        [(x, y), *_] = await stan.places([(800, 500)])
+        await theirs.ask("Input.dispatchMouseEvent", type="mousePressed", x=x, y=y, button="left", clickCount=1)
+        await theirs.ask("Input.dispatchMouseEvent", type="mouseMoved", x=x + 9, y=y, button="left", buttons=1)
+        await browser.until("() => !!document.querySelector('.overlay circle.laser')")
+        assert await tina.elements() == []
         await theirs.close()
     finally:
         await browser.close()
@@ -266,7 +287,7 @@ async def test_nothing_drawn_or_written_is_lost(node: Node, tmp_path: Path) -> N
         await browser.write("half a thought <b>&")
         await give_pen()
         await browser.sees("half a thought <b>&", ".draft")
-        await browser.ask("Page.reload")
+        await reload(browser)
         await browser.sees("half a thought <b>&", ".draft")
         assert await browser.value("document.querySelector('.draft button').disabled")
         await give_pen(student.user["id"])

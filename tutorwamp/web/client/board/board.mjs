@@ -21,6 +21,7 @@ export class Board {
   #history = new History();
   #ours = new Map(); // id -> {element, version}: with what the server has not told us yet
   #sketches = new Map(); // id -> element, while it is being dragged
+  #onPage = new Map(); // page -> what is to be seen of it, until something looks different
   #loaded = false;
   #isUnkept = false;
 
@@ -116,6 +117,11 @@ export class Board {
     this.#outbox.settle(this.#replica.head);
     this.#ours.clear();
     for (const change of this.#outbox.changes) this.#ours.set(idOf(change), changed(this.at(idOf(change)), change, this.#me));
+    this.#looksDifferent();
+  }
+
+  #looksDifferent() {
+    this.#onPage.clear();
     this.#hooks.onChange();
   }
 
@@ -144,6 +150,11 @@ export class Board {
 
   /** What is to be seen of a page, bottom first. */
   elementsOn(page) {
+    if (!this.#onPage.has(page)) this.#onPage.set(page, this.#seenOn(page));
+    return this.#onPage.get(page);
+  }
+
+  #seenOn(page) {
     const seen = [];
     for (const { id } of this.#replica.elements) seen.push(this.#seen(id));
     for (const id of this.#ours.keys()) if (!this.#replica.has(id)) seen.push(this.#seen(id));
@@ -165,7 +176,7 @@ export class Board {
   sketch(id, element) {
     if (element) this.#sketches.set(id, element);
     else this.#sketches.delete(id);
-    this.#hooks.onChange();
+    this.#looksDifferent();
   }
 
   // Changes. `gesture` is any object: all that is done under the same one is undone together.
@@ -218,8 +229,11 @@ export class Board {
   #do(change, gesture) {
     const id = idOf(change);
     const before = this.at(id);
-    this.#outbox.add(change);
-    this.#look();
+    if (this.#outbox.add(change)) this.#look();
+    else {
+      this.#ours.set(id, changed(before, change, this.#me)); // nothing else looks different: thousands may be moved at once
+      this.#looksDifferent();
+    }
     if (gesture) this.#history.note(gesture, id, before, this.at(id));
   }
 

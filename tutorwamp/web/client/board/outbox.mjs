@@ -83,12 +83,14 @@ export class Outbox {
     return this.#submissions.some(({ state }) => state === "waiting") && (!this.#open || this.#failures > 0);
   }
 
+  /** Take one more change. True where it became one with a change before it, which then makes another version. */
   add(change) {
     let last = this.#submissions.at(-1);
     if (!last || last.isSealed || !hasRoom(last, change)) last = this.#push();
-    join(last, change);
+    const isJoined = join(last, change);
     this.#sendSoon();
     this.#keepSoon();
+    return isJoined;
   }
 
   #keepSoon() {
@@ -266,6 +268,7 @@ function join(submission, change) {
   if (place < 0) changes.push(change);
   else if (changes[place].op === "put") changes[place] = { op: "put", element: grown(changes[place].element, change) };
   else changes[place] = grown(changes[place], change);
+  return place >= 0;
 }
 
 /** Whether what was stored is a change that can be sent. */

@@ -6,6 +6,7 @@ import { boxOfAll } from "../../client/board/hits.mjs";
 import { isolated } from "../../client/writing.mjs";
 import { find } from "../dom.mjs";
 import { announce } from "../notices.mjs";
+import { sure } from "../tools/ask.mjs";
 import { t } from "../words.mjs";
 import { BoardWindow } from "./board-window.mjs";
 import { Clipboard } from "./clipboard.mjs";
@@ -189,8 +190,20 @@ export class BoardPanel {
     on("undo", () => this.undo());
     on("redo", () => this.redo());
     on("add-page", () => this.#pages.turnTo(this.board.addPage()));
-    on("remove-page", () => confirm(t("board.ask-remove-page")) && this.board.removePage(this.#pages.current));
-    on("clear", () => confirm(t("board.ask-clear")) && this.board.clear(this.#pages.current));
+    on("remove-page", () => this.#removePage());
+    on("clear", () => this.#clear());
+  }
+
+  // Of the page that was looked at when it was asked: meanwhile somebody may have led elsewhere.
+  async #removePage() {
+    const page = this.#pages.current;
+    const asked = { title: t("board.sure-remove-page"), words: t("board.ask-remove-page"), yes: t("board.remove-page") };
+    if (await sure(asked)) this.board.removePage(page);
+  }
+
+  async #clear() {
+    const page = this.#pages.current;
+    if (await sure({ title: t("board.sure-clear"), words: t("board.ask-clear"), yes: t("board.clear") })) this.board.clear(page);
   }
 
   undo() {
