@@ -103,13 +103,20 @@ export class Drawing {
     this.tools.page = this.laser.page = page;
     this.selection.lookAt(page);
     const { overlay } = this.#view;
-    const box = this.pointing.draggedBy ? null : this.selection.box;
-    overlay.selected = box && { box, handles: this.#selecting.handlesOf(box), locked: this.selection.free.length === 0 };
+    overlay.selected = this.#selected;
     overlay.trails = [this.laser.trail, ...others.map(({ trail }) => trail ?? [])];
     this.toolbar.show({ mayDraw: this.mayDraw, board: this.#board, page, maySetLocks: this.selection.maySetLocks });
     this.selectionTools.show();
     this.#drafts.show();
     this.#editor.place();
+  }
+
+  // The frame of what is selected; while it is dragged, where it would be put.
+  get #selected() {
+    const { box } = this.selection;
+    const by = this.pointing.draggedBy;
+    if (box && by) return { box: [box[0] + by[0], box[1] + by[1], box[2] + by[0], box[3] + by[1]], handles: [], locked: false };
+    return box && { box, handles: this.#selecting.handlesOf(box), locked: this.selection.free.length === 0 };
   }
 
   /** What is being drawn or written is finished. */

@@ -49,8 +49,13 @@ export class Painting {
     const isFirst = this.#known.size === 0; // all of it rests already
     const next = { resting: this.#layers.resting.firstElementChild, changing: this.#layers.changing.firstElementChild };
     const pixels = [];
+    const all = elements.map((element) => this.#knownAs(element, { isFirst, now }));
+    this.#restAtOnce(
+      all.filter(({ at }) => at === now),
+      all.length,
+    );
     elements.forEach((element, place) => {
-      const known = this.#knownAs(element, { isFirst, now });
+      const known = all[place];
       const layer = this.#layerOf(known, { isLow: place < this.#below, now, settles });
       if (layer === "below") {
         this.#toPixels(known, next);
@@ -86,6 +91,13 @@ export class Painting {
       this.#below += Math.min(SUNK_AT_ONCE, nodes - NODES_KEPT);
       this.#again();
     }
+  }
+
+  // So many that change together, as where a page was cleared and that is undone, are no sight of their own.
+  #restAtOnce(changed, count) {
+    if (changed.length <= NODES_AT_MOST) return;
+    for (const known of changed) known.at = -Infinity;
+    this.#below = Math.max(this.#below, count - NODES_KEPT);
   }
 
   #knownAs(element, { isFirst, now }) {

@@ -6,6 +6,7 @@ import { HANDLES } from "./overlay.mjs";
 
 const HANDLE_REACH_PX = { mouse: 8, touch: 20 };
 const HELD_PX = 3; // a press that wanders less than this has not dragged
+const DRAGGED_AT_MOST = 300; // elements that are seen to go along; of more only the frame does
 const SMALLEST = 4; // board units, of a frame that is made smaller
 
 export class Selecting {
@@ -60,11 +61,9 @@ export class Selecting {
   #drag(from, pressed) {
     let by = null;
     const to = ([x, y]) => [x - from[0], y - from[1]];
-    const drawn = () =>
-      this.#view.drag(
-        this.#selection.free.map(({ id }) => id),
-        by,
-      );
+    const ids = this.#selection.free.map(({ id }) => id);
+    const isMany = ids.length > DRAGGED_AT_MOST;
+    const drawn = () => (isMany ? this.#view.look() : this.#view.drag(ids, by));
     return {
       move: (points) => {
         const wanted = to(points.at(-1));
