@@ -88,21 +88,29 @@ async function scripts() {
   return { entry: basename(entry), first: names(needed(outputs, entry)), all: names(Object.keys(outputs)) };
 }
 
-/** All stylesheets of the page in one, in their order. */
-async function stylesheet(html) {
-  const sheets = [...html.matchAll(/<link rel="stylesheet" href="([^"]+)"/g)].map(([, href]) => href);
-  const { outputFiles } = await esbuild.build({
-    ...COMMON,
-    stdin: { contents: sheets.map((href) => `@import "./${href}";`).join("\n"), loader: "css", resolveDir: WEB },
-    write: false,
-  });
-  return keep("classroom.css", outputFiles[0].contents);
+/**
+ * The stylesheets of the page, in their order, as `{css, laterCss}`: what is marked `data-later` comes later, and once more what
+ * stands behind it, which is meant to have the last word (the phone's).
+ */
+async function stylesheets(html) {
+  const sheets = [...html.matchAll(/<link rel="stylesheet" href="([^"]+)"( data-later)?/g)];
+  const last = sheets.findLastIndex(([, , later]) => later);
+  const first = sheets.filter(([, , later]) => !later);
+  const later = sheets.filter(([, , isLater], place) => isLater || place > last);
+  return { css: await stylesheet("classroom.css", first), laterCss: await stylesheet("later.css", later) };
+}
+
+async function stylesheet(name, sheets) {
+  const contents = sheets.map(([, href]) => `@import "./${href}";`).join("\n");
+  const { outputFiles } = await esbuild.build({ ...COMMON, stdin: { contents, loader: "css", resolveDir: WEB }, write: false });
+  return keep(name, outputFiles[0].contents);
 }
 
 /** The page with the addresses of what was made, all of which a browser may ask for at once. */
-function markup(html, { entry, first, css, icon, version }) {
+function markup(html, { entry, first, css, laterCss, icon, version }) {
   const at = (name) => `${FOLDER}/${name}`;
   const early = first.map((name) => `<link rel="modulepreload" href="${at(name)}" />`).join("");
+  const meta = (name, content) => `<meta name="${name}" content="${content}" />`;
   let styled = false;
   return html
     .replace(/<link rel="stylesheet" href="[^"]+"[^>]*>/g, () => {
@@ -112,7 +120,7 @@ function markup(html, { entry, first, css, icon, version }) {
     })
     .replace(`src="${ENTRY}"`, `src="${at(entry)}"`)
     .replaceAll('"favicon.svg"', `"${at(icon)}"`)
-    .replace("</head>", `${early}<meta name="version" content="${version}" /></head>`)
+    .replace("</head>", `${early}${meta("version", version)}${meta("later-styles", at(laterCss))}</head>`)
     .replace(/\n\s+/g, "\n");
 }
 
@@ -133,12 +141,12 @@ rmSync(OUT, { recursive: true, force: true });
 mkdirSync(OUT, { recursive: true });
 const html = read("index.html");
 const { entry, first, all } = await scripts();
-const css = await stylesheet(html);
+const { css, laterCss } = await stylesheets(html);
 const icon = keep("favicon.svg", readFileSync(`${WEB}favicon.svg`));
 // The names are made of the contents, so a version is known by them and by what stands around them.
-const files = [...all, css, icon].sort();
+const files = [...all, css, laterCss, icon].sort();
 const version = named("v", html + files.join()).slice("v-".length);
-writeFileSync(`${OUT}/classroom.html`, markup(html, { entry, first, css, icon, version }));
+writeFileSync(`${OUT}/classroom.html`, markup(html, { entry, first, css, laterCss, icon, version }));
 await serviceWorker({ version, files: files.map((name) => `${FOLDER}/${name}`) });
 // As small as it gets, which takes too long to be done by a node; gzip is enough for who takes no brotli.
 for (const name of readdirSync(OUT)) writeFileSync(`${OUT}/${name}.br`, brotliCompressSync(readFileSync(`${OUT}/${name}`)));

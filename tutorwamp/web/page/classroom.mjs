@@ -11,11 +11,9 @@ import { connectionWords } from "./connection-words.mjs";
 import { closeDialogs } from "./dialog.mjs";
 import { avatar, find, h } from "./dom.mjs";
 import { inPlainWords } from "./error-words.mjs";
-import { JoinView } from "./invites/join.mjs";
-import { Lessons } from "./lessons/lessons.mjs";
 import { announce, notify } from "./notices.mjs";
 import { refusalWords } from "./refusals.mjs";
-import { keepShell, soon } from "./shell.mjs";
+import { fetched, keepShell, soon } from "./shell.mjs";
 import { SignIn } from "./sign-in.mjs";
 import { keptTokens, openSession } from "./tokens.mjs";
 import { laterView, showSection, Views } from "./views.mjs";
@@ -27,19 +25,21 @@ sayIn(document);
 
 const session = openSession();
 const client = createClient({ url: location.origin, getToken: (how) => session.accessToken(how), user: () => session.user });
-const lessons = new Lessons(client);
+let lessons = null; // the list, once it is loaded
 const tabs = new Tabs({ me: () => session.user, tokens: keptTokens });
 const signIn = new SignIn(session, tabs, ({ isNew }) => start({ hasSignedIn: true, isNew }));
 const signOut = new SignOut({ session, client, tabs, leaving: leaveViews, left: leftBy });
 
-/** Most of the page's code, and not needed to sign in. */
+// Most of the page's code, and not needed to sign in.
+const list = () => import("./lessons/lessons.mjs");
 const room = () => import("./room/room.mjs");
+const join = () => import("./invites/join.mjs");
 const account = () => import("./account/account.mjs");
 const mailLinks = () => import("./account/mail-links.mjs");
 
 /** What the address may say, and what is shown then: views.mjs says what stands in a row. */
 const VIEWS = {
-  "": { section: "lessons", heading: "#lessons-title", title: () => t("list.window"), make: () => lessons.of(session.user) },
+  "": { section: "lessons", title: () => t("list.window"), make: () => laterView(list, listOf, "#lessons-title") },
   lesson: {
     section: "room",
     make: (id) => laterView(room, ({ Room }) => new Room(client, id, { drawn: showWaiting }), "#room-title"),
@@ -61,7 +61,7 @@ const VIEWS = {
   invite: {
     section: "join",
     title: () => t("join.title"),
-    make: (code) => new JoinView(client, session.user, code, joinHooks),
+    make: (code) => laterView(join, ({ JoinView }) => new JoinView(client, session.user, code, joinHooks)),
   },
   account: {
     section: "account-page",
@@ -99,6 +99,7 @@ const accountHooks = {
     await work().finally(connect);
   },
 };
+const listOf = ({ Lessons }) => (lessons ??= new Lessons(client)).of(session.user);
 let bell = null;
 let arrived = false;
 let hasSignedIn = false; // by the form, just now: who has come by a link to a lesson has said that they want in
@@ -110,7 +111,7 @@ function showSignIn(words) {
   closeDialogs();
   bell?.leave();
   bell = null;
-  lessons.forget();
+  lessons?.forget();
   arrived = hasSignedIn = false;
   find("#account").hidden = find("#connection").hidden = true;
   document.title = t("page.title");
@@ -137,7 +138,7 @@ function hasReset(words) {
 function start(how = {}) {
   hasSignedIn = how.hasSignedIn ?? false;
   showWho();
-  bell = new Bell(client, { onNews: () => lessons.refresh() });
+  bell = new Bell(client, { onNews: () => lessons?.refresh() });
   arrived = false;
   if (views.at(location.hash).isPublic) go();
   else showSection("waiting");
@@ -269,9 +270,9 @@ addEventListener("hashchange", go);
 const oldLink = new URLSearchParams(location.search).get("invite"); // invitations from before they stood behind `#`
 if (oldLink) history.replaceState(null, "", `${location.pathname}#invite=${encodeURIComponent(oldLink)}`);
 if (session.user) {
-  room().catch(() => {}); // while the connection is made; where it fails, it is told when it is needed
+  for (const part of [list, room]) fetched(part).catch(() => {}); // while the connection is made
   start();
 } else {
-  soon(room);
+  for (const part of [list, room]) soon(() => fetched(part));
   showSignIn("");
 }

@@ -1,5 +1,6 @@
 // What holds the page: its service worker, the lesson that a notification was clicked for, and parts that come later.
 
+import { find, h } from "./dom.mjs";
 import { notify } from "./notices.mjs";
 import { t } from "./words.mjs";
 
@@ -38,11 +39,32 @@ function trusted(worker) {
  */
 export async function later(load) {
   try {
-    return await load();
+    return await fetched(load);
   } catch (error) {
     notify(t((await isOld()) ? "shell.old" : "shell.missing"));
     throw error;
   }
+}
+
+/** The same for who does not need it yet, and tells nobody where it fails. */
+export async function fetched(load) {
+  const [part] = await Promise.all([load(), (styles ??= laterStyles())]);
+  return part;
+}
+
+let styles = null;
+
+/** The looks of all that comes later are one file in the built page; a page of sources has them from the beginning. */
+function laterStyles() {
+  const href = find('meta[name="later-styles"]')?.content;
+  if (!href) return null;
+  return new Promise((resolve, reject) => {
+    const failed = (event) => {
+      styles = null; // the next one tries again
+      reject(event);
+    };
+    document.head.append(h("link", { rel: "stylesheet", href, onload: resolve, onerror: failed }));
+  });
 }
 
 /** Whether the node has another version of the page by now. */
