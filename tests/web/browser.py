@@ -150,7 +150,7 @@ class Browser:
         try:
             return await self.value(f"({function})()")
         except AssertionError as error:
-            if "context" in str(error).lower():  # the page went away while it was asked
+            if any(word in str(error).lower() for word in ("context", "navigated")):  # it went away while it was asked
                 return None
             raise
 

@@ -449,6 +449,7 @@ async def test_drafts(node: Node, tmp_path: Path) -> None:
         await student.ask("Page.reload")
         await student.until("() => document.querySelector('#body')?.value === 'what I was saying'")
         await student.sees("Reply to", ".context")
+        await student.sees("3 here", ".people .count")
 
         # The lesson is over: the words are given back.
         await tutor.click("[data-do=start]")

@@ -2,6 +2,8 @@
 
 import { h } from "../dom.mjs";
 
+const FROM_THE_EDGE_PX = 8;
+
 let made = 0;
 
 export class Popover {
@@ -26,6 +28,7 @@ export class Popover {
       this.close();
       button.focus();
     });
+    globalThis.addEventListener("resize", () => this.isOpen && this.#place(), { signal });
     if (stays) return;
     // On the way down: what was pressed may be gone from the page by the time the click has bubbled up.
     document.addEventListener("click", ({ target }) => this.element.contains(target) || this.close(), { signal, capture: true });
@@ -48,5 +51,14 @@ export class Popover {
   #set(open) {
     this.card.hidden = !open;
     this.button.setAttribute("aria-expanded", String(open));
+    if (open) this.#place();
+  }
+
+  // Wherever the button stands (rows of buttons break), the card is all in the window.
+  #place() {
+    this.card.style.translate = "";
+    const { left, right } = this.card.getBoundingClientRect();
+    const missing = Math.max(0, FROM_THE_EDGE_PX - left) - Math.max(0, right + FROM_THE_EDGE_PX - document.documentElement.clientWidth);
+    if (missing) this.card.style.translate = `${missing}px`;
   }
 }
