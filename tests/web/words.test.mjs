@@ -5,7 +5,9 @@ import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 
-import { languages, t } from "../../tutorwamp/web/page/words.mjs";
+import * as spoken from "../../tutorwamp/web/page/words.mjs";
+
+const { languages, speak, t } = spoken;
 
 const WEB = fileURLToPath(new URL("../../tutorwamp/web/", import.meta.url));
 const sourceOf = (name) => readFileSync(`${WEB}${name}`, "utf8");
@@ -46,4 +48,10 @@ test("what is asked for is there, and what is there is asked for", () => {
 
 test("a number has its form", () => {
   assert.equal(t("connection.to-send", { state: t("connection.connected"), count: 2 }), "Connected, 2 to send");
+});
+
+test("a language that does not come leaves the page with its English words", async () => {
+  await speak("none");
+  assert.equal(spoken.language, "en");
+  assert.equal(t("connection.restored"), english["connection.restored"]);
 });

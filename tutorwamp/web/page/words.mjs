@@ -31,7 +31,11 @@ export async function learnWords() {
 
 /** Use this language from now on; `spoken`: locales of the browser. */
 export async function speak(code, spoken = []) {
-  words = await LANGUAGES[code]();
+  try {
+    words = await LANGUAGES[code]();
+  } catch {
+    [words, code] = [english, "en"]; // it does not come just now; a page without words would be worse
+  }
   language = code;
   locale = spoken.find((one) => languageOf(one) === code) ?? code;
   plural = new Intl.PluralRules(locale);
