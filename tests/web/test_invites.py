@@ -62,6 +62,12 @@ async def test_from_a_plan_without_students_to_somebody_new_in_the_room(node: No
         await press(tutor, "#invite-dialog button", "Make another one")
         await tutor.until(f"() => document.querySelector('#invite-dialog output').value !== '{code}'")
         assert len(tutor.dialogs) == 1  # it was asked about
+        newest = await tutor.value("document.querySelector('#invite-dialog output').value")
+        await press(tutor, "#invite-dialog .icon")
+        room = await student.value("location.hash")
+        await tutor.go(f"{node.url}/{room}")
+        await press(tutor, "[data-do=invite]")  # in the room as well, and this tab knows the code
+        await tutor.sees(newest, "#invite-dialog output")
         await student.go(f"{node.url}/#invite={code}")
         await press(student, "#join button", "Join the lesson")
         await student.sees("opens nothing for you", "#join .problem")

@@ -68,10 +68,11 @@ export class Room {
     this.#board = new BoardPanel(find(".board", this.#root), { client, lesson, nameOf, drawn });
     find('[data-do="start"]', this.#root).addEventListener("click", () => this.#act("start"), { signal });
     find('[data-do="end"]', this.#root).addEventListener("click", () => this.#end(), { signal });
-    const call = (procedure, kwargs) => client.call(procedure, kwargs);
-    find('[data-do="invite"]', this.#root).addEventListener("click", () => openInvite(call, lesson.value), { signal });
     setUpSearch(this.#root, { ask: (query) => this.#chat.search(query), reveal: (seq) => this.#view.reveal(seq), signal });
     this.#teaching = new Teaching(this.#root, { client, lesson, away: this.#away, changed: (may) => this.#showStanding(may), signal });
+    const invite = () => openInvite((procedure, kwargs) => client.call(procedure, kwargs), lesson.value);
+    const button = h("button", { type: "button", class: "small", "data-do": "invite", hidden: true, onclick: invite }, t("card.invite"));
+    find(".lesson-tools", this.#root).append(button);
     this.#setUpSides(signal);
     setUpStops(this.#root, signal);
     this.#showNothing();
