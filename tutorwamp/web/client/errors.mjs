@@ -16,25 +16,19 @@ const RETRY_AFTER_AT_MOST_S = 3_600; // whoever says more has not counted in sec
 const ACTIONS = new Set(["retry", "reauth", "reload", "fix", "stop"]);
 
 // What to do where nobody says it: in the answer of a board (its rejections have no action), in an ABORT, in an answer of the
-// router itself, and where a later version says an action that is not known here. docs/api/errors.md; a test compares.
+// router itself, and where a later version says an action that is not known here. What is not named is `stop`, in
+// docs/api/errors.md too; a test compares.
 const ACTION_OF = {
   "tutorwamp.error.account.email_taken": "fix",
   "tutorwamp.error.board.full": "fix",
-  "tutorwamp.error.board.locked": "stop",
-  "tutorwamp.error.board.no_pen": "stop",
   "tutorwamp.error.board.stale": "reload",
   "tutorwamp.error.chat.edit_window": "reload",
   "tutorwamp.error.conflict": "reload",
-  "tutorwamp.error.forbidden": "stop",
-  "tutorwamp.error.internal": "stop",
   "tutorwamp.error.invalid": "fix",
-  "tutorwamp.error.lesson.full": "stop",
-  "tutorwamp.error.lesson.muted": "stop",
   "tutorwamp.error.lesson.overlap": "reload",
   "tutorwamp.error.lesson.state": "reload",
   "tutorwamp.error.malformed": "fix",
   "tutorwamp.error.method_not_allowed": "fix",
-  "tutorwamp.error.not_found": "stop",
   "tutorwamp.error.rate_limited": "retry",
   "tutorwamp.error.too_large": "fix",
   "tutorwamp.error.unauthenticated": "reauth",
@@ -86,15 +80,15 @@ export class ClientError extends Error {
 
   /** The connection went away, or there is none. Whether the call was carried out is not known. */
   static disconnected(cause) {
-    return new ClientError({ uri: DISCONNECTED, message: "There is no connection right now.", cause });
+    return new ClientError({ uri: DISCONNECTED, message: "No connection.", cause });
   }
 
   static timedOut(seconds) {
-    return new ClientError({ uri: TIMED_OUT, message: `There was no answer within ${seconds} s.` });
+    return new ClientError({ uri: TIMED_OUT, message: `No answer within ${seconds} s.` });
   }
 
   static cancelled(cause) {
-    return new ClientError({ uri: CANCELLED, message: "Nobody waits for the answer any more.", cause });
+    return new ClientError({ uri: CANCELLED, message: "Cancelled.", cause });
   }
 
   /** From whatever a call has thrown. */
@@ -103,7 +97,7 @@ export class ClientError extends Error {
     const uri = textOr(error?.errorUri, null);
     if (uri === null) return fromNowhere(error);
     const said = error.argsDict ?? {};
-    const message = textOr(said.message, "The server said no.");
+    const message = textOr(said.message, "No.");
     return new ClientError({ uri, message, action: said.action, details: said.details, requestId: said.request_id ?? null, cause: error });
   }
 
@@ -114,7 +108,7 @@ export class ClientError extends Error {
   /** From an ABORT, whose text is in its details. What does not say who we are may be said again later. */
   static fromAbort({ errorUri, details }) {
     const action = errorUri === "tutorwamp.error.unauthenticated" ? "reauth" : "retry";
-    return new ClientError({ uri: errorUri, action, message: textOr(details?.message, "The classroom did not let us in."), details });
+    return new ClientError({ uri: errorUri, action, message: textOr(details?.message, "Not let in."), details });
   }
 
   /** From a change that a board did not take, which is a part of an answer and has no action. */
@@ -152,9 +146,9 @@ function actionFor(uri, said, status) {
 // Nothing that WAMP says: the socket, the clock, or a mistake.
 function fromNowhere(error) {
   if (["WebsocketError", "InvalidStateError", "NetworkError"].includes(error?.name)) return ClientError.disconnected(error);
-  if (error?.name === "TimeoutError") return new ClientError({ uri: TIMED_OUT, message: "There was no answer in time.", cause: error });
+  if (error?.name === "TimeoutError") return new ClientError({ uri: TIMED_OUT, message: "No answer in time.", cause: error });
   if (error?.name === "AbortError") return ClientError.cancelled(error);
-  return new ClientError({ uri: FAULT, message: "Something went wrong on this page.", cause: error });
+  return new ClientError({ uri: FAULT, message: "A fault of this program.", cause: error });
 }
 
 function waitIn(headers) {
