@@ -81,6 +81,11 @@ def web(tools: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return web
 
 
+def test_there_is_a_built_page_of_these_sources() -> None:
+    stale = Built(WEB).stale()
+    assert stale is None, f"{stale}: npm ci --prefix tools/page first, then commit tutorwamp/web/{FOLDER}/."
+
+
 def test_what_is_built_is_what_the_sources_make(web: Path) -> None:
     committed, made = WEB / FOLDER, web / FOLDER
     names = [sorted(one.name for one in folder.glob("*")) for folder in (committed, made)]
