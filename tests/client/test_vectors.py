@@ -169,7 +169,7 @@ def read_once_more(server: Server, case: Plain, before: int) -> bool:
 
 @WAYS
 @pytest.mark.parametrize("case", vectors("board"))
-def test_S25_the_board(case: Plain, *, resumed: bool) -> None:
+def test_S30_the_board(case: Plain, *, resumed: bool) -> None:
     server = Server(case)
     board = done(entered(server).board())
     before = server.reads
@@ -181,7 +181,7 @@ def test_S25_the_board(case: Plain, *, resumed: bool) -> None:
 
 @WAYS
 @pytest.mark.parametrize("case", vectors("chat"))
-def test_S25_the_chat(case: Plain, *, resumed: bool) -> None:
+def test_S30_the_chat(case: Plain, *, resumed: bool) -> None:
     server = Server(case)
     chat = done(entered(server).chat())
     before = server.reads
@@ -193,7 +193,7 @@ def test_S25_the_chat(case: Plain, *, resumed: bool) -> None:
 
 @WAYS
 @pytest.mark.parametrize("case", vectors("polls"))
-def test_S25_the_polls(case: Plain, *, resumed: bool) -> None:
+def test_S30_the_polls(case: Plain, *, resumed: bool) -> None:
     server = Server(case)
     polls = done(entered(server).polls())
     before = server.reads
@@ -204,7 +204,7 @@ def test_S25_the_polls(case: Plain, *, resumed: bool) -> None:
 
 @WAYS
 @pytest.mark.parametrize("case", vectors("lesson"))
-def test_S25_the_lesson(case: Plain, *, resumed: bool) -> None:
+def test_S30_the_lesson(case: Plain, *, resumed: bool) -> None:
     server = Server(case)
     lesson = entered(server)
     done(lesson.on("state", lambda _: None))
@@ -214,7 +214,7 @@ def test_S25_the_lesson(case: Plain, *, resumed: bool) -> None:
 
 
 @pytest.mark.parametrize("case", vectors("notifications"))
-def test_S25_the_notifications(case: Plain) -> None:
+def test_S30_the_notifications(case: Plain) -> None:
     server = Server(case)
     connection = cast("Connection", server)
     told = Notifications(connection, Streams(connection), "me")
@@ -231,7 +231,7 @@ def test_S25_the_notifications(case: Plain) -> None:
     } == case["shown"]
 
 
-def test_S25_the_readings_grow_rarer_however_many_events_make_no_sense() -> None:
+def test_S30_the_readings_grow_rarer_however_many_events_make_no_sense() -> None:
     begin: Plain = {"pages": [{"id": "p1"}], "elements": [], "head": 0}
     events = [
         {"seq": seq, "type": "board.changed", "data": {"changes": [{"op": "wobble", "id": "a"}]}}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from typing import Any, BinaryIO, cast
 
@@ -100,14 +100,19 @@ class Front:
     """The proxy as Crossbar mounts it, in this process, and the REST stand-in behind it."""
 
     def __init__(
-        self, *, timeout: timedelta = timedelta(seconds=30), upstream: bool = True, standing: Standing | None = None
+        self,
+        *,
+        timeout: timedelta = timedelta(seconds=30),
+        upstream: bool = True,
+        standing: Standing | None = None,
+        origins: Sequence[str] = (),
     ) -> None:
         self.rest = Rest()
         self._ports: list[Any] = []
         rest_port = self._listen(self.rest) if upstream else free_port()
         root = Resource()
         settings = GateSettings(request_body_limit=LIMIT, upstream_timeout=timeout)
-        proxy = Proxy(rest_port, settings, standing=standing)
+        proxy = Proxy(rest_port, settings, standing=standing, origins=origins)
         root.putChild(b"api", proxy)
         self._pool = proxy._pool
         self.port = self._listen(root)
@@ -367,3 +372,19 @@ async def test_a_node_serves_page_and_api_and_keeps_tokens_out_of_its_log(node: 
     assert (method, uri, content) == (b"POST", b"/api/auth/login?a=1", b"hello")
     assert "REST did not answer" in node.log()
     assert "s3cret" not in node.log()
+
+
+async def test_a_page_of_an_allowed_origin_reads_that_rest_is_away() -> None:
+    friend = "https://front.example"
+    front = Front(upstream=False, origins=[friend])
+    try:
+        asking = (f"Origin: {friend}".encode(), b"Access-Control-Request-Method: POST")
+        status, headers, _ = await front.ask(b"OPTIONS /api/auth/login", *asking)
+        assert (status, headers[b"access-control-allow-origin"]) == (204, [friend.encode()])
+        status, headers, _ = await front.ask(b"GET /api/lessons", asking[0])
+        assert (status, headers[b"access-control-allow-origin"]) == (503, [friend.encode()])
+        assert b"Retry-After" in headers[b"access-control-expose-headers"][0]
+        status, headers, _ = await front.ask(b"GET /api/lessons", b"Origin: https://other.example")
+        assert (status, headers.get(b"access-control-allow-origin")) == (503, None)
+    finally:
+        await front.close()

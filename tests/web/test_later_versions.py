@@ -1,4 +1,4 @@
-"""S25 in a browser: the page goes on whatever a later server says, heard or resumed, and shows what it can."""
+"""S30 in a browser: the page goes on whatever a later server says, heard or resumed, and shows what it can."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def boxes(color: str) -> str:
     return f"""() => document.querySelectorAll('.sheet rect[stroke="{color}"]').length === 1"""
 
 
-async def test_S25_the_page_goes_on_whatever_a_later_server_says(node: Node, tmp_path: Path) -> None:
+async def test_S30_the_page_goes_on_whatever_a_later_server_says(node: Node, tmp_path: Path) -> None:
     executable()
     tutor, student, lesson_id = await couple(node)
     lesson = Lesson(tutor, lesson_id)

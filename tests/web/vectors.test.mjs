@@ -37,7 +37,7 @@ const headOf = (events, before = 0) => events.at(-1)?.seq ?? before;
 function follow(name, make) {
   for (const vector of vectors(name)) {
     for (const way of ["heard", "resumed"]) {
-      test(`S25 ${name}, ${way}: ${vector.name}`, async () => {
+      test(`S30 ${name}, ${way}: ${vector.name}`, async () => {
         const { stream, begin, shown, meanwhile, reads, expected } = make(vector);
         await begin();
         const before = reads();
@@ -129,7 +129,7 @@ follow("lesson", ({ begin, shown }) => {
 });
 
 for (const { name, begin, events, shown, over } of vectors("lesson")) {
-  test(`S25 lesson: ${name}`, () => {
+  test(`S30 lesson: ${name}`, () => {
     const lesson = events.reduce(lessonAfter, readLesson(begin));
     assert.deepEqual(Object.fromEntries(Object.keys(shown).map((key) => [key, lesson[key]])), shown);
     assert.equal(OVER.has(lesson.state), over);
@@ -137,7 +137,7 @@ for (const { name, begin, events, shown, over } of vectors("lesson")) {
 }
 
 for (const { name, begin, events, afresh, shown } of vectors("notifications")) {
-  test(`S25 notifications: ${name}`, async () => {
+  test(`S30 notifications: ${name}`, async () => {
     let reads = 0;
     let hear;
     const now = () => (reads && afresh ? afresh : begin);
@@ -164,7 +164,7 @@ for (const { name, begin, events, afresh, shown } of vectors("notifications")) {
 
 // A stream whose events keep making no sense is not read without end.
 
-test("S25 the readings for events that make no sense grow rarer, however many of them come", async () => {
+test("S30 the readings for events that make no sense grow rarer, however many of them come", async () => {
   let opened = 0;
   const call = async () => ({ pages: [{ id: "p1" }], elements: [], head: opened++ ? seq : 0 });
   const hooks = { onChange: () => {}, onNews: () => {}, onStopped: () => {}, tell: () => {} };
@@ -180,7 +180,7 @@ test("S25 the readings for events that make no sense grow rarer, however many of
   assert.ok(opened > 5 && opened < 25, `${opened} readings in ten minutes`);
 });
 
-test("S25 a reading that fails is tried again, and what is heard meanwhile is shown", async () => {
+test("S30 a reading that fails is tried again, and what is heard meanwhile is shown", async () => {
   let opened = 0;
   const states = [{ head: 0 }, new TypeError("unreadable"), new ClientError({ uri: "tutorwamp.error.unavailable" }), { head: 2 }];
   const call = async () => {
@@ -217,7 +217,7 @@ for (const element of [
   { kind: "constructor" },
   {},
 ]) {
-  test(`S25 what cannot be drawn is an empty place: ${JSON.stringify(element)}`, () => {
+  test(`S30 what cannot be drawn is an empty place: ${JSON.stringify(element)}`, () => {
     assert.equal(isDrawable(element), false);
     assert.deepEqual(shapeOf(element), { tag: "g", attributes: {} });
   });

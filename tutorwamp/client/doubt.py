@@ -20,7 +20,7 @@ _log = Logger()
 
 
 class Doubt:
-    """S25: ``arise`` with each event that makes no sense; ``read`` is called, once for all that come meanwhile."""
+    """S30: ``arise`` with each event that makes no sense; ``read`` is called, once for all that come meanwhile."""
 
     def __init__(self, connection: Connection, topic: str, read: Callable[[], object]) -> None:
         self._connection = connection

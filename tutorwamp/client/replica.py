@@ -43,7 +43,7 @@ class Replica:
         self.head = -1
         """The ``seq`` of the newest event that is in it; -1 before the first ``open``."""
         self.doubtful = False
-        """Something in an event made no sense (S25): what is here may not be the board until it is opened afresh."""
+        """Something in an event made no sense (S30): what is here may not be the board until it is opened afresh."""
         self._opening = True
         self._early: dict[int, Plain] = {}
         self._unread: set[str] = set()

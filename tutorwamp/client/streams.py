@@ -55,7 +55,7 @@ class Follower(Protocol):
         ...
 
     def take(self, event: Mapping[str, Any]) -> None:
-        """An event, in any order, perhaps known. What makes no sense of it is the follower's to mend (S25)."""
+        """An event, in any order, perhaps known. What makes no sense of it is the follower's to mend (S30)."""
         ...
 
     def reload(self, head: int) -> None:

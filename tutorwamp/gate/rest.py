@@ -36,6 +36,7 @@ from tutorwamp.kernel.contracts import utc_now
 from tutorwamp.kernel.edges import problems
 from tutorwamp.kernel.edges.admission import Admission
 from tutorwamp.kernel.edges.intake import BoundedRequest, Channel
+from tutorwamp.kernel.edges.origins import let_in, preflight
 from tutorwamp.kernel.errors import Malformed, NotFound, TooLarge, TutorwampError, Unavailable
 from tutorwamp.kernel.node_settings import NodeSettings
 from tutorwamp.kernel.settings import Network, gather, read
@@ -81,6 +82,7 @@ def make_resource(extra: dict[str, Any]) -> IResource:
         proxies=node.trusted_proxies,
         word=gate_word(node.signing_key()),
         standing=of_this_process,
+        origins=frozenset(node.allowed_origins),
     )
 
 
@@ -107,7 +109,7 @@ class Proxy(Resource):
     twisted.web has the whole body (in a temporary file above 100 kB) before it asks us; our intake has let it in.
 
     ``proxies`` are believed about where requests come from; ``word`` makes REST believe us; ``standing`` knows how the
-    node is where REST does not say.
+    node is where REST does not say. Pages of the ``origins`` may read the answers, also while REST is away.
     """
 
     isLeaf = True  # noqa: N815  # Twisted's name
@@ -120,6 +122,7 @@ class Proxy(Resource):
         proxies: Collection[Network] = (),
         word: bytes = b"",
         standing: Standing | None = None,
+        origins: Collection[str] = (),
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Twisted's
         from twisted.internet import reactor
@@ -127,6 +130,7 @@ class Proxy(Resource):
         self._upstream = b"http://127.0.0.1:%d" % port
         self._proxies = proxies
         self._word = word
+        self._origins = origins
         self._standing = standing or Standing()
         self._limits = Admission(b"", settings.request_body_limit, utc_now, file_limit=settings.file_bytes)
         self._timeout_s = settings.upstream_timeout.total_seconds()
@@ -139,6 +143,10 @@ class Proxy(Resource):
     def render(self, request: Request) -> int:
         """Twisted asks this for every method."""
         request.responseHeaders.removeHeader(b"server")
+        if let_in(request, self._origins):
+            request.write(preflight(request))
+            request.finish()
+            return NOT_DONE_YET
         about_us = self._standing.status if request.path.startswith(_HEALTH) else None
         before = about_us and about_us()
         answer = Deferred.fromCoroutine(self._answer(request))

@@ -28,8 +28,11 @@ from tutorwamp.kernel.contracts import Clock
 from tutorwamp.kernel.errors import Forbidden, Invalid, Unauthenticated, Unavailable
 from tutorwamp.kernel.lifeline import BEATS_MISSED_AT_MOST
 from tutorwamp.kernel.limits import Limits, network_of
+from tutorwamp.kernel.log.lines import get_logger
 from tutorwamp.kernel.settings import Network
 from tutorwamp.kernel.tokens import AccessToken, verify
+
+log = get_logger(__name__)
 
 REVOCATIONS_KEPT_FOR: Final = timedelta(hours=24)
 """Longer than access tokens live."""
@@ -170,6 +173,7 @@ class GateService:
         origin = headers.get("origin")
         if origin is None or origin in self._allowed_origins or _same_origin(origin, headers.get("host", "")):
             return
+        log.info("a page of an origin that is not allowed", origin=origin)
         raise Forbidden("Pages of this origin may not connect.")
 
     def joined(self, session: SessionId, user_id: str, role: str, issued_at: datetime) -> bool:

@@ -1,5 +1,5 @@
 // What the events of the contract are called, and how their values are read. What a later version adds changes nothing here:
-// an event of another type takes its place in its stream and is skipped. docs/rules/sessions.md, S25.
+// an event of another type takes its place in its stream and is skipped. docs/rules/sessions.md, S30.
 
 /** By the topic's kind. docs/api/topics.md; a test compares. */
 export const EVENTS = {

@@ -1,5 +1,5 @@
 // A stream's events in order, each once. What is missing is waited for, then resumed; where that is too much, or an event makes
-// no sense here, the state is read afresh. docs/rules/sessions.md, S10, S11 and S25.
+// no sense here, the state is read afresh. docs/rules/sessions.md, S10, S11 and S30.
 
 import { systemClock } from "./clock.mjs";
 import { ClientError } from "./errors.mjs";
