@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -23,6 +24,8 @@ from tests.web.chromium import Chromium, executable
 __all__ = ["DESK", "PHONE", "PHONE_SIDEWAYS", "Browser", "executable"]
 
 LOOKS_EVERY_S = 0.05
+MOVE_S, REST_S = 0.016, 0.4
+"""By the clock of what a finger does, which nobody waits for: from one place to the next, and before it is lifted."""
 DESK = (1280, 800)
 PHONE = (390, 844)
 PHONE_SIDEWAYS = (844, 390)
@@ -230,11 +233,18 @@ class Browser:
         await self.ask("Input.dispatchMouseEvent", type="mouseReleased", x=x, y=y, clickCount=1, **held)
 
     async def touch(self, fingers: Sequence[Sequence[Point]]) -> None:
-        """Fingers that go down together, move along their points together, and are lifted."""
+        """Fingers that go down together, move along their points together, rest for a moment, and are lifted.
+
+        Without the rest they would set the page going, and the next tap would only stop it.
+        """
+        moment = time.time()
         for number, together in enumerate(zip(*fingers, strict=True)):
+            moment += MOVE_S
             points = [{"x": x, "y": y, "id": finger} for finger, (x, y) in enumerate(together)]
-            await self.ask("Input.dispatchTouchEvent", type="touchMove" if number else "touchStart", touchPoints=points)
-        await self.ask("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+            kind = "touchMove" if number else "touchStart"
+            await self.ask("Input.dispatchTouchEvent", type=kind, touchPoints=points, timestamp=moment)
+        lifted = moment + (REST_S if len(fingers[0]) > 1 else MOVE_S)
+        await self.ask("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[], timestamp=lifted)
 
     async def wheel(self, at: Point, *, down: float = 0, right: float = 0, modifiers: int = 0) -> None:
         x, y = at
