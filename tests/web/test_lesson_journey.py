@@ -150,8 +150,8 @@ async def test_from_the_invite_link_to_the_replay(node: Node, tmp_path: Path) ->
 
         await tina.click('[data-do="end"]')
         await tina.click("dialog .danger")
-        await stan.sees("This lesson has ended", ".closed")
-        await stan.tap(".closed a")
+        await stan.sees("This lesson has ended", ".chat > .closed")
+        await stan.tap(".chat > .closed a")
         await stan.until("() => document.querySelector('#replay .reading')?.hidden")
         await stan.value("document.querySelector('#replay .position').focus()")
         await stan.press("Home")

@@ -172,7 +172,7 @@ export class Room {
     find("#room-title").textContent = "…";
     find(".about", this.#root).textContent = "";
     find(".state", this.#root).replaceChildren();
-    find(".closed", this.#root).hidden = find(".interruption", this.#root).hidden = true;
+    find(".chat > .closed", this.#root).hidden = find(".interruption", this.#root).hidden = true;
     for (const button of this.#root.querySelectorAll(".room-actions button")) button.hidden = true;
   }
 
@@ -193,7 +193,7 @@ export class Room {
     const waits = find(".interruption", this.#root);
     waits.textContent = interruption(lesson, this.#me);
     waits.hidden = lesson.state !== "interrupted";
-    const closed = find(".closed", this.#root);
+    const closed = find(".chat > .closed", this.#root);
     closed.hidden = !over;
     const words = lesson.state === "cancelled" ? t("room.called-off") : t("room.ended");
     closed.replaceChildren(words, " ", lesson.state === "ended" ? h("a", { href: `#replay=${lesson.id}` }, t("list.replay")) : "");
