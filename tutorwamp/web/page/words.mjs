@@ -82,13 +82,16 @@ function said(value) {
   return FROM_THE_RIGHT.has(language) && value !== "" ? `\u2068${value}\u2069` : String(value);
 }
 
+/** A number that stands alone, in the reader's digits. */
+export const numeral = (value) => number.format(value);
+
 /** Whether there is such a sentence. */
 export function knows(key) {
   return Object.hasOwn(words, key) || Object.hasOwn(english, key);
 }
 
 /** Several names in one sentence: "Ann, Ben and Cem". */
-export const listed = (names) => new Intl.ListFormat(language).format(names);
+export const listed = (names) => new Intl.ListFormat(locale).format(names);
 
 /**
  * Put the words into the page's own markup: `data-t="key"` is the text of an element, `data-t-placeholder`, `data-t-title` and

@@ -2,7 +2,7 @@
 
 import { find, h } from "../dom.mjs";
 import { announce } from "../notices.mjs";
-import { t } from "../words.mjs";
+import { numeral, t } from "../words.mjs";
 
 export class Pages {
   #root;
@@ -88,7 +88,7 @@ export class Pages {
               : t("board.page", { number: place + 1 }),
             onclick: () => this.turnTo(page),
           },
-          String(place + 1),
+          numeral(place + 1),
         ),
       ),
     );

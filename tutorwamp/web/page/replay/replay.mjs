@@ -7,7 +7,7 @@ import { clockTime, longDay } from "../dates.mjs";
 import { find, h } from "../dom.mjs";
 import { stopwatch } from "../lengths.mjs";
 import { announce } from "../notices.mjs";
-import { t } from "../words.mjs";
+import { numeral, t } from "../words.mjs";
 import { replayMarkup } from "./markup.mjs";
 import { Player } from "./player.mjs";
 import { readerOf } from "./reading.mjs";
@@ -156,7 +156,7 @@ export class Replay {
       h("button", { type: "button", class: "page", value, "aria-pressed": String(pressed), "aria-label": label, onclick: () => this.#choose(value) }, words);
     list.replaceChildren(
       button("", t("replay.follow"), this.#chosen === null, t("replay.follow-label")),
-      ...pages.map((one, place) => button(one, String(place + 1), one === shown, t("replay.page", { number: place + 1 }))),
+      ...pages.map((one, place) => button(one, numeral(place + 1), one === shown, t("replay.page", { number: place + 1 }))),
     );
     if (focused !== null) [...list.children].find(({ value }) => value === focused)?.focus();
   }
