@@ -4,6 +4,8 @@ import english from "./words/en.mjs";
 
 const LANGUAGES = {
   en: async () => english,
+  de: async () => (await import("./words/de.mjs")).default,
+  ar: async () => (await import("./words/ar.mjs")).default,
 };
 const FROM_THE_RIGHT = new Set(["ar", "fa", "he", "ur"]);
 const STORED_AS = "tutorwamp.language";
