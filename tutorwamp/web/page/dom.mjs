@@ -16,6 +16,11 @@ export function h(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** Set properties that are not so yet: whoever watches an element hears of every setting, also of none that changes it. */
+export function change(element, properties) {
+  for (const [name, value] of Object.entries(properties)) if (element[name] !== value) element[name] = value;
+}
+
 /** What somebody has written, among other words: whatever its direction, they keep theirs. */
 export const aside = (text) => h("bdi", {}, straight(text));
 

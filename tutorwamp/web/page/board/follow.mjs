@@ -3,7 +3,7 @@
 
 import { persistently } from "../../client/again.mjs";
 import { isolated } from "../../client/writing.mjs";
-import { find, h } from "../dom.mjs";
+import { change, find, h } from "../dom.mjs";
 import { inPlainWords } from "../error-words.mjs";
 import { announce, notify } from "../notices.mjs";
 import { t } from "../words.mjs";
@@ -143,8 +143,8 @@ export class Follow {
 
   #show() {
     const button = find('[data-do="lead"]', this.#root);
-    button.hidden = !this.#lesson.isLed || this.#lesson.isOver;
-    button.setAttribute("aria-pressed", String(this.#leads || this.#value !== null));
+    const hidden = !this.#lesson.isLed || this.#lesson.isOver;
+    change(button, { hidden, ariaPressed: String(this.#leads || this.#value !== null) });
     const note = find(".led", this.#root);
     const what = !this.isLed || this.#lesson.isOver ? "" : this.isFollowing ? "follow" : "free";
     if (what === this.#said) return; // so that the focus stays where it is

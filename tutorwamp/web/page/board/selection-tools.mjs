@@ -4,7 +4,7 @@ import { asNew, lookOf } from "../../client/board/carrying.mjs";
 import { boxOfAll, moved } from "../../client/board/hits.mjs";
 import { newId } from "../../client/ids.mjs";
 import { isolated } from "../../client/writing.mjs";
-import { find } from "../dom.mjs";
+import { change, find } from "../dom.mjs";
 import { announce, notify } from "../notices.mjs";
 import { t } from "../words.mjs";
 
@@ -33,15 +33,14 @@ export class SelectionTools {
 
   show() {
     const bar = find(".selection-tools", this.#root);
-    bar.hidden = this.#selection.isEmpty;
+    change(bar, { hidden: this.#selection.isEmpty });
     if (bar.hidden) return;
     const lock = find('[data-do="lock"]', bar);
-    lock.hidden = !this.#selection.maySetLocks;
     const locked = this.#selection.isLocked;
-    lock.setAttribute("aria-pressed", String(locked));
-    const words = locked ? t("board.unlock") : t("board.lock");
-    if (lock.textContent !== words) lock.textContent = words;
-    for (const name of ["duplicate", "delete"]) find(`[data-do="${name}"]`, bar).disabled = this.#selection.free.length === 0;
+    const textContent = locked ? t("board.unlock") : t("board.lock");
+    change(lock, { hidden: !this.#selection.maySetLocks, ariaPressed: String(locked), textContent });
+    const disabled = this.#selection.free.length === 0;
+    for (const name of ["duplicate", "delete"]) change(find(`[data-do="${name}"]`, bar), { disabled });
   }
 
   delete() {

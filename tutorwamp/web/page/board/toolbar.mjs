@@ -1,6 +1,6 @@
 // The row of tools: which one is chosen, with which colour and width, and which of them one may use now.
 
-import { find } from "../dom.mjs";
+import { change, find } from "../dom.mjs";
 import { announce } from "../notices.mjs";
 import { t } from "../words.mjs";
 
@@ -48,10 +48,10 @@ export class Toolbar {
 
   /** What one may do: draw, clear and remove what is locked; and what there is to undo. */
   show({ mayDraw, board, page, maySetLocks }) {
-    for (const fieldset of this.#root.querySelectorAll('fieldset[data-needs="pen"]')) fieldset.disabled = !mayDraw;
+    for (const fieldset of this.#root.querySelectorAll('fieldset[data-needs="pen"]')) change(fieldset, { disabled: !mayDraw });
     const button = (name) => find(`[data-do="${name}"]`, this.#root);
-    button("undo").disabled = !board.canUndo;
-    button("redo").disabled = !board.canRedo;
+    change(button("undo"), { disabled: !board.canUndo });
+    change(button("redo"), { disabled: !board.canRedo });
     // The server refuses it, so it is not offered (docs/rules/board.md, B40).
     const isLocked = !maySetLocks && board.elementsOn(page).some(({ locked }) => locked);
     for (const [name, why] of [
@@ -59,9 +59,9 @@ export class Toolbar {
       ["remove-page", "board.remove-page-what"],
     ]) {
       const words = isLocked ? t("board.locked-stays") : t(why);
-      if (button(name).title !== words) button(name).title = words;
+      change(button(name), { title: words });
     }
-    button("clear").disabled = isLocked;
-    button("remove-page").disabled = isLocked || board.pages.length < 2;
+    change(button("clear"), { disabled: isLocked });
+    change(button("remove-page"), { disabled: isLocked || board.pages.length < 2 });
   }
 }

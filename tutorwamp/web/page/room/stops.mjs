@@ -5,7 +5,7 @@ import { find } from "../dom.mjs";
 
 const STOPS = "button, summary";
 const ELSEWHERE = ".popover, .menu, dialog"; // what opens from a row is no part of it
-const ROWS = [".lesson-tools", ".drawing-tools .actions", ".view-tools", ".board-foot"];
+const ROWS = [".lesson-tools", ".drawing-tools .actions", ".view-tools", ".selection-tools", ".board-foot"];
 
 /** In the lesson's view; until `signal`. */
 export function setUpStops(root, signal) {
