@@ -32,6 +32,8 @@ export class Toolbar {
   }
 
   #choose() {
+    // Which colour one's own is, matters to who has chosen it: others need not pass by it with the Tab key.
+    find("#board-own-color").tabIndex = find("#board-own-color-chosen").checked ? 0 : -1;
     const value = (name) => find(`input[name="board-${name}"]:checked`, this.#root).value;
     find(".space", this.#root).dataset.tool = value("tool");
     this.#onChoice({ tool: value("tool"), color: value("color"), width: Number(value("width")) });
