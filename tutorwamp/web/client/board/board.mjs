@@ -156,15 +156,17 @@ export class Board {
 
   #seenOn(page) {
     const seen = [];
-    for (const { id } of this.#replica.elements) seen.push(this.#seen(id));
-    for (const id of this.#ours.keys()) if (!this.#replica.has(id)) seen.push(this.#seen(id));
-    for (const [id, sketch] of this.#sketches) if (this.at(id).version === null) seen.push(sketch);
-    return seen.filter((element) => element?.page === page);
-  }
-
-  #seen(id) {
-    const { element } = this.at(id);
-    return element && (this.#sketches.get(id) ?? element);
+    const see = (element) => {
+      const shown = element && (this.#sketches.get(element.id) ?? element);
+      if (shown?.page === page) seen.push(shown);
+    };
+    for (const element of this.#replica.elements) {
+      const ours = this.#ours.get(element.id);
+      see(ours ? ours.element : element);
+    }
+    for (const [id, { element }] of this.#ours) if (!this.#replica.has(id)) see(element);
+    for (const [id, sketch] of this.#sketches) if (this.at(id).version === null) see(sketch);
+    return seen;
   }
 
   /** `{element, version}` of an element; without an element it was deleted, or (version null) never heard of. */

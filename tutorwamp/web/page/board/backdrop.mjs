@@ -104,6 +104,7 @@ export class Backdrop {
 
   #mend(elements) {
     const before = this.#drawn;
+    if (before === elements) return;
     if (before.length === elements.length && elements.every((element, place) => element === before[place])) return;
     const [old, now] = [new Set(before), new Set(elements)];
     const last = elements.findLastIndex((element) => old.has(element));

@@ -8,6 +8,7 @@ import { drawnAs } from "./svg.mjs";
 const RESTS_AFTER_MS = 1_000; // without a change
 const NODES_AT_MOST = 400; // of SVG, that rest: a browser paints as many within a frame
 const NODES_KEPT = 200; // where there were more; the others become pixels
+const GROWN_AT_MOST = 20; // strokes that grow at the same time
 const SUNK_AT_ONCE = 100; // become pixels within one frame
 
 export class Painting {
@@ -17,6 +18,8 @@ export class Painting {
   #again;
   #page = null;
   #known = new Map(); // id -> {element, href, layer: "below" | "resting" | "changing", node, tag, at}
+  #shown = []; // the elements of the frame before
+  #pixels = []; // those of them that are pixels
   #below = 0; // so many elements, from the lowest on, are pixels where they rest
   #dragged = { ids: new Set(), by: null };
   #settledAt = 0;
@@ -40,6 +43,7 @@ export class Painting {
   /** What is on the page, bottom first, as the camera sees it. `isBusy`: somebody draws here, so what rests stays as it is. */
   show(elements, { page, camera, isBusy }) {
     if (page !== this.#page) this.#turn(page);
+    if (this.#showGrown(elements, { camera, isBusy })) return;
     if (this.#known.size === 0) this.#below = elements.length > NODES_AT_MOST ? elements.length - NODES_KEPT : 0;
     this.#removeOthers(elements);
     const now = performance.now();
@@ -62,8 +66,32 @@ export class Painting {
         pixels.push(element);
       } else this.#toNode(known, layer, next);
     });
+    this.#pixels = pixels;
+    this.#shown = elements;
     this.#backdrop.show(pixels, camera);
     this.#comeBack();
+  }
+
+  // While somebody draws, next to nothing is different from the frame before: a stroke has grown, or one is new. Then nothing
+  // else is looked at.
+  #showGrown(elements, { camera, isBusy }) {
+    const before = this.#shown;
+    if (!isBusy || this.#dragged.ids.size > 0 || before.length === 0 || elements.length < before.length) return false;
+    const grown = elements.filter((element, place) => element !== before[place]);
+    const known = grown.map(({ id }) => this.#known.get(id));
+    const isPlain = (element, place) => element.kind === "stroke" && (known[place] ? known[place].layer === "changing" : true);
+    const areNew = elements.length - before.length === known.filter((one) => !one).length;
+    if (grown.length > GROWN_AT_MOST || !areNew || !grown.every(isPlain)) return false;
+    if (grown.some(({ id }, place) => known[place] && before[elements.indexOf(grown[place])]?.id !== id)) return false;
+    const [now, next] = [performance.now(), { resting: null, changing: null }];
+    for (const element of grown) {
+      const one = this.#knownAs(element, { isFirst: false, now });
+      if (one.layer === "changing") this.#draw(one, next);
+      else this.#toNode(one, "changing", next);
+    }
+    this.#shown = elements;
+    this.#backdrop.show(this.#pixels, camera);
+    return true;
   }
 
   #turn(page) {
@@ -71,6 +99,7 @@ export class Painting {
     for (const layer of Object.values(this.#layers)) layer.replaceChildren();
     this.#backdrop.clear();
     this.#known.clear();
+    this.#shown = this.#pixels = [];
   }
 
   #removeOthers(elements) {
