@@ -52,8 +52,8 @@ _STROKE_S: Final = 1.0
 _PAUSE_S: Final = 0.4
 _SETTLED_S: Final = 2.0
 """After the last request of a load, and after the last point of a stroke: whatever comes later is lost."""
-_SHOWN: Final = "document.querySelectorAll('.stage :is(path, rect, ellipse, text, image)').length"
-"""How many elements of the board."""
+_SHOWN: Final = "Number(document.querySelector('.space').dataset.elements ?? 0)"
+"""How many elements of the board: of a full page most are pixels."""
 _NEAR: Final = 1.0
 """Of 1,600 units: the page rounds where a pointer is."""
 
