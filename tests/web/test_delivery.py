@@ -28,7 +28,7 @@ with warnings.catch_warnings():
 
 reactor: Any = installed_reactor
 WEB = ROOT / "tutorwamp" / "web"
-TOOLS = ROOT / "tools" / "page"
+TOOLS = WEB / "_build"
 FIRST_LOAD_BYTES_AT_MOST = 60_000
 """Half a second at 200 kB/s, as the figures of docs/performance/page.md have it."""
 HEAD_BYTES = 400
@@ -61,7 +61,7 @@ def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
         command, cwd=folder, capture_output=True, text=True, timeout=NPM_AT_MOST_S, check=False
     )
     if done.returncode:
-        pytest.skip(f"npm cannot install what tools/page/package.json names: {done.stderr[-300:]}")
+        pytest.skip(f"npm cannot install what tutorwamp/web/_build/package.json names: {done.stderr[-300:]}")
     return folder
 
 
@@ -75,7 +75,7 @@ def build(tools: Path, out: Path, web: Path) -> None:
 def web(tools: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page with what is built of it now."""
     web = tmp_path_factory.mktemp("page") / "web"
-    shutil.copytree(WEB, web, ignore=shutil.ignore_patterns(FOLDER, "__pycache__"))
+    shutil.copytree(WEB, web, ignore=shutil.ignore_patterns(FOLDER, TOOLS.name, "__pycache__"))
     build(tools, web / FOLDER, web)
     assert Built(web).stale() is None
     return web
@@ -83,7 +83,7 @@ def web(tools: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_there_is_a_built_page_of_these_sources() -> None:
     stale = Built(WEB).stale()
-    assert stale is None, f"{stale}: npm ci --prefix tools/page first, then commit tutorwamp/web/{FOLDER}/."
+    assert stale is None, f"{stale}: npm ci --prefix tutorwamp/web/_build first, then commit tutorwamp/web/{FOLDER}/."
 
 
 def test_what_is_built_is_what_the_sources_make(web: Path) -> None:
@@ -92,7 +92,7 @@ def test_what_is_built_is_what_the_sources_make(web: Path) -> None:
     texts = [name for name in names[1] if not name.endswith(".br")]  # which another zlib may write in another way
     wrong = filecmp.cmpfiles(committed, made, texts, shallow=False)[1] if names[0] == names[1] else names
     assert not any(wrong), (
-        "The page has changed since it was built: npm ci --prefix tools/page && npm run build --prefix tools/page, "
+        "The page has changed since it was built: npm ci --prefix tutorwamp/web/_build && npm run build --prefix tutorwamp/web/_build, "
         f"and commit tutorwamp/web/{FOLDER}/."
     )
 

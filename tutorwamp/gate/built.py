@@ -1,4 +1,4 @@
-"""The page as ``tools/page/build.mjs`` made it of its sources, and whether the sources have changed since.
+"""The page as ``tutorwamp/web/_build/build.mjs`` made it of its sources, and whether the sources have changed since.
 
 The build writes a folder beside the sources: the page in few files, and which sources they were made of. A node without
 Node.js needs nothing else. In a checkout whose sources are newer than that, the sources are the page.
@@ -15,7 +15,7 @@ from typing import Final
 
 FOLDER: Final = "built"
 RECORD: Final = "built.json"
-RENEW: Final = "npm run build --prefix tools/page"
+RENEW: Final = "npm run build --prefix tutorwamp/web/_build"
 _SOURCES: Final = frozenset({".mjs", ".css", ".html", ".svg", ".png", ".webmanifest"})
 """Suffixes of what a page is made of."""
 _INSTEAD_OF: Final[Mapping[bytes, str]] = {
@@ -30,15 +30,16 @@ _STAMP = tuple[tuple[str, int, int], ...]
 
 
 def sources(web: Path) -> Iterator[Path]:
-    """All files that the page is made of, in the order of their names, without what was made of them."""
+    """All files that the page is made of, in the order of their names; not what was made of them, nor what makes it."""
     for path in sorted(web.rglob("*")):
         within = path.relative_to(web).parts
-        if path.suffix in _SOURCES and within[0] != FOLDER and "node_modules" not in within:
+        is_ours = within[0] != FOLDER and not within[0].startswith("_") and "node_modules" not in within
+        if path.suffix in _SOURCES and is_ours:
             yield path
 
 
 def digests(web: Path) -> dict[str, str]:
-    """A fingerprint of each source, by its path; the build makes the same (tools/page/sources.mjs)."""
+    """A fingerprint of each source, by its path; the build makes the same (tutorwamp/web/_build/sources.mjs)."""
     return {
         path.relative_to(web).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in sources(web)
     }

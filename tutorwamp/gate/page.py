@@ -42,7 +42,7 @@ _COMPRESSED: Final = frozenset(
 _WORTH_BYTES: Final = 512
 """Less fits into the packet of the head, compressed or not."""
 _NAMED_AFTER_CONTENT: Final = re.compile(r".+-[A-Z0-9]{8}\.[a-z]+")
-"""What the build names so (tools/page/build.mjs) never changes; what changes has another name."""
+"""What the build names so (web/_build/build.mjs) never changes; what changes has another name."""
 _OF_A_DOCUMENT: Final = (b"content-security-policy", b"x-frame-options", b"referrer-policy")
 """What scripts, stylesheets and icons named after their content go without; the page that asks for them has it."""
 _ASK_EACH_TIME: Final = b"no-cache"

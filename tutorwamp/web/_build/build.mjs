@@ -10,7 +10,7 @@ import * as esbuild from "esbuild";
 
 import { digests, sha256 } from "./sources.mjs";
 
-const WEB = process.argv[3] ? `${resolve(process.argv[3])}/` : fileURLToPath(new URL("../../tutorwamp/web/", import.meta.url));
+const WEB = process.argv[3] ? `${resolve(process.argv[3])}/` : fileURLToPath(new URL("../", import.meta.url));
 const FOLDER = "built"; // as in tutorwamp/gate/built.py
 const ENTRY = "page/classroom.mjs";
 const OUT = resolve(process.argv[2] ?? `${WEB}${FOLDER}`);

@@ -10,7 +10,7 @@ export const sha256 = (bytes) => createHash("sha256").update(bytes).digest();
 
 /** `{path: fingerprint}` of every source below `web`, but of nothing that was made of them in `folder`. */
 export function digests(web, folder) {
-  const isOurs = (path) => !path.startsWith(`${folder}/`) && !path.split("/").includes("node_modules");
+  const isOurs = (path) => !path.startsWith(`${folder}/`) && !path.startsWith("_") && !path.split("/").includes("node_modules");
   const isSource = (path) => SUFFIXES.has(extname(path)) && isOurs(path);
   const paths = readdirSync(web, { recursive: true }).filter(isSource).sort();
   return Object.fromEntries(paths.map((path) => [path, sha256(readFileSync(`${web}${path}`)).toString("hex").slice(0, 16)]));
