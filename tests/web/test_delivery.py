@@ -92,8 +92,8 @@ def test_what_is_built_is_what_the_sources_make(web: Path) -> None:
     texts = [name for name in names[1] if not name.endswith(".br")]  # which another zlib may write in another way
     wrong = filecmp.cmpfiles(committed, made, texts, shallow=False)[1] if names[0] == names[1] else names
     assert not any(wrong), (
-        "The page has changed since it was built: npm ci --prefix tutorwamp/web/_build && npm run build --prefix tutorwamp/web/_build, "
-        f"and commit tutorwamp/web/{FOLDER}/."
+        "The page has changed since it was built: npm ci --prefix tutorwamp/web/_build, "
+        f"npm run build --prefix tutorwamp/web/_build, and commit tutorwamp/web/{FOLDER}/."
     )
 
 
