@@ -22,7 +22,8 @@ const THROTTLE = { cursor: 50, typing: 2_500, board: 0 }; // strokes by their ow
  *
  * - `url` of the server, `https://school.example`.
  * - `getToken({renew})` answers an access token, with `renew` another than before; or `login: {email, password}` (or a function that
- *   answers that), and the client gets and renews its tokens itself.
+ *   answers that), and the client gets and renews its tokens itself; or `session`, a Session, and who signs out there, in any
+ *   tab, is `disconnected` with the reason `revoked`.
  * - `user()`: `{id, name, role}` of whoever the tokens are, where the program knows; otherwise the server is asked.
  * - `storage`, like localStorage: what is not sent yet outlives a reload there. Without it localStorage, or memory.
  * - `WebSocket`, `fetch`, `clock` (clock.mjs), where they are not to be those of the place.
@@ -51,12 +52,12 @@ export class Client extends Emitter {
   #timeouts;
   #arrivals = 0;
 
-  constructor({ url, getToken, login, user, storage, WebSocket, fetch, clock = systemClock, throttle, timeouts, debug } = {}) {
+  constructor({ url, session, getToken, login, user, storage, WebSocket, fetch, clock = systemClock, throttle, timeouts, debug } = {}) {
     super();
     const { http, ws } = addresses(url);
     this.#clock = clock;
     this.#timeouts = { ...TIMEOUTS, ...timeouts };
-    this.#tokens = getToken ? tokensOf(getToken, user) : new LogIn(login, { url: http, fetch, clock });
+    this.#tokens = session ? this.#watch(session) : getToken ? tokensOf(getToken, user) : new LogIn(login, { url: http, fetch, clock });
     this.#connection = new Connection({
       url: ws,
       tokens: this.#tokens,
@@ -80,6 +81,16 @@ export class Client extends Emitter {
     this.#leftovers = new Leftovers(this, { isOpen: (id) => this.#lessons.has(id), changed: () => this.#pending.lookAfresh() });
     /** `request(method, path, {query, body, headers, timeout, signal, as})`: REST, as rest.mjs says. */
     this.request = requester({ url: http, fetch, tokens: this.#tokens, clock, timeouts: this.#timeouts });
+  }
+
+  // Nobody stays connected for a person who has signed out.
+  #watch(session) {
+    let { user } = session;
+    session.on("change", (now) => {
+      if (user) this.#connection.close("revoked");
+      user = now;
+    });
+    return session;
   }
 
   /** `initial` `connecting` `connected` `reconnecting` `disconnected`. The event `state` tells `{old, new, reason}`. */
@@ -159,6 +170,11 @@ export class Client extends Emitter {
    */
   call(procedure, kwargs, how) {
     return this.#connection.call(procedure, kwargs, how);
+  }
+
+  /** The same for names that the types do not know, such as those of a later version. */
+  callAny(procedure, kwargs, how) {
+    return this.call(procedure, kwargs, how);
   }
 
   /** An access token, for what is asked past `request`, such as an upload that shows how far it is. */
@@ -252,14 +268,14 @@ export class Client extends Emitter {
 
   #become({ state, reason, seconds = null }) {
     if (state === "connected" && !this.user) return; // #arrive says it, once it is known who that is
-    const old = this.#state;
+    const [old, retryAt] = [this.#state, this.#retryAt];
     this.#retryAt = seconds === null ? null : this.#clock.now() + seconds * 1000;
     this.#state = state;
     if (old !== state) {
       this.#watchLoss(state);
       this.emit("state", { old, new: state, reason });
     }
-    this.emit("retry", { seconds });
+    if (retryAt !== this.#retryAt) this.emit("retry", { seconds });
   }
 
   // `lost` is told of a loss that lasts, `restored` when that one is over.
@@ -284,7 +300,7 @@ class LogIn {
   #loggingIn = null;
 
   constructor(login, { url, fetch, clock }) {
-    if (!login) throw new TypeError("createClient needs `getToken`, or `login`.");
+    if (!login) throw new TypeError("createClient needs `getToken`, `login` or `session`.");
     this.#login = typeof login === "function" ? login : () => login;
     this.#session = new Session({ url, fetch, clock });
   }

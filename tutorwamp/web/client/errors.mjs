@@ -97,7 +97,7 @@ export class ClientError extends Error {
     const uri = textOr(error?.errorUri, null);
     if (uri === null) return fromNowhere(error);
     const said = error.argsDict ?? {};
-    const message = textOr(said.message, "No.");
+    const message = textOr(said.message, uri === "wamp.error.not_authorized" ? `No such ${error.about ?? "name"}, or not yours.` : "No.");
     return new ClientError({ uri, message, action: said.action, details: said.details, requestId: said.request_id ?? null, cause: error });
   }
 

@@ -23,7 +23,7 @@ import type { ClientError, ErrorFields } from "./errors.js";
 
 export * from "./contract.js";
 export { Board, PenStroke } from "./board/alone.js";
-export type { Element, NewElement, Point, StorageLike } from "./board/alone.js";
+export type { BoardElement, NewElement, Point, StorageLike } from "./board/alone.js";
 export { ClientError, Refusal } from "./errors.js";
 export type { AnyErrorUri, ErrorFields } from "./errors.js";
 export type { LessonValue };
@@ -76,6 +76,8 @@ export interface Options {
   /** The client gets and renews the tokens itself. */
   login?: { email: string; password: string } | (() => { email: string; password: string } | Promise<{ email: string; password: string }>);
   user?: () => Person | null;
+  /** In place of both: who signs out there, in any tab, is `disconnected` with the reason `revoked`. */
+  session?: Session;
   /** What is not sent yet outlives a reload there: localStorage, where there is one. */
   storage?: StorageLike;
   WebSocket?: unknown;
@@ -93,11 +95,18 @@ export interface CallOptions {
   signal?: AbortSignal;
 }
 
-/** How much the server does not have yet. */
+/** How much the server does not have yet: messages, and elements of boards (a stroke of more than 500 points is several). */
 export interface Pending {
   words: number;
   strokes: number;
   lessons: Record<string, { words: number; strokes: number }>;
+}
+
+/** What the router says of a new session. */
+export interface Welcome {
+  session: number;
+  authid: string;
+  authrole: string;
 }
 
 export interface ClientEvents {
@@ -106,11 +115,27 @@ export interface ClientEvents {
   retry: { seconds: number | null };
   lost: undefined;
   restored: undefined;
-  arrived: unknown;
+  /** A new WAMP session, from WELCOME. */
+  arrived: Welcome;
   pendingchange: Pending;
   /** What was written or drawn in a lesson that is not open any more, and the server does not take. */
   refused: { lessonId: string; error: ClientError };
 }
+
+/** What comes behind a procedure's name: arguments may be left away where none has to be given. */
+type Asked<Arguments> = {} extends Arguments ? [kwargs?: Arguments, how?: CallOptions] : [kwargs: Arguments, how?: CallOptions];
+
+/** Without `tutorwamp.`: what is asked of one lesson, by its id. */
+export type LessonProcedure = {
+  [Name in keyof Procedures]: "lesson_id" extends keyof Procedures[Name]["arguments"] ? (Name extends `tutorwamp.${infer Short}` ? Short : never) : never;
+}[keyof Procedures];
+
+/** What changes a lesson and answers it: `start`, `end`, `set_pen` … */
+export type LessonVerb = {
+  [Short in LessonProcedure]: Short extends `lesson.${infer Verb}` ? (Procedures[`tutorwamp.${Short}`]["result"] extends LessonValue ? Verb : never) : never;
+}[LessonProcedure];
+
+type OfLesson<Short extends LessonProcedure> = Omit<Procedures[`tutorwamp.${Short}`]["arguments"], "lesson_id">;
 
 export declare function createClient(options: Options): Client;
 
@@ -133,8 +158,10 @@ export declare class Client implements Listening<ClientEvents> {
   close(): void;
   wake(): void;
   keep(): void;
-  call<Name extends keyof Procedures>(procedure: Name, kwargs: Procedures[Name]["arguments"], how?: CallOptions): Promise<Procedures[Name]["result"]>;
-  call(procedure: string, kwargs?: Record<string, unknown>, how?: CallOptions): Promise<unknown>;
+  /** A procedure of the contract. */
+  call<Name extends keyof Procedures>(procedure: Name, ...asked: Asked<Procedures[Name]["arguments"]>): Promise<Procedures[Name]["result"]>;
+  /** The same for a name that these types do not know, such as one of a later version. */
+  callAny(procedure: string, kwargs?: Record<string, unknown>, how?: CallOptions): Promise<any>;
   subscribe(topic: string, heard: (kwargs: Record<string, unknown>, publisher?: string) => void): Promise<() => void>;
   whisper(topic: string, kwargs: Record<string, unknown>): void;
   request(
@@ -250,9 +277,9 @@ export declare class Lesson implements Listening<LessonEvents> {
   join(): Promise<{ recovered: boolean }>;
   leave(): void;
   /** `name` as in `chat.history`; the lesson's id is added. */
-  call(name: string, kwargs?: Record<string, unknown>, how?: CallOptions): Promise<any>;
+  call<Short extends LessonProcedure>(name: Short, ...asked: Asked<OfLesson<Short>>): Promise<Procedures[`tutorwamp.${Short}`]["result"]>;
   /** `start`, `end`, `set_pen` …: the lesson as it is then. */
-  act(verb: string, kwargs?: Record<string, unknown>): Promise<LessonValue>;
+  act<Verb extends LessonVerb>(verb: Verb, ...asked: Asked<OfLesson<`lesson.${Verb}` & LessonProcedure>>): Promise<LessonValue>;
 }
 
 export declare class Notifications implements Listening<{ sync: Notifications; update: NotificationsEvent; change: undefined; news: Notification }> {
@@ -270,22 +297,35 @@ export declare class Notifications implements Listening<{ sync: Notifications; u
 export declare const TIMEOUTS: Timeouts;
 export declare const systemClock: Clock;
 
-/** Who is signed in, with tokens that are kept and renewed; `client` takes `getToken: (how) => session.accessToken(how)`. */
-export declare class Session {
+export interface SessionEvents {
+  /** Another person than before, or nobody: they have signed in or out, here or in another tab. */
+  change: Person | null;
+}
+
+/** Who is signed in, with tokens that are kept and renewed: `createClient({ url, session })`. */
+export declare class Session implements Listening<SessionEvents> {
   constructor(options: {
     url: string;
     fetch?: typeof globalThis.fetch;
     clock?: Clock;
-    /** Where the tokens outlive a reload. */
-    kept?: { get(): any; set(tokens: any): void };
+    /** Where the tokens outlive a reload; `name` it where a page has several. */
+    kept?: { get(): any; set(tokens: any): void; name?: string };
+    /** A BroadcastChannel: the other tabs that may keep the same tokens. */
     tabs?: { postMessage(message: unknown): void; onmessage: any };
-    alone?: <Result>(work: () => Result) => Result;
+    /** Does the work in one tab at a time; by itself `navigator.locks`, where there are any. */
+    alone?: (work: () => Promise<void>) => Promise<unknown>;
   });
+  on<Name extends keyof SessionEvents>(event: Name, listener: (value: SessionEvents[Name]) => void): () => void;
+  off<Name extends keyof SessionEvents>(event: Name, listener: (value: SessionEvents[Name]) => void): void;
   readonly user: Person | null;
   register(person: { name: string; email: string; password: string; role: "student" | "tutor" }): Promise<void>;
   logIn(login: { email: string; password: string }): Promise<void>;
+  /** Here, in the tabs that keep the same tokens, and at the server. */
   logOut(): Promise<void>;
+  /** The same without the server. */
   forget(): void;
+  /** Go on with the tokens of a new login, as after a new password. */
+  adopt(tokens: unknown): void;
   accessToken(how?: { renew?: boolean }): Promise<string>;
 }
 
@@ -307,3 +347,12 @@ export declare class MemoryStorage implements StorageLike {
   keys(): string[];
   readonly length: number;
 }
+
+/** What somebody has typed or pasted, as the server takes it; several lines. `chat.send` and `chat.edit` do it by themselves. */
+export declare function written(typed: string): string;
+/** The same as one line, such as a title or a query. */
+export declare function writtenLine(typed: string): string;
+/** Somebody's name or title where it stands alone, without the marks that turn what follows round. */
+export declare function straight(text: string): string;
+/** The same for a sentence among whose words it stands. */
+export declare function isolated(text: string): string;

@@ -180,7 +180,8 @@ export class WampSession {
   }
 
   #failed(id, errorUri, argsDict) {
-    this.#requests.get(id)?.reject(ClientError.fromWamp({ errorUri, argsDict }));
+    const { reject, about } = this.#requests.get(id) ?? {};
+    reject?.(ClientError.fromWamp({ errorUri, argsDict, about }));
     this.#requests.delete(id);
   }
 

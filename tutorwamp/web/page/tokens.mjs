@@ -18,6 +18,5 @@ export function openSession() {
     url: location.origin,
     kept,
     tabs: new BroadcastChannel(STORED_AS),
-    alone: (work) => (navigator.locks ? navigator.locks.request(STORED_AS, work) : work()),
   });
 }

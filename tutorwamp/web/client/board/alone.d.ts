@@ -4,7 +4,7 @@ import type { Person } from "../contract.js";
 import type { ClientError } from "../errors.js";
 
 /** As the server gives it: of a known kind, or of one that a later version has. */
-export interface Element {
+export interface BoardElement {
   id: string;
   page: string;
   kind: "stroke" | "line" | "arrow" | "rect" | "ellipse" | "text" | "image" | (string & {});
@@ -97,8 +97,8 @@ export declare class Board {
   /** Their ids, in order. */
   readonly pages: string[];
   /** What is to be seen of a page, bottom first. Unchanged elements are the same objects as before. */
-  elementsOn(page: string): Element[];
-  at(id: string): { element: Element | null; version: number | null };
+  elementsOn(page: string): BoardElement[];
+  at(id: string): { element: BoardElement | null; version: number | null };
   /** Show an element as it would be, without drawing it; null: no longer. */
   sketch(id: string, element: NewElement | null): void;
   /** What is done under one `gesture`, any object, is undone together. */
@@ -131,12 +131,12 @@ export declare class Replica {
   open(state: unknown): void;
   /** False where something in it made no sense: open the board afresh. */
   apply(event: unknown): boolean;
-  readonly elements: IterableIterator<Element>;
+  readonly elements: IterableIterator<BoardElement>;
 }
 
 /** What is there after one of one's own changes, as the server will judge it. */
 export declare function changed(
-  before: { element: Element | null; version: number | null },
+  before: { element: BoardElement | null; version: number | null },
   change: Change,
   me: Person,
-): { element: Element | null; version: number | null };
+): { element: BoardElement | null; version: number | null };

@@ -5,6 +5,7 @@ import { systemClock } from "../clock.mjs";
 import { ClientError } from "../errors.mjs";
 import { isKnown, legible, readMessage, readPerson } from "../events.mjs";
 import { Stream } from "../stream.mjs";
+import { written } from "../writing.mjs";
 import { Delivery } from "./delivery.mjs";
 import { Messages, sendable } from "./messages.mjs";
 
@@ -210,7 +211,7 @@ export class Chat {
   /** `files`: of this lesson, as the server keeps them; with some of them the words may be none. */
   send(body, replyTo, files = []) {
     this.nothingIsNew();
-    this.#messages.echo(body, replyTo?.id ?? null, files);
+    this.#messages.echo(written(body), replyTo?.id ?? null, files);
     this.#view.show({ toEnd: true });
     this.#delivery.hurry();
   }
@@ -239,7 +240,7 @@ export class Chat {
   // The answers of these three are not shown: the event that follows is, in its place in the order.
 
   edit(message, body) {
-    return this.#change("edit", { message_id: message.id, body });
+    return this.#change("edit", { message_id: message.id, body: written(body) });
   }
 
   delete(message) {
