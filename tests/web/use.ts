@@ -1,6 +1,7 @@
 // How a program in TypeScript uses the package; `tsc --strict` reads it (tests/web/test_package.py).
 
-import { createClient, isolated, Session, straight, written, type ChatEvent, type KnownEvent, type LessonValue, type Message, type Procedures } from "tutorwamp";
+import { createClient, Session, written, type ChatEvent, type KnownEvent, type LessonValue, type Message, type Procedures } from "tutorwamp";
+import { isolated, straight } from "tutorwamp/writing";
 import { ClientError } from "tutorwamp/errors";
 import { Board, Kept, type BoardElement } from "tutorwamp/board";
 

@@ -26,6 +26,7 @@ export { Board, PenStroke } from "./board/alone.js";
 export type { BoardElement, NewElement, Point, StorageLike } from "./board/alone.js";
 export { ClientError, Refusal } from "./errors.js";
 export type { AnyErrorUri, ErrorFields } from "./errors.js";
+export { written } from "./writing.js";
 export type { LessonValue };
 
 /** What is heard, by its name. */
@@ -347,12 +348,3 @@ export declare class MemoryStorage implements StorageLike {
   keys(): string[];
   readonly length: number;
 }
-
-/** What somebody has typed or pasted, as the server takes it; several lines. `chat.send` and `chat.edit` do it by themselves. */
-export declare function written(typed: string): string;
-/** The same as one line, such as a title or a query. */
-export declare function writtenLine(typed: string): string;
-/** Somebody's name or title where it stands alone, without the marks that turn what follows round. */
-export declare function straight(text: string): string;
-/** The same for a sentence among whose words it stands. */
-export declare function isolated(text: string): string;

@@ -9,4 +9,4 @@ export { Lesson } from "./lesson.mjs";
 export { TIMEOUTS } from "./limits.mjs";
 export { Session } from "./session.mjs";
 export { MemoryStorage, WebStorage } from "./storage.mjs";
-export { isolated, straight, written, writtenLine } from "./writing.mjs";
+export { written } from "./writing.mjs";
