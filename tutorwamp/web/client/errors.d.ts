@@ -31,7 +31,7 @@ export declare class ClientError extends Error implements ErrorFields {
   /** Seconds to wait before doing the same again. */
   get retryAfter(): number;
   toJSON(): ErrorFields;
-  /** From whatever was thrown. */
+  /** From whatever was thrown, or what is left of it, such as a message's `problem`. */
   static from(error: unknown): ClientError;
   static disconnected(cause?: unknown): ClientError;
   static timedOut(seconds: number): ClientError;

@@ -91,9 +91,10 @@ export class ClientError extends Error {
     return new ClientError({ uri: CANCELLED, message: "Cancelled.", cause });
   }
 
-  /** From whatever a call has thrown. */
+  /** From whatever a call has thrown, or what is left of it (a message's `problem`). */
   static from(error) {
     if (error instanceof ClientError) return error;
+    if (ACTIONS.has(error?.action)) return new ClientError(error);
     const uri = textOr(error?.errorUri, null);
     if (uri === null) return fromNowhere(error);
     const said = error.argsDict ?? {};
