@@ -30,6 +30,12 @@ for (const action of ["retry", "reauth", "reload", "fix", "stop"]) {
   });
 }
 
+test("what is left of an error is read as the error it was, such as a message's problem", () => {
+  const left = JSON.parse(JSON.stringify(new ClientError({ uri: "tutorwamp.error.lesson.muted", details: { until: 1 }, requestId: "r" })));
+  const { uri, action, details, requestId } = ClientError.from(left);
+  assert.deepEqual([uri, action, details, requestId], ["tutorwamp.error.lesson.muted", "stop", { until: 1 }, "r"]);
+});
+
 test("what was kept of an error has its sentence, and a mistake has one", () => {
   const error = new ClientError({ uri: "tutorwamp.error.internal", message: SERVERS, requestId: "r-1" });
   assert.equal(inPlainWords(JSON.parse(JSON.stringify(error))), "Something went wrong on our side. Reference for support: r-1");
