@@ -28,7 +28,8 @@ import * as board from "tutorwamp/board";
 import * as errors from "tutorwamp/errors";
 import { shapeOf } from "tutorwamp/board/shapes";
 import * as writing from "tutorwamp/writing";
-console.log(JSON.stringify([Object.keys(all), Object.keys(board), Object.keys(errors), typeof shapeOf, Object.keys(writing)]));
+const names = [all, board, errors].map(Object.keys);
+console.log(JSON.stringify([...names, typeof shapeOf, Object.keys(writing)]));
 """
 STRICT = ("--noEmit", "--strict", "--target", "es2022", "--module", "esnext", "--moduleResolution", "bundler")
 LIBRARIES = ("--lib", "es2022,dom,dom.iterable", "--types", "")
@@ -78,7 +79,8 @@ def test_the_tutorial_is_right_by_its_types(tmp_path: Path) -> None:
     scripts = [name for name in FILES if name.endswith(("js", "mjs"))]
     for name in scripts:
         (folder / name).write_text(FILES[name])
-    (folder / "ws.d.ts").write_text('declare module "ws" { export const WebSocket: unknown; }')  # its types come separately
+    # Its own types come separately.
+    (folder / "ws.d.ts").write_text('declare module "ws" { export const WebSocket: unknown; }')
     run(folder, *tool("tsc"), *STRICT, *LIBRARIES, "--allowJs", "--checkJs", "ws.d.ts", *scripts)
 
 
