@@ -14,7 +14,7 @@ CLIENT = PurePosixPath("client")
 MODULES = {
     PurePosixPath(path.relative_to(WEB).as_posix()): path.read_text()
     for path in sorted(WEB.rglob("*.mjs"))
-    if path.parent.name != "vendor"
+    if path.parent.name not in {"vendor", "_build"}  # the second is a program of Node's that builds the page
 }
 
 STRING = r"""'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*\""""

@@ -57,7 +57,8 @@ export class Client extends Emitter {
     const { http, ws } = addresses(url);
     this.#clock = clock;
     this.#timeouts = { ...TIMEOUTS, ...timeouts };
-    this.#tokens = session ? this.#watch(session) : getToken ? tokensOf(getToken, user) : new LogIn(login, { url: http, fetch, clock });
+    if (session) this.#tokens = this.#watch(session);
+    else this.#tokens = getToken ? tokensOf(getToken, user) : new LogIn(login, { url: http, fetch, clock });
     this.#connection = new Connection({
       url: ws,
       tokens: this.#tokens,

@@ -98,7 +98,9 @@ export class ClientError extends Error {
     const uri = textOr(error?.errorUri, null);
     if (uri === null) return fromNowhere(error);
     const said = error.argsDict ?? {};
-    const message = textOr(said.message, uri === "wamp.error.not_authorized" ? `No such ${error.about ?? "name"}, or not yours.` : "No.");
+    // Of what one may not have the router tells no more than of what nobody has.
+    const no = uri === "wamp.error.not_authorized" ? `No such ${error.about ?? "name"}, or not yours.` : "No.";
+    const message = textOr(said.message, no);
     return new ClientError({ uri, message, action: said.action, details: said.details, requestId: said.request_id ?? null, cause: error });
   }
 
