@@ -286,7 +286,7 @@ def test_B38_hostile_numbers_harm_nothing_beside_them(key: str, bad: Any) -> Non
 
 
 def test_B38_the_page_is_as_large_as_the_one_that_is_shown() -> None:
-    view = Path(tutorwamp.web.__path__[0]).joinpath("page/board/board-view.mjs").read_text()
+    view = Path(tutorwamp.web.__path__[0]).joinpath("client/board/camera.mjs").read_text()
     found = re.search(r"SHEET = \{ width: (\d+), height: (\d+) \}", view)
     assert found is not None
     assert tuple(map(float, found.groups())) == SHEET

@@ -35,6 +35,8 @@ async def test_a_class_comes_by_its_code_and_the_removed_stays_out(node: Node, t
     await tutor.call("tutorwamp.lesson.update", lesson_id=lesson_id, version=lesson["version"], student_ids=[])
     # The last that they hear: that they are not in it any more (L12: announced, then led out).
     await student.heard_until(lambda: any(one["data"]["students"] == [] for one in student.heard[state]))
+    # What was on its way comes before this answer: that they have left the room, perhaps.
+    await refused("tutorwamp.error.not_found", student.call("tutorwamp.lesson.join", lesson_id=lesson_id))
     heard = {topic: len(events) for topic, events in student.heard.items()}
     await tutor.call("tutorwamp.chat.send", lesson_id=lesson_id, body="Without Stan")
     for code in (invited["code"], (await room.invite())["code"]):
