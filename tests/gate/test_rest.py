@@ -24,6 +24,7 @@ from tests.support.node import Node, free_port
 from tutorwamp.gate.health import Standing
 from tutorwamp.gate.settings import GateSettings
 from tutorwamp.kernel.edges.intake import Channel
+from tutorwamp.kernel.edges.origins import CrossOrigin
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # twisted.web.static deprecates something of its own while it is imported
@@ -112,8 +113,8 @@ class Front:
         rest_port = self._listen(self.rest) if upstream else free_port()
         root = Resource()
         settings = GateSettings(request_body_limit=LIMIT, upstream_timeout=timeout)
-        proxy = Proxy(rest_port, settings, standing=standing, origins=origins)
-        root.putChild(b"api", proxy)
+        proxy = Proxy(rest_port, settings, standing=standing)
+        root.putChild(b"api", CrossOrigin(proxy, origins))
         self._pool = proxy._pool
         self.port = self._listen(root)
 
@@ -381,6 +382,7 @@ async def test_a_page_of_an_allowed_origin_reads_that_rest_is_away() -> None:
         asking = (f"Origin: {friend}".encode(), b"Access-Control-Request-Method: POST")
         status, headers, _ = await front.ask(b"OPTIONS /api/auth/login", *asking)
         assert (status, headers[b"access-control-allow-origin"]) == (204, [friend.encode()])
+        assert b"server" not in headers
         status, headers, _ = await front.ask(b"GET /api/lessons", asking[0])
         assert (status, headers[b"access-control-allow-origin"]) == (503, [friend.encode()])
         assert b"Retry-After" in headers[b"access-control-expose-headers"][0]

@@ -9,7 +9,7 @@ import itertools
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +37,16 @@ FLAGS = (
 
 def executable() -> str:
     """The browser; skips where there is none."""
-    named = os.environ.get("TUTORWAMP_TEST_CHROMIUM")
-    found = named or next(filter(None, map(shutil.which, NAMES)), None)
-    if found is None:
-        pytest.skip("there is no Chromium here (TUTORWAMP_TEST_CHROMIUM names one)")
-    return found
+    return found("Chromium", NAMES)
+
+
+def found(browser: str, names: Sequence[str]) -> str:
+    """The machine's browser by one of its names; skips where there is none."""
+    variable = f"TUTORWAMP_TEST_{browser.upper()}"
+    there = os.environ.get(variable) or next(filter(None, map(shutil.which, names)), None)
+    if there is None:
+        pytest.skip(f"there is no {browser} here ({variable} names one)")
+    return there
 
 
 class Chromium(ProcessProtocol):

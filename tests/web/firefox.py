@@ -7,12 +7,10 @@ import itertools
 import json
 import os
 import re
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pytest
 from autobahn.twisted.websocket import WebSocketClientFactory, WebSocketClientProtocol
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
@@ -21,6 +19,7 @@ from twisted.internet.protocol import ProcessProtocol
 
 from tests.support.wamp import PATIENCE_S
 from tests.web.browser import Browser, Point
+from tests.web.chromium import found
 
 NAMES = ("firefox", "firefox-esr")
 LISTENS = re.compile(rb"WebDriver BiDi listening on ws://127\.0\.0\.1:(\d+)")
@@ -30,11 +29,7 @@ KEYS = {"Enter": "\ue007", "Tab": "\ue004", "Escape": "\ue00c"}
 
 def executable() -> str:
     """The browser; skips where there is none."""
-    named = os.environ.get("TUTORWAMP_TEST_FIREFOX")
-    found = named or next(filter(None, map(shutil.which, NAMES)), None)
-    if found is None:
-        pytest.skip("there is no Firefox here (TUTORWAMP_TEST_FIREFOX names one)")
-    return found
+    return found("Firefox", NAMES)
 
 
 class Driven(ProcessProtocol):
@@ -104,9 +99,9 @@ class Driven(ProcessProtocol):
 
     def childDataReceived(self, childFD: int, data: bytes) -> None:  # noqa: N803  # Twisted's name
         self._said += data
-        found = LISTENS.search(self._said)
-        if found and not self.port.called:
-            self.port.callback(int(found[1]))
+        listens = LISTENS.search(self._said)
+        if listens and not self.port.called:
+            self.port.callback(int(listens[1]))
 
     def processEnded(self, _reason: Any) -> None:
         self._ended.callback(None)

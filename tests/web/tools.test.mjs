@@ -3,7 +3,10 @@
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
 
-import { EVERY_MS, FADES_AFTER_MS, Pointer, Pointers } from "../../tutorwamp/web/client/board/cursor.mjs";
+import { FADES_AFTER_MS, Pointers } from "../../tutorwamp/web/client/board/cursor.mjs";
+import { createClient } from "../../tutorwamp/web/client/client.mjs";
+import { systemClock } from "../../tutorwamp/web/client/clock.mjs";
+import { Cursor } from "../../tutorwamp/web/client/lesson-parts.mjs";
 import { isHit, moved } from "../../tutorwamp/web/client/board/hits.mjs";
 import { newId } from "../../tutorwamp/web/client/ids.mjs";
 import { shapeOf } from "../../tutorwamp/web/client/board/shapes.mjs";
@@ -15,14 +18,17 @@ beforeEach(() => {
   mock.timers.enable({ apis: ["setTimeout", "Date"], now: 1_000_000 });
 });
 
+const { cursor: everyMs } = createClient({ url: "https://school.example", getToken: () => "", WebSocket: class {} }).throttle;
+const pointing = (whisper) => new Cursor({ whisper, clock: systemClock, everyMs });
+
 test("B32 a pointer is told at most 20 times a second, and where it was last always", () => {
   const told = [];
-  const pointer = new Pointer((place) => told.push(place));
+  const pointer = pointing((place) => told.push(place));
   for (let ms = 0; ms < 1000; ms += 5) {
-    pointer.move("p1", [ms, 1]);
+    pointer.tell({ page: "p1", x: ms, y: 1 });
     mock.timers.tick(5);
   }
-  assert.equal(EVERY_MS, 50);
+  assert.equal(everyMs, 50);
   assert.ok(told.length <= 21 && told.length >= 19, String(told.length));
   mock.timers.tick(1000);
   assert.deepEqual(told.at(-1), { page: "p1", x: 995, y: 1 });
@@ -55,9 +61,9 @@ test("a laser has a trail that fades, and goes out when its owner lets go", () =
   pointers.heard("ada", { page: "p1", x: 3, y: 4 });
   assert.deepEqual(pointers.on("p1"), [{ id: "ada", x: 3, y: 4 }]);
   const told = [];
-  const pointer = new Pointer((place) => told.push(place));
-  pointer.move("p1", [1, 2], { laser: true });
-  pointer.move("p1", [1, 2]);
+  const pointer = pointing((place) => told.push(place));
+  pointer.tell({ page: "p1", x: 1, y: 2, laser: true });
+  pointer.tell({ page: "p1", x: 1, y: 2 });
   mock.timers.tick(1000);
   assert.deepEqual(told, [{ page: "p1", x: 1, y: 2, laser: true }, { page: "p1", x: 1, y: 2 }]);
 });

@@ -15,7 +15,7 @@ from tutorwamp.app.metrics import noted
 from tutorwamp.kernel.edges.admission import Admission
 from tutorwamp.kernel.edges.app import make_app, mount
 from tutorwamp.kernel.edges.intake import BoundedRequest, Channel
-from tutorwamp.kernel.edges.origins import CrossOrigin, FromGate
+from tutorwamp.kernel.edges.origins import FromGate
 from tutorwamp.kernel.edges.resource import Answer, Request, Route, routed_to
 from tutorwamp.kernel.metrics.aside import aside
 from tutorwamp.kernel.metrics.pages import page_of_all
@@ -55,7 +55,7 @@ def make_site(machine: Machine) -> ServerFactory:
     key = node.signing_key()
     gate = machine.settings.gate
     admission = Admission(key, gate.request_body_limit, machine.clock, file_limit=gate.file_bytes)
-    resource = FromGate(CrossOrigin(app.resource(), node.allowed_origins), gate_word(key))
+    resource = FromGate(app.resource(), gate_word(key))
     site: Any = Site(resource, partial(BoundedRequest, admission))
     site.protocol = Channel
     site.displayTracebacks = False

@@ -36,7 +36,7 @@ from tutorwamp.kernel.contracts import utc_now
 from tutorwamp.kernel.edges import problems
 from tutorwamp.kernel.edges.admission import Admission
 from tutorwamp.kernel.edges.intake import BoundedRequest, Channel
-from tutorwamp.kernel.edges.origins import let_in, preflight
+from tutorwamp.kernel.edges.origins import CrossOrigin
 from tutorwamp.kernel.errors import Malformed, NotFound, TooLarge, TutorwampError, Unavailable
 from tutorwamp.kernel.node_settings import NodeSettings
 from tutorwamp.kernel.settings import Network, gather, read
@@ -76,14 +76,14 @@ def make_resource(extra: dict[str, Any]) -> IResource:
     """For Crossbar: ``api: {type: resource, classname: tutorwamp.gate.rest.make_resource}``."""
     values = gather(os.environ)
     node = read(NodeSettings, values)
-    return Proxy(
+    proxy = Proxy(
         node.rest_port,
         read(GateSettings, values),
         proxies=node.trusted_proxies,
         word=gate_word(node.signing_key()),
         standing=of_this_process,
-        origins=frozenset(node.allowed_origins),
     )
+    return CrossOrigin(proxy, node.allowed_origins)
 
 
 def make_page(extra: dict[str, Any]) -> IResource:
@@ -109,7 +109,7 @@ class Proxy(Resource):
     twisted.web has the whole body (in a temporary file above 100 kB) before it asks us; our intake has let it in.
 
     ``proxies`` are believed about where requests come from; ``word`` makes REST believe us; ``standing`` knows how the
-    node is where REST does not say. Pages of the ``origins`` may read the answers, also while REST is away.
+    node is where REST does not say.
     """
 
     isLeaf = True  # noqa: N815  # Twisted's name
@@ -122,7 +122,6 @@ class Proxy(Resource):
         proxies: Collection[Network] = (),
         word: bytes = b"",
         standing: Standing | None = None,
-        origins: Collection[str] = (),
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Twisted's
         from twisted.internet import reactor
@@ -130,7 +129,6 @@ class Proxy(Resource):
         self._upstream = b"http://127.0.0.1:%d" % port
         self._proxies = proxies
         self._word = word
-        self._origins = origins
         self._standing = standing or Standing()
         self._limits = Admission(b"", settings.request_body_limit, utc_now, file_limit=settings.file_bytes)
         self._timeout_s = settings.upstream_timeout.total_seconds()
@@ -143,10 +141,6 @@ class Proxy(Resource):
     def render(self, request: Request) -> int:
         """Twisted asks this for every method."""
         request.responseHeaders.removeHeader(b"server")
-        if let_in(request, self._origins):
-            request.write(preflight(request))
-            request.finish()
-            return NOT_DONE_YET
         about_us = self._standing.status if request.path.startswith(_HEALTH) else None
         before = about_us and about_us()
         answer = Deferred.fromCoroutine(self._answer(request))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import Any, Final
 
 from twisted.web.resource import IResource, Resource
@@ -25,34 +25,11 @@ PREFLIGHT_KEPT_S: Final = 600
 """How long a browser may remember that it may ask; a changed setting is seen after that."""
 
 
-def let_in(request: Any, origins: Collection[str]) -> bool:
-    """Let pages of these origins read the answer (CORS, Fetch standard, 3.2); whether it was only asked if they may."""
-    if not origins:
-        return False
-    request.setHeader("vary", "Origin")
-    origin = (request.getHeader(b"origin") or b"").decode("latin-1")
-    if origin not in origins:
-        return False
-    request.setHeader("access-control-allow-origin", origin)
-    if request.method == b"OPTIONS" and request.getHeader(b"access-control-request-method"):
-        return True
-    request.setHeader("access-control-expose-headers", SHOWN)
-    return False
-
-
-def preflight(request: Any) -> bytes:
-    """What such a page may ask, whatever the address: whether there is something is answered when it asks."""
-    for name, value in SECURITY_HEADERS.items():
-        request.setHeader(name, value)
-    request.setHeader("access-control-allow-methods", METHODS)
-    request.setHeader("access-control-allow-headers", TAKEN)
-    request.setHeader("access-control-max-age", str(PREFLIGHT_KEPT_S))
-    request.setResponseCode(204)
-    return b""
-
-
 class CrossOrigin(Resource):
-    """Lets pages of the allowed origins ask, and answers their preflights."""
+    """Lets pages of the allowed origins ask (CORS, Fetch standard, 3.2), and answers their preflights.
+
+    It stands around the gate's way to REST, so that they read what is said while REST is away as well.
+    """
 
     isLeaf = True  # noqa: N815  # Twisted's name
 
@@ -63,7 +40,25 @@ class CrossOrigin(Resource):
 
     def render(self, request: Any) -> Any:
         """Twisted asks this for every method."""
-        return preflight(request) if let_in(request, self._origins) else self._inner.render(request)
+        if self._origins:
+            request.setHeader("vary", "Origin")
+            origin = (request.getHeader(b"origin") or b"").decode("latin-1")
+            if origin in self._origins:
+                request.setHeader("access-control-allow-origin", origin)
+                if request.method == b"OPTIONS" and request.getHeader(b"access-control-request-method"):
+                    return self._preflight(request)
+                request.setHeader("access-control-expose-headers", SHOWN)
+        return self._inner.render(request)
+
+    def _preflight(self, request: Any) -> bytes:
+        request.responseHeaders.removeHeader("server")
+        for name, value in SECURITY_HEADERS.items():
+            request.setHeader(name, value)
+        request.setHeader("access-control-allow-methods", METHODS)
+        request.setHeader("access-control-allow-headers", TAKEN)
+        request.setHeader("access-control-max-age", str(PREFLIGHT_KEPT_S))
+        request.setResponseCode(204)
+        return b""
 
 
 class FromGate(Resource):

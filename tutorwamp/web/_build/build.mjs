@@ -16,7 +16,7 @@ const ENTRY = "page/classroom.mjs";
 const OUT = resolve(process.argv[2] ?? `${WEB}${FOLDER}`);
 // What browsers of the last three years read; older ones lack what the sources use anyway.
 const TARGET = ["chrome111", "firefox115", "safari16.4"];
-const NOTICE = "/*! With wampy (MIT): /client/vendor/wampy.LICENSE; qrcode-generator (MIT): /page/vendor/qrcode.LICENSE */";
+const NOTICE = "/*! With qrcode-generator (MIT): /page/vendor/qrcode.LICENSE */";
 const COMMON = { bundle: true, minify: true, target: TARGET, charset: "utf8", absWorkingDir: WEB, logLevel: "warning" };
 
 const read = (name) => readFileSync(`${WEB}${name}`, "utf8");

@@ -1,38 +1,7 @@
 // Where people point. Nothing of it is kept: it is said on the topic `cursor` and forgotten (docs/rules/board.md, B32).
 
-export const EVERY_MS = 50; // 20 a second
 export const FADES_AFTER_MS = 5_000;
 export const TRAIL_MS = 800; // a laser's trail is as old as this at its end
-
-/** Our own pointer: told at most every EVERY_MS, and the last place always. */
-export class Pointer {
-  #say;
-  #timer = null;
-  #latest = null;
-
-  constructor(say) {
-    this.#say = say;
-  }
-
-  /** `laser`: to be seen from afar. */
-  move(page, [x, y], { laser = false } = {}) {
-    this.#latest = { page, x, y, ...(laser && { laser }) };
-    if (this.#timer === null) this.#tell();
-  }
-
-  #tell() {
-    this.#timer = null;
-    if (this.#latest === null) return;
-    this.#say(this.#latest);
-    this.#latest = null;
-    this.#timer = setTimeout(() => this.#tell(), EVERY_MS);
-  }
-
-  close() {
-    clearTimeout(this.#timer);
-    this.#latest = null;
-  }
-}
 
 /** Where the others point. A pointer that does not move fades. */
 export class Pointers {

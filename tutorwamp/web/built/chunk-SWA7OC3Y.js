@@ -1,1 +1,0 @@
-/*! With wampy (MIT): /client/vendor/wampy.LICENSE; qrcode-generator (MIT): /page/vendor/qrcode.LICENSE */

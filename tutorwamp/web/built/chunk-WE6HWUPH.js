@@ -1,0 +1,1 @@
+/*! With qrcode-generator (MIT): /page/vendor/qrcode.LICENSE */
