@@ -24,6 +24,7 @@ from tests.web.chromium import Chromium, executable
 __all__ = ["DESK", "PHONE", "PHONE_SIDEWAYS", "Browser", "executable"]
 
 LOOKS_EVERY_S = 0.05
+CLICKS_AT_MOST = 5
 MOVE_S, REST_S = 0.016, 0.4
 """By the clock of what a finger does, which nobody waits for: from one place to the next, and before it is lifted."""
 DESK = (1280, 800)
@@ -256,9 +257,19 @@ class Browser:
         await self.ask("Input.insertText", text=text)
 
     async def fill(self, selector: str, text: str) -> None:
-        """Click into a field and write there, in place of what it held."""
-        await self.click(selector)
-        await self.value("document.activeElement.select()")
+        """Click into a field and write there, in place of what it held; again where the page moved under the hand."""
+        entered = f"""(() => {{
+          const field = document.activeElement;
+          const entered = field.matches({json.dumps(selector)});
+          if (entered) field.select();
+          return entered;
+        }})()"""
+        for _ in range(CLICKS_AT_MOST):
+            await self.click(selector)
+            if await self.value(entered):
+                break
+        else:
+            raise AssertionError(f"never in {selector}")
         await self.write(text)
 
     async def choose(self, selector: str, value: str) -> None:

@@ -13,7 +13,7 @@ import sys
 from importlib.metadata import version
 from typing import Any, Final
 
-READ_IN: Final = {"crossbar": "26.10.1", "autobahn": "26.10.2"}
+READ_IN: Final = {"crossbar": "26.10.1", "autobahn": "26.11.1"}
 """The versions in which the words of these modules are nothing but arguments of lines."""
 WORDS: Final = {
     "autobahn.twisted.websocket": ("hltype", "hlval"),
