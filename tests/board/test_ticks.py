@@ -111,7 +111,6 @@ def test_B15_the_first_change_opens_the_tick_and_all_that_come_within_it_are_one
     scribe.commits(ACCEPTED, NotFound("b"), ACCEPTED)
     a, b, c = results(first + more)
     assert (a, type(b), c) == (ACCEPTED, NotFound, ACCEPTED)
-    assert scribe.clock.getDelayedCalls() == []
 
 
 def test_a_tick_is_written_for_the_calls_that_are_in_it(scribe: Scribe) -> None:
@@ -136,6 +135,33 @@ def test_B15_an_idle_board_opens_a_new_tick_with_the_next_change(scribe: Scribe)
     assert scribe.names() == [["a"], ["b"]]
 
 
+def test_B15_while_changes_keep_coming_a_tick_begins_where_the_one_before_ended(scribe: Scribe) -> None:
+    scribe.ticked(pending("a"))
+    scribe.commits()
+    scribe.clock.advance(TICK_S * 3 / 4)
+    scribe.submit(pending("b"), pending("c"))
+    scribe.clock.advance(TICK_S / 4)
+    assert scribe.names() == [["a"], ["b", "c"]]
+    scribe.clock.advance(TICK_S / 2)  # while b and c are written
+    scribe.submit(pending("d"))
+    scribe.commits()
+    scribe.clock.advance(TICK_S / 4)
+    assert scribe.names() == [["a"], ["b", "c"]]
+    scribe.clock.advance(TICK_S / 4)
+    assert scribe.names() == [["a"], ["b", "c"], ["d"]]
+
+
+def test_B15_a_tick_that_brought_nothing_ends_the_row(scribe: Scribe) -> None:
+    scribe.ticked(pending("a"))
+    scribe.commits()
+    scribe.clock.advance(TICK_S)
+    scribe.submit(pending("b"))
+    scribe.clock.advance(TICK_S - 0.001)
+    assert scribe.names() == [["a"]]
+    scribe.clock.advance(0.001)
+    assert scribe.names() == [["a"], ["b"]]
+
+
 def test_one_tick_of_a_board_is_written_at_a_time_and_the_next_one_gathers(scribe: Scribe) -> None:
     scribe.ticked(pending("a"))
     scribe.submit(pending("b"))
@@ -157,8 +183,6 @@ def test_B15_what_comes_while_a_tick_is_written_quickly_still_waits_for_its_own(
     assert scribe.names() == [["a"]]
     scribe.clock.advance(TICK_S / 4)
     assert scribe.names() == [["a"], ["b", "c"]]
-    scribe.commits()
-    assert scribe.clock.getDelayedCalls() == []
 
 
 def test_who_is_answered_and_goes_on_at_once_is_in_the_next_tick(scribe: Scribe) -> None:
@@ -200,6 +224,7 @@ def test_a_wish_about_pages_is_a_tick_of_its_own_in_its_place(scribe: Scribe) ->
         scribe.clock.advance(0)
     assert scribe.names() == [["a", "b"], ["p"], ["q"], ["c"], ["r"]]
     assert results(answers) == [ACCEPTED] * 6
+    scribe.clock.advance(TICK_S)
     assert scribe.clock.getDelayedCalls() == []
 
 
@@ -303,6 +328,7 @@ def test_a_transaction_that_fails_answers_everybody_and_the_next_one_goes_on(scr
     scribe.clock.advance(TICK_S)
     scribe.commits()
     assert results(later) == [ACCEPTED]
+    scribe.clock.advance(TICK_S)
     assert scribe.clock.getDelayedCalls() == []
 
 
@@ -349,4 +375,6 @@ def test_nothing_is_kept_of_a_board_that_rests(scribe: Scribe) -> None:
         scribe.clock.advance(TICK_S)
         scribe.commits()
     assert drawing.called
+    scribe.clock.advance(TICK_S)
+    assert scribe.clock.getDelayedCalls() == []
     assert (scribe.ticks._boards, scribe.ticks._waiting_bytes) == ({}, 0)
