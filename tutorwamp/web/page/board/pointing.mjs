@@ -1,5 +1,5 @@
 // What mouse, fingers and stylus do on the board: which of them draw, and which move and zoom what one sees.
-// Drawing is a gesture: {id?, move?(points), end(point), drop?(), settle?(), takeBack?()}, begun by the tool that is chosen.
+// Drawing is a gesture: {id?, isStroke?, move?(points), end(point), drop?(), settle?(), takeBack?()}, begun by the tool that is chosen.
 
 const REACH_PX = { mouse: 5, pen: 5, touch: 14 }; // how far beside something still means it
 const SLIP_MS = 250; // a second finger this soon after the first: they want to move the view
@@ -13,6 +13,7 @@ export class Pointing {
   #gesture = null;
   #pointer = null;
   #since = 0;
+  #drawnUntil = 0; // when its last point was made: a browser that gives points at once gives them twice
   #touched = false; // the gesture is a finger's
   #pressure = 0.5; // the stylus' last one: lifted, it has none
   #fingers = new Map(); // pointer id -> [px, py]
@@ -34,6 +35,8 @@ export class Pointing {
     this.#hooks = hooks;
     const on = (type, heard) => space.addEventListener(type, heard, { signal });
     on("pointerdown", (event) => this.#down(event));
+    // Up to a frame before pointermove, in browsers that have it; as often as a quick mouse tells, which only a stroke can bear.
+    on("pointerrawupdate", (event) => this.#gesture?.isStroke && this.#drawOn(event));
     on("pointermove", (event) => this.#move(event));
     on("pointerup", (event) => this.#up(event));
     on("pointercancel", (event) => this.#cancel(event));
@@ -82,7 +85,7 @@ export class Pointing {
     this.#space.setPointerCapture(event.pointerId);
     if (movesView) return this.#moveView(event);
     this.#pointer = event.pointerId;
-    this.#since = event.timeStamp;
+    this.#since = this.#drawnUntil = event.timeStamp;
     this.#touched = isTouch;
     const reach = (REACH_PX[event.pointerType] ?? REACH_PX.mouse) / this.#view.scale;
     const how = { reach, adds: event.shiftKey, px: this.#view.pixelOf(event), isTouch, at: this.#view.at(event) };
@@ -106,9 +109,15 @@ export class Pointing {
     if (event.pointerType !== "touch" || this.#gesture) this.#hooks.onPoint(this.#view.placeOf(event));
     if (this.#movesView === event.pointerId) this.#panTo(this.#view.pixelOf(event));
     if (this.#fingers.has(event.pointerId)) this.#moveFinger(event);
+    this.#drawOn(event);
+  }
+
+  #drawOn(event) {
     if (!this.#gesture || event.pointerId !== this.#pointer) return;
     const between = event.getCoalescedEvents?.() ?? []; // not on plain http
-    const events = between.length ? between : [event];
+    const events = (between.length ? between : [event]).filter(({ timeStamp }) => timeStamp > this.#drawnUntil);
+    if (events.length === 0) return;
+    this.#drawnUntil = events.at(-1).timeStamp;
     this.#gesture.move?.(
       events.map((one) => this.#point(one)),
       { keepsForm: event.shiftKey },

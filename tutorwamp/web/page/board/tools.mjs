@@ -127,6 +127,7 @@ function penGesture(board, look, point) {
     get id() {
       return stroke.id;
     },
+    isStroke: true,
     move: (points) => (alive &&= stroke.add(points)),
     end: (last) => alive && stroke.end(last),
     settle: () => alive && stroke.end(),
