@@ -25,6 +25,7 @@ __all__ = ["DESK", "PHONE", "PHONE_SIDEWAYS", "Browser", "executable"]
 
 LOOKS_EVERY_S = 0.05
 CLICKS_AT_MOST = 5
+WENT_AWAY = ("context", "navigated", "collected")
 MOVE_S, REST_S = 0.016, 0.4
 """By the clock of what a finger does, which nobody waits for: from one place to the next, and before it is lifted."""
 DESK = (1280, 800)
@@ -49,19 +50,26 @@ KEYS = {
 MODIFIERS = {"alt": 1, "ctrl": 2, "meta": 4, "shift": 8}
 FAULTS = ("security", "javascript")
 """Sources of log entries that are the page's own fault; that the network is away, and an answer of 4xx, are not."""
-PLACE = """(selector) => {
+PLACE = """async (selector) => {
   const isSeen = (one) => one.checkVisibility({ visibilityProperty: true });
-  const found = [...document.querySelectorAll(selector)].find(isSeen);
-  if (!found) return null;
-  found.scrollIntoView({ block: "nearest", inline: "nearest" });
-  const { left, top, width, height } = found.getBoundingClientRect();
-  const [x, y] = [left + width / 2, top + height / 2];
-  const hit = document.elementFromPoint(x, y);
-  const label = found.closest("label") ?? found.labels?.[0];
-  const reached = hit && (found.contains(hit) || hit.contains(found) || label?.contains(hit));
-  return reached ? { x, y, left, top, width, height } : null;
+  const look = () => {
+    const found = [...document.querySelectorAll(selector)].find(isSeen);
+    if (!found) return null;
+    found.scrollIntoView({ block: "nearest", inline: "nearest" });
+    const { left, top, width, height } = found.getBoundingClientRect();
+    const [x, y] = [left + width / 2, top + height / 2];
+    const hit = document.elementFromPoint(x, y);
+    const label = found.closest("label") ?? found.labels?.[0];
+    const reached = hit && (found.contains(hit) || hit.contains(found) || label?.contains(hit));
+    return reached ? { x, y, left, top, width, height } : null;
+  };
+  const before = look();
+  const frame = (done) => requestAnimationFrame(done) && setTimeout(done, 100);
+  if (before) await new Promise(frame);
+  const after = look();
+  return JSON.stringify(before) === JSON.stringify(after) ? after : null;
 }"""
-"""Where somebody would press: of the first that is seen, and that nothing covers."""
+"""Where somebody would press: of the first that is seen, that nothing covers, and that is where it was a frame ago."""
 FOUND = """({ violations }) => violations.flatMap(({ id, nodes }) =>
   nodes.map(({ target, failureSummary }) => `${id} ${target.join(" ")}: ${failureSummary}`))"""
 """What axe has found, in words."""
@@ -154,7 +162,7 @@ class Browser:
         try:
             return await self.value(f"({function})()")
         except AssertionError as error:
-            if any(word in str(error).lower() for word in ("context", "navigated")):  # it went away while it was asked
+            if any(word in str(error).lower() for word in WENT_AWAY):  # while it was asked
                 return None
             raise
 
