@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -201,6 +201,34 @@ async def test_timer(node: Node, tmp_path: Path) -> None:
         await tutor.click(".timer-button")
         await tutor.click(".timer-form .remove")
         await student.until("() => !document.querySelector('.timer-button').checkVisibility()")
+
+
+async def test_what_is_pressed_stays_until_it_is_let_go(node: Node, tmp_path: Path) -> None:
+    """A browser forgets a click whose button, or whose words in it, were drawn afresh meanwhile."""
+    async with classroom(node, tmp_path) as room:
+        tutor = room.tutor
+
+        async def press(selector: str, meanwhile: Callable[[], Awaitable[None]]) -> None:
+            at = await tutor.place(selector)
+            button = {"x": at["x"], "y": at["y"], "button": "left", "buttons": 1, "clickCount": 1}
+            await tutor.ask("Input.dispatchMouseEvent", type="mousePressed", **button)
+            await meanwhile()
+            await tutor.ask("Input.dispatchMouseEvent", type="mouseReleased", **button)
+
+        async def a_question() -> None:
+            asked = {"question": "Half?", "choices": ["1/2", "1/3"]}
+            await room.teaching.call("tutorwamp.poll.open", lesson_id=room.lesson_id, **asked)
+            await tutor.sees("1", ".polls-button")
+
+        async def a_hand() -> None:
+            await room.other.call("tutorwamp.lesson.raise_hand", lesson_id=room.lesson_id, up=True)
+            await tutor.until("() => document.querySelector('.queue > button').textContent.includes('1')")
+
+        await press(".polls-button .words", a_question)
+        await tutor.until("() => document.querySelector('.ask summary')?.checkVisibility()")
+        await press(".people li:last-child [aria-pressed]", a_hand)
+        await tutor.until("() => !!document.querySelector('.people li:last-child [aria-pressed=true]')")
+        await tutor.until("() => !!document.querySelector('.people .hand-up')")  # which waited
 
 
 async def test_polls(node: Node, tmp_path: Path) -> None:

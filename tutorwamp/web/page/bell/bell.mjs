@@ -5,6 +5,7 @@ import { straight } from "../../client/writing.mjs";
 import { clockTime, shortDay } from "../dates.mjs";
 import { aside, find, h } from "../dom.mjs";
 import { announce, notify } from "../notices.mjs";
+import { drawIn } from "../pressing.mjs";
 import { t } from "../words.mjs";
 
 const COUNT_AT_MOST = 99; // shown as "99+"
@@ -55,9 +56,11 @@ export class Bell {
     find(".all-read", this.#root).hidden = unreadCount === 0;
     find(".none", this.#root).hidden = items.length > 0;
     const list = find("ul", this.#root);
-    const focused = list.contains(document.activeElement) && document.activeElement.dataset.id;
-    list.replaceChildren(...items.map((notification) => h("li", {}, this.#row(notification))));
-    if (focused) find(`[data-id="${focused}"]`, list)?.focus();
+    drawIn(list, () => {
+      const focused = list.contains(document.activeElement) && document.activeElement.dataset.id;
+      list.replaceChildren(...items.map((notification) => h("li", {}, this.#row(notification))));
+      if (focused) find(`[data-id="${focused}"]`, list)?.focus();
+    });
   }
 
   #row(notification) {

@@ -2,6 +2,7 @@
 
 import { find, h } from "../dom.mjs";
 import { announce } from "../notices.mjs";
+import { drawIn } from "../pressing.mjs";
 import { numeral, t } from "../words.mjs";
 
 export class Pages {
@@ -69,7 +70,10 @@ export class Pages {
   }
 
   show() {
-    const { pages } = this.#board;
+    drawIn(find(".pages", this.#root), () => this.#draw(this.#board.pages));
+  }
+
+  #draw(pages) {
     const described = JSON.stringify([pages, this.current, [...this.#news]]);
     if (described === this.#shown) return; // so that the focus stays where it is
     this.#shown = described;

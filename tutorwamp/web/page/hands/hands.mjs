@@ -4,6 +4,7 @@ import { isolated } from "../../client/writing.mjs";
 import { clockTime } from "../dates.mjs";
 import { aside, find, h } from "../dom.mjs";
 import { announce } from "../notices.mjs";
+import { drawIn } from "../pressing.mjs";
 import { icon } from "../tools/icons.mjs";
 import { Popover } from "../tools/popover.mjs";
 import { t } from "../words.mjs";
@@ -58,10 +59,12 @@ export class Hands {
     this.#queue.button.setAttribute("aria-label", t("hands.count", { count }));
     this.#queue.button.classList.toggle("wants", count > 0);
     const list = find("ol", this.#queue.card);
-    const focused = list.contains(document.activeElement) && document.activeElement.dataset.focus;
-    list.replaceChildren(...this.#hands.map((hand) => this.#row(hand, pen)));
-    if (count === 0) list.append(h("li", { class: "muted" }, t("hands.none")));
-    if (focused) (find(`[data-focus="${focused}"]`, list) ?? find("button", list) ?? this.#queue.button).focus();
+    drawIn(list, () => {
+      const focused = list.contains(document.activeElement) && document.activeElement.dataset.focus;
+      list.replaceChildren(...this.#hands.map((hand) => this.#row(hand, pen)));
+      if (this.#hands.length === 0) list.append(h("li", { class: "muted" }, t("hands.none")));
+      if (focused) (find(`[data-focus="${focused}"]`, list) ?? find("button", list) ?? this.#queue.button).focus();
+    });
     find(".lower-all", this.#queue.card).hidden = count < 2;
   }
 

@@ -4,6 +4,7 @@ import { now } from "../clock.mjs";
 import { timeSpan } from "../dates.mjs";
 import { aside, find, h } from "../dom.mjs";
 import { announce } from "../notices.mjs";
+import { drawIn } from "../pressing.mjs";
 import { locale, t } from "../words.mjs";
 import { readBetween } from "./reading.mjs";
 import { stateWords } from "./state.mjs";
@@ -58,6 +59,10 @@ export class Calendar {
       days.map((ofDay, day) => this.#column(this.#midnights[day], ofDay)),
     );
     find("h2", this.#root).textContent = this.#title();
+    drawIn(find(".days", this.#root), () => this.#draw(next, lessons.length));
+  }
+
+  #draw(next, count) {
     const { innerHTML } = next;
     if (this.#shown !== innerHTML) {
       const active = document.activeElement;
@@ -78,7 +83,7 @@ export class Calendar {
       places[column][Math.min(row, places[column].length - 1)].focus();
       this.#focus = null;
     }
-    if (this.#hasStepped) announce(t("week.announced", { week: this.#title(), count: lessons.length }));
+    if (this.#hasStepped) announce(t("week.announced", { week: this.#title(), count }));
     this.#hasStepped = false;
   }
 

@@ -6,6 +6,7 @@ import { find, h } from "../dom.mjs";
 import { accept, codeInput, whyNot } from "../invites/join.mjs";
 import { codeOf } from "../invites/code.mjs";
 import { notify } from "../notices.mjs";
+import { drawIn } from "../pressing.mjs";
 import { refusalWords } from "../refusals.mjs";
 import { later, soon } from "../shell.mjs";
 import { t } from "../words.mjs";
@@ -146,6 +147,10 @@ export class Lessons {
   #fill(selector, children) {
     const place = find(selector, this.#root);
     place.hidden = children.length === 0 || (selector === ".lists" && this.#side === "week");
+    drawIn(place, () => this.#put(place, children));
+  }
+
+  #put(place, children) {
     const next = h("div", {}, children);
     if (place.innerHTML === next.innerHTML && place.firstChild) return;
     const key = place.contains(document.activeElement) && document.activeElement.dataset.key;

@@ -4,6 +4,7 @@ import { isolated } from "../../client/writing.mjs";
 import { now } from "../clock.mjs";
 import { aside, avatar, find, h } from "../dom.mjs";
 import { OVER } from "../lessons/state.mjs";
+import { drawIn } from "../pressing.mjs";
 import { sure } from "../tools/ask.mjs";
 import { icon } from "../tools/icons.mjs";
 import { t } from "../words.mjs";
@@ -80,9 +81,11 @@ export class People {
     const rows = this.all.map((person) => this.#row(person, this.#present.get(person.id)));
     rows.sort((a, b) => b.isHere - a.isHere); // stable: the tutor first, then as the lesson names them
     const list = find("ul", this.#root);
-    const focused = list.contains(document.activeElement) && document.activeElement.dataset.focus;
-    list.replaceChildren(...rows.map(({ element }) => element));
-    if (focused) find(`[data-focus="${focused}"]`, list)?.focus();
+    drawIn(list, () => {
+      const focused = list.contains(document.activeElement) && document.activeElement.dataset.focus;
+      list.replaceChildren(...rows.map(({ element }) => element));
+      if (focused) find(`[data-focus="${focused}"]`, list)?.focus();
+    });
     clearTimeout(this.#counting);
     const counts = [...this.#present.values()].some(({ state }) => state === "reconnecting");
     if (counts) this.#counting = setTimeout(() => this.#show(), 1_000);
@@ -126,7 +129,7 @@ export class People {
   }
 
   #penButton({ id, name }, draws) {
-    const holders = this.#lesson.pen.filter((holder) => holder !== id);
+    const holders = () => this.#lesson.pen.filter((holder) => holder !== id); // when it is pressed
     return h("button", {
       type: "button",
       class: "small pen",
@@ -134,7 +137,7 @@ export class People {
       "aria-label": draws ? t("people.has-pen-of", { name: isolated(name) }) : t("people.give-pen-of", { name: isolated(name) }),
       "data-focus": `pen ${id}`,
       title: draws ? t("people.take-pen") : t("people.give-pen-hint"),
-      onclick: () => this.#act.pen(draws ? holders : [...holders, id]),
+      onclick: () => this.#act.pen(draws ? holders() : [...holders(), id]),
     }, icon("pen"), draws ? t("people.has-pen") : t("people.give-pen"));
   }
 

@@ -3,6 +3,7 @@
 import { isolated } from "../../client/writing.mjs";
 import { find, h } from "../dom.mjs";
 import { announce } from "../notices.mjs";
+import { drawIn } from "../pressing.mjs";
 import { icon } from "../tools/icons.mjs";
 import { Popover } from "../tools/popover.mjs";
 import { t } from "../words.mjs";
@@ -55,7 +56,7 @@ export class PollsTool {
     this.#popover.button.replaceChildren(icon("poll"), h("span", { class: "words" }, t("poll.button")),
       open > 0 ? h("span", { class: "count" }, h("span", { "aria-hidden": "true" }, String(open)), h("span", { class: "unseen" }, t("poll.button-open", { count: open }))) : "");
     this.#tell();
-    this.#draw();
+    drawIn(this.#list, () => this.#draw());
     if (runs && this.#popover.isOpen) this.#look();
   }
 
