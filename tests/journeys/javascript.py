@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import ProcessProtocol
 
+from tests.support import npm
 from tests.support.machine import PASSWORD
 from tests.support.people import Hearing
 from tests.support.wamp import PATIENCE_S, Reachable
@@ -35,12 +35,12 @@ class JavaScriptPerson(Hearing, ProcessProtocol):
     async def enter(cls, node: Reachable, email: str, lesson_id: str) -> JavaScriptPerson:
         """Log in, connect, join, hear everything."""
         person = cls()
-        executable = shutil.which("node") or "node"
+        executable = npm.node()
         script = Path(__file__).with_name("person.mjs")
         reactor.spawnProcess(
             person,
             executable,
-            [executable, "--experimental-websocket", "--no-warnings", str(script)],
+            [executable, "--experimental-websocket", "--no-warnings", str(script), str(npm.folder())],
             env=os.environ,
             childFDs={0: "w", 1: "r", 2: 2},
         )

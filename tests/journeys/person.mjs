@@ -1,5 +1,5 @@
 // The second person of the journey: somebody with another language's client, driven by the test over stdin and stdout,
-// one JSON object a line. Run with `node --experimental-websocket person.mjs`; nothing needs to be installed.
+// one JSON object a line. Run with `node --experimental-websocket person.mjs FOLDER`; the folder has wampy.
 //
 //   in   {"url", "email", "password", "lesson_id"}             who to be and where to go; without lesson_id: nowhere
 //   out  {"ready": true, "user", "lesson", "participants", "topics", "heads"}
@@ -9,13 +9,12 @@
 //   in   {"id", "publish": topic, "kwargs"}                     out  {"id", "result": {}} or an error
 //   in   {"bye": true}                                          out  {"closed"} and exit code 0
 //   out  {"event": topic, "kwargs", "publisher"}                whenever one is heard
-//        {"closed": {"reason", "message"} or null}              and exit code 0, when the session is over; null: without a goodbye
+//        {"closed": true}                                       and exit code 0, when the session is over
 
+import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 
-import { socketThatHearsGoodbye } from "../../tutorwamp/web/client/goodbye.mjs";
-import { Wampy } from "../../tutorwamp/web/client/vendor/wampy.mjs";
-
+const { Wampy } = createRequire(`${process.argv[2]}/`)("wampy");
 const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
 
 // ERROR of a call, a subscription or a publication; ABORT keeps its text in the details; REST answers with a problem.
@@ -37,7 +36,6 @@ async function logIn({ url, email, password }) {
 }
 
 async function connect({ url }, { access_token, user }) {
-  let goodbye = null;
   const webSocketUrl = new URL("/ws", url);
   webSocketUrl.protocol = webSocketUrl.protocol === "https:" ? "wss:" : "ws:";
   const wampy = new Wampy(webSocketUrl.href, {
@@ -45,11 +43,11 @@ async function connect({ url }, { access_token, user }) {
     authid: user.id, // without it wampy offers no authentication at all
     authmethods: ["ticket"],
     onChallenge: () => access_token,
-    ws: socketThatHearsGoodbye((heard) => (goodbye = heard)), // in Node wampy does not find a WebSocket by itself
+    ws: WebSocket, // in Node wampy does not find a WebSocket by itself
     uriValidation: "loose", // "strict" refuses the hyphens of a UUID in a topic
     autoReconnect: false, // or onClose is never called
     onClose: () => {
-      say({ closed: goodbye && { reason: goodbye.reason, message: goodbye.message } });
+      say({ closed: true });
       process.exit(0);
     },
   });

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import functools
-import shutil
 from typing import Any
 
-import pytest
 from twisted.internet.defer import Deferred, gatherResults
 
 from tests.journeys.javascript import JavaScriptPerson
+from tests.support import npm
 from tests.support.node import Node
 from tests.support.people import PythonPerson, Someone, bare, planned_lesson, register
 from tests.support.refused import refused
@@ -244,6 +243,6 @@ async def test_the_journey_on_postgresql(postgres_node: Node) -> None:
     await travel(postgres_node, javascript=False)
 
 
-@pytest.mark.skipif(shutil.which("node") is None, reason="Node.js is not installed: no JavaScript person")
 async def test_the_journey_with_a_javascript_student(node: Node) -> None:
+    npm.folder()  # without wampy it skips, and says so
     await travel(node, javascript=True)

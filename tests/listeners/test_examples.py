@@ -37,8 +37,7 @@ IN_TWISTED, IN_A_SCRIPT = re.findall(r"```python\n(.*?)```", CLIENT, re.DOTALL)
 (ON_THE_BOARD,) = re.findall(r"## The board\n.*?```py\n(.*?)```", CLIENT, re.DOTALL)
 AUTOBAHN = (
     """
-import { createRequire } from "node:module";
-const autobahn = createRequire("@folder@/")("autobahn");
+import autobahn from "autobahn";
 const user = @user@, accessToken = "@token@", lesson_id = "@lesson_id@";
 async function arrive(session) {
   const { topics } = await session.call("tutorwamp.lesson.join", [], { lesson_id });
@@ -52,12 +51,12 @@ async function arrive(session) {
     + WITH_AUTOBAHN
 )
 WAMPY = f"""
-import {{ createRequire }} from "node:module";
+import {{ WebSocket as Socket }} from "ws";
 import {{ Board }} from "./client/board/board.mjs";
 import {{ PenStroke }} from "./client/board/stroke.mjs";
 import {{ Kept }} from "./client/chat/kept.mjs";
 import {{ MemoryStorage }} from "./client/storage.mjs";
-globalThis.WebSocket = createRequire("@folder@/")("ws");
+globalThis.WebSocket = Socket;
 const user = @user@, me = user, accessToken = "@token@", lesson_id = "@lesson_id@";
 const localStorage = new MemoryStorage();
 const redraw = () => {{}}, showWords = () => {{}}, presence = () => {{}};
@@ -156,6 +155,8 @@ class Lesson:
         await self.tutor.join(self.id)
         pens = [self._people[name][1]["id"] for name in ("wampy", "board") if name in names]
         await self.tutor.call("tutorwamp.lesson.set_pen", lesson_id=self.id, student_ids=pens)
+        if not set(JAVASCRIPT).isdisjoint(names):
+            (self._folder / "node_modules").symlink_to(javascript()[1] / "node_modules")
         for name in names:
             self.programs[name] = await self._enter(name)
         for name, program in self.programs.items():
@@ -168,10 +169,10 @@ class Lesson:
             file.write_text(PYTHON[name])
             words = (self._node.url, email, PASSWORD, self.id)
             return Program.start(name, sys.executable, "-u", "-Wignore", str(file), *words)
-        executable, folder = javascript()
+        executable, _ = javascript()
         login = Login(self._node.url)
         await login.log_in(email, PASSWORD)
-        known = {"folder": str(folder), "user": json.dumps(user), "lesson_id": self.id}
+        known = {"user": json.dumps(user), "lesson_id": self.id}
         known["token"] = await login.access_token()
         text = JAVASCRIPT[name].replace("ws://127.0.0.1:8080/ws", self._node.ws_url).replace('"./', f'"{WEB.as_uri()}/')
         for mark, value in known.items():

@@ -88,8 +88,7 @@ def _source(word: str) -> str:
 def classroom(web: Path, headers: Mapping[bytes, bytes] | None = None) -> Page:
     """The page's files, and once more at the root the client's modules: front ends import them there, too."""
     page = Classroom(web, headers)
-    client = web / "client"
-    for path in (client / "vendor", *client.rglob("*.mjs")):
+    for path in (web / "client").rglob("*.mjs"):
         page.putChild(path.name.encode(), page.createSimilarFile(str(path)))
     return page
 
