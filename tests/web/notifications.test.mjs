@@ -83,7 +83,7 @@ test("what was there before is listed and counted, and is no news", async () => 
   for (let i = 1; i <= 25; i++) office.create(`n${i}`);
   await notifications.enter();
   assert.deepEqual([notifications.items.length, notifications.items[0].id, notifications.unreadCount], [20, "n25", 25]);
-  assert.deepEqual([news, notifications.positions(), office.asked.includes("resume")], [[], { [topic]: 25 }, false]);
+  assert.deepEqual([news, notifications.following.positions(), office.asked.includes("resume")], [[], { [topic]: 25 }, false]);
 });
 
 test("a new one is there at once, and is read in every tab", async () => {
@@ -114,7 +114,7 @@ test("S4 what a heartbeat knows of is fetched", async () => {
   await notifications.enter();
   office.heard = null;
   office.create("n1");
-  notifications.behind({ [topic]: 1 }, { [topic]: 0 });
+  notifications.following.behind({ [topic]: 1 }, { [topic]: 0 });
   await settled();
   assert.deepEqual(shown(), [["n1"], 1]);
 });
@@ -125,7 +125,7 @@ for (const part of ["subscribe", "heartbeat", "list", "unread_count"]) {
     await notifications.enter();
     mock.timers.tick(3_600_000);
     await settled();
-    assert.deepEqual([notifications.isServed, notifications.positions()], [false, {}]);
+    assert.deepEqual([notifications.isServed, notifications.following.positions()], [false, {}]);
     assert.equal(office.asked.filter((name) => name === "list").length <= 1, true);
     await notifications.enter();
     assert.equal(notifications.isServed, true, "the next arrival may be at a newer server");

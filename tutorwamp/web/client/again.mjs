@@ -29,7 +29,7 @@ export async function renewing(session, ask, token = null) {
   return ask(await session.accessToken({ renew: true }));
 }
 
-/** That many seconds and a random bit more, so that not everybody comes at once. */
-export function jittered(seconds) {
-  return seconds * (1 + Math.random() / 2);
+/** That long and a random bit more, so that not everybody comes at once. */
+export function jittered(time) {
+  return time * (1 + Math.random() / 2);
 }

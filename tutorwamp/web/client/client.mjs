@@ -1,5 +1,6 @@
 // The client: one person, one connection that comes back by itself, and the lessons they are in.
 
+import { TYPING_EVERY_MS } from "./chat/typing.mjs";
 import { systemClock } from "./clock.mjs";
 import { Connection } from "./connection.mjs";
 import { ClientError } from "./errors.mjs";
@@ -15,15 +16,16 @@ import { Session } from "./session.mjs";
 import { asStorage } from "./storage.mjs";
 
 /** How often things are said that are said all the time, in milliseconds: the pointer, that somebody types, what is drawn. */
-const THROTTLE = { cursor: 50, typing: 2_500, board: 0 }; // strokes by their own pace (board/pace.mjs)
+const THROTTLE = { cursor: 50, typing: TYPING_EVERY_MS, board: 0 }; // strokes by their own pace (board/pace.mjs)
+const SIGNED_OUT = new Set(["revoked", "unauthenticated"]); // reasons to be disconnected
 
 /**
  * A client; `connect()` begins. Options:
  *
  * - `url` of the server, `https://school.example`.
- * - `getToken({renew})` answers an access token, with `renew` another than before; or `login: {email, password}` (or a function that
- *   answers that), and the client gets and renews its tokens itself; or `session`, a Session, and who signs out there, in any
- *   tab, is `disconnected` with the reason `revoked`.
+ * - `getToken({renew})` answers an access token, with `renew` another than before; or `login: {email, password}` (or a function
+ *   that answers that), and the client gets and renews its tokens itself; or `session`, a Session, and who signs out there, in
+ *   any tab, is `disconnected` with the reason `revoked`.
  * - `user()`: `{id, name, role}` of whoever the tokens are, where the program knows; otherwise the server is asked.
  * - `storage`, like localStorage: what is not sent yet outlives a reload there. Without it localStorage, or memory.
  * - `WebSocket`, `fetch`, `clock` (clock.mjs), where they are not to be those of the place.
@@ -52,7 +54,9 @@ export class Client extends Emitter {
   #timeouts;
   #arrivals = 0;
 
-  constructor({ url, session, getToken, login, user, storage, WebSocket, fetch, clock = systemClock, throttle, timeouts, debug } = {}) {
+  constructor({
+    url, session, getToken, login, user, storage, WebSocket, fetch, clock = systemClock, throttle, timeouts, debug,
+  } = {}) {
     super();
     const { http, ws } = addresses(url);
     this.#clock = clock;
@@ -62,7 +66,7 @@ export class Client extends Emitter {
     this.#connection = new Connection({
       url: ws,
       tokens: this.#tokens,
-      WebSocket: WebSocket ?? globalThis.WebSocket ?? missing("WebSocket"),
+      WebSocket: WebSocket ?? globalThis.WebSocket ?? noWebSocket(),
       clock,
       timeouts: this.#timeouts,
       debug: debugger_(debug),
@@ -70,9 +74,9 @@ export class Client extends Emitter {
     });
     this.#heartbeat = new Heartbeat({
       call: (kwargs) => this.#connection.call("tutorwamp.session.heartbeat", kwargs),
-      positions: () => Object.assign({}, ...this.#followers.map((one) => one.positions())),
-      epochs: () => this.#followers.map(({ epoch }) => epoch).filter((epoch) => epoch !== undefined),
-      behind: (...said) => this.#followers.forEach((one) => one.behind(...said)),
+      positions: () => Object.assign({}, ...this.#followed.map((one) => one.positions())),
+      epochs: () => this.#followed.map(({ epoch }) => epoch).filter((epoch) => epoch !== undefined),
+      behind: (...said) => this.#followed.forEach((one) => one.behind(...said)),
       clock,
     });
     this.storage = asStorage(storage);
@@ -121,19 +125,18 @@ export class Client extends Emitter {
 
   /** Connect, and stay so. Kept when there is a connection; fails with ClientError when there can be none. */
   connect() {
-    const connected = this.#until("connected");
+    const connected = this.#state === "connected" ? Promise.resolve() : this.#connected();
     this.#connection.open();
     return connected;
   }
 
-  #until(wanted) {
-    if (this.#state === wanted) return Promise.resolve();
+  #connected() {
     return new Promise((resolve, reject) => {
       const off = this.on("state", ({ new: state, reason }) => {
-        if (state !== wanted && state !== "disconnected") return;
+        if (state === "connected") resolve();
+        else if (state === "disconnected") reject(SIGNED_OUT.has(reason) ? ClientError.signedOut() : ClientError.disconnected());
+        else return;
         off();
-        if (state === wanted) resolve();
-        else reject(closedFor(reason));
       });
     });
   }
@@ -154,7 +157,7 @@ export class Client extends Emitter {
 
   /** The page may be gone the next moment: what can be sent is, and the rest is kept. */
   keep() {
-    for (const { board } of this.#lessons.values()) board.keep?.();
+    for (const { board } of this.#lessons.values()) board.keep();
   }
 
   /**
@@ -229,13 +232,19 @@ export class Client extends Emitter {
     return this.#pending.now;
   }
 
-  get #followers() {
-    return [...(this.#notifications ? [this.#notifications] : []), ...this.#lessons.values()];
+  get #followed() {
+    const followers = [this.#notifications, ...this.#lessons.values()];
+    return followers.flatMap((one) => one?.following ?? []);
   }
 
   async #arrive(welcome) {
     const arrival = ++this.#arrivals;
-    if (!this.user && !(await this.#learnUser(arrival))) return;
+    if (!this.user) {
+      const { user } = await this.call("tutorwamp.session.whoami").catch(() => ({}));
+      if (arrival !== this.#arrivals) return; // this session is over
+      if (!user) return this.#connection.drop("lost"); // and again with the next session
+      this.#user = user;
+    }
     this.#welcome = welcome;
     this.#heartbeat.start();
     this.#notifications?.enter();
@@ -243,19 +252,6 @@ export class Client extends Emitter {
     this.#become({ state: "connected" });
     this.emit("arrived", welcome);
     this.#leftovers.arrived(); // lessons that were opened on arrival send what they have themselves
-  }
-
-  // Who the token is of. False where this session was over before.
-  async #learnUser(arrival) {
-    try {
-      const { user } = await this.call("tutorwamp.session.whoami");
-      if (arrival !== this.#arrivals) return false;
-      this.#user = user;
-      return true;
-    } catch {
-      if (arrival === this.#arrivals) this.#connection.drop("lost"); // and again with the next session
-      return false;
-    }
   }
 
   #lose() {
@@ -326,35 +322,26 @@ class LogIn {
   }
 }
 
-function tokensOf(getToken, user = () => null) {
+function tokensOf(getToken, user) {
   return {
     accessToken: async (how = { renew: false }) => getToken(how),
     get user() {
-      return user();
+      return user?.() ?? null;
     },
   };
 }
 
 function addresses(url) {
   if (!url) throw new TypeError("createClient needs the `url` of the server.");
-  const http = new URL("/", url);
-  http.protocol = { "ws:": "http:", "wss:": "https:" }[http.protocol] ?? http.protocol;
-  const ws = new URL("/ws", http);
-  ws.protocol = http.protocol === "https:" ? "wss:" : "ws:";
-  return { http: http.href, ws: ws.href };
+  const http = new URL("/", url).href.replace(/^ws/, "http");
+  return { http, ws: `${http.replace(/^http/, "ws")}ws` };
 }
 
-function missing(name) {
-  throw new TypeError(`There is no ${name} here: give one to createClient. Node has one from version 22 on.`);
+function noWebSocket() {
+  throw new TypeError("There is no WebSocket here: give one to createClient. Node has one from version 22 on.");
 }
 
 function debugger_(debug) {
   if (!debug) return undefined;
   return debug === true ? (direction, message) => console.debug(direction, message) : debug;
-}
-
-function closedFor(reason) {
-  const signedOut = reason === "revoked" || reason === "unauthenticated";
-  if (!signedOut) return ClientError.disconnected();
-  return new ClientError({ uri: "tutorwamp.error.unauthenticated", action: "reauth", message: "You are not signed in." });
 }

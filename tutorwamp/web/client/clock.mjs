@@ -11,10 +11,3 @@ export const systemClock = {
 export function pause(seconds, clock = systemClock) {
   return new Promise((resolve) => clock.setTimeout(resolve, seconds * 1000));
 }
-
-/** `{over, cancel}`: `over` is kept after so many seconds, unless it is cancelled before. */
-export function wait(seconds, clock = systemClock) {
-  let timer;
-  const over = new Promise((resolve) => (timer = clock.setTimeout(resolve, seconds * 1000)));
-  return { over, cancel: () => clock.clearTimeout(timer) };
-}

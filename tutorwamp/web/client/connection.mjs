@@ -3,7 +3,6 @@
 // remembers nothing of the old.
 
 import { jittered, renewing } from "./again.mjs";
-import { wait } from "./clock.mjs";
 import { ClientError } from "./errors.mjs";
 import { HEAVY, LARGE, limited } from "./limits.mjs";
 import { Silence } from "./silence.mjs";
@@ -70,7 +69,9 @@ export class Connection {
     return this.#session !== null;
   }
 
-  /** Somebody looks at what we show, and does something there right now: a silence is noticed, also where nothing is waited for. */
+  /**
+   * Somebody looks at what we show, and does something there right now: a silence is noticed, also where nothing is waited for.
+   */
   set attentive(attentive) {
     this.#silence.attentive = attentive;
   }
@@ -117,7 +118,10 @@ export class Connection {
     this.#connect();
   }
 
-  /** Call a procedure. Throws ClientError, whatever goes wrong, or what `signal` says; `reauth` only where a new token did not help. */
+  /**
+   * Call a procedure. Throws ClientError, whatever goes wrong, or what `signal` says; `reauth` only where a new token did not
+   * help.
+   */
   async call(procedure, kwargs = {}, { timeout, signal } = {}) {
     try {
       return await renewing(this.#tokens, () => this.#ask(procedure, kwargs, timeout, signal));
@@ -133,7 +137,9 @@ export class Connection {
     return limited(answer, { seconds, signal, clock: this.#clock, givenUp: () => session.forget(id) });
   }
 
-  /** Hear a topic; `heard(kwargs, publisher)`, where the publisher is a user id on typing and cursor, and one of ours elsewhere. */
+  /**
+   * Hear a topic; `heard(kwargs, publisher)`, where the publisher is a user id on typing and cursor, and one of ours elsewhere.
+   */
   async subscribe(topic, heard) {
     const session = this.#open();
     const subscription = await session.subscribe(topic, heard);
@@ -155,16 +161,12 @@ export class Connection {
   async #connect() {
     const attempt = (this.#attempting = { since: this.#clock.now(), session: null });
     this.#become(this.#wasConnected ? "reconnecting" : "connecting");
-    const limit = wait(this.#timeouts.join, this.#clock);
-    const late = limit.over.then(() => Promise.reject(ClientError.disconnected()));
     try {
-      const welcome = await Promise.race([this.#join(attempt), late]);
+      const welcome = await limited(this.#join(attempt), { seconds: this.#timeouts.join, clock: this.#clock });
       if (attempt === this.#attempting) this.#arrived(attempt.session, welcome);
     } catch (error) {
       attempt.session?.cut();
-      if (attempt === this.#attempting) this.#failed(ClientError.fromWamp(error));
-    } finally {
-      limit.cancel();
+      if (attempt === this.#attempting) this.#failed(ClientError.from(error));
     }
   }
 
@@ -175,7 +177,8 @@ export class Connection {
 
   async #joinWith(attempt, ticket) {
     if (attempt !== this.#attempting) throw ClientError.disconnected();
-    const opening = wait(this.#timeouts.open, this.#clock);
+    const opening = this.#clock.setTimeout(() => session.cut(), this.#timeouts.open * 1000);
+    const opened = () => this.#clock.clearTimeout(opening);
     const isOurs = () => this.#session === session;
     const session = (attempt.session = new WampSession({
       url: this.#url,
@@ -184,14 +187,13 @@ export class Connection {
       authid: this.#tokens.user?.id,
       debug: this.#debug,
       hooks: {
-        onOpen: opening.cancel,
+        onOpen: opened,
         onHeard: (isEvent) => isOurs() && this.#silence.heard(isEvent),
         onSent: () => isOurs() && this.#silence.sent(),
         onOver: (goodbye) => isOurs() && this.#lost(session, goodbye),
       },
     }));
-    opening.over.then(() => session.cut());
-    return session.joined.finally(opening.cancel);
+    return session.joined.finally(opened);
   }
 
   #failed(error) {
@@ -213,8 +215,8 @@ export class Connection {
     this.#wasConnected = true;
     session.told = {};
     for (const [reason, topic] of Object.entries(TOPICS)) {
-      // An older node does not know it.
-      session.subscribe(topic, ({ retry_after_s: seconds }) => Number.isFinite(seconds) && (session.told[reason] = seconds)).catch(() => {});
+      const heard = ({ retry_after_s: seconds }) => Number.isFinite(seconds) && (session.told[reason] = seconds);
+      session.subscribe(topic, heard).catch(() => {}); // an older node does not know it
     }
     this.#silence.start();
     this.#become("connected");

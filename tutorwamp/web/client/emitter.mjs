@@ -26,13 +26,6 @@ export class Emitter {
   }
 }
 
-/** Give `on`, `off` and `emit` to something that was made without them. */
-export function withEvents(made) {
-  const emitter = new Emitter();
-  for (const name of ["on", "off", "emit"]) made[name] = (...given) => emitter[name](...given);
-  return made;
-}
-
 /** A fault in somebody's listener: said where the place reports its errors, and nothing stops for it. */
 export function complain(error) {
   if (globalThis.reportError) globalThis.reportError(error);

@@ -2,6 +2,7 @@
 
 /** There is no connection, or it ended before the answer came: whether the call was carried out is not known. */
 export const DISCONNECTED = "wamp.close.transport_lost";
+const UNAUTHENTICATED = "tutorwamp.error.unauthenticated";
 export const TIMED_OUT = "wamp.error.timeout";
 /** A mistake of a program on this side, such as arguments that cannot be written. */
 export const FAULT = "tutorwamp.client.fault";
@@ -13,42 +14,48 @@ export const OVERTAKEN = "tutorwamp.client.overtaken";
 export const UNKEPT = "tutorwamp.client.unkept";
 
 const RETRY_AFTER_AT_MOST_S = 3_600; // whoever says more has not counted in seconds; and timers overflow after 24 days
-const ACTIONS = new Set(["retry", "reauth", "reload", "fix", "stop"]);
-
-// What to do where nobody says it: in the answer of a board (its rejections have no action), in an ABORT, in an answer of the
+// By what to do where nobody says it: in the answer of a board (its rejections have no action), in an ABORT, in an answer of the
 // router itself, and where a later version says an action that is not known here. What is not named is `stop`, in
 // docs/api/errors.md too; a test compares.
-const ACTION_OF = {
-  "tutorwamp.error.account.email_taken": "fix",
-  "tutorwamp.error.board.full": "fix",
-  "tutorwamp.error.board.stale": "reload",
-  "tutorwamp.error.chat.edit_window": "reload",
-  "tutorwamp.error.conflict": "reload",
-  "tutorwamp.error.invalid": "fix",
-  "tutorwamp.error.lesson.overlap": "reload",
-  "tutorwamp.error.lesson.state": "reload",
-  "tutorwamp.error.malformed": "fix",
-  "tutorwamp.error.method_not_allowed": "fix",
-  "tutorwamp.error.rate_limited": "retry",
-  "tutorwamp.error.too_large": "fix",
-  "tutorwamp.error.unauthenticated": "reauth",
-  "tutorwamp.error.unavailable": "retry",
-  "tutorwamp.error.unsupported_media_type": "fix",
-  "wamp.error.canceled": "retry", // the component died with our call in its hands
-  "wamp.error.no_such_procedure": "retry", // it is not back yet; names that nobody knows are not authorized
-  "crossbar.error.max_concurrency_reached": "retry",
-  "wamp.error.invalid_argument": "fix",
-  "wamp.error.invalid_payload": "fix",
-  "wamp.error.invalid_uri": "fix",
-  "wamp.error.payload_size_exceeded": "fix",
-  [DISCONNECTED]: "retry",
-  [TIMED_OUT]: "retry",
+const URIS_OF = {
+  retry: [
+    DISCONNECTED,
+    TIMED_OUT,
+    "tutorwamp.error.rate_limited",
+    "tutorwamp.error.unavailable",
+    "wamp.error.canceled", // the component died with our call in its hands
+    "wamp.error.no_such_procedure", // it is not back yet; names that nobody knows are not authorized
+    "crossbar.error.max_concurrency_reached",
+  ],
+  reauth: [UNAUTHENTICATED],
+  reload: [
+    "tutorwamp.error.board.stale",
+    "tutorwamp.error.chat.edit_window",
+    "tutorwamp.error.conflict",
+    "tutorwamp.error.lesson.overlap",
+    "tutorwamp.error.lesson.state",
+  ],
+  fix: [
+    "tutorwamp.error.account.email_taken",
+    "tutorwamp.error.board.full",
+    "tutorwamp.error.invalid",
+    "tutorwamp.error.malformed",
+    "tutorwamp.error.method_not_allowed",
+    "tutorwamp.error.too_large",
+    "tutorwamp.error.unsupported_media_type",
+    "wamp.error.invalid_argument",
+    "wamp.error.invalid_payload",
+    "wamp.error.invalid_uri",
+    "wamp.error.payload_size_exceeded",
+  ],
+  stop: [],
 };
+const ACTIONS = Object.keys(URIS_OF);
 
 // An answer that is not tutorwamp's was written by a proxy before it; then the status is all there is.
 const URI_OF_STATUS = {
   400: "tutorwamp.error.malformed",
-  401: "tutorwamp.error.unauthenticated",
+  401: UNAUTHENTICATED,
   403: "tutorwamp.error.forbidden",
   404: "tutorwamp.error.not_found",
   413: "tutorwamp.error.too_large",
@@ -87,6 +94,11 @@ export class ClientError extends Error {
     return new ClientError({ uri: TIMED_OUT, message: `No answer within ${seconds} s.` });
   }
 
+  /** Nobody is signed in, or not any more. */
+  static signedOut() {
+    return new ClientError({ uri: UNAUTHENTICATED, message: "You are not signed in." });
+  }
+
   static cancelled(cause) {
     return new ClientError({ uri: CANCELLED, message: "Cancelled.", cause });
   }
@@ -94,23 +106,18 @@ export class ClientError extends Error {
   /** From whatever a call has thrown, or what is left of it (a message's `problem`). */
   static from(error) {
     if (error instanceof ClientError) return error;
-    if (ACTIONS.has(error?.action)) return new ClientError(error);
+    if (ACTIONS.includes(error?.action)) return new ClientError(error);
     const uri = textOr(error?.errorUri, null);
     if (uri === null) return fromNowhere(error);
-    const said = error.argsDict ?? {};
     // Of what one may not have the router tells no more than of what nobody has.
     const no = uri === "wamp.error.not_authorized" ? `No such ${error.about ?? "name"}, or not yours.` : "No.";
-    const message = textOr(said.message, no);
-    return new ClientError({ uri, message, action: said.action, details: said.details, requestId: said.request_id ?? null, cause: error });
-  }
-
-  static fromWamp(error) {
-    return ClientError.from(error);
+    const { message, action, details, request_id: requestId } = error.argsDict ?? {};
+    return new ClientError({ uri, message: textOr(message, no), action, details, requestId, cause: error });
   }
 
   /** From an ABORT, whose text is in its details. What does not say who we are may be said again later. */
   static fromAbort({ errorUri, details }) {
-    const action = errorUri === "tutorwamp.error.unauthenticated" ? "reauth" : "retry";
+    const action = errorUri === UNAUTHENTICATED ? "reauth" : "retry";
     return new ClientError({ uri: errorUri, action, message: textOr(details?.message, "Not let in."), details });
   }
 
@@ -140,8 +147,9 @@ export class ClientError extends Error {
 export { ClientError as Refusal };
 
 function actionFor(uri, said, status) {
-  if (ACTIONS.has(said)) return said;
-  if (Object.hasOwn(ACTION_OF, uri)) return ACTION_OF[uri];
+  if (ACTIONS.includes(said)) return said;
+  const ofUri = ACTIONS.find((action) => URIS_OF[action].includes(uri));
+  if (ofUri) return ofUri;
   if (status === 401) return "reauth";
   return status === 429 || status > 500 ? "retry" : "stop"; // 500 is a fault, which does not pass by itself
 }

@@ -34,7 +34,6 @@ export class Following {
 
   /** For the heartbeat: by topic, the last event shown of each stream that was read. */
   positions() {
-    if (!this.topics) return {};
     return Object.fromEntries(Object.entries(this.#known).map(([kind, position]) => [this.topics[kind], position]));
   }
 

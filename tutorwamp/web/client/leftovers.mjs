@@ -80,8 +80,10 @@ class Leftover {
     this.#delivery = new Delivery({
       next: () => this.#messages.toSend[0],
       send: (message) => this.#say(message),
-      onRefused: (message, error) => this.#refused(error, () => this.#messages.refuse(message, error)),
-      onStuck: () => {},
+      onRefused: (message, error) => {
+        this.#messages.refuse(message, error);
+        this.#refused(error);
+      },
       clock,
     });
     this.#outbox = new Outbox({
@@ -116,8 +118,7 @@ class Leftover {
     return this.#client.call(`tutorwamp.${name}`, { lesson_id: this.#lessonId, ...kwargs });
   }
 
-  #refused(error, first = () => {}) {
-    first();
+  #refused(error) {
     this.#changed();
     this.#client.emit("refused", { lessonId: this.#lessonId, error });
   }

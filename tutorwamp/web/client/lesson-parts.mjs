@@ -2,13 +2,13 @@
 // return resumed what was missed, and nothing had to be read afresh.
 
 import { jittered } from "./again.mjs";
-import { TYPING_EVERY_MS, Typing } from "./chat/typing.mjs";
 import { Emitter } from "./emitter.mjs";
 import { isKnown, legible, listOf, readLesson, readPoll } from "./events.mjs";
 import { Stream } from "./stream.mjs";
 
 /** By the last word of their topics, the parts that are streams; the others have no numbers. */
 export const STREAMS = ["state", "chat", "board", "polls"];
+export const UNNUMBERED = ["presence", "view", "typing", "cursor"];
 
 const VOTES_AFTER_MS = 300; // from an answer to the reading of the votes: thirty who answer together cost some readings
 
@@ -138,7 +138,7 @@ export class Polls extends Followed {
 
   /** The newest first. */
   get items() {
-    return [...this.#known.values()].sort((a, b) => (a.created_at === b.created_at ? order(b.id, a.id) : order(b.created_at, a.created_at)));
+    return [...this.#known.values()].sort((a, b) => order(b.created_at, a.created_at) || order(b.id, a.id));
   }
 
   /** Never fails: a lesson goes on where its polls do not. */
@@ -146,7 +146,8 @@ export class Polls extends Followed {
     try {
       await this.stream.begin(head, resumed);
     } catch (error) {
-      if (error.action === "retry") this.#again = this.#clock.setTimeout(() => this.begin(head), jittered(error.retryAfter) * 1000);
+      if (error.action !== "retry") return;
+      this.#again = this.#clock.setTimeout(() => this.begin(head), jittered(error.retryAfter) * 1000);
     }
   }
 
@@ -189,43 +190,6 @@ export class Polls extends Followed {
 
 function order(a, b) {
   return a < b ? -1 : a > b ? 1 : 0;
-}
-
-/** Who writes just now: their ids. Nothing of it is kept. */
-export class TypingNow extends Emitter {
-  #typing;
-  #whisper;
-  #clock;
-  #everyMs;
-  #saidAt = -Infinity;
-  ids = [];
-
-  constructor({ whisper, clock, everyMs = TYPING_EVERY_MS }) {
-    super();
-    this.#whisper = whisper;
-    this.#clock = clock;
-    this.#everyMs = everyMs;
-    this.#typing = new Typing((ids) => {
-      this.ids = ids;
-      this.emit("update", ids);
-    }, clock);
-  }
-
-  hear({ typing }, who) {
-    this.#typing.heard(who, typing);
-  }
-
-  clear() {
-    this.#typing.clear();
-  }
-
-  /** Tell the others; that one still types is said now and then. */
-  tell(typing) {
-    if (typing && this.#clock.now() - this.#saidAt < this.#everyMs) return;
-    if (!typing && this.#saidAt === -Infinity) return;
-    this.#saidAt = typing ? this.#clock.now() : -Infinity;
-    this.#whisper({ typing });
-  }
 }
 
 /** Where the others point: `update` tells `{who, page, x, y, laser}`. Nothing of it is kept. */

@@ -4,10 +4,11 @@ import { persistently } from "./again.mjs";
 import { Board } from "./board/board.mjs";
 import { Chat } from "./chat/chat.mjs";
 import { Kept } from "./chat/kept.mjs";
+import { TypingNow } from "./chat/typing.mjs";
 import { pause } from "./clock.mjs";
-import { Emitter, withEvents } from "./emitter.mjs";
+import { Emitter } from "./emitter.mjs";
 import { Following } from "./following.mjs";
-import { Cursor, LeadView, LessonState, Polls, Presence, STREAMS, TypingNow } from "./lesson-parts.mjs";
+import { Cursor, LeadView, LessonState, Polls, Presence, STREAMS, UNNUMBERED } from "./lesson-parts.mjs";
 
 /** States of a lesson in which nothing can be said or drawn any more. */
 export const OVER = new Set(["ended", "cancelled"]);
@@ -21,7 +22,6 @@ const WRONG_STATE = "tutorwamp.error.lesson.state";
 export class Lesson extends Emitter {
   #client;
   #hooks;
-  #following;
   #subscriptions = [];
   #isWanted = false;
   #arrivals = 0; // also losses: whatever was begun before is not ours any more
@@ -36,32 +36,33 @@ export class Lesson extends Emitter {
     if (!client.user) throw new TypeError("Who this is, is not known before connect().");
     const { clock, throttle, user } = client;
     this.me = { id: user.id, name: user.name, role: user.role }; // as the others see them
-    this.#following = new Following((procedure, kwargs) => client.call(procedure, kwargs));
-    const part = (kind) => ({ clock, resume: this.#following.resumer(kind) });
-    const whisper = (kind) => (kwargs) => this.#following.topics?.[kind] && client.whisper(this.#following.topics[kind], kwargs);
+    /** Its streams, for the heartbeat. */
+    this.following = new Following((procedure, kwargs) => client.call(procedure, kwargs));
+    const part = (kind) => ({ clock, resume: this.following.resumer(kind) });
+    const written = (kind) => ({ ...part(kind), me: this.me, kept: new Kept(client.storage, user.id, id, kind) });
+    const whisper = (kind) => (kwargs) => this.following.topics?.[kind] && client.whisper(this.following.topics[kind], kwargs);
     this.state = new LessonState({ ...part("state"), read: () => this.call("lesson.get") });
     this.polls = new Polls({ ...part("polls"), read: () => this.call("poll.list"), moderates: () => this.isLed });
     this.presence = new Presence();
     this.view = new LeadView();
     this.typing = new TypingNow({ clock, whisper: whisper("typing"), everyMs: throttle.typing });
     this.cursor = new Cursor({ clock, whisper: whisper("cursor"), everyMs: throttle.cursor });
-    this.chat = this.#makeChat(part("chat"));
-    this.board = this.#makeBoard(part("board"));
-    this.#following.follow(Object.fromEntries(STREAMS.map((kind) => [kind, this[kind].stream])));
+    this.chat = this.#makeChat(written("chat"));
+    this.board = this.#makeBoard(written("board"));
+    this.following.follow(Object.fromEntries(STREAMS.map((kind) => [kind, this[kind].stream])));
     this.state.on("change", ({ lesson }) => OVER.has(lesson.state) && this.#end());
   }
 
   #makeChat(part) {
-    const { id, me } = this;
     const view = {
       show: (how) => this.#changed(this.chat, how),
       isWatched: () => this.chat.isWatched(),
       arrived: (message) => this.chat.emit("arrived", message),
     };
-    const kept = new Kept(this.#client.storage, me.id, id, "chat");
-    const chat = withEvents(new Chat({ ...part, connection: this.#client, lessonId: id, me, view, kept, tell: (what) => this.emit("told", what) }));
+    const tell = (what) => this.emit("told", what);
+    const chat = telling(new Chat({ ...part, connection: this.#client, lessonId: this.id, view, tell }), ({ picture }) => picture);
     chat.isWatched = () => false; // whoever shows it says whether somebody sees the newest message
-    return telling(chat, () => chat.picture);
+    return chat;
   }
 
   #makeBoard(part) {
@@ -71,10 +72,8 @@ export class Lesson extends Emitter {
       onStopped: (ids) => this.board.emit("stopped", ids),
       tell: (what) => this.emit("told", what),
     };
-    const kept = new Kept(this.#client.storage, this.me.id, this.id, "board");
     const call = (name, kwargs) => this.call(`board.${name}`, kwargs);
-    const board = withEvents(new Board({ ...part, call, me: this.me, hooks, kept, everyMs: this.#client.throttle.board }));
-    return telling(board, () => board);
+    return telling(new Board({ ...part, call, hooks, everyMs: this.#client.throttle.board }), (board) => board);
   }
 
   // The parts begin to tell while they are made, before they are ours.
@@ -181,38 +180,23 @@ export class Lesson extends Emitter {
     this.board.lost();
   }
 
-  /** For the heartbeat: by stream, the last event shown. */
-  positions() {
-    return this.#following.positions();
-  }
-
-  /** Also for the heartbeat: of which past they are. */
-  get epoch() {
-    return this.#following.epoch;
-  }
-
-  /** A heartbeat with the positions `sent` said that these streams have other heads. */
-  behind(heads, sent, epoch) {
-    this.#following.behind(heads, sent, epoch);
-  }
-
   // Entering
 
   async #enter() {
-    this.#following.hold(); // also where an attempt has failed half way
+    this.following.hold(); // also where an attempt has failed half way
     const joined = await this.#join();
     if (joined === null) return;
     const { topics, heads, epoch, lesson } = joined;
     this.state.take(lesson);
-    this.#following.topics = topics;
-    this.#following.joined(epoch);
+    this.following.topics = topics;
+    this.following.joined(epoch);
     // All at once, and not one after the other: the router takes what a session says in its order, so what is asked behind the
     // subscriptions is answered as of after them.
     const hearing = Promise.all(this.#hearing(topics)).then((ends) => (this.#subscriptions = ends));
     // Presence and view have no numbers: something may have happened between joining and subscribing. Joining twice is joining
     // once, and its answer says how it is now that we hear of every change.
     const again = this.call("lesson.join").then((now) => this.#know(now, heads[topics.state] ?? 0));
-    const resuming = this.#following.resume();
+    const resuming = this.following.resume();
     const beginning = resuming.then((resumed) => this.#begin(again, (kind) => [heads[topics[kind]] ?? 0, resumed[kind]]));
     await Promise.all([hearing, again, beginning]);
   }
@@ -224,7 +208,7 @@ export class Lesson extends Emitter {
   }
 
   async #begin(again, told) {
-    if (this.#following.topics.polls) this.polls.begin(...told("polls"));
+    if (this.following.topics.polls) this.polls.begin(...told("polls"));
     const state = again.then(() => this.state.stream.begin(...told("state"))).finally(() => (this.state.handed = null));
     await Promise.all([state, this.chat.begin(...told("chat")), this.board.begin(...told("board"))]);
   }
@@ -244,18 +228,11 @@ export class Lesson extends Emitter {
   }
 
   #hearing(topics) {
-    const hear = {
-      state: (event) => this.state.stream.hear(event),
-      chat: (event) => this.chat.stream.hear(event),
-      board: (event) => this.board.stream.hear(event),
-      polls: (event) => this.polls.stream.hear(event),
-      presence: (event) => this.presence.hear(event),
-      view: (event) => this.view.hear(event),
-      typing: (said, who) => this.typing.hear(said, who),
-      cursor: (place, who) => this.cursor.hear(place, who),
-    };
-    const known = Object.entries(hear).filter(([kind]) => topics[kind]); // an older server has fewer
-    return known.map(([kind, heard]) => this.#client.subscribe(topics[kind], heard));
+    const known = [...STREAMS, ...UNNUMBERED].filter((kind) => topics[kind]); // an older server has fewer
+    return known.map((kind) => {
+      const hearer = this[kind].stream ?? this[kind];
+      return this.#client.subscribe(topics[kind], (said, who) => hearer.hear(said, who));
+    });
   }
 
   #end() {
@@ -270,9 +247,10 @@ export class Lesson extends Emitter {
   }
 }
 
-/** Have a part that keeps its own stream tell `sync` and `update`. */
+/** Give events to a part that was made without them; by itself it tells `sync`, with `whole(part)`, and `update`. */
 function telling(part, whole) {
-  part.stream.listener = { applied: (event) => part.emit("update", event), read: () => part.emit("sync", whole()) };
-  Object.defineProperty(part, "recovered", { get: () => part.stream.recovered });
-  return part;
+  const emitter = new Emitter();
+  for (const name of ["on", "off", "emit"]) part[name] = (...given) => emitter[name](...given);
+  part.stream.listener = { applied: (event) => part.emit("update", event), read: () => part.emit("sync", whole(part)) };
+  return Object.defineProperty(part, "recovered", { get: () => part.stream.recovered });
 }

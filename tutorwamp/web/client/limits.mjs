@@ -16,15 +16,20 @@ export const TIMEOUTS = {
   pause: 8, // between two attempts, at most: with `open` and a join it is less than 20 s
 };
 
-const named = (...names) => new Set(names.map((name) => `tutorwamp.${name}`));
 /** Calls whose answer may be megabytes: while it comes, nothing else does. */
-export const HEAVY = named("board.open", "board.at", "board.export", "chat.history", "lesson.replay");
+export const HEAVY = new Set([
+  "tutorwamp.board.open",
+  "tutorwamp.board.at",
+  "tutorwamp.board.export",
+  "tutorwamp.chat.history",
+  "tutorwamp.lesson.replay",
+]);
 /** Those, and what else may take as long as the line needs. */
-export const LARGE = new Set([...HEAVY, ...named("session.resume")]);
+export const LARGE = new Set([...HEAVY, "tutorwamp.session.resume"]);
 
 /**
- * The same as `answer`, but for `seconds` at most and until `signal` says no: then `givenUp()` is called, and it throws ClientError
- * (retry), or the signal's reason.
+ * The same as `answer`, but for `seconds` at most and until `signal` says no: then `givenUp()` is called, and it throws
+ * ClientError (retry), or the signal's reason.
  */
 export function limited(answer, { seconds, signal, clock, givenUp = () => {} }) {
   if (signal?.aborted) {

@@ -16,7 +16,6 @@ export class Notifications extends Emitter {
   #subscribe;
   #me;
   #clock;
-  #following;
   #stream;
   #losses = 0;
   #timer = null;
@@ -36,19 +35,20 @@ export class Notifications extends Emitter {
     this.#subscribe = subscribe;
     this.#me = me;
     this.#clock = clock;
-    this.#following = new Following(call);
+    /** Its stream, for the heartbeat. */
+    this.following = new Following(call);
     this.#stream = new Stream({
       apply: (event) => this.#apply(event),
       readAfresh: () => this.#readAfresh(),
-      resume: this.#following.resumer("own"),
+      resume: this.following.resumer("own"),
       clock,
     });
     this.#stream.listener = { applied: (event) => this.emit("update", event), read: () => this.emit("sync", this) };
-    this.#following.follow({ own: this.#stream });
+    this.following.follow({ own: this.#stream });
   }
 
   get #topic() {
-    return this.#following.topics.own;
+    return this.following.topics.own;
   }
 
   /** Whether the last return resumed what was missed, and nothing had to be read afresh. */
@@ -60,10 +60,10 @@ export class Notifications extends Emitter {
   async enter() {
     this.lost();
     const losses = this.#losses;
-    this.#following.topics = { own: `tutorwamp.user.${this.#me().id}.notifications` };
+    this.following.topics = { own: `tutorwamp.user.${this.#me().id}.notifications` };
     try {
       await this.#subscribe(this.#topic, (event) => this.#stream.hear(event));
-      const { own } = await this.#following.resume();
+      const { own } = await this.following.resume();
       await this.#stream.begin(own ? own.head : await this.#head(), own);
       this.isServed = true;
     } catch (error) {
@@ -78,29 +78,14 @@ export class Notifications extends Emitter {
   /** The connection is gone, or the person. */
   lost() {
     this.#losses++;
-    this.#following.hold();
+    this.following.hold();
     this.#clock.clearTimeout(this.#timer);
-  }
-
-  /** For the heartbeat: by stream, the last event shown. */
-  positions() {
-    return this.#following.positions();
-  }
-
-  /** Also for the heartbeat: of which past they are. */
-  get epoch() {
-    return this.#following.epoch;
-  }
-
-  /** A heartbeat with the positions `sent` said that these streams have other heads. */
-  behind(heads, sent, epoch) {
-    this.#following.behind(heads, sent, epoch);
   }
 
   // No lesson.join tells it. A heartbeat does, in few words: from the beginning everything is behind.
   async #head() {
     const { behind, epoch } = await this.#call("tutorwamp.session.heartbeat", { positions: { [this.#topic]: 0 } });
-    this.#following.joined(epoch);
+    this.following.joined(epoch);
     return behind[this.#topic] ?? 0;
   }
 

@@ -1,6 +1,7 @@
 // How much the server does not have yet: of the lessons that are open, and of those whose words and strokes wait in the storage.
 
-const STORED_AS = "tutorwamp.unsent."; // then the person, the lesson, the kind and the client_id (chat/kept.mjs)
+import { STORED_AS } from "./chat/kept.mjs";
+import { keysOf } from "./storage.mjs";
 
 export class Pending {
   #storage;
@@ -55,12 +56,11 @@ export class Pending {
   }
 }
 
-/** What waits in the storage, by lesson: `{words, strokes}`. Words that were refused do not wait: they are their author's again. */
+/** What waits in the storage, by lesson: `{words, strokes}`. Words that were refused do not: they are their author's again. */
 export function unsentIn(storage, personId) {
-  const prefix = `${STORED_AS}${personId}.`;
+  const prefix = `${STORED_AS}.${personId}.`;
   const found = {}; // by lesson
-  for (const key of storage.keys()) {
-    if (!key.startsWith(prefix)) continue;
+  for (const key of keysOf(storage, prefix)) {
     const [lesson, kind] = key.slice(prefix.length).split(".");
     const { words, ids } = waitingIn(kind, storage.getItem(key));
     const so = (found[lesson] ??= { words: 0, ids: new Set() });

@@ -16,14 +16,16 @@ export function requester({ url, fetch = ownFetch, tokens, clock, timeouts }) {
   async function ask(token, method, path, { query, body, headers = {}, timeout, signal, as = "json" }) {
     const isJson = body !== undefined && isPlain(body);
     const leaving = new AbortController();
-    const asked = reach(fetch, addressOf(url, path, query), {
+    const ours = { ...(isJson && { "content-type": "application/json" }), ...(token && { authorization: `Bearer ${token}` }) };
+    const asked = {
       method,
-      headers: { ...(isJson && { "content-type": "application/json" }), ...(token && { authorization: `Bearer ${token}` }), ...headers },
-      ...(body !== undefined && { body: isJson ? JSON.stringify(body) : body }),
+      headers: { ...ours, ...headers },
+      body: isJson ? JSON.stringify(body) : body,
       signal: leaving.signal,
-    }).then((response) => read(response, as));
+    };
     const seconds = timeout ?? (isJson ? timeouts.call : body === undefined ? timeouts.read : UPLOAD_S);
-    return limited(asked, { seconds, signal, clock, givenUp: () => leaving.abort() });
+    const answered = answer(fetch, addressOf(url, path, query), asked, as);
+    return limited(answered, { seconds, signal, clock, givenUp: () => leaving.abort() });
   }
 
   return async (method, path, options = {}) => {
@@ -37,29 +39,27 @@ function ownFetch(...given) {
   return globalThis.fetch(...given);
 }
 
-async function reach(fetch, address, options) {
+async function answer(fetch, address, options, as) {
+  let response;
   try {
-    return await fetch(address, options);
+    response = await fetch(address, options);
+    if (response.ok) return await read(response, as);
   } catch {
-    throw ClientError.disconnected();
+    throw ClientError.disconnected(); // before the answer, or in the middle of it
   }
+  throw await ClientError.fromResponse(response);
 }
 
 async function read(response, as) {
-  if (!response.ok) throw await ClientError.fromResponse(response);
   if (as === "response") return response;
-  try {
-    if (as === "blob") return await response.blob();
-    if (as === "text") return await response.text();
-    return response.status === 204 ? null : await response.json();
-  } catch {
-    throw ClientError.disconnected(); // in the middle of the answer
-  }
+  return as === "json" && response.status === 204 ? null : response[as]();
 }
 
 function addressOf(url, path, query = {}) {
   const address = new URL(path, url);
-  for (const [name, value] of Object.entries(query)) if (value !== undefined && value !== null) address.searchParams.set(name, value);
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined && value !== null) address.searchParams.set(name, value);
+  }
   return address.href;
 }
 

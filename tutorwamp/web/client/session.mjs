@@ -30,7 +30,7 @@ export class Session extends Emitter {
    * tab" copies what a tab keeps), and who signs in or out has them look at `kept`, which may be theirs, too. `alone(work)`
    * renews in one tab at a time; by itself where the browser has locks.
    */
-  constructor({ url, fetch = (...asked) => globalThis.fetch(...asked), clock = systemClock, kept, tabs, alone }) {
+  constructor({ url, fetch, clock = systemClock, kept, tabs, alone }) {
     super();
     const request = requester({ url, fetch, clock, timeouts: TIMEOUTS });
     this.#post = (path, body, timeout) => request("POST", path, { body, timeout });
@@ -75,7 +75,7 @@ export class Session extends Emitter {
     this.#tabs?.postMessage({ look: true });
   }
 
-  /** A token that is still good for a while; it is also the WAMP ticket. Throws ClientError (action reauth) when there is none. */
+  /** A token that is good for a while; it is also the WAMP ticket. Throws ClientError (action reauth) when there is none. */
   async accessToken({ renew = false } = {}) {
     if (!renew && this.#isFresh) return this.#tokens.access_token;
     // One renewal at a time here, and over all tabs.
@@ -91,11 +91,11 @@ export class Session extends Emitter {
 
   async #renew(refused) {
     this.#look(); // another tab was faster, perhaps
-    if (!this.#tokens) throw notSignedIn();
+    if (!this.#tokens) throw ClientError.signedOut();
     if (this.#isFresh && this.#tokens.access_token !== refused) return;
     const { refresh_token: spent, refresh_key: client_id } = this.#tokens;
     const tokens = await this.#post("/api/auth/refresh", { refresh_token: spent, client_id }, RENEWED_WITHIN_S);
-    if (!this.#tokens) throw notSignedIn(); // any more
+    if (!this.#tokens) throw ClientError.signedOut(); // any more
     if (this.#tokens.refresh_token !== spent) return; // another tab was faster, or somebody else has signed in
     this.#keep(tokens);
     this.#tabs?.postMessage({ spent, tokens: this.#tokens });
@@ -130,10 +130,6 @@ export class Session extends Emitter {
     this.#isKept = tokens !== null && this.#kept?.get()?.refresh_token === tokens.refresh_token; // a full storage keeps nothing
     if (this.user?.id !== before) this.emit("change", this.user);
   }
-}
-
-function notSignedIn() {
-  return new ClientError({ uri: null, action: "reauth", message: "You are not signed in." });
 }
 
 /** Work in one tab at a time, where the tokens are not this one's alone and the browser can tell. */

@@ -1,35 +1,6 @@
 // Where what is not sent yet is kept. Like localStorage and as immediate: a page that goes away has no time for more.
 
-/** Gone with the program. As a browser's, with `keys()` besides. */
-export class MemoryStorage {
-  #items = new Map();
-
-  getItem(key) {
-    return this.#items.get(key) ?? null;
-  }
-
-  setItem(key, text) {
-    this.#items.set(key, String(text));
-  }
-
-  removeItem(key) {
-    this.#items.delete(key);
-  }
-
-  keys() {
-    return [...this.#items.keys()];
-  }
-
-  get length() {
-    return this.#items.size;
-  }
-
-  key(place) {
-    return this.keys()[place] ?? null;
-  }
-}
-
-/** Another one, of which as much is asked as it has: `getItem`, `setItem`, `removeItem`, and `keys()` or `length` and `key()`. */
+/** One of which as much is asked as it has: `getItem`, `setItem`, `removeItem`, and `keys()` or `length` and `key()`. */
 export class WebStorage {
   #web;
 
@@ -51,8 +22,7 @@ export class WebStorage {
   }
 
   keys() {
-    if (typeof this.#web.keys === "function") return [...this.#web.keys()];
-    return Array.from({ length: this.#web.length }, (_, place) => this.#web.key(place));
+    return keysOf(this.#web);
   }
 
   get length() {
@@ -62,6 +32,26 @@ export class WebStorage {
   key(place) {
     return this.keys()[place] ?? null;
   }
+}
+
+/** Gone with the program. */
+export class MemoryStorage extends WebStorage {
+  constructor() {
+    const items = new Map();
+    super({
+      getItem: (key) => items.get(key) ?? null,
+      setItem: (key, text) => items.set(key, String(text)),
+      removeItem: (key) => items.delete(key),
+      keys: () => items.keys(),
+    });
+  }
+}
+
+/** The keys of a storage that begin like this. */
+export function keysOf(storage, prefix = "") {
+  const hasKeys = typeof storage.keys === "function"; // of localStorage it may be what somebody has kept under this name
+  const keys = hasKeys ? [...storage.keys()] : Array.from({ length: storage.length }, (_, place) => storage.key(place));
+  return keys.filter((key) => key?.startsWith(prefix));
 }
 
 /** What there is here: a browser's localStorage, where it may be used, or else memory. */

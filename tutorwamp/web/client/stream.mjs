@@ -1,6 +1,7 @@
 // A stream's events in order, each once. What is missing is waited for, then resumed; where that is too much, or an event makes
 // no sense here, the state is read afresh. docs/rules/sessions.md, S10, S11 and S30.
 
+import { jittered } from "./again.mjs";
 import { systemClock } from "./clock.mjs";
 import { ClientError } from "./errors.mjs";
 
@@ -23,9 +24,7 @@ export class Stream {
   #doubts = 0; // in a row
   #doubtedAt = -Infinity;
   #doubtTimer = null;
-  #apply;
-  #readAfresh;
-  #resume;
+  #hooks;
   #clock;
   /** `{applied(event), read()}`: is told of each event that was shown, and each time when the state was read afresh. */
   listener = null;
@@ -37,11 +36,9 @@ export class Stream {
    * the whole state, including every event so far. Where it says the number of the last event in there, no event is applied
    * twice. `resume(position)` asks tutorwamp.session.resume for what came after: `{complete, events, head}`.
    */
-  constructor({ apply, readAfresh, resume, clock = systemClock }) {
+  constructor({ clock = systemClock, ...hooks }) {
     this.#clock = clock;
-    this.#apply = apply;
-    this.#readAfresh = readAfresh;
-    this.#resume = resume;
+    this.#hooks = hooks;
   }
 
   /** The number of the last event that is shown; null before the state was read. */
@@ -114,7 +111,7 @@ export class Stream {
     if (!(event?.seq > this.#position)) return;
     this.#position = event.seq;
     try {
-      this.#apply(event);
+      this.#hooks.apply(event);
       this.listener?.applied(event);
     } catch (error) {
       console.warn(`${event.stream ?? "A stream"}, event ${event.seq} (${event.type}) makes no sense here:`, error);
@@ -126,7 +123,7 @@ export class Stream {
     if (this.#doubtTimer !== null) return;
     if (this.#clock.now() - this.#doubtedAt > 2 * DOUBT_AT_MOST_MS) this.#doubts = 0;
     this.#doubtedAt = this.#clock.now();
-    const pauseMs = Math.min(DOUBT_AT_MOST_MS, DOUBT_MS * 2 ** this.#doubts++) * (1 + Math.random() / 2);
+    const pauseMs = jittered(Math.min(DOUBT_AT_MOST_MS, DOUBT_MS * 2 ** this.#doubts++));
     this.#doubtTimer = this.#clock.setTimeout(() => {
       this.#doubtTimer = null;
       if (this.#isDoubtful && !this.#held && !this.#mending) this.#repair();
@@ -159,7 +156,7 @@ export class Stream {
       await this.#mend();
     } catch (error) {
       if (this.#held) return; // no connection: the next arrival begins again
-      if (error.action === "retry") this.#again(error.retryAfter * 1000 * (1 + Math.random() / 2), () => this.#repair());
+      if (error.action === "retry") this.#again(jittered(error.retryAfter) * 1000, () => this.#repair());
       else if (this.#isDoubtful) this.#lookAfreshSoon();
       // Otherwise the next event, or the next heartbeat, shows the gap again.
     }
@@ -179,8 +176,8 @@ export class Stream {
 
   async #catchUp(resumed) {
     let known = Math.max(this.#position, this.#head);
-    if (this.#begun && this.#resume && (resumed || !this.#isDoubtful)) {
-      const answer = resumed ?? (await this.#resume(this.#position)) ?? {};
+    if (this.#begun && this.#hooks.resume && (resumed || !this.#isDoubtful)) {
+      const answer = resumed ?? (await this.#hooks.resume(this.#position)) ?? {};
       for (const event of answer.events ?? []) this.#take(event);
       const head = Number.isSafeInteger(answer.head) ? answer.head : known;
       const isWhole = answer.complete === true && this.#position >= head;
@@ -195,7 +192,7 @@ export class Stream {
     // holds everything up to the newest event that has arrived.
     known = Math.max(known, ...this.#early.keys());
     this.recovered = false;
-    this.#position = (await this.#readAfresh()) ?? known;
+    this.#position = (await this.#hooks.readAfresh()) ?? known;
     this.#isDoubtful = false;
     this.listener?.read();
   }

@@ -2,10 +2,8 @@
 
 import { ClientError } from "./errors.mjs";
 import { complain } from "./emitter.mjs";
+import * as WAMP from "./wamp-messages.mjs";
 
-const [HELLO, WELCOME, ABORT, CHALLENGE, AUTHENTICATE, GOODBYE, ERROR] = [1, 2, 3, 4, 5, 6, 8];
-const [PUBLISH, PUBLISHED, SUBSCRIBE, SUBSCRIBED, UNSUBSCRIBE, UNSUBSCRIBED, EVENT] = [16, 17, 32, 33, 34, 35, 36];
-const [CALL, RESULT] = [48, 50];
 const PROTOCOL = "wamp.2.json";
 const REALM = "tutor";
 const ROLES = { caller: { features: {} }, publisher: { features: {} }, subscriber: { features: {} } };
@@ -27,8 +25,8 @@ export class WampSession {
   #over = false;
 
   /**
-   * Connects at once. `authid` may be left out. `hooks`: onOpen(), the other end has answered; onHeard(isEvent), whatever it says;
-   * onSent(), whenever an answer is waited for; onOver({reason, message}), with null where there was no goodbye.
+   * Connects at once. `authid` may be left out. `hooks`: onOpen(), the other end has answered; onHeard(isEvent), whatever it
+   * says; onSent(), whenever an answer is waited for; onOver({reason, message}), with null where there was no goodbye.
    * `debug(direction, message)` sees all that is said but the ticket.
    */
   constructor({ url, WebSocket, ticket, authid, hooks, debug = () => {} }) {
@@ -58,7 +56,7 @@ export class WampSession {
 
   /** `{id, answer}`; the answer is the first positional result. Throws ClientError. */
   call(procedure, kwargs) {
-    return this.#ask(CALL, [{}, procedure, [], kwargs]);
+    return this.#ask(WAMP.CALL, [{}, procedure, [], kwargs]);
   }
 
   /** Nobody waits for this answer any more. */
@@ -68,18 +66,18 @@ export class WampSession {
 
   /** Hear a topic; `heard(kwargs, publisher)`. Answers its number, by which it is ended. */
   subscribe(topic, heard) {
-    return this.#ask(SUBSCRIBE, [{}, topic], heard).answer;
+    return this.#ask(WAMP.SUBSCRIBE, [{}, topic], heard).answer;
   }
 
   /** One that the router has ended already is no error. */
   async unsubscribe(subscription) {
     this.#heard.delete(subscription);
-    await this.#ask(UNSUBSCRIBE, [subscription]).answer.catch(() => {});
+    await this.#ask(WAMP.UNSUBSCRIBE, [subscription]).answer.catch(() => {});
   }
 
   /** Tell the others. Answered, because what asks for no answer holds back all that is sent after it (S18). */
   publish(topic, kwargs) {
-    return this.#ask(PUBLISH, [{ acknowledge: true }, topic, [], kwargs]).answer;
+    return this.#ask(WAMP.PUBLISH, [{ acknowledge: true }, topic, [], kwargs]).answer;
   }
 
   /**
@@ -87,13 +85,13 @@ export class WampSession {
    * nobody has. The answer is a "no", and all that counts is that there is one: true, or false where the session is over.
    */
   async probe() {
-    await this.#ask(UNSUBSCRIBE, [NO_SUBSCRIPTION]).answer.catch(() => {});
+    await this.#ask(WAMP.UNSUBSCRIBE, [NO_SUBSCRIPTION]).answer.catch(() => {});
     return !this.#over;
   }
 
   /** Go, with a goodbye. */
   leave() {
-    this.#say([GOODBYE, {}, "wamp.close.normal"]);
+    this.#say([WAMP.GOODBYE, {}, "wamp.close.normal"]);
     this.cut();
   }
 
@@ -116,15 +114,14 @@ export class WampSession {
 
   #say(message) {
     const text = JSON.stringify(message);
-    this.#debug("out", message[0] === AUTHENTICATE ? [AUTHENTICATE, "…", {}] : message);
+    this.#debug("out", message[0] === WAMP.AUTHENTICATE ? [WAMP.AUTHENTICATE, "…", {}] : message);
     if (this.#socket.readyState === OPEN) this.#socket.send(text);
   }
 
   #opened() {
     if (this.#over) return;
     this.#hooks.onOpen();
-    const who = this.#authid === undefined ? {} : { authid: this.#authid };
-    this.#say([HELLO, REALM, { roles: ROLES, authmethods: ["ticket"], ...who }]);
+    this.#say([WAMP.HELLO, REALM, { roles: ROLES, authmethods: ["ticket"], authid: this.#authid }]);
   }
 
   #take(text) {
@@ -137,24 +134,24 @@ export class WampSession {
     }
     this.#debug("in", message);
     const [kind, first, second, third, ...rest] = message;
-    this.#hooks.onHeard(kind === EVENT);
-    if (kind === EVENT) this.#event(first, third, rest[1]);
-    else if (kind === RESULT) this.#answered(first, third?.[0] ?? {}); // a procedure returns one dict
-    else if (kind === ERROR) this.#failed(second, rest[0], rest[2]);
-    else if (kind === SUBSCRIBED) this.#subscribed(first, second);
-    else if (kind === UNSUBSCRIBED || kind === PUBLISHED) this.#answered(first);
+    this.#hooks.onHeard(kind === WAMP.EVENT);
+    if (kind === WAMP.EVENT) this.#event(first, third, rest[1]);
+    else if (kind === WAMP.RESULT) this.#answered(first, third?.[0] ?? {}); // a procedure returns one dict
+    else if (kind === WAMP.ERROR) this.#failed(second, rest[0], rest[2]);
+    else if (kind === WAMP.SUBSCRIBED) this.#subscribed(first, second);
+    else if (kind === WAMP.UNSUBSCRIBED || kind === WAMP.PUBLISHED) this.#answered(first);
     else this.#takeOfSession(kind, first, second);
   }
 
   #takeOfSession(kind, first, second) {
-    if (kind === CHALLENGE) this.#say([AUTHENTICATE, this.#ticket, {}]);
-    else if (kind === WELCOME) this.#welcome({ session: first, authid: second.authid, authrole: second.authrole });
-    else if (kind === ABORT) {
+    if (kind === WAMP.CHALLENGE) this.#say([WAMP.AUTHENTICATE, this.#ticket, {}]);
+    else if (kind === WAMP.WELCOME) this.#welcome({ session: first, authid: second.authid, authrole: second.authrole });
+    else if (kind === WAMP.ABORT) {
       this.#refuse(ClientError.fromAbort({ errorUri: second, details: first }));
       this.cut();
-    } else if (kind === GOODBYE) {
+    } else if (kind === WAMP.GOODBYE) {
       this.#goodbye = { reason: second, message: first?.message ?? "" };
-      this.#say([GOODBYE, {}, "wamp.close.goodbye_and_out"]);
+      this.#say([WAMP.GOODBYE, {}, "wamp.close.goodbye_and_out"]);
       this.cut();
     } // what else a later WAMP may say is not for us
   }
@@ -181,7 +178,7 @@ export class WampSession {
 
   #failed(id, errorUri, argsDict) {
     const { reject, about } = this.#requests.get(id) ?? {};
-    reject?.(ClientError.fromWamp({ errorUri, argsDict, about }));
+    reject?.(ClientError.from({ errorUri, argsDict, about }));
     this.#requests.delete(id);
   }
 

@@ -28,7 +28,8 @@ export class Board {
   /**
    * `call(name, kwargs)` calls tutorwamp.board.<name>, `resume(position)` asks for what came after it. `hooks`: onChange(),
    * whenever something looks different; onNews(page), when somebody else changed it; onStopped(ids), when the server took no
-   * more of these elements; tell(error). `kept` keeps what is not answered over a reload (chat/kept.mjs); `everyMs`: it is sent no oftener.
+   * more of these elements; tell(error). `kept` keeps what is not answered over a reload (chat/kept.mjs); `everyMs`: it is
+   * sent no oftener.
    */
   constructor({ call, me, hooks, resume, kept, clock, everyMs }) {
     this.#call = call;
@@ -240,9 +241,7 @@ export class Board {
   }
 
   #rejected(rejections) {
-    for (const { id } of rejections) this.#history.forget(id);
-    this.#look();
-    this.#hooks.onStopped(rejections.map(({ id }) => id));
+    this.#stopped(rejections.map(({ id }) => id));
     // An element that somebody else deleted meanwhile is gone, and that is to be seen.
     const toTell = rejections.filter(({ error, element }) => error !== STALE || element !== null);
     for (const one of new Map(toTell.map((one) => [one.error, one])).values()) this.#hooks.tell(ClientError.fromRejection(one));
@@ -254,10 +253,14 @@ export class Board {
   }
 
   #refused(error, changes) {
-    for (const change of changes) this.#history.forget(idOf(change));
-    this.#look();
-    this.#hooks.onStopped(changes.map(idOf));
+    this.#stopped(changes.map(idOf));
     this.#hooks.tell(error);
+  }
+
+  #stopped(ids) {
+    for (const id of ids) this.#history.forget(id);
+    this.#look();
+    this.#hooks.onStopped(ids);
   }
 
   // Pages

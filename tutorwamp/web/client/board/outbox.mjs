@@ -1,6 +1,7 @@
 // Our own changes on their way to the server: gathered for a moment, sent in their order without waiting for answers,
 // and sent again (same client_id) where there was none, also after a reload. docs/rules/board.md, B21, B22, B31, B33, B45.
 
+import { jittered } from "../again.mjs";
 import { NOT_KEPT } from "../chat/kept.mjs";
 import { systemClock } from "../clock.mjs";
 import { ClientError } from "../errors.mjs";
@@ -17,9 +18,10 @@ const KEPT_AFTER_MS = 1_000; // what is answered sooner is never stored; a brows
 const TRIES_IN_DOUBT = 3; // of what fails in a way that nobody has thought of
 const STALE = "tutorwamp.error.board.stale";
 
-// A submission: {clientId, changes, size, state, isSealed, isKept, isOld, doubts, seq}. Each element occurs in it once, so that an answer, which names
-// elements, says clearly what became of each change. `state`: waiting, flying, or answered (until the event `seq` is here).
-// Sealed is what was sent or stored: from then on, one client_id means these changes, in every tab. Old is of a page before.
+// A submission: {clientId, changes, size, state, isSealed, isKept, isOld, doubts, seq}. Each element occurs in it once, so that
+// an answer, which names elements, says clearly what became of each change. `state`: waiting, flying, or answered (until the
+// event `seq` is here). Sealed is what was sent or stored: from then on, one client_id means these changes, in every tab. Old
+// is of a page before.
 
 export class Outbox {
   #submissions = [];
@@ -234,7 +236,7 @@ export class Outbox {
       this.#failures = this.#flying > 0 ? Math.max(1, this.#failures) : this.#failures + 1; // many that fail together are one
       if (error.action === "reauth") return; // until the person is back, or draws on
       const seconds = Math.min(PAUSE_AT_MOST_S, Math.max(1, error.retryAfter) * this.#failures);
-      this.#nextAt = this.#clock.now() + seconds * 1000 * (1 + Math.random() / 2);
+      this.#nextAt = this.#clock.now() + jittered(seconds) * 1000;
     } else {
       this.#submissions = this.#submissions.filter((one) => one !== submission);
       this.#forget(submission);

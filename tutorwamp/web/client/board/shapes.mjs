@@ -11,7 +11,8 @@ const HEAD_ANGLE = Math.PI / 6;
 
 const isPoint = (point) => Array.isArray(point) && Number.isFinite(point[0]) && Number.isFinite(point[1]);
 const areFinite = (...values) => values.every(Number.isFinite);
-const isLine = ({ points, width }, atLeast) => Array.isArray(points) && points.length >= atLeast && points.every(isPoint) && areFinite(width);
+const isLine = ({ points, width }, atLeast) =>
+  Array.isArray(points) && points.length >= atLeast && points.every(isPoint) && areFinite(width);
 const isBox = ({ x, y, width, height }) => areFinite(x, y, width, height) && width >= 0 && height >= 0;
 const COMPLETE = {
   stroke: (element) => isLine(element, 1),
@@ -26,7 +27,10 @@ const drawable = new WeakMap(); // element -> whether it is
 
 /** Whether it can be drawn here. A later version has other kinds, and other forms of these: they keep their places, unseen. */
 export function isDrawable(element) {
-  if (!drawable.has(element)) drawable.set(element, Boolean(Object.hasOwn(COMPLETE, element.kind) && COMPLETE[element.kind](element)));
+  if (!drawable.has(element)) {
+    const isKind = Object.hasOwn(COMPLETE, element.kind);
+    drawable.set(element, isKind && Boolean(COMPLETE[element.kind](element)));
+  }
   return drawable.get(element);
 }
 
@@ -46,12 +50,18 @@ function drawn(element, href) {
       return { tag: "path", attributes: { d: curve(element.points), ...pen(element), opacity } };
     case "line":
     case "arrow":
-      return { tag: "path", attributes: { d: curve(element.points) + (kind === "arrow" ? head(element) : ""), ...pen(element), opacity } };
+      return {
+        tag: "path",
+        attributes: { d: curve(element.points) + (kind === "arrow" ? head(element) : ""), ...pen(element), opacity },
+      };
     case "rect":
       return { tag: "rect", attributes: { ...box(element), ...paint(element), opacity } };
     case "ellipse": {
       const { x, y, width, height } = element;
-      return { tag: "ellipse", attributes: { cx: x + width / 2, cy: y + height / 2, rx: width / 2, ry: height / 2, ...paint(element), opacity } };
+      return {
+        tag: "ellipse",
+        attributes: { cx: x + width / 2, cy: y + height / 2, rx: width / 2, ry: height / 2, ...paint(element), opacity },
+      };
     }
     case "text":
       return { tag: "text", attributes: { fill: color, "font-size": element.size, opacity }, lines: linesOf(element) };

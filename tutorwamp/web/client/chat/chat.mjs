@@ -87,7 +87,8 @@ export class Chat {
   end() {
     this.#closed = true;
     this.close();
-    for (const message of this.#messages.toSend) this.#messages.refuse(message, new ClientError({ uri: "tutorwamp.error.lesson.state" }));
+    const over = new ClientError({ uri: "tutorwamp.error.lesson.state" });
+    for (const message of this.#messages.toSend) this.#messages.refuse(message, over);
   }
 
   /** The connection is gone; what is said now waits. */
@@ -139,7 +140,11 @@ export class Chat {
   }
 
   async #history(cursor) {
-    const { items, next_cursor } = await this.#call("history", { lesson_id: this.#lessonId, limit: PAGE, ...(cursor && { cursor }) });
+    const { items, next_cursor } = await this.#call("history", {
+      lesson_id: this.#lessonId,
+      limit: PAGE,
+      ...(cursor && { cursor }),
+    });
     return { messages: legible(items, readMessage), next: next_cursor ?? null };
   }
 

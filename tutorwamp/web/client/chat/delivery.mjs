@@ -7,10 +7,7 @@ import { ClientError } from "../errors.mjs";
 const PAUSE_AT_MOST_S = 10; // unless the server wants more
 
 export class Delivery {
-  #next;
-  #send;
-  #onRefused;
-  #onStuck;
+  #hooks;
   #open = false;
   #running = false;
   #leaving = false;
@@ -22,12 +19,9 @@ export class Delivery {
    * `next()`: the first that waits, or undefined. `send(message)` promises that it need not be sent again.
    * `onRefused(message, error)`: it never can be, so next() must not give it again. `onStuck()`: it takes longer.
    */
-  constructor({ next, send, onRefused, onStuck, clock }) {
+  constructor({ clock, ...hooks }) {
     this.#clock = clock;
-    this.#next = next;
-    this.#send = send;
-    this.#onRefused = onRefused;
-    this.#onStuck = onStuck;
+    this.#hooks = hooks;
   }
 
   /** There is nobody to send to, or the server wants to be asked later. */
@@ -62,7 +56,7 @@ export class Delivery {
   async #run() {
     const session = this.#session;
     this.#running = true;
-    for (let message; (message = this.#next()); ) {
+    for (let message; (message = this.#hooks.next()); ) {
       const goesOn = await this.#deliver(message, session);
       if (session !== this.#session) return;
       if (!goesOn) break;
@@ -72,13 +66,13 @@ export class Delivery {
 
   async #deliver(message, session) {
     try {
-      await this.#send(message);
+      await this.#hooks.send(message);
     } catch (thrown) {
       const error = ClientError.from(thrown);
       // Without a good token it waits until the person is back.
       if (session !== this.#session || error.action === "reauth") return false;
       if (error.action === "retry") return this.#later(error.retryAfter);
-      this.#onRefused(message, error);
+      this.#hooks.onRefused(message, error);
     }
     this.#failures = 0;
     return true;
@@ -86,7 +80,7 @@ export class Delivery {
 
   async #later(seconds) {
     this.#failures++;
-    this.#onStuck();
+    this.#hooks.onStuck?.();
     await pause(jittered(Math.max(seconds, Math.min(PAUSE_AT_MOST_S, seconds * this.#failures))), this.#clock);
     return !this.#leaving;
   }

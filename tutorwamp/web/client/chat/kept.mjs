@@ -1,7 +1,10 @@
 // What is not sent yet, in a storage like a browser's localStorage: neither a reload nor a closed tab loses any of it.
 // Each piece has a key of its own, so that two tabs of one person do not overwrite one another's.
 
-const STORED_AS = "tutorwamp.unsent";
+import { keysOf } from "../storage.mjs";
+
+/** Then the person, the lesson, the kind and the `client_id`. */
+export const STORED_AS = "tutorwamp.unsent";
 
 /** Where there is no storage: it lasts as long as the page. */
 export const NOT_KEPT = { all: [], put: () => true, remove: () => {} };
@@ -51,11 +54,6 @@ export class Kept {
 /** The person signs out, perhaps on a computer that others use. */
 export function forgetKept(storage, personId) {
   for (const key of keysOf(storage, `${STORED_AS}.${personId}.`)) storage.removeItem(key);
-}
-
-function keysOf(storage, prefix) {
-  const keys = Array.from({ length: storage.length }, (_, place) => storage.key(place));
-  return keys.filter((key) => key?.startsWith(prefix));
 }
 
 function readable(text) {
