@@ -492,5 +492,5 @@ async def test_drafts(node: Node, tmp_path: Path) -> None:
         assert await student.value("document.querySelector('.composer').hidden")
         await student.value("[...document.querySelectorAll('.left-over button')].at(-1).click()")
         await student.until("() => document.querySelector('.left-over').hidden")
-        kept = "Object.keys(localStorage).filter((key) => key.startsWith('tutorwamp.draft'))"
+        kept = "Object.keys(localStorage).filter((key) => key.endsWith('.draft'))"
         assert await student.value(kept) == []

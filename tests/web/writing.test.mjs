@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { forgetKept } from "../../tutorwamp/web/client/chat/kept.mjs";
+import { unsentIn } from "../../tutorwamp/web/client/pending.mjs";
 import { Composer } from "../../tutorwamp/web/page/chat/composer.mjs";
-import { Draft, forgetDrafts } from "../../tutorwamp/web/page/chat/drafts.mjs";
+import { keeping } from "../../tutorwamp/web/page/keeping.mjs";
 import { interruption } from "../../tutorwamp/web/page/lessons/state.mjs";
 import { TextEditor } from "../../tutorwamp/web/page/board/text-editor.mjs";
 import { isolated, isVisible, straight, written, writtenLine } from "../../tutorwamp/web/client/writing.mjs";
@@ -43,7 +45,7 @@ function composing(storage = memory()) {
   const composer = new Composer(form, {
     chat: { send: (body) => sent.push(body) },
     whisper: () => {},
-    draft: new Draft(storage, "me", "lesson"),
+    draft: keeping("draft", "me", "lesson", storage),
     rest: new Field(),
     attach,
     mention,
@@ -189,15 +191,22 @@ test("C34 what may not be said now is kept, and not sent", () => {
 
 test("C34 a sign-out forgets one's own drafts, and nobody else's", () => {
   const storage = memory();
-  const empty = { replyTo: null, editing: null, files: [] };
-  for (const person of ["me", "you"]) new Draft(storage, person, "lesson").put({ words: person, ...empty });
-  forgetDrafts(storage, "me");
-  assert.deepEqual(["me", "you"].map((person) => new Draft(storage, person, "lesson").value.words), ["", "you"]);
+  const drafts = ["me", "you"].map((person) => keeping("draft", person, "lesson", storage));
+  for (const draft of drafts) draft.write({ words: "so far" });
+  forgetKept(storage, "me");
+  assert.deepEqual(drafts.map((draft) => draft.read()), [null, { words: "so far" }]);
+});
+
+test("what the page keeps beside what waits to be sent is not counted with it", () => {
+  const storage = memory();
+  for (const name of ["draft", "poll", "answers", "plan"]) keeping(name, "me", "lesson", storage).write({ words: "so far" });
+  keeping("board-draft", "me", "lesson", storage).write([{ id: "a" }]);
+  assert.deepEqual([storage.length, unsentIn(storage, "me")], [5, {}]);
 });
 
 test("a draft that cannot be read or kept costs nothing else", () => {
   const storage = memory();
-  storage.setItem("tutorwamp.draft.me.lesson", "{");
+  storage.setItem("tutorwamp.unsent.me.lesson.draft", "{");
   storage.setItem = () => {
     throw new Error("full");
   };

@@ -1,12 +1,10 @@
 // Leaving: what waits is asked about, and then the person is signed out in all tabs of this browser.
 
 import { forgetKept } from "../../client/chat/kept.mjs";
-import { forgetDrafts } from "../chat/drafts.mjs";
-import { forgetGiven } from "../polls/given.mjs";
 import { t } from "../words.mjs";
 import { Push } from "./push.mjs";
 
-const OF_THE_PERSON = ["tutorwamp.plan.", "tutorwamp.invitation."]; // lessons that were not planned yet, and codes
+const INVITATION = "tutorwamp.invitation."; // codes
 const PUSH_OFF_WITHIN_MS = 2_000; // nobody is kept here because a server is away
 
 export class SignOut {
@@ -54,11 +52,8 @@ export class SignOut {
     const { id } = this.#session.user;
     this.#leaving();
     this.#client.close();
-    for (const forget of [forgetKept, forgetDrafts, forgetGiven]) forget(this.#client.storage, id);
-    forgetKept(sessionStorage, id);
-    for (const key of Object.keys(sessionStorage)) {
-      if (OF_THE_PERSON.some((one) => key.startsWith(one))) sessionStorage.removeItem(key);
-    }
+    for (const storage of [this.#client.storage, sessionStorage]) forgetKept(storage, id);
+    for (const key of Object.keys(sessionStorage)) if (key.startsWith(INVITATION)) sessionStorage.removeItem(key);
     const done = this.#session.logOut();
     this.#left(words, how);
     await done;

@@ -1,10 +1,10 @@
 // All that a person draws with: the tools, by pointer and by keyboard, the words, what is selected.
 
 import { find } from "../dom.mjs";
+import { keeping } from "../keeping.mjs";
 import { notify } from "../notices.mjs";
 import { t } from "../words.mjs";
 import { Drafts } from "./drafts.mjs";
-import { keeping } from "./keeping.mjs";
 import { KeyboardPen } from "./keyboard-pen.mjs";
 import { Laser } from "./laser.mjs";
 import { Pointing } from "./pointing.mjs";

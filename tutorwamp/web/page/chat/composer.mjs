@@ -1,5 +1,5 @@
 // Where a message is written: new, as a reply, or as a correction of an old one. Says "typing" while somebody types. What is
-// typed is kept (drafts.mjs), whatever is pressed beside it.
+// typed is kept, whatever is pressed beside it.
 
 import { TYPING_EVERY_MS } from "../../client/chat/typing.mjs";
 import { isForInputMethod, isolated, isVisible, written } from "../../client/writing.mjs";
@@ -24,7 +24,7 @@ export class Composer {
   #saidTyping = 0;
 
   /**
-   * `draft`: see drafts.mjs; `rest`: where what was typed is given back; `attach(onChange)` and `mention(onChosen)` make this
+   * `draft` keeps what is typed (keeping.mjs); `rest`: where what was typed is given back; `attach(onChange)` and `mention(onChosen)` make this
    * form's Attachments and MentionList.
    */
   constructor(form, { chat, whisper, draft, rest, attach, mention, signal }) {
@@ -109,7 +109,7 @@ export class Composer {
   }
 
   #restore() {
-    const { words, replyTo, editing, files } = this.#draft.value;
+    const { words = "", replyTo = null, editing = null, files = [] } = this.#draft.read() ?? {};
     this.#words = words;
     this.#replyTo = replyTo;
     this.#editing = editing?.message ?? null;
@@ -125,7 +125,9 @@ export class Composer {
     const message = (one) => one && { id: one.id, body: one.body, author: one.author };
     const editing = this.#editing && { message: message(this.#editing), words: this.#input.value };
     const words = this.#editing ? this.#words : this.#input.value;
-    this.#draft.put({ words, replyTo: message(this.#replyTo), editing, files: this.#attachments.there });
+    const { there: files } = this.#attachments;
+    const isEmpty = !words && !this.#replyTo && !editing && files.length === 0;
+    this.#draft.write(isEmpty ? null : { words, replyTo: message(this.#replyTo), editing, files });
   }
 
   #showContext() {

@@ -9,10 +9,10 @@ import { dayAndTime, fullSpan, timeZone } from "../dates.mjs";
 import { dialog } from "../dialog.mjs";
 import { find, h } from "../dom.mjs";
 import { openInvite } from "../invites/invite.mjs";
+import { keeping } from "../keeping.mjs";
 import { notify } from "../notices.mjs";
 import { isAbout, refusalWords } from "../refusals.mjs";
 import { t } from "../words.mjs";
-import { Draft } from "./draft.mjs";
 import { asked, changes, differing, localMinute, nextQuarter, rebased, valuesOf } from "./planning.mjs";
 import { readStudents } from "./reading.mjs";
 import { StudentChooser } from "./students.mjs";
@@ -43,7 +43,7 @@ class Plan {
     this.#me = me;
     this.#lesson = lesson;
     this.#done = done;
-    this.#draft = new Draft(sessionStorage, me.id, lesson?.id ?? "new");
+    this.#draft = keeping("plan", me.id, lesson?.id ?? "new", sessionStorage);
     this.#form = this.#build();
     const fresh = {
       title: "",
@@ -52,7 +52,7 @@ class Plan {
       minutes: LASTS_BY_DEFAULT,
       students: [],
     };
-    const kept = this.#draft.kept;
+    const kept = this.#draft.read();
     const first = lesson ? valuesOf(lesson) : fresh;
     this.#fill({ ...first, ...kept, ...(day && { starts: first.starts }) });
   }
@@ -60,7 +60,7 @@ class Plan {
   open() {
     const key = this.#lesson ? "plan.title-change" : "plan.title-new";
     const mayClose = () => !this.#isTyped || confirm(t("plan.throw-away"));
-    this.#dialog = dialog("plan", t(key), [this.#form], { mayClose: () => mayClose() && (this.#draft.forget(), true) });
+    this.#dialog = dialog("plan", t(key), [this.#form], { mayClose: () => mayClose() && (this.#draft.write(null), true) });
     this.#form.title.focus();
     this.#showKnown();
     return this.#dialog;
@@ -143,7 +143,7 @@ class Plan {
   #keep() {
     const values = this.#values;
     const names = this.#lesson ? differing(valuesOf(this.#lesson), values) : Object.keys(values);
-    this.#draft.keep(Object.fromEntries(names.map((name) => [name, values[name]])));
+    this.#draft.write(Object.fromEntries(names.map((name) => [name, values[name]])));
   }
 
   #showWhen() {
@@ -208,7 +208,7 @@ class Plan {
   }
 
   #sent(lesson) {
-    this.#draft.forget();
+    this.#draft.write(null);
     this.#dialog.close();
     notify(t(this.#lesson ? "plan.is-changed" : "plan.is-planned"), { kind: "news" });
     this.#done();

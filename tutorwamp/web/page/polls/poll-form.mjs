@@ -17,7 +17,7 @@ export class PollForm {
   #choices = h("ol", { class: "poll-choices" });
   #problem = h("p", { class: "problem", role: "alert", hidden: true });
 
-  /** `ask({question, kind, choices, anonymous})` promises whether it was asked. `draft`: a FormDraft (chat/drafts.mjs). */
+  /** `ask({question, kind, choices, anonymous})` promises whether it was asked. `draft` keeps what stands in it (keeping.mjs). */
   constructor({ ask, draft }) {
     this.#ask = ask;
     this.#draft = draft;
@@ -25,7 +25,7 @@ export class PollForm {
       h("label", {}, h("input", { type: "radio", name: "poll-kind", value, checked: value === "single", onchange: () => this.#showKind() }), h("span", {}, t(`poll.kind-${value}`)));
     this.element = h(
       "form",
-      { class: "poll-form", onsubmit: (event) => this.#submit(event), oninput: () => this.#draft.put(this.#written) },
+      { class: "poll-form", onsubmit: (event) => this.#submit(event), oninput: () => this.#draft.write(this.#written) },
       h("label", {}, t("poll.question"), h("textarea", { name: "question", dir: "auto", rows: "2", maxlength: String(QUESTION_AT_MOST), required: true })),
       h("fieldset", { class: "choice" }, h("legend", {}, t("poll.kind")), KINDS.map(kind)),
       h("fieldset", { class: "offered" }, h("legend", {}, t("poll.choices")), this.#choices),
@@ -34,7 +34,7 @@ export class PollForm {
       h("div", { class: "buttons" }, h("button", { type: "submit", class: "small primary" }, t("poll.ask"))),
     );
     this.#offer(CHOICES_AT_LEAST);
-    this.#restore(draft.value);
+    this.#restore(draft.read());
   }
 
   get #kind() {
@@ -97,7 +97,7 @@ export class PollForm {
   }
 
   #clear() {
-    this.#draft.put(null);
+    this.#draft.write(null);
     this.element.reset();
     this.#choices.replaceChildren();
     this.#offer(CHOICES_AT_LEAST);

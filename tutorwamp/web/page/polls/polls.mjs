@@ -29,7 +29,7 @@ export class PollsTool {
 
   /**
    * `act`: ask(poll), answer(pollId, answer) and close(pollId, show), each promising whether it was done; answers(pollId), for
-   * who runs the lesson. `given` remembers one's own answers (given.mjs), `draft` a question that is not asked yet.
+   * who runs the lesson. `given` keeps one's own answers, by poll, and `draft` a question that is not asked yet (keeping.mjs).
    */
   constructor({ act, given, draft, signal }) {
     this.#act = act;
@@ -52,7 +52,7 @@ export class PollsTool {
     this.element.hidden = polls.length === 0 && (!runs || over);
     if (this.element.hidden) this.#popover.close();
     find(".ask", this.#popover.card).hidden = !runs || over;
-    const open = polls.filter((poll) => poll.state === "open" && (runs || (isStudent && !this.#given.of(poll.id)))).length;
+    const open = polls.filter((poll) => poll.state === "open" && (runs || (isStudent && !this.#answerTo(poll)))).length;
     this.#popover.button.replaceChildren(icon("poll"), h("span", { class: "words" }, t("poll.button")),
       open > 0 ? h("span", { class: "count" }, h("span", { "aria-hidden": "true" }, String(open)), h("span", { class: "unseen" }, t("poll.button-open", { count: open }))) : "");
     this.#tell();
@@ -66,7 +66,7 @@ export class PollsTool {
     const now = new Map(polls.map(({ id, state, shown }) => [id, { state, shown }]));
     for (const poll of polls) {
       const before = this.#known?.get(poll.id);
-      const asks = poll.state === "open" && !before && isStudent && !this.#given.of(poll.id);
+      const asks = poll.state === "open" && !before && isStudent && !this.#answerTo(poll);
       if (asks) announce(t("poll.asked", { question: isolated(poll.question) }));
       if (before && poll.shown && !before.shown && !runs) announce(t("poll.results", { question: isolated(poll.question) }));
       if (asks) this.#popover.open();
@@ -96,7 +96,7 @@ export class PollsTool {
   #row(poll) {
     const { runs, isStudent } = this.#picture;
     const said = runs ? (this.#answers.get(poll.id) ?? null) : null;
-    const given = isStudent ? this.#given.of(poll.id) : null;
+    const given = isStudent ? this.#answerTo(poll) : null;
     const answers = poll.state === "open" && isStudent && !runs;
     // Of an open question only what its form shows: who chooses is not disturbed by who has answered.
     const shown = answers ? { ...poll, answered: 0 } : poll;
@@ -133,9 +133,14 @@ export class PollsTool {
     );
   }
 
+  // What one has answered oneself: the server does not tell it back (docs/rules/polls.md). `{choice_ids?, text?}`, or null.
+  #answerTo({ id }) {
+    return this.#given.read()?.[id] ?? null;
+  }
+
   async #answer(poll, answer) {
     if (!(await this.#act.answer(poll.id, answer))) return;
-    this.#given.put(poll.id, answer);
+    this.#given.write({ ...this.#given.read(), [poll.id]: answer });
     announce(t("poll.given"));
     this.show({});
   }

@@ -6,7 +6,6 @@ import { BoardPanel } from "../board/board-panel.mjs";
 import { Away } from "../chat/away.mjs";
 import { ChatView } from "../chat/chat-view.mjs";
 import { Composer } from "../chat/composer.mjs";
-import { Draft } from "../chat/drafts.mjs";
 import { MentionList } from "../chat/mention-list.mjs";
 import { calledBy } from "../chat/mentions.mjs";
 import { setUpSearch } from "../chat/search.mjs";
@@ -15,6 +14,7 @@ import { find, h } from "../dom.mjs";
 import { Attachments } from "../files/attachments.mjs";
 import { transfers } from "../files/transfer.mjs";
 import { openInvite } from "../invites/invite.mjs";
+import { keeping } from "../keeping.mjs";
 import { interruption, OVER, stateBadge } from "../lessons/state.mjs";
 import { announce, notify } from "../notices.mjs";
 import { report } from "../reports/report.mjs";
@@ -136,7 +136,7 @@ export class Room {
     return new Composer(form, {
       chat: this.#chat,
       whisper: ({ typing }) => this.#lesson.typing.tell(typing),
-      draft: new Draft(storage, this.#me.id, this.#lesson.id),
+      draft: keeping("draft", this.#me.id, this.#lesson.id, storage),
       rest: find(".left-over", this.#root),
       mention: (chosen) => new MentionList(find("textarea", form), { people, chosen, signal }),
       attach: (onChange) => new Attachments(form, { zone: find(".chat", this.#root), send: this.#files.send, onChange, signal }),

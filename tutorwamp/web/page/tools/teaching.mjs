@@ -2,13 +2,12 @@
 
 import { persistently } from "../../client/again.mjs";
 import { newClientId } from "../../client/ids.mjs";
-import { FormDraft } from "../chat/drafts.mjs";
 import { find } from "../dom.mjs";
 import { inPlainWords } from "../error-words.mjs";
 import { Hands } from "../hands/hands.mjs";
+import { keeping } from "../keeping.mjs";
 import { notify } from "../notices.mjs";
 import { People } from "../people/people.mjs";
-import { Given } from "../polls/given.mjs";
 import { PollsTool } from "../polls/polls.mjs";
 import { Rules } from "../rules/rules.mjs";
 import { standing } from "../rules/standing.mjs";
@@ -59,8 +58,8 @@ export class Teaching {
     const call = (name, kwargs) => client.call(`tutorwamp.poll.${name}`, kwargs);
     return new PollsTool({
       signal,
-      given: new Given(client.storage, me.id, id),
-      draft: new FormDraft(client.storage, me.id, id, "poll"),
+      given: keeping("answers", me.id, id, client.storage),
+      draft: keeping("poll", me.id, id, client.storage),
       act: {
         ask: (poll) => {
           const asked = { lesson_id: id, client_id: newClientId(), ...poll }; // one for all tries

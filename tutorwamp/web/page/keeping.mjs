@@ -1,9 +1,9 @@
-// A value of the board in a storage of the browser, by person and lesson: it survives a reload. Signing out forgets it, like
-// all that is not sent (client/chat/kept.mjs).
+// A value of the page in a storage of the browser, by person and lesson: what was begun and not sent survives a reload. Signing
+// out forgets it, like all that is not sent (client/chat/kept.mjs).
 
-const STORED_AS = "tutorwamp.unsent";
+import { STORED_AS } from "../client/chat/kept.mjs";
 
-/** `{read(), write(value)}`; an empty value is none. */
+/** `{read(), write(value)}`; null, or an empty list, is none. */
 export function keeping(name, personId, lessonId, storage) {
   const key = `${STORED_AS}.${personId}.${lessonId}.${name}`;
   return {
@@ -11,7 +11,7 @@ export function keeping(name, personId, lessonId, storage) {
       try {
         return JSON.parse(storage.getItem(key) ?? "null");
       } catch {
-        return null;
+        return null; // somebody else's, or there is no storage
       }
     },
     write(value) {
