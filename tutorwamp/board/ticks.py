@@ -1,7 +1,7 @@
 """Gather what arrives within a tick, and write a board's ticks one after another.
 
 The first change opens a tick; while changes keep coming, the next one begins where it ended, and gathers while it is
-being written. Submissions that were overtaken by a change of their lesson are admitted again and written before anything
+being written. Submissions that were overtaken by a change of their lesson are admitted again and written before all
 that came later, so that one writer's changes keep their order (B22).
 """
 
