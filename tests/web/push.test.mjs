@@ -81,6 +81,19 @@ test("a device is turned on and off, and the server knows it", async () => {
   ]);
 });
 
+test("a new login registers the device again, where it was on, and of nobody else", async () => {
+  const [device, server] = [new Device(), serverOf()];
+  const push = (user) => new Push({ ask: server.ask, user, scope: device.scope });
+  await push("stan").renew();
+  assert.deepEqual(server.sent(), []);
+  await push("stan").turnOn();
+  await push("stan").renew();
+  await push("ada").renew();
+  const [registered, renewed, ...more] = server.sent();
+  assert.deepEqual(renewed, registered);
+  assert.deepEqual(more, []);
+});
+
 test("who comes next on the same device is not told of the first one's lessons, and does not end them", async () => {
   const [device, server] = [new Device(), serverOf()];
   await new Push({ ask: server.ask, user: "stan", scope: device.scope }).turnOn();

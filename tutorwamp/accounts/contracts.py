@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -160,6 +160,14 @@ class Addresses(Protocol):
 
     async def reachable(self, user_ids: Collection[str]) -> set[str]:
         """Those of these people who have such an address."""
+        ...
+
+
+class Logins(Protocol):
+    """The port by which others learn whose logins were ended, all at once."""
+
+    async def ended_at(self, user_ids: Collection[str]) -> Mapping[str, datetime]:
+        """When that was last, of those of these people to whom it has happened."""
         ...
 
 

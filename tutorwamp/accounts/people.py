@@ -1,8 +1,8 @@
-"""Who people are, from a memory of them: the ports ``People`` and ``Addresses``."""
+"""Who people are, from a memory of them: the ports ``People``, ``Addresses`` and ``Logins``."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -38,6 +38,10 @@ class KnownPeople:
     async def reachable(self, user_ids: Collection[str]) -> set[str]:
         """See Addresses."""
         return await self._store.reachable(user_ids)
+
+    async def ended_at(self, user_ids: Collection[str]) -> Mapping[str, datetime]:
+        """See Logins."""
+        return await self._store.revoked(user_ids)
 
     async def person(self, user_id: str) -> Person:
         """One person, from memory where known. Raises NotFound."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from twisted.internet.defer import Deferred
 
@@ -236,12 +236,17 @@ class AccountsStore:
 
     def revoked_since(self, instant: datetime) -> Deferred[dict[str, datetime]]:
         """Who was revoked at or after an instant, and when."""
+        return self._revoked(users.c.revoked_at >= instant)
 
-        def thd(connection: Connection) -> dict[str, datetime]:
-            rows = connection.execute(select(users.c.id, users.c.revoked_at).where(users.c.revoked_at >= instant))
-            return {row.id: row.revoked_at for row in rows}
+    def revoked(self, user_ids: Collection[str]) -> Deferred[dict[str, datetime]]:
+        """Those of these who ever were, and when it was last."""
+        return self._revoked(users.c.id.in_(user_ids) & users.c.revoked_at.is_not(None))
 
-        return self._database.read("accounts.revoked_since", thd)
+    def _revoked(self, which: ColumnElement[bool]) -> Deferred[dict[str, datetime]]:
+        query = select(users.c.id, users.c.revoked_at).where(which)
+        return self._database.read(
+            "accounts.revoked", lambda one: {row.id: row.revoked_at for row in one.execute(query)}
+        )
 
 
 def _by_id(connection: Connection, user_ids: Sequence[str]) -> list[Account | None]:

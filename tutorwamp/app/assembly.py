@@ -252,7 +252,7 @@ def assemble(
     cache = make_cache(settings.cache, reactor)
     providers = providers_of(settings.push, settings.node.data_dir, accounts, reactor)
     queue = PushQueue(database, providers, clock, limited=settings.limits.rate_limits)
-    push = PushService(queue, providers, gate, accounts, accounts, settings.node.data_dir, clock)
+    push = PushService(queue, providers, gate, accounts, settings.node.data_dir, clock)
     told = NotificationsStore(database, queue)
     counts = UnreadCounts(cache, told, now_s)
     notifications = NotificationsService(told, counts, accounts, events, clock=clock)

@@ -54,8 +54,8 @@ class Desk:
 
     def another(self) -> Dispatcher:
         stage = self.stage
-        people = stage.machine.accounts
-        return Dispatcher(self.queue, self.providers, stage.gate, people, people, clock=stage.clock, chance=lambda: 1.0)
+        accounts = stage.machine.accounts
+        return Dispatcher(self.queue, self.providers, stage.gate, accounts, clock=stage.clock, chance=lambda: 1.0)
 
     @property
     def given(self) -> list[Delivery]:

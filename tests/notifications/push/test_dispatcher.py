@@ -146,6 +146,31 @@ async def test_P5_a_device_that_is_gone_is_forgotten_and_a_provider_that_fails_s
     assert len(desk.push.given) == 1
 
 
+@pytest.mark.parametrize("ends", ["everywhere", "password", "deactivated"])
+async def test_P11_a_device_goes_with_all_logins_of_its_person(stage_on_both: Stage, desk: Desk, ends: str) -> None:
+    accounts, anna = desk.stage.machine.accounts, desk.house.anna.user_id
+    account = await accounts._store.by_id(anna)
+    assert account is not None
+    email = account.user.email
+    desk.stage.clock.turn(seconds=1)
+    if ends == "everywhere":
+        await accounts.log_out_everywhere(anna)
+    elif ends == "password":
+        await accounts.set_password(email, "another long one, unguessed")
+    else:
+        await accounts.deactivate(email)
+    await desk.happens()
+    assert desk.push.given == []
+    still = select(subscriptions.c.endpoint).where(subscriptions.c.user_id == anna)
+    if ends == "deactivated":  # nobody is told of anything there
+        return
+    assert await desk.found(still) == []
+    desk.stage.clock.turn(seconds=1)
+    await desk.queue.subscribe(anna, Browser().subscription(ENDPOINT))  # who has signed in again
+    await desk.happens("Halves")
+    assert [one.target for one in desk.push.given] == [ENDPOINT]
+
+
 @pytest.mark.parametrize("alone", [True, False])
 async def test_P5_a_device_that_is_doubted_for_long_is_forgotten_and_the_persons_others_are_not(
     stage_on_both: Stage, alone: bool, desk: Desk

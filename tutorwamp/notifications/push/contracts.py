@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, Protocol
 from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import AfterValidator, Field
 
+from tutorwamp.accounts.contracts import Addresses, Logins, People
 from tutorwamp.kernel.contracts import Instant, Value
 from tutorwamp.notifications.contracts import Channel, Kind
 
@@ -104,6 +105,8 @@ class Delivery:
     tries: int
     taken_until: datetime
     """Until then nobody else takes it; tells this taking from others."""
+    registered_at: datetime | None = None
+    """Of the device; null for e-mail, and for one that is not registered any more."""
     more: int = 0
     """P8: how many notifications it tells of beside this one."""
 
@@ -144,6 +147,10 @@ class Doubtful(Later):
 
 
 Outcome = Sent | Gone | Refused | Later
+
+
+class Accounts(People, Addresses, Logins, Protocol):
+    """What push asks about accounts."""
 
 
 class Provider(Protocol):

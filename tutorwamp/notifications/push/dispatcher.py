@@ -12,13 +12,22 @@ from prometheus_client import Counter, Gauge
 from twisted.internet.defer import Deferred, DeferredList, DeferredLock, DeferredSemaphore
 from twisted.internet.defer import TimeoutError as Late
 
-from tutorwamp.accounts.contracts import Addresses, People
 from tutorwamp.kernel.contracts import Clock
 from tutorwamp.kernel.errors import TutorwampError
 from tutorwamp.kernel.log.lines import get_logger
 from tutorwamp.notifications.contracts import Channel, Connected
 from tutorwamp.notifications.push.batch import KEPT
-from tutorwamp.notifications.push.contracts import Delivery, Doubtful, Gone, Later, Outcome, Provider, Refused, Sent
+from tutorwamp.notifications.push.contracts import (
+    Accounts,
+    Delivery,
+    Doubtful,
+    Gone,
+    Later,
+    Outcome,
+    Provider,
+    Refused,
+    Sent,
+)
 from tutorwamp.notifications.push.queue import PushQueue
 
 log = get_logger(__name__)
@@ -53,8 +62,7 @@ class Dispatcher:
         queue: PushQueue,
         providers: Mapping[Channel, Provider],
         connected: Connected,
-        people: People,
-        addresses: Addresses,
+        accounts: Accounts,
         *,
         clock: Clock,
         chance: Any = random.random,
@@ -62,8 +70,7 @@ class Dispatcher:
         self._queue = queue
         self._providers = providers
         self._connected = connected
-        self._people = people
-        self._addresses = addresses
+        self._accounts = accounts
         self._clock = clock
         self._chance = chance
         self._turns = DeferredSemaphore(AT_ONCE)
@@ -119,9 +126,9 @@ class Dispatcher:
         people = sorted({one.user_id for one in taken})
         there = await self._connected.connected(people)
         choices = await self._queue.choices(people)
-        active = {one.id for one in await self._people.persons(people, active_only=True)}
+        active = {one.id for one in await self._accounts.persons(people, active_only=True)}
         mailed = sorted({one.user_id for one in taken if one.channel is Channel.EMAIL})
-        reachable = await self._addresses.reachable(mailed) if mailed else set()
+        reachable = await self._accounts.reachable(mailed) if mailed else set()
         return {
             one.delivery_id
             for one in taken
@@ -138,6 +145,10 @@ class Dispatcher:
                 log.warning("a delivery was left behind", error=repr(result.value))
 
     async def _deliver(self, delivery: Delivery) -> None:
+        if await self._is_signed_out(delivery):
+            await self._queue.unsubscribe(delivery.target)
+            await self._finish(delivery, "gone")
+            return
         if not await self._queue.begin(delivery):
             return  # it took us too long: who took it after us sends it
         outcome = await self._sent(delivery)
@@ -154,6 +165,13 @@ class Dispatcher:
         if isinstance(outcome, Refused):
             log.warning("push was refused", channel=delivery.channel.value, reason=outcome.reason)
         await self._finish(delivery, type(outcome).__name__.lower())
+
+    async def _is_signed_out(self, delivery: Delivery) -> bool:
+        """P11: whether all logins of the person were ended since their device was registered."""
+        if delivery.registered_at is None:
+            return False
+        ended_at = (await self._accounts.ended_at([delivery.user_id])).get(delivery.user_id)
+        return ended_at is not None and delivery.registered_at <= ended_at
 
     def _is_given_up(self, delivery: Delivery) -> bool:
         sent_at = self._sent_at.get(delivery.channel)

@@ -114,6 +114,7 @@ class PushQueue:
             notifications.c.read_at,
             deliveries.c.tries,
             deliveries.c.more,
+            subscriptions.c.created_at.label("registered_at"),
             deliveries.c.due_at.label("taken_until"),
         )
         source = deliveries.join(notifications, notifications.c.id == deliveries.c.notification_id).outerjoin(
@@ -217,6 +218,7 @@ def _delivery(row: Row[Any]) -> Delivery:
         created_at=row.created_at,
         read_at=row.read_at,
         tries=row.tries,
+        registered_at=row.registered_at,
         taken_until=row.taken_until,
         more=row.more,
     )

@@ -8,13 +8,21 @@ from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
 
-from tutorwamp.accounts.contracts import Addresses, Mailer, People
+from tutorwamp.accounts.contracts import Addresses, Mailer
 from tutorwamp.kernel.contracts import Caller, Clock
 from tutorwamp.kernel.errors import Invalid, NotFound
 from tutorwamp.kernel.settings import SettingsError
 from tutorwamp.notifications.contracts import Channel, Connected
 from tutorwamp.notifications.push.addresses import require_endpoint
-from tutorwamp.notifications.push.contracts import Provider, PushKey, Subscribe, Subscribed, Unsubscribe, to_base64url
+from tutorwamp.notifications.push.contracts import (
+    Accounts,
+    Provider,
+    PushKey,
+    Subscribe,
+    Subscribed,
+    Unsubscribe,
+    to_base64url,
+)
 from tutorwamp.notifications.push.dispatcher import Dispatcher, LogProvider
 from tutorwamp.notifications.push.mail import LogPost, Mail, Post, Relay, takes_utf8
 from tutorwamp.notifications.push.queue import PushQueue
@@ -78,15 +86,14 @@ class PushService:
         queue: PushQueue,
         providers: Mapping[Channel, Provider],
         connected: Connected,
-        people: People,
-        addresses: Addresses,
+        accounts: Accounts,
         data_dir: Path,
         clock: Clock,
     ) -> None:
         self._data_dir = data_dir
         self._providers = providers
         self._queue = queue
-        self.dispatcher = Dispatcher(queue, providers, connected, people, addresses, clock=clock)
+        self.dispatcher = Dispatcher(queue, providers, connected, accounts, clock=clock)
 
     def key(self) -> PushKey:
         """The application server's key. Raises NotFound where there is no Web Push."""

@@ -3,6 +3,7 @@
 
 import { createClient } from "../client/client.mjs";
 import { straight } from "../client/writing.mjs";
+import { Push } from "./account/push.mjs";
 import { SignOut } from "./account/sign-out.mjs";
 import { Tabs } from "./account/tabs.mjs";
 import { Bell } from "./bell/bell.mjs";
@@ -97,6 +98,7 @@ const accountHooks = {
   withNewLogin: async (work) => {
     client.close(); // the server ends it, and we would take that for the end of everything
     await work().finally(connect);
+    renewPush();
   },
 };
 const listOf = ({ Lessons }) => (lessons ??= new Lessons(client)).of(session.user);
@@ -134,8 +136,14 @@ function hasReset(words) {
   leftBy(words);
 }
 
+/** This device goes on as it was, though all logins may have ended meanwhile. */
+function renewPush() {
+  new Push({ ask: client.request, user: session.user.id }).renew().catch(() => {}); // the account's page turns it on again
+}
+
 /** Somebody is signed in: show who, and connect. */
 function start(how = {}) {
+  if (how.hasSignedIn) renewPush();
   hasSignedIn = how.hasSignedIn ?? false;
   showWho();
   bell = new Bell(client, { onNews: () => lessons?.refresh() });

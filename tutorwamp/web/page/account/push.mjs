@@ -36,10 +36,22 @@ export class Push {
     const old = await registration.pushManager.getSubscription();
     if (old && !isFor(old, key)) await old.unsubscribe(); // another key's: the browser would refuse this one
     const subscription = await registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: bytes(key) });
-    const { endpoint, keys, expirationTime = null } = subscription.toJSON();
-    await this.#ask("POST", "/api/push/subscriptions", { body: { endpoint, keys, expirationTime } });
+    await this.#register(subscription);
     this.#owner = this.#user;
     return this.state();
+  }
+
+  /** After a sign-in or a new password: the server forgets devices of logins that were ended (P11), and this one goes on. */
+  async renew() {
+    if (!this.isOn) return;
+    const registration = await this.#registration();
+    const subscription = await registration?.pushManager?.getSubscription();
+    if (subscription) await this.#register(subscription);
+  }
+
+  #register(subscription) {
+    const { endpoint, keys, expirationTime = null } = subscription.toJSON();
+    return this.#ask("POST", "/api/push/subscriptions", { body: { endpoint, keys, expirationTime } });
   }
 
   /** Also when the person signs out here: who comes next is not told of their lessons. */
