@@ -227,6 +227,21 @@ test("an older server without polls and view is entered as well", async () => {
   assert.deepEqual([bodies(lesson), lesson.view.value, lesson.polls.items], [["hello"], null, []]);
 });
 
+test("a lesson that ends while one enters is one that has ended: there is all to read, and nobody is turned away", async () => {
+  const answer = router.answers["tutorwamp.lesson.join"];
+  let joins = 0;
+  router.answers["tutorwamp.lesson.join"] = () => {
+    if (++joins === 2) {
+      school.isOver = true;
+      school.lesson = { ...school.lesson, state: "ended" };
+    }
+    return answer();
+  };
+  school.say(TUTOR, "hello");
+  const lesson = await joined();
+  assert.deepEqual([lesson.isOver, bodies(lesson)], [true, ["hello"]]);
+});
+
 test("whoever leads sees the votes after each answer, with one reading for many", async () => {
   client.close();
   client = newClient({ user: () => TUTOR });

@@ -157,12 +157,16 @@ export class Lesson extends Emitter {
     if (!this.#isWanted) return;
     const arrival = ++this.#arrivals;
     const isOurs = () => arrival === this.#arrivals;
+    let hasEnded = false; // while we were entering
     while (isOurs()) {
       try {
         await this.#enter();
         return isOurs() && this.emit("joined", { recovered: this.recovered });
       } catch (error) {
         if (!isOurs()) return;
+        const endsNow = error.uri === WRONG_STATE && !hasEnded;
+        hasEnded ||= endsNow;
+        if (endsNow) continue; // once more, to see it as it is now
         if (error.action !== "retry") return this.#fail(error);
         await pause(error.retryAfter * (1 + Math.random()), this.#client.clock);
       }
