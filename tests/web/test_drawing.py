@@ -374,6 +374,12 @@ async def test_a_crowded_page(node: Node, tmp_path: Path) -> None:
         await browser.until(f"() => !({is_clear})() || document.querySelectorAll('.sheet.changing > *').length > 0")
         await browser.wheel((400, 400), down=-100, modifiers=2)
         await browser.until("() => document.querySelector('.backdrop').style.transform === ''")
+        await browser.value("document.querySelector('.space').focus()")
+        await browser.press("a", "ctrl")
+        await browser.press("Delete")
+        await tina.has(lambda found: found == [])
+        await browser.press("z", "ctrl")
+        await tina.has(lambda found: len(found) == 1140)
     finally:
         await browser.close()
         for person in (tutor, student):

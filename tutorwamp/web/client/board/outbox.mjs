@@ -41,6 +41,7 @@ export class Outbox {
   #pace = new Pace();
   #failures = 0; // in a row
   #head = 0;
+  #unsentIds = null; // null: to be counted afresh. Who deletes thousands asks after each of them.
 
   /**
    * `send(clientId, changes)` promises the server's answer. `onRejected(rejections)`: the server took the rest.
@@ -76,8 +77,8 @@ export class Outbox {
 
   /** How many elements have changes that the server has not answered. */
   get unsentCount() {
-    const unsent = this.#submissions.filter(({ state }) => state !== "answered");
-    return new Set(unsent.flatMap(({ changes }) => changes.map(idOf))).size;
+    const unsent = () => this.#submissions.filter(({ state }) => state !== "answered").flatMap(({ changes }) => changes.map(idOf));
+    return (this.#unsentIds ??= new Set(unsent())).size;
   }
 
   /** Something was tried and has to be tried again, or there is nobody to send it to. */
@@ -90,6 +91,7 @@ export class Outbox {
     let last = this.#submissions.at(-1);
     if (!last || last.isSealed || !hasRoom(last, change)) last = this.#push();
     const isJoined = join(last, change);
+    this.#unsentIds?.add(idOf(change));
     this.#sendSoon();
     this.#keepSoon();
     return isJoined;
@@ -147,12 +149,14 @@ export class Outbox {
     this.#isClosed = true;
     this.halt();
     this.#submissions = [];
+    this.#unsentIds = null;
   }
 
   /** Nothing of it will ever be taken. */
   giveUp(error) {
     const given = this.#submissions.filter(({ state }) => state !== "answered");
     this.#submissions = [];
+    this.#unsentIds = null;
     for (const submission of given) this.#forget(submission);
     if (given.length > 0) this.#onRefused(error, given.flatMap(({ changes }) => changes));
   }
@@ -218,6 +222,7 @@ export class Outbox {
     const follower = { ...submission, clientId: newClientId(), changes: again, state: "waiting", isKept: false };
     const followers = again.length ? [follower] : [];
     this.#submissions.splice(place, 1, taken, ...followers);
+    this.#unsentIds = null;
     this.#forget(submission);
     if (again.length) this.#keepSoon();
     this.settle(this.#head);
@@ -239,6 +244,7 @@ export class Outbox {
       this.#nextAt = this.#clock.now() + jittered(seconds) * 1000;
     } else {
       this.#submissions = this.#submissions.filter((one) => one !== submission);
+      this.#unsentIds = null;
       this.#forget(submission);
       this.#onRefused(error, submission.changes);
     }
