@@ -30,7 +30,7 @@ def test_N4_a_new_lesson_invites_its_students_and_not_its_tutor() -> None:
     assert who(drafts) == {"anna": "lesson.invited", "ben": "lesson.invited"}
     assert {one.title for one in drafts} == {"Fractions"}
     assert {one.body for one in drafts} == {"Tina has invited you to this lesson."}
-    assert drafts[0].data == {"lesson_id": "l1", "starts_at": LESSON["starts_at"]}
+    assert drafts[0].data == {"lesson_id": "l1", "starts_at": LESSON["starts_at"], "says": "invited", "name": "Tina"}
 
 
 def test_N4_N6_a_name_turns_none_of_our_words_round() -> None:
@@ -80,7 +80,8 @@ def test_N6_what_is_said_is_told_to_the_absent_without_its_words() -> None:
     (drafts,) = rules.said(message(), LESSON, ["anna", "ben"])
     assert (drafts.user_id, drafts.kind) == ("ben", Kind.CHAT_MESSAGE)
     assert drafts.body == "Anna has written something."
-    assert drafts.data == {"lesson_id": "l1", "starts_at": LESSON["starts_at"], "message_id": "m1", "seq": 5}
+    said = {"says": "written", "name": "Anna", "message_id": "m1", "seq": 5}
+    assert drafts.data == {"lesson_id": "l1", "starts_at": LESSON["starts_at"], **said}
 
 
 @pytest.mark.parametrize("event", [message("message.updated"), message("reaction.changed"), message(deleted_at="now")])

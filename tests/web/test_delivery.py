@@ -230,7 +230,10 @@ async def test_it_can_be_installed_and_shows_what_is_pushed(serving: Serving, tm
 
     browser.chromium.listeners[browser._session] = hear
     try:
+        await browser.speak("de")
+        await browser.go(serving.url)
         await browser.until(NEWEST)
+        await browser.until("async () => !!(await caches.match('./words', { cacheName: 'tutorwamp-words' }))")
         wanting = (await browser.ask("Page.getInstallabilityErrors"))["installabilityErrors"]
         assert [one["errorId"] for one in wanting] == ["in-incognito"]  # the tab's, not the page's
         assert (await browser.ask("Page.getAppManifest"))["errors"] == []
@@ -240,9 +243,10 @@ async def test_it_can_be_installed_and_shows_what_is_pushed(serving: Serving, tm
         await browser.ask("ServiceWorker.enable")
         await until(lambda: bool(heard), "the registration is told")
         number = heard[-1]["registrationId"]
-        about = {"lesson_id": "7", "starts_at": "2026-12-01T09:30:00.000Z"}
+        about = {"lesson_id": "7", "starts_at": "2026-12-01T09:30:00.000Z", "says": "starting"}
         told = {"id": "1", "kind": "lesson.starting", "title": "\u05e9 Math", "body": "It begins.", "data": about}
-        for data in (json.dumps(told), json.dumps({**told, "id": "2", "body": "It begins now."}), "no JSON", "null"):
+        invited = {**told, "id": "2", "data": about | {"says": "invited", "name": "Tina"}}
+        for data in (json.dumps(told), json.dumps(invited), "no JSON", "null"):
             await browser.ask(
                 "ServiceWorker.deliverPushMessage", origin=serving.url.rstrip("/"), registrationId=number, data=data
             )
@@ -253,8 +257,10 @@ async def test_it_can_be_installed_and_shows_what_is_pushed(serving: Serving, tm
         (nothing, starting) = sorted(shown)
         assert nothing == ["Classroom", "", ""]
         assert (starting[0], starting[2]) == ("\u05e9 Math", "7")
-        assert re.fullmatch(r"It begins now\.\nTuesday, December 1.*", starting[1])
-        await clicked(browser, "It begins now.")
+        # In the language of the page that was there last.
+        said = "\u2068Tina\u2069 hat dich zu dieser Stunde eingeladen."
+        assert re.fullmatch(rf"{said}\nDienstag, 1\. Dezember.*", starting[1])
+        await clicked(browser, said)
         await browser.until("() => location.hash === '#lesson=7'")
     finally:
         await browser.close()

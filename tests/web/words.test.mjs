@@ -46,6 +46,18 @@ test("what is asked for is there, and what is there is asked for", () => {
   assert.deepEqual(unused, []);
 });
 
+test("a notification is said in the reader's words, one of a later server at least as news", async () => {
+  const { told } = await import("../../tutorwamp/web/page/bell/told.mjs");
+  assert.equal(told({ says: "invited", name: "Tina" }), "Tina has invited you to this lesson.");
+  assert.equal(told({ says: "cancelled", reason: "Flu" }), "The lesson was called off: Flu");
+  for (const data of [{ says: "postponed", reason: "Snow" }, { says: "constructor" }, {}, undefined])
+    assert.equal(told(data), "There is news of this lesson.");
+  const server = readFileSync(new URL("../../tutorwamp/notifications/rules.py", import.meta.url), "utf8");
+  const says = [...server.matchAll(/says(?:=|": )"(\w+)"/g)].map(([, word]) => word);
+  assert.equal(says.length, 7);
+  for (const word of says) assert.ok(`bell.says-${word}` in english, word);
+});
+
 test("a number has its form", () => {
   assert.equal(t("connection.to-send", { state: t("connection.connected"), count: 2 }), "Connected, 2 to send");
 });

@@ -1,7 +1,8 @@
 """Who is told what: pure. The numbers are docs/rules/notifications.md's.
 
 Texts are short English sentences with names and titles in them; never what was said (a deleted message must not live on
-here), and never a time of day (the reader's clock shows ``data.starts_at``).
+here), and never a time of day (the reader's clock shows ``data.starts_at``). ``data.says`` is the sentence as one word, with
+``name`` and ``reason`` where they are in it: for who says it in another language.
 """
 
 from __future__ import annotations
@@ -80,19 +81,23 @@ def changed(event: Mapping[str, Any], before: Iterable[str]) -> list[Notificatio
     if event["type"] == "lesson.cancelled":
         reason = lesson.get("reason")
         body = f"The lesson was called off: {reason}" if reason else "The lesson was called off."
-        drafts = [_draft(one, Kind.LESSON_CANCELLED, source, lesson, body) for one in after]
+        why = {"reason": reason} if reason else {}
+        drafts = [_draft(one, Kind.LESSON_CANCELLED, source, lesson, body, says="cancelled", **why) for one in after]
     elif event["type"] == "lesson.updated" and actor in set(after[1:]) - known:
         # By invitation: of thirty who come each would hear of all the others.
-        body = f"{straight(event['actor']['name'])} has accepted your invitation."
-        drafts = [_draft(after[0], Kind.LESSON_CHANGED, source, lesson, body)]
+        name = straight(event["actor"]["name"])
+        body = f"{name} has accepted your invitation."
+        drafts = [_draft(after[0], Kind.LESSON_CHANGED, source, lesson, body, says="accepted", name=name)]
     elif event["type"] == "lesson.updated":
         for one in after:
             if one in known:
-                drafts.append(_draft(one, Kind.LESSON_CHANGED, source, lesson, "The lesson was changed."))
+                body = "The lesson was changed."
+                drafts.append(_draft(one, Kind.LESSON_CHANGED, source, lesson, body, says="changed"))
             else:
                 drafts.append(_invited(one, lesson, source=source))
         for one in sorted(known - set(after)):
-            drafts.append(_draft(one, Kind.LESSON_CHANGED, source, lesson, "You are not in this lesson any more."))
+            body = "You are not in this lesson any more."
+            drafts.append(_draft(one, Kind.LESSON_CHANGED, source, lesson, body, says="removed"))
     return [one for one in drafts if one.user_id != actor]
 
 
@@ -102,8 +107,9 @@ def said(event: Mapping[str, Any], lesson: Mapping[str, Any], absent: Iterable[s
         return []
     author, message_id = event["data"]["author"], event["data"]["id"]
     source = f"{event['stream']}#{event['seq']}"
-    more = {"message_id": message_id, "seq": event["seq"]}
-    body = f"{straight(author['name'])} has written something."
+    name = straight(author["name"])
+    more = {"says": "written", "name": name, "message_id": message_id, "seq": event["seq"]}
+    body = f"{name} has written something."
     return [_draft(one, Kind.CHAT_MESSAGE, source, lesson, body, **more) for one in absent if one != author["id"]]
 
 
@@ -115,18 +121,20 @@ def read_up_to(events: Iterable[Mapping[str, Any]]) -> dict[str, int]:
 def starting(lesson: Mapping[str, Any]) -> list[NotificationDraft]:
     """N7: it begins soon. A lesson that is put off is told again."""
     source = f"starting {lesson['id']} {lesson['starts_at']}"
-    return [_draft(one, Kind.LESSON_STARTING, source, lesson, "The lesson begins soon.") for one in members_of(lesson)]
+    body = "The lesson begins soon."
+    return [_draft(one, Kind.LESSON_STARTING, source, lesson, body, says="starting") for one in members_of(lesson)]
 
 
 def _invited(user_id: str, lesson: Mapping[str, Any], *, source: str) -> NotificationDraft:
-    body = f"{straight(lesson['tutor']['name'])} has invited you to this lesson."
+    name = straight(lesson["tutor"]["name"])
+    body = f"{name} has invited you to this lesson."
     source = f"tutorwamp.lesson.{lesson['id']}.state#{source}" if source == "created" else source
-    return _draft(user_id, Kind.LESSON_INVITED, source, lesson, body)
+    return _draft(user_id, Kind.LESSON_INVITED, source, lesson, body, says="invited", name=name)
 
 
 def _draft(
-    user_id: str, kind: Kind, source: str, lesson: Mapping[str, Any], body: str, **more: Any
+    user_id: str, kind: Kind, source: str, lesson: Mapping[str, Any], body: str, *, says: str, **more: Any
 ) -> NotificationDraft:
-    data = {"lesson_id": lesson["id"], "starts_at": lesson["starts_at"], **more}
+    data = {"lesson_id": lesson["id"], "starts_at": lesson["starts_at"], "says": says, **more}
     tutor_id = lesson["tutor"]["id"] if kind in _OF_THE_TUTOR and user_id != lesson["tutor"]["id"] else None
     return NotificationDraft(user_id, kind, source, lesson["title"], body, data, tutor_id)

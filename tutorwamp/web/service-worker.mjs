@@ -72,10 +72,13 @@ function read(data) {
   }
 }
 
-function show({ id, kind, title, body, data }) {
+async function show({ id, kind, title, body, data }) {
   const lessonId = String(data?.lesson_id ?? "");
+  const kept = await caches.match("./words", { cacheName: "tutorwamp-words" }); // of the page that was open last
+  const { locale, sentences = {} } = kept ? await kept.json() : {};
+  const words = lessonId ? (inWords(sentences, data) ?? body) : body;
   return self.registration.showNotification(String(title ?? "Classroom"), {
-    body: [body, kind === "chat.message" ? null : timeOf(data?.starts_at)].filter(Boolean).join("\n"),
+    body: [words, kind === "chat.message" ? null : timeOf(data?.starts_at, locale)].filter(Boolean).join("\n"),
     dir: "auto",
     icon: "icons/icon-192.png",
     badge: "icons/badge-96.png",
@@ -85,11 +88,18 @@ function show({ id, kind, title, body, data }) {
   });
 }
 
-/** When a lesson begins, by the clock and in the language of this device: the server knows neither. */
-function timeOf(instant) {
+/** What it says, as page/bell/told.mjs does; undefined where no page has left its sentences here. */
+function inWords(sentences, { says, name = "", reason = "", more = 0 }) {
+  const sentence = sentences[`bell.says-${reason ? `${says}-why` : says}`] ?? sentences["bell.says-news"];
+  const said = sentence?.replace(/\{(\w+)\}/g, (_, what) => `\u2068${{ name, reason }[what]}\u2069`);
+  return said && more > 0 ? `${said} (+${more})` : said;
+}
+
+/** When a lesson begins, by the clock of this device. */
+function timeOf(instant, locale) {
   const at = new Date(instant ?? NaN);
   if (Number.isNaN(at.getTime())) return null;
-  return at.toLocaleString(undefined, { weekday: "long", day: "numeric", month: "long", hour: "numeric", minute: "2-digit" });
+  return at.toLocaleString(locale, { weekday: "long", day: "numeric", month: "long", hour: "numeric", minute: "2-digit" });
 }
 
 /** In a tab that is there, which is signed in; else in a new one. */

@@ -96,9 +96,10 @@ def _derive(salt: bytes, secret: bytes, info: bytes, length: int) -> bytes:
 
 def payload(delivery: Delivery) -> bytes:
     """What the page's service worker gets: JSON, its texts shortened where they do not fit."""
+    data = delivery.data | ({"more": delivery.more} if delivery.more else {})
     for length in (None, 200, 50, 0):
         told = {"id": delivery.notification_id, "kind": str(delivery.kind), "title": delivery.title[:length]}
-        made = json.dumps({**told, "body": delivery.text[:length], "data": delivery.data}, ensure_ascii=False).encode()
+        made = json.dumps({**told, "body": delivery.text[:length], "data": data}, ensure_ascii=False).encode()
         if len(made) <= PLAIN_BYTES_AT_MOST:
             return made
     return json.dumps({"id": delivery.notification_id, "kind": str(delivery.kind)}).encode()

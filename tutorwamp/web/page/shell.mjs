@@ -2,7 +2,7 @@
 
 import { find, h } from "./dom.mjs";
 import { notify } from "./notices.mjs";
-import { t } from "./words.mjs";
+import { locale, sentences, t } from "./words.mjs";
 
 const WORKER = "/service-worker.mjs";
 
@@ -13,6 +13,13 @@ export function keepShell({ onOpen }) {
   workers.addEventListener("message", ({ data }) => data?.type === "open" && onOpen(data.lessonId));
   const address = trusted(WORKER);
   soon(() => workers.register(address, { updateViaCache: "none" })); // private windows refuse
+  soon(keepWords);
+}
+
+/** What the worker says where no page is open, in the language of this one. */
+async function keepWords() {
+  const cache = await caches.open("tutorwamp-words");
+  await cache.put("./words", Response.json({ locale, sentences: sentences("bell.says-") }));
 }
 
 /** What is not needed to begin, once the page is there: the first load does not wait for it. Where it fails nothing happens. */

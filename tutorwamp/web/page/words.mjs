@@ -87,6 +87,11 @@ function said(value) {
 /** A number that stands alone, in the reader's digits. */
 export const numeral = (value) => number.format(value);
 
+/** All sentences whose keys begin so, as they are in the catalogue: for the service worker, which has none of its own. */
+export function sentences(prefix) {
+  return Object.fromEntries(Object.entries({ ...english, ...words }).filter(([key]) => key.startsWith(prefix)));
+}
+
 /** Whether there is such a sentence. */
 export function knows(key) {
   return Object.hasOwn(words, key) || Object.hasOwn(english, key);

@@ -7,6 +7,7 @@ import { aside, find, h } from "../dom.mjs";
 import { announce, notify } from "../notices.mjs";
 import { drawIn } from "../pressing.mjs";
 import { t } from "../words.mjs";
+import { told } from "./told.mjs";
 
 const COUNT_AT_MOST = 99; // shown as "99+"
 
@@ -64,13 +65,13 @@ export class Bell {
   }
 
   #row(notification) {
-    const { id, title, body, created_at, read_at } = notification;
+    const { id, title, data, created_at, read_at } = notification;
     return h(
       "button",
       { type: "button", class: read_at ? "" : "unread", "data-id": id, onclick: () => this.#open(notification) },
       h("strong", {}, aside(title), !read_at && h("span", { class: "unseen" }, ` ${t("bell.unread")}`)),
       h("time", { class: "muted", datetime: created_at }, `${shortDay(created_at)}, ${clockTime(created_at)}`),
-      body && h("span", { dir: "ltr" }, straight(body)), // a sentence of ours, with a name in it
+      h("span", {}, told(data ?? {})),
     );
   }
 
