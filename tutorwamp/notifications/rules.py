@@ -1,8 +1,8 @@
 """Who is told what: pure. The numbers are docs/rules/notifications.md's.
 
 Texts are short English sentences with names and titles in them; never what was said (a deleted message must not live on
-here), and never a time of day (the reader's clock shows ``data.starts_at``). ``data.says`` is the sentence as one word, with
-``name`` and ``reason`` where they are in it: for who says it in another language.
+here), and never a time of day (the reader's clock shows ``data.starts_at``). ``data.says`` is the sentence as one word,
+with ``name`` and ``reason`` where they are in it: for who says it in another language.
 """
 
 from __future__ import annotations
