@@ -211,6 +211,7 @@ async def test_the_page_is_there_while_the_node_is_not_and_changes_with_it(
         third = await another_version("at all")
         await browser.until(f"() => caches.has('tutorwamp-shell-{first}').then((has) => !has)")
         kept = dict(await browser.value(f"({KEPT})()"))
+        assert kept.pop("tutorwamp-words") == ["/words"]
         assert set(kept) == {f"tutorwamp-shell-{version}" for version in (second, third)}
         assert all(path == "/" or path.startswith("/built/") for paths in kept.values() for path in paths), kept
     finally:
