@@ -131,6 +131,12 @@ class Browser:
         """To another page. Of the same page with another ``#…`` nothing is loaded: as in the address bar."""
         await self.ask("Page.navigate", url=url)
 
+    async def reload(self) -> None:
+        """Until the page before is gone: what is looked for afterwards is looked for in the new one."""
+        await self.value("globalThis.isOld = true")
+        await self.ask("Page.reload")
+        await self.until("() => !globalThis.isOld && document.readyState === 'complete'")
+
     async def close(self) -> None:
         """The tab, and its browser where it began with it. Fails where the page has made errors."""
         self.chromium.listeners.pop(self._session, None)
@@ -230,7 +236,9 @@ class Browser:
         at = await self.place(selector)
         await self.touch([[(at["x"], at["y"])]])
 
-    async def drag(self, points: Sequence[Point], *, pen: Sequence[float] | None = None, modifiers: int = 0) -> None:
+    async def drag(
+        self, points: Sequence[Point], *, pen: Sequence[float] | None = None, modifiers: int = 0, lifts: bool = True
+    ) -> None:
         """Press at the first point, move along, let go at the last. ``pen``: a stylus', and its pressure at each."""
         held = {"button": "left", "modifiers": modifiers, "pointerType": "pen" if pen else "mouse"}
         for number, (x, y) in enumerate(points):
@@ -238,8 +246,9 @@ class Browser:
             kind = "mouseMoved" if number else "mousePressed"
             clicks = {} if number else {"clickCount": 1}
             await self.ask("Input.dispatchMouseEvent", type=kind, x=x, y=y, buttons=1, **held, **force, **clicks)
-        x, y = points[-1]
-        await self.ask("Input.dispatchMouseEvent", type="mouseReleased", x=x, y=y, clickCount=1, **held)
+        if lifts:
+            x, y = points[-1]
+            await self.ask("Input.dispatchMouseEvent", type="mouseReleased", x=x, y=y, clickCount=1, **held)
 
     async def touch(self, fingers: Sequence[Sequence[Point]]) -> None:
         """Fingers that go down together, move along their points together, rest for a moment, and are lifted.
@@ -288,6 +297,12 @@ class Browser:
           field.value = {json.dumps(value)};
           for (const type of ["input", "change"]) field.dispatchEvent(new Event(type, {{ bubbles: true }}));
         }}""")
+
+    async def upload(self, selector: str, *files: Path) -> None:
+        """Choose files of this machine, as the field's dialog does."""
+        found = await self.ask("Runtime.evaluate", expression=f"document.querySelector({json.dumps(selector)})")
+        paths = [str(one) for one in files]
+        await self.ask("DOM.setFileInputFiles", files=paths, objectId=found["result"]["objectId"])
 
     async def compose(self, text: str) -> None:
         """As an input method shows what is not chosen yet."""

@@ -21,7 +21,7 @@ async def be_signed_in(browser: Browser, node: Node, email: str, *, address: str
     await browser.until("() => document.readyState === 'complete' && !!document.querySelector('#sign-in')")
     await browser.value(f"sessionStorage.setItem('tutorwamp.session', {json.dumps(kept)})")
     await browser.value(f"history.replaceState(null, '', {json.dumps('/' + (address or '#'))})")
-    await browser.ask("Page.reload")
+    await browser.reload()
     await browser.until("() => !!document.querySelector('#connection.connected')")
 
 

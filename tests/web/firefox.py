@@ -1,4 +1,4 @@
-"""A tab of the machine's Firefox, told what to do by WebDriver BiDi (W3C); looks and hands are those of ``Browser``."""
+"""A window of the machine's Firefox, told what to do by WebDriver BiDi (W3C), with the verbs of ``Browser``."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ from tests.web.chromium import found
 
 NAMES = ("firefox", "firefox-esr")
 LISTENS = re.compile(rb"WebDriver BiDi listening on ws://127\.0\.0\.1:(\d+)")
-KEYS = {"Enter": "\ue007", "Tab": "\ue004", "Escape": "\ue00c"}
+AWAY = re.compile(r" connection to (the server at )?ws://")
+"""That the network is away is not the page's fault, though Firefox says it like an error of a script."""
+KEYS = {"Enter": "\ue007", "Tab": "\ue004", "Escape": "\ue00c", "Home": "\ue011", "End": "\ue010"}
 """As WebDriver writes keys that write nothing."""
 
 
@@ -81,7 +83,7 @@ class Driven(ProcessProtocol):
         """An answer, or what happened on a page."""
         if message["type"] == "event":
             entry = message["params"]
-            if entry["level"] == "error" and entry["type"] == "javascript":
+            if entry["level"] == "error" and not AWAY.search(entry["text"] or ""):
                 self.errors.setdefault(entry["source"]["context"], []).append(entry["text"])
             return
         answer = self._answers.pop(message["id"])
@@ -108,7 +110,7 @@ class Driven(ProcessProtocol):
 
 
 class Firefox(Browser):
-    """One tab. What of ``Browser`` only Chromium can do (a stylus, touch, the network) is not for it."""
+    """A window. What of ``Browser`` only Chromium can do (a stylus, compositions, the network) is not for it."""
 
     def __init__(self, driven: Driven, *, owns: bool) -> None:
         self.errors: list[str] = []
@@ -122,12 +124,12 @@ class Firefox(Browser):
         return await cls(await Driven.start(folder), owns=True)._shown(url)
 
     async def another(self, url: str) -> Firefox:
-        """Another person's tab, in the same browser."""
+        """Another person's window, in the same browser."""
         return await Firefox(self._driven, owns=False)._shown(url)
 
     async def _shown(self, url: str) -> Firefox:
         person = (await self._driven.ask("browser.createUserContext"))["userContext"]
-        made = await self._driven.ask("browsingContext.create", type="tab", userContext=person)
+        made = await self._driven.ask("browsingContext.create", type="window", userContext=person)  # a tab hides others
         self._tab = made["context"]
         self.errors = self._driven.errors.setdefault(self._tab, [])
         await self.go(url)
@@ -137,8 +139,12 @@ class Firefox(Browser):
         """To another page, until it is loaded."""
         await self._driven.ask("browsingContext.navigate", context=self._tab, url=url, wait="interactive")
 
+    async def reload(self) -> None:
+        await self._driven.ask("browsingContext.reload", context=self._tab, wait="complete")
+        await self._driven.ask("input.releaseActions", context=self._tab)  # a hand that was on the old page is lifted
+
     async def close(self) -> None:
-        """The tab, and its browser where it began with it. Fails where the page has made errors."""
+        """The window, and its browser where it began with it. Fails where the page has made errors."""
         if self._owns:
             await self._driven.close()
         else:
@@ -146,38 +152,74 @@ class Firefox(Browser):
         assert not self.errors, self.errors
 
     async def value(self, expression: str) -> Any:
-        """What an expression of the page is, by way of JSON."""
-        told = f"Promise.resolve({expression}).then((it) => JSON.stringify(it ?? null))"
         done = await self._driven.ask(
-            "script.evaluate", expression=told, target={"context": self._tab}, awaitPromise=True
+            "script.evaluate", expression=expression, target={"context": self._tab}, awaitPromise=True
         )
         assert done["type"] == "success", done
-        return json.loads(done["result"]["value"])
+        return _plain(done["result"])
 
     async def shot(self, path: Path) -> None:
         """A picture of what is seen, as PNG."""
         shot = await self._driven.ask("browsingContext.captureScreenshot", context=self._tab)
         path.write_bytes(base64.b64decode(shot["data"]))  # noqa: ASYNC240  # a hundred kilobytes, in a test
 
-    async def drag(self, points: Sequence[Point], *, pen: Sequence[float] | None = None, modifiers: int = 0) -> None:
-        """Press at the first point, move along, let go at the last."""
+    async def pdf(self) -> bytes:
+        return base64.b64decode((await self._driven.ask("browsingContext.print", context=self._tab))["data"])
+
+    async def resize(self, size: tuple[int, int], *, zoom: float = 1, touch: bool = False) -> None:
+        """A window of so many pixels. It takes fingers anyway: of ``touch`` there is nothing to be told."""
+        width, height = (round(side / zoom) for side in size)
+        sides = {"width": width, "height": height}
+        await self._driven.ask(
+            "browsingContext.setViewport", context=self._tab, viewport=sides, devicePixelRatio=float(zoom)
+        )
+
+    async def drag(
+        self, points: Sequence[Point], *, pen: Sequence[float] | None = None, modifiers: int = 0, lifts: bool = True
+    ) -> None:
         assert pen is None
         assert not modifiers
-        moves = [{"type": "pointerMove", "x": round(x), "y": round(y), "duration": 0} for x, y in points]
-        down, up = {"type": "pointerDown", "button": 0}, {"type": "pointerUp", "button": 0}
-        await self._act("pointer", "mouse", [moves[0], down, *moves[1:], up])
+        await self._act("pointer", [_way(points, lifts=lifts)], "mouse")
+
+    async def touch(self, fingers: Sequence[Sequence[Point]]) -> None:
+        await self._act("pointer", [_way(points) for points in fingers], "touch")
 
     async def write(self, text: str) -> None:
         """As a keyboard gives it."""
-        await self._act(
-            "key", "keyboard", [{"type": kind, "value": one} for one in text for kind in ("keyDown", "keyUp")]
-        )
+        await self._act("key", [[{"type": kind, "value": one} for one in text for kind in ("keyDown", "keyUp")]])
 
     async def press(self, key: str, *held: str) -> None:
-        """A key by its name."""
         assert not held
         await self.write(KEYS.get(key, key))
 
-    async def _act(self, kind: str, name: str, doing: Sequence[dict[str, Any]]) -> None:
-        source = {"type": kind, "id": name, "actions": doing}
-        await self._driven.ask("input.performActions", context=self._tab, actions=[source])
+    async def upload(self, selector: str, *files: Path) -> None:
+        found = await self._driven.ask(
+            "browsingContext.locateNodes", context=self._tab, locator={"type": "css", "value": selector}, maxNodeCount=1
+        )
+        paths = [str(one) for one in files]
+        await self._driven.ask("input.setFiles", context=self._tab, element=found["nodes"][0], files=paths)
+
+    async def _act(self, kind: str, together: Sequence[list[dict[str, Any]]], pointer: str = "mouse") -> None:
+        """What hands do at the same time; what they hold then, the next actions hold as well."""
+        how = {"parameters": {"pointerType": pointer}} if kind == "pointer" else {}
+        sources = [
+            {"type": kind, "id": f"{kind} {pointer} {number}", "actions": actions, **how}
+            for number, actions in enumerate(together)
+        ]
+        await self._driven.ask("input.performActions", context=self._tab, actions=sources)
+
+
+def _plain(told: dict[str, Any]) -> Any:
+    """A value as WebDriver tells it, which names the type of each part."""
+    value: Any = told.get("value")
+    if told["type"] == "array":
+        return [_plain(one) for one in value]
+    if told["type"] == "object":
+        return {key: _plain(one) for key, one in value}
+    return float(value) if told["type"] == "number" and isinstance(value, str) else value  # "-0", "NaN"
+
+
+def _way(points: Sequence[Point], *, lifts: bool = True) -> list[dict[str, Any]]:
+    moves = [{"type": "pointerMove", "x": x, "y": y, "duration": 0} for x, y in points]
+    up = [{"type": "pointerUp", "button": 0}] if lifts else []
+    return [moves[0], {"type": "pointerDown", "button": 0}, *moves[1:], *up]

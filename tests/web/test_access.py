@@ -37,9 +37,10 @@ def wave(page: str) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def lively(node: Node, folder: Path, role: str) -> AsyncIterator[tuple[Browser, str, str]]:
+async def lively(
+    node: Node, folder: Path, role: str, kind: type[Browser] = Browser
+) -> AsyncIterator[tuple[Browser, str, str]]:
     """In a lesson that goes on, with much in it, as its tutor or a student; the lesson, and the address of the page."""
-    executable()
     emails = {}
     emails["tutor"], _ = await register(node, "Tina Okafor", "tutor")
     emails["student"], stan = await register(node, "Stan Lee", "student")
@@ -59,7 +60,7 @@ async def lively(node: Node, folder: Path, role: str) -> AsyncIterator[tuple[Bro
         await other.call("tutorwamp.chat.send", **about, body=f"مرحبا، {5 * number}/6")
     await other.call("tutorwamp.lesson.raise_hand", **about, up=True)
     await tina.call("tutorwamp.poll.open", **about, question="Which is more?", kind="single", choices=["1/2", "2/3"])
-    browser = await Browser.open(folder, f"{node.url}/")
+    browser = await kind.open(folder, f"{node.url}/")
     try:
         await be_signed_in(browser, node, emails[role], address=f"#lesson={lesson}")
         await browser.until("() => document.querySelectorAll('#room .message').length > 20")
@@ -126,6 +127,7 @@ async def test_axe_finds_nothing_at_the_door(node: Node, tmp_path: Path, axe: st
 async def test_axe_finds_nothing_in_a_lesson_and_the_field_is_near(
     node: Node, tmp_path: Path, axe: str, role: str
 ) -> None:
+    executable()
     async with lively(node, tmp_path, role) as (browser, _, _):
         faults = await look(browser, axe, role)
         await browser.click(".polls-button")
@@ -157,8 +159,8 @@ async def test_axe_finds_nothing_in_a_lesson_and_the_field_is_near(
         assert await browser.value("document.activeElement.id") == "body"
 
 
-async def test_a_small_window_shows_the_board_and_the_field(node: Node, tmp_path: Path) -> None:
-    async with lively(node, tmp_path, "student") as (browser, _, _):
+async def test_a_small_window_shows_the_board_and_the_field(node: Node, tmp_path: Path, either: type[Browser]) -> None:
+    async with lively(node, tmp_path, "student", either) as (browser, _, _):
 
         async def part(selector: str) -> float:
             await browser.value(WAITS)

@@ -13,10 +13,11 @@ import pytest_twisted
 
 from tests.support.network import Line
 from tests.support.node import Node
-from tests.support.people import PythonPerson, planned_lesson, register
+from tests.support.people import PythonPerson, couple, planned_lesson, register
 from tests.support.waiting import until
-from tests.web.browser import Browser, executable
+from tests.web.browser import Browser
 from tests.web.program import Program
+from tests.web.test_delivery import NEWEST
 
 SAID_WITHIN_S = 5.0
 RIGHT_WITHIN_S = 20.0
@@ -94,15 +95,14 @@ async def test_S29_a_program_notices_within_five_seconds_and_loses_nothing(node:
 
 
 async def test_S29_the_page_says_it_within_five_seconds_and_is_right_again(
-    node: Node, line: Line, tmp_path: Path
+    node: Node, line: Line, tmp_path: Path, either: type[Browser]
 ) -> None:
-    executable()
     tutor_email, _ = await register(node, "Tina", "tutor")
     email, student = await register(node, "Stan", "student")
     tutor = await PythonPerson.enter(node, tutor_email)
     lesson = await planned_lesson(tutor.call, student)
     await tutor.join(lesson["id"])
-    browser = await Browser.open(tmp_path, f"http://127.0.0.1:{line.port}/#lesson={lesson['id']}")
+    browser = await either.open(tmp_path, f"http://127.0.0.1:{line.port}/#lesson={lesson['id']}")
 
     def bodies() -> list[str]:
         heard = tutor.heard[f"tutorwamp.lesson.{lesson['id']}.chat"]
@@ -150,3 +150,37 @@ async def test_S29_the_page_says_it_within_five_seconds_and_is_right_again(
     finally:
         await browser.close()
         await tutor.close()
+
+
+async def test_what_is_written_and_drawn_without_a_network_survives_a_reload(
+    node: Node, line: Line, tmp_path: Path, either: type[Browser]
+) -> None:
+    tutor, student, lesson_id = await couple(node)
+    browser = await either.open(tmp_path, f"http://127.0.0.1:{line.port}/#lesson={lesson_id}")
+    connection = "document.querySelector('#connection .words').textContent"
+    try:
+        await browser.sign_in(tutor.user["email"])
+        await browser.until("() => !!document.querySelector('.space.drawable')")
+        await browser.until(NEWEST)
+        line.turn_off()
+        await browser.until("() => document.body.dataset.connection === 'reconnecting'")
+        await browser.fill("#body", "written in the tunnel")
+        await browser.press("Enter")
+        at = await browser.place(".sheet")
+        await browser.drag([(at["x"] + across, at["y"] + across / 2) for across in range(0, 60, 6)])
+        await browser.until(f"() => {connection}.includes('2 to send')")
+        await browser.fill("#body", "not sent yet")
+        await browser.reload()
+        await browser.until(f"() => {connection}.includes('2 to send')")
+        line.turn_on()
+        await browser.until(f"() => {connection} === 'Connected'")
+        await browser.sees("written in the tunnel", ".messages")
+        assert await browser.value("document.querySelector('#body').value") == "not sent yet"
+        said = await student.call("tutorwamp.chat.history", lesson_id=lesson_id)
+        assert [one["body"] for one in said["items"]] == ["written in the tunnel"]
+        [stroke] = (await student.call("tutorwamp.board.open", lesson_id=lesson_id))["elements"]
+        assert len(stroke["points"]) > 5
+    finally:
+        await browser.close()
+        for person in (tutor, student):
+            await person.close()

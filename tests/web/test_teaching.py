@@ -20,6 +20,7 @@ from tutorwamp.kernel.contracts import instant_text
 
 TUTOR, STUDENT = "Tina", "\u202eStan"
 OTHER = "Tina"
+CHOOSER = ".composer input[type=file]"
 """A student who is called as the tutor is."""
 LOSES_FIRST_ANSWER = """{
   window.answers = [];
@@ -400,14 +401,7 @@ async def test_files_in_the_chat(node: Node, tmp_path: Path) -> None:
     async with classroom(node, tmp_path / "profile") as room:
         tutor, student = room.tutor, room.student
 
-        async def choose(tab: Browser, *files: Path) -> None:
-            document = await tab.ask("DOM.getDocument")
-            found = await tab.ask(
-                "DOM.querySelector", nodeId=document["root"]["nodeId"], selector=".composer input[type=file]"
-            )
-            await tab.ask("DOM.setFileInputFiles", files=[str(file) for file in files], nodeId=found["nodeId"])
-
-        await choose(tutor, sheet)
+        await tutor.upload(CHOOSER, sheet)
         await tutor.sees("5 byte", ".attachments .there")
         await tutor.click(".send")
         await student.sees("Übung <1>.txt", ".files")
@@ -425,7 +419,7 @@ async def test_files_in_the_chat(node: Node, tmp_path: Path) -> None:
         # The line drops, and so does the first answer: it goes on by itself, and is there once.
         await tutor.value(LOSES_FIRST_ANSWER)
         await tutor.network(offline=True)
-        await choose(tutor, large)
+        await tutor.upload(CHOOSER, large)
         await tutor.sees("waits for the connection", ".attachments")
         await room.shots("stuck")
         assert await tutor.value("document.querySelector('.send').disabled")
@@ -455,7 +449,7 @@ async def test_files_in_the_chat(node: Node, tmp_path: Path) -> None:
         await tutor.until("() => document.querySelector('.attachments').hidden")
         with large.open("r+b") as file:
             file.truncate(26 << 20)
-        await choose(tutor, large)
+        await tutor.upload(CHOOSER, large)
         await tutor.sees("The file is too large", ".attachments .refused")
 
 
