@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import base64
 import itertools
 import json
@@ -45,7 +46,7 @@ class Driven(ProcessProtocol):
         self._answers: dict[int, Deferred[dict[str, Any]]] = {}
         self._socket: Any = None
         self.errors: dict[str, list[str]] = {}
-        """What went wrong on a page, by its browsing context."""
+        """What went wrong on a page, by its browsing context; "" of workers."""
 
     @classmethod
     async def start(cls, folder: Path) -> Driven:
@@ -54,6 +55,7 @@ class Driven(ProcessProtocol):
         command = [executable(), "--headless", "--no-remote", "--profile", str(folder), "--remote-debugging-port", "0"]
         env = {**os.environ, "HOME": str(folder), "MOZ_HEADLESS_WIDTH": "1280", "MOZ_HEADLESS_HEIGHT": "800"}
         reactor.spawnProcess(made, command[0], command, env=env)
+        atexit.register(made._kill)  # it would outlive a test that fails before its ``finally``
         port = await made.port.addTimeout(PATIENCE_S, reactor)
         factory = WebSocketClientFactory(f"ws://127.0.0.1:{port}/session")
         opened: Deferred[Any] = Deferred()
@@ -84,7 +86,7 @@ class Driven(ProcessProtocol):
         if message["type"] == "event":
             entry = message["params"]
             if entry["level"] == "error" and not AWAY.search(entry["text"] or ""):
-                self.errors.setdefault(entry["source"]["context"], []).append(entry["text"])
+                self.errors.setdefault(entry["source"].get("context", ""), []).append(entry["text"])
             return
         answer = self._answers.pop(message["id"])
         if message["type"] == "success":
@@ -94,10 +96,13 @@ class Driven(ProcessProtocol):
 
     async def close(self) -> None:
         """End it, whatever it does."""
+        self._kill()
+        await self._ended
+
+    def _kill(self) -> None:
         assert self.transport is not None
         if not self._ended.called:
             self.transport.signalProcess("KILL")
-        await self._ended
 
     def childDataReceived(self, childFD: int, data: bytes) -> None:  # noqa: N803  # Twisted's name
         self._said += data
@@ -120,7 +125,7 @@ class Firefox(Browser):
 
     @classmethod
     async def open(cls, folder: Path, url: str) -> Firefox:
-        """A browser of its own, and its first tab."""
+        """A browser of its own, and its first window."""
         return await cls(await Driven.start(folder), owns=True)._shown(url)
 
     async def another(self, url: str) -> Firefox:
