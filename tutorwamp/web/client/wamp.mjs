@@ -59,7 +59,10 @@ export class WampSession {
     return this.#ask(WAMP.CALL, [{}, procedure, [], kwargs]);
   }
 
-  /** Nobody waits for this answer any more. */
+  /**
+   * Nobody waits for this answer any more. The server is not told (CANCEL): it waits for 10 s itself, so it has answered before
+   * we give up, and what it has begun to change it would change all the same.
+   */
   forget(id) {
     this.#requests.delete(id);
   }
