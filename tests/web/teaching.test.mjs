@@ -7,8 +7,8 @@ import { ClientError } from "../../tutorwamp/web/client/errors.mjs";
 import { isReaction, QUICK } from "../../tutorwamp/web/page/chat/reactions.mjs";
 import { refusalInWords, sizeInWords } from "../../tutorwamp/web/page/files/file-words.mjs";
 import { FILES_AT_MOST, nameFor, Uploads } from "../../tutorwamp/web/page/files/uploads.mjs";
+import { secondsLeft, stopwatch } from "../../tutorwamp/web/page/lengths.mjs";
 import { standing } from "../../tutorwamp/web/page/rules/standing.mjs";
-import { asClock, secondsLeft } from "../../tutorwamp/web/page/timer/left.mjs";
 
 const TUTOR = { id: "t", role: "tutor" };
 const STUDENT = { id: "s", role: "student" };
@@ -55,7 +55,7 @@ test("a lesson that is over is over for everybody", () => {
 
 test("a timer says 0:00 when it is over and not before", () => {
   const end = "2026-12-01T10:00:00.000Z";
-  const at = (ms) => asClock(secondsLeft(end, Date.parse(end) - ms));
+  const at = (ms) => stopwatch(secondsLeft(end, Date.parse(end) - ms));
   assert.deepEqual([at(1), at(1_000), at(60_000), at(61_000), at(3_600_000), at(0), at(-5_000)], ["0:01", "0:01", "1:00", "1:01", "1:00:00", "0:00", "0:00"]);
 });
 

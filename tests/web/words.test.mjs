@@ -5,6 +5,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 
+import { sizeInWords } from "../../tutorwamp/web/page/files/file-words.mjs";
+import { stopwatch } from "../../tutorwamp/web/page/lengths.mjs";
 import * as spoken from "../../tutorwamp/web/page/words.mjs";
 
 const { languages, speak, t } = spoken;
@@ -16,10 +18,13 @@ const catalogues = Object.fromEntries(
   await Promise.all(files.map(async (file) => [file, (await import(`${WEB}page/words/${file}`)).default])),
 );
 const english = catalogues["en.mjs"];
-const sources = ["index.html", ...readdirSync(`${WEB}page`, { recursive: true }).filter((name) => name.endsWith(".mjs")).map((name) => `page/${name}`)]
-  .filter((name) => !name.startsWith("page/words"))
-  .map(sourceOf)
-  .join("\n");
+const scripts = Object.fromEntries(
+  readdirSync(`${WEB}page`, { recursive: true })
+    .filter((name) => name.endsWith(".mjs") && !/^(words|vendor)\b/.test(name))
+    .map((name) => [name, sourceOf(`page/${name}`)]),
+);
+const sources = [sourceOf("index.html"), ...Object.values(scripts)].join("\n");
+const lineAt = (source, index) => source.slice(source.lastIndexOf("\n", index) + 1, source.indexOf("\n", index)).trim();
 const gaps = (sentence) => [...JSON.stringify(sentence).matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
 
 test("every file is a language that can be chosen", () => {
@@ -60,6 +65,35 @@ test("a notification is said in the reader's words, one of a later server at lea
 
 test("a number has its form", () => {
   assert.equal(t("connection.to-send", { state: t("connection.connected"), count: 2 }), "Connected, 2 to send");
+});
+
+test("every number has the reader's digits", async () => {
+  await speak("ar", ["ar-EG"]);
+  assert.equal(spoken.numeral(12), "١٢");
+  assert.equal(t("board.page-of", { number: 2, count: 30 }), "الصفحة ٢ من ٣٠");
+  assert.equal(stopwatch(3_907), "١:٠٥:٠٧");
+  assert.match(sizeInWords(1_500), /^١٫٥/);
+  // Also one that stands in the sentence; what is no number stays: a code, and what somebody has written.
+  assert.match(t("sign-in.at-least-8"), /^٨ /);
+  assert.match(t("join.code-hint"), /K7QD-93XM-4TFA/);
+  assert.match(t("chat.said", { name: "Room 8", words: "3 + 4" }), /Room 8.*3 \+ 4/);
+  await speak("ar", ["ar-MA"]); // where they write 12
+  assert.deepEqual([spoken.numeral(12), sizeInWords(1_500).slice(0, 3)], ["12", "1,5"]);
+  await speak("en");
+});
+
+test("no number comes to the page past the reader's language", () => {
+  // Only as attributes and in the fields of a form, which planning.mjs fills.
+  const isNoWord = /(?:\w"?: (?:\w+ && )?|set(?:Attribute|Property)\("[^"]+", |\.value = )$/;
+  for (const [name, source] of Object.entries(scripts)) {
+    if (name === "lessons/planning.mjs") continue;
+    for (const { index } of source.matchAll(/\bString\(|\.toString\(|\.toFixed\(|\.padStart\(/g)) {
+      assert.match(source.slice(0, index), isNoWord, `${name}: ${lineAt(source, index)}: take numeral() of words.mjs`);
+    }
+    for (const { 0: made, index } of source.matchAll(/(?:\bIntl\.\w+|\.toLocale\w+)\(\w*/g)) {
+      assert.match(made, /\(locale$/, `${name}: ${lineAt(source, index)}: in which language?`);
+    }
+  }
 });
 
 test("a language that does not come leaves the page with its English words", async () => {

@@ -1,4 +1,4 @@
-// Lengths of time and places in a recording, in the reader's language.
+// Lengths of time, places in a recording and what is left of a timer, in the reader's language.
 
 import { locale, t } from "./words.mjs";
 
@@ -11,7 +11,12 @@ export function lengthOf(seconds) {
   return t("length.hours", { hours: Math.floor(minutes / 60), minutes: minutes % 60 });
 }
 
-/** "5:07", "1:05:07": a place in a recording, in seconds. */
+/** Whole seconds, rounded up: a timer says 0:00 when its time is over and not before. */
+export function secondsLeft(endsAt, now) {
+  return Math.max(0, Math.ceil((Date.parse(endsAt) - now) / 1000));
+}
+
+/** "5:07", "1:05:07": a place in a recording, or what is left of a timer, in seconds. */
 export function stopwatch(seconds) {
   const whole = Math.max(0, Math.floor(seconds));
   const [hours, minutes] = [Math.floor(whole / 3600), Math.floor((whole % 3600) / 60)];

@@ -9,6 +9,7 @@ const LANGUAGES = {
 };
 const FROM_THE_RIGHT = new Set(["ar", "fa", "he", "ur"]);
 const STORED_AS = "tutorwamp.language";
+const GAP_OR_NUMBER = /\{(\w+)\}|\b\d+\b/g;
 
 let words = english;
 let plural = new Intl.PluralRules("en");
@@ -70,12 +71,12 @@ function kept() {
 
 /**
  * A sentence by its key. `{name}` stands for `values.name`. A sentence with forms (`{one, other, ...}`, as Intl.PluralRules
- * names them) takes that of `values.count`. What a language lacks is said in English.
+ * names them) takes that of `values.count`. What a language lacks is said in English. Every number has the reader's digits.
  */
 export function t(key, values = {}) {
   let sentence = words[key] ?? english[key] ?? key;
   if (typeof sentence === "object") sentence = sentence[plural.select(values.count)] ?? sentence.other;
-  return sentence.replace(/\{(\w+)\}/g, (_, name) => said(values[name] ?? ""));
+  return sentence.replace(GAP_OR_NUMBER, (found, name) => said(name ? (values[name] ?? "") : Number(found)));
 }
 
 // Among words from the right, what is put in keeps its own direction: a name, or two of them with a comma.

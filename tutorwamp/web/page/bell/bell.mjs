@@ -6,7 +6,7 @@ import { clockTime, shortDay } from "../dates.mjs";
 import { aside, find, h } from "../dom.mjs";
 import { announce, notify } from "../notices.mjs";
 import { drawIn } from "../pressing.mjs";
-import { t } from "../words.mjs";
+import { numeral, t } from "../words.mjs";
 import { told } from "./told.mjs";
 
 const COUNT_AT_MOST = 99; // shown as "99+"
@@ -52,7 +52,7 @@ export class Bell {
     this.#root.hidden = !isServed;
     const count = find(".count", this.#root);
     count.hidden = unreadCount === 0;
-    count.textContent = unreadCount > COUNT_AT_MOST ? `${COUNT_AT_MOST}+` : String(unreadCount);
+    count.textContent = unreadCount > COUNT_AT_MOST ? `${numeral(COUNT_AT_MOST)}+` : numeral(unreadCount);
     find("summary", this.#root).setAttribute("aria-label", unreadCount > 0 ? t("bell.unread-count", { count: unreadCount }) : t("bell.title"));
     find(".all-read", this.#root).hidden = unreadCount === 0;
     find(".none", this.#root).hidden = items.length > 0;

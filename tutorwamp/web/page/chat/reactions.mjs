@@ -3,7 +3,7 @@
 import { isolated } from "../../client/writing.mjs";
 import { h } from "../dom.mjs";
 import { icon } from "../tools/icons.mjs";
-import { listed, t } from "../words.mjs";
+import { listed, numeral, t } from "../words.mjs";
 
 export const QUICK = ["👍", "❤️", "😄", "🎉", "🤔", "✅"];
 const MORE = [
@@ -43,7 +43,7 @@ export function givenReactions({ reactions }, { me, nameOf, react }) {
       "aria-label": t("chat.reaction-by", { emoji, names }),
       "data-focus": `reaction ${emoji}`,
       onclick: () => react(emoji),
-    }, emoji, " ", String(people.length));
+    }, emoji, " ", numeral(people.length));
   }));
 }
 

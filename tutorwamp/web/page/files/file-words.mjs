@@ -1,7 +1,7 @@
 // Files in words: how large they are, and why one was refused.
 
 import { inPlainWords } from "../error-words.mjs";
-import { language, t } from "../words.mjs";
+import { locale, t } from "../words.mjs";
 
 const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte"];
 const STEP = 1000; // as people's own computers count files
@@ -9,7 +9,7 @@ const STEP = 1000; // as people's own computers count files
 /** "1.2 MB" */
 export function sizeInWords(bytes) {
   const step = Math.min(UNITS.length - 1, Math.max(0, Math.floor(Math.log(Math.max(bytes, 1)) / Math.log(STEP))));
-  const format = new Intl.NumberFormat(language, { style: "unit", unit: UNITS[step], unitDisplay: "short", maximumFractionDigits: step > 0 ? 1 : 0 });
+  const format = new Intl.NumberFormat(locale, { style: "unit", unit: UNITS[step], unitDisplay: "short", maximumFractionDigits: step > 0 ? 1 : 0 });
   return format.format(bytes / STEP ** step);
 }
 

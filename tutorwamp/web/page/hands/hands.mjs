@@ -7,7 +7,7 @@ import { announce } from "../notices.mjs";
 import { drawIn } from "../pressing.mjs";
 import { icon } from "../tools/icons.mjs";
 import { Popover } from "../tools/popover.mjs";
-import { t } from "../words.mjs";
+import { numeral, t } from "../words.mjs";
 
 export class Hands {
   element = h("div", { class: "tool" });
@@ -55,7 +55,7 @@ export class Hands {
 
   #showQueue(pen) {
     const count = this.#hands.length;
-    this.#queue.button.replaceChildren(icon("hand"), String(count));
+    this.#queue.button.replaceChildren(icon("hand"), numeral(count));
     this.#queue.button.setAttribute("aria-label", t("hands.count", { count }));
     this.#queue.button.classList.toggle("wants", count > 0);
     const list = find("ol", this.#queue.card);

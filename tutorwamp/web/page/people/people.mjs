@@ -7,7 +7,7 @@ import { OVER } from "../lessons/state.mjs";
 import { drawIn } from "../pressing.mjs";
 import { sure } from "../tools/ask.mjs";
 import { icon } from "../tools/icons.mjs";
-import { t } from "../words.mjs";
+import { numeral, t } from "../words.mjs";
 import { roleBadge } from "./role.mjs";
 
 export class People {
@@ -110,7 +110,7 @@ export class People {
         h("span", { class: "name" }, aside(person.name), person.id === this.#me.id && h("span", {}, ` ${t("people.you")}`), " ", roleBadge(person)),
         !over && h("span", { class: "muted notes" }, this.#notes(participant, is).map((words) => h("span", {}, words))),
       ),
-      is.up && !over && h("span", { class: "hand-up", title: t("people.hand-up", { place }) }, icon("hand"), h("span", { "aria-hidden": "true" }, String(place)), h("span", { class: "unseen" }, t("people.hand-up", { place }))),
+      is.up && !over && h("span", { class: "hand-up", title: t("people.hand-up", { place }) }, icon("hand"), h("span", { "aria-hidden": "true" }, numeral(place)), h("span", { class: "unseen" }, t("people.hand-up", { place }))),
       opens && this.#penButton(person, is.draws),
       opens && this.#menuButton(person),
       opens && this.#menuOf === person.id && this.#menu(person, is),

@@ -6,7 +6,7 @@ import { announce } from "../notices.mjs";
 import { drawIn } from "../pressing.mjs";
 import { icon } from "../tools/icons.mjs";
 import { Popover } from "../tools/popover.mjs";
-import { t } from "../words.mjs";
+import { numeral, t } from "../words.mjs";
 import { answerForm, answersOf, votes } from "./poll-card.mjs";
 import { PollForm } from "./poll-form.mjs";
 
@@ -54,7 +54,7 @@ export class PollsTool {
     find(".ask", this.#popover.card).hidden = !runs || over;
     const open = polls.filter((poll) => poll.state === "open" && (runs || (isStudent && !this.#answerTo(poll)))).length;
     this.#popover.button.replaceChildren(icon("poll"), h("span", { class: "words" }, t("poll.button")),
-      open > 0 ? h("span", { class: "count" }, h("span", { "aria-hidden": "true" }, String(open)), h("span", { class: "unseen" }, t("poll.button-open", { count: open }))) : "");
+      open > 0 ? h("span", { class: "count" }, h("span", { "aria-hidden": "true" }, numeral(open)), h("span", { class: "unseen" }, t("poll.button-open", { count: open }))) : "");
     this.#tell();
     drawIn(this.#list, () => this.#draw());
     if (runs && this.#popover.isOpen) this.#look();

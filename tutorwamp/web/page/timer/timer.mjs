@@ -3,11 +3,11 @@
 import { isolated, writtenLine } from "../../client/writing.mjs";
 import { now } from "../clock.mjs";
 import { aside, find, h } from "../dom.mjs";
+import { secondsLeft, stopwatch } from "../lengths.mjs";
 import { announce, notify } from "../notices.mjs";
 import { icon } from "../tools/icons.mjs";
 import { Popover } from "../tools/popover.mjs";
 import { t } from "../words.mjs";
-import { asClock, secondsLeft } from "./left.mjs";
 
 const MINUTES = [1, 2, 3, 5, 10, 15]; // to be set with one press
 const LOOK_MS = 250; // a second is shown at most so much late
@@ -63,7 +63,7 @@ export class Timer {
   }
 
   #draw() {
-    const time = !this.#timer ? t("timer.set") : this.#left > 0 ? asClock(this.#left) : t("timer.out");
+    const time = !this.#timer ? t("timer.set") : this.#left > 0 ? stopwatch(this.#left) : t("timer.out");
     if (this.#shown.textContent !== time) this.#shown.textContent = time;
     this.#button.classList.toggle("out", Boolean(this.#timer) && this.#left === 0);
     if (this.#timer && this.#left === 0 && this.#endsInSight) this.#end();

@@ -1,2 +1,0 @@
-/*! With qrcode-generator (MIT): /page/vendor/qrcode.LICENSE */
-import{a,b,c,d}from"./chunk-P5E2K2J5.js";import"./chunk-F5Z227TA.js";import"./chunk-WE6HWUPH.js";import"./chunk-7BKHYRYW.js";export{c as JoinView,a as accept,d as codeInput,b as whyNot};
