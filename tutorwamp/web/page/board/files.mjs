@@ -49,13 +49,17 @@ export class Files {
 
   #setUpDropping(signal) {
     const space = find(".space", this.#root);
-    const on = (type, act) => space.addEventListener(type, act, { signal });
-    on("dragover", (event) => event.dataTransfer.types.includes("Files") && event.preventDefault());
-    on("drop", (event) => {
-      if (event.dataTransfer.files.length === 0) return;
-      event.preventDefault(); // the browser would show the file, and the lesson would be gone
-      if (space.classList.contains("drawable")) for (const file of event.dataTransfer.files) this.insert(file);
-    });
+    const isHere = ({ target }) => space.contains(target) && space.classList.contains("drawable");
+    const on = (type, act) => document.addEventListener(type, (event) => this.#isFree(event) && act(event), { signal });
+    on("dragover", (event) => isHere(event) || (event.dataTransfer.dropEffect = "none"));
+    on("drop", (event) => isHere(event) && [...event.dataTransfer.files].forEach((file) => this.insert(file)));
+  }
+
+  // Files that nobody else takes: also beside the board the browser would show them, and the lesson would be gone.
+  #isFree(event) {
+    if (event.defaultPrevented || !event.dataTransfer?.types.includes("Files")) return false;
+    event.preventDefault();
+    return true;
   }
 
   /** `runs`: worksheets are the tutor's to bring. */
