@@ -250,8 +250,9 @@ export class Client extends Emitter {
     this.#notifications?.enter();
     for (const lesson of this.#lessons.values()) lesson.arrived();
     this.#become({ state: "connected" });
+    if (arrival !== this.#arrivals) return; // whoever was told has closed us
     this.emit("arrived", welcome);
-    this.#leftovers.arrived(); // lessons that were opened on arrival send what they have themselves
+    if (arrival === this.#arrivals) this.#leftovers.arrived(); // lessons that were opened on arrival send what they have themselves
   }
 
   #lose() {

@@ -1,8 +1,17 @@
 // Time as a value: whoever waits is given a clock, so that a test need not.
 
-/** The time of the machine. `now()` and all pauses are in milliseconds. */
+let latest = 0; // that was told
+let putBack = 0; // by how much the machine's clock was, all in all
+
+/**
+ * The time of the machine, in milliseconds like all pauses. It never goes back: who puts the machine's clock back an hour does
+ * not make us wait for that hour.
+ */
 export const systemClock = {
-  now: () => Date.now(),
+  now: () => {
+    putBack = Math.max(putBack, latest - Date.now());
+    return (latest = Date.now() + putBack);
+  },
   setTimeout: (act, ms) => globalThis.setTimeout(act, ms),
   clearTimeout: (timer) => globalThis.clearTimeout(timer),
 };

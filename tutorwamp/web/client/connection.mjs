@@ -123,18 +123,22 @@ export class Connection {
    * help.
    */
   async call(procedure, kwargs = {}, { timeout, signal } = {}) {
+    const leaving = new AbortController();
+    const ask = () => renewing(this.#tokens, () => this.#ask(procedure, kwargs, leaving.signal));
+    const seconds = timeout ?? (LARGE.has(procedure) ? this.#timeouts.read : this.#timeouts.call);
     try {
-      return await renewing(this.#tokens, () => this.#ask(procedure, kwargs, timeout, signal));
+      return await limited(ask, { seconds, signal, clock: this.#clock, givenUp: () => leaving.abort() });
     } catch (error) {
       throw signal?.aborted ? error : ClientError.from(error); // also what cannot be written, and what getToken() throws
     }
   }
 
-  async #ask(procedure, kwargs, timeout, signal) {
+  async #ask(procedure, kwargs, leaving) {
+    leaving.throwIfAborted(); // given up while there was no token
     const session = this.#open();
     const { id, answer } = session.call(procedure, kwargs);
-    const seconds = timeout ?? (LARGE.has(procedure) ? this.#timeouts.read : this.#timeouts.call);
-    return limited(answer, { seconds, signal, clock: this.#clock, givenUp: () => session.forget(id) });
+    leaving.addEventListener("abort", () => session.forget(id));
+    return answer;
   }
 
   /**
@@ -162,7 +166,7 @@ export class Connection {
     const attempt = (this.#attempting = { since: this.#clock.now(), session: null });
     this.#become(this.#wasConnected ? "reconnecting" : "connecting");
     try {
-      const welcome = await limited(this.#join(attempt), { seconds: this.#timeouts.join, clock: this.#clock });
+      const welcome = await limited(() => this.#join(attempt), { seconds: this.#timeouts.join, clock: this.#clock });
       if (attempt === this.#attempting) this.#arrived(attempt.session, welcome);
     } catch (error) {
       attempt.session?.cut();
@@ -210,6 +214,7 @@ export class Connection {
       if (old.awaits(HEAVY)) this.#silence.wasWrong();
       old.cut();
       this.#ended(old);
+      if (this.#session !== session) return; // whoever was told has closed us
     }
     this.#since = this.#clock.now();
     this.#wasConnected = true;
@@ -220,7 +225,7 @@ export class Connection {
     }
     this.#silence.start();
     this.#become("connected");
-    this.#hooks.onArrival(welcome);
+    if (this.#session === session) this.#hooks.onArrival(welcome); // whoever was told may have closed us
   }
 
   // Losing it
@@ -228,8 +233,8 @@ export class Connection {
   #doubt(seconds) {
     this.#doubted = true;
     this.#attempts = 0;
-    this.#become("reconnecting", "silent", seconds);
     this.#tryIn(seconds);
+    this.#become("reconnecting", "silent", seconds);
   }
 
   #believe() {
@@ -261,8 +266,8 @@ export class Connection {
     // Jittered, or everybody who was thrown out together would knock together.
     const pause = Math.min(this.#timeouts.pause, 2 ** this.#attempts++) * (0.5 + Math.random() / 2);
     const seconds = jittered(atLeast) + pause;
+    this.#tryIn(seconds); // before it is told: whoever hears it may close us
     this.#become(this.#wasConnected ? "reconnecting" : "connecting", reason, seconds);
-    this.#tryIn(seconds);
   }
 
   #tryIn(seconds) {

@@ -14,20 +14,24 @@ export class Emitter {
     this.#listeners.get(event)?.delete(listener);
   }
 
-  /** Tell all. What one of them does wrong touches neither the others nor us. */
+  /** Tell all who listen now. Whom one of them has taken off meanwhile is told no more. */
   emit(event, value) {
-    for (const listener of [...(this.#listeners.get(event) ?? [])]) {
-      try {
-        listener(value);
-      } catch (error) {
-        complain(error);
-      }
-    }
+    const listeners = this.#listeners.get(event) ?? new Set();
+    for (const listener of [...listeners]) if (listeners.has(listener)) tell(listener, value);
   }
 }
 
-/** A fault in somebody's listener: said where the place reports its errors, and nothing stops for it. */
-export function complain(error) {
+/** Call what somebody has handed in. What it does wrong, now or in its promise, touches neither the others nor us. */
+export function tell(listener, ...said) {
+  try {
+    listener(...said)?.then?.(undefined, complain);
+  } catch (error) {
+    complain(error);
+  }
+}
+
+/** A fault of somebody's: said where the place reports its errors, and nothing stops for it. */
+function complain(error) {
   if (globalThis.reportError) globalThis.reportError(error);
   else console.error(error);
 }

@@ -47,7 +47,7 @@ export class Heartbeat {
       const epochs = new Set(this.#epochs());
       const [epoch] = epochs;
       const { interval_s, behind, epoch: theirs } = await this.#call(epochs.size === 1 ? { positions, epoch } : { positions });
-      this.#intervalS = interval_s;
+      if (interval_s > 0) this.#intervalS = interval_s;
       const isAnother = theirs !== undefined && [...epochs].some((one) => one !== theirs);
       if (which === this.#beating && (isAnother || Object.keys(behind).length))
         this.#after(PATIENCE_MS, () => this.#behind(behind, positions, theirs));

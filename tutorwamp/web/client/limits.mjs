@@ -28,15 +28,12 @@ export const HEAVY = new Set([
 export const LARGE = new Set([...HEAVY, "tutorwamp.session.resume"]);
 
 /**
- * The same as `answer`, but for `seconds` at most and until `signal` says no: then `givenUp()` is called, and it throws
- * ClientError (retry), or the signal's reason.
+ * What `ask()` promises, but for `seconds` at most and until `signal` says no: then `givenUp()` is called, and it throws
+ * ClientError (retry), or the signal's reason. Where the signal has said so before, nothing is asked.
  */
-export function limited(answer, { seconds, signal, clock, givenUp = () => {} }) {
-  if (signal?.aborted) {
-    answer.catch(() => {});
-    givenUp();
-    return Promise.reject(signal.reason);
-  }
+export function limited(ask, { seconds, signal, clock, givenUp = () => {} }) {
+  if (signal?.aborted) return Promise.reject(signal.reason);
+  const answer = ask();
   return new Promise((resolve, reject) => {
     const stop = (why) => {
       givenUp();

@@ -1,6 +1,9 @@
 // Where what is not sent yet is kept. Like localStorage and as immediate: a page that goes away has no time for more.
 
-/** One of which as much is asked as it has: `getItem`, `setItem`, `removeItem`, and `keys()` or `length` and `key()`. */
+/**
+ * One of which as much is asked as it has: `getItem`, `setItem`, `removeItem`, and `keys()` or `length` and `key()`. Where it
+ * fails (a browser may forbid it at any time) it has nothing.
+ */
 export class WebStorage {
   #web;
 
@@ -9,7 +12,7 @@ export class WebStorage {
   }
 
   getItem(key) {
-    return this.#web.getItem(key);
+    return orElse(null, () => this.#web.getItem(key));
   }
 
   /** Throws where the storage is full. */
@@ -18,11 +21,11 @@ export class WebStorage {
   }
 
   removeItem(key) {
-    this.#web.removeItem(key);
+    orElse(null, () => this.#web.removeItem(key)); // what stays is sent once more, under its `client_id`
   }
 
   keys() {
-    return keysOf(this.#web);
+    return orElse([], () => keysOf(this.#web));
   }
 
   get length() {
@@ -31,6 +34,14 @@ export class WebStorage {
 
   key(place) {
     return this.keys()[place] ?? null;
+  }
+}
+
+function orElse(otherwise, ask) {
+  try {
+    return ask();
+  } catch {
+    return otherwise;
   }
 }
 

@@ -1,7 +1,7 @@
 // One WAMP session over one WebSocket, from HELLO to its end, in JSON: as much of WAMP as this server speaks with clients.
 
 import { ClientError } from "./errors.mjs";
-import { complain } from "./emitter.mjs";
+import { tell } from "./emitter.mjs";
 import * as WAMP from "./wamp-messages.mjs";
 
 const PROTOCOL = "wamp.2.json";
@@ -33,7 +33,7 @@ export class WampSession {
     this.#ticket = ticket;
     this.#authid = authid;
     this.#hooks = hooks;
-    this.#debug = debug;
+    this.#debug = (...said) => tell(debug, ...said);
     /** `{session, authid, authrole}`, once let in. Throws ClientError. */
     this.joined = new Promise((resolve, reject) => ([this.#welcome, this.#refuse] = [resolve, reject]));
     this.joined.catch(() => {}); // whoever cuts the session need not wait for it
@@ -160,11 +160,8 @@ export class WampSession {
   }
 
   #event(subscription, details, kwargs) {
-    try {
-      this.#heard.get(subscription)?.(kwargs ?? {}, details?.publisher_authid);
-    } catch (error) {
-      complain(error);
-    }
+    const heard = this.#heard.get(subscription);
+    if (heard) tell(heard, kwargs ?? {}, details?.publisher_authid);
   }
 
   #subscribed(id, subscription) {
