@@ -14,6 +14,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from twisted.internet.defer import Deferred, DeferredLock
+
 from tutorwamp.client.connection import Connection
 from tutorwamp.client.errors import CallError
 from tutorwamp.client.files import Files
@@ -44,6 +46,7 @@ class Client:
         self.files = Files(self.login)
         self.streams = Streams(self.connection)
         self._lessons: dict[str, Lesson] = {}
+        self._one_at_a_time = DeferredLock()  # who joins a lesson twice at once is in it once
         self._notifications: Notifications | None = None
 
     @property
@@ -84,6 +87,10 @@ class Client:
 
     async def join(self, lesson_id: str) -> Lesson:
         """Join a lesson, or answer the one that is joined already."""
+        joining: Deferred[Lesson] = self._one_at_a_time.run(lambda: Deferred.fromCoroutine(self._join(lesson_id)))
+        return await joining
+
+    async def _join(self, lesson_id: str) -> Lesson:
         known = self._lessons.get(lesson_id)
         if known is not None and known.is_open:
             return known

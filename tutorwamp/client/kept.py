@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from copy import copy
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredLock
 
 from tutorwamp.client.connection import Connection, Handler, State, hand_over
 from tutorwamp.client.doubt import Doubt
@@ -28,6 +28,7 @@ class Kept:
         self._topic = topic
         self._hear = hear
         self._heard = False
+        self._one_at_a_time = DeferredLock()  # who opens it twice at once hears it once
         self._over: CallError | None = None
         self._waiting: list[tuple[int, Deferred[None]]] = []
         self._handlers: list[Handler] = []
@@ -63,6 +64,9 @@ class Kept:
             raise copy(self._over)
 
     async def _listen(self) -> None:
+        await self._one_at_a_time.run(lambda: Deferred.fromCoroutine(self._listen_once()))
+
+    async def _listen_once(self) -> None:
         if not self._heard:
             await self._hear(self._receive)
             self._heard = True

@@ -18,6 +18,7 @@ from uuid import uuid4
 
 from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
 
 from tutorwamp.client.board import Board
 from tutorwamp.client.chat import Chat
@@ -30,6 +31,7 @@ from tutorwamp.client.streams import Streams, Tail
 from tutorwamp.client.wamp import Event
 from tutorwamp.kernel.text import composed
 
+_log = Logger()
 CURSOR_INTERVAL_S: Final = 1 / 20
 """Between two positions (B32)."""
 
@@ -124,8 +126,11 @@ class Lesson:
             self.is_open = False
             for stream in self.heads:
                 self._streams.forget(stream)
-            for watcher in self._closed_watchers:
-                watcher(reason)
+            for watcher in list(self._closed_watchers):
+                try:
+                    watcher(reason)
+                except Exception:  # noqa: BLE001 - whatever a watcher raises
+                    _log.failure("A watcher of the end of lesson {id} failed", id=self.id)
 
     def on_closed(self, watcher: Callable[[CallError | None], object]) -> None:
         """Be told when we are out: None after leaving, otherwise why (removed, or not let in again)."""
@@ -350,7 +355,7 @@ class Lesson:
         if event.type == "view.changed":
             self.view = event.values.get("view")
         for what in (kind, event.type):
-            for handler in self._handlers.get(what or "", ()):
+            for handler in list(self._handlers.get(what or "", ())):
                 hand_over(event, handler)
 
     def _see(self, event: Event) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredLock
 from twisted.logger import Logger
 
 from tutorwamp.client.connection import Connection, Handler, hand_over
@@ -39,6 +39,7 @@ class Notifications:
         self._topic = f"tutorwamp.user.{user_id}.notifications"
         self._known: dict[str, Plain] = {}
         self._heard = self._following = False
+        self._one_at_a_time = DeferredLock()  # who opens them twice at once hears them once
         self._reading: object | None = None
         """Stands for the reading that counts; one that was overtaken by another is thrown away."""
         self._held: list[Plain] = []
@@ -60,6 +61,9 @@ class Notifications:
 
     async def open(self) -> None:
         """Begin to keep them; returns when they are there."""
+        await self._one_at_a_time.run(lambda: Deferred.fromCoroutine(self._open()))
+
+    async def _open(self) -> None:
         if self._following:
             return
         early: list[Event] = []
