@@ -46,6 +46,24 @@ test("what REST answers comes as it was wished for, and an answer that breaks of
   await assert.rejects(client.request("GET", "/a"), { uri: "wamp.close.transport_lost", action: "retry" });
 });
 
+test("what has no body says no kind of it and may take as long as a reading; a plain one goes as JSON, any other as it is", async () => {
+  const asked = [];
+  const fetch = (_, { headers, body, signal }) => {
+    asked.push([headers["content-type"], body, signal]);
+    return new Promise(() => {});
+  };
+  const router = new Router();
+  const timeouts = { call: 1, read: 5 };
+  const client = createClient({ url: "https://school.test", getToken: async () => "token", WebSocket: router.WebSocket, fetch, clock, timeouts });
+  const blob = new Blob(["bytes"]);
+  const ended = [];
+  for (const body of [undefined, { a: 1 }, blob]) client.request(body ? "POST" : "GET", "/a", { body }).catch(() => ended.push(body));
+  await clock.tick(10_000);
+  assert.deepEqual(asked.map(([type, body]) => [type, body]), [[undefined, undefined], ["application/json", '{"a":1}'], [undefined, blob]]);
+  assert.deepEqual(ended, [{ a: 1 }, undefined]); // and bytes may take minutes
+  assert.deepEqual(asked.map(([, , signal]) => signal.aborted), [true, true, false]);
+});
+
 test("a refusal over REST is what the server says, and a proxy's is what its status says", async () => {
   const problem = JSON.stringify({ type: "tutorwamp.error.lesson.state", detail: "It is over.", action: "reload" });
   const answers = [[problem, 409], ["<h1>Bad Gateway</h1>", 502]];

@@ -68,5 +68,5 @@ function addressOf(url, path, query = {}) {
 }
 
 function isPlain(body) {
-  return Array.isArray(body) || Object.getPrototypeOf(Object(body)) === Object.prototype;
+  return Array.isArray(body) || Object.getPrototypeOf(body ?? false) === Object.prototype;
 }
