@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,8 @@ class Client:
         self.files = Files(self.login)
         self.streams = Streams(self.connection)
         self._lessons: dict[str, Lesson] = {}
-        self._one_at_a_time = DeferredLock()  # who joins a lesson twice at once is in it once
+        self._joining: defaultdict[str, DeferredLock] = defaultdict(DeferredLock)
+        """By lesson: who joins one twice at once is in it once, and joins others meanwhile."""
         self._notifications: Notifications | None = None
 
     @property
@@ -87,7 +89,7 @@ class Client:
 
     async def join(self, lesson_id: str) -> Lesson:
         """Join a lesson, or answer the one that is joined already."""
-        joining: Deferred[Lesson] = self._one_at_a_time.run(lambda: Deferred.fromCoroutine(self._join(lesson_id)))
+        joining: Deferred[Lesson] = self._joining[lesson_id].run(lambda: Deferred.fromCoroutine(self._join(lesson_id)))
         return await joining
 
     async def _join(self, lesson_id: str) -> Lesson:
