@@ -69,7 +69,7 @@ export class Client extends Emitter {
       WebSocket: WebSocket ?? globalThis.WebSocket ?? noWebSocket(),
       clock,
       timeouts: this.#timeouts,
-      debug: debugger_(debug),
+      debug: debug === true ? console.debug : debug,
       hooks: { onState: (now) => this.#become(now), onArrival: (welcome) => this.#arrive(welcome), onLost: () => this.#lose() },
     });
     this.#heartbeat = new Heartbeat({
@@ -340,9 +340,4 @@ function addresses(url) {
 
 function noWebSocket() {
   throw new TypeError("There is no WebSocket here: give one to createClient. Node has one from version 22 on.");
-}
-
-function debugger_(debug) {
-  if (!debug) return undefined;
-  return debug === true ? (direction, message) => console.debug(direction, message) : debug;
 }

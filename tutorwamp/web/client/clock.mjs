@@ -8,10 +8,7 @@ let putBack = 0; // by how much the machine's clock was, all in all
  * not make us wait for that hour.
  */
 export const systemClock = {
-  now: () => {
-    putBack = Math.max(putBack, latest - Date.now());
-    return (latest = Date.now() + putBack);
-  },
+  now: () => (latest = Date.now() + (putBack = Math.max(putBack, latest - Date.now()))),
   setTimeout: (act, ms) => globalThis.setTimeout(act, ms),
   clearTimeout: (timer) => globalThis.clearTimeout(timer),
 };

@@ -122,23 +122,13 @@ export class Connection {
    * Call a procedure. Throws ClientError, whatever goes wrong, or what `signal` says; `reauth` only where a new token did not
    * help.
    */
-  async call(procedure, kwargs = {}, { timeout, signal } = {}) {
-    const leaving = new AbortController();
-    const ask = () => renewing(this.#tokens, () => this.#ask(procedure, kwargs, leaving.signal));
+  call(procedure, kwargs = {}, { timeout, signal } = {}) {
+    const ask = (leaving) => renewing(this.#tokens, async () => {
+      leaving.throwIfAborted(); // given up while there was no token
+      return this.#open().call(procedure, kwargs, leaving);
+    });
     const seconds = timeout ?? (LARGE.has(procedure) ? this.#timeouts.read : this.#timeouts.call);
-    try {
-      return await limited(ask, { seconds, signal, clock: this.#clock, givenUp: () => leaving.abort() });
-    } catch (error) {
-      throw signal?.aborted ? error : ClientError.from(error); // also what cannot be written, and what getToken() throws
-    }
-  }
-
-  async #ask(procedure, kwargs, leaving) {
-    leaving.throwIfAborted(); // given up while there was no token
-    const session = this.#open();
-    const { id, answer } = session.call(procedure, kwargs);
-    leaving.addEventListener("abort", () => session.forget(id));
-    return answer;
+    return limited(ask, { seconds, signal, clock: this.#clock });
   }
 
   /**
@@ -170,7 +160,7 @@ export class Connection {
       if (attempt === this.#attempting) this.#arrived(attempt.session, welcome);
     } catch (error) {
       attempt.session?.cut();
-      if (attempt === this.#attempting) this.#failed(ClientError.from(error));
+      if (attempt === this.#attempting) this.#failed(error);
     }
   }
 

@@ -16,7 +16,7 @@ export class Emitter {
 
   /** Tell all who listen now. Whom one of them has taken off meanwhile is told no more. */
   emit(event, value) {
-    const listeners = this.#listeners.get(event) ?? new Set();
+    const listeners = this.#listeners.get(event) ?? [];
     for (const listener of [...listeners]) if (listeners.has(listener)) tell(listener, value);
   }
 }

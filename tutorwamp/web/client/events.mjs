@@ -1,6 +1,8 @@
 // What the events of the contract are called, and how their values are read. What a later version adds changes nothing here:
 // an event of another type takes its place in its stream and is skipped. docs/rules/sessions.md, S30.
 
+import { orElse } from "./storage.mjs";
+
 /** By the topic's kind. docs/api/topics.md; a test compares. */
 export const EVENTS = {
   state: [
@@ -87,13 +89,7 @@ export function readPerson(person) {
 
 /** Those that can be read. */
 export function legible(items, read) {
-  return listOf(items).flatMap((item) => {
-    try {
-      return [read(item)];
-    } catch {
-      return [];
-    }
-  });
+  return listOf(items).flatMap((item) => orElse(() => [read(item)], []));
 }
 
 export function listOf(value) {

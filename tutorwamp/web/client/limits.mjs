@@ -28,25 +28,26 @@ export const HEAVY = new Set([
 export const LARGE = new Set([...HEAVY, "tutorwamp.session.resume"]);
 
 /**
- * What `ask()` promises, but for `seconds` at most and until `signal` says no: then `givenUp()` is called, and it throws
- * ClientError (retry), or the signal's reason. Where the signal has said so before, nothing is asked.
+ * What `ask(leaving)` promises, but for `seconds` at most and until `signal` says no: then the signal `leaving` says so, and it
+ * throws ClientError (retry), or the signal's reason. Whatever else goes wrong is a ClientError, too. Where the signal has said
+ * no before, nothing is asked.
  */
-export function limited(ask, { seconds, signal, clock, givenUp = () => {} }) {
-  if (signal?.aborted) return Promise.reject(signal.reason);
-  const answer = ask();
-  return new Promise((resolve, reject) => {
-    const stop = (why) => {
-      givenUp();
-      settle(reject, why);
-    };
-    const aborted = () => stop(signal.reason);
-    const timer = Number.isFinite(seconds) ? clock.setTimeout(() => stop(ClientError.timedOut(seconds)), seconds * 1000) : null;
-    const settle = (how, what) => {
-      clock.clearTimeout(timer);
-      signal?.removeEventListener("abort", aborted);
-      how(what);
-    };
-    signal?.addEventListener("abort", aborted);
-    answer.then((value) => settle(resolve, value), (error) => settle(reject, error));
+export async function limited(ask, { seconds, signal, clock }) {
+  signal?.throwIfAborted();
+  const leaving = new AbortController();
+  let timer, leave;
+  const late = new Promise((_, reject) => {
+    leave = () => reject(signal.reason);
+    signal?.addEventListener("abort", leave);
+    if (seconds < Infinity) timer = clock.setTimeout(() => reject(ClientError.timedOut(seconds)), seconds * 1000);
   });
+  try {
+    return await Promise.race([ask(leaving.signal), late]);
+  } catch (error) {
+    leaving.abort();
+    throw signal?.aborted ? error : ClientError.from(error);
+  } finally {
+    clock.clearTimeout(timer);
+    signal?.removeEventListener("abort", leave);
+  }
 }

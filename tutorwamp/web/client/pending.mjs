@@ -1,7 +1,7 @@
 // How much the server does not have yet: of the lessons that are open, and of those whose words and strokes wait in the storage.
 
 import { STORED_AS } from "./chat/kept.mjs";
-import { keysOf } from "./storage.mjs";
+import { keysOf, orElse } from "./storage.mjs";
 
 export class Pending {
   #storage;
@@ -62,7 +62,8 @@ export function unsentIn(storage, personId) {
   const found = {}; // by lesson
   for (const key of keysOf(storage, prefix)) {
     const [lesson, kind] = key.slice(prefix.length).split(".");
-    const { words, ids } = waitingIn(kind, storage.getItem(key));
+    // It may be of another version, and mean nothing.
+    const { words = 0, ids = [] } = orElse(() => waitingIn(kind, JSON.parse(storage.getItem(key)).piece)) ?? {};
     const so = (found[lesson] ??= { words: 0, ids: new Set() });
     so.words += words;
     for (const id of ids) so.ids.add(id);
@@ -71,12 +72,7 @@ export function unsentIn(storage, personId) {
   return Object.fromEntries(counted.filter(([, { words, strokes }]) => words + strokes > 0));
 }
 
-function waitingIn(kind, text) {
-  try {
-    const { piece } = JSON.parse(text);
-    if (kind === "board") return { words: 0, ids: piece.changes.map(({ id, element }) => id ?? element.id) };
-    return { words: kind === "chat" && !piece.problem ? 1 : 0, ids: [] };
-  } catch {
-    return { words: 0, ids: [] }; // of another version
-  }
+function waitingIn(kind, piece) {
+  if (kind === "board") return { ids: piece.changes.map(({ id, element }) => id ?? element.id) };
+  return { words: kind === "chat" && !piece.problem ? 1 : 0 };
 }

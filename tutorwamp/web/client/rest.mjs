@@ -13,28 +13,24 @@ const UPLOAD_S = 600; // of bytes: 25 MiB on a slow line
  * `"response"` itself. Throws ClientError.
  */
 export function requester({ url, fetch = ownFetch, tokens, clock, timeouts }) {
-  function ask(token, leaving, method, path, { query, body, headers, as = "json" }) {
+  return (method, path, { query, body, headers, timeout, signal, as = "json" } = {}) => {
     const isJson = isPlain(body);
-    const ours = { ...(isJson && { "content-type": "application/json" }), ...(token && { authorization: `Bearer ${token}` }) };
-    const asked = { method, headers: { ...ours, ...headers }, body: isJson ? JSON.stringify(body) : body, signal: leaving };
-    return answer(fetch, addressOf(url, path, query), asked, as);
-  }
-
-  async function askAs(...asked) {
-    if (!tokens) return ask(null, ...asked);
-    return renewing(tokens, (token) => ask(token, ...asked), await tokens.accessToken());
-  }
-
-  return async (method, path, options = {}) => {
-    const { body, timeout, signal } = options;
-    const seconds = timeout ?? (isPlain(body) ? timeouts.call : body === undefined ? timeouts.read : UPLOAD_S);
-    const leaving = new AbortController();
-    const asking = () => askAs(leaving.signal, method, path, options);
-    try {
-      return await limited(asking, { seconds, signal, clock, givenUp: () => leaving.abort() });
-    } catch (error) {
-      throw signal?.aborted ? error : ClientError.from(error); // also what cannot be written, and what getToken() throws
+    function ask(leaving, token) {
+      const asked = {
+        method,
+        headers: {
+          ...(isJson && { "content-type": "application/json" }),
+          ...(token && { authorization: `Bearer ${token}` }),
+          ...headers,
+        },
+        body: isJson ? JSON.stringify(body) : body,
+        signal: leaving,
+      };
+      return answer(fetch, addressOf(url, path, query), asked, as);
     }
+    const askAs = async (leaving) => renewing(tokens, (token) => ask(leaving, token), await tokens.accessToken());
+    const seconds = timeout ?? (isJson ? timeouts.call : body === undefined ? timeouts.read : UPLOAD_S);
+    return limited(tokens ? askAs : ask, { seconds, signal, clock });
   };
 }
 

@@ -12,7 +12,7 @@ export class WebStorage {
   }
 
   getItem(key) {
-    return orElse(null, () => this.#web.getItem(key));
+    return orElse(() => this.#web.getItem(key));
   }
 
   /** Throws where the storage is full. */
@@ -21,11 +21,11 @@ export class WebStorage {
   }
 
   removeItem(key) {
-    orElse(null, () => this.#web.removeItem(key)); // what stays is sent once more, under its `client_id`
+    orElse(() => this.#web.removeItem(key)); // what stays is sent once more, under its `client_id`
   }
 
   keys() {
-    return orElse([], () => keysOf(this.#web));
+    return orElse(() => keysOf(this.#web), []);
   }
 
   get length() {
@@ -37,7 +37,8 @@ export class WebStorage {
   }
 }
 
-function orElse(otherwise, ask) {
+/** What it answers, or something else where it fails. */
+export function orElse(ask, otherwise = null) {
   try {
     return ask();
   } catch {
@@ -65,19 +66,9 @@ export function keysOf(storage, prefix = "") {
   return keys.filter((key) => key?.startsWith(prefix));
 }
 
-/** What there is here: a browser's localStorage, where it may be used, or else memory. */
-export function defaultStorage() {
-  try {
-    // Node has one too, from version 22 on, and warns when it is touched; a program there says itself what it keeps.
-    const isNode = globalThis.process?.versions?.node !== undefined;
-    if (!isNode && globalThis.localStorage) return new WebStorage(globalThis.localStorage);
-  } catch {
-    // Forbidden by the browser's settings.
-  }
-  return new MemoryStorage();
-}
-
-/** A storage as it was given, or the one of the place. */
+/** A storage as it was given, or what there is here: a browser's localStorage, where it may be used, or else memory. */
 export function asStorage(given) {
-  return given ? new WebStorage(given) : defaultStorage();
+  // Node has one too, from version 22 on, and warns when it is touched; a program there says itself what it keeps.
+  const web = given ?? orElse(() => !globalThis.process?.versions?.node && globalThis.localStorage);
+  return web ? new WebStorage(web) : new MemoryStorage();
 }

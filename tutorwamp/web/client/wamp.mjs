@@ -29,11 +29,11 @@ export class WampSession {
    * says; onSent(), whenever an answer is waited for; onOver({reason, message}), with null where there was no goodbye.
    * `debug(direction, message)` sees all that is said but the ticket.
    */
-  constructor({ url, WebSocket, ticket, authid, hooks, debug = () => {} }) {
+  constructor({ url, WebSocket, ticket, authid, hooks, debug }) {
     this.#ticket = ticket;
     this.#authid = authid;
     this.#hooks = hooks;
-    this.#debug = (...said) => tell(debug, ...said);
+    this.#debug = (...said) => debug && tell(debug, ...said);
     /** `{session, authid, authrole}`, once let in. Throws ClientError. */
     this.joined = new Promise((resolve, reject) => ([this.#welcome, this.#refuse] = [resolve, reject]));
     this.joined.catch(() => {}); // whoever cuts the session need not wait for it
@@ -54,33 +54,29 @@ export class WampSession {
     return [...this.#requests.values()].some(({ about }) => procedures.has(about));
   }
 
-  /** `{id, answer}`; the answer is the first positional result. Throws ClientError. */
-  call(procedure, kwargs) {
-    return this.#ask(WAMP.CALL, [{}, procedure, [], kwargs]);
-  }
-
   /**
-   * Nobody waits for this answer any more. The server is not told (CANCEL): it waits for 10 s itself, so it has answered before
-   * we give up, and what it has begun to change it would change all the same.
+   * The first positional result; throws ClientError. With the signal `leaving` nobody waits for it any more. The server is not
+   * told (CANCEL): it waits for 10 s itself, so it has answered before we give up, and what it has begun to change it would
+   * change all the same.
    */
-  forget(id) {
-    this.#requests.delete(id);
+  call(procedure, kwargs, leaving) {
+    return this.#ask(WAMP.CALL, [{}, procedure, [], kwargs], { leaving });
   }
 
   /** Hear a topic; `heard(kwargs, publisher)`. Answers its number, by which it is ended. */
   subscribe(topic, heard) {
-    return this.#ask(WAMP.SUBSCRIBE, [{}, topic], heard).answer;
+    return this.#ask(WAMP.SUBSCRIBE, [{}, topic], { heard });
   }
 
   /** One that the router has ended already is no error. */
   async unsubscribe(subscription) {
     this.#heard.delete(subscription);
-    await this.#ask(WAMP.UNSUBSCRIBE, [subscription]).answer.catch(() => {});
+    await this.#ask(WAMP.UNSUBSCRIBE, [subscription]).catch(() => {});
   }
 
   /** Tell the others. Answered, because what asks for no answer holds back all that is sent after it (S18). */
   publish(topic, kwargs) {
-    return this.#ask(WAMP.PUBLISH, [{ acknowledge: true }, topic, [], kwargs]).answer;
+    return this.#ask(WAMP.PUBLISH, [{ acknowledge: true }, topic, [], kwargs]);
   }
 
   /**
@@ -88,7 +84,7 @@ export class WampSession {
    * nobody has. The answer is a "no", and all that counts is that there is one: true, or false where the session is over.
    */
   async probe() {
-    await this.#ask(WAMP.UNSUBSCRIBE, [NO_SUBSCRIPTION]).answer.catch(() => {});
+    await this.#ask(WAMP.UNSUBSCRIBE, [NO_SUBSCRIPTION]).catch(() => {});
     return !this.#over;
   }
 
@@ -104,15 +100,16 @@ export class WampSession {
     this.#socket.close();
   }
 
-  #ask(kind, rest, heard) {
+  #ask(kind, rest, { heard, leaving } = {}) {
     const id = ++this.#lastId;
     const answer = new Promise((resolve, reject) => {
       if (this.#over) throw ClientError.disconnected();
       this.#say([kind, id, ...rest]); // throws what cannot be written as JSON
       this.#requests.set(id, { resolve, reject, heard, about: rest[1] });
     });
+    leaving?.addEventListener("abort", () => this.#requests.delete(id));
     this.#hooks.onSent();
-    return { id, answer };
+    return answer;
   }
 
   #say(message) {
@@ -138,7 +135,7 @@ export class WampSession {
     this.#debug("in", message);
     const [kind, first, second, third, ...rest] = message;
     this.#hooks.onHeard(kind === WAMP.EVENT);
-    if (kind === WAMP.EVENT) this.#event(first, third, rest[1]);
+    if (kind === WAMP.EVENT) this.#heard.get(first)?.(rest[1] ?? {}, third?.publisher_authid);
     else if (kind === WAMP.RESULT) this.#answered(first, third?.[0] ?? {}); // a procedure returns one dict
     else if (kind === WAMP.ERROR) this.#failed(second, rest[0], rest[2]);
     else if (kind === WAMP.SUBSCRIBED) this.#subscribed(first, second);
@@ -159,15 +156,10 @@ export class WampSession {
     } // what else a later WAMP may say is not for us
   }
 
-  #event(subscription, details, kwargs) {
-    const heard = this.#heard.get(subscription);
-    if (heard) tell(heard, kwargs ?? {}, details?.publisher_authid);
-  }
-
   #subscribed(id, subscription) {
     // At once, not when whoever has asked comes to it: the next message may be an event of it.
     const { heard } = this.#requests.get(id) ?? {};
-    if (heard) this.#heard.set(subscription, heard);
+    if (heard) this.#heard.set(subscription, (...said) => tell(heard, ...said));
     this.#answered(id, subscription);
   }
 

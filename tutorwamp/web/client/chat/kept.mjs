@@ -1,7 +1,7 @@
 // What is not sent yet, in a storage like a browser's localStorage: neither a reload nor a closed tab loses any of it.
 // Each piece has a key of its own, so that two tabs of one person do not overwrite one another's.
 
-import { keysOf } from "../storage.mjs";
+import { keysOf, orElse } from "../storage.mjs";
 
 /** Then the person, the lesson, the kind and the `client_id`. */
 export const STORED_AS = "tutorwamp.unsent";
@@ -57,10 +57,8 @@ export function forgetKept(storage, personId) {
 }
 
 function readable(text) {
-  try {
+  return orElse(() => { // it may be of another version, or somebody else's
     const { order, piece } = JSON.parse(text);
     return piece?.client_id && { order, piece };
-  } catch {
-    return null; // of another version, or somebody else's
-  }
+  });
 }
