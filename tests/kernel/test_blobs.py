@@ -139,7 +139,7 @@ async def test_keys_come_in_their_order_without_what_is_young_and_what_is_none(b
     store, keys = backend.open(), sorted(new_id() for _ in range(5))
     for key in keys:
         await store.save_file(key, BytesIO(b"x"), "text/plain")
-    before = keys[0][:-1] + "0"
+    before = keys[0][:-1]  # its beginning comes before it
     assert await store.keys(before, LATER, 3) == keys[:3]
     assert await store.keys(keys[2], LATER, 9) == keys[3:]
     assert await store.keys(before, utc_now() - timedelta(hours=1), 9) == []
