@@ -7,8 +7,9 @@ const waiting = new Map(); // a place -> how it is drawn
 /** Draw what is in a place: now, or, while somebody presses something in it, once they let go. */
 export function drawIn(place, draw) {
   listen();
-  if (pressed && place.contains(pressed)) waiting.set(place, draw);
-  else draw();
+  if (pressed && place.contains(pressed)) return waiting.set(place, draw);
+  waiting.delete(place); // it is older, also where the click itself has drawn this
+  draw();
 }
 
 function listen() {
