@@ -95,6 +95,21 @@ async def test_H9_the_page_has_safe_headers_everywhere(web: Path, serve: Serve) 
 
 
 @pytest.mark.parametrize(
+    "line", [b"POST /api/auth/refresh", b"GET /api/health", b"OPTIONS /api", b"GET /ws", b"GET /ws/", b"DELETE /api/x"]
+)
+async def test_H19_what_crossbar_hangs_beside_it_a_moment_later_is_not_missing(
+    web: Path, serve: Serve, line: bytes
+) -> None:
+    status, headers, body = await ask(serve(classroom(web)), line)
+    problem = json.loads(body)
+    assert (status, problem["type"], problem["action"]) == (503, "tutorwamp.error.unavailable", "retry")
+    assert headers[b"retry-after"] == [b"1"]
+    for path in (b"/apis", b"/page/api", b"/client/ws"):
+        status, _, _ = await ask(serve(classroom(web)), b"GET " + path)
+        assert status == 404, path
+
+
+@pytest.mark.parametrize(
     ("frames", "ancestors", "older"),
     [
         ("", b"'none'", [b"DENY"]),

@@ -275,6 +275,34 @@ test("what is not sent is counted by lesson, also of lessons that are not open",
   assert.deepEqual([school.messages.map(({ body }) => body), school.board.elements.length], [["one", "two"], 1]);
 });
 
+test("what two tabs have kept is sent by the one and counted down by both", async () => {
+  await leaveUnsent();
+  client.lesson(LESSON).join();
+  router.isOff = false;
+  const [first, told] = [client, { first: [], second: [] }];
+  client = newClient();
+  for (const [name, tab] of [["first", first], ["second", client]]) tab.on("pendingchange", ({ words, strokes }) => told[name].push([words, strokes]));
+  await joined();
+  first.wake();
+  await clock.tick(10_000);
+  for (const tab of [first, client]) assert.deepEqual(tab.pending, { words: 0, strokes: 0, lessons: {} });
+  assert.deepEqual([told.first.at(-1), told.second.at(-1)], [[0, 0], [0, 0]]);
+  assert.deepEqual([school.messages.map(({ body }) => body), school.board.elements.length, storage.length], [["one", "two"], 1, 0]);
+  first.close();
+});
+
+test("what was on its way when its lesson was left is counted until it is answered", async () => {
+  const lesson = await joined();
+  const told = [];
+  client.on("pendingchange", ({ words, strokes }) => told.push([words, strokes]));
+  lesson.chat.send("one");
+  new PenStroke(lesson.board, { page: "p1", color: "#000000", width: 2 }, [0, 0]).end([5, 5]);
+  lesson.leave();
+  assert.deepEqual(told.at(-1), [1, 1]);
+  await clock.tick(3_000);
+  assert.deepEqual([told.at(-1), client.pending, storage.length], [[0, 0], { words: 0, strokes: 0, lessons: {} }, 0]);
+});
+
 test("leaving a lesson ends what it hears, and the next look at it is another", async () => {
   const lesson = await joined();
   lesson.leave();

@@ -1,7 +1,7 @@
 """The classroom page's files as browsers get them: safe headers, compressed, and sent again only where they change.
 
 Served is the built page (``built.py``) where there is one of these very sources, else the sources as they stand.
-Rules H8, H9 and H16 to H18 (docs/rules/http.md).
+Rules H8, H9 and H16 to H19 (docs/rules/http.md).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tutorwamp.gate.built import FOLDER, Built
 from tutorwamp.gate.settings import GateSettings
 from tutorwamp.kernel.edges import problems
 from tutorwamp.kernel.edges.ranges import one_range
-from tutorwamp.kernel.errors import MethodNotAllowed, NotFound
+from tutorwamp.kernel.errors import MethodNotAllowed, NotFound, TutorwampError, Unavailable
 
 log = Logger()
 
@@ -47,6 +47,9 @@ _OF_A_DOCUMENT: Final = (b"content-security-policy", b"x-frame-options", b"refer
 """What scripts, stylesheets and icons named after their content go without; the page that asks for them has it."""
 _ASK_EACH_TIME: Final = b"no-cache"
 _KEEP: Final = b"public, max-age=31536000, immutable"
+_BESIDE: Final = frozenset({b"api", b"ws"})
+"""What else the port answers (crossbar/config.yaml). Crossbar opens it with the page alone and hangs these below it one
+after the other: until then they are on their way, and whoever read "there is no such thing" would give up for good."""
 _TRUSTED_TYPES: Final = "tutorwamp"
 """The page's one policy: the address of its service worker (``page/shell.mjs``). Nothing makes markup of text."""
 
@@ -116,7 +119,7 @@ class Page(File):
     def use(self, headers: Mapping[bytes, bytes]) -> None:
         """Answer with these."""
         self._headers = headers
-        self.childNotFound = _NoPage(headers)  # type: ignore[assignment]  # Twisted's type is narrower than its use
+        self.childNotFound = _Problem(NotFound("There is nothing at this address."), headers)  # type: ignore[assignment]  # Twisted's type is narrower than its use
 
     def createSimilarFile(self, path: str) -> Page:  # noqa: N802  # Twisted's name
         """Another file of the same page."""
@@ -216,6 +219,8 @@ class Classroom(Page):
 
     def getChild(self, path: bytes, request: Request) -> IResource:  # noqa: N802  # Twisted's name
         """As the built page has it, if it does."""
+        if path in _BESIDE:
+            return _Problem(Unavailable("The node is starting."), self._headers)
         built = self._built.instead_of(path)
         return super().getChild(path, request) if built is None else self.createSimilarFile(str(built))
 
@@ -256,18 +261,18 @@ def _set_headers(request: Request, headers: Mapping[bytes, bytes]) -> None:
         request.setHeader(name, value)
 
 
-class _NoPage(Resource):
+class _Problem(Resource):
     """A problem in a page's headers."""
 
     isLeaf = True  # noqa: N815  # Twisted's name
 
-    def __init__(self, headers: Mapping[bytes, bytes]) -> None:
+    def __init__(self, error: TutorwampError, headers: Mapping[bytes, bytes]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Twisted's
+        self._error = error
         self._headers = headers
 
     def render(self, request: Request) -> bytes:
         """Twisted asks this for every method."""
-        request_id = problems.begin(request)
-        body = problems.render(request, NotFound("There is nothing at this address."), request_id)
+        body = problems.render(request, self._error, problems.begin(request))
         _set_headers(request, self._headers)
         return body

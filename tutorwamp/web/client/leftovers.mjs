@@ -54,6 +54,7 @@ export class Leftovers {
   }
 
   #look() {
+    this.#changed(); // what was on its way when its lesson was left
     for (const lessonId of Object.keys(unsentIn(this.#client.storage, this.#client.user.id))) {
       if (this.#isOpen(lessonId) || this.#sending.has(lessonId)) continue;
       this.#sending.set(lessonId, new Leftover(this.#client, lessonId, this.#changed));

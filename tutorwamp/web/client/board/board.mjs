@@ -44,6 +44,7 @@ export class Board {
       clock,
       everyMs,
       onUnkept: () => this.#unkept(),
+      onSettled: () => this.#look(),
     });
     this.stream = new Stream({ apply: (event) => this.#apply(event), readAfresh: () => this.#readAfresh(), resume, clock });
   }

@@ -25,13 +25,10 @@ const STALE = "tutorwamp.error.board.stale";
 
 export class Outbox {
   #submissions = [];
-  #send;
-  #onRejected;
-  #onRefused;
+  #hooks;
   #clock;
   #everyMs;
   #kept;
-  #onUnkept;
   #keeping = null;
   #isClosed = false;
   #open = false;
@@ -46,17 +43,14 @@ export class Outbox {
   /**
    * `send(clientId, changes)` promises the server's answer. `onRejected(rejections)`: the server took the rest.
    * `onRefused(error, changes)`: a whole submission can never be taken. `changes` change after both. `kept` keeps what is not
-   * answered (chat/kept.mjs), and what it has from before is sent first. `onUnkept()`: it has no room for it. `everyMs`: no
-   * oftener than this.
+   * answered (chat/kept.mjs), and what it has from before is sent first. `onUnkept()`: it has no room for it.
+   * `onSettled()`: less waits, where no event will tell it. `everyMs`: no oftener than this.
    */
-  constructor({ send, onRejected, onRefused, kept = NOT_KEPT, onUnkept = () => {}, clock = systemClock, everyMs = 0 }) {
-    this.#send = send;
-    this.#onRejected = onRejected;
-    this.#onRefused = onRefused;
+  constructor({ kept = NOT_KEPT, clock = systemClock, everyMs = 0, ...hooks }) {
+    this.#hooks = hooks;
     this.#clock = clock;
     this.#everyMs = everyMs;
     this.#kept = kept;
-    this.#onUnkept = onUnkept;
     for (const { client_id, changes } of kept.all) {
       const ofBefore = { clientId: client_id, changes, isSealed: true, isKept: true, isOld: true };
       if (listOf(changes).length > 0 && changes.every(isChange)) this.#push(ofBefore);
@@ -112,7 +106,7 @@ export class Outbox {
       submission.isSealed ||= submission.isKept;
       isFull ||= !submission.isKept;
     }
-    if (isFull) this.#onUnkept();
+    if (isFull) this.#hooks.onUnkept?.();
   }
 
   #forget(submission) {
@@ -158,13 +152,15 @@ export class Outbox {
     this.#submissions = [];
     this.#unsentIds = null;
     for (const submission of given) this.#forget(submission);
-    if (given.length > 0) this.#onRefused(error, given.flatMap(({ changes }) => changes));
+    if (given.length > 0) this.#hooks.onRefused(error, given.flatMap(({ changes }) => changes));
   }
 
-  /** The board has everything up to the event `head`. */
+  /** The board has everything up to the event `head`. True where that was waited for. */
   settle(head) {
+    const { length } = this.#submissions;
     this.#head = head;
     this.#submissions = this.#submissions.filter(({ state, seq }) => state !== "answered" || seq > head);
+    return this.#submissions.length < length;
   }
 
   #sendSoon() {
@@ -199,7 +195,7 @@ export class Outbox {
     submission.isSealed = true;
     const session = this.#session;
     try {
-      const answer = await this.#send(submission.clientId, submission.changes);
+      const answer = await this.#hooks.send(submission.clientId, submission.changes);
       if (session === this.#session) this.#answered(submission, answer);
       else if (this.#isClosed && listOf(answer?.rejected).length === 0) this.#forget(submission);
     } catch (error) {
@@ -225,13 +221,14 @@ export class Outbox {
     this.#unsentIds = null;
     this.#forget(submission);
     if (again.length) this.#keepSoon();
-    this.settle(this.#head);
+    const isSettled = this.settle(this.#head); // the event was here first, as where another tab has sent the same
     if (!early) this.#failures = 0;
     else if (again.length) this.#failures ||= 1;
     // Of a page before: it had arrived, longer ago than the server remembers answers.
     const isNews = ({ id, error }) => !again.some((change) => idOf(change) === id) && !(submission.isOld && error === STALE);
     const judged = rejected.filter(isNews);
-    if (judged.length) this.#onRejected(judged);
+    if (judged.length) this.#hooks.onRejected(judged);
+    else if (isSettled) this.#hooks.onSettled?.();
     this.#goOn();
   }
 
@@ -246,7 +243,7 @@ export class Outbox {
       this.#submissions = this.#submissions.filter((one) => one !== submission);
       this.#unsentIds = null;
       this.#forget(submission);
-      this.#onRefused(error, submission.changes);
+      this.#hooks.onRefused(error, submission.changes);
     }
     this.#goOn();
   }
