@@ -22,6 +22,8 @@ from tests.web.package import FILES, project, run, tool
 SERVER = "http://127.0.0.1:8080"
 LOGIN = ('"student1@demo.example"', '"demo-lesson"')
 UNTIL_SAID = 'lesson.chat.on("update", ({ data }) => data.body === "Good morning" && process.exit());\n'
+TRIES_AT_MOST = 50
+"""To draw: the page does not show when the pen has come."""
 KINDS = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
 
 
@@ -36,6 +38,9 @@ class Built(Resource):
 
     def render_GET(self, request: Any) -> bytes:  # Twisted's name
         path = self._folder / (request.path.decode().strip("/") or "index.html")
+        if not path.is_file():  # a browser asks for /favicon.ico
+            request.setResponseCode(404)
+            return b""
         request.setHeader("Content-Type", KINDS[path.suffix])
         return path.read_bytes()
 
@@ -105,6 +110,7 @@ async def test_the_view_of_a_lesson(tmp_path: Path) -> None:
             await browser.sees("Tina", "#people")
             await refused(browser, tutor, lesson["id"], student["id"])
             await tutor.call("tutorwamp.lesson.set_pen", lesson_id=lesson["id"], student_ids=[student["id"]])
+            await draw_a_line(browser, 1)
             await browser.fill('[name="body"]', "Good morning")
             await browser.press("Enter")
             await browser.sees("Stan: Good morning", "#messages")
@@ -128,10 +134,27 @@ async def sign_in(browser: Browser, email: str, password: str) -> None:
     await browser.press("Enter")
 
 
+async def drag(browser: Browser) -> None:
+    box = await browser.place("#board")
+    left, top = box["left"] + 40, box["top"] + 40
+    await browser.drag([(left, top), (left + 60, top + 10), (left + 120, top + 40)])
+
+
+async def draw_a_line(browser: Browser, number: int) -> None:
+    """The so many-th; again where the pen was not there yet. What the page says of it belongs to this line alone."""
+    lines = "document.querySelectorAll('#board path').length"
+    for _ in range(TRIES_AT_MOST):
+        await browser.value("document.querySelector('#problem').textContent = ''")
+        await drag(browser)
+        await browser.until(f"() => {lines} === {number} || document.querySelector('#problem').textContent")
+        if await browser.value(lines) == number:
+            return
+    raise AssertionError(await browser.value("document.body.innerText"))
+
+
 async def refused(browser: Browser, tutor: PythonPerson, lesson_id: str, student_id: str) -> None:
     """What a student may not do is said; refused words stay until they are thrown away."""
-    box = await browser.place("#board")
-    await browser.drag([(box["left"] + 40, box["top"] + 40), (box["left"] + 90, box["top"] + 60)])
+    await drag(browser)
     await browser.sees("Ask the tutor for the pen.", "#problem")
     await tutor.call("tutorwamp.lesson.set_rules", lesson_id=lesson_id, muted=[student_id])
     await browser.fill('[name="body"]', "Too loud")
@@ -146,9 +169,7 @@ async def kept_in_a_tunnel(first: Browser, tutor: PythonPerson, lesson_id: str, 
     """What is drawn and said without a connection is sent by another tab, then by the first one as well: once."""
     await first.network(offline=True)
     await first.until("() => document.querySelector('#status').textContent.startsWith('reconnecting')")
-    box = await first.place("#board")
-    left, top = box["left"] + 40, box["top"] + 40
-    await first.drag([(left, top), (left + 60, top + 10), (left + 120, top + 40)])
+    await draw_a_line(first, 2)
     await first.fill('[name="body"]', "Said in a tunnel")
     await first.press("Enter")
     await first.sees("Said in a tunnel (sending)", "#messages")
@@ -162,9 +183,9 @@ async def kept_in_a_tunnel(first: Browser, tutor: PythonPerson, lesson_id: str, 
     for tab in (second, first):
         await tab.sees("Stan: Said in a tunnel", "#messages")
         await tab.until("() => document.querySelector('#status').textContent === 'connected'")
-        await tab.until("() => document.querySelectorAll('#board path').length === 1")
+        await tab.until("() => document.querySelectorAll('#board path').length === 2")
     state = await tutor.call("tutorwamp.board.open", lesson_id=lesson_id)
-    assert len(state["elements"]) == 1
+    assert len(state["elements"]) == 2
     said = await tutor.call("tutorwamp.chat.history", lesson_id=lesson_id)
     assert [message["body"] for message in said["items"]] == ["Said in a tunnel", "<b>Welcome</b>", "Good morning"]
     await second.close()
