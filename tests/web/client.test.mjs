@@ -242,6 +242,20 @@ test("a lesson that ends while one enters is one that has ended: there is all to
   assert.deepEqual([lesson.isOver, bodies(lesson)], [true, ["hello"]]);
 });
 
+test("what happens to a lesson while one enters keeps nobody waiting for what happens next", async () => {
+  const answer = router.answers["tutorwamp.lesson.join"];
+  let joins = 0;
+  router.answers["tutorwamp.lesson.join"] = () => {
+    const said = answer();
+    if (++joins === 1) school.change("lesson.live", { state: "live" }); // nobody has subscribed yet
+    return said;
+  };
+  const lesson = await joined();
+  school.change("pen.changed", { pen: ["ada"] });
+  await clock.tick(0);
+  assert.deepEqual([lesson.value.pen, school.asked("session.resume").length], [["ada"], 0]);
+});
+
 test("whoever leads sees the votes after each answer, with one reading for many", async () => {
   client.close();
   client = newClient({ user: () => TUTOR });

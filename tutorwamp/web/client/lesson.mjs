@@ -199,16 +199,16 @@ export class Lesson extends Emitter {
     const hearing = Promise.all(this.#hearing(topics)).then((ends) => (this.#subscriptions = ends));
     // Presence and view have no numbers: something may have happened between joining and subscribing. Joining twice is joining
     // once, and its answer says how it is now that we hear of every change.
-    const again = this.call("lesson.join").then((now) => this.#know(now, heads[topics.state] ?? 0));
+    const again = this.call("lesson.join").then((now) => this.#know(now));
     const resuming = this.following.resume();
     const beginning = resuming.then((resumed) => this.#begin(again, (kind) => [heads[topics[kind]] ?? 0, resumed[kind]]));
     await Promise.all([hearing, again, beginning]);
   }
 
-  #know({ participants, view, lesson }, head) {
+  #know({ participants, view, lesson, heads }) {
     this.presence.sync(participants);
     this.view.sync(view);
-    this.state.handed = { lesson, head };
+    this.state.handed = { lesson, head: heads[this.following.topics.state] ?? 0 };
   }
 
   async #begin(again, told) {
