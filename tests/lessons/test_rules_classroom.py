@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -29,8 +29,8 @@ def set_rules(before: Lesson, **asked: Any) -> Lesson:
     return rules.set_rules(before, SetRules(lesson_id=before.id, **asked))
 
 
-def raise_hand(before: Lesson, who: Person, up: bool = True, **asked: Any) -> Lesson:
-    return rules.raise_hand(caller(who), before, RaiseHand(lesson_id=before.id, up=up, **asked), NOW)
+def raise_hand(before: Lesson, who: Person, up: bool = True, *, at: datetime = NOW, **asked: Any) -> Lesson:
+    return rules.raise_hand(caller(who), before, RaiseHand(lesson_id=before.id, up=up, **asked), at)
 
 
 def faults(error: Invalid) -> Any:
@@ -132,6 +132,11 @@ def test_L26_hands_stand_in_the_order_they_went_up_and_twice_is_once() -> None:
     assert raise_hand(both, BEN) is both
     assert raise_hand(both, BEN, user_id=BEN.id) is both
     assert hands(raise_hand(raise_hand(both, BEN, up=False), BEN)) == ["Anna", "Ben"]
+
+
+def test_L26_no_hand_went_up_before_the_one_in_front_of_it() -> None:
+    both = raise_hand(raise_hand(lesson(), BEN), ANNA, at=NOW - timedelta(milliseconds=46))
+    assert [(hand.person.name, hand.at) for hand in both.hands] == [("Ben", NOW), ("Anna", NOW)]
 
 
 def test_L26_a_hand_is_lowered_by_its_owner_or_the_tutor() -> None:

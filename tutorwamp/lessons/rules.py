@@ -152,7 +152,9 @@ def raise_hand(caller: Caller, lesson: Lesson, asked: RaiseHand, now: datetime) 
             raise Forbidden("The lesson's students raise their own hands.")
         if any(hand.person.id == of for hand in lesson.hands):
             return lesson
-        return lesson.model_copy(update={"hands": [*lesson.hands, Hand[Person](person=person, at=now)]})
+        # Calls are dated when they come, and written in another order where they wait for one another or nodes differ.
+        since = max([now, *(hand.at for hand in lesson.hands)])
+        return lesson.model_copy(update={"hands": [*lesson.hands, Hand[Person](person=person, at=since)]})
     if asked.all or of != caller.user_id:
         require_moderator(caller, lesson)
     return lower(lesson, {hand.person.id for hand in lesson.hands} if asked.all else {of})
