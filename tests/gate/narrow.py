@@ -8,14 +8,32 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from twisted.internet.task import deferLater
+
 from tutorwamp.gate import arrivals, wamp
 from tutorwamp.kernel.limits import Allowance
 
 FEW = 3
 WAITING_AT_MOST = 10
+GONE = "the gate has gone"
+GONE_FOR_S = 3.0
+"""Mostly it is some milliseconds."""
 wamp.JOINS = Allowance(per_s=0.001, burst=FEW)  # type: ignore[attr-defined]  # the gate's own name for the kernel's
 
 NarrowGate = wamp.GateComponent
+
+
+class GoneGate(wamp.GateComponent):
+    """Goes as it is asked to, and keeps the router's process waiting for a while longer."""
+
+    def leave(self, reason: str | None = None, message: str | None = None) -> Any:
+        from twisted.internet import reactor  # late: in the router's process only
+
+        def gone(_: object) -> Any:
+            self.log.info(GONE)
+            return deferLater(reactor, GONE_FOR_S)
+
+        return super().leave(reason, message).addBoth(gone)
 
 
 class StrictGate(wamp.GateComponent):

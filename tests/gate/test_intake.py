@@ -52,6 +52,29 @@ async def test_H1_H3_chunks_are_not_even_decoded_once_it_is_refused(node: Node, 
     assert spent_s(node) - before < 1.0
 
 
+@pytest.mark.parametrize(
+    ("line", "headers", "status"),
+    [
+        (b"POST /api/auth/login", (b"Content-Length: 20000",), 413),
+        (b"POST /api/lessons/x/files?name=a", (b"Content-Length: 99000000",), 413),
+        (b"POST /api/lessons/x/files?name=a", (b"Content-Length: 5000000",), 401),
+        (b"POST /api/lessons/x/files?name=a", (b"Content-Length: 5000000", b"Authorization: Bearer old"), 401),
+        (b"POST /api/lessons", (b"Content-Encoding: gzip", b"Content-Length: 5"), 415),
+        (b"POST /api/lessons", (b"Content-Length: 5", b"Content-Length: 6"), 400),
+        (b"GET /api/lessons", (b"Host: a", b"Host: b"), 400),
+        (b"GET /api/lessons", (), 503),
+    ],
+)
+async def test_H20_a_page_of_an_allowed_origin_reads_also_why_it_was_not_let_in(
+    node: Node, line: bytes, headers: tuple[bytes, ...], status: int
+) -> None:
+    """Else its browser says that there is no network, and the page tries the same for ever."""
+    for origin, shown in ((b"https://a.test", [b"https://a.test"]), (b"https://b.test", None)):
+        answer = await ask(node.port, line, b"Origin: " + origin, *headers)
+        assert problem(*answer)[0] == status
+        assert (answer[1].get(b"access-control-allow-origin"), answer[1][b"vary"]) == (shown, [b"Origin"])
+
+
 async def test_H2_a_member_sends_large_bodies(node: Node) -> None:
     token = b"Authorization: Bearer " + ticket().encode()
     kind = b"Content-Type: image/png"

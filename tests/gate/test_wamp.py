@@ -12,7 +12,7 @@ from autobahn.wamp.exception import ApplicationError
 from autobahn.wamp.types import CallOptions, ComponentConfig, PublishOptions, RegisterOptions, SubscribeOptions
 from twisted.internet.defer import Deferred, DeferredList
 
-from tests.gate.narrow import FEW
+from tests.gate.narrow import FEW, GONE
 from tests.gate.people import (
     COMPONENTS,
     SERIALIZERS,
@@ -25,11 +25,13 @@ from tests.gate.people import (
     ticket,
     with_gate,
 )
+from tests.gate.raw import HELLO, Raw
 from tests.support.node import Node
 from tests.support.refused import refused
+from tests.support.waiting import until
 from tutorwamp.bench.crowd import Light
 from tutorwamp.bench.crowd import connect as connect_light
-from tutorwamp.gate.contracts import CLOSE_DRAINING, CLOSE_REVOKED, CONNECTION_DRAINING
+from tutorwamp.gate.contracts import CLOSE_DRAINING, CLOSE_REVOKED, CONNECTION_DRAINING, STOPPING
 from tutorwamp.gate.wamp import BACK_BETWEEN_S, DRAINED_AT_ONCE, GateComponent
 from tutorwamp.kernel.contracts import AuthRole, new_id, utc_now
 
@@ -313,6 +315,28 @@ async def test_a_stopping_node_says_so_before_it_goes(router_config: Path) -> No
         await refused("tutorwamp.error.unavailable", visit.join())
         assert node.wait_stopped() == 0
         await soon(mallory.gone)
+
+
+async def test_S9_who_comes_when_the_gate_has_gone_is_told_the_same(router_config: Path, tmp_path: Path) -> None:
+    """For some milliseconds the port outlives the gate, and nothing of Crossbar's own may be heard of that."""
+    with gate_node(with_gate("GoneGate", router_config, tmp_path)).running(rest=False) as node:
+        await Office.open(node)
+        early = [await _challenged(node, serializer) for serializer in SERIALIZERS]
+        node.ask_to_stop()
+        await until(lambda: GONE in node.log(), node.log)
+        late = [await _challenged(node, serializer) for serializer in SERIALIZERS]
+        for one in (*early, *late):
+            one.say([5, ticket(), {}])
+            assert await one.hear() == [3, {"message": STOPPING}, "tutorwamp.error.unavailable"]
+        assert node.wait_stopped() == 0
+
+
+async def _challenged(node: Node, serializer: str) -> Raw:
+    """Somebody who has not shown a ticket yet."""
+    one = await Raw.connect(node, serializer)
+    one.say(HELLO)
+    assert (await one.hear())[0] == 4
+    return one
 
 
 async def test_S9_everybody_of_a_crowd_is_told(router_config: Path) -> None:

@@ -18,6 +18,7 @@ CLOSE_REVOKED: Final = "tutorwamp.close.revoked"
 CLOSE_PING_TIMEOUT: Final = "tutorwamp.close.ping_timeout"
 CLOSE_DRAINING: Final = "tutorwamp.close.draining"
 CLOSE_SLOW: Final = "tutorwamp.close.slow"
+STOPPING: Final = "The node is stopping. Come back in a moment."
 
 CONNECTION_TIMEOUT: Final = "tutorwamp.connection.timeout"
 CONNECTION_DRAINING: Final = "tutorwamp.connection.draining"

@@ -7,7 +7,7 @@ autobahn do with a message after it, and what was looked at, is in docs/security
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from autobahn.wamp.serializer import Serializer
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
 from crossbar.router.protocol import WampWebSocketServerProtocol
 
+from tutorwamp.gate.contracts import STOPPING
 from tutorwamp.gate.counts import REFUSED_AT_DOOR, traffic
 from tutorwamp.gate.decoding import (
     CALL,
@@ -112,6 +113,8 @@ class Door(WampWebSocketServerProtocol):  # type: ignore[misc]  # Crossbar ships
     """Of this process, as is the next; set by ``stand_at_the_door``."""
     refusals: Refusals | None = None
     """Null where calls are not limited."""
+    stopping: Callable[[], bool]
+    """Whether the node lets nobody in any more; set with the desk."""
     _expects: frozenset[int] = _STRANGER
     """The kinds of messages that belong into its state; all others end the connection."""
     _heard = bytearray()
@@ -311,6 +314,9 @@ class Door(WampWebSocketServerProtocol):  # type: ignore[misc]  # Crossbar ships
             return
         if isinstance(msg, message.Result | message.Error):
             self._answered(msg)
+        if isinstance(msg, message.Abort) and self.stopping():
+            # The gate goes before the port does; then Crossbar says that there is no such procedure, role or realm.
+            msg = message.Abort(Unavailable.uri, STOPPING)
         if is_of_the_dead(msg):
             given_up, instead = was_given_up(self._session, msg.request)
             if given_up and instead is None:  # Crossbar answers a second time, for which autobahn ends the connection

@@ -95,11 +95,11 @@ def make_page(extra: dict[str, Any]) -> IResource:
 
     values = gather(os.environ)
     gate = read(GateSettings, values)
-    key = read(NodeSettings, values).signing_key()
-    admission = Admission(key, gate.request_body_limit, utc_now, file_limit=gate.file_bytes)
+    node = read(NodeSettings, values)
+    admission = Admission(node.signing_key(), gate.request_body_limit, utc_now, file_limit=gate.file_bytes)
     Site.protocol = Channel
     Site.acceptableProtocols = lambda _: [b"http/1.1"]
-    Site.requestFactory = partial(BoundedRequest, admission)
+    Site.requestFactory = partial(BoundedRequest, admission, origins=node.allowed_origins)
     return classroom(Path(str(files("tutorwamp.web"))), page_headers(gate))
 
 

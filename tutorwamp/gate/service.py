@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from tutorwamp.gate.contracts import (
     CLIENT_ROLES,
     CLOSE_DRAINING,
+    STOPPING,
     Alive,
     DropUser,
     Grant,
@@ -130,6 +131,10 @@ class GateService:
         self._closing = True
         return list(self._clients)
 
+    def is_closing(self) -> bool:
+        """Whether nobody is let in any more."""
+        return self._closing
+
     @property
     def closed_and_empty(self) -> bool:
         """Whether the last client has left a closing node."""
@@ -160,7 +165,7 @@ class GateService:
     def _require_open(self) -> None:
         if self._closing:
             with refusing("stopping"):
-                raise Unavailable("The node is stopping. Come back in a moment.")
+                raise Unavailable(STOPPING)
         if self.missing():
             with refusing("starting"):
                 raise Unavailable("The node is starting. Come back in a moment.")

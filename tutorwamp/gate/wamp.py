@@ -35,6 +35,7 @@ from tutorwamp.gate.contracts import (
     READY,
     REVOKE_GRANTS,
     STATUS,
+    STOPPING,
     Alive,
     Draining,
     Drop,
@@ -149,7 +150,13 @@ class GateComponent(ApplicationSession):
             log.warning("words of Crossbar that nobody reads", reason=other)
         self._router = Router(self)
         self._router.check_publications(self._service.check_publication)
-        stand_at_the_door(self._arrivals, self._too_slow, connections_at_most=self._files, limited=self._limited)
+        stand_at_the_door(
+            self._arrivals,
+            self._too_slow,
+            self._service.is_closing,
+            connections_at_most=self._files,
+            limited=self._limited,
+        )
         await self.subscribe(self._on_join, "wamp.session.on_join")
         await self.subscribe(self._on_leave, "wamp.session.on_leave")
         await self.register(self._authenticate, AUTHENTICATE)
@@ -326,7 +333,7 @@ class GateComponent(ApplicationSession):
             for session in clients[first : first + DRAINED_AT_ONCE]:
                 told = Draining(retry_after_s=round(random.uniform(*BACK_BETWEEN_S), 3))  # noqa: S311  # no secret
                 self.publish(CONNECTION_DRAINING, **told.plain(), options=PublishOptions(eligible=[session]))
-                self._router.goodbye(session, CLOSE_DRAINING, "The node is stopping. Come back in a moment.")
+                self._router.goodbye(session, CLOSE_DRAINING, STOPPING)
             await deferLater(running_reactor(), DRAIN_PAUSE.total_seconds())
         if not self._service.closed_and_empty:
             with contextlib.suppress(defer.TimeoutError):

@@ -326,10 +326,16 @@ def _framed(payload: bytes, opcode: int) -> bytes:
 
 
 def stand_at_the_door(
-    arrivals: Arrivals, too_slow: Callable[[SessionId], None], *, connections_at_most: int, limited: bool
+    arrivals: Arrivals,
+    too_slow: Callable[[SessionId], None],
+    stopping: Callable[[], bool],
+    *,
+    connections_at_most: int,
+    limited: bool,
 ) -> None:
     """From now on every WebSocket of this process is a ClientWire, and its ports have so many connections at most."""
     ClientWire.arrivals, ClientWire.too_slow, ClientWire.limited = arrivals, too_slow, limited
+    ClientWire.stopping = stopping
     ClientWire.desk = Desk(running_reactor())
     ClientWire.refusals = Refusals(time.monotonic) if limited else None
     WampWebSocketServerFactory.protocol = with_settings_of(ClientWire)

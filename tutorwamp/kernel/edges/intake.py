@@ -8,7 +8,7 @@ Whatever is refused here is answered at once, and nothing that still comes of it
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from typing import Any, Final
@@ -21,6 +21,7 @@ from twisted.web.server import Request
 from tutorwamp.kernel.edges import problems
 from tutorwamp.kernel.edges.admission import Admission, Room
 from tutorwamp.kernel.edges.open_files import open_files
+from tutorwamp.kernel.edges.origins import readable
 from tutorwamp.kernel.errors import (
     Internal,
     Malformed,
@@ -65,14 +66,20 @@ _HTTPChannel: Any = HTTPChannel
 
 
 class BoundedRequest(_Request):  # type: ignore[misc]  # as above
-    """A request whose body is counted as it comes and never parsed as a form."""
+    """A request whose body is counted as it comes and never parsed as a form.
+
+    Pages of the ``origins`` read also what is answered before a resource is asked.
+    """
 
     uri: bytes
     path: bytes
 
-    def __init__(self, admission: Admission, channel: Any, *args: Any, **kwargs: Any) -> None:
+    def __init__(
+        self, admission: Admission, channel: Any, *args: Any, origins: Collection[str] = (), **kwargs: Any
+    ) -> None:
         super().__init__(channel, *args, parsePOSTFormSubmission=False, **kwargs)
         self._admission = admission
+        self._origins = origins
         self._came = 0
         self.room = Room(0, TooLarge("The body is too large."))
 
@@ -101,11 +108,17 @@ class BoundedRequest(_Request):  # type: ignore[misc]  # as above
         with _room_on_disk():
             super().handleContentChunk(data)
 
+    def readable(self) -> dict[str, str]:
+        """Headers of the answer by which the page that asks may read it."""
+        return readable(self.requestHeaders, self._origins)
+
     def process(self) -> None:
         """Answer what is asked of the server itself; all else by the site's resources."""
         try:
             self._read_target()
         except TutorwampError as error:
+            for name, value in self.readable().items():
+                self.setHeader(name, value)
             problems.write(self, error)
             return
         if self.path == b"*":
@@ -279,7 +292,7 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # as above
         self._body_ended()
         open_files.is_silent(self)
         self.setRawMode()
-        headers, body = problems.alone(error)
+        headers, body = problems.alone(error, self.requests[-1].readable() if self.requests else {})
         status = (b"%d" % error.status, problems.PHRASES[error.status])
         self.writeHeaders(b"HTTP/1.1", *status, headers)
         self.write(body)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Final
 
+from twisted.web.http_headers import Headers
 from twisted.web.resource import IResource, Resource
 
 from tutorwamp.kernel.tokens import GATE_HEADER
@@ -25,6 +26,16 @@ PREFLIGHT_KEPT_S: Final = 600
 """How long a browser may remember that it may ask; a changed setting is seen after that."""
 
 
+def readable(asked: Headers, origins: Collection[str]) -> dict[str, str]:
+    """Headers of an answer by which a page of an allowed origin may read it."""
+    if not origins:
+        return {}
+    origin = asked.getRawHeaders(b"origin", [b""])[-1].decode("latin-1")
+    if origin not in origins:
+        return {"vary": "Origin"}
+    return {"vary": "Origin", "access-control-allow-origin": origin, "access-control-expose-headers": SHOWN}
+
+
 class CrossOrigin(Resource):
     """Lets pages of the allowed origins ask (CORS, Fetch standard, 3.2), and answers their preflights.
 
@@ -40,14 +51,12 @@ class CrossOrigin(Resource):
 
     def render(self, request: Any) -> Any:
         """Twisted asks this for every method."""
-        if self._origins:
-            request.setHeader("vary", "Origin")
-            origin = (request.getHeader(b"origin") or b"").decode("latin-1")
-            if origin in self._origins:
-                request.setHeader("access-control-allow-origin", origin)
-                if request.method == b"OPTIONS" and request.getHeader(b"access-control-request-method"):
-                    return self._preflight(request)
-                request.setHeader("access-control-expose-headers", SHOWN)
+        headers = readable(request.requestHeaders, self._origins)
+        for name, value in headers.items():
+            request.setHeader(name, value)
+        is_asked = request.method == b"OPTIONS" and request.getHeader(b"access-control-request-method")
+        if is_asked and "access-control-allow-origin" in headers:
+            return self._preflight(request)
         return self._inner.render(request)
 
     def _preflight(self, request: Any) -> bytes:

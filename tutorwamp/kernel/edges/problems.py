@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 from twisted.web.http import RESPONSES
@@ -51,14 +52,14 @@ def write(http: Any, error: TutorwampError) -> None:
     http.finish()
 
 
-def alone(error: TutorwampError) -> tuple[Headers, bytes]:
-    """Headers and body for where there is no request to answer: what came is none, or too much."""
+def alone(error: TutorwampError, more: Mapping[str, str]) -> tuple[Headers, bytes]:
+    """Headers (``more`` among them) and body for where there is no request to answer: what came is none, or too much."""
     request_id = new_id()
     answered.note(error, request_id)
     body = to_json(_problem(error, request_id))
     own = {"x-request-id": request_id, "content-length": str(len(body)), "connection": "close"}
     headers = Headers()
-    for name, value in {**SECURITY_HEADERS, **_headers(error), **own}.items():
+    for name, value in {**SECURITY_HEADERS, **_headers(error), **more, **own}.items():
         headers.setRawHeaders(name, [value])
     return headers, body
 
