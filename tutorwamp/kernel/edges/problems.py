@@ -53,7 +53,7 @@ def write(http: Any, error: TutorwampError) -> None:
 
 
 def alone(error: TutorwampError, more: Mapping[str, str]) -> tuple[Headers, bytes]:
-    """Headers (``more`` among them) and body for where there is no request to answer: what came is none, or too much."""
+    """Headers, with ``more``, and body for where there is no request to answer: what came is none, or too much."""
     request_id = new_id()
     answered.note(error, request_id)
     body = to_json(_problem(error, request_id))
