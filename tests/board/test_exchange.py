@@ -15,7 +15,9 @@ from tests.support.cast import one_lesson
 from tests.support.machine import Stage
 from tests.support.refused import refused
 from tutorwamp.board.contracts import ExportBoard, Exported, Imported, ImportScene
-from tutorwamp.board.errors import NoPen
+from tutorwamp.board.errors import Full, NoPen
+from tutorwamp.board.store import PICTURES_AT_MOST, BoardStore
+from tutorwamp.board.tables import pictures
 from tutorwamp.kernel.contracts import Caller, new_id
 from tutorwamp.kernel.errors import Conflict, Invalid, NotFound, TooLarge, UnsupportedMediaType
 from tutorwamp.lessons.errors import WrongState
@@ -173,3 +175,16 @@ async def test_B28_a_picture_that_was_lost_is_an_empty_frame(stage: Stage, easel
     assert b"data:image" not in (await export(easel, "svg")).data
     await refused(NotFound, stage.machine.exchange.picture(easel.ben, easel.lesson.id, shown))
     await easel.submit(easel.anna, delete(image, 1))
+
+
+async def test_B29_a_lesson_that_is_full_of_pictures_keeps_no_bytes_of_more(stage: Stage, easel: Easel) -> None:
+    folder = stage.machine.settings.node.data_dir / "pictures"
+    first = await stage.machine.exchange.upload(easel.anna, easel.lesson.id, picture())
+    kept = await BoardStore(stage.machine.database).picture(easel.lesson.id, first.id)
+    others = [{**vars(kept), "id": new_id(), "sha256": f"{number:064}"} for number in range(PICTURES_AT_MOST - 1)]
+    await stage.machine.database.write("test.fill", lambda connection: connection.execute(pictures.insert(), others))
+    before = sorted(folder.iterdir())
+    for color in ("green", "blue"):
+        await refused(Full, stage.machine.exchange.upload(easel.anna, easel.lesson.id, picture(color)))
+    assert sorted(folder.iterdir()) == before
+    assert await stage.machine.exchange.upload(easel.anna, easel.lesson.id, picture()) == first

@@ -8,6 +8,7 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,18 @@ async def made(place: workshop.Place, name: str, job: Parcel, *, large: bool = F
     with place:
         async with place.turn(large=large):
             return await place.work(name, job, advice=ADVICE)
+
+
+def test_what_a_killed_process_left_of_its_renderers_is_swept_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    for name in ("tutorwamp-renderer-old", "tutorwamp-renderer-new", "tutorwamp-other"):
+        (tmp_path / name / "cache").mkdir(parents=True)
+        if not name.endswith("new"):
+            os.utime(tmp_path / name, (0, 0))
+    Workshop(Clock())
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["tutorwamp-other", "tutorwamp-renderer-new"]
 
 
 class Queue:

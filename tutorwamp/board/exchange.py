@@ -28,6 +28,7 @@ from tutorwamp.board.contracts import (
     Uploaded,
 )
 from tutorwamp.board.copying import Copying
+from tutorwamp.board.errors import Full
 from tutorwamp.board.parcels import Parcel
 from tutorwamp.board.reading import Page
 from tutorwamp.board.service import BoardService
@@ -217,7 +218,11 @@ class Exchange:
             )
             # The bytes first: what is entered can be served.
             await self._blobs.save(mine.id, content, mine.media_type)
-            kept = await self._store.add_picture(mine)
+            try:
+                kept = await self._store.add_picture(mine)
+            except Full:
+                await self._blobs.delete(mine.id)
+                raise
             if kept.id != mine.id:
                 await self._blobs.delete(mine.id)
         return _uploaded(kept)

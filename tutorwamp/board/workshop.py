@@ -11,8 +11,9 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -50,6 +51,10 @@ ANSWER_BYTES_AT_MOST: Final = 16 * 1024 * 1024
 """Of a job; a process that says more is killed."""
 COMPLAINT_BYTES_AT_MOST: Final = 8 * 1024
 """Of a process that failed, for the log."""
+FOLDERS: Final = "tutorwamp-renderer-"
+"""What the folders of the renderers begin with."""
+FOLDERS_KEPT_S: Final = 3600
+"""One that old is left of a process that was ended with its renderer."""
 
 
 class Workshop:
@@ -58,6 +63,7 @@ class Workshop:
     def __init__(self, reactor: Any) -> None:
         self.reactor = reactor
         self._places: list[Place] = []
+        _tidy_up()
 
     def place(self, person: str) -> Place:
         """Take a place; ``with`` gives it back. Raises RateLimited, with the seconds until one is free for sure."""
@@ -152,6 +158,13 @@ class Place:
         return answer
 
 
+def _tidy_up() -> None:
+    for folder in Path(tempfile.gettempdir()).glob(f"{FOLDERS}*"):
+        with suppress(OSError):  # another process tidies up as well
+            if time.time() - folder.lstat().st_mtime > FOLDERS_KEPT_S:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
 def _busy() -> RateLimited:
     return RateLimited("Too many people want files or pictures just now.", retry_after_s=JOB_AT_MOST_S)
 
@@ -176,7 +189,7 @@ class Renderer(ProcessProtocol):
 
     def start(self, reactor: Any) -> Deferred[Parcel | None]:
         """Start it; its answer, or None where it did not finish. Cancelling kills it."""
-        self._folder = tempfile.mkdtemp(prefix="tutorwamp-")  # what it leaves behind when it is killed
+        self._folder = tempfile.mkdtemp(prefix=FOLDERS)  # what it leaves behind when it is killed
         # Nothing else of our environment: it holds the database's password.
         environment = {"PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path)), "TMPDIR": self._folder}
         command = [sys.executable, "-m", "tutorwamp.board.renderer", str(os.getpid())]

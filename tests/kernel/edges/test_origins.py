@@ -109,6 +109,13 @@ async def test_other_spellings_are_refused(site: Loopback, query: str) -> None:
     assert (await site.ask("GET", f"/api/sample?{query}")).status == 422
 
 
+@pytest.mark.parametrize("query", ["text=%ff", "text=a%ED%A0%80", "%C3=1", "text=%C0%80"])
+async def test_a_query_that_is_not_utf_8_is_malformed(site: Loopback, query: str) -> None:
+    answered = await site.ask("GET", f"/api/sample?{query}")
+    assert (answered.status, answered.json["type"]) == (400, "tutorwamp.error.malformed")
+    assert (await site.ask("GET", "/api/sample?text=%C3%BC")).json["text"] == "ü"
+
+
 async def test_a_request_that_needs_no_body_may_have_one(site: Loopback) -> None:
     assert (await site.ask("POST", "/api/sample")).json["text"] == ""
     assert (await site.ask("POST", "/api/sample", {"text": "x"})).json["text"] == "x"

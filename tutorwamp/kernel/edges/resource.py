@@ -22,6 +22,7 @@ from tutorwamp.kernel.edges.arguments import check, read_text
 from tutorwamp.kernel.edges.plain import VALUES_AT_MOST, read_json
 from tutorwamp.kernel.errors import (
     Invalid,
+    Malformed,
     TooLarge,
     Unauthenticated,
     UnsupportedMediaType,
@@ -139,13 +140,16 @@ class Request:
         return await deferToThread(_read_object, raw, values_at_most)
 
     def query(self, model: type[Arguments], **more: Any) -> Arguments:
-        """The query's values as a model, integers and booleans read; ``more`` as in ``body``. Raises Invalid."""
+        """The query's values as a model, integers and booleans read; ``more`` as in ``body``.
+
+        Raises Malformed or Invalid.
+        """
         given: dict[str, Any] = {}
         for name, values in (self.http.args or {}).items():
-            key = name.decode("utf-8", "replace")
+            key = _text(name)
             if len(values) != 1 or key in more:
                 raise Invalid("Bad query.", details=[{"loc": [key[:64]], "msg": "must not be given here, or once"}])
-            given[key] = read_text(values[0].decode("utf-8", "replace"), model, key)
+            given[key] = read_text(_text(values[0]), model, key)
         return check(model, {**given, **more})
 
     def client_id(self) -> str | None:
@@ -175,6 +179,14 @@ class Request:
         if scheme.lower() != "bearer" or not token.strip():
             raise Unauthenticated("This needs an access token: Authorization: Bearer <token>.")
         return token.strip()
+
+
+def _text(raw: bytes) -> str:
+    """A part of the address. Raises Malformed: with another letter in place of one it would be another word."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        raise Malformed("The address is not UTF-8.") from None
 
 
 def header(http: IRequest, name: bytes) -> str:
