@@ -213,6 +213,32 @@ def test_S30_the_lesson(case: Plain, *, resumed: bool) -> None:
     assert {key: lesson.lesson[key] for key in shown} == shown
 
 
+def test_S30_a_lesson_that_is_read_afresh_is_not_older_than_what_was_heard_meanwhile() -> None:
+    server = Server({"begin": {"id": LESSON, "title": "1", "head": 1}, "events": []})
+    lesson = entered(server)
+    done(lesson.on("state", lambda _: None))
+    readings: list[Deferred[Plain]] = []
+
+    def read(*_: object, **__: object) -> Deferred[Plain]:
+        readings.append(Deferred())
+        return readings[-1]
+
+    server.call_until_answered = read  # type: ignore[method-assign,assignment]  # answered when the test says so
+    odd, known = (
+        {"type": "lesson.updated", "data": None},
+        {"type": "lesson.updated", "data": {"id": LESSON, "title": "3"}},
+    )
+    topic = lesson.topics["state"]
+    for seq, event in ((2, odd), (3, known), (4, odd), (5, odd)):
+        hand_over(Event(topic, {**event, "seq": seq}), server.handlers[topic])
+    first, overtaken, last = readings
+    first.callback({"id": LESSON, "title": "2"})
+    assert lesson.lesson["title"] == "3", "it was asked before the third event"
+    last.callback({"id": LESSON, "title": "5"})
+    overtaken.callback({"id": LESSON, "title": "4"})
+    assert lesson.lesson["title"] == "5"
+
+
 @pytest.mark.parametrize("case", vectors("notifications"))
 def test_S30_the_notifications(case: Plain) -> None:
     server = Server(case)

@@ -73,6 +73,8 @@ class Lesson:
         self._connection = connection
         self._streams = streams
         self._clock = connection.clock
+        self._reading: object | None = None
+        """Stands for the reading of the lesson that counts: what was heard since then is newer, perhaps."""
         self._board: Board | None = None
         self._chat: Chat | None = None
         self._polls: Polls | None = None
@@ -360,13 +362,16 @@ class Lesson:
 
     def _see(self, event: Event) -> None:
         if event.type in EVENTS["state"] and is_named(event.values.get("data")):
-            self.lesson = event["data"]
+            self._reading, self.lesson = None, event["data"]
             return
         if event.type not in ("state.reloaded", *EVENTS["state"]):
             return  # of a later version
+        mine = self._reading = object()
 
         async def read() -> None:
-            self.lesson = await self._connection.call_until_answered("tutorwamp.lesson.get", lesson_id=self.id)
+            now = await self._connection.call_until_answered("tutorwamp.lesson.get", lesson_id=self.id)
+            if self._reading is mine:
+                self.lesson = now
 
         reading = Deferred.fromCoroutine(read())
         reading.addErrback(lambda failure: failure.trap(CallError))  # then we are out of it, and are told so
