@@ -3,7 +3,7 @@ import { afterEach, beforeEach, test } from "node:test";
 
 import { createClient, MemoryStorage, PenStroke } from "../../tutorwamp/web/client/index.mjs";
 import { Clock, Router, settled } from "./router.mjs";
-import { LESSON, School, TUTOR } from "./school.mjs";
+import { ADA, LESSON, School, TUTOR } from "./school.mjs";
 
 let router;
 let clock;
@@ -268,6 +268,25 @@ test("whoever leads sees the votes after each answer, with one reading for many"
   assert.deepEqual([lesson.polls.items[0].choices[0].votes, lesson.polls.items[0].answered], [3, 9]);
   await clock.tick(1_000);
   assert.equal(school.asked("poll.list").length, reads + 1);
+});
+
+test("an answer that comes behind newer events does not take them back", async () => {
+  const lesson = await joined();
+  const names = () => lesson.value.hands.map(({ person }) => person.name);
+  const [mine, hers] = [ADA, TUTOR].map((person) => ({ person, at: "now" }));
+  const raise = (...hands) => ((school.lesson = { ...school.lesson, hands }), school.tell("state", "hand.changed", school.lesson), school.lesson);
+  router.answers["tutorwamp.lesson.raise_hand"] = () => {
+    const answer = raise(mine);
+    raise(mine, hers); // by somebody else, and told before the answer arrives
+    return answer;
+  };
+  const acting = lesson.act("raise_hand", { up: true });
+  await clock.tick(0);
+  assert.deepEqual([(await acting).hands.length, names()], [1, ["Ada", "Tess"]]);
+  router.answers["tutorwamp.lesson.raise_hand"] = () => ({ ...school.lesson, hands: [hers] }); // its event is still on its way
+  lesson.act("raise_hand", { up: false });
+  await clock.tick(0);
+  assert.deepEqual(names(), ["Tess"], "nothing was told meanwhile");
 });
 
 test("what is not sent is counted by lesson, also of lessons that are not open", async () => {

@@ -60,7 +60,7 @@ export class LessonState extends Followed {
   /** As an answer or an event says; what is older than what is known is not taken. */
   take(said) {
     const lesson = readLesson(said);
-    if (this.value === null || lesson.version >= this.value.version) this.#show(lesson);
+    if (!(lesson.version < this.value?.version)) this.#show(lesson);
   }
 
   /** As the server says now, also where it was later before (a backup was brought back). */

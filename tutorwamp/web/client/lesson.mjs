@@ -113,8 +113,11 @@ export class Lesson extends Emitter {
 
   /** Change the lesson: `start`, `end`, `set_pen` …, and know what it is then. A few times, where the server is busy. */
   async act(verb, kwargs) {
+    const { value } = this;
     const lesson = await persistently(() => this.call(`lesson.${verb}`, kwargs), this.#client.clock);
-    if (lesson.id === this.id) this.state.take(lesson);
+    // Answers come by another way than events, and hands and the timer change without a version: what was told meanwhile may be
+    // newer, and what the answer knows is told as well.
+    if (lesson.id === this.id && value === this.value) this.state.take(lesson);
     return lesson;
   }
 
@@ -164,11 +167,9 @@ export class Lesson extends Emitter {
         return isOurs() && this.emit("joined", { recovered: this.recovered });
       } catch (error) {
         if (!isOurs()) return;
-        const endsNow = error.uri === WRONG_STATE && !hasEnded;
-        hasEnded ||= endsNow;
-        if (endsNow) continue; // once more, to see it as it is now
-        if (error.action !== "retry") return this.#fail(error);
-        await pause(error.retryAfter * (1 + Math.random()), this.#client.clock);
+        if (error.uri === WRONG_STATE && !hasEnded) hasEnded = true; // once more, to see it as it is now
+        else if (error.action !== "retry") return this.#fail(error);
+        else await pause(error.retryAfter * (1 + Math.random()), this.#client.clock);
       }
     }
   }
