@@ -190,7 +190,7 @@ export class Lesson extends Emitter {
   async #enter() {
     this.following.hold(); // also where an attempt has failed half way
     const joined = await this.#join();
-    if (joined === null) return;
+    if (!joined) return;
     const { topics, heads, epoch, lesson } = joined;
     this.state.take(lesson);
     this.following.topics = topics;
@@ -218,7 +218,7 @@ export class Lesson extends Emitter {
     await Promise.all([state, this.chat.begin(...told("chat")), this.board.begin(...told("board"))]);
   }
 
-  // It opens the topics, so it comes first. Null: the lesson is over, and there is only to read.
+  // It opens the topics, so it comes first. Answers nothing where the lesson is over, and there is only to read.
   async #join() {
     try {
       return await this.call("lesson.join");
@@ -229,7 +229,6 @@ export class Lesson extends Emitter {
     await Promise.all([this.chat.readOnly(), this.board.readOnly(), this.polls.readOnly().catch(() => {})]);
     this.chat.emit("sync", this.chat.picture);
     this.board.emit("sync", this.board);
-    return null;
   }
 
   #hearing(topics) {
