@@ -207,6 +207,28 @@ async def test_a_refresh_that_failed_in_passing_is_tried_again(server: Server, l
     assert lost.body == again.body, "it may have been spent: it must be the same request"
 
 
+@pytest.mark.parametrize(
+    ("status", "answer"),
+    [
+        (404, b"<html>Not Found</html>"),
+        (500, None),
+        (403, b"no"),
+        (200, b"<html>Please log in to this network</html>"),
+        (200, {}),
+    ],
+)
+async def test_a_refresh_that_somebody_else_has_answered_ends_no_login(
+    server: Server, login: Login, clock: Clock, status: int, answer: object
+) -> None:
+    await login.log_in("ada@example.org", "correct horse")
+    clock.advance(LIFETIME_S)
+    server.instead[REFRESH] = lambda: (status, answer)
+    error = await refused(CallError, login.access_token())
+    assert (error.uri, error.action) == ("tutorwamp.error.unavailable", Action.RETRY)
+    del server.instead[REFRESH]
+    assert await login.access_token() == "access-2"
+
+
 async def test_a_problem_arrives_whole(server: Server, login: Login) -> None:
     details = [{"loc": ["email"], "msg": "not an e-mail address"}]
     server.instead["/api/auth/register"] = lambda: problem(

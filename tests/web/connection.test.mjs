@@ -362,8 +362,8 @@ test("S11 files are asked for again with the new token itself", async () => {
     if (seen.length === 1) throw new ClientError({ uri: unauthenticated.error, action: "reauth", message: "no" });
     return "picture";
   };
-  assert.equal(await renewing(tokens, ask, "old"), "picture");
-  assert.deepEqual(seen, ["old", "token 1"]);
+  assert.equal(await renewing(tokens, ask, true), "picture");
+  assert.deepEqual(seen, ["token 0", "token 1"]);
 });
 
 test("the connection's words say how it is, why, and how much waits to be sent", () => {

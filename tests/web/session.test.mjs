@@ -5,7 +5,7 @@ import { afterEach, beforeEach, test } from "node:test";
 
 import { createClient, MemoryStorage, Session } from "../../tutorwamp/web/client/index.mjs";
 import { Clock, Router, settled } from "./router.mjs";
-import { School } from "./school.mjs";
+import { LESSON, School } from "./school.mjs";
 
 const ADA = { id: "ada", name: "Ada", role: "student" };
 const URL_ = "https://school.test";
@@ -198,3 +198,49 @@ test("a client that nobody has signed in for yet connects with what the other ta
   assert.equal(client.state, "connected");
   client.close();
 });
+
+const html = (status) => () => new Response("<html>Somebody else</html>", { status });
+const json = (text, status = 200) => () => new Response(text, { status });
+const ANSWERS = {
+  "404 of a proxy": html(404),
+  "403 of a proxy": html(403),
+  "502 of a proxy": html(502),
+  "page of a network that wants a login": html(200),
+  "fault": json("{}", 500),
+  "word without tokens": json("{}"),
+  "null": json("null"),
+  "silence": () => new Promise(() => {}),
+};
+for (const [what, answer] of Object.entries(ANSWERS)) {
+  test(`a renewal whose answer is a ${what} ends nothing and loses nothing; it is asked for again`, async () => {
+    const router = new Router();
+    const school = new School(router);
+    let isOurs = true;
+    const fetch = (url, asked) => (!isOurs && url.endsWith("/refresh") ? answer() : url.endsWith("/upload") ? json("{}")() : accounts.fetch(url, asked));
+    const session = tab({ fetch });
+    await session.logIn(LOGIN);
+    const client = createClient({ url: URL_, session, storage, fetch, WebSocket: router.WebSocket, clock });
+    const connecting = client.connect();
+    await clock.tick(0);
+    await connecting;
+    const lesson = client.lesson(LESSON);
+    lesson.join();
+    await clock.tick(0);
+    const send = router.answers["tutorwamp.chat.send"];
+    router.answers["tutorwamp.chat.send"] = () => ({ error: "tutorwamp.error.unauthenticated", action: "reauth" });
+    isOurs = false;
+    lesson.chat.send("with a token that is not good any more");
+    await clock.tick(40_000);
+    assert.equal(client.pending.words, 1);
+    clock.time += MINUTES_15 * 1_000;
+    router.socket.end();
+    const asking = assert.rejects(client.request("POST", "/upload", { body: {} }), { action: "retry" });
+    await clock.tick(60_000);
+    await asking;
+    assert.equal(client.state, "reconnecting");
+    [isOurs, router.answers["tutorwamp.chat.send"]] = [true, send];
+    for (let i = 0; i < 12; i++) await clock.tick(5_000); // a renewal takes a while by the loop's turns, too
+    assert.deepEqual([client.state, client.pending.words, school.messages.length, session.user.id], ["connected", 0, 1, "ada"]);
+    client.close();
+  });
+}

@@ -36,6 +36,9 @@ ANSWER_TIMEOUT_S: Final = 20.0
 
 UNAUTHENTICATED: Final = "tutorwamp.error.unauthenticated"
 
+UNAVAILABLE: Final = "tutorwamp.error.unavailable"
+_TOKENS: Final = frozenset({"access_token", "refresh_token", "expires_in", "user"})
+
 NOT_ANSWERED: Final = (
     ConnectError,
     ConnectionClosed,
@@ -170,7 +173,11 @@ class Login:
         except CallError as error:
             if error.uri == UNAUTHENTICATED:
                 self._tokens = None
+            elif not error.may_repeat:  # a proxy's word, or a fault: it passes, and a connection comes back
+                raise CallError(UNAVAILABLE, error.message) from error
             raise
+        if not answer.keys() >= _TOKENS:
+            raise CallError(UNAVAILABLE, f"{self.base_url} has answered with no tokens.")
         self._take(answer)
         return self._tokens.access_token
 
@@ -194,7 +201,7 @@ class Login:
         try:
             status, content = await answering.addTimeout(ANSWER_TIMEOUT_S, self.clock)
         except NOT_ANSWERED as error:
-            raise CallError("tutorwamp.error.unavailable", f"{self.base_url} does not answer.") from error
+            raise CallError(UNAVAILABLE, f"{self.base_url} does not answer.") from error
         try:
             answer = json.loads(content) if content else {}
         except ValueError:  # not JSON, or not UTF-8

@@ -1,6 +1,7 @@
 // Asking once more, where an error says that this helps. docs/rules/sessions.md, S11.
 
 import { pause } from "./clock.mjs";
+import { ClientError } from "./errors.mjs";
 
 export { pause };
 
@@ -19,14 +20,27 @@ export async function persistently(ask, clock) {
   }
 }
 
-/** `ask(token)`; where the answer is that the token is no good any more, once again with a new one. */
-export async function renewing(session, ask, token = null) {
+/** `ask(token)`, which `needs` one or not; where the answer is that it is no good any more, once again with a new one. */
+export async function renewing(tokens, ask, needs = false) {
+  const token = needs && (await tokenOf(tokens));
   try {
     return await ask(token);
   } catch (error) {
     if (error.action !== "reauth") throw error;
   }
-  return ask(await session.accessToken({ renew: true }));
+  return ask(await tokenOf(tokens, { renew: true }));
+}
+
+// But for "nobody is signed in any more", whatever keeps a token from us is no answer to what was to be asked with it, and
+// passes: it may be a proxy's.
+async function tokenOf(tokens, how) {
+  try {
+    return await tokens.accessToken(how);
+  } catch (thrown) {
+    const error = ClientError.from(thrown);
+    if (error.action !== "reauth") error.action = "retry";
+    throw error;
+  }
 }
 
 /** That long and a random bit more, so that not everybody comes at once. */

@@ -50,7 +50,6 @@ export class Client extends Emitter {
   #welcome = null;
   #lostTimer = null;
   #isLost = false;
-  #clock;
   #timeouts;
   #arrivals = 0;
 
@@ -59,7 +58,6 @@ export class Client extends Emitter {
   } = {}) {
     super();
     const { http, ws } = addresses(url);
-    this.#clock = clock;
     this.#timeouts = { ...TIMEOUTS, ...timeouts };
     if (session) this.#tokens = this.#watch(session);
     else this.#tokens = getToken ? tokensOf(getToken, user) : new LogIn(login, { url: http, fetch, clock });
@@ -83,7 +81,7 @@ export class Client extends Emitter {
     this.throttle = { ...THROTTLE, ...throttle };
     this.clock = clock;
     this.#pending = new Pending(this.storage, () => this.user, () => this.emit("pendingchange", this.pending));
-    this.#leftovers = new Leftovers(this, { isOpen: (id) => this.#lessons.has(id), changed: () => this.#pending.lookAfresh() });
+    this.#leftovers = new Leftovers(this, { open: (id) => this.#lessons.get(id), changed: () => this.#pending.lookAfresh() });
     /** `request(method, path, {query, body, headers, timeout, signal, as})`: REST, as rest.mjs says. */
     this.request = requester({ url: http, fetch, tokens: this.#tokens, clock, timeouts: this.#timeouts });
   }
@@ -143,7 +141,7 @@ export class Client extends Emitter {
 
   /** Go. Lessons are left, and what is not sent yet stays in the storage. */
   close() {
-    for (const lesson of [...this.#lessons.values()]) lesson.leave();
+    for (const lesson of this.#lessons.values()) lesson.leave();
     this.#notifications?.lost();
     this.#notifications = null;
     this.#connection.close();
@@ -220,7 +218,7 @@ export class Client extends Emitter {
         call: (procedure, kwargs) => this.call(procedure, kwargs),
         subscribe: (topic, heard) => this.subscribe(topic, heard),
         me: () => this.user,
-        clock: this.#clock,
+        clock: this.clock,
       });
       if (this.#welcome) this.#notifications.enter();
     }
@@ -245,6 +243,8 @@ export class Client extends Emitter {
       if (!user) return this.#connection.drop("lost"); // and again with the next session
       this.#user = user;
     }
+    // What somebody else has written is not sent as ours.
+    for (const lesson of this.#lessons.values()) if (lesson.me.id !== this.user.id) lesson.leave();
     this.#welcome = welcome;
     this.#heartbeat.start();
     this.#notifications?.enter();
@@ -267,7 +267,7 @@ export class Client extends Emitter {
   #become({ state, reason, seconds = null }) {
     if (state === "connected" && !this.user) return; // #arrive says it, once it is known who that is
     const [old, retryAt] = [this.#state, this.#retryAt];
-    this.#retryAt = seconds === null ? null : this.#clock.now() + seconds * 1000;
+    this.#retryAt = seconds === null ? null : this.clock.now() + seconds * 1000;
     this.#state = state;
     if (old !== state) {
       this.#watchLoss(state);
@@ -278,9 +278,9 @@ export class Client extends Emitter {
 
   // `lost` is told of a loss that lasts, `restored` when that one is over.
   #watchLoss(state) {
-    this.#clock.clearTimeout(this.#lostTimer);
+    this.clock.clearTimeout(this.#lostTimer);
     if (state === "reconnecting") {
-      this.#lostTimer = this.#clock.setTimeout(() => {
+      this.#lostTimer = this.clock.setTimeout(() => {
         this.#isLost = true;
         this.emit("lost");
       }, this.#timeouts.lost * 1000);
@@ -313,13 +313,10 @@ class LogIn {
     } catch (error) {
       if (error.action !== "reauth") throw error;
     }
-    this.#loggingIn ??= this.#logIn().finally(() => (this.#loggingIn = null));
+    const logIn = async () => this.#session.logIn(await this.#login());
+    this.#loggingIn ??= logIn().finally(() => (this.#loggingIn = null));
     await this.#loggingIn;
     return this.#session.accessToken();
-  }
-
-  async #logIn() {
-    await this.#session.logIn(await this.#login());
   }
 }
 

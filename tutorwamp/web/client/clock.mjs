@@ -13,7 +13,7 @@ export const systemClock = {
   clearTimeout: (timer) => globalThis.clearTimeout(timer),
 };
 
-/** That many seconds later. */
+/** That many seconds later; where nothing else is left to do, Node does not wait for it. */
 export function pause(seconds, clock = systemClock) {
-  return new Promise((resolve) => clock.setTimeout(resolve, seconds * 1000));
+  return new Promise((resolve) => clock.setTimeout(resolve, seconds * 1000)?.unref?.());
 }

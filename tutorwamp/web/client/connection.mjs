@@ -156,7 +156,8 @@ export class Connection {
     const attempt = (this.#attempting = { since: this.#clock.now(), session: null });
     this.#become(this.#wasConnected ? "reconnecting" : "connecting");
     try {
-      const welcome = await limited(() => this.#join(attempt), { seconds: this.#timeouts.join, clock: this.#clock });
+      const how = { seconds: this.#timeouts.join, signal: this.#listening.signal, clock: this.#clock };
+      const welcome = await limited(() => this.#join(attempt), how);
       if (attempt === this.#attempting) this.#arrived(attempt.session, welcome);
     } catch (error) {
       attempt.session?.cut();
@@ -166,7 +167,7 @@ export class Connection {
 
   async #join(attempt) {
     // Where the token looks good to us and not to the server, it was revoked, or our clock is off.
-    return renewing(this.#tokens, (ticket) => this.#joinWith(attempt, ticket), await this.#tokens.accessToken());
+    return renewing(this.#tokens, (ticket) => this.#joinWith(attempt, ticket), true);
   }
 
   async #joinWith(attempt, ticket) {

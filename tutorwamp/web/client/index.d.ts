@@ -201,7 +201,7 @@ export interface ChatPicture {
   stuck: boolean;
 }
 
-export interface ChatPart extends Listening<{ sync: ChatPicture; update: ChatEvent; change: unknown; arrived: Message }> {
+export interface ChatPart extends Listening<{ sync: ChatPicture; update: ChatEvent; change: unknown; arrived: Message; refused: ClientError }> {
   readonly picture: ChatPicture;
   readonly recovered: boolean;
   readonly newCount: number;

@@ -1,28 +1,24 @@
 // Words and strokes of lessons that are not open any more: somebody wrote or drew without a connection and went elsewhere, or
 // closed the page. They are sent by the way, without entering the lesson.
 
-import { Outbox } from "./board/outbox.mjs";
-import { Delivery } from "./chat/delivery.mjs";
-import { Kept } from "./chat/kept.mjs";
-import { Messages, sendable } from "./chat/messages.mjs";
-import { ClientError } from "./errors.mjs";
-import { legible, readMessage } from "./events.mjs";
+import { Lesson } from "./lesson.mjs";
 import { unsentIn } from "./pending.mjs";
 
 const AFTER_LEAVING_MS = 3_000; // what was on its way then is answered by now
+const AGAIN_MS = 30_000; // what another tab has sent, or has left there
 
 export class Leftovers {
   #client;
-  #isOpen;
+  #open;
   #changed;
-  #sending = new Map(); // lesson id -> Leftover
+  #sending = new Map(); // lesson id -> Lesson, which is not entered
   #isConnected = false;
   #timer = null;
 
-  /** `isOpen(lessonId)`: that lesson sends what it has; `changed()`: there may be less now. */
-  constructor(client, { isOpen, changed }) {
+  /** `open(lessonId)`: that lesson, where it is open and sends what it has; `changed()`: there may be less now. */
+  constructor(client, { open, changed }) {
     this.#client = client;
-    this.#isOpen = isOpen;
+    this.#open = open;
     this.#changed = changed;
   }
 
@@ -36,91 +32,43 @@ export class Leftovers {
   lost() {
     this.#isConnected = false;
     this.#client.clock.clearTimeout(this.#timer);
-    for (const leftover of this.#sending.values()) leftover.stop();
+    for (const lesson of this.#sending.values()) lesson.lost();
     this.#sending.clear();
   }
 
   /** A lesson is open now, and sends what it has. */
   opened(lessonId) {
-    this.#sending.get(lessonId)?.stop();
+    this.#sending.get(lessonId)?.lost();
     this.#sending.delete(lessonId);
   }
 
   /** A lesson was left. */
   left() {
+    if (this.#isConnected) this.#lookIn(AFTER_LEAVING_MS);
+  }
+
+  #lookIn(ms) {
     const { clock } = this.#client;
     clock.clearTimeout(this.#timer);
-    if (this.#isConnected) this.#timer = clock.setTimeout(() => this.#look(), AFTER_LEAVING_MS);
+    this.#timer = clock.setTimeout(() => this.#look(), ms);
   }
 
   #look() {
+    this.#lookIn(AGAIN_MS);
     this.#changed(); // what was on its way when its lesson was left
     for (const lessonId of Object.keys(unsentIn(this.#client.storage, this.#client.user.id))) {
-      if (this.#isOpen(lessonId) || this.#sending.has(lessonId)) continue;
-      this.#sending.set(lessonId, new Leftover(this.#client, lessonId, this.#changed));
+      const { words, strokes } = (this.#open(lessonId) ?? this.#sending.get(lessonId))?.pending ?? {};
+      if (!words && !strokes) this.#send(lessonId); // nobody here does
     }
   }
-}
 
-/** Of one lesson. What the server refuses: words are given back when the lesson is opened, of strokes it is told (`refused`). */
-class Leftover {
-  #client;
-  #lessonId;
-  #changed;
-  #messages;
-  #delivery;
-  #outbox;
-
-  constructor(client, lessonId, changed) {
-    const { clock, storage, user } = client;
-    const keptAs = (kind) => new Kept(storage, user.id, lessonId, kind);
-    this.#client = client;
-    this.#lessonId = lessonId;
-    this.#changed = changed;
-    this.#messages = new Messages(user, keptAs("chat"));
-    this.#delivery = new Delivery({
-      next: () => this.#messages.toSend[0],
-      send: (message) => this.#say(message),
-      onRefused: (message, error) => {
-        this.#messages.refuse(message, error);
-        this.#refused(error);
-      },
-      clock,
-    });
-    this.#outbox = new Outbox({
-      send: (client_id, changes) => this.#draw({ client_id, changes }),
-      onRejected: ([first]) => this.#refused(ClientError.fromRejection(first)),
-      onRefused: (error) => this.#refused(error),
-      kept: keptAs("board"),
-      clock,
-    });
-    this.#delivery.resume();
-    this.#outbox.resume();
-  }
-
-  stop() {
-    this.#delivery.halt();
-    this.#outbox.halt();
-  }
-
-  async #say(message) {
-    const sent = await this.#call("chat.send", sendable(message));
-    this.#messages.confirm(message.client_id, ...legible([sent], readMessage));
-    this.#changed();
-  }
-
-  async #draw(submission) {
-    const answer = await this.#call("board.submit", submission);
-    this.#client.clock.setTimeout(this.#changed, 0); // once it is out of the storage
-    return answer;
-  }
-
-  #call(name, kwargs) {
-    return this.#client.call(`tutorwamp.${name}`, { lesson_id: this.#lessonId, ...kwargs });
-  }
-
-  #refused(error) {
-    this.#changed();
-    this.#client.emit("refused", { lessonId: this.#lessonId, error });
+  // What the server refuses: words are given back when the lesson is opened, of strokes it is told (`refused`).
+  #send(lessonId) {
+    const lesson = new Lesson(this.#client, lessonId, { changed: this.#changed });
+    const refused = (error) => this.#client.emit("refused", { lessonId, error });
+    lesson.on("told", refused);
+    lesson.chat.on("refused", refused);
+    this.#sending.set(lessonId, lesson);
+    lesson.deliver();
   }
 }

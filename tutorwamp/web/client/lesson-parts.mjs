@@ -4,25 +4,13 @@
 import { jittered } from "./again.mjs";
 import { Emitter } from "./emitter.mjs";
 import { isKnown, legible, listOf, readLesson, readPoll } from "./events.mjs";
-import { Stream } from "./stream.mjs";
+import { Followed } from "./stream.mjs";
 
 /** By the last word of their topics, the parts that are streams; the others have no numbers. */
 export const STREAMS = ["state", "chat", "board", "polls"];
 export const UNNUMBERED = ["presence", "view", "typing", "cursor"];
 
 const VOTES_AFTER_MS = 300; // from an answer to the reading of the votes: thirty who answer together cost some readings
-
-/** A part with a stream of its own. */
-class Followed extends Emitter {
-  constructor({ readAfresh, resume, clock }) {
-    super();
-    this.stream = new Stream({ apply: (event) => this.apply(event), readAfresh, resume, clock });
-  }
-
-  get recovered() {
-    return this.stream.recovered;
-  }
-}
 
 /** The lesson's record, with rules, hands and timer. `change` tells `{lesson, old}`, whoever said it. */
 export class LessonState extends Followed {
@@ -34,24 +22,25 @@ export class LessonState extends Followed {
 
   /** `read()` asks for the lesson. */
   constructor({ read, resume, clock }) {
-    super({ resume, clock, readAfresh: () => this.#readAfresh() });
+    super({ apply: (event) => this.#apply(event), readAfresh: () => this.#readAfresh(), resume, clock });
     this.#read = read;
   }
 
   async #readAfresh() {
-    const handed = this.handed;
+    const { lesson = await this.#read(), head } = this.handed ?? {};
     this.handed = null;
-    if (handed) this.sync(handed.lesson);
-    else await this.refresh();
-    return handed?.head;
+    this.sync(lesson);
+    return head;
   }
 
-  /** Ask how the lesson is now. */
+  /** Ask how the lesson is now. An event may be faster than the answer, and know more. */
   async refresh() {
-    this.sync(await this.#read());
+    const { value } = this;
+    const said = await this.#read();
+    if (value === this.value) this.take(said);
   }
 
-  apply(event) {
+  #apply(event) {
     const old = this.value;
     if (isKnown("state", event)) this.take(event.data);
     this.emit("update", { ...event, old, lesson: this.value });
@@ -127,10 +116,11 @@ export class Polls extends Followed {
   #moderates;
   #reading = null; // a timer
   #again = null; // a timer
+  #turn = 0; // which begin() counts
 
   /** `read()` asks for the list; `moderates()`: whether we see votes that the events do not say. */
   constructor({ read, resume, clock, moderates }) {
-    super({ resume, clock, readAfresh: () => this.#readAfresh() });
+    super({ apply: (event) => this.#apply(event), readAfresh: () => this.#readAfresh(), resume, clock });
     this.#read = read;
     this.#clock = clock;
     this.#moderates = moderates;
@@ -143,10 +133,11 @@ export class Polls extends Followed {
 
   /** Never fails: a lesson goes on where its polls do not. */
   async begin(head, resumed) {
+    const turn = ++this.#turn;
     try {
       await this.stream.begin(head, resumed);
     } catch (error) {
-      if (error.action !== "retry") return;
+      if (error.action !== "retry" || turn !== this.#turn) return;
       this.#again = this.#clock.setTimeout(() => this.begin(head), jittered(error.retryAfter) * 1000);
     }
   }
@@ -157,13 +148,14 @@ export class Polls extends Followed {
   }
 
   lost() {
+    this.#turn++;
     this.#clock.clearTimeout(this.#again);
     this.#clock.clearTimeout(this.#reading);
     this.#reading = null;
     this.stream.hold();
   }
 
-  apply(event) {
+  #apply(event) {
     if (isKnown("polls", event)) {
       const poll = readPoll(event.data);
       // Of the votes we know more than an event says; the reading that follows has them as they are now.

@@ -1,11 +1,10 @@
 // Inside a lesson: join, subscribe, know who is there, and start again from the beginning after every loss.
 
-import { persistently } from "./again.mjs";
+import { jittered, pause, persistently } from "./again.mjs";
 import { Board } from "./board/board.mjs";
 import { Chat } from "./chat/chat.mjs";
 import { Kept } from "./chat/kept.mjs";
 import { TypingNow } from "./chat/typing.mjs";
-import { pause } from "./clock.mjs";
 import { Emitter } from "./emitter.mjs";
 import { Following } from "./following.mjs";
 import { Cursor, LeadView, LessonState, Polls, Presence, STREAMS, UNNUMBERED } from "./lesson-parts.mjs";
@@ -58,11 +57,12 @@ export class Lesson extends Emitter {
       show: (how) => this.#changed(this.chat, how),
       isWatched: () => this.chat.isWatched(),
       arrived: (message) => this.chat.emit("arrived", message),
+      refused: (error) => this.chat.emit("refused", error),
     };
     const tell = (what) => this.emit("told", what);
-    const chat = telling(new Chat({ ...part, connection: this.#client, lessonId: this.id, view, tell }), ({ picture }) => picture);
+    const chat = new Chat({ ...part, connection: this.#client, lessonId: this.id, view, tell });
     chat.isWatched = () => false; // whoever shows it says whether somebody sees the newest message
-    return chat;
+    return chat.telling(() => chat.picture);
   }
 
   #makeBoard(part) {
@@ -73,12 +73,12 @@ export class Lesson extends Emitter {
       tell: (what) => this.emit("told", what),
     };
     const call = (name, kwargs) => this.call(`board.${name}`, kwargs);
-    return telling(new Board({ ...part, call, hooks, everyMs: this.#client.throttle.board }), (board) => board);
+    return new Board({ ...part, call, hooks, everyMs: this.#client.throttle.board }).telling();
   }
 
   // The parts begin to tell while they are made, before they are ours.
   #changed(part, how) {
-    part?.emit?.("change", how);
+    part?.emit("change", how);
     if (this.chat && this.board) this.#hooks.changed();
   }
 
@@ -148,6 +148,7 @@ export class Lesson extends Emitter {
     this.chat.close();
     this.board.close();
     this.polls.lost();
+    this.following.hold();
     for (const unsubscribe of this.#subscriptions.splice(0)) unsubscribe();
     if (isIn && this.#client.isOpen) this.call("lesson.leave").catch(() => {});
     this.#hooks.gone();
@@ -169,7 +170,7 @@ export class Lesson extends Emitter {
         if (!isOurs()) return;
         if (error.uri === WRONG_STATE && !hasEnded) hasEnded = true; // once more, to see it as it is now
         else if (error.action !== "retry") return this.#fail(error);
-        else await pause(error.retryAfter * (1 + Math.random()), this.#client.clock);
+        else await pause(jittered(error.retryAfter), this.#client.clock);
       }
     }
   }
@@ -197,9 +198,9 @@ export class Lesson extends Emitter {
     this.following.joined(epoch);
     // All at once, and not one after the other: the router takes what a session says in its order, so what is asked behind the
     // subscriptions is answered as of after them.
-    const hearing = Promise.all(this.#hearing(topics)).then((ends) => (this.#subscriptions = ends));
+    const hearing = Promise.all(this.#hearing(topics, () => again)).then((ends) => (this.#subscriptions = ends));
     // Presence and view have no numbers: something may have happened between joining and subscribing. Joining twice is joining
-    // once, and its answer says how it is now that we hear of every change.
+    // once, and its answer says how it is now that we hear of every change. What we hear before that answer comes after it.
     const again = this.call("lesson.join").then((now) => this.#know(now));
     const resuming = this.following.resume();
     const beginning = resuming.then((resumed) => this.#begin(again, (kind) => [heads[topics[kind]] ?? 0, resumed[kind]]));
@@ -231,11 +232,12 @@ export class Lesson extends Emitter {
     this.board.emit("sync", this.board);
   }
 
-  #hearing(topics) {
+  #hearing(topics, whenKnown) {
     const known = [...STREAMS, ...UNNUMBERED].filter((kind) => topics[kind]); // an older server has fewer
     return known.map((kind) => {
-      const hearer = this[kind].stream ?? this[kind];
-      return this.#client.subscribe(topics[kind], (said, who) => hearer.hear(said, who));
+      const { stream } = this[kind];
+      const after = (said, who) => whenKnown().then(() => this[kind].hear(said, who), () => {});
+      return this.#client.subscribe(topics[kind], stream ? (said) => stream.hear(said) : after);
     });
   }
 
@@ -247,14 +249,13 @@ export class Lesson extends Emitter {
   #fail(error) {
     this.#isWanted = false;
     this.#whenJoined = null;
+    this.deliver();
     this.emit("failed", error);
   }
-}
 
-/** Give events to a part that was made without them; by itself it tells `sync`, with `whole(part)`, and `update`. */
-function telling(part, whole) {
-  const emitter = new Emitter();
-  for (const name of ["on", "off", "emit"]) part[name] = (...given) => emitter[name](...given);
-  part.stream.listener = { applied: (event) => part.emit("update", event), read: () => part.emit("sync", whole(part)) };
-  return Object.defineProperty(part, "recovered", { get: () => part.stream.recovered });
+  /** Send what waits, although we are not in there: the server takes it, or says no to each. */
+  deliver() {
+    this.chat.deliver();
+    this.board.deliver();
+  }
 }

@@ -3,20 +3,18 @@
 
 import { jittered, persistently } from "./again.mjs";
 import { systemClock } from "./clock.mjs";
-import { Emitter } from "./emitter.mjs";
 import { isKnown, legible, readNotification } from "./events.mjs";
 import { Following } from "./following.mjs";
-import { Stream } from "./stream.mjs";
+import { Followed } from "./stream.mjs";
 
 const SHOWN = 20;
 const AGAIN_S = 30; // where the notifications are restarting while we arrive
 
-export class Notifications extends Emitter {
+export class Notifications extends Followed {
   #call;
   #subscribe;
   #me;
   #clock;
-  #stream;
   #losses = 0;
   #timer = null;
   /** Whether this server has notifications, as far as we know. */
@@ -30,30 +28,23 @@ export class Notifications extends Emitter {
    * read; `update`, with an event of the stream; `change`, something looks different; `news`, with another notification.
    */
   constructor({ call, subscribe, me, clock = systemClock }) {
-    super();
+    super({
+      apply: (event) => this.#apply(event),
+      readAfresh: () => this.#readAfresh(),
+      resume: (position) => this.following.resumer("own")(position),
+      clock,
+    });
     this.#call = call;
     this.#subscribe = subscribe;
     this.#me = me;
     this.#clock = clock;
     /** Its stream, for the heartbeat. */
     this.following = new Following(call);
-    this.#stream = new Stream({
-      apply: (event) => this.#apply(event),
-      readAfresh: () => this.#readAfresh(),
-      resume: this.following.resumer("own"),
-      clock,
-    });
-    this.#stream.listener = { applied: (event) => this.emit("update", event), read: () => this.emit("sync", this) };
-    this.following.follow({ own: this.#stream });
+    this.following.follow({ own: this.telling().stream });
   }
 
   get #topic() {
     return this.following.topics.own;
-  }
-
-  /** Whether the last return resumed what was missed, and nothing had to be read afresh. */
-  get recovered() {
-    return this.#stream.recovered;
   }
 
   /** On every arrival. Never fails: a server may have no notifications. */
@@ -62,9 +53,9 @@ export class Notifications extends Emitter {
     const losses = this.#losses;
     this.following.topics = { own: `tutorwamp.user.${this.#me().id}.notifications` };
     try {
-      await this.#subscribe(this.#topic, (event) => this.#stream.hear(event));
+      await this.#subscribe(this.#topic, (event) => this.stream.hear(event));
       const { own } = await this.following.resume();
-      await this.#stream.begin(own ? own.head : await this.#head(), own);
+      await this.stream.begin(own ? own.head : await this.#head(), own);
       this.isServed = true;
     } catch (error) {
       if (losses !== this.#losses) return; // the next arrival enters again

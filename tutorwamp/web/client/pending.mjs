@@ -8,7 +8,7 @@ export class Pending {
   #user;
   #changed;
   #open = new Set(); // lessons
-  #last = null;
+  #last; // what was told, or known from the beginning
   #stored = null; // by lesson, of those that are not open
 
   /** `user()`: whose; `changed()`: it is another number. */
@@ -16,6 +16,7 @@ export class Pending {
     this.#storage = storage;
     this.#user = user;
     this.#changed = changed;
+    this.#last = JSON.stringify(this.now);
   }
 
   add(lesson) {
@@ -37,8 +38,9 @@ export class Pending {
   /** Something may be another number. */
   look() {
     const text = JSON.stringify(this.now);
-    if (this.#last !== null && this.#last !== text) this.#changed();
+    if (this.#last === text) return;
     this.#last = text;
+    this.#changed();
   }
 
   /** `{words, strokes, lessons: {id: {words, strokes}}}`: messages, and elements of boards. Lessons with none are left out. */

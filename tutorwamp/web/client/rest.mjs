@@ -28,7 +28,7 @@ export function requester({ url, fetch = ownFetch, tokens, clock, timeouts }) {
       };
       return answer(fetch, addressOf(url, path, query), asked, as);
     }
-    const askAs = async (leaving) => renewing(tokens, (token) => ask(leaving, token), await tokens.accessToken());
+    const askAs = (leaving) => renewing(tokens, (token) => ask(leaving, token), true);
     const seconds = timeout ?? (isJson ? timeouts.call : body === undefined ? timeouts.read : UPLOAD_S);
     return limited(tokens ? askAs : ask, { seconds, signal, clock });
   };

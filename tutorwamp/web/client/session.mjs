@@ -116,6 +116,7 @@ export class Session extends Emitter {
   }
 
   #keep(tokens) {
+    if (!tokens?.access_token) throw ClientError.disconnected(); // a proxy has answered
     // Reckoned from our own clock: the two computers' clocks need not agree.
     // The key lets a renewal whose answer was lost be asked for again; without it the spent token would look stolen. All tabs
     // have the same, so that two of them that renew at once are answered the same.

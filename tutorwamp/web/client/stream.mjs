@@ -3,6 +3,7 @@
 
 import { jittered } from "./again.mjs";
 import { systemClock } from "./clock.mjs";
+import { Emitter } from "./emitter.mjs";
 import { ClientError } from "./errors.mjs";
 
 export const GAP_PATIENCE_MS = 1_000; // for events that others have overtaken; on one connection they are some milliseconds late
@@ -195,5 +196,25 @@ export class Stream {
     this.#position = (await this.#hooks.readAfresh()) ?? known;
     this.#isDoubtful = false;
     this.listener?.read();
+  }
+}
+
+/** What has a stream of its own, and tells of it. */
+export class Followed extends Emitter {
+  /** `hooks`: the stream's. */
+  constructor(hooks) {
+    super();
+    this.stream = new Stream(hooks);
+  }
+
+  /** Tell `update` with each event, and `sync` with the `whole()` each time when it was read afresh. */
+  telling(whole = () => this) {
+    this.stream.listener = { applied: (event) => this.emit("update", event), read: () => this.emit("sync", whole()) };
+    return this;
+  }
+
+  /** Whether the last return resumed what was missed, and nothing had to be read afresh. */
+  get recovered() {
+    return this.stream.recovered;
   }
 }

@@ -1,5 +1,6 @@
 // One WAMP session over one WebSocket, from HELLO to its end, in JSON: as much of WAMP as this server speaks with clients.
 
+import { pause } from "./clock.mjs";
 import { ClientError } from "./errors.mjs";
 import { tell } from "./emitter.mjs";
 import * as WAMP from "./wamp-messages.mjs";
@@ -9,6 +10,7 @@ const REALM = "tutor";
 const ROLES = { caller: { features: {} }, publisher: { features: {} }, subscriber: { features: {} } };
 const NO_SUBSCRIPTION = 0; // the router numbers them from 1 on
 const OPEN = 1; // of WebSocket.readyState
+const CLOSING_S = 1; // then whoever can does not wait for the other end; `ws` would, for 30 s, and Node with it
 
 export class WampSession {
   #socket;
@@ -98,6 +100,7 @@ export class WampSession {
   cut() {
     this.#end();
     this.#socket.close();
+    pause(CLOSING_S).then(() => this.#socket.terminate?.());
   }
 
   #ask(kind, rest, { heard, leaving } = {}) {

@@ -4,14 +4,14 @@ import { persistently } from "../again.mjs";
 import { ClientError, OVERTAKEN, UNKEPT } from "../errors.mjs";
 import { listOf } from "../events.mjs";
 import { newClientId, newId } from "../ids.mjs";
-import { Stream } from "../stream.mjs";
+import { Followed } from "../stream.mjs";
 import { History } from "./history.mjs";
 import { Outbox } from "./outbox.mjs";
 import { changed, idOf, Replica } from "./replica.mjs";
 
 const STALE = "tutorwamp.error.board.stale";
 
-export class Board {
+export class Board extends Followed {
   #call;
   #clock;
   #me;
@@ -32,6 +32,7 @@ export class Board {
    * sent no oftener.
    */
   constructor({ call, me, hooks, resume, kept, clock, everyMs }) {
+    super({ apply: (event) => this.#apply(event), readAfresh: () => this.#readAfresh(), resume, clock });
     this.#call = call;
     this.#clock = clock;
     this.#me = me;
@@ -44,22 +45,27 @@ export class Board {
       clock,
       everyMs,
       onUnkept: () => this.#unkept(),
-      onSettled: () => this.#look(),
+      onTurn: () => this.#look(),
     });
-    this.stream = new Stream({ apply: (event) => this.#apply(event), readAfresh: () => this.#readAfresh(), resume, clock });
   }
 
   /** After joining and subscribing, each time. */
   async begin(head, resumed) {
     await this.stream.begin(head, resumed);
-    this.#outbox.resume();
-    this.#look();
+    this.deliver();
   }
 
   /** A lesson that is over has no topics, only its board. */
   async readOnly() {
     await this.#readAfresh();
     this.#outbox.giveUp(new ClientError({ uri: "tutorwamp.error.lesson.state" }));
+    this.deliver();
+  }
+
+  /** Send what waits. */
+  deliver() {
+    this.#outbox.resume();
+    this.#look();
   }
 
   /** The connection is gone; what is drawn now waits. */
@@ -143,7 +149,7 @@ export class Board {
 
   /** How many elements wait, because there is no connection or the server wants to be asked later. */
   get stuckCount() {
-    return this.#outbox.isStuck ? this.#outbox.unsentCount : 0;
+    return this.isStuck ? this.unsentCount : 0;
   }
 
   get pages() {

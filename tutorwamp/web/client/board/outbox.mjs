@@ -44,7 +44,7 @@ export class Outbox {
    * `send(clientId, changes)` promises the server's answer. `onRejected(rejections)`: the server took the rest.
    * `onRefused(error, changes)`: a whole submission can never be taken. `changes` change after both. `kept` keeps what is not
    * answered (chat/kept.mjs), and what it has from before is sent first. `onUnkept()`: it has no room for it.
-   * `onSettled()`: less waits, where no event will tell it. `everyMs`: no oftener than this.
+   * `onTurn()`: less waits, where no event will tell it, or it waits for longer. `everyMs`: no oftener than this.
    */
   constructor({ kept = NOT_KEPT, clock = systemClock, everyMs = 0, ...hooks }) {
     this.#hooks = hooks;
@@ -148,8 +148,11 @@ export class Outbox {
 
   /** Nothing of it will ever be taken. */
   giveUp(error) {
-    const given = this.#submissions.filter(({ state }) => state !== "answered");
-    this.#submissions = [];
+    this.#drop(this.#submissions.filter(({ state }) => state !== "answered"), error);
+  }
+
+  #drop(given, error) {
+    this.#submissions = this.#submissions.filter((one) => !given.includes(one));
     this.#unsentIds = null;
     for (const submission of given) this.#forget(submission);
     if (given.length > 0) this.#hooks.onRefused(error, given.flatMap(({ changes }) => changes));
@@ -228,23 +231,20 @@ export class Outbox {
     const isNews = ({ id, error }) => !again.some((change) => idOf(change) === id) && !(submission.isOld && error === STALE);
     const judged = rejected.filter(isNews);
     if (judged.length) this.#hooks.onRejected(judged);
-    else if (isSettled) this.#hooks.onSettled?.();
+    else if (isSettled) this.#hooks.onTurn?.();
     this.#goOn();
   }
 
   #failed(submission, error) {
     if (this.#mayBeTaken(submission, error)) {
+      const wasStuck = this.isStuck;
       submission.state = "waiting";
       this.#failures = this.#flying > 0 ? Math.max(1, this.#failures) : this.#failures + 1; // many that fail together are one
+      if (!wasStuck) this.#hooks.onTurn?.();
       if (error.action === "reauth") return; // until the person is back, or draws on
       const seconds = Math.min(PAUSE_AT_MOST_S, Math.max(1, error.retryAfter) * this.#failures);
       this.#nextAt = this.#clock.now() + jittered(seconds) * 1000;
-    } else {
-      this.#submissions = this.#submissions.filter((one) => one !== submission);
-      this.#unsentIds = null;
-      this.#forget(submission);
-      this.#hooks.onRefused(error, submission.changes);
-    }
+    } else this.#drop([submission], error);
     this.#goOn();
   }
 

@@ -8,8 +8,8 @@ export class Replica {
   #gone = new Map(); // id -> version of a deleted element, where we heard of it
   /** Ids, in their order. */
   pages = [];
-  /** The number of the last event that is in here. */
-  head = 0;
+  /** The number of the last event that is in here. Before it is opened nothing is awaited. */
+  head = Infinity;
 
   /** Begin with what board.open says. */
   open({ pages, elements, head }) {

@@ -4,7 +4,7 @@ import { persistently } from "../again.mjs";
 import { systemClock } from "../clock.mjs";
 import { ClientError } from "../errors.mjs";
 import { isKnown, legible, readMessage, readPerson } from "../events.mjs";
-import { Stream } from "../stream.mjs";
+import { Followed } from "../stream.mjs";
 import { written } from "../writing.mjs";
 import { Delivery } from "./delivery.mjs";
 import { Messages, sendable } from "./messages.mjs";
@@ -13,7 +13,7 @@ const PAGE = 50;
 const PAGES_AFRESH = 6; // after a gap, read back as far as was shown, but not for ever
 const MARK_EVERY_MS = 1_000;
 
-export class Chat {
+export class Chat extends Followed {
   #connection;
   #lessonId;
   #view;
@@ -23,6 +23,7 @@ export class Chat {
   #clock;
   #cursor = null; // where earlier messages begin; null: there are none
   #readBy = new Map(); // person id -> {person, seq}
+  #passed = new Map(); // seq -> a message before what is shown, as an event said while somebody went there
   #readSeq = 0; // what the server knows we have read
   #seenSeq = 0; // the newest that was in front of the person
   #newFrom = null; // the first message that was new when it came
@@ -32,10 +33,11 @@ export class Chat {
 
   /**
    * `view`: show(), whenever something looks different; isWatched(), whether the person sees the newest message;
-   * arrived(message), when somebody else has said something. `kept` keeps what is not sent over a reload (kept.mjs);
+   * arrived(message), when somebody else has said something; refused(error), of ours. `kept` keeps what is not sent over a reload (kept.mjs);
    * `tell(error)` says what went wrong.
    */
   constructor({ connection, lessonId, me, view, resume, kept, tell, clock = systemClock }) {
+    super({ apply: (event) => this.#apply(event), readAfresh: () => this.#readAfresh(), resume, clock });
     this.#clock = clock;
     this.#connection = connection;
     this.#lessonId = lessonId;
@@ -46,11 +48,13 @@ export class Chat {
     this.#delivery = new Delivery({
       next: () => this.#messages.toSend[0],
       send: (message) => this.#deliver(message),
-      onRefused: (message, error) => this.#refused(message, error),
-      onStuck: () => view.show(),
+      onRefused: (message, error) => {
+        this.#messages.refuse(message, error);
+        view.refused?.(error);
+      },
+      onTurn: () => view.show(),
       clock,
     });
-    this.stream = new Stream({ apply: (event) => this.#apply(event), readAfresh: () => this.#readAfresh(), resume, clock });
   }
 
   /** What the view shows. */
@@ -74,7 +78,7 @@ export class Chat {
 
   /** How many messages wait, because there is no connection or the server wants to be asked later. */
   get stuckCount() {
-    return this.#delivery.isStuck ? this.#messages.toSend.length : 0;
+    return this.#delivery.isStuck ? this.unsentCount : 0;
   }
 
   /** The person goes. What cannot be sent right now is kept, and sent when they come again. */
@@ -83,12 +87,13 @@ export class Chat {
     this.#clock.clearTimeout(this.#marking);
   }
 
-  /** The lesson is over: nothing can be said any more. */
+  /** The lesson is over: nothing can be said any more. What is said all the same is refused by the server. */
   end() {
     this.#closed = true;
-    this.close();
+    this.#clock.clearTimeout(this.#marking);
     const over = new ClientError({ uri: "tutorwamp.error.lesson.state" });
     for (const message of this.#messages.toSend) this.#messages.refuse(message, over);
+    this.#view.show();
   }
 
   /** The connection is gone; what is said now waits. */
@@ -101,20 +106,25 @@ export class Chat {
   /** After joining and subscribing, each time. */
   async begin(head, resumed) {
     await Promise.all([this.#loaded || this.#learnReadMark(), this.stream.begin(head, resumed)]); // asked in this order
-    this.#delivery.resume();
-    this.#view.show();
+    this.deliver();
   }
 
   /** A lesson that is over has no topics, only its history. */
   async readOnly() {
     await this.#readAfresh();
+    this.deliver();
+  }
+
+  /** Send what waits. */
+  deliver() {
+    this.#delivery.resume();
+    this.#view.show();
   }
 
   async #learnReadMark() {
     // The mark never moves back, so asking for 0 only tells where it is.
     const { read_seq, unread_count } = await this.#call("mark_read", { lesson_id: this.#lessonId, seq: 0 }).catch(() => ({}));
-    this.#readSeq = Math.max(this.#readSeq, read_seq ?? 0);
-    this.#seenSeq = Math.max(this.#seenSeq, this.#readSeq);
+    this.#readUpTo(read_seq ?? 0);
     if (unread_count > 0) this.#newFrom = this.#readSeq + 1;
   }
 
@@ -125,15 +135,14 @@ export class Chat {
   async #readAfresh() {
     const upTo = this.#loaded ? this.#messages.oldestSeq : Infinity;
     let cursor = null;
-    let oldest = Infinity;
+    const found = [];
     for (let page = 0; page < PAGES_AFRESH; page++) {
       const { messages, next } = await this.#history(cursor);
-      for (const message of messages) this.#messages.put(message);
-      oldest = Math.min(oldest, ...messages.map(({ seq }) => seq));
+      found.push(...messages);
       cursor = next;
-      if (cursor === null || oldest <= upTo) break;
+      if (cursor === null || found.at(-1)?.seq <= upTo) break;
     }
-    this.#messages.dropBefore(oldest);
+    this.#messages.open(found);
     this.#cursor = cursor;
     this.#loaded = true;
     this.#view.show();
@@ -150,8 +159,9 @@ export class Chat {
 
   /** One page further back. */
   async showEarlier() {
+    this.#passed.clear();
     const { messages, next } = await this.#history(this.#cursor);
-    for (const message of messages) this.#messages.put(message);
+    for (const message of messages) this.#messages.put(this.#passed.get(message.seq) ?? message);
     this.#cursor = next;
     this.#view.show();
   }
@@ -171,11 +181,16 @@ export class Chat {
   #advanced({ person, read_seq }) {
     const reader = readPerson(person);
     this.#readBy.set(reader.id, { person: reader, seq: read_seq });
-    if (reader.id === this.me.id) this.#readSeq = Math.max(this.#readSeq, read_seq); // in another tab
+    if (reader.id === this.me.id) this.#readUpTo(read_seq); // in another tab
+  }
+
+  #readUpTo(seq) {
+    this.#readSeq = Math.max(this.#readSeq, seq);
+    this.#seenSeq = Math.max(this.#seenSeq, this.#readSeq);
   }
 
   #changed(type, message) {
-    if (message.seq < this.#messages.oldestSeq && this.#cursor !== null) return; // of before what is shown
+    if (message.seq < this.#messages.oldestSeq && this.#cursor !== null) return this.#passed.set(message.seq, message);
     this.#messages.put(message);
     if (type === "message.created" && message.author.id !== this.me.id) this.#arrived(message);
   }
@@ -202,7 +217,7 @@ export class Chat {
       const seq = this.#messages.newestSeq;
       // Not worth a word when it fails: the next look tries again.
       await this.#call("mark_read", { lesson_id: this.#lessonId, seq }).then(
-        ({ read_seq }) => (this.#readSeq = Math.max(this.#readSeq, read_seq)),
+        ({ read_seq }) => this.#readUpTo(read_seq),
         () => {},
       );
     }, MARK_EVERY_MS);
@@ -230,12 +245,6 @@ export class Chat {
   async #deliver(message) {
     const sent = await this.#call("send", { lesson_id: this.#lessonId, ...sendable(message) });
     this.#messages.confirm(message.client_id, ...legible([sent], readMessage));
-    this.#view.show();
-  }
-
-  #refused(message, error) {
-    this.#messages.refuse(message, error);
-    this.#view.show();
   }
 
   withId(id) {
@@ -264,7 +273,7 @@ export class Chat {
       return true;
     } catch (error) {
       this.#tell(error);
-      if (error.action === "reload") await this.#readAfresh().catch(() => {});
+      if (error.action === "reload") this.stream.compareAfresh();
       return false;
     }
   }

@@ -17,7 +17,8 @@ export class Delivery {
 
   /**
    * `next()`: the first that waits, or undefined. `send(message)` promises that it need not be sent again.
-   * `onRefused(message, error)`: it never can be, so next() must not give it again. `onStuck()`: it takes longer.
+   * `onRefused(message, error)`: it never can be, so next() must not give it again. `onTurn()`: one was sent, or was refused,
+   * or takes longer.
    */
   constructor({ clock, ...hooks }) {
     this.#clock = clock;
@@ -69,18 +70,19 @@ export class Delivery {
       await this.#hooks.send(message);
     } catch (thrown) {
       const error = ClientError.from(thrown);
-      // Without a good token it waits until the person is back.
-      if (session !== this.#session || error.action === "reauth") return false;
+      // Without a good token it waits until the person is back; who has left is told by what sends the leftovers.
+      if (session !== this.#session || this.#leaving || error.action === "reauth") return false;
       if (error.action === "retry") return this.#later(error.retryAfter);
       this.#hooks.onRefused(message, error);
     }
     this.#failures = 0;
+    this.#hooks.onTurn?.();
     return true;
   }
 
   async #later(seconds) {
     this.#failures++;
-    this.#hooks.onStuck?.();
+    this.#hooks.onTurn?.();
     await pause(jittered(Math.max(seconds, Math.min(PAUSE_AT_MOST_S, seconds * this.#failures))), this.#clock);
     return !this.#leaving;
   }

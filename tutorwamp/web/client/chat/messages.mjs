@@ -87,9 +87,10 @@ export class Messages {
     return this.numbered.find((message) => message.id === id);
   }
 
-  /** After reading afresh: everything before `seq` may be out of date and is read again when somebody scrolls there. */
-  dropBefore(seq) {
-    for (const known of this.#bySeq.keys()) if (known < seq) this.#bySeq.delete(known);
+  /** After reading afresh: what else there was may be out of date (or, after a backup was brought back, nowhere any more). */
+  open(messages) {
+    this.#bySeq.clear();
+    for (const message of messages) this.put(message);
   }
 }
 

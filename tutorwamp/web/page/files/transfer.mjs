@@ -14,7 +14,7 @@ export function transfers(client, lessonId) {
   return {
     send: async ({ name, key, blob }, how) => {
       const url = `${pathOf(lessonId)}?${new URLSearchParams({ name })}`;
-      return renewing(client, (token) => post(url, { token, key, blob, ...how }), await client.accessToken());
+      return renewing(client, (token) => post(url, { token, key, blob, ...how }), true);
     },
     save: async ({ id, name }) => {
       const blob = await client.request("GET", `${pathOf(lessonId)}/${encodeURIComponent(id)}`, { as: "blob", timeout: SAVE_S });

@@ -130,7 +130,10 @@ export class Teaching {
       return true;
     } catch (error) {
       notify(inPlainWords(error));
-      if (error.action === "reload") await Promise.all([this.#lesson.state.refresh(), this.#lesson.polls.readOnly()]).catch(() => {});
+      if (error.action === "reload") {
+        this.#lesson.polls.stream.compareAfresh();
+        await this.#lesson.state.refresh().catch(() => {});
+      }
       return false;
     }
   }
