@@ -201,3 +201,12 @@ test("a heartbeat that names no interval beats on at the last one", async () => 
   await clock.tick(95_000);
   assert.equal(router.calls.filter(({ procedure }) => procedure === "tutorwamp.session.heartbeat").length, 4);
 });
+
+test("who is asked whose a client is before they can say so is asked again", async () => {
+  let known;
+  made({ user: () => known.user });
+  known = { user: TUTOR };
+  client.connect();
+  await clock.tick(0);
+  assert.deepEqual([client.state, client.user.id], ["connected", "tess"]);
+});

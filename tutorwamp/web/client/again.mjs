@@ -21,7 +21,7 @@ export async function persistently(ask, clock) {
 }
 
 /** `ask(token)`, which `needs` one or not; where the answer is that it is no good any more, once again with a new one. */
-export async function renewing(tokens, ask, needs = false) {
+export async function renewing(tokens, ask, needs) {
   const token = needs && (await tokenOf(tokens));
   try {
     return await ask(token);

@@ -16,7 +16,7 @@ export class Pending {
     this.#storage = storage;
     this.#user = user;
     this.#changed = changed;
-    this.#last = JSON.stringify(this.now);
+    this.#last = orElse(() => JSON.stringify(this.now)); // a program may not be able yet to say whose
   }
 
   add(lesson) {

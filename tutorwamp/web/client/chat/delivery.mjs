@@ -76,13 +76,13 @@ export class Delivery {
       this.#hooks.onRefused(message, error);
     }
     this.#failures = 0;
-    this.#hooks.onTurn?.();
+    this.#hooks.onTurn();
     return true;
   }
 
   async #later(seconds) {
     this.#failures++;
-    this.#hooks.onTurn?.();
+    this.#hooks.onTurn();
     await pause(jittered(Math.max(seconds, Math.min(PAUSE_AT_MOST_S, seconds * this.#failures))), this.#clock);
     return !this.#leaving;
   }
