@@ -237,10 +237,9 @@ export class Outbox {
 
   #failed(submission, error) {
     if (this.#mayBeTaken(submission, error)) {
-      const wasStuck = this.isStuck;
       submission.state = "waiting";
       this.#failures = this.#flying > 0 ? Math.max(1, this.#failures) : this.#failures + 1; // many that fail together are one
-      if (!wasStuck) this.#hooks.onTurn?.();
+      this.#hooks.onTurn?.();
       if (error.action === "reauth") return; // until the person is back, or draws on
       const seconds = Math.min(PAUSE_AT_MOST_S, Math.max(1, error.retryAfter) * this.#failures);
       this.#nextAt = this.#clock.now() + jittered(seconds) * 1000;

@@ -1,2 +1,0 @@
-/*! With qrcode-generator (MIT): /page/vendor/qrcode.LICENSE */
-import{b as i,e as f}from"./chunk-MZNG6KHY.js";function c(r,o,e){return async(a,t={})=>{for(;;)try{return await r.call(`tutorwamp.${a}`,{lesson_id:o,...t},{signal:e})}catch(n){if(n.action!=="retry"||e.aborted)throw n;r.hasArrived?await i(f(n.retryAfter)):await d(r,e)}}}function d(r,o){return new Promise(e=>{let a=r.on("arrived",t);o.addEventListener("abort",t);function t(){a(),o.removeEventListener("abort",t),e()}})}export{c as a};

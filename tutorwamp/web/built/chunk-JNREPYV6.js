@@ -1,0 +1,2 @@
+/*! With qrcode-generator (MIT): /page/vendor/qrcode.LICENSE */
+import{F as s,ja as t,o,u as i}from"./chunk-SB6IQAYS.js";var a=new Set(["ended","cancelled"]),d=3*36e5,p=new Set(["scheduled","live","interrupted",...a]),c=e=>p.has(e)?t(`state.${e}`):e;function w({state:e,starts_at:r}){let n=e==="scheduled"&&Date.parse(r)<i()-d;return s("span",{class:`badge ${e}`},n?t("state.not-held"):c(e))}function h({state:e,tutor:r},n){return e!=="interrupted"?"":r.id===n.id?t("state.was-away"):t("state.waiting-for",{name:o(r.name)})}export{a,d as b,c,w as d,h as e};
