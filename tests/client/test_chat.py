@@ -97,6 +97,28 @@ async def test_earlier_messages_are_read_when_they_are_wanted(enter: Enter) -> N
     assert not stan.has_older
 
 
+async def test_what_is_deleted_while_its_page_is_read_is_not_shown_as_it_was_before(enter: Enter) -> None:
+    room = await enter()
+    lesson = await room.tutor.join(room.lesson_id)
+    sent = await gatherResults([doing(lesson.send(f"{number}")) for number in range(103)])
+    _, stan = await chats(room)
+    history, pages = stan._history, 0
+
+    async def slow(**asked: Any) -> Any:
+        nonlocal pages
+        pages += 1
+        page = await history(**asked)
+        if pages == 1:  # behind the answer, and before it is heard
+            gone = stan.head + 1
+            await lesson.delete(sent[0]["id"])
+            await stan.caught_up(gone)
+        return page
+
+    stan._history = slow
+    await doing(stan.read_older())
+    assert (bodies(stan), pages) == ([None, *(f"{number}" for number in range(1, 103))], 2)
+
+
 async def test_S10_what_was_missed_during_a_drop_is_resumed(enter: Enter) -> None:
     room = await enter()
     tina, stan = await chats(room)

@@ -20,12 +20,20 @@ class School {
   async call(procedure, kwargs) {
     const name = procedure.split(".").at(-1);
     if (!this.isOpen) throw ClientError.disconnected();
-    if (name === "history") return { items: [...this.messages].reverse(), next_cursor: null };
+    if (name === "history") return this.history(kwargs);
     if (name === "mark_read") return { read_seq: 0, unread_count: 0 };
     this.asked.push([name, kwargs]);
     const next = await this.answers[name]?.shift();
     if (next instanceof Error) throw next;
     return name === "send" ? this.#keep(kwargs) : {};
+  }
+
+  history() {
+    return { items: [...this.messages].reverse(), next_cursor: null };
+  }
+
+  say(body) {
+    return this.#keep({ client_id: `c${this.messages.length}`, body });
   }
 
   #keep({ client_id, body, reply_to = null }) {
@@ -261,3 +269,38 @@ test("C17 files go with their message, also after a reload, and only where there
   const asked = school.asked.filter(([name]) => name === "send").map(([, { body, file_ids }]) => [body, file_ids]);
   assert.deepEqual(asked, [["", ["f1"]], ["without", undefined]]);
 });
+
+// A school whose pages have two messages, and whose answers come when the test says so.
+function paged(count) {
+  for (let n = 1; n <= count; n++) school.say(`${n}`);
+  const answers = [];
+  school.history = ({ cursor }) => {
+    const end = Number(cursor ?? school.messages.length);
+    const page = structuredClone({ items: school.messages.slice(Math.max(0, end - 2), end).reverse(), next_cursor: end > 2 ? `${end - 2}` : null });
+    return new Promise((resolve) => answers.push(() => resolve(page)));
+  };
+  return async () => {
+    answers.splice(0).forEach((answer) => answer());
+    await settled();
+  };
+}
+
+for (const [what, change] of Object.entries({ deleted: { body: null, deleted_at: "now" }, edited: { body: "new", edited_at: "now" } })) {
+  test(`what is ${what} while its page is read is not shown as it was before`, async () => {
+    const answer = paged(6);
+    const chat = page();
+    const beginning = chat.begin(6);
+    await settled();
+    for (let n = 0; n < 3; n++) await answer();
+    await beginning;
+    const shown = chat.picture.messages.length;
+    const earlier = chat.showEarlier();
+    await settled();
+    const old = Object.assign(school.messages[chat.picture.messages[0].seq - 2], change);
+    chat.stream.hear({ seq: 7, type: `message.${what === "edited" ? "updated" : what}`, data: structuredClone(old) });
+    for (let n = 0; n < 3; n++) await answer();
+    await earlier;
+    const found = chat.picture.messages.find(({ id }) => id === old.id);
+    assert.deepEqual([found.body, chat.picture.messages.length], [change.body, shown + 2]);
+  });
+}

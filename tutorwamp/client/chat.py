@@ -58,6 +58,8 @@ class Chat(Kept):
         self._known: dict[str, Plain] = {}
         self._pending: dict[str, Plain] = {}
         self._older: str | None = None
+        self._changes = 0
+        """Of messages before the oldest one read."""
         self._reading: object | None = None
         """Stands for the reading that counts; one that was overtaken by another is thrown away."""
         self._held: list[Event] = []
@@ -76,11 +78,15 @@ class Chat(Kept):
 
     async def read_older(self) -> None:
         """Read a page of earlier messages, where there are any."""
-        if self._older is not None:
+        while self._older is not None:
+            begun = (self._older, self._changes)
             page = await self._history(limit=PAGE, cursor=self._older)
+            if begun != (self._older, self._changes):
+                continue  # what was read is as it was before, perhaps
             for message in filter(is_message, rows(page["items"])):
                 self._known.setdefault(message["id"], message)
             self._older = page.get("next_cursor")
+            return
 
     # Speaking
 
@@ -164,6 +170,8 @@ class Chat(Kept):
             self._doubt.arise(f"{event.type} without a message")
         elif event.type == "message.created" or data["id"] in self._known:
             self._store(data)
+        else:
+            self._changes += 1
 
     def _look_again(self) -> None:
         if self._reading is None:
