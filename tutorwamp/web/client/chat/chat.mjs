@@ -33,8 +33,8 @@ export class Chat extends Followed {
 
   /**
    * `view`: show(), whenever something looks different; isWatched(), whether the person sees the newest message;
-   * arrived(message), when somebody else has said something; refused(error), of ours. `kept` keeps what is not sent over a reload (kept.mjs);
-   * `tell(error)` says what went wrong.
+   * arrived(message), when somebody else has said something; refused(error), of ours. `kept` keeps what is not sent over a
+   * reload (kept.mjs); `tell(error)` says what went wrong.
    */
   constructor({ connection, lessonId, me, view, resume, kept, tell, clock = systemClock }) {
     super({ apply: (event) => this.#apply(event), readAfresh: () => this.#readAfresh(), resume, clock });
