@@ -1,11 +1,12 @@
 // A program in Node that closes its client and has nothing else to do (ending.test.mjs): `node ending.mjs <what> [url]`.
 
-import { WebSocket } from "ws";
+import { createRequire } from "node:module";
 
 import { createClient, PenStroke } from "../../tutorwamp/web/client/index.mjs";
 import { NEVER, Router, settled } from "./router.mjs";
 import { ADA, LESSON, School, TUTOR } from "./school.mjs";
 
+const { WebSocket } = createRequire(import.meta.url)("ws"); // by NODE_PATH, where it is not beside us
 const LONG_S = 60;
 const [, , what, url = "http://school.test"] = process.argv;
 const router = new Router();

@@ -3,11 +3,11 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { createServer } from "node:http";
+import { createRequire } from "node:module";
 import { test } from "node:test";
 import { promisify } from "node:util";
 
-import { WebSocketServer } from "ws";
-
+const { WebSocketServer } = createRequire(import.meta.url)("ws"); // by NODE_PATH, where it is not beside us
 const PROGRAM = new URL("ending.mjs", import.meta.url).pathname;
 const AT_MOST_MS = 10_000; // to start and end a process on a busy machine; what would hold it up takes longer, or for ever
 

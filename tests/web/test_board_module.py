@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import npm
 from tutorwamp.board import rules
 from tutorwamp.board.rules import WorkingBoard, Writer
 from tutorwamp.kernel.contracts import instant_text, new_id
@@ -28,7 +30,7 @@ TICKS = 40
 Plain = dict[str, Any]
 
 
-def run(*arguments: str, lines: str = "") -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, lines: str = "", modules: str = "") -> subprocess.CompletedProcess[str]:
     assert NODE is not None
     return subprocess.run(  # noqa: S603  # our own files
         [NODE, "--no-warnings", *arguments],
@@ -37,6 +39,7 @@ def run(*arguments: str, lines: str = "") -> subprocess.CompletedProcess[str]:
         text=True,
         timeout=PATIENCE_S,
         cwd=HERE,
+        env={**os.environ, "NODE_PATH": modules},
         check=False,
     )
 
@@ -54,7 +57,9 @@ pytestmark = pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
 
 @pytest.mark.parametrize("suite", SUITES)
 def test_what_the_page_does_by_itself(suite: str) -> None:
-    done = run("--test", "--test-reporter=tap", suite)
+    takes_from_npm = 'createRequire(import.meta.url)("' in (HERE / suite).read_text()
+    modules = str(npm.folder() / "node_modules") if takes_from_npm else ""
+    done = run("--test", "--test-reporter=tap", suite, modules=modules)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "# pass 0\n" not in done.stdout
 
