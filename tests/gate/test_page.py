@@ -109,6 +109,16 @@ async def test_H19_what_crossbar_hangs_beside_it_a_moment_later_is_not_missing(
         assert status == 404, path
 
 
+async def test_H20_pages_of_allowed_origins_read_that_the_node_is_starting(web: Path, serve: Serve) -> None:
+    port = serve(classroom(web, origins=["https://app.test"]))
+    for origin, may_read in ((b"https://app.test", [b"https://app.test"]), (b"https://other.test", None)):
+        status, headers, _ = await ask(port, b"POST /api/auth/refresh", b"Origin: " + origin)
+        assert (status, headers.get(b"access-control-allow-origin")) == (503, may_read)
+    asked = (b"Origin: https://app.test", b"Access-Control-Request-Method: POST")
+    status, headers, _ = await ask(port, b"OPTIONS /api/auth/refresh", *asked)
+    assert (status, headers[b"access-control-allow-origin"]) == (204, [b"https://app.test"])
+
+
 @pytest.mark.parametrize(
     ("frames", "ancestors", "older"),
     [

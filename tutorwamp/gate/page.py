@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +25,7 @@ from twisted.web.static import File
 from tutorwamp.gate.built import FOLDER, Built
 from tutorwamp.gate.settings import GateSettings
 from tutorwamp.kernel.edges import problems
+from tutorwamp.kernel.edges.origins import CrossOrigin
 from tutorwamp.kernel.edges.ranges import one_range
 from tutorwamp.kernel.errors import MethodNotAllowed, NotFound, TutorwampError, Unavailable
 
@@ -88,9 +89,12 @@ def _source(word: str) -> str:
     return "'self'" if word == "self" else word
 
 
-def classroom(web: Path, headers: Mapping[bytes, bytes] | None = None) -> Page:
-    """The page's files, and once more at the root the client's modules: front ends import them there, too."""
-    page = Classroom(web, headers)
+def classroom(web: Path, headers: Mapping[bytes, bytes] | None = None, origins: Iterable[str] = ()) -> Page:
+    """The page's files, and once more at the root the client's modules: front ends import them there, too.
+
+    Pages of the ``origins`` read that what stands beside it is not there yet.
+    """
+    page = Classroom(web, headers, origins)
     for path in (web / "client").rglob("*.mjs"):
         page.putChild(path.name.encode(), page.createSimilarFile(str(path)))
     return page
@@ -206,10 +210,11 @@ class Page(File):
 class Classroom(Page):
     """The root: some of its addresses are answered by what the build made of the sources, where it is not old."""
 
-    def __init__(self, web: Path, headers: Mapping[bytes, bytes] | None = None) -> None:
+    def __init__(self, web: Path, headers: Mapping[bytes, bytes] | None, origins: Iterable[str]) -> None:
         super().__init__(str(web))
         if headers is not None:
             self.use(headers)
+        self._starting = CrossOrigin(_Problem(Unavailable("The node is starting."), self._headers), origins)
         self._built = Built(web)
         stale = self._built.stale()
         if stale is None:
@@ -220,7 +225,7 @@ class Classroom(Page):
     def getChild(self, path: bytes, request: Request) -> IResource:  # noqa: N802  # Twisted's name
         """As the built page has it, if it does."""
         if path in _BESIDE:
-            return _Problem(Unavailable("The node is starting."), self._headers)
+            return self._starting
         built = self._built.instead_of(path)
         return super().getChild(path, request) if built is None else self.createSimilarFile(str(built))
 

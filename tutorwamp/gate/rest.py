@@ -100,7 +100,7 @@ def make_page(extra: dict[str, Any]) -> IResource:
     Site.protocol = Channel
     Site.acceptableProtocols = lambda _: [b"http/1.1"]
     Site.requestFactory = partial(BoundedRequest, admission, origins=node.allowed_origins)
-    return classroom(Path(str(files("tutorwamp.web"))), page_headers(gate))
+    return classroom(Path(str(files("tutorwamp.web"))), page_headers(gate), node.allowed_origins)
 
 
 class Proxy(Resource):
